@@ -1,0 +1,72 @@
+"""Think-before-generate image operations on layers of any size.
+
+``segment``, ``super_resolve`` and ``translate`` run an operation on an image or
+array and return a :class:`Result`; ``Job``, ``prepare`` and ``run`` are the
+same in steps. With ``block=False`` a verb returns a :class:`RunningJob` at once,
+which a notebook shows live; ``attach`` finds it again. Names are attached when first used: importing this package loads
+no torch, Qt, napari or dask.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_s1omni.api import prepare, run
+    from napari_s1omni.frontends.notebook.job import RunningJob
+    from napari_s1omni.frontends.verbs import attach, segment, super_resolve, translate
+    from napari_s1omni.job import Job
+    from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
+    from napari_s1omni.plan import Plan
+    from napari_s1omni.results import Result
+    from napari_s1omni.sampling import Sampling
+    from napari_s1omni.tiling import Tiling
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Job": "job",
+    "ModalityTranslation": "operations",
+    "Plan": "plan",
+    "Result": "results",
+    "RunningJob": "frontends.notebook.job",
+    "Sampling": "sampling",
+    "Segmentation": "operations",
+    "SuperResolution": "operations",
+    "Tiling": "tiling",
+    "attach": "frontends.verbs",
+    "prepare": "api",
+    "run": "api",
+    "segment": "frontends.verbs",
+    "super_resolve": "frontends.verbs",
+    "translate": "frontends.verbs",
+}
+
+__all__ = [
+    "Job",
+    "ModalityTranslation",
+    "Plan",
+    "Result",
+    "RunningJob",
+    "Sampling",
+    "Segmentation",
+    "SuperResolution",
+    "Tiling",
+    "attach",
+    "prepare",
+    "run",
+    "segment",
+    "super_resolve",
+    "translate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,79 @@
+"""Dividing a height map into its hills: a watershed whose shallow divisions are taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+
+def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float) -> NDArray[np.int32]:
+    """Divide `mask` into the hills of `height` that stand at least `h` above their saddles.
+
+    A watershed from every regional maximum, then hills joined over their
+    saddles, highest saddle first, while the lower of the two summits rises less
+    than `h` above it (dynamics of contours: Najman and Schmitt, "Geodesic
+    saliency of watershed contours", 1996). The same as a watershed from the
+    h-maxima, at a fraction of the cost.
+
+    Parameters
+    ----------
+    height : float (H, W)
+    mask : bool (H, W)
+        Px to divide.
+    h : float
+        Least rise of a summit over the saddle to a higher one, in units of `height`.
+
+    Returns
+    -------
+    int32 (H, W)
+        0 outside of `mask`, 1 to n in raster order of the hills' first summits.
+    """
+    from skimage.segmentation import watershed
+
+    summits, n = ndi.label(mask & (height == ndi.maximum_filter(height, 3)), np.ones((3, 3)))
+    if n == 0:
+        return np.zeros(mask.shape, np.int32)
+    hills = watershed(-height, summits, mask=mask)
+    return np.asarray(_joined(hills, height, n, h)[hills], np.int32)
+
+
+def _joined(hills: NDArray[Any], height: NDArray[Any], n: int, h: float) -> NDArray[np.int64]:
+    """Return the number that each hill has after joining."""
+    pairs, saddles = _saddles(hills, height, n)
+    top = np.asarray(ndi.maximum(height, hills, np.arange(n + 1)), np.float64).tolist()
+    parent = list(range(n + 1))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for k in np.argsort(-saddles, kind="stable").tolist():
+        a, b = root(int(pairs[k, 0])), root(int(pairs[k, 1]))
+        if a != b and min(top[a], top[b]) - saddles[k] < h:
+            keep, drop = (a, b) if a < b else (b, a)
+            parent[drop] = keep
+            top[keep] = max(top[a], top[b])
+    roots = np.array([root(i) for i in range(n + 1)])
+    return np.unique(roots, return_inverse=True)[1].ravel()
+
+
+def _saddles(hills: NDArray[Any], height: NDArray[Any], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return touching pairs of hills (m, 2) and the height of the saddle between them (m,)."""
+    keys, levels = [], []
+    for a, b, low, high in (
+        (hills[:-1], hills[1:], height[:-1], height[1:]),
+        (hills[:, :-1], hills[:, 1:], height[:, :-1], height[:, 1:]),
+    ):
+        at = (a != b) & (a > 0) & (b > 0)
+        first, second = a[at].astype(np.int64), b[at].astype(np.int64)
+        keys.append(np.minimum(first, second) * (n + 1) + np.maximum(first, second))
+        levels.append(np.minimum(low[at], high[at]).astype(np.float64))
+    key, level = np.concatenate(keys), np.concatenate(levels)
+    order = np.lexsort((-level, key))
+    found, first_of = np.unique(key[order], return_index=True)
+    return np.stack(np.divmod(found, n + 1), axis=1), level[order][first_of]

@@ -1,0 +1,195 @@
+"""Cost: what a plan will need, known before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from napari_s1omni.errors import NotEnoughMemory
+from napari_s1omni.plan import Plan
+from napari_s1omni.tiling import TileGrid
+
+_BASE = 140 * 10**6
+"""Bytes of a worker process with numpy, scipy, zarr, Dask and this package."""
+_FINISH_LABELS = 64
+"""Bytes per field px while labels are made: masks, distances, seeds, watershed queue, scores."""
+_FINISH_IMAGE = 46
+"""Bytes per field value while an image is cast and scored: float64 copy, mask, gradients."""
+QUEUE = 4 * 2**20
+"""Bytes that the queues between the stages may always hold, so that small blocks are not handed over one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Forecast of a plan. No term of the memory grows with the volume."""
+
+    tiles: int
+    """Tiles of the region, each counted once."""
+    tiles_computed: int
+    """Tiles that are run, those at block faces for each block that needs them."""
+    blocks: int
+    output_bytes: int
+    """Uncompressed size of the result with its pyramid."""
+    scratch_bytes: int
+    """Uncompressed size of block-local labels kept until they are joined."""
+    source_bytes: int
+    """Uncompressed size of the region."""
+    read_bytes: int
+    """Uncompressed bytes that are read, halos included."""
+    peak_memory: int
+    """Bytes of one worker process at its peak."""
+    seconds: float | None
+    """Expected time of one worker, or None where the engine gives no rate."""
+
+    @property
+    def read_amplification(self) -> float:
+        """Bytes read over bytes of the region."""
+        return self.read_bytes / self.source_bytes
+
+    @property
+    def extra_compute(self) -> float:
+        """Share of tiles run again at block faces."""
+        return self.tiles_computed / self.tiles - 1
+
+
+def cost(plan: Plan) -> Cost:
+    """Forecast tiles, bytes, memory and time of a plan. Pure."""
+    grid = plan.grid
+    times = grid.t[1] - grid.t[0]
+    planes = times * (grid.z[1] - grid.z[0])
+    seen = (grid.block((0, 0, k, 0, 0)).field_z for k in range(grid.shape[2]))
+    planes_run = times * sum(stop - start for start, stop in seen)
+    channels = sum(len(group) for group in plan.groups)
+    runs_rows, read_rows = _axis(grid, "y")
+    runs_cols, read_cols = _axis(grid, "x")
+    once = len(grid.tile_rows(grid.y)) * len(grid.tile_cols(grid.x))
+    item = plan.source.np_dtype.itemsize
+    is_labels = plan.target.kind == "labels"
+    tiles = once * planes * grid.groups
+    computed = runs_rows * runs_cols * planes_run * grid.groups
+    rate = plan.engine.seconds_per_tile
+    return Cost(
+        tiles=tiles,
+        tiles_computed=computed,
+        blocks=len(grid),
+        output_bytes=plan.target.nbytes * 4 // 3,
+        scratch_bytes=plan.target.nbytes if is_labels else 0,
+        source_bytes=planes * channels * item * (grid.y[1] - grid.y[0]) * (grid.x[1] - grid.x[0]),
+        read_bytes=planes_run * channels * item * read_rows * read_cols,
+        peak_memory=_peak(plan, max(len(g) for g in plan.groups)),
+        seconds=None if rate is None else rate * computed,
+    )
+
+
+def _axis(grid: TileGrid, axis: str) -> tuple[int, int]:
+    """Tiles run and px read along one axis, summed over its blocks."""
+    rows = axis == "y"
+    runs = read = 0
+    for i in range(grid.shape[3 if rows else 4]):
+        block = grid.block((0, 0, 0, i, 0) if rows else (0, 0, 0, 0, i))
+        tiles = grid.tile_rows(block.field_y) if rows else grid.tile_cols(block.field_x)
+        span = grid.read_box(block)[0 if rows else 1]
+        runs += len(tiles)
+        read += span[1] - span[0]
+    return runs, read
+
+
+def plane_bytes(plan: Plan) -> int:
+    """Bytes of the largest plane of a block's read box in model range. Pure."""
+    grid = plan.grid
+    rows, cols = grid.shape[3:]
+    # Inner blocks are alike.
+    tall, wide = sorted({0, min(1, rows - 1), rows - 1}), sorted({0, min(1, cols - 1), cols - 1})
+    boxes = [grid.read_box(grid.block((0, 0, 0, i, j))) for i in tall for j in wide]
+    return 3 * 4 * max((y[1] - y[0]) * (x[1] - x[0]) for y, x in boxes)
+
+
+def field_bytes(plan: Plan) -> int:
+    """Bytes of the joined fields of a block with its halo, at most. Pure."""
+    grid = plan.grid
+    edge = grid.block_size + 2 * grid.halo
+    px = math.prod(min(edge, n) * f for n, f in zip(grid.extent, grid.factor, strict=True))
+    return 3 * 4 * px * (grid.depth + 2 * grid.halo_z)
+
+
+def _peak(plan: Plan, channels: int) -> int:
+    """Sum what is held at a time, stage by stage, in the order in which a px passes them."""
+    grid, engine = plan.grid, plan.engine
+    plane, fields = plane_bytes(plan), field_bytes(plan)
+    px = fields // (3 * 4)
+    fy, fx = grid.factor
+    tile, drawn = 3 * 4 * grid.tile_size**2, 3 * 4 * grid.tile_size**2 * fy * fx
+    depth = grid.depth + 2 * grid.halo_z
+    per_px = _FINISH_LABELS if plan.target.kind == "labels" else _FINISH_IMAGE * channels
+    return int(
+        _BASE
+        + engine.memory.resident
+        # Read ahead: one plane in use, one being read, with its raw px.
+        + max(QUEUE, 2 * plane)
+        + plane * channels * (plan.source.np_dtype.itemsize + 4) // 12
+        # The micro-batch: its tiles, side by side in one array, and what the engine makes of them.
+        + engine.micro_batch * (2 * tile + drawn + engine.memory.per_tile_pixel * drawn / 12)
+        # Behind the engine: drawn tiles that wait, a plane being joined, the fields of the block.
+        + max(QUEUE, fields)
+        + fields // depth
+        + fields
+        + per_px * px
+        + 2.4 * plan.target.np_dtype.itemsize * px
+    )
+
+
+def validate(plan: Plan, memory: int) -> Cost:
+    """Refuse a plan that does not fit, with the numbers. Pure.
+
+    Parameters
+    ----------
+    plan : Plan
+    memory : int
+        Bytes that a worker may use.
+
+    Raises
+    ------
+    NotEnoughMemory
+        If the forecast is above `memory`.
+    """
+    forecast = cost(plan)
+    if forecast.peak_memory > memory:
+        raise NotEnoughMemory(
+            f"the forecast of {forecast.peak_memory / 2**30:.1f} GiB per worker",
+            f"{memory / 2**30:.1f} GiB are free",
+            f"use a smaller block size than {plan.grid.block_size} px or smaller tiles than {plan.grid.tile_size} px",
+            forecast=forecast.peak_memory,
+            available=memory,
+        )
+    return forecast
+
+
+def describe(forecast: Cost) -> Mapping[str, Any]:
+    """Return the forecast as labelled text, for people."""
+    return {
+        "tiles": f"{forecast.tiles:,}",
+        "blocks": f"{forecast.blocks:,}",
+        "extra tiles at block faces": f"{forecast.extra_compute:.0%}",
+        "read amplification": f"{forecast.read_amplification:.2f}",
+        "output (uncompressed, with pyramid)": size(forecast.output_bytes),
+        "peak memory per worker": size(forecast.peak_memory),
+        "time with one worker": "unknown" if forecast.seconds is None else duration(forecast.seconds),
+    }
+
+
+def size(count: float) -> str:
+    """Word a number of bytes: ``6.2 GB``."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def duration(seconds: float) -> str:
+    """Word a time: ``41 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

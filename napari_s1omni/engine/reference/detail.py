@@ -1,0 +1,71 @@
+"""Super-resolution: interpolation, then back-projection of what a coarse px has averaged."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.reference.measuring import Look
+from napari_s1omni.engine.reference.recipe import Recipe
+from napari_s1omni.errors import ThoughtError
+
+_BLUR = 0.4
+"""Assumed blur of the optics before sampling: sigma in source px."""
+
+_ROUNDS = ((0.01, 8), (0.03, 4), (0.08, 2), (float("inf"), 1))
+"""Noise below which so many rounds are done: each round sharpens detail and noise alike."""
+
+DEFAULTS = {"blur": f"{_BLUR:g} px", "rounds": "4"}
+"""Steps of a thought that does not state them."""
+
+
+def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
+    """Choose the steps for one image."""
+    rounds = next(n for limit, n in _ROUNDS if seen.noise < limit)
+    return {
+        "blur": f"{_BLUR:g} px (sigma of the optics in source px, assumed; the averaging inside a px is known)",
+        "rounds": f"{rounds} (noise {seen.noise:.3f}: every round sharpens detail and noise alike)",
+    }
+
+
+def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Compute the finer image, float32 (3, H, W).
+
+    Spline interpolation, then iterative back-projection (Irani and Peleg, 1991):
+    the finer image is blurred and averaged as the instrument would have, and
+    what is missing against the source is added back.
+
+    Raises
+    ------
+    ThoughtError
+        If `shape` is no multiple of the image's.
+    """
+    by = shape[0] // image.shape[1], shape[1] // image.shape[2]
+    if (by[0] * image.shape[1], by[1] * image.shape[2]) != tuple(shape):
+        raise ThoughtError(
+            f"a tile of {image.shape[1]} x {image.shape[2]} px cannot be drawn as {shape[0]} x {shape[1]} px",
+            "whole factors",
+        )
+    sigma = recipe.number("blur", 0, 10)
+    rounds = int(recipe.number("rounds", 0, 100))
+    grey = bool((image[0] == image[1]).all() and (image[1] == image[2]).all())
+    planes = [_restore(plane, by, sigma, rounds) for plane in (image[:1] if grey else image)]
+    return np.stack(planes * 3 if grey else planes)
+
+
+def _restore(plane: NDArray[np.float32], by: tuple[int, int], sigma: float, rounds: int) -> NDArray[np.float32]:
+    fine = _enlarge(plane, by)
+    # Along an axis that keeps its px there is nothing to restore.
+    blur = [sigma * f if f > 1 else 0.0 for f in by]
+    for _ in range(rounds):
+        seen = ndi.gaussian_filter(fine, blur)
+        coarse = seen.reshape(plane.shape[0], by[0], plane.shape[1], by[1]).mean((1, 3))
+        fine = fine + _enlarge(plane - coarse, by)
+    return fine
+
+
+def _enlarge(plane: NDArray[np.float32], by: tuple[int, int]) -> NDArray[np.float32]:
+    order = 3 if min(plane.shape) > 3 else 1
+    return np.asarray(ndi.zoom(plane, by, order=order, mode="grid-mirror", grid_mode=True), np.float32)

@@ -1,0 +1,61 @@
+"""Stains of transmitted light: colour deconvolution (Ruifrok and Johnston, 2001)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+STAINS = ("hematoxylin", "eosin", "dab")
+"""Names that :func:`separate` knows."""
+
+_DENSITY = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+"""Optical density of red, green and blue for hematoxylin, eosin and DAB (Ruifrok and Johnston, 2001)."""
+
+_DARKEST = 1 / 255
+_VISIBLE = 0.15
+_WORDS = {"dab": r"\b(dab|ihc|immuno\w*|brown|diaminobenzidine)\b", "eosin": r"(h\s*&\s*e|\bhe\b|eosin|pink)"}
+
+
+def optical_density(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return -log10 of the transmission of (3, H, W), with model value 1 as white."""
+    return np.asarray(-np.log10(np.clip(image, _DARKEST, 1.0)), np.float32)
+
+
+def separate(image: NDArray[np.float32], stain: str, other: str) -> NDArray[np.float32]:
+    """Return the amount of one of two stains, float32 (H, W), in optical density.
+
+    Noise makes it slightly negative where there is none; it is not clipped.
+
+    Parameters
+    ----------
+    image : float32 (3, H, W)
+        Transmitted light in model range.
+    stain, other : str
+        Two different names from :data:`STAINS`. What neither explains goes to a third colour.
+    """
+    first, second = (_unit(_DENSITY[STAINS.index(name)]) for name in (stain, other))
+    inverse = np.linalg.inv(np.stack([first, second, _unit(np.cross(first, second))]))
+    # Row vector of densities = amounts @ colours, so amounts = densities @ inverse.
+    return np.asarray(np.tensordot(inverse[:, 0].astype(np.float32), optical_density(image), axes=(0, 0)))
+
+
+def counterstain(image: NDArray[np.float32], stain: str, words: str) -> str:
+    """Name the stain that goes with `stain`: what the words say, else the nearer in colour of eosin and DAB."""
+    if stain != "hematoxylin":
+        return "hematoxylin"
+    for name, pattern in _WORDS.items():
+        if re.search(pattern, words, re.I):
+            return name
+    density = optical_density(image).reshape(3, -1).astype(np.float64)
+    density = density[:, density.sum(axis=0) > _VISIBLE]
+    if density.shape[1] == 0:
+        return "eosin"
+    unit = density / np.linalg.norm(density, axis=0)
+    eosin, dab = (float(np.percentile(_unit(_DENSITY[STAINS.index(n)]) @ unit, 99)) for n in ("eosin", "dab"))
+    return "dab" if dab > eosin else "eosin"
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(vector / np.linalg.norm(vector))

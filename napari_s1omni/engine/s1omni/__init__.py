@@ -1,0 +1,1 @@
+"""The S1-Omni engine: thinker, connector, denoiser and codec from one checkpoint folder."""

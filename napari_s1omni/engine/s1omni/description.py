@@ -1,0 +1,93 @@
+"""What can be known of a checkpoint without loading it, and without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+
+from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.s1omni.config import CheckpointConfig, read_json
+from napari_s1omni.engine.s1omni.layout import Layout, open_layout
+from napari_s1omni.engine.s1omni.models import MODELS, locate
+
+CODE_REVISION = "1"
+"""Raised whenever the same weights, tile and thought would give other px."""
+VALIDATION_NAME = "validation.json"
+"""Beside the weights: for each operation the scores of this model and of the reference engine on validation data."""
+LIBRARIES = 450 * 2**20
+"""Bytes that torch, transformers and diffusers take once imported."""
+
+_BYTES = {"float32": 4, "bfloat16": 2}
+_NEEDED = ("torch", "transformers", "diffusers", "safetensors", "tokenizers")
+
+
+def describe(name_or_folder: str) -> EngineDescription:
+    """Describe a checkpoint by its name or folder.
+
+    Raises
+    ------
+    EngineUnavailable
+        If the weights are not here.
+    CheckpointError
+        If the folder is damaged or no checkpoint.
+    """
+    layout = open_layout(locate(name_or_folder))
+    name = name_or_folder if name_or_folder in MODELS else str(Path(name_or_folder).resolve())
+    return describe_layout(layout, name)
+
+
+def describe_layout(layout: Layout, name: str) -> EngineDescription:
+    """Describe an opened checkpoint under the name by which it can be found again."""
+    facts = layout.config.engine
+    multiple = multiple_of(layout.config)
+    weights = sum(layout.counts().values()) * _BYTES[facts.dtype]
+    return EngineDescription(
+        name=name,
+        revision=f"{CODE_REVISION}-{layout.revision()}",
+        operations=facts.operations,
+        title=facts.title,
+        limits=EngineLimits(multiple, math.ceil(facts.min_size / multiple) * multiple, facts.max_size),
+        memory=EngineMemory(resident=weights + LIBRARIES, per_tile_pixel=facts.bytes_per_tile_pixel),
+        tile_size=facts.tile_size,
+        overlap=facts.overlap,
+        micro_batch=facts.micro_batch,
+        targets=facts.targets,
+        encoding=facts.encoding,
+        seconds_per_tile=facts.seconds_per_tile,
+        think=facts.think,
+        weights_license=facts.weights_license,
+        citation=facts.citation,
+        generates=True,
+        devices=facts.devices,
+    )
+
+
+def multiple_of(config: CheckpointConfig) -> int:
+    """Px by which height and width of a drawn tile must be divisible: codec times editor."""
+    codec, editor = config.vae_config, config.transformer_config
+    if codec.get("_class_name") == "PixelUnshuffleCodec":
+        downscale = int(codec.get("factor", 4))
+    else:
+        downscale = 2 ** len(codec.get("temperal_downsample", (False, True, True)))
+    if editor.get("_class_name") == "UNet2DConditionModel":
+        return int(downscale * 2 ** (len(editor.get("block_out_channels", range(4))) - 1))
+    return downscale * 2
+
+
+def merit(name: str, operation: str) -> tuple[bool, str]:
+    """Whether a bundled model has shown to be better than the reference engine at `operation`, and in what words.
+
+    Its validation file holds, per operation, ``nano``, ``reference`` and
+    ``metric``; higher is better.
+    """
+    missing = [module for module in _NEEDED if importlib.util.find_spec(module) is None]
+    if missing:
+        return False, f"{', '.join(missing)} not installed"
+    path = locate(name) / VALIDATION_NAME
+    entry = read_json(path).get(operation) if path.exists() else None
+    if not isinstance(entry, dict) or not {"nano", "reference"} <= set(entry):
+        return False, "no validation scores"
+    own, other = float(entry["nano"]), float(entry["reference"])
+    words = f"{entry.get('metric', 'score')} on validation: {own:.3g}, reference {other:.3g}"
+    return own > other, words

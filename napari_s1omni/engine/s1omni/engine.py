@@ -1,0 +1,340 @@
+"""S1OmniEngine: a checkpoint that thinks about tiles and draws them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Thought
+from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, read_prompting
+from napari_s1omni.engine.s1omni.checkpoint import load as load_checkpoint
+from napari_s1omni.engine.s1omni.codec import Codec
+from napari_s1omni.engine.s1omni.connector import Connector
+from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise, upsample
+from napari_s1omni.engine.s1omni.description import describe_layout
+from napari_s1omni.engine.s1omni.layout import open_layout
+from napari_s1omni.engine.s1omni.models import locate
+from napari_s1omni.engine.s1omni.placement import place, rooms
+from napari_s1omni.engine.s1omni.prompting import Prompting
+from napari_s1omni.engine.s1omni.schedule import noise_levels
+from napari_s1omni.engine.s1omni.thinker import Condition, Thinker
+from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
+from napari_s1omni.noise import NoiseField
+from napari_s1omni.sampling import Sampling
+
+POSTERIOR_DRAW = 2**32
+"""Index of the noise that samples the codec's posterior of the source; far from those of the denoising steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What an engine holds until it is closed."""
+
+    thinker: Thinker
+    connector: Connector
+    denoiser: Denoiser
+    codec: Codec
+
+
+class S1OmniEngine:
+    """The two verbs over one loaded checkpoint; see :class:`napari_s1omni.engine.protocol.Engine`.
+
+    Parameters
+    ----------
+    description : EngineDescription
+    checkpoint : Checkpoint
+        Loaded, in evaluation mode.
+    prompting : Prompting
+    placement : mapping
+        Device of each component.
+    """
+
+    def __init__(
+        self,
+        description: EngineDescription,
+        checkpoint: Checkpoint,
+        prompting: Prompting,
+        placement: Mapping[str, torch.device],
+    ) -> None:
+        self._description = description
+        self._config = checkpoint.config
+        self._placement = placement
+        thinker = Thinker(checkpoint.backbone, prompting, checkpoint.config, checkpoint.geometry)
+        self._loaded: _Parts | None = _Parts(
+            thinker, checkpoint.connector, build_denoiser(checkpoint.transformer), checkpoint.codec
+        )
+
+    @classmethod
+    def load(
+        cls, name_or_folder: str, device: str | None = None, dtype: str | None = None, threads: int | None = None
+    ) -> Self:
+        """Load a checkpoint; see :func:`load`."""
+        missing = [
+            module for module in ("transformers", "diffusers", "safetensors") if not importlib.util.find_spec(module)
+        ]
+        if missing:
+            raise EngineUnavailable(
+                f"engine '{name_or_folder}' needs {', '.join(missing)}",
+                remedy="install it with: pip install 'napari_s1omni[models]'",
+                modules=missing,
+            )
+        layout = open_layout(locate(name_or_folder))
+        facts = layout.config.engine
+        kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        kind = kinds.get(dtype or facts.dtype)
+        if kind is None:
+            raise EngineUnavailable(
+                f"dtype '{dtype}'", f"one of {', '.join(kinds)}", "choose one of these", dtype=dtype
+            )
+        if threads is not None:
+            torch.set_num_threads(threads)
+        description = describe_layout(layout, name_or_folder)
+        sizes = {name: count * kind.itemsize for name, count in layout.counts().items()}
+        working = int(facts.bytes_per_tile_pixel * facts.micro_batch * facts.tile_size**2)
+        placement = place(sizes, working, rooms(device, facts.devices))
+        checkpoint = load_checkpoint(layout, placement, kind)
+        return cls(description, checkpoint, read_prompting(layout), placement)
+
+    @property
+    def description(self) -> EngineDescription:
+        return self._description
+
+    def think(self, images: Images, prompt: str, sampling: Sampling, on_text: OnText | None = None) -> list[Thought]:
+        """Look at each tile and write what to do. A prompt without ``Task:`` line may be answered in words.
+
+        Raises
+        ------
+        OperationRefused
+            If the task is none of this checkpoint's.
+        ThoughtError
+            If a thought is endless or repeating, twice.
+        RouteError
+            If a thought of a known task does not lead to editing; ``facts['tile']`` is its index.
+        EngineOutOfMemory
+            If the device has no room; the next calls use a smaller micro-batch.
+        """
+        task = Instruction.read(prompt).task
+        if task and task not in self._config.engine.operations:
+            raise OperationRefused(
+                f"this checkpoint does not know the task '{task}'",
+                f"tasks are {', '.join(self._config.engine.operations)}",
+                "choose another engine or operation",
+                task=task,
+            )
+        with self._within_memory(len(images)):
+            tensor = self._tensor(images, "backbone")
+            thoughts: list[Thought] = self._parts.thinker.think(tensor, prompt, sampling, on_text)
+        if task:
+            for i, thought in enumerate(thoughts):
+                self._require_route(i, thought.route, (self._config.prompting.edit_route,), thought.text)
+        return thoughts
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        images: Images,
+        thoughts: Sequence[Thought],
+        sampling: Sampling,
+        noise: Sequence[NoiseField],
+    ) -> Images:
+        """Draw each tile from its thought; source tiles of another size than `noise` says are resampled to it.
+
+        Raises
+        ------
+        RouteError
+            If a thought does not draw.
+        GenerationError
+            If a drawn tile is not finite or cannot have this size; ``facts['tile']`` is its index.
+        EngineOutOfMemory
+            If the device has no room; the next calls use a smaller micro-batch.
+        """
+        self._check_sizes(noise)
+        groups: dict[tuple[str, str | None, tuple[int, int]], list[int]] = {}
+        for i, thought in enumerate(thoughts):
+            groups.setdefault((*self._task_and_route(i, thought), noise[i].shape), []).append(i)
+        drawn: list[Images | None] = [None] * len(thoughts)
+        size = self._parts.thinker.micro_batch
+        for (task, route, _), members in groups.items():
+            for start in range(0, len(members), size):
+                part = members[start : start + size]
+                edit = route == self._config.prompting.edit_route
+                with self._within_memory(len(thoughts)):
+                    out = self._draw(
+                        images[part], [thoughts[i] for i in part], sampling, [noise[i] for i in part], task, edit
+                    )
+                for i, image in zip(part, out, strict=True):
+                    if not np.isfinite(image).all():
+                        raise GenerationError(
+                            f"tile {i} of the batch was drawn with values that are not finite",
+                            remedy="draw it alone, with another seed, or in float32",
+                            tile=i,
+                        )
+                    drawn[i] = image
+        return np.stack([image for image in drawn if image is not None])
+
+    def close(self) -> None:
+        """Let go of all weights."""
+        self._loaded = None
+        if any(device.type == "cuda" for device in self._placement.values()):
+            torch.cuda.empty_cache()
+
+    def condition(
+        self, images: Images | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None
+    ) -> Condition:
+        """Condition of at most a micro-batch, on the editor's device: what the drawing listens to."""
+        tensor = None if images is None else self._tensor(images, "backbone")
+        return self.connect(self._parts.thinker.condition(tensor, thoughts, sampling, limit))
+
+    def connect(self, raw: Condition) -> Condition:
+        """Send the thinker's states through the connector. A subclass that alters them sees what they are good for."""
+        device = self._placement["transformer"]
+        connector = self._parts.connector
+        states = connector(raw.states.to(next(connector.parameters()).dtype))
+        return Condition(states.to(device), raw.mask.to(device))
+
+    def _draw(
+        self,
+        images: Images,
+        thoughts: list[Thought],
+        sampling: Sampling,
+        noise: list[NoiseField],
+        task: str,
+        edit: bool,
+    ) -> Images:
+        """Draw one group of at most a micro-batch, filled up with copies of its first tile."""
+        codec, denoiser, config = self._parts.codec, self._parts.denoiser, self._config
+        height, width = (v // codec.downscale for v in noise[0].shape)
+        limit = denoiser.limit(height, width)
+        fill = [*range(len(thoughts)), *[0] * (self._parts.thinker.micro_batch - len(thoughts))]
+        condition = self.condition(images if edit else None, thoughts, sampling, limit)
+        states, mask = condition.states[fill], condition.mask[fill]
+        start = self._noise(noise, 0)[fill] * config.noise_scale
+        source = base = guidance = None
+        prediction = config.denoising.prediction_of(task)
+        if edit:
+            raw = upsample(self._tensor(images, "transformer"), noise[0].shape)[fill]
+            seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
+            sampled = config.denoising.schedule == "released"
+            source = codec.encode(seen, self._noise(noise, POSTERIOR_DRAW)[fill] if sampled else None)
+            base = codec.encode(raw) if prediction == "residual" else None
+            steps = sampling.num_inference_steps or config.sampling.edit_steps
+        else:
+            steps = sampling.num_inference_steps or config.sampling.generation_steps
+            guidance = self._guidance(sampling, limit, fill)
+        levels = noise_levels(config.denoising.schedule, config.scheduler_config, steps, denoiser.tokens(height, width))
+        latent = denoise(
+            denoiser, start, levels, source, states, mask, prediction=prediction, base=base, guidance=guidance
+        )
+        out = codec.decode(latent)[: len(thoughts)].float()
+        if task == "segmentation" and config.engine.encoding == "fields":
+            out = out.clamp(0, 1)
+        drawn: Images = out.cpu().numpy()
+        return drawn
+
+    def _guidance(self, sampling: Sampling, limit: int | None, fill: list[int]) -> Guidance | None:
+        scale = sampling.true_cfg_scale or self._config.sampling.true_cfg_scale
+        if scale <= 1:
+            return None
+        empty = self.connect(self._parts.thinker.nothing(sampling, limit))
+        rows = [0] * len(fill)
+        return Guidance(empty.states[rows], empty.mask[rows], scale, self._config.denoising.schedule == "stock")
+
+    def _noise(self, noise: Sequence[NoiseField], step: int) -> torch.Tensor:
+        codec = self._parts.codec
+        drawn = np.stack([field.draw(step, codec.channels, codec.downscale) for field in noise])
+        return torch.from_numpy(drawn).to(self._placement["transformer"])
+
+    def _tensor(self, images: Images, component: str) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self._placement[component])
+
+    @contextmanager
+    def _within_memory(self, count: int) -> Iterator[None]:
+        """Turn a device without room into a typed error, and fill fewer rows from then on."""
+        try:
+            yield
+        except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+            # The allocator of the CPU has no error class of its own.
+            if type(error) is RuntimeError and "allocate memory" not in str(error):
+                raise
+            thinker = self._parts.thinker
+            before = thinker.micro_batch
+            thinker.micro_batch = max(1, min(before, count) // 2)
+            raise EngineOutOfMemory(
+                f"the device has no room for {before} tiles at once ({str(error).splitlines()[0]})",
+                "a micro-batch that fits",
+                f"run again with {thinker.micro_batch} tiles at once",
+                micro_batch=before,
+            ) from error
+
+    @property
+    def _parts(self) -> _Parts:
+        if self._loaded is None:
+            raise EngineUnavailable("this engine was closed", remedy="load it again", engine=self._description.name)
+        return self._loaded
+
+    def _task_and_route(self, index: int, thought: Thought) -> tuple[str, str | None]:
+        words = self._config.prompting
+        task = Instruction.read(thought.prompt or thought.text).task
+        # Without tokens and prompt nothing was thought: the text is the instruction, and it asks for an edit.
+        restated = not thought.token_ids and not thought.prompt
+        route = thought.route or (words.edit_route if restated else None)
+        self._require_route(index, route, (words.edit_route, words.generation_route), thought.text)
+        return task, route
+
+    def _require_route(self, index: int, route: str | None, allowed: tuple[str, ...], text: str) -> None:
+        if route in allowed:
+            return
+        raise RouteError(
+            f"the thought of tile {index} of the batch took {f'the route {route}' if route else 'no route'}",
+            f"drawing needs {' or '.join(allowed)}",
+            "reword the request so that it asks for an image",
+            tile=index,
+            route=route,
+            text=text,
+        )
+
+    def _check_sizes(self, noise: Sequence[NoiseField]) -> None:
+        limits = self._description.limits
+        for i, field in enumerate(noise):
+            wrong = any(v % limits.multiple_of or not limits.min_size <= v <= limits.max_size for v in field.shape)
+            if wrong or any(v % self._parts.codec.downscale for v in field.origin):
+                raise GenerationError(
+                    f"tile {i} of the batch is to be drawn with {field.shape} px at {field.origin}",
+                    f"multiples of {limits.multiple_of} px from {limits.min_size} to {limits.max_size}",
+                    "choose another tile size or overlap",
+                    tile=i,
+                    shape=field.shape,
+                )
+
+
+def load(
+    name_or_folder: str, device: str | None = None, dtype: str | None = None, threads: int | None = None
+) -> S1OmniEngine:
+    """Load a checkpoint.
+
+    Parameters
+    ----------
+    name_or_folder : str
+        ``nano``, ``s1-omni-image``, or a folder in the released layout.
+    device : str, optional
+        ``cpu``, ``cuda`` (spread over all), or one of them such as ``cuda:1``; default as the checkpoint says.
+    dtype : {'float32', 'bfloat16', 'float16'}, optional
+        Type to compute in; default as the checkpoint says.
+    threads : int, optional
+        Threads of torch on the CPU in this process. They affect bits, so a plan fixes them.
+
+    Raises
+    ------
+    EngineUnavailable
+        If weights, packages or the device are missing, or memory does not suffice.
+    CheckpointError
+        If the folder is damaged or no checkpoint.
+    """
+    return S1OmniEngine.load(name_or_folder, device, dtype, threads)

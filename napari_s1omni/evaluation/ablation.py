@@ -1,0 +1,272 @@
+"""Does the thought matter? The same tiles drawn with the condition as it is, destroyed, exchanged and falsified.
+
+The hardest question is asked of ambiguous tiles: one picture, two requests,
+two right answers. Their score is the *choice*: how far the two drawings differ
+where, and in the direction in which, the two truths differ. It is the
+correlation of both differences over the px: 1 is perfect, 0 is an editor that
+does not listen, and a faint drawing counts as much as a strong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_s1omni.engine.protocol import Images, Thought
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni.thinker import Condition
+from napari_s1omni.evaluation.metrics import match, pearson, psnr
+from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.intensity import Normalization
+from napari_s1omni.noise import NoiseField
+from napari_s1omni.operations import Segmentation
+from napari_s1omni.sampling import Sampling
+from napari_s1omni.spec import LayerSpec
+from napari_s1omni.training.pool import Prepared, prepare, real_fields
+from napari_s1omni.training.samples import Mixture, Sample, Sampler
+
+AMBIGUOUS = ("sizes", "polarities", "cells", "axons")
+"""Simulated families with two kinds of objects in one picture."""
+VARIANTS = (
+    "as they are",
+    "zeroed",
+    "random of equal norm",
+    "shuffled within task",
+    "instruction only",
+    "true trace",
+    "counterfactual trace",
+)
+"""What is done to the states that condition the editor."""
+_OPPOSITES = {"small": "large", "bright": "dark", "nuclei": "cells", "axons": "fibers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    task: str
+    """What was drawn, and its metric in brackets."""
+    variant: str
+    """One of :data:`VARIANTS`."""
+    score: float
+    low: float
+    """2.5th percentile of the mean over bootstrapped tiles."""
+    high: float
+    """97.5th percentile."""
+    change: float
+    """Mean difference to the states as they are, tile by tile."""
+    change_low: float
+    change_high: float
+    units: int
+    """Independent tiles, or pairs of requests, that were scored."""
+
+
+Score = Callable[[Sequence[Sample], Sequence[Images]], NDArray[np.float64]]
+"""Turns tiles and their drawings into one number per independent unit: a tile, or a pair of requests."""
+
+
+class Muted(S1OmniEngine):
+    """The engine with another condition: ``zeroed`` or ``random of equal norm`` in place of the thinker's states."""
+
+    mute: str | None = None
+    seed = 0
+
+    @classmethod
+    def of(cls, engine: S1OmniEngine) -> Muted:
+        """Take over a loaded engine."""
+        taken = cls.__new__(cls)
+        taken.__dict__.update(engine.__dict__)
+        return taken
+
+    def condition(
+        self, images: Images | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None
+    ) -> Condition:
+        """Condition as the engine makes it, then altered."""
+        given = super().condition(images, thoughts, sampling, limit)
+        if self.mute is None:
+            return given
+        if self.mute == "zeroed":
+            return Condition(torch.zeros_like(given.states), given.mask)
+        generator = torch.Generator().manual_seed(self.seed)
+        noise = torch.randn(given.states.shape, generator=generator)
+        scale = given.states.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
+        return Condition(noise * scale, given.mask)
+
+
+def run_ablation(
+    engine: str = "nano",
+    data: Path | None = None,
+    *,
+    scenes: int = 48,
+    tile: int = 256,
+    real_tile: int = 128,
+    seed: int = 0,
+) -> list[Row]:
+    """Draw the same tiles under every variant.
+
+    Parameters
+    ----------
+    engine : str
+        ``nano`` or a folder in its layout.
+    data : Path, optional
+        Folder of the real images; without it only simulated tiles are drawn.
+    scenes : int
+        Simulated scenes to look through for ambiguous ones.
+    tile, real_tile : int
+        Edge of the drawn tiles in px, simulated and real.
+    seed : int
+        Of the bootstrap and of the random states.
+
+    Returns
+    -------
+    list of Row
+        Per task and variant, with paired bootstrap intervals over tiles.
+    """
+    loaded = Muted.of(load(engine))
+    loaded.seed = seed
+    tasks: dict[str, tuple[list[Sample], Score]] = {
+        "two requests, one tile (choice)": (ambiguous_cases(scenes, tile), choice)
+    }
+    if data is not None:
+        tasks.update(_real_tasks([prepare(field) for field in real_fields(data, "validation")], real_tile, seed))
+    rows = []
+    for task, (cases, score) in tasks.items():
+        rows += _task_rows(loaded, task, cases, score, seed)
+    loaded.close()
+    return rows
+
+
+def ambiguous_cases(scenes: int, tile: int) -> list[Sample]:
+    """Tiles of the validation scenes that hold two kinds of objects, once for each kind."""
+    twofold = [scene for scene in validation_scenes(scenes) if scene.field.dataset in AMBIGUOUS]
+    samples = list(lessons(twofold, tile))
+    cases = []
+    for first, second in zip(samples[::2], samples[1::2], strict=True):
+        if first.truth.count and second.truth.count:
+            cases += [first, second]
+    return cases
+
+
+def choice(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float64]:
+    """Correlation between the difference of two drawings and that of their truths; one number for each pair."""
+    scores = []
+    for i in range(0, len(cases), 2):
+        truth = cases[i].target[0] - cases[i + 1].target[0]
+        scores.append(pearson(truth, drawn[i][0] - drawn[i + 1][0]))
+    return np.array(scores)
+
+
+def _real_tasks(fields: list[Prepared], tile: int, seed: int) -> dict[str, tuple[list[Sample], Any]]:
+    sampler = Sampler(fields, [], Mixture(augment=False), seed)
+    nuclei = [f for f in fields if f.field.layers and f.field.layers[0].noun == "nuclei"]
+    sharp = [f for f in fields if f.field.detail]
+    paired = [f for f in fields if "nuclei" in f.field.pairs]
+    return {
+        "nuclei, real (AP at IoU 0.5)": ([sampler.segmentation(f, tile, 0) for f in nuclei], _each(_precision)),
+        "super-resolution x2 (PSNR, dB)": (
+            [sampler.super_resolution(f, tile, 2) for f in sharp for _ in range(4)],
+            _each(lambda case, drawn: psnr(case.target, drawn, 1.0)),
+        ),
+        "nuclei from other channels (Pearson r)": (
+            [sampler.translation(f, tile, "nuclei") for f in paired for _ in range(2)],
+            _each(lambda case, drawn: pearson(case.target, drawn)),
+        ),
+    }
+
+
+def _each(metric: Callable[[Sample, Images], float]) -> Score:
+    """Score tile by tile."""
+    return lambda cases, drawn: np.array([metric(case, image) for case, image in zip(cases, drawn, strict=True)])
+
+
+def _precision(case: Sample, drawn: Images) -> float:
+    labels = LayerSpec(shape=drawn.shape[1:], axes=("y", "x"), dtype="uint32", kind="labels")
+    fields = np.clip(drawn, 0, 1)[:, None]
+    found = Segmentation().finish(fields, Normalization((0.0,), (1.0,)), (0,), labels).pixels.squeeze()
+    assert case.instances is not None
+    return match(case.instances, found)[0].average_precision
+
+
+def _task_rows(engine: Muted, task: str, cases: list[Sample], score: Score, seed: int) -> list[Row]:
+    samples = cases
+    own = [_or_restated(t, s) for t, s in zip(think_in_groups(engine, samples), samples, strict=True)]
+    scores: dict[str, NDArray[np.float64]] = {}
+    plain: list[Images] = []
+    rows = []
+    for variant in VARIANTS:
+        thoughts = [_thought(variant, i, own, samples, seed) for i in range(len(cases))]
+        engine.mute = variant if variant in ("zeroed", "random of equal norm") else None
+        drawn = draw(engine, samples, thoughts)
+        plain = plain or drawn
+        scores[variant] = score(cases, drawn)
+        rows.append(_row(task, variant, scores[variant], scores[VARIANTS[0]], seed))
+        if variant == "counterfactual trace" and task.startswith("two requests"):
+            changed = np.array([_changed(a, b) for a, b in zip(plain, drawn, strict=True)])
+            rows.append(_row(f"{task.split(' (')[0]} (objects' px changed)", variant, changed, changed * 0, seed))
+    engine.mute = None
+    return rows
+
+
+def draw(engine: S1OmniEngine, samples: Sequence[Sample], thoughts: Sequence[Thought]) -> list[Images]:
+    """Draw each sample's tile, (3, H, W)."""
+    out: list[Images | None] = [None] * len(samples)
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for i, sample in enumerate(samples):
+        shapes.setdefault(sample.source.shape, []).append(i)
+    for members in shapes.values():
+        noise = [NoiseField(0, (0, 0), (0, 0), samples[i].target.shape[1:]) for i in members]
+        images = np.stack([samples[i].source for i in members])
+        drawn = engine.generate(images, [thoughts[i] for i in members], Sampling(), noise)
+        for i, image in zip(members, drawn, strict=True):
+            out[i] = image
+    return [image for image in out if image is not None]
+
+
+def _thought(variant: str, i: int, own: list[Thought], samples: list[Sample], seed: int) -> Thought:
+    if variant == "shuffled within task":
+        # Every tile gets the thought, with its instruction, of a random other one.
+        order = np.random.default_rng(seed).permutation(len(own))
+        at = int(np.flatnonzero(order == i)[0])
+        return own[int(order[(at + 1) % len(own)])]
+    if variant == "instruction only":
+        return Thought(samples[i].instruction)
+    if variant == "true trace":
+        return replace(own[i], text=samples[i].truth.text, token_ids=())
+    if variant == "counterfactual trace":
+        return replace(own[i], text=falsified(own[i].text), token_ids=())
+    return own[i]
+
+
+def falsified(text: str) -> str:
+    """Exchange the first word of a trace that has an opposite: small and large, nuclei and cells, bright and dark."""
+    pairs = {**_OPPOSITES, **{b: a for a, b in _OPPOSITES.items()}}
+    for words in (("small", "large"), ("nuclei", "cells", "axons", "fibers"), ("bright", "dark")):
+        for word in words:
+            if f"{word} " in text.rsplit("draw ", 1)[-1] or f"<think>{word};" in text:
+                return text.replace(word, pairs[word])
+    return text
+
+
+def _or_restated(thought: Thought | None, sample: Sample) -> Thought:
+    return thought or Thought(sample.instruction)
+
+
+def _changed(before: Images, after: Images) -> float:
+    a, b = before[0] >= 0.5, after[0] >= 0.5
+    return float((a ^ b).sum() / max(1, (a | b).sum()))
+
+
+def _row(task: str, variant: str, scores: NDArray[Any], base: NDArray[Any], seed: int) -> Row:
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(scores), (2000, len(scores)))
+    means, changes = scores[picks].mean(1), (scores - base)[picks].mean(1)
+    low, high = (float(v) for v in np.percentile(means, (2.5, 97.5)))
+    change_low, change_high = (float(v) for v in np.percentile(changes, (2.5, 97.5)))
+    change = float((scores - base).mean())
+    return Row(task, variant, float(scores.mean()), low, high, change, change_low, change_high, len(scores))

@@ -1,0 +1,129 @@
+"""Volumes in blocks against the same volumes as a whole, both scored against the truth.
+
+The data are public stacks of nuclei of a few hundred thousand voxels each, laid out as
+``FOLDER/NAME/images`` and ``FOLDER/NAME/masks``; what is missing is left out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_s1omni import api
+from napari_s1omni.evaluation import metrics
+
+TOLERANCE = 0.02
+"""Largest difference of AP between a volume in blocks and the same volume as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """An image with its truth."""
+
+    name: str
+    image: NDArray[Any]
+    """(z, y, x)."""
+    truth: NDArray[Any]
+    """Labels of the same shape."""
+    scale: tuple[float, float, float]
+    """Size of a voxel along z, y and x; the unit does not matter here."""
+    prompt: str
+    """Size of the objects as a user would state it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeScore:
+    """Both runs of one volume."""
+
+    name: str
+    objects: int
+    """In the truth."""
+    blocks: int
+    """Of the run in blocks."""
+    found_whole: int
+    found_blocks: int
+    ap_whole: float
+    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the whole volume in one block and one tile."""
+    ap_blocks: float
+    """The same in blocks and tiles."""
+
+    @property
+    def difference(self) -> float:
+        """AP in blocks minus AP of the whole."""
+        return self.ap_blocks - self.ap_whole
+
+
+def volumes(folder: Path) -> Iterator[Volume]:
+    """Open the stacks that are in a folder."""
+    path = folder / "stardist_synthetic3d"
+    if path.is_dir():
+        image, truth = (tifffile.imread(path / part / "img3d.tif") for part in ("images", "masks"))
+        yield Volume("stardist_synthetic3d", image, truth.astype(np.int64), (2.0, 1.0, 1.0), "nuclei of about 12 px")
+    path = folder / "qcanet_mouse_embryo"
+    if path.is_dir():
+        image = tifffile.imread(path / "images" / "8_cell_stage.tif")
+        # The mask is binary; its nuclei do not touch.
+        truth, _ = ndi.label(tifffile.imread(path / "masks" / "8_cell_stage_nsn.tif") > 0)
+        yield Volume("qcanet_mouse_embryo", image, truth, (1.0, 1.0, 1.0), "nuclei of about 16 px")
+    path = folder / "plantseg_nuclei" / "1135_mini.h5"
+    if path.is_file():
+        try:
+            import h5py
+        except ImportError:
+            return
+        with h5py.File(path) as file:
+            image, truth = file["raw"][()], file["label"][()].astype(np.int64)
+        yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")
+
+
+def score(volume: Volume, engine: str = "reference") -> VolumeScore:
+    """Segment a volume as a whole and in blocks, and score both.
+
+    Both runs think once for the layer, so that they differ in nothing but
+    tiles, blocks and planes.
+
+    Parameters
+    ----------
+    volume : Volume
+    engine : str
+    """
+    depth, height, width = volume.image.shape
+    edge = max(height, width)
+    step = -(-edge // 8) * 4
+    whole = {"tile_size": edge, "overlap": 0, "block_size": edge, "depth": depth}
+    parts = {"tile_size": 2 * step, "overlap": step, "block_size": step, "depth": -(-depth // 2)}
+    truth = volume.truth
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, tiling in (("whole", whole), ("blocks", parts)):
+            result = api.segment(
+                volume.image,
+                Path(folder) / name,
+                prompt=f"segment the {volume.prompt}",
+                engine=engine,
+                axes="zyx",
+                scale=volume.scale,
+                think="once",
+                durable=False,
+                **tiling,
+            )
+            labels = np.asarray(result.array[...])
+            (counts,) = metrics.match(truth, labels)
+            found[name] = len(result.plan.grid), int(result.summary["objects"]), counts.average_precision
+    return VolumeScore(
+        name=volume.name,
+        objects=len(np.unique(truth[truth > 0])),
+        blocks=found["blocks"][0],
+        found_whole=found["whole"][1],
+        found_blocks=found["blocks"][1],
+        ap_whole=found["whole"][2],
+        ap_blocks=found["blocks"][2],
+    )

@@ -1,0 +1,1 @@
+"""Running a plan: one function for a block, executors around it, the stitching pass after it."""

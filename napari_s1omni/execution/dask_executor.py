@@ -1,0 +1,131 @@
+"""The Dask executor: the same pipeline in worker processes, here or on a cluster."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_s1omni.cost import cost
+from napari_s1omni.engine.protocol import Engine
+from napari_s1omni.execution.cluster import Fleet, dashboard, open_cluster
+from napari_s1omni.execution.control import Control, Interrupt
+from napari_s1omni.execution.events import Event, OnEvent, RunStarted, ignore
+from napari_s1omni.execution.foreman import Foreman
+from napari_s1omni.execution.leases import LARGEST, SECONDS, LeaseBook
+from napari_s1omni.execution.order import Order
+from napari_s1omni.execution.output import Output
+from napari_s1omni.execution.patience import Patience
+from napari_s1omni.execution.status import Reporter
+from napari_s1omni.execution.workplace import Assignment
+from napari_s1omni.job import SourceRef
+from napari_s1omni.plan import Plan
+from napari_s1omni.storage.disk import OnStep, no_step
+from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.spilling import open_spilled, spill
+
+
+def run_dask(
+    plan: Plan,
+    source: Source,
+    path: Path,
+    *,
+    fleet: Fleet | None = None,
+    verify: bool = False,
+    durable: bool = True,
+    engine: Callable[[], Engine] | None = None,
+    opens: Callable[[], Source] | None = None,
+    on_event: OnEvent = ignore,
+    on_step: OnStep = no_step,
+    patience: Patience | None = None,
+    lease_seconds: float = SECONDS,
+    lease_blocks: int = LARGEST,
+    dry: bool = False,
+) -> None:
+    """Run a plan to its end on worker processes, or go on with it where an earlier run stopped.
+
+    Parameters
+    ----------
+    plan, source, path, verify, durable, on_event
+        As in :func:`~napari_s1omni.execution.serial.run_serial`.
+    fleet : Fleet, optional
+        Where the workers are.
+    engine : callable, optional
+        Makes the engine in a worker; it must survive pickling.
+    opens : callable, optional
+        Opens the source in a worker; by default its URI is opened, or what is spilled of a source in memory.
+    on_step : callable
+        Told each step inside a block, in the workers; it must survive pickling.
+    patience : Patience, optional
+        With transient errors of source and output.
+    lease_seconds : float
+        Work that is handed out at a time.
+    lease_blocks : int
+        Most blocks that are handed out at a time.
+    dry : bool
+        Keep no px, only the journal: a rehearsal.
+
+    Raises
+    ------
+    S1OmniError
+        Whatever was finished is kept.
+    """
+    fleet = fleet or Fleet()
+    with (
+        Interrupt() as interrupt,
+        Output.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, worker="driver") as output,
+        Reporter(path) as report,
+    ):
+
+        def tell(event: Event) -> None:
+            report(event)
+            on_event(event)
+
+        control = Control(path, interrupt)
+        control.begin()
+        todo = output.todo(verify=verify)
+        ledger = output.ledger
+        tiles = ledger.tiles("drawn", "empty", "outside")
+        if todo:
+            reachable = opens or _reachable(plan, source, output)
+            assignment = Assignment(
+                plan, path.absolute(), reachable, engine, durable, dry, on_step, patience or Patience()
+            )
+            book = LeaseBook(Order(plan.grid, todo), seconds=lease_seconds, largest=lease_blocks)
+            with open_cluster(fleet, plan) as (client, count):
+                started = RunStarted(plan, len(plan.grid) - len(todo), tiles, max(1, count), dashboard(client))
+                Foreman(client, assignment, output, control, interrupt, tell, book, fleet, started).run()
+        else:
+            tell(RunStarted(plan, len(plan.grid), tiles))
+        if not dry:
+            output.finish(tell, control.check)
+
+
+def _reachable(plan: Plan, source: Source, output: Output) -> Callable[[], Source]:
+    """How a worker opens the source: by its URI, or from what is spilled of it."""
+    if plan.source.source is not None:
+        uri = plan.source.source
+        # A worker's working folder may be another one.
+        return functools.partial(_open, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
+    return functools.partial(open_spilled, spill(source, read_box(plan), output.store), plan.source.axes)
+
+
+def read_box(plan: Plan) -> tuple[slice, ...]:
+    """Everything that a run reads of its source, in source px, one slice per axis."""
+    grid, spec = plan.grid, plan.source
+    spans = {"t": grid.t, "z": (max(0, grid.z[0] - grid.halo_z), min(grid.planes, grid.z[1] + grid.halo_z))}
+    k = plan.sampling.region_tiles if plan.sampling.think == "per_region" else 1
+    for place, axis in enumerate("yx"):
+        extent = grid.extent[place]
+        start, stop = (grid.y, grid.x)[place]
+        tiles = (grid.tile_rows, grid.tile_cols)[place]((max(0, start - grid.halo), min(extent, stop + grid.halo)))
+        # A thought looks at all tiles of its region, be they drawn or not.
+        last = min(-(-(tiles[-1] + 1) // k) * k, grid.lattice[place]) - 1
+        spans[axis] = tiles[0] // k * k * grid.step, min(last * grid.step + grid.tile_size, extent)
+        if plan.sampling.think == "once":
+            spans[axis] = 0, extent
+    return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
+
+
+def _open(ref: SourceRef, uri: str) -> Source:
+    return open_source(uri, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)

@@ -1,0 +1,126 @@
+"""Launching: a run as a process of its own, which outlives whoever started it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
+from napari_s1omni.execution.control import request
+from napari_s1omni.execution.status import RunStatus, write_status
+from napari_s1omni.execution.watching import status
+from napari_s1omni.job import Job, output_path
+from napari_s1omni.storage.disk import disk_errors
+from napari_s1omni.storage.fsync_store import WORK
+
+PYTHON = "S1OMNI_PYTHON"
+"""Environment variable that names the interpreter of engines, where it is not this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A run that was started; everything else is learnt from its output."""
+
+    path: Path
+    """The output folder, for ``status``, ``watch`` and ``request``."""
+    pid: int
+    """Process of the run."""
+    log: Path
+    """What it prints."""
+
+    def status(self) -> RunStatus:
+        """Tell how far it is."""
+        return status(self.path)
+
+    def cancel(self) -> None:
+        """Ask it to stop after the micro-batch in hand."""
+        request(self.path, cancel=True)
+
+
+def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> Launched:
+    """Start ``s1omni run`` on a job, detached from this process.
+
+    Parameters
+    ----------
+    job : Job
+        It names its output, and its source is a path or URL: pixels of this process cannot be reached from another.
+    python : str or Path, optional
+        The interpreter to run in, which may hold an engine's packages where this
+        one does not; by default that of ``S1OMNI_PYTHON``, else this one.
+    options : sequence of str
+        More options of ``s1omni run``, such as ``("--workers", "2")``.
+
+    Returns
+    -------
+    Launched
+
+    Raises
+    ------
+    JobError
+        If the job names no output, or a source in memory.
+    StoreLocked
+        If a run is at work there.
+    StoreExists
+        If something else is there.
+    EngineUnavailable
+        If there is no such interpreter.
+    """
+    if job.source.uri.startswith("memory:"):
+        raise JobError("a source in memory", "a path or URL", "save the image first")
+    path = output_path(job)
+    work = _make_room(path)
+    interpreter = _interpreter(python)
+    with disk_errors("writing", work):
+        (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
+        (work / "status.json").unlink(missing_ok=True)
+        log = (work / "run.log").open("ab")
+    # Process 0: the run itself puts its own number there once it lives.
+    write_status(path, RunStatus("starting", started=time.time(), updated=time.time()))
+    with log:
+        process = subprocess.Popen(
+            [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=Path.cwd(),
+        )
+    _left_alone.append(process)
+    return Launched(path, process.pid, work / "run.log")
+
+
+_left_alone: list[subprocess.Popen[bytes]] = []
+"""Kept so that Python neither warns of a child that still runs nor leaves one behind as a zombie."""
+
+
+def _make_room(path: Path) -> Path:
+    work = path / WORK
+    if work.is_dir():
+        if (work / "status.json").exists() and (found := status(path)).alive:
+            raise StoreLocked(
+                f"{path} is being written by process {found.pid} on {found.host}",
+                remedy="watch it, or choose another output",
+                path=str(path),
+                pid=found.pid,
+            )
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StoreExists(f"{path} holds something else", "a new or empty folder", "choose another output")
+    with disk_errors("writing", path):
+        work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def _interpreter(python: str | Path | None) -> str:
+    wanted = str(python or os.environ.get(PYTHON) or sys.executable)
+    found = shutil.which(wanted)
+    if found is None:
+        raise EngineUnavailable(
+            f"interpreter {wanted}", "the path of a Python that has napari_s1omni and the engine", f"correct {PYTHON}"
+        )
+    return found

@@ -1,0 +1,108 @@
+"""The pipeline: read ahead, think and draw, write behind. It is the same in this process and in a worker.
+
+::
+
+    read ahead           caller's thread                      write behind
+    read plane  ----->   cut tiles                            join tiles into fields
+    (2 planes)           micro-batch: think, generate  -----> fields to px
+                                                              shard, slabs, journal
+
+A micro-batch takes tiles from wherever the plan goes on, across planes and
+blocks, so that every call of the engine but the last has the same size.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from napari_s1omni.cost import QUEUE, field_bytes, plane_bytes
+from napari_s1omni.engine.protocol import Engine
+from napari_s1omni.execution.area import Area
+from napari_s1omni.execution.block import BlockResult, BlockWork
+from napari_s1omni.execution.drawing import Artist, Drawn
+from napari_s1omni.execution.events import BlockDone, OnEvent, TilesDone, ignore
+from napari_s1omni.execution.patience import Patience
+from napari_s1omni.execution.queues import Ahead, Behind
+from napari_s1omni.execution.reading import Plane, PlaneReader
+from napari_s1omni.execution.redone import Redone
+from napari_s1omni.execution.thinking import Mind, ThoughtStore, Window
+from napari_s1omni.plan import Plan
+from napari_s1omni.storage.disk import OnStep, no_step
+from napari_s1omni.storage.journal import BlockRecord
+from napari_s1omni.storage.source import Source
+from napari_s1omni.tiling import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Everything that stays the same from block to block."""
+
+    plan: Plan
+    engine: Engine
+    source: Source
+    thoughts: ThoughtStore
+    commit: Callable[[BlockResult], BlockRecord]
+    """Writes a finished block; called in a thread of its own."""
+    check: Callable[[], None] = lambda: None
+    """Called between micro-batches; may wait, or raise to stop."""
+    on_event: OnEvent = ignore
+    """Told of tiles and blocks; from two threads."""
+    on_step: OnStep = no_step
+    """Told ``read``, ``think``, ``generate`` before each stage."""
+    patience: Patience = field(default_factory=Patience)
+    """For source and output."""
+    redone: Redone = field(default_factory=Redone)
+    """Tiles with numbers and thoughts of their own."""
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while tiles are read and drawn, and not any more while the last of them are written."""
+
+    def run(self, blocks: Iterable[Block]) -> None:
+        """Read, think, generate, join, finish and write blocks.
+
+        When it ends with an error, blocks whose tiles were all drawn are written nevertheless.
+
+        Raises
+        ------
+        SourceError
+            If the source cannot be read.
+        EngineError
+            If the engine fails as a whole; a single failing tile becomes a hole instead.
+        StoreError, DiskFull
+            If the result cannot be written.
+        """
+        reader = PlaneReader(self.plan, self.source, self.patience, self.on_step, Area.of(self.plan))
+        mind = Mind(self.plan, self.engine, self.thoughts, reader.read, self.redone)
+        works: dict[Block, BlockWork] = {}
+        with (
+            Behind(functools.partial(self._join, works), max(QUEUE, field_bytes(self.plan))) as behind,
+            self.turn,
+            Ahead(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(self.plan))) as planes,
+        ):
+
+            def on_tiles(count: int, seconds: float) -> None:
+                self.on_event(TilesDone(count, seconds))
+                behind.check()
+                self.check()
+
+            artist = Artist(self.plan, self.engine, mind, self.on_step, on_tiles)
+            for drawn in artist.draw(self._windows(reader, planes, works)):
+                behind.put(drawn, 512 if drawn.image is None else drawn.image.nbytes + drawn.window.image.nbytes)
+
+    def _windows(self, reader: PlaneReader, planes: Iterable[Plane], works: dict[Block, BlockWork]) -> Iterator[Window]:
+        for plane in planes:
+            # Where all is empty there is no micro-batch after which to look.
+            self.check()
+            work = works.setdefault(plane.block, BlockWork(self.plan, plane.block, reader.area))
+            work.seconds["read"] += plane.seconds
+            yield from reader.windows(plane)
+
+    def _join(self, works: dict[Block, BlockWork], drawn: Drawn) -> None:
+        """Add a tile to its block; with the last one, finish and write it."""
+        block = drawn.window.block
+        works[block].add(drawn)
+        if works[block].complete:
+            result = works.pop(block).result()
+            self.on_event(BlockDone(self.patience(lambda: self.commit(result))))

@@ -1,0 +1,173 @@
+"""Figure: panels, contours and cards of text on one sheet, drawn with Pillow. Pure: arrays and words in, a picture out.
+
+All lengths are px of the finished sheet. Panels are drawn at twice their size
+and reduced at the end, so that thin lines stay even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+SCALE = 2
+"""Px drawn per px of the sheet along each axis."""
+PALETTE = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
+"""Colours that colour-blind readers tell apart (Okabe and Ito, 2008), without those that are dark on a dark image."""
+INK = (25, 28, 33)
+GREY = (105, 112, 122)
+PAPER = (255, 255, 255)
+CARD = (246, 247, 249)
+
+Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+@cache
+def font(size: float) -> Any:
+    """Return the typeface that comes with Pillow, in px of the sheet."""
+    return ImageFont.load_default(size * SCALE)
+
+
+class Sheet:
+    """A white page on which panels and words are put.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in px.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._image = Image.new("RGB", (width * SCALE, height * SCALE), PAPER)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def picture(self) -> Image.Image:
+        """Return the finished sheet."""
+        return self._image.resize((self.width, self.height), Image.Resampling.LANCZOS)
+
+    def panel(self, image: Image.Image, left: float, top: float) -> None:
+        """Put a panel, drawn at :data:`SCALE`, with a hairline around it."""
+        self._image.paste(image, (round(left * SCALE), round(top * SCALE)))
+        corner = ((left * SCALE) + image.width - 1, (top * SCALE) + image.height - 1)
+        self._draw.rectangle((left * SCALE, top * SCALE, *corner), outline=(200, 204, 210), width=1)
+
+    def text(self, words: str, left: float, top: float, size: float, colour: Colour = INK) -> float:
+        """Write one line; return where it ends."""
+        self._draw.text((left * SCALE, top * SCALE), words, fill=colour, font=font(size))
+        return left + width_of(words, size)
+
+    def card(self, lines: Sequence[tuple[str, float, Colour]], box: Box, mark: Colour, aside: float = 0) -> None:
+        """Write lines of (words, size, colour) into a box with a coloured edge.
+
+        Parameters
+        ----------
+        lines : sequence of (str, float, colour)
+            Each is wrapped; what does not fit ends in dots.
+        box : (left, top, right, bottom)
+        mark : colour
+            Of the edge.
+        aside : float
+            Px to leave free at the right.
+        """
+        left, top, right, bottom = box
+        self._draw.rectangle([v * SCALE for v in box], fill=CARD)
+        self._draw.rectangle([v * SCALE for v in (left, top, left + 4, bottom)], fill=mark)
+        y = top + 14
+        for words, size, colour in lines:
+            for line in wrapped(words, size, right - left - 34 - aside):
+                if y + 2.5 * size > bottom - 8:
+                    self.text("...", left + 18, y, size, colour)
+                    return
+                self.text(line, left + 18, y, size, colour)
+                y += 1.36 * size
+            y += (0.1 if words.startswith("- ") else 0.35) * size
+
+
+def width_of(words: str, size: float) -> float:
+    """Width of one line in px."""
+    return float(font(size).getlength(words)) / SCALE
+
+
+def wrapped(words: str, size: float, width: float) -> Iterator[str]:
+    """Break words into lines of at most `width` px; a list item's later lines are indented."""
+    line, indent = "", "   " if words.startswith("- ") else ""
+    for word in words.split():
+        longer = f"{line} {word}" if line.strip() else f"{line}{word}"
+        if line.strip() and width_of(longer, size) > width:
+            yield line
+            longer = indent + word
+        line = longer
+    yield line
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How px of an image become px of a panel: magnified, then cut."""
+
+    width: int
+    """Of the panel."""
+    height: int
+    """Of the panel."""
+    zoom: float
+    """Px of the panel per px of the image."""
+    y: float = 0.0
+    """First row of the image shown."""
+    x: float = 0.0
+    """First column of the image shown."""
+
+    def image(self, pixels: NDArray[np.uint8], *, smooth: bool = True) -> Image.Image:
+        """Show uint8 (H, W) or (H, W, 3)."""
+        method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+        stop = self.x + self.width / self.zoom, self.y + self.height / self.zoom
+        size = self.width * SCALE, self.height * SCALE
+        return Image.fromarray(pixels).convert("RGB").resize(size, method, box=(self.x, self.y, *stop))
+
+    def labels(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Ids over the panel, at :data:`SCALE`."""
+        rows = (np.arange(self.height * SCALE) + 0.5) / (self.zoom * SCALE) + self.y
+        cols = (np.arange(self.width * SCALE) + 0.5) / (self.zoom * SCALE) + self.x
+        found: NDArray[Any] = labels[np.ix_(rows.astype(int), cols.astype(int))]
+        return found
+
+    def box(self, y: tuple[float, float], x: tuple[float, float]) -> Box:
+        """Place of a box of the image on the panel, at :data:`SCALE`."""
+        k = self.zoom * SCALE
+        return (x[0] - self.x) * k, (y[0] - self.y) * k, (x[1] - self.x) * k - 1, (y[1] - self.y) * k - 1
+
+
+def colour_of(labels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Give each object a colour of the palette: (..., 3) uint8; background is black."""
+    colours = np.array([(0, 0, 0), *PALETTE], np.uint8)
+    # Neighbouring ids are often neighbouring objects; a step of 5 in 6 colours keeps them apart.
+    found: NDArray[np.uint8] = colours[np.where(labels > 0, labels.astype(np.int64) * 5 % len(PALETTE) + 1, 0)]
+    return found
+
+
+def contours(image: Image.Image, labels: NDArray[Any], thickness: int = 2) -> Image.Image:
+    """Draw the outline of every object inside it; the image shows through everywhere else."""
+    edge = np.zeros(labels.shape, bool)
+    for _ in range(thickness):
+        inside = np.where(edge, 0, labels)
+        padded = np.pad(inside, 1, mode="edge")
+        for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            edge |= (labels > 0) & (padded[dy : dy + labels.shape[0], dx : dx + labels.shape[1]] != labels)
+    pixels = np.asarray(image).copy()
+    pixels[edge] = colour_of(labels)[edge]
+    return Image.fromarray(pixels)
+
+
+def grid(image: Image.Image, boxes: Sequence[Box], colour: Colour, alpha: float, width: int = 1) -> Image.Image:
+    """Draw boxes as translucent lines."""
+    layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(layer)
+    for box in boxes:
+        draw.rectangle(box, outline=(*colour, round(255 * alpha)), width=width)
+    return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")

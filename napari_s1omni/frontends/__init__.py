@@ -1,0 +1,1 @@
+"""Surfaces that people touch: command line, napari dock, notebook panel."""

@@ -1,0 +1,36 @@
+"""``s1omni bench ablation``: does the editor listen to the thought?"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.evaluation.ablation import run_ablation
+from napari_s1omni.frontends.cli.running import Json
+from napari_s1omni.frontends.cli.wording import print_json
+
+
+def ablation(
+    engine: Annotated[str, typer.Option("--engine", "-e", help="nano, or a folder in its layout.")] = "nano",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the real images; without it, simulated tiles only.")
+    ] = None,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Simulated scenes to look through.")] = 48,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap and of the random states.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw the same tiles with the thinker's states kept, zeroed, random, shuffled, cut short, true and falsified."""
+    rows = run_ablation(engine, data, scenes=scenes, seed=seed)
+    if json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return
+    typer.echo("| drawn | states | score | 95 % interval | change | 95 % interval | units |")
+    typer.echo("|---|---|---|---|---|---|---|")
+    for row in rows:
+        own, change = f"{row.low:.3f} to {row.high:.3f}", f"{row.change_low:+.3f} to {row.change_high:+.3f}"
+        typer.echo(
+            f"| {row.task} | {row.variant} | {row.score:.3f} | {own} | {row.change:+.3f} | {change} | {row.units} |"
+        )

@@ -1,0 +1,65 @@
+"""``s1omni bench stitching``: whether labels across blocks are right, and what finding out takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.frontends.cli.running import Json
+from napari_s1omni.frontends.cli.wording import print_json, print_rows
+from napari_s1omni.testing import stitching_memory, stitching_oracles, stitching_scale
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Labels across blocks: oracles, scale and memory.")
+
+
+@app.command()
+def oracles() -> None:
+    """Cut layers whose answer is known into blocks, stitch, and print a table in Markdown."""
+    text, met = stitching_oracles.markdown()
+    typer.echo(text, nl=False)
+    if not met:
+        raise typer.Exit(1)
+
+
+@app.command()
+def scale(
+    edge: Annotated[int, typer.Option(min=64, help="Edge of the plane in px.")] = 16384,
+    count: Annotated[int, typer.Option(min=1, help="Touching ellipses on it.")] = 200_000,
+    block: Annotated[int, typer.Option(min=16, help="Edge of a block in px.")] = 1024,
+    halo: Annotated[int, typer.Option(min=1, help="Halo of a block in px.")] = 64,
+    json: Json = False,
+) -> None:
+    """Stitch a plane of touching ellipses on disk and compare with the truth."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = stitching_scale.measure(Path(folder) / "result", edge, count, block, halo)
+    numbers = dataclasses.asdict(report)
+    numbers |= numbers.pop("agreement")
+    if json:
+        print_json(numbers)
+    else:
+        print_rows(f"{report.agreement.expected} ellipses on {edge} x {edge} px", _worded(numbers))
+    if not report.agreement.equal:
+        raise typer.Exit(1)
+
+
+@app.command()
+def memory(
+    blocks: Annotated[int, typer.Option(min=2, help="Blocks.")] = 50_000,
+    objects: Annotated[int, typer.Option(min=2, help="Objects of each block.")] = 10_000,
+    shared: Annotated[int, typer.Option(min=1, help="Objects that each block shares with the next.")] = 400,
+    json: Json = False,
+) -> None:
+    """Number the objects of blocks that are made up: all that stitching holds of a layer at once."""
+    numbers = dataclasses.asdict(stitching_memory.measure(blocks, objects, shared))
+    if json:
+        print_json(numbers)
+    else:
+        print_rows(f"Numbering {blocks} blocks", _worded(numbers))
+
+
+def _worded(numbers: dict[str, int | float]) -> dict[str, str]:
+    return {name: f"{value:.3g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}

@@ -1,0 +1,41 @@
+"""``s1omni bench volumes``: what cutting a volume into blocks changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.evaluation.volumes import TOLERANCE, score
+from napari_s1omni.evaluation.volumes import volumes as stacks
+from napari_s1omni.frontends.cli.running import Json
+from napari_s1omni.frontends.cli.wording import print_json
+
+
+def volumes(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder with the stacks.", show_default="$S1OMNI_DATA/seg3d, or ../shared/data/seg3d"),
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
+    json: Json = False,
+) -> None:
+    """Segment stacks of nuclei as a whole and in blocks and score both in 3D; fail if they differ by more than 0.02."""
+    place = folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / "seg3d"
+    scores = [score(volume, engine) for volume in stacks(place)]
+    if not scores:
+        raise SourceError(f"{place} holds no known stack", "folders such as stardist_synthetic3d", "name their folder")
+    if json:
+        print_json([{**dataclasses.asdict(s), "difference": s.difference} for s in scores])
+    else:
+        typer.echo("| stack | objects | blocks | whole | in blocks | AP@0.5 whole | AP@0.5 in blocks | difference |")
+        typer.echo("|---|---|---|---|---|---|---|---|")
+        for s in scores:
+            numbers = f"{s.ap_whole:.3f} | {s.ap_blocks:.3f} | {s.difference:+.3f}"
+            typer.echo(f"| {s.name} | {s.objects} | {s.blocks} | {s.found_whole} | {s.found_blocks} | {numbers} |")
+    if any(abs(s.difference) > TOLERANCE for s in scores):
+        raise typer.Exit(1)

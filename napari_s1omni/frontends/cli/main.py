@@ -1,0 +1,114 @@
+"""The entry point of ``s1omni``: finds the command, runs it, and turns every error into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.main import get_command
+
+import napari_s1omni
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.frontends.cli.lazy import lazy_group
+from napari_s1omni.frontends.cli.table import COMMANDS
+
+EXIT_CODES = {
+    0: "finished",
+    1: "an error nobody foresaw (please report it)",
+    2: "an option or a job file cannot be understood",
+    3: "finished, but with holes: tiles that failed twice",
+    65: "job and image do not fit together, or memory is too small",
+    66: "the source cannot be read or is not an image",
+    69: "the engine cannot do it, or is not installed",
+    73: "the output cannot be written, is in use, or holds something else",
+    74: "the output is damaged",
+    75: "the disk is full, or the cluster is gone; mend it and resume",
+    130: "stopped by Ctrl-C; resume",
+}
+"""With which status the command line ends, and why."""
+
+HELP = "Segment, super-resolve and translate images of any size: a model thinks about every tile before it draws it."
+DEBUG = "--debug"
+
+# Typer does not export the base of its usage errors under one name in all its versions.
+UsageError: type[Exception] = typer.BadParameter.__base__ or typer.BadParameter
+
+app = typer.Typer(
+    cls=lazy_group(COMMANDS),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=HELP,
+    epilog="[bold]Exit codes:[/bold] "
+    + "; ".join(f"[bold]{code}[/bold] {words}" for code, words in EXIT_CODES.items()),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"s1omni {napari_s1omni.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, DEBUG, help="Show where an error came from; may stand anywhere in the line."),
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``s1omni`` and end the process with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after the program's name; those of the process if left out.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in words
+    sys.exit(_status([word for word in words if word != DEBUG], debug))
+
+
+def _status(words: list[str], debug: bool) -> int:
+    try:
+        code = get_command(app).main(words, prog_name="s1omni", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except S1OmniError as error:
+        return _say(error, str(error), error.exit_code, debug)
+    except UsageError as error:
+        return _say(error, _usage(error), 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        words_of = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _say(error, f"{words_of} ('s1omni ... {DEBUG}' shows where)", 1, debug)
+
+
+def _say(error: Exception, sentence: str, code: int, debug: bool) -> int:
+    if debug:
+        raise error
+    if sentence:
+        typer.echo(f"s1omni: {sentence}", err=True)
+    return code
+
+
+def _usage(error: Exception) -> str:
+    """Sentence of an error in the words of the command line; nothing where help was shown instead."""
+    message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
+    context = getattr(error, "ctx", None)
+    # Typer asks "Did you mean ...?" at the end of some messages.
+    end = "?" if "Did you mean" in message else "."
+    return f"{message}{end} Try '{context.command_path} --help'." if context and message else message
+
+
+if __name__ == "__main__":
+    main()

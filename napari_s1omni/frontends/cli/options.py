@@ -1,0 +1,139 @@
+"""Command-line options derived from the fields of documents: one name, type, bound and sentence for every surface."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from napari_s1omni.job import Job, SourceRef, read_region
+from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
+from napari_s1omni.sampling import Sampling
+from napari_s1omni.tiling import Tiling
+
+OPERATIONS: dict[str, type[BaseModel]] = {
+    "segmentation": Segmentation,
+    "super_resolution": SuperResolution,
+    "modality_translation": ModalityTranslation,
+}
+"""Operation type -> its document."""
+
+_SIMPLE = (int, float, str, bool)
+_SHORT = {"prompt": "-p", "engine": "-e"}
+_SHAPES = {"region": "Y0:Y1,X0:X1|FILE", "scale": "NUMBER[,...]", "factor": "N[,N]", "channels": "CHANNEL[,...]"}
+_NOT_OPTIONS = {"type", "uri"}
+
+
+def job_options(*operations: str) -> list[inspect.Parameter]:
+    """Return every option that belongs to a job with one of these operations, as keyword parameters.
+
+    Parameters
+    ----------
+    *operations : str
+        Operation types; where several have a field of one name, the first describes it.
+    """
+    sections: list[tuple[str, type[BaseModel], Iterable[str] | None]] = [
+        *(("Operation", OPERATIONS[name], None) for name in operations),
+        ("Source", SourceRef, None),
+        ("Job", Job, ("engine", "region", *(("into",) if "segmentation" in operations else ()))),
+        ("Tiling", Tiling, None),
+        ("Sampling", Sampling, None),
+    ]
+    found: dict[str, inspect.Parameter] = {}
+    for panel, model, names in sections:
+        for name in names or model.model_fields:
+            if name not in _NOT_OPTIONS and name not in found:
+                found[name] = _parameter(name, model.model_fields[name], panel)
+    return list(found.values())
+
+
+def with_options(function: Callable[..., Any], options: Iterable[inspect.Parameter]) -> Callable[..., Any]:
+    """Give a function that takes ``**options`` the signature from which typer reads them.
+
+    Parameters
+    ----------
+    function : callable
+        Its own parameters stay in front.
+    options : iterable of Parameter
+    """
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    parameters = [*own, *options]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+    function.__annotations__ = {p.name: p.annotation for p in parameters}
+    return function
+
+
+def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what typer parsed into what a job reads; options that were not given are left out.
+
+    Parameters
+    ----------
+    options : mapping
+        Values by the name of their field.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if "region" in given:
+        given["region"] = read_region(given["region"]).model_dump(exclude_none=True)
+    return given
+
+
+def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
+    kind, parser = _kind(field.annotation)
+    bounds = {type(m).__name__: m for m in field.metadata}
+    flag = f"--{name.replace('_', '-')}"
+    flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *filter(None, [_SHORT.get(name)])]
+    option = typer.Option(
+        *flags,
+        help=" ".join((field.description or "").replace("`", "").split()),
+        show_default=_default(field),
+        min=getattr(bounds.get("Ge"), "ge", None),
+        max=getattr(bounds.get("Le"), "le", None),
+        metavar=_SHAPES.get(name),
+        parser=parser,
+        rich_help_panel=panel,
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _default(field: FieldInfo) -> str | bool:
+    if field.is_required() or field.default in (None, ""):
+        return False
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+
+
+def _kind(annotation: Any) -> tuple[Any, Callable[[str], Any] | None]:
+    """Type that typer understands, and a parser for what it does not."""
+    choices = [a for a in _alternatives(annotation) if a is not type(None)]
+    if all(isinstance(c, str) for c in choices):
+        return Literal[tuple(choices)], None
+    if len(choices) == 1 and choices[0] in _SIMPLE:
+        return choices[0], None
+    if any(isinstance(c, type) and issubclass(c, BaseModel) for c in choices):
+        return str, None
+    only_lists = all(get_origin(c) is tuple for c in choices)
+    return str, _list if only_lists else _scalar_or_list
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """Members of a union, with a ``Literal`` replaced by its values."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [choice for member in get_args(annotation) for choice in _alternatives(member)]
+    return list(get_args(annotation)) if get_origin(annotation) is Literal else [annotation]
+
+
+def _list(text: str) -> list[Any]:
+    """``0,2`` is [0, 2], ``DAPI`` is ["DAPI"]."""
+    return [yaml.safe_load(part) for part in text.split(",")]
+
+
+def _scalar_or_list(text: str) -> Any:
+    """``2`` is 2, ``2,1`` is [2, 1]."""
+    return _list(text) if "," in text else yaml.safe_load(text)

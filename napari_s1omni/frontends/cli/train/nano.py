@@ -1,0 +1,30 @@
+"""``s1omni train nano``: the bundled checkpoint, from nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import napari_s1omni
+from napari_s1omni.errors import EngineUnavailable
+
+RECIPE = Path(napari_s1omni.__file__).parent / "training/configs/nano.yaml"
+"""The recipe of the bundled checkpoint."""
+
+
+def nano(
+    config: Annotated[Path, typer.Option("--config", help="Recipe in YAML.", show_default="the bundled one")] = RECIPE,
+    only: Annotated[
+        Literal["thinker", "thoughts", "editor", "export"] | None, typer.Option("--only", help="Do one step.")
+    ] = None,
+) -> None:
+    """Train the small checkpoint that comes with the package; an interrupted training goes on where it stopped."""
+    try:
+        from napari_s1omni.training.nano import main
+    except ModuleNotFoundError as error:
+        raise EngineUnavailable(
+            f"training needs the module '{error.name}'", remedy="install it with: pip install 'napari_s1omni[train]'"
+        ) from error
+    typer.echo(main(config, only))

@@ -1,0 +1,346 @@
+"""Controller: the state behind every surface, without any toolkit.
+
+A surface edits the job as a document, shows what the controller says, and lets
+functions that touch its widgets run on its own thread by ``deliver``. Whatever
+may wait for a disk or a model happens elsewhere: preparing in one thread of
+this class, previews in a helper process, runs in processes of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from psygnal import Signal
+
+from napari_s1omni.api import Prepared, Seen, prepare, see
+from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.execution.status import Failure, failure
+from napari_s1omni.frontends.forecast import empty_share, sentence
+from napari_s1omni.frontends.layers import LayerView, Located, locate, show_of
+from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.queueing import Queue
+from napari_s1omni.frontends.remembered import new_output, remember
+from napari_s1omni.frontends.runs import Deliver, Run
+from napari_s1omni.frontends.spilling import Spills
+from napari_s1omni.job import Job
+
+_DEBOUNCE = 0.15
+"""Seconds without another edit after which a plan is made."""
+_KEPT = 8
+"""Sources whose measurements are kept."""
+
+
+def directly(work: Any) -> None:
+    """Deliver at once, on the thread that asks; for surfaces without a thread of their own."""
+    work()
+
+
+class Controller:
+    """The state of one surface.
+
+    Parameters
+    ----------
+    deliver : callable
+        Runs a function on the surface's thread.
+    python : str, optional
+        Interpreter that holds the engines.
+    options : tuple of str
+        More options of ``s1omni run`` for the runs it starts.
+    """
+
+    document_changed = Signal(dict)
+    """The document was replaced as a whole; widgets should show it."""
+    located = Signal(object)
+    """The source of the chosen layer was found: :class:`~napari_s1omni.frontends.layers.Located`, or None."""
+    prepared_changed = Signal(object, str)
+    """A plan and its forecast in one line; None and why there is none."""
+    preview_changed = Signal(object)
+    """A :data:`~napari_s1omni.frontends.previewing.Answer`."""
+    run_added = Signal(object)
+    """A :class:`~napari_s1omni.frontends.runs.Run` was queued, started or found again."""
+    failed = Signal(object)
+    """A :class:`~napari_s1omni.execution.status.Failure` that a person must know of."""
+
+    def __init__(self, deliver: Deliver = directly, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+        self.deliver = deliver
+        self.python = python
+        self.options = options
+        self.document: dict[str, Any] = {"operation": {"type": "segmentation"}}
+        """What is being written, as plain data: everything of a job but its source and output."""
+        self.view: LayerView | None = None
+        self.source: Located | None = None
+        self.prepared: Prepared | None = None
+        self.empty: float | None = None
+        """Share of tiles that look empty."""
+        self.refusal: Failure | None = None
+        """Why there is no plan."""
+        self.output: str | None = None
+        """Folder that the next run writes; None is one of its own in the cache."""
+        self.queue = Queue(self._launch)
+        self.spills = Spills()
+        self.previewer = Previewer(lambda answer: self.deliver(lambda: self._answered(answer)), python)
+        self.preview: Previewed | None = None
+        """The last preview."""
+        self._operations: dict[str, dict[str, Any]] = {}
+        self._seen: dict[str, Seen] = {}
+        self._located: dict[int, Located] = {}
+        self._timer: threading.Timer | None = None
+        self._newest = 0
+        self._working = threading.Lock()
+
+    def edit(self, path: str, value: Any) -> None:
+        """Change one field, such as ``tiling.tile_size``; None leaves it to its default.
+
+        Parameters
+        ----------
+        path : str
+            Names joined by dots.
+        value : plain data
+        """
+        *sections, name = path.split(".")
+        at = self.document
+        for section in sections:
+            at = at.setdefault(section, {})
+        if at.get(name) == value and (value is None or name in at):
+            return
+        if value is None:
+            at.pop(name, None)
+        else:
+            at[name] = value
+        self.refresh()
+
+    def choose_operation(self, kind: str) -> None:
+        """Change what to do; what was written for another operation is kept for later."""
+        now = self.document["operation"]
+        if now["type"] == kind:
+            return
+        self._operations[now["type"]] = now
+        self.document = {**self.document, "operation": self._operations.get(kind, {"type": kind})}
+        self.document_changed.emit(self.document)
+        self.refresh()
+
+    def choose_source(self, view: LayerView | None) -> None:
+        """Work on another layer, or on none."""
+        self.view = view
+        self.source = None
+        self.refresh()
+
+    def adopt(self, located: Located, seen: Seen, job: Job) -> None:
+        """Work on a source that was found and measured already, with a job that is written for it."""
+        self.view, self.source = located.view, located
+        self._keep(job, located, seen)
+        self.load(job)
+
+    def load(self, job: Job) -> None:
+        """Take over a job; its source is used while no layer is chosen."""
+        data = job.model_dump(mode="json", exclude_defaults=True)
+        for name in ("source", "output", "schema_version"):
+            data.pop(name, None)
+        data["operation"] = {"type": job.operation.type, **data.get("operation", {})}
+        self.document = data
+        self.output = job.output
+        self.document_changed.emit(self.document)
+        self.refresh()
+
+    def job(self, source: Mapping[str, Any] | None = None) -> Job:
+        """Return the job as it is written now.
+
+        Parameters
+        ----------
+        source : mapping, optional
+            Instead of the chosen layer's.
+
+        Raises
+        ------
+        JobError
+            If there is no layer, or a field is wrong.
+        """
+        located = self.source
+        if source is None and located is None:
+            raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
+        ref = dict(source) if source is not None else located.ref.model_dump(mode="json") if located else {}
+        operation = dict(self.document["operation"])
+        if located is not None and located.channel is not None and "channels" not in operation:
+            operation["channels"] = [located.channel]
+        own = {**self.document.get("source", {})}
+        return Job.read({**self.document, "source": {**ref, **own}, "output": self.output, "operation": operation})
+
+    def refresh(self) -> None:
+        """Make the plan anew, a moment after the last edit."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._newest += 1
+        self._timer = threading.Timer(_DEBOUNCE, self._prepare, (self._newest,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def show_preview(
+        self, region: Mapping[str, Any], thoughts: Mapping[str, str] | None = None, **changes: Any
+    ) -> None:
+        """Ask for a preview of a region, a box of a few tiles in px of the source.
+
+        Parameters
+        ----------
+        region : mapping
+            Fields of :class:`~napari_s1omni.job.Box`.
+        thoughts : mapping, optional
+            Thoughts to draw from instead of thinking.
+        **changes
+            Fields of the job that differ in this preview, such as ``sampling``.
+        """
+        job = self.job().replace(region=dict(region), output=None, into=None, **changes)
+        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts), region)
+
+    def run(self, title: str = "") -> None:
+        """Queue the job as it is written now; it starts when those before it have ended.
+
+        Raises
+        ------
+        JobError
+            If there is no plan.
+        """
+        if self.prepared is None or self.source is None:
+            raise JobError("there is no plan yet", remedy="wait for the forecast, or correct what it says")
+        job, prepared, located = self.job(), self.prepared, self.source
+        if job.output is None and job.into is None:
+            job = job.replace(output=str(new_output(f"{located.view.name}-{job.operation.type}")))
+        show = show_of(located, prepared.plan.target)
+        words = title or f"{job.operation.prompt} · {located.view.name}"
+
+        def begin(ref: Mapping[str, Any]) -> None:
+            run = Run(job.replace(source=ref), prepared.plan, words, self.deliver, show)
+            self.add(run)
+
+        self._reachable(lambda ref: self.deliver(lambda: begin(ref)), None)
+
+    def add(self, run: Run) -> None:
+        """Show a run and start it when its turn has come."""
+        self.run_added.emit(run)
+        self.queue.put(run)
+
+    def add_found(self, run: Run) -> None:
+        """Show a run that an earlier surface started, and watch it; nothing is started."""
+        self.queue.found(run)
+        run.watch()
+        self.run_added.emit(run)
+
+    def close(self) -> None:
+        """Stop watching and previewing. Runs go on."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._newest += 1
+        self.previewer.close()
+        self.queue.close()
+
+    def _prepare(self, number: int) -> None:
+        with self._working:
+            if number != self._newest:
+                return
+            try:
+                located = self._locate()
+                job = self.job() if located is not None else None
+                if located is None or job is None:
+                    raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
+                prepared = prepare(job, located.array, seen=self._see(job, located))
+            except Exception as error:  # whatever is wrong is said, not lost in a thread
+                found = failure(error)
+                self.deliver(lambda: self._refused(number, found))
+                return
+            self.deliver(lambda: self._prepared(number, located, prepared, None))
+            empty = None
+            with contextlib.suppress(S1OmniError):
+                empty = empty_share(prepared)
+            self.deliver(lambda: self._prepared(number, located, prepared, empty))
+
+    def _locate(self) -> Located | None:
+        view = self.view
+        if view is None:
+            self.source = None
+        elif self.source is None or self.source.view is not view:
+            known = self._located.get(id(view.data))
+            if known is None or known.view.data is not view.data or known.view.scale != view.scale:
+                known = locate(view)
+                self._located = {id(view.data): known}
+            self.source = known
+        return self.source
+
+    def _see(self, job: Job, located: Located) -> Seen:
+        known = self._seen.get(_key(job, located))
+        return known or self._keep(job, located, see(job.source, located.array))
+
+    def _keep(self, job: Job, located: Located, seen: Seen) -> Seen:
+        self._seen = {**dict(list(self._seen.items())[1 - _KEPT :]), _key(job, located): seen}
+        return seen
+
+    def _prepared(self, number: int, located: Located, prepared: Prepared, empty: float | None) -> None:
+        if number != self._newest:
+            return
+        if self.prepared is None or self.prepared.plan.source != prepared.plan.source:
+            self.located.emit(located)
+        self.prepared, self.empty, self.refusal = prepared, empty, None
+        self.prepared_changed.emit(prepared, sentence(prepared, empty, self._rate()))
+
+    def _refused(self, number: int, found: Failure) -> None:
+        if number == self._newest:
+            self.prepared, self.refusal = None, found
+            self.prepared_changed.emit(None, " ".join(part for part in (found.message, found.remedy) if part))
+
+    def _rate(self) -> float | None:
+        """Seconds per tile in the last preview of this engine."""
+        if self.preview is None or self.prepared is None:
+            return None
+        if self.preview.plan.engine.revision != self.prepared.plan.engine.revision:
+            return None
+        return self._measured
+
+    _measured: float | None = None
+
+    def _answered(self, answer: Answer) -> None:
+        match answer:
+            case Previewed():
+                self.preview = answer
+            case PreviewStep() | PreviewFailed():
+                pass
+        self.preview_changed.emit(answer)
+        if isinstance(answer, Previewed) and self.prepared is not None:
+            self.prepared_changed.emit(self.prepared, sentence(self.prepared, self.empty, self._rate()))
+
+    def _reachable(self, then: Any, region: Mapping[str, Any] | None) -> None:
+        """Call `then` with a reference that another process can open; px of this process are written out first."""
+        located = self.source
+        if located is None:
+            raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
+        if located.array is None:
+            then(self.job().source.model_dump(mode="json"))
+            return
+
+        def work() -> None:
+            try:
+                ref = self.spills.reference(located)
+            except (S1OmniError, OSError) as error:
+                found = failure(error)
+                self.deliver(lambda: self.failed.emit(found))
+                return
+            then(ref)
+
+        threading.Thread(target=work, name="writing out a layer", daemon=True).start()
+
+    def _launch(self, run: Run) -> None:
+        try:
+            run.start(self.python, self.options)
+        except (S1OmniError, OSError) as error:
+            found = failure(error)
+            run.queued = False
+            run.status = run.status.replace(state="failed", error=found)
+            self.failed.emit(found)
+            run.changed.emit(run)
+            run.ended.emit(run)
+            return
+        remember(run.path, run.title, self.view.name if self.view else "")
+
+
+def _key(job: Job, located: Located) -> str:
+    return f"{job.source.model_dump_json()}{id(located.array)}"

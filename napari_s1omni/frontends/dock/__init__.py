@@ -1,0 +1,1 @@
+"""The dock in napari: the only place that imports Qt."""

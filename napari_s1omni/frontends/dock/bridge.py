@@ -1,0 +1,51 @@
+"""Bridge: functions of other threads, run on the thread of the widgets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+
+class Bridge(QObject):
+    """Runs functions on the thread that made it; after :meth:`close` it drops them.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+    """
+
+    _posted = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open = True
+        self._waiting: deque[Callable[[], Any]] = deque()
+        self._busy = False
+        self._posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
+
+    def deliver(self, work: Callable[[], Any]) -> None:
+        """Run a function soon, from any thread."""
+        if self._open:
+            # The widgets may be gone between the question and the signal.
+            with contextlib.suppress(RuntimeError):
+                self._posted.emit(work)
+
+    def close(self) -> None:
+        """Run nothing any more."""
+        self._open = False
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        self._waiting.append(work)
+        if self._busy:
+            # napari's progress bars process events: what arrives meanwhile waits for its turn.
+            return
+        self._busy = True
+        try:
+            while self._waiting and self._open:
+                self._waiting.popleft()()
+        finally:
+            self._busy = False

@@ -1,0 +1,158 @@
+"""Parts that several pages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+BAR = (
+    "QProgressBar { border: none; border-radius: 3px; background: rgba(128,128,128,60); }"
+    "QProgressBar::chunk { border-radius: 3px; background: #56b4e9; }"
+)
+"""Look of a progress bar, on dark and light themes."""
+
+
+class Choice(QWidget):
+    """A row of buttons of which one is down.
+
+    Parameters
+    ----------
+    entries : sequence of (key, label, tool tip)
+    on_choice : callable
+        Called with the key.
+    """
+
+    def __init__(self, entries: Sequence[tuple[str, str, str]], on_choice: Callable[[str], None]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        self._buttons: dict[str, QPushButton] = {}
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        for key, label, tip in entries:
+            button = QPushButton(label)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.clicked.connect(lambda _, key=key: on_choice(key))
+            self._group.addButton(button)
+            row.addWidget(button)
+            self._buttons[key] = button
+
+    def show_choice(self, key: str) -> None:
+        """Put one button down."""
+        self._buttons[key].setChecked(True)
+
+
+class Section(QWidget):
+    """A heading that folds what is under it.
+
+    Parameters
+    ----------
+    title : str
+    body : QWidget
+    tip : str
+    """
+
+    def __init__(self, title: str, body: QWidget, tip: str = "") -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.button = QToolButton()
+        self.button.setText(f" {title}")
+        self.button.setToolTip(tip)
+        self.button.setCheckable(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setArrowType(Qt.ArrowType.RightArrow)
+        self.button.setStyleSheet("QToolButton { border: none; background: transparent; padding: 3px 0; }")
+        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.button.toggled.connect(self._fold)
+        self.body = body
+        body.setVisible(False)
+        column.addWidget(self.button)
+        column.addWidget(body)
+
+    def _fold(self, opened: bool) -> None:
+        self.button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        self.body.setVisible(opened)
+
+
+class Card(QFrame):
+    """A line that is read at a glance, and a smaller one under it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("s1omniCard")
+        self.setStyleSheet(
+            "#s1omniCard { border: 1px solid rgba(128,128,128,90); border-radius: 4px;"
+            " background: rgba(128,128,128,28); }"
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.setSpacing(2)
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.small = QLabel()
+        self.small.setWordWrap(True)
+        self.small.setStyleSheet("font-size: 10px; color: rgba(140,140,140,255);")
+        column.addWidget(self.line)
+        column.addWidget(self.small)
+
+    def say(self, line: str, small: str = "", tip: str = "", *, trouble: bool = False) -> None:
+        """Show two lines.
+
+        Parameters
+        ----------
+        line, small, tip : str
+        trouble : bool
+            Whether it is something to be corrected.
+        """
+        self.line.setStyleSheet("color: #e69f00;" if trouble else "font-weight: bold;")
+        self.line.setText(line)
+        self.small.setText(small)
+        self.small.setVisible(bool(small))
+        self.setToolTip(tip)
+
+
+def button(
+    text: str, tip: str, work: Callable[[], Any], shortcut: str = "", parent: QWidget | None = None
+) -> QPushButton:
+    """Return a button; its shortcut stands on it and works while its dock has the focus."""
+    keys = QKeySequence(shortcut)
+    shown = f"{text}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})" if shortcut else text
+    made = QPushButton(shown)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda _: work())
+    if shortcut and parent is not None:
+        key = QShortcut(keys, parent)
+        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        key.activated.connect(lambda: work() if made.isEnabled() else None)
+    return made
+
+
+def row(*widgets: QWidget, stretch: int | None = None) -> QWidget:
+    """Put widgets beside each other."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for i, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if i == stretch else 0)
+    return holder

@@ -1,0 +1,176 @@
+"""ResultLayers: a layer for each run, there from its first second and filling in while one looks."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from napari.utils.progress import cancelable_progress
+from qtpy.QtCore import QTimer
+
+from napari_s1omni.cost import duration
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
+from napari_s1omni.frontends.layers import Located, appearance, metadata, name_of, place, stored_place
+from napari_s1omni.frontends.runs import Run
+from napari_s1omni.measure import Columns
+from napari_s1omni.results import Result
+
+_REFRESH = 0.5
+"""Seconds between two refreshes of a layer at least."""
+_MEASURED = 2**28
+"""Bytes of a result up to which its objects are measured without being asked."""
+_FOCUS = 700
+"""Milliseconds that the camera must rest before a run is told where it looks."""
+
+
+class ResultLayers:
+    """Shows runs in the viewer.
+
+    Parameters
+    ----------
+    link : ViewerLink
+    """
+
+    def __init__(self, link: ViewerLink) -> None:
+        self._link = link
+        self.layers: dict[Run, Any] = {}
+        """Run -> its layer, while that is in the viewer."""
+        self._bars: dict[Run, cancelable_progress] = {}
+        self._refreshed: dict[Run, float] = {}
+        self._elsewhere = ThreadPoolExecutor(1, "asking a run")
+        self._rest = QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_FOCUS)
+        self._rest.timeout.connect(self._focus)
+        camera, dims = link.viewer.scene.camera.events, link.viewer.dims.events
+        self._watched = (camera.center, camera.zoom, dims.current_step)
+        for event in self._watched:
+            event.connect(self._moved)
+
+    def close(self) -> None:
+        """Take bars and listeners away; runs go on."""
+        self._rest.stop()
+        for event in self._watched:
+            event.disconnect(self._moved)
+        for run in list(self._bars):
+            self._end_bars(run)
+        self._elsewhere.shutdown(wait=False)
+
+    def ask(self, work: Any) -> None:
+        """Do what writes to a disk away from the thread of the widgets."""
+        self._elsewhere.submit(work)
+
+    def add(self, run: Run, located: Located | None) -> None:
+        """Show a run that has begun or waits."""
+        levels = run.levels
+        labels = run.plan.target.kind == "labels"
+        options: dict[str, Any] = {"metadata": metadata(run.plan, run.path, levels), **appearance(run.plan)}
+        if located is not None:
+            options |= {**place(located, run.plan, levels.show), "name": name_of(run.plan, located.view.name)}
+            source = self._link.layer
+            if run.plan.job.operation.type == "super_resolution" and source is not None and not run.plan.target.rgb:
+                options |= {"contrast_limits": source.contrast_limits, "colormap": source.colormap.name}
+        else:
+            options |= {**stored_place(run.plan, levels.show.axes), "name": name_of(run.plan, run.path.stem)}
+        data = levels.data
+        options["multiscale"] = len(data) > 1
+        layer = self._link.add(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)
+        if labels:
+            layer.opacity = 0.6
+        self.layers[run] = layer
+        run.changed.connect(self._changed)
+        run.ended.connect(self._ended)
+        self._rest.start()
+
+    def layer_of(self, run: Run) -> Any:
+        """Return the layer of a run, or None where it was removed."""
+        layer = self.layers.get(run)
+        return layer if layer is not None and layer in self._link.viewer.layers else None
+
+    def _changed(self, run: Run) -> None:
+        self._refresh(run)
+        self._show_progress(run)
+
+    def _ended(self, run: Run) -> None:
+        self._end_bars(run)
+        layer = self.layer_of(run)
+        if layer is not None:
+            layer.metadata[MARK]["state"] = run.status.state
+        self._refresh(run, now=True)
+        target = run.plan.target
+        if target.kind == "labels" and run.status.state == "complete" and target.nbytes <= _MEASURED:
+            self.ask(lambda: self._measure(run))
+
+    def _measure(self, run: Run) -> None:
+        """Measure the objects of a small result, as features of its layer; larger ones are measured on demand."""
+        try:
+            columns = Result.open(run.path).table()
+        except (S1OmniError, OSError):
+            # The table is an extra here; asked for, it says why it cannot be made.
+            return
+        self._link.controller.deliver(lambda: self._describe(run, columns))
+
+    def _describe(self, run: Run, columns: Columns) -> None:
+        layer = self.layer_of(run)
+        if layer is not None:
+            layer.features = features(columns)
+
+    def _refresh(self, run: Run, now: bool = False) -> None:
+        layer = self.layer_of(run)
+        if layer is None or (not now and time.monotonic() - self._refreshed.get(run, 0) < _REFRESH):
+            return
+        self._refreshed[run] = time.monotonic()
+        if layer.visible:
+            layer.refresh(extent=False, thumbnail=True)
+
+    def _show_progress(self, run: Run) -> None:
+        status = run.status
+        if not status.alive or not status.tiles_total:
+            return
+        if run not in self._bars:
+            self._bars[run] = cancelable_progress(total=status.tiles_total, desc=run.title)
+        bar = self._bars[run]
+        if bar.is_canceled:
+            self.ask(run.cancel)
+        words = f"{status.tiles_done:,} of {status.tiles_total:,} tiles"
+        if status.state != "running":
+            words = status.state
+        elif status.eta is not None:
+            words += f", {duration(status.eta)} left"
+        bar.set_description(f"{run.title}: {words}")
+        bar.update(max(0, status.tiles_done - bar.n))
+
+    def _end_bars(self, run: Run) -> None:
+        if run in self._bars:
+            self._bars.pop(run).close()
+
+    def _moved(self, event: Any = None) -> None:
+        if any(run.alive for run in self.layers):
+            self._rest.start()
+
+    def _focus(self) -> None:
+        for run, layer in self.layers.items():
+            if run.alive and not run.queued and layer in self._link.viewer.layers:
+                point = self._point(layer, run)
+                self._elsewhere.submit(run.focus, point)
+
+    def _point(self, layer: Any, run: Run) -> tuple[float, float, float, float]:
+        """Where the camera looks, in px of the run's source."""
+        viewer = self._link.viewer
+        world = np.array(viewer.dims.point, float)
+        shown = list(viewer.dims.displayed)
+        world[shown] = np.array(viewer.scene.camera.center, float)[-len(shown) :]
+        at = dict(zip(run.levels.show.axes, layer.world_to_data(world[-layer.ndim :]), strict=False))
+        grid, (fy, fx) = run.plan.grid, run.plan.grid.factor
+        first = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
+        factor = {"t": 1, "z": 1, "y": fy, "x": fx}
+        t, z, y, x = (float(at.get(a, 0.0) / factor[a] + first[a]) for a in "tzyx")
+        return t, z, y, x
+
+
+def features(columns: Columns) -> dict[str, Any]:
+    """Name the columns of a table of objects as a labels layer wants them."""
+    return {"index": columns["label"], **{name: values for name, values in columns.items() if name != "label"}}

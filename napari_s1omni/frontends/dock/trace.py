@@ -1,0 +1,44 @@
+"""TraceView: what was thought about a tile, for reading."""
+
+from __future__ import annotations
+
+import html
+
+from qtpy.QtWidgets import QTextBrowser
+
+from napari_s1omni.engine.protocol import Thought
+
+
+class TraceView(QTextBrowser):
+    """Shows a thought: its reasoning, its answer, and on demand what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setOpenLinks(False)
+        self.setMinimumHeight(90)
+        self.setPlaceholderText("What the model thinks about a tile is shown here.")
+
+    def show_thought(self, key: str, thought: Thought, heading: str = "") -> None:
+        """Show one thought.
+
+        Parameters
+        ----------
+        key : str
+            Such as ``t0/z0/g0/tile/3/5``.
+        thought : Thought
+        heading : str
+            Said above it.
+        """
+        parts = [f"<p style='margin:0 0 4px 0'><b>{html.escape(heading or key)}</b></p>"]
+        if thought.trace:
+            parts.append(f"<p style='margin:0'>{_lines(thought.trace)}</p>")
+        if thought.answer:
+            parts.append(f"<p style='margin:6px 0 0 0'><i>Answer:</i> {_lines(thought.answer)}</p>")
+        if not thought.trace and not thought.answer:
+            parts.append("<p>Nothing was thought: the instruction itself is drawn from.</p>")
+        self.setHtml("".join(parts))
+        self.setToolTip(thought.prompt)
+
+
+def _lines(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>")

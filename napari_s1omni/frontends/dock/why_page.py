@@ -1,0 +1,297 @@
+"""WhyPage: tiles by state, what each was thought, and drawing one of them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.execution.status import failure
+from napari_s1omni.frontends.controller import Controller
+from napari_s1omni.frontends.dock.overlay import Overlay
+from napari_s1omni.frontends.dock.parts import button, row
+from napari_s1omni.frontends.dock.preview_view import thought_name
+from napari_s1omni.frontends.dock.result_layers import ResultLayers
+from napari_s1omni.frontends.dock.trace import TraceView
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink, tell
+from napari_s1omni.frontends.previewing import Previewed
+from napari_s1omni.frontends.runs import Run
+from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, TileInfo
+
+_LATER = 800
+"""Milliseconds between two pictures of a run at work."""
+
+
+class WhyPage(QWidget):
+    """The third page of the dock.
+
+    Parameters
+    ----------
+    link : ViewerLink
+    results : ResultLayers
+    controller : Controller
+    """
+
+    def __init__(self, link: ViewerLink, results: ResultLayers, controller: Controller) -> None:
+        super().__init__()
+        self._link, self._results, self._controller = link, results, controller
+        self.overlay = Overlay(link)
+        self.tile: TileInfo | None = None
+        """The tile that was clicked."""
+        self._runs: list[Run] = []
+        self._seed = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.setSpacing(5)
+        self.which = QComboBox()
+        self.which.setToolTip("The run to look into")
+        self.which.activated.connect(lambda i: self.choose(self._runs[i]))
+        self.colour = QComboBox()
+        for key, words in QUANTITIES.items():
+            self.colour.addItem(words, key)
+        self.colour.setToolTip("What tiles are coloured by")
+        self.colour.activated.connect(lambda _: self._recolour())
+        column.addWidget(self.which)
+        column.addWidget(row(QLabel("Colour by"), self.colour, stretch=1))
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        column.addWidget(self.legend)
+        self.hover = QLabel("Move over the tiles to read their state; click one to read its thought.")
+        self.hover.setWordWrap(True)
+        column.addWidget(self.hover)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search in all thoughts")
+        self.search.setClearButtonEnabled(True)
+        self.search.returnPressed.connect(self._search)
+        column.addWidget(self.search)
+        self.hits = QListWidget()
+        self.hits.setMaximumHeight(110)
+        self.hits.setVisible(False)
+        self.hits.itemActivated.connect(self._hit)
+        self.hits.itemClicked.connect(self._hit)
+        column.addWidget(self.hits)
+        self.trace = TraceView()
+        column.addWidget(self.trace, 1)
+        self.wording = QLineEdit()
+        self.wording.setPlaceholderText("Another wording for this tile")
+        column.addWidget(self.wording)
+        self.again_seed = button("Another seed", "Preview this tile with the next seed", self._another_seed)
+        self.again_words = button("This wording", "Preview this tile with the wording above", self._another_wording)
+        self.accept = button("Use for all", "Take what was changed over into the job", self._accept)
+        column.addWidget(row(self.again_seed, self.again_words, self.accept))
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_LATER)
+        self._later.timeout.connect(self._redraw)
+        self._tried: dict[str, Any] = {}
+        for made in (self.again_seed, self.again_words, self.accept):
+            made.setEnabled(False)
+        link.viewer.mouse_move_callbacks.append(self._hovered)
+        link.viewer.mouse_drag_callbacks.append(self._clicked)
+        link.viewer.dims.events.current_step.connect(self._stepped)
+
+    def shut(self) -> None:
+        """Let go of the viewer."""
+        self._later.stop()
+        self._link.viewer.mouse_move_callbacks.remove(self._hovered)
+        self._link.viewer.mouse_drag_callbacks.remove(self._clicked)
+        self._link.viewer.dims.events.current_step.disconnect(self._stepped)
+        for run in self._runs:
+            run.changed.disconnect(self._changed)
+
+    def add(self, run: Run) -> None:
+        """Offer a run."""
+        self._runs.append(run)
+        self.which.addItem(run.title)
+        run.changed.connect(self._changed)
+
+    def choose(self, run: Run) -> None:
+        """Show the tiles of a run."""
+        self.which.setCurrentIndex(self._runs.index(run))
+        layer = self._results.layer_of(run)
+        if layer is None:
+            self._results.add(run, None)
+            layer = self._results.layer_of(run)
+        self.overlay.show(run, layer, self.colour.currentData())
+        self._tell_legend()
+
+    def show_preview(self, made: Previewed) -> None:
+        """Show the thought of a tile that was drawn again."""
+        if self._tried and made.thoughts:
+            key, thought = next(iter(made.thoughts.items()))
+            self.trace.show_thought(key, thought, f"Tried again: {thought_name(key)}")
+            self.accept.setEnabled(True)
+
+    def open_tile(self, tile: TileInfo) -> None:
+        """Show the thought of a tile."""
+        run = self.overlay.run
+        if run is None:
+            return
+        self.tile = tile
+        self._tried = {}
+        self.hover.setText(tile.sentence())
+        z, t = self.overlay.plane()
+        self._results.ask(lambda: self._fetch(run, tile, z, t))
+        self.accept.setEnabled(False)
+        for made in (self.again_seed, self.again_words):
+            made.setEnabled(self._controller.source is not None)
+
+    def _fetch(self, run: Run, tile: TileInfo, z: int, t: int) -> None:
+        try:
+            found = run.thought_of(tile.row, tile.col, z, t)
+        except (S1OmniError, OSError, ValueError):
+            found = None
+        self._controller.deliver(lambda: self._show(tile, found))
+
+    def _show(self, tile: TileInfo, found: tuple[str, Thought] | None) -> None:
+        if found is None:
+            waiting = "It was not drawn yet." if tile.state == "waiting" else "Nothing was thought about it."
+            self.trace.setHtml(f"<b>tile {tile.row}/{tile.col}</b><p>{waiting}</p>")
+            return
+        key, thought = found
+        self.trace.show_thought(key, thought, f"Tile {tile.row}/{tile.col}: thought of {thought_name(key)}")
+
+    def _another_seed(self) -> None:
+        run = self.overlay.run
+        if run is not None:
+            self._seed = (self._tried.get("seed") or run.plan.sampling.seed) + 1
+            self._again(seed=self._seed)
+
+    def _another_wording(self) -> None:
+        words = self.wording.text().strip()
+        if words:
+            self._again(prompt=words)
+
+    def _again(self, **changed: Any) -> None:
+        """Draw the clicked tile again, as a preview through the real path."""
+        run, tile = self.overlay.run, self.tile
+        if run is None or tile is None:
+            return
+        grid = run.plan.grid
+        z, t = self.overlay.plane()
+        y, x = tile.row * grid.step, tile.col * grid.step
+        box = {
+            "type": "box",
+            "t": [t, t + 1],
+            "z": [z, z + 1],
+            "y": [y, min(y + grid.step, grid.extent[0])],
+            "x": [x, min(x + grid.step, grid.extent[1])],
+        }
+        self._tried = {**self._tried, **changed}
+        sampling = run.job.sampling.model_dump() | {k: v for k, v in self._tried.items() if k == "seed"}
+        operation = run.job.operation.model_dump() | {k: v for k, v in self._tried.items() if k == "prompt"}
+        try:
+            self._controller.show_preview(box, sampling=sampling, operation=operation)
+        except (JobError, S1OmniError) as error:
+            tell(failure(error))
+
+    def _accept(self) -> None:
+        if "seed" in self._tried:
+            self._controller.edit("sampling.seed", self._tried["seed"])
+        if "prompt" in self._tried:
+            self._controller.edit("operation.prompt", self._tried["prompt"])
+        self._controller.document_changed.emit(self._controller.document)
+        self.accept.setEnabled(False)
+
+    def _changed(self, run: Run) -> None:
+        if run is self.overlay.run and not self._later.isActive():
+            self._later.start()
+
+    def _stepped(self, event: Any = None) -> None:
+        if self.overlay.visible and not self._later.isActive():
+            self._later.start()
+
+    def _redraw(self) -> None:
+        self.overlay.refresh()
+        self._tell_legend()
+
+    def _recolour(self) -> None:
+        self.overlay.refresh(self.colour.currentData())
+        self._tell_legend()
+
+    def _tell_legend(self) -> None:
+        run = self.overlay.run
+        if run is None:
+            return
+        counts = run.tiles.counts()
+        if self.colour.currentData() != "state":
+            self.legend.setText("dark is little, yellow is much; grey is not known")
+            return
+        waiting = max(0, run.status.tiles_total - sum(counts.values()))
+        entries = {**counts, **({"waiting": waiting} if waiting else {})}
+        self.legend.setText(
+            " &nbsp; ".join(
+                f"<span style='color:rgb{COLOURS[k][:3]}'>■</span> {k} {n:,}" for k, n in entries.items() if n
+            )
+        )
+
+    def _hovered(self, viewer: Any, event: Any) -> None:
+        if self.overlay.visible and (tile := self.overlay.tile_at(event.position)):
+            self.hover.setText(tile.sentence())
+
+    def _clicked(self, viewer: Any, event: Any) -> Any:
+        if not self.overlay.visible or not self.isVisible():
+            return
+        start = event.position
+        yield
+        while event.type == "mouse_move":
+            yield
+        moved = sum(abs(a - b) for a, b in zip(start, event.position, strict=False))
+        tile = self.overlay.tile_at(event.position)
+        if tile is not None and moved == 0:
+            self.open_tile(tile)
+
+    def _search(self) -> None:
+        run, words = self.overlay.run, self.search.text()
+        if run is None and self._runs:
+            run = self._runs[self.which.currentIndex()]
+        if run is not None:
+            self._results.ask(lambda: self._look_for(run, words))
+
+    def _look_for(self, run: Run, words: str) -> None:
+        try:
+            found = run.search(words)
+        except (S1OmniError, OSError, ValueError):
+            found = []
+        self._controller.deliver(lambda: self._show_hits(found))
+
+    def _show_hits(self, found: list[tuple[str, str]]) -> None:
+        self.hits.clear()
+        for key, line in found:
+            item = QListWidgetItem(f"{thought_name(key)}: {line}")
+            item.setData(Qt.ItemDataRole.UserRole, key)
+            self.hits.addItem(item)
+        if not found:
+            self.hits.addItem("No thought holds these words.")
+        self.hits.setVisible(True)
+
+    def _hit(self, item: QListWidgetItem) -> None:
+        key, run = item.data(Qt.ItemDataRole.UserRole), self.overlay.run or self._runs[self.which.currentIndex()]
+        if key is None:
+            return
+        parts = key.split("/")
+        if parts[-3:-2] == ["tile"]:
+            row_at, col_at = int(parts[-2]), int(parts[-1])
+            self.open_tile(run.tiles.info(row_at, col_at))
+            self._go(run, row_at, col_at)
+        self._results.ask(lambda: self._deliver_thought(run, key))
+
+    def _deliver_thought(self, run: Run, key: str) -> None:
+        thought = run.thoughts()[key]
+        self._controller.deliver(lambda: self.trace.show_thought(key, thought, f"Thought of {thought_name(key)}"))
+
+    def _go(self, run: Run, row_at: int, col_at: int) -> None:
+        layer, grid = self._results.layer_of(run), run.plan.grid
+        if layer is None:
+            return
+        point = [0.0] * layer.ndim
+        for axis, k, first, factor in (
+            ("y", row_at, grid.y[0], grid.factor[0]),
+            ("x", col_at, grid.x[0], grid.factor[1]),
+        ):
+            point[run.levels.show.axes.index(axis)] = (k * grid.step + grid.step / 2 - first) * factor
+        self._link.viewer.scene.camera.center = tuple(layer.data_to_world(point))[-3:]

@@ -1,0 +1,289 @@
+// The panel itself; what it is made of stands in parts.js, which is put before this file.
+
+function render({ model, el }) {
+  const view = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
+  const ui = skeleton();
+  const state = {
+    at: null, picture: null, curtain: 0, opacity: 1, cell: null, previewBox: null, low: null, high: null, span: null,
+    grid: null, gridImage: null, alive: true,
+  };
+  const channel = asker(model, view);
+  const screen = makeScreen(ui, state);
+  const inputs = {};
+  const timers = {};
+  const later = (name, ms, work) => { clearTimeout(timers[name]); timers[name] = setTimeout(work, ms); };
+  el.append(ui.root);
+
+  const look = () => {
+    if (!state.at) return;
+    channel.ask({ kind: "view", ...state.at, low: state.low, high: state.high, width: ui.canvas.width, height: ui.canvas.height });
+  };
+  const lookAtTiles = () => channel.ask({ kind: "grid", z: state.at?.z ?? 0, t: state.at?.t ?? 0, by: ui.by.value || "state" });
+  const lookSoon = () => { screen.draw(); later("look", SETTLE, look); };
+  const askTrace = ({ y, x }) => channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
+  const say = (words) => { ui.said.textContent = words; later("said", 8000, () => { ui.said.textContent = ""; }); };
+
+  function begin() {
+    const scene = model.get("scene");
+    if (!scene.extent) { ui.said.textContent = "opening the image ..."; return; }
+    ui.said.textContent = "";
+    ui.mark.textContent = scene.mark;
+    ui.about.textContent = `${scene.extent[1]} x ${scene.extent[0]} px, ${size(scene.bytes)} → ${scene.output}`;
+    if (!state.at) {
+      [ui.canvas.width, ui.canvas.height] = scene.screen;
+      state.at = { ...scene.start, t: 0, c: 0 };
+      makeSliders(scene);
+      look();
+    }
+    if (state.result !== scene.result) {
+      state.result = scene.result;
+      state.curtain = scene.result === "image" ? 0.5 : 0;
+      inputs.curtain.input.value = 100 * state.curtain;
+      inputs.curtain.shown.textContent = inputs.curtain.input.value;
+      lookSoon();
+    }
+  }
+
+  function makeSliders(scene) {
+    const rows = [];
+    for (const [axis, words] of Object.entries(AXES)) {
+      if (!scene.sizes[axis]) continue;
+      inputs[axis] = slider(words, { min: 0, max: scene.sizes[axis] - 1, value: state.at[axis] }, (value) => {
+        state.at[axis] = value;
+        if (axis === "c") { state.low = state.high = state.span = null; }
+        lookSoon();
+        later("grid", SETTLE, lookAtTiles);
+      });
+      inputs[axis].input.dataset.axis = axis;
+      rows.push(inputs[axis].row);
+    }
+    for (const name of ["low", "high"]) {
+      inputs[name] = slider(name === "low" ? "Black" : "White", { min: 0, max: 1000, value: name === "low" ? 0 : 1000 }, () => {
+        const [first, last] = state.span;
+        for (const end of ["low", "high"]) state[end] = first + (Number(inputs[end].input.value) / 1000) * (last - first);
+        showContrast();
+        lookSoon();
+      });
+      inputs[name].input.dataset.contrast = name;
+      rows.push(inputs[name].row);
+    }
+    inputs.curtain = slider("Curtain", { min: 0, max: 100, value: 0 }, (value) => { state.curtain = value / 100; screen.draw(); });
+    inputs.curtain.input.dataset.curtain = "";
+    inputs.opacity = slider("Opacity", { min: 0, max: 100, value: 100 }, (value) => { state.opacity = value / 100; screen.draw(); });
+    ui.sliders.replaceChildren(...rows, inputs.curtain.row, inputs.opacity.row, ui.whole);
+  }
+
+  function showContrast() {
+    for (const name of ["low", "high"]) {
+      inputs[name].input.value = (1000 * (state[name] - state.span[0])) / (state.span[1] - state.span[0]);
+      inputs[name].shown.textContent = Number(state[name].toPrecision(3));
+    }
+  }
+
+  async function showView(message, buffers) {
+    const images = await Promise.all(buffers.map(bitmap));
+    const [y0, y1, x0, x1] = message.before;
+    state.picture = {
+      before: images[0], box: [y0, y1, x0, x1],
+      layers: message.layers.map((layer, i) => ({ ...layer, image: images[i + 1] })),
+    };
+    if (!state.span) {
+      const wide = message.high - message.low;
+      state.span = [message.low - wide / 2, message.high + wide];
+      [state.low, state.high] = [message.low, message.high];
+      showContrast();
+    }
+    // The kernel may have kept the view inside of the image.
+    if (!timers.moving) Object.assign(state.at, { y: message.y, x: message.x, zoom: message.zoom });
+    screen.draw();
+    drawMap();
+    ui.root.dataset.bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
+    ui.root.dataset.views = Number(ui.root.dataset.views || 0) + 1;
+  }
+
+  async function showGrid(message, buffers) {
+    state.grid = message.rows ? message : null;
+    state.gridImage = buffers.length ? await bitmap(buffers[0]) : null;
+    const states = model.get("legend").states || {};
+    ui.key.replaceChildren(...Object.entries(states).map(([name, colour]) => {
+      const count = message.counts?.[name];
+      const swatch = element("i", {});
+      swatch.style.background = colour;
+      return element("span", {}, swatch, count ? `${name} ${count}` : name);
+    }));
+    ui.root.dataset.tiles = message.rows * message.cols;
+    drawMap();
+  }
+
+  function drawMap() {
+    const { grid, gridImage } = state;
+    if (!grid || !gridImage) return;
+    const by = Math.min(300 / grid.cols, 200 / grid.rows, 40);
+    ui.map.width = Math.max(24, Math.round(grid.cols * by));
+    ui.map.height = Math.max(24, Math.round(grid.rows * by));
+    const context = ui.map.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(gridImage, 0, 0, ui.map.width, ui.map.height);
+    if (by >= 6) {
+      context.fillStyle = "#ffffff";
+      for (let i = 1; i < grid.cols; i += 1) context.fillRect(Math.round(i * by), 0, 1, ui.map.height);
+      for (let i = 1; i < grid.rows; i += 1) context.fillRect(0, Math.round(i * by), ui.map.width, 1);
+    }
+    const [y0, y1, x0, x1] = grid.box;
+    const place = (box) => [
+      ((box[2] - x0) / (x1 - x0)) * ui.map.width, ((box[0] - y0) / (y1 - y0)) * ui.map.height,
+      ((box[3] - box[2]) / (x1 - x0)) * ui.map.width, ((box[1] - box[0]) / (y1 - y0)) * ui.map.height,
+    ];
+    context.lineWidth = 2;
+    if (state.cell) { context.strokeStyle = "#f0e442"; context.strokeRect(...place(state.cell)); }
+    if (state.picture) { context.strokeStyle = "#19202a"; context.lineWidth = 1; context.strokeRect(...place(state.picture.box)); }
+  }
+
+  function showTrace(message) {
+    state.cell = message.box || null;
+    const head = element("div", { className: "s1o-trace-head" }, message.sentence);
+    const body = message.trace
+      ? [element("div", { className: "s1o-thought" }, message.trace), ...(message.answer ? [element("p", {}, message.answer)] : [])]
+      : [element("p", {}, "No thought is stored for this tile.")];
+    ui.trace.replaceChildren(head, ...(message.box ? body : []));
+    ui.trace.dataset.key = message.key || "";
+    screen.draw();
+    drawMap();
+  }
+
+  function showStatus() {
+    const now = model.get("status");
+    if (!now.state) return;
+    const share = now.total ? now.done / now.total : now.state === "complete" ? 1 : 0;
+    ui.bar.style.width = `${100 * share}%`;
+    ui.state.textContent = STATES[now.state] || now.state;
+    ui.state.dataset.state = now.state;
+    const words = now.total ? [`${now.done.toLocaleString()} of ${now.total.toLocaleString()} tiles`] : [];
+    if (now.eta) words.push(`about ${duration(now.eta)} left`);
+    if (now.holes) words.push(`${now.holes} missing`);
+    if (now.error) words.push(now.error);
+    ui.progress.textContent = words.join(" · ");
+    ui.root.dataset.state = now.state;
+    ui.pause.hidden = !now.alive || now.state === "paused";
+    ui.resume.hidden = now.alive ? now.state !== "paused" : !now.resumable;
+    ui.cancel.hidden = !now.alive;
+    if (!timers.refresh) {
+      timers.refresh = setTimeout(() => { timers.refresh = null; look(); lookAtTiles(); }, now.alive ? REFRESH : SETTLE);
+    }
+  }
+
+  function showForm() {
+    const groups = {};
+    for (const field of model.get("form")) {
+      const made = editor(field, (value) => channel.order("edit", { path: field.path, value }));
+      (groups[field.section] ||= []).push(made);
+    }
+    const unfolded = new Set([...ui.form.querySelectorAll("details[open]")].map((part) => part.dataset.section));
+    ui.form.replaceChildren(...Object.entries(groups).map(([section, rows]) => {
+      if (!SECTIONS[section]) return element("div", {}, ...rows);
+      const part = element("details", { dataset: { section } }, element("summary", {}, SECTIONS[section]), ...rows);
+      part.open = unfolded.has(section);
+      return part;
+    }));
+  }
+
+  function showForecast() {
+    ui.forecast.textContent = model.get("forecast") || "measuring the image ...";
+    ui.forecast.dataset.ready = model.get("ready");
+    ui.run.disabled = ui.preview.disabled = !model.get("ready");
+  }
+
+  function showPreview() {
+    const now = model.get("preview");
+    const tiles = now.total ? ` (${now.done}/${now.total})` : "";
+    ui.previewWords.textContent = now.words ? `${now.words}${now.shown ? "" : tiles}` : "";
+    ui.back.hidden = !now.shown;
+    state.previewBox = now.box || null;
+    if (now.shown) { state.curtain = 0.5; inputs.curtain.input.value = 50; inputs.curtain.shown.textContent = "50"; }
+    if (state.at) lookSoon();
+  }
+
+  function showLegend() {
+    const by = model.get("legend").by || {};
+    ui.by.replaceChildren(...Object.entries(by).map(([value, words]) => element("option", { value }, words.toLowerCase())));
+  }
+
+  const hear = (message, buffers) => {
+    if (message.kind === "said" && (!message.view || message.view === view)) {
+      say(message.words);
+      for (const kind of ["view", "grid", "trace"]) channel.answered(kind);
+    }
+    if (message.view !== view) return;
+    channel.answered(message.kind);
+    if (message.kind === "view") showView(message, buffers);
+    else if (message.kind === "grid") showGrid(message, buffers);
+    else if (message.kind === "trace") showTrace(message);
+  };
+
+  let drag = null;
+  ui.canvas.addEventListener("pointerdown", (event) => {
+    if (!state.at) return;
+    drag = { x: event.clientX, y: event.clientY, from: { ...state.at }, moved: false };
+    ui.canvas.setPointerCapture(event.pointerId);
+  });
+  ui.canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const by = ui.canvas.width / ui.canvas.getBoundingClientRect().width / state.at.zoom;
+    drag.moved ||= Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 3;
+    state.at.x = drag.from.x - (event.clientX - drag.x) * by;
+    state.at.y = drag.from.y - (event.clientY - drag.y) * by;
+    if (drag.moved) lookSoon();
+  });
+  ui.canvas.addEventListener("pointerup", (event) => {
+    if (drag && !drag.moved) askTrace(screen.source(event));
+    drag = null;
+  });
+  ui.canvas.addEventListener("wheel", (event) => {
+    if (!state.at) return;
+    event.preventDefault();
+    const fixed = screen.source(event);
+    const by = Math.exp(-event.deltaY / 400);
+    state.at.zoom *= by;
+    state.at.y = fixed.y + (state.at.y - fixed.y) / by;
+    state.at.x = fixed.x + (state.at.x - fixed.x) / by;
+    lookSoon();
+  }, { passive: false });
+  ui.map.addEventListener("click", (event) => {
+    if (!state.grid) return;
+    const area = ui.map.getBoundingClientRect();
+    const [y0, y1, x0, x1] = state.grid.box;
+    const [height, width] = model.get("scene").extent;
+    const y = Math.min(y0 + ((event.clientY - area.top) / area.height) * (y1 - y0), height - 1);
+    const x = Math.min(x0 + ((event.clientX - area.left) / area.width) * (x1 - x0), width - 1);
+    askTrace({ y, x });
+    if (state.picture && !inside(state.picture.box, y, x)) { Object.assign(state.at, { y, x }); lookSoon(); }
+  });
+  const inside = ([y0, y1, x0, x1], y, x) => y >= y0 && y < y1 && x >= x0 && x < x1;
+  ui.whole.addEventListener("click", () => {
+    const [height, width] = model.get("scene").extent;
+    Object.assign(state.at, { y: height / 2, x: width / 2, zoom: Math.min(ui.canvas.width / width, ui.canvas.height / height) });
+    lookSoon();
+  });
+  ui.by.addEventListener("change", lookAtTiles);
+  for (const name of ["pause", "resume", "cancel", "run"]) ui[name].addEventListener("click", () => channel.order(name));
+  ui.preview.addEventListener("click", () => {
+    channel.order("preview", { ...state.at, width: ui.canvas.width, height: ui.canvas.height });
+  });
+  ui.back.addEventListener("click", () => channel.order("preview", { off: true }));
+
+  const watched = {
+    "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": begin, "change:status": showStatus,
+    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
+    "change:legend": showLegend, "msg:custom": hear,
+  };
+  for (const [event, work] of Object.entries(watched)) model.on(event, work);
+  for (const event of ["change:title", "change:legend", "change:form", "change:forecast", "change:scene", "change:preview", "change:status"]) {
+    watched[event]();
+  }
+  return () => {
+    for (const [event, work] of Object.entries(watched)) model.off(event, work);
+    Object.values(timers).forEach(clearTimeout);
+  };
+}
+
+export default { render };

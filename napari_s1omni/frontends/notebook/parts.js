@@ -1,0 +1,177 @@
+// The live view of one job. The kernel holds the state; a view asks for what it shows and nothing more.
+
+const STATES = {
+  starting: "preparing", running: "running", paused: "paused", joining: "joining labels", pyramid: "writing overviews",
+  complete: "complete", failed: "failed", cancelled: "cancelled", stopped: "stopped",
+};
+const AXES = { c: "Channel", z: "z", t: "Time" };
+const SECTIONS = { tiling: "Tiles", sampling: "Thinking" };
+const SETTLE = 60; // ms after the last movement until new pixels are asked for
+const REFRESH = 1000; // ms between two looks at a result that is being written
+
+function element(tag, options = {}, ...children) {
+  const { dataset, ...rest } = options;
+  const made = Object.assign(document.createElement(tag), rest);
+  Object.assign(made.dataset, dataset || {});
+  made.append(...children);
+  return made;
+}
+
+function duration(seconds) {
+  if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  while (bytes >= 1000 && at < units.length - 1) { bytes /= 1000; at += 1; }
+  return `${bytes.toFixed(at ? 1 : 0)} ${units[at]}`;
+}
+
+function bitmap(data) {
+  return createImageBitmap(new Blob([data], { type: "image/png" }));
+}
+
+// One question of a kind at a time; while it is open, only the newest next one is kept.
+function asker(model, view) {
+  const open = new Map();
+  const next = new Map();
+  const send = (message) => {
+    open.set(message.kind, Date.now());
+    model.send({ ...message, view });
+  };
+  return {
+    order: (kind, more = {}) => model.send({ kind, view, ...more }),
+    ask(message) {
+      // An answer that never came (a restarted kernel) does not keep the view waiting for good.
+      if (open.has(message.kind) && Date.now() - open.get(message.kind) < 15000) next.set(message.kind, message);
+      else send(message);
+    },
+    answered(kind) {
+      open.delete(kind);
+      const waiting = next.get(kind);
+      next.delete(kind);
+      if (waiting) send(waiting);
+    },
+  };
+}
+
+// The picture: source below, result above it, right of the curtain.
+function makeScreen(ui, state) {
+  const { canvas } = ui;
+  const context = canvas.getContext("2d");
+  const place = ([y0, y1, x0, x1]) => {
+    const { y, x, zoom } = state.at;
+    return [(x0 - x) * zoom + canvas.width / 2, (y0 - y) * zoom + canvas.height / 2, (x1 - x0) * zoom, (y1 - y0) * zoom];
+  };
+  const frame = (box, colour, dashed) => {
+    context.save();
+    context.strokeStyle = colour;
+    context.lineWidth = 2;
+    context.setLineDash(dashed ? [6, 4] : []);
+    context.strokeRect(...place(box));
+    context.restore();
+  };
+  function draw() {
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (!state.picture) return;
+    context.imageSmoothingEnabled = state.at.zoom < 1;
+    context.drawImage(state.picture.before, ...place(state.picture.box));
+    const curtain = state.curtain * canvas.width;
+    for (const layer of state.picture.layers) {
+      context.save();
+      context.beginPath();
+      context.rect(curtain, 0, canvas.width, canvas.height);
+      context.clip();
+      context.globalAlpha = state.opacity;
+      context.imageSmoothingEnabled = state.at.zoom < 1 && layer.kind !== "labels";
+      context.drawImage(layer.image, ...place(layer.box));
+      context.restore();
+    }
+    if (state.picture.layers.length && state.curtain > 0 && state.curtain < 1) {
+      context.fillStyle = "#ffffff";
+      context.fillRect(curtain - 1, 0, 2, canvas.height);
+    }
+    if (state.previewBox) frame(state.previewBox, "#56b4e9", true);
+    if (state.cell) frame(state.cell, "#f0e442", false);
+  }
+  const source = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const { y, x, zoom } = state.at;
+    return {
+      y: y + (((event.clientY - box.top) / box.height) * canvas.height - canvas.height / 2) / zoom,
+      x: x + (((event.clientX - box.left) / box.width) * canvas.width - canvas.width / 2) / zoom,
+    };
+  };
+  return { draw, source };
+}
+
+function slider(words, options, onInput) {
+  const input = element("input", { type: "range", ...options });
+  const shown = element("output", { className: "s1o-value" }, String(input.value));
+  input.setAttribute("aria-label", words);
+  input.addEventListener("input", () => { shown.textContent = input.value; onInput(Number(input.value)); });
+  return { row: element("label", { className: "s1o-slider" }, element("span", {}, words), input, shown), input, shown };
+}
+
+function editor(field, onChange) {
+  let input;
+  if (field.kind === "choice") {
+    input = element("select");
+    if (field.optional) input.append(element("option", { value: "" }, "auto"));
+    for (const choice of field.choices) input.append(element("option", { value: String(choice.value) }, choice.words));
+    input.value = field.value === null ? "" : String(field.value);
+  } else if (field.kind === "switch") {
+    input = element("input", { type: "checkbox", checked: Boolean(field.value) });
+  } else if (field.kind === "whole" || field.kind === "number") {
+    input = element("input", { type: "number", step: field.kind === "whole" ? 1 : "any" });
+    if (field.min !== null) input.min = field.min;
+    if (field.max !== null) input.max = field.max;
+    input.value = field.value ?? "";
+    if (field.optional) input.placeholder = "auto";
+  } else {
+    input = element("input", { type: "text", value: field.value ?? "" });
+    if (field.optional) input.placeholder = "auto";
+  }
+  if (field.path === "operation.prompt") {
+    input = element("textarea", { rows: 2, value: field.value ?? "" });
+  }
+  input.addEventListener("change", () => {
+    if (field.kind === "switch") onChange(input.checked);
+    else if (input.value === "") onChange(null);
+    else onChange(field.kind === "whole" || field.kind === "number" ? Number(input.value) : input.value);
+  });
+  input.title = field.help;
+  input.dataset.path = field.path;
+  return element("label", { className: `s1o-field s1o-${field.kind}`, title: field.help }, element("span", {}, field.label), input);
+}
+
+function skeleton() {
+  const make = (tag, className, ...children) => element(tag, { className: `s1o-${className}` }, ...children);
+  const button = (name, words, title) => element("button", { type: "button", className: `s1o-${name}`, title }, words);
+  const ui = {
+    title: make("strong", "title"), state: make("span", "state"), mark: make("span", "mark"), about: make("span", "about"),
+    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), said: make("div", "said"), sliders: make("div", "sliders"),
+    form: make("div", "form"), forecast: make("div", "forecast"), previewWords: make("span", "preview-words"),
+    bar: make("div", "bar-fill"), progress: make("span", "progress"), map: element("canvas", { className: "s1o-map" }),
+    by: element("select", { className: "s1o-by", title: "Colour tiles by" }), key: make("div", "key"), trace: make("div", "trace"),
+    preview: button("preview", "Preview", "Run the tiles in the middle of the view"),
+    back: button("back", "Hide preview", "Show the result again"),
+    run: button("run", "Run this", "Start a run of what the form says, into a new folder"),
+    pause: button("pause", "Pause", "Wait after the tiles in hand"), resume: button("resume", "Resume", "Go on"),
+    cancel: button("cancel", "Cancel", "Stop; what is finished is kept"), whole: button("whole", "Whole image", "Zoom out"),
+  };
+  ui.said.setAttribute("role", "status");
+  ui.canvas.setAttribute("aria-label", "Image and result: drag to move, wheel to zoom, click a tile for its trace");
+  ui.map.setAttribute("aria-label", "Tiles by state: click one for its trace");
+  ui.trace.textContent = "Click a tile to read why it was drawn so.";
+  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.said), ui.sliders);
+  const right = make("div", "right", ui.form, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
+  const below = make("div", "below",
+    make("div", "tiles", make("div", "tiles-head", element("span", {}, "Tiles by"), ui.by), ui.map, ui.key), ui.trace);
+  const status = make("div", "status", make("div", "bar", ui.bar), ui.progress, ui.pause, ui.resume, ui.cancel);
+  ui.root = make("div", "root", make("div", "head", ui.title, ui.state, ui.mark, ui.about), make("div", "body", left, right), status, below);
+  return ui;
+}
+

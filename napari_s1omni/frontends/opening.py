@@ -1,0 +1,85 @@
+"""Opening: results of ours as layers, for napari's File > Open and for drops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LayerData = tuple[Any, dict[str, Any], str]
+Reader = Callable[[str | list[str]], list[LayerData]]
+
+
+def get_reader(path: str | list[str]) -> Reader | None:
+    """Return :func:`read` for one of our results or a synthetic image, None for everything else.
+
+    Parameters
+    ----------
+    path : str or list of str
+    """
+    paths = [path] if isinstance(path, str) else path
+    return read if paths and all(_is_ours(p) for p in paths) else None
+
+
+def read(path: str | list[str]) -> list[LayerData]:
+    """Open results as layers, lazily.
+
+    Parameters
+    ----------
+    path : str or list of str
+        Output folders, or ``synthetic://`` addresses.
+
+    Returns
+    -------
+    list of (levels, options, type)
+    """
+    from napari_s1omni.frontends.samples import synthetic_layer
+
+    paths = [path] if isinstance(path, str) else path
+    return [synthetic_layer(p) if p.startswith("synthetic:") else result_layer(Path(p)) for p in paths]
+
+
+def result_layer(path: Path) -> LayerData:
+    """Open one result; an unfinished one shows what is there.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds no result.
+    """
+    from napari_s1omni.frontends.layers import appearance, metadata, name_of, stored_place
+    from napari_s1omni.frontends.live import LiveLevels, Show
+    from napari_s1omni.results import Result
+
+    result = Result.open(path)
+    plan = result.plan
+    axes = "".join(plan.target.axes)
+    if plan.target.rgb:
+        axes = axes.replace("c", "") + "c"
+    levels = LiveLevels(plan, path, Show(axes, (0,) * len(axes)))
+    if result.complete:
+        levels.finish()
+    else:
+        levels.fill(result.records)
+    data = levels.data
+    options = {
+        "name": name_of(plan, path.stem),
+        "metadata": metadata(plan, path, levels),
+        **stored_place(plan, axes),
+        **appearance(plan),
+        "multiscale": len(data) > 1,
+    }
+    kind = "labels" if plan.target.kind == "labels" else "image"
+    return data if len(data) > 1 else data[0], options, kind
+
+
+def _is_ours(path: str) -> bool:
+    if path.startswith("synthetic:"):
+        return True
+    try:
+        group = json.loads((Path(path) / "zarr.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    own = group.get("attributes", {}).get("s1omni", {})
+    return "plan" in own

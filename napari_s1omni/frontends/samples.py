@@ -1,0 +1,142 @@
+"""Samples: images to try. Real ones ship inside scikit-image; large ones are computed where they are read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.storage.source import Source, open_source
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+VOLUME = "synthetic://nuclei?shape=2,32,4096,4096&axes=czyx&seed=7&diameter=24&scale=1,1.2,0.4,0.4"
+"""Two channels of 32 planes of 4096 x 4096 px, 2.1 GB, of which nothing is stored."""
+_SMALLEST = 512
+
+
+def coins() -> list[LayerData]:
+    """Return Greek coins: a grey picture with an uneven ground."""
+    from skimage import data
+
+    return [(data.coins(), {"name": "coins"}, "image")]
+
+
+def tissue() -> list[LayerData]:
+    """Return colon tissue, immunohistochemistry: a colour picture of nuclei and a brown stain."""
+    from skimage import data
+
+    return [(data.immunohistochemistry(), {"name": "tissue (IHC)", "rgb": True}, "image")]
+
+
+def nuclei() -> list[LayerData]:
+    """Return nuclei of a synthetic monolayer, 2048 x 2048 px."""
+    return [synthetic_layer("synthetic://nuclei?shape=2048,2048&seed=3&diameter=28&scale=0.325,0.325", "nuclei")]
+
+
+def volume() -> list[LayerData]:
+    """Return two channels of nuclei in 3D, 2.1 GB, computed as they are looked at."""
+    return [synthetic_layer(VOLUME, "nuclei 3D")]
+
+
+def synthetic_layer(uri: str, name: str = "synthetic") -> LayerData:
+    """Open a synthetic image as a pyramid whose levels are computed when they are looked at.
+
+    Parameters
+    ----------
+    uri : str
+        See :mod:`napari_s1omni.storage.synthetic`.
+    name : str
+    """
+    source = open_source(uri)
+    data = [LazyPixels(source)]
+    factor = 2
+    while max(data[-1].shape[-2:]) > _SMALLEST:
+        data.append(_smaller(uri, source, factor))
+        factor *= 2
+    spec = source.spec
+    top = {"uint8": 255.0, "uint16": 4000.0, "float32": 1.0}.get(spec.dtype, 1.0)
+    options: dict[str, Any] = {
+        "name": name,
+        "multiscale": len(data) > 1,
+        "scale": spec.scale,
+        "units": [unit or "pixel" for unit in spec.units],
+        "axis_labels": spec.axes,
+    }
+    if spec.kind == "labels":
+        return data if len(data) > 1 else data[0], options, "labels"
+    options["contrast_limits"] = (0.0, top)
+    return data if len(data) > 1 else data[0], options, "image"
+
+
+def _smaller(uri: str, source: Source, factor: int) -> LazyPixels:
+    """Return a coarser level: the same scene drawn smaller where that is possible, else every n-th px."""
+    kind, _, query = uri.partition("?")
+    settings = dict(parse_qsl(query))
+    shape = [int(n) for n in settings["shape"].split(",")]
+    diameter = float(settings.get("diameter", 20)) / factor
+    axes = settings.get("axes") or {2: "yx", 3: "zyx", 5: "tczyx"}[len(shape)]
+    flat = [a in "yx" for a in axes]
+    if diameter < 2 or any(f and n % factor for n, f in zip(shape, flat, strict=True)):
+        return LazyPixels(source, factor)
+    scale = [float(s) for s in settings.get("scale", ",".join("1" * len(shape))).split(",")]
+    settings["shape"] = ",".join(str(n // factor if f else n) for n, f in zip(shape, flat, strict=True))
+    settings["scale"] = ",".join(str(s * factor if f else s) for s, f in zip(scale, flat, strict=True))
+    settings["diameter"] = str(diameter)
+    if "spacing" in settings:
+        settings["spacing"] = str(float(settings["spacing"]) / factor)
+    return LazyPixels(open_source(f"{kind}?{urlencode(settings, safe=',')}"))
+
+
+class LazyPixels:
+    """A source as an array that is read when it is indexed, every n-th px along y and x.
+
+    Parameters
+    ----------
+    source : Source
+    factor : int
+        Which px of a row and column are kept.
+    """
+
+    def __init__(self, source: Source, factor: int = 1) -> None:
+        self._source = source
+        self._factor = factor
+        self.dtype = source.spec.np_dtype
+        self.shape = tuple(
+            -(-n // factor) if a in "yx" else n for a, n in zip(source.spec.axes, source.spec.shape, strict=True)
+        )
+        self.ndim = len(self.shape)
+
+    @property
+    def store_path(self) -> str:
+        """From where any process can open it again."""
+        return self._source.spec.source or ""
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Compute what integers and slices choose."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in keys:
+            i = keys.index(Ellipsis)
+            keys[i : i + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
+        keys += [slice(None)] * (self.ndim - len(keys))
+        starts, after, box = [], [], []
+        for k, n, whole, axis in zip(keys, self.shape, self._source.spec.shape, self._source.spec.axes, strict=True):
+            start, stop, step = k.indices(n) if isinstance(k, slice) else (int(k) % n, int(k) % n + 1, 1)
+            f = self._factor if axis in "yx" else 1
+            starts.append(start)
+            after.append(slice(None, None, step * f) if isinstance(k, slice) else 0)
+            box.append(slice(start * f, min(whole, (max(stop, start + 1) - 1) * f + 1)))
+        return self._source.read(box)[tuple(after)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[(slice(None),) * self.ndim], dtype)

@@ -1,0 +1,170 @@
+"""The public verbs: as in :mod:`napari_s1omni.api`, and with ``block=False`` as a handle that is there at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from napari_s1omni import api
+from napari_s1omni.errors import JobError
+from napari_s1omni.results import Result
+
+if TYPE_CHECKING:
+    from napari_s1omni.frontends.notebook.job import RunningJob
+
+Kind = Literal["segmentation", "super_resolution", "modality_translation"]
+
+_VALUES = ("executor", "workers", "scheduler")
+_SWITCHES = {"verify": ("--verify", ""), "durable": ("", "--no-durable")}
+"""Name -> options of the command line that say yes and no."""
+
+
+@overload
+def segment(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def segment(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def segment(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
+    """Find objects; the result is a label layer.
+
+    Parameters
+    ----------
+    source : str, Path or array
+        Path or URL of an image, or an array.
+    output : str or Path, optional
+        Folder of the result; if left out a temporary one, removed when Python
+        ends, or with ``block=False`` one in the cache folder, which stays.
+    prompt : str, optional
+        What to find, such as ``"segment the nuclei, about 20 px"``.
+    block : bool
+        Whether to wait for the result. If not, the job runs in a process of its
+        own, and what is returned at once shows it and can be awaited.
+    **options
+        As in :func:`napari_s1omni.api.segment`.
+
+    Returns
+    -------
+    Result or RunningJob
+    """
+    if block:
+        return api.segment(source, output, prompt=prompt, **options)
+    return _begun("segmentation", source, output, prompt, options)
+
+
+@overload
+def super_resolve(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def super_resolve(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def super_resolve(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
+    """Restore an image on a finer grid (``factor=2``); parameters as in :func:`segment`."""
+    if block:
+        return api.super_resolve(source, output, prompt=prompt, **options)
+    return _begun("super_resolution", source, output, prompt, options)
+
+
+@overload
+def translate(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def translate(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def translate(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
+    """Draw an image as another modality would show it (``target="hematoxylin"``); parameters as in :func:`segment`."""
+    if block:
+        return api.translate(source, output, prompt=prompt, **options)
+    return _begun("modality_translation", source, output, prompt, options)
+
+
+def attach(path: str | Path) -> RunningJob:
+    """Watch a run again that was started before: by another kernel, by napari, by the command line.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of its result.
+
+    Raises
+    ------
+    StoreError
+        If nothing was ever begun there.
+    """
+    return _running_job().attach(path)
+
+
+def _begun(
+    kind: Kind, source: Any, output: str | Path | None, prompt: str | None, options: dict[str, Any]
+) -> RunningJob:
+    words = _command(options)
+    job, array = api.make_job(kind, source, output, prompt, options)
+    return _running_job()(job, array, words)
+
+
+def _command(options: dict[str, Any]) -> tuple[str, ...]:
+    """Take out what belongs to running, and say it as the command line does."""
+    if "on_event" in options:
+        raise JobError("on_event with block=False", "a run in another process is watched", "use on_news of the job")
+    words: list[str] = []
+    for name in _VALUES:
+        if (value := options.pop(name, None)) is not None:
+            words += [f"--{name}", str(value)]
+    for name, (yes, no) in _SWITCHES.items():
+        if (value := options.pop(name, None)) is not None:
+            words += [word for word in (yes if value else no,) if word]
+    return tuple(words)
+
+
+def _running_job() -> type[RunningJob]:
+    try:
+        from napari_s1omni.frontends.notebook.job import RunningJob
+    except ImportError as error:
+        raise JobError(
+            f"block=False without the package {error.name}",
+            "it needs the extra 'notebook'",
+            "pip install 'napari_s1omni[notebook]'",
+        ) from error
+    return RunningJob

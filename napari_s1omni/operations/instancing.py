@@ -1,0 +1,163 @@
+"""From fields to objects: thresholds, seeds and watershed in one plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_s1omni.basins import divide
+from napari_s1omni.operations.base import Edges
+
+MARK_THRESHOLD = 0.12
+"""Gain in redness over the source at which a px counts as marked. Half-transparent red over grey g in 0..1 was
+seen as R = 0.67 g + 0.33, G = B = 0.49 g + 0.10, a gain of 0.23 (black) to 0.41 (white): half of the weakest."""
+
+_RISE = 0.09
+"""Least rise of an object's summit over its saddle to another, in the natural logarithm of the depth: a
+share, so that small and large objects are divided alike."""
+
+_FLOOR = 0.1
+"""Added to the normalised depth before its logarithm, so that the rim of an object has no summits."""
+
+_DRAWN = 0.75
+"""Share of the drawn distance in the depth; the rest is the distance transform of the foreground."""
+
+_CROSS = ndi.generate_binary_structure(2, 1)
+
+_SMOOTH = 0.5
+"""Sigma in px of the smoothing of the depth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instancing:
+    """Numbers of :func:`label_plane`."""
+
+    min_size: int
+    """Smallest object, px."""
+    max_size: int | None
+    """Largest object, px, or None."""
+    fill_holes: bool
+    drop_border: bool
+    largest_pit: int
+    """Largest hole that is filled before objects are divided, px."""
+    largest_hole: int
+    """Largest hole inside a single object that is filled, px."""
+
+
+def mark_to_fields(drawn: NDArray[np.float32], source: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Find the translucent red an engine laid over `source`, as fields.
+
+    Redness is R - max(G, B). Its gain over the redness of the source is a px's
+    mark, so that red in the source itself is no object. Foreground runs
+    linearly from 0 (no gain) over 0.5 (gain :data:`MARK_THRESHOLD`) to 1.
+
+    Parameters
+    ----------
+    drawn, source : float32 (3, H, W), model range
+        Same size; `source` is held to 0..1, which is what such an engine sees.
+
+    Returns
+    -------
+    float32 (3, H, W)
+        Foreground; foreground again, as the interior; and the distance to the
+        border of the marked area over its largest in each connected part.
+    """
+    gain = _redness(drawn) - _redness(np.clip(source, 0, 1))
+    foreground = np.clip(gain / (2 * MARK_THRESHOLD), 0, 1).astype(np.float32)
+    mask = foreground >= 0.5
+    return np.stack([foreground, foreground, _normalised_depth(mask)])
+
+
+def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> NDArray[np.uint32]:
+    """Number the objects of one plane.
+
+    Foreground above 0.5 is divided where the depth has a saddle: the drawn
+    distance mixed with the distance transform of the foreground itself, as a
+    logarithm (:func:`napari_s1omni.basins.divide`).
+
+    Parameters
+    ----------
+    fields : float32 (3, H, W)
+        Foreground, interior and distance.
+    rule : Instancing
+    edges : 4 bool
+        Which sides are the layer's own border (for `rule.drop_border`).
+
+    Returns
+    -------
+    uint32 (H, W), 1 to n
+    """
+    mask = fields[0] >= 0.5
+    if not mask.any():
+        return np.zeros(mask.shape, np.uint32)
+    if rule.fill_holes:
+        mask = fill_small_holes(mask, rule.largest_pit)
+    depth = _DRAWN * np.clip(fields[2], 0, 1) + (1 - _DRAWN) * _normalised_depth(mask)
+    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, _RISE)
+    if rule.fill_holes:
+        labels = _fill_inside(labels, rule.largest_hole)
+    return _select(labels, rule, edges)
+
+
+def fill_small_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
+    """Fill holes of at most `largest` px that do not reach the side of the array."""
+    holes, n = ndi.label(~mask)
+    if n == 0:
+        return mask
+    fill = np.bincount(holes.ravel(), minlength=n + 1) <= largest
+    fill[0] = False
+    for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+        fill[side] = False
+    return np.asarray(mask | fill[holes])
+
+
+def _fill_inside(labels: NDArray[np.int32], largest: int) -> NDArray[np.int32]:
+    """Fill holes of at most `largest` px that only one object surrounds."""
+    holes, n = ndi.label(labels == 0)
+    small = np.bincount(holes.ravel(), minlength=n + 1) <= largest
+    small[0] = False
+    for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+        small[side] = False
+    if not small.any():
+        return labels
+    numbers = np.arange(n + 1)
+    # The rim of a hole: what a dilation of the labels, and of their negatives, brings into it.
+    most = np.asarray(ndi.maximum(ndi.maximum_filter(labels, footprint=_CROSS), holes, numbers), np.int64)
+    padded = np.where(labels == 0, np.iinfo(np.int32).max, labels)
+    least = np.asarray(ndi.minimum(ndi.minimum_filter(padded, footprint=_CROSS), holes, numbers), np.int64)
+    owner = np.where(small & (most == least), most, 0)
+    return np.asarray(np.where(holes > 0, owner[holes], labels), np.int32)
+
+
+def _select(labels: NDArray[Any], rule: Instancing, edges: Edges) -> NDArray[np.uint32]:
+    area = np.bincount(labels.ravel())
+    keep = area >= rule.min_size
+    if rule.max_size is not None:
+        keep &= area <= rule.max_size
+    if rule.drop_border:
+        sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        for own, side in zip(edges, sides, strict=True):
+            if own:
+                keep[side] = False
+    keep[0] = False
+    numbers = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
+    return np.asarray(numbers[labels])
+
+
+def _normalised_depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance to the border over its largest in each connected part, 0 to 1."""
+    depth = ndi.distance_transform_edt(mask)
+    parts, n = ndi.label(mask)
+    if n == 0:
+        return np.zeros(mask.shape, np.float32)
+    largest = np.asarray(ndi.maximum(depth, parts, np.arange(n + 1)))
+    largest[0] = 1
+    return np.asarray(depth / largest[parts], np.float32)
+
+
+def _redness(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(image[0] - np.maximum(image[1], image[2]))

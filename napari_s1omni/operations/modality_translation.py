@@ -1,0 +1,88 @@
+"""ModalityTranslation: what the same field would look like through another modality."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.errors import OperationRefused
+from napari_s1omni.intensity import Normalization
+from napari_s1omni.operations.base import Edges, Encoding, Finished, Operation, grey
+from napari_s1omni.spec import LayerSpec
+
+_COLOUR = re.compile(r"\b(h\s*&\s*e|he|hes|ihc|rgb|colou?r|bright-?field colou?r|masson|pas|giemsa)\b", re.I)
+
+
+class ModalityTranslation(Operation):
+    """Predict another modality or stain.
+
+    The result is float32 in the target's model range: 0 is its dark end (or no
+    stain), 1 its bright end, not clipped. The intensities of the source mean
+    nothing in another modality, so none of its units or dtype are carried over.
+    """
+
+    type: Literal["modality_translation"] = "modality_translation"
+    """Name of the operation."""
+
+    prompt: str = Field("translate the image to the target modality", max_length=4000)
+    """What to do, in your own words."""
+
+    target: str = Field(min_length=1, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
+    """What to draw, such as ``hematoxylin``, ``eosin``, ``DAB``, ``inverted contrast``, ``IHC`` or ``CT``."""
+
+    source: str | None = Field(None, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
+    """What the source shows, such as ``H&E``; None leaves it to the channel names and the engine."""
+
+    @property
+    def colour(self) -> bool:
+        """Whether the target modality is a colour picture."""
+        return _COLOUR.search(self.target) is not None
+
+    def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
+        """Same field and grid; one float32 channel, or three for a colour modality."""
+        self._must_be_done_by(description)
+        if description.targets and self.target.strip().casefold() not in description.targets:
+            raise OperationRefused(
+                f"engine '{description.name}' does not translate to '{self.target}'",
+                f"it translates to {', '.join(description.targets)}",
+                "choose one of these, or an engine trained for it (a checkpoint folder, such as S1-Omni-Image's)",
+                target=self.target,
+                engine=description.name,
+            )
+        self.channel_groups(spec)
+        plain = spec.without("c").replace(dtype="float32", kind="image", source=None, rgb=False)
+        if not self.colour:
+            return plain
+        at = plain.axes.index("t") + 1 if "t" in plain else 0
+        return plain.replace(
+            **{
+                name: (*getattr(plain, name)[:at], value, *getattr(plain, name)[at:])
+                for name, value in (("shape", 3), ("axes", "c"), ("scale", 1.0), ("translate", 0.0), ("units", None))
+            },
+            channel_names=("red", "green", "blue"),
+            rgb=True,
+        )
+
+    def _instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding, view: float) -> Instruction:
+        (group,) = self.channel_groups(spec)
+        named = ", ".join(spec.channel_names[c] for c in group) if spec.channel_names and not spec.rgb else None
+        words = super()._instruction(spec, tile_size, encoding, view)
+        return words.replace(source=self.source or named, target=self.target)
+
+    def finish(
+        self,
+        fields: NDArray[np.float32],
+        normalization: Normalization,
+        channels: tuple[int, ...],
+        target: LayerSpec,
+        edges: Edges = (True, True, True, True),
+    ) -> Finished:
+        """Keep the model range; grey targets are the mean of the three drawn channels."""
+        drawn = fields if target.rgb else grey(fields)
+        return Finished(drawn.astype(target.np_dtype), None)

@@ -1,0 +1,126 @@
+"""LayerSpec: what a layer is, without its pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from napari_s1omni.errors import SourceError
+
+AXES = "tczyx"
+"""Axes in canonical order: time, channel, z, y, x."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """One image or label layer: the type at both ends of every path."""
+
+    shape: tuple[int, ...]
+    """Size per axis in px, in the order of `axes`."""
+    axes: tuple[str, ...]
+    """Subset of ``t c z y x`` in this order; y and x are always there."""
+    dtype: str
+    """numpy name in native byte order, such as ``uint16``."""
+    scale: tuple[float, ...] = ()
+    """Size of a px per axis in `units`; 1 where unknown. Empty means all 1."""
+    translate: tuple[float, ...] = ()
+    """World position of the centre of the first px, in `units`. Empty means all 0."""
+    units: tuple[str | None, ...] = ()
+    """NGFF unit names per axis (``micrometer``, ``second``); None where unknown. Empty means all None."""
+    kind: Literal["image", "labels"] = "image"
+    source: str | None = None
+    """URI from which any process can open it again; None for what lives in memory."""
+    channel_names: tuple[str, ...] = ()
+    """One name per channel, or empty."""
+    rgb: bool = False
+    """Whether the three channels are the colours of one picture rather than three stains."""
+
+    def __post_init__(self) -> None:
+        n = len(self.shape)
+        for name, default in (("scale", 1.0), ("translate", 0.0), ("units", None)):
+            if not getattr(self, name):
+                object.__setattr__(self, name, (default,) * n)
+        if "".join(a for a in AXES if a in self.axes) != "".join(self.axes) or not {"y", "x"} <= set(self.axes):
+            raise SourceError(
+                f"axes {''.join(self.axes)!r} of {self.source or 'the image'}",
+                "axes are a subset of 'tczyx' in this order, with y and x",
+                "name or move the axes",
+                axes=self.axes,
+            )
+        if not n == len(self.axes) == len(self.scale) == len(self.translate) == len(self.units):
+            raise SourceError(
+                f"{self.source or 'the image'} has {n} dimensions but axes {''.join(self.axes)!r}, "
+                f"scale {self.scale}, translate {self.translate} and units {self.units}",
+                "one entry for each dimension",
+                shape=self.shape,
+            )
+        if any(s < 1 for s in self.shape):
+            raise SourceError(
+                f"shape {self.shape} of {self.source or 'the image'} is empty", "every axis has at least 1 px"
+            )
+        if not all(math.isfinite(s) and s > 0 for s in self.scale):
+            raise SourceError(
+                f"scale {self.scale} of {self.source or 'the image'}",
+                "a px has a finite size above 0",
+                "correct the metadata",
+            )
+
+    def __contains__(self, axis: str) -> bool:
+        return axis in self.axes
+
+    def size(self, axis: str) -> int:
+        """Size along `axis` in px; 1 where the layer has no such axis."""
+        return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+
+    def scale_of(self, axis: str) -> float:
+        """Size of a px along `axis` in its unit; 1 where the layer has no such axis."""
+        return self.scale[self.axes.index(axis)] if axis in self.axes else 1.0
+
+    def unit_of(self, axis: str) -> str | None:
+        """Unit along `axis`, or None."""
+        return self.units[self.axes.index(axis)] if axis in self.axes else None
+
+    @property
+    def np_dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Uncompressed size in bytes."""
+        return math.prod(self.shape) * self.np_dtype.itemsize
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def without(self, axis: str) -> Self:
+        """Return the description of this layer with one axis dropped."""
+        if axis not in self.axes:
+            return self
+        i = self.axes.index(axis)
+        dropped: dict[str, Any] = {
+            name: (*getattr(self, name)[:i], *getattr(self, name)[i + 1 :])
+            for name in ("shape", "axes", "scale", "translate", "units")
+        }
+        if axis == "c":
+            dropped.update(channel_names=(), rgb=False)
+        return self.replace(**dropped)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Inverse of :meth:`to_json`."""
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        return cls(**fields)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

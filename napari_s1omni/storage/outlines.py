@@ -1,0 +1,129 @@
+"""Outlines of areas, read from GeoJSON (as of QuPath) and from ImageJ ROI files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roifile
+from numpy.typing import NDArray
+
+from napari_s1omni.errors import SourceError
+
+Rings = tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """One area and its holes."""
+
+    rings: Rings
+    """Closed lines, each (n, 2) of x, y in px; holes are rings within, by the even-odd rule."""
+    t: int | None = None
+    """The only time point it holds for; None is all."""
+    z: int | None = None
+    """The only plane it holds for; None is all."""
+
+    @property
+    def low(self) -> tuple[float, float]:
+        """Smallest x and y."""
+        x, y = np.vstack(self.rings).min(axis=0)
+        return float(x), float(y)
+
+    @property
+    def high(self) -> tuple[float, float]:
+        """Largest x and y."""
+        x, y = np.vstack(self.rings).max(axis=0)
+        return float(x), float(y)
+
+
+def read_outlines(path: str) -> tuple[list[Outline], list[str]]:
+    """Read all areas of a file; the second value says what was left out.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing, is neither GeoJSON nor ImageJ ROI, or holds no area.
+    """
+    file = Path(path).expanduser()
+    notes: list[str] = []
+    try:
+        if file.suffix.lower() in (".roi", ".zip"):
+            found = roifile.ImagejRoi.fromfile(file)
+            outlines = [_from_roi(roi, notes) for roi in (found if isinstance(found, list) else [found])]
+        else:
+            document = json.loads(file.read_text(encoding="utf-8"))
+            outlines = [outline for item in _geometries(document) for outline in _from_geometry(item, notes)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"region file {path} cannot be read: {error}", remedy="check the path") from error
+    except (json.JSONDecodeError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SourceError(
+            f"region file {path} cannot be understood ({type(error).__name__}: {error})",
+            "it is GeoJSON with polygons, or an ImageJ .roi file or .zip of such",
+            "export the region again",
+        ) from error
+    areas = [outline for outline in outlines if outline is not None]
+    if not areas:
+        raise SourceError(
+            f"region file {path} holds no area{': ' + '; '.join(notes) if notes else ''}",
+            "an area is a polygon, rectangle, oval or freehand outline",
+            "draw an area and export it",
+        )
+    return areas, list(dict.fromkeys(notes))
+
+
+def _geometries(item: Any) -> Iterator[Mapping[str, Any]]:
+    """Walk through collections down to the single geometries."""
+    if isinstance(item, list):
+        for part in item:
+            yield from _geometries(part)
+        return
+    kind = item["type"]
+    if kind == "FeatureCollection":
+        yield from _geometries(item["features"])
+    elif kind == "GeometryCollection":
+        yield from _geometries(item["geometries"])
+    elif kind == "Feature":
+        if item.get("geometry"):
+            yield from _geometries(item["geometry"])
+    else:
+        yield item
+
+
+def _from_geometry(geometry: Mapping[str, Any], notes: list[str]) -> list[Outline]:
+    kind = geometry["type"]
+    if kind not in ("Polygon", "MultiPolygon"):
+        notes.append(f"a {kind} has no area and is left out")
+        return []
+    plane = geometry.get("plane") or {}
+    place = {a: int(plane[a]) if int(plane.get(a, -1)) >= 0 else None for a in "tz"}
+    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
+    return [Outline(tuple(_ring(ring) for ring in rings), place["t"], place["z"]) for rings in polygons]
+
+
+def _ring(points: Any) -> NDArray[np.float64]:
+    ring = np.asarray([point[:2] for point in points], np.float64)
+    if ring.ndim != 2 or len(ring) < 3 or not np.isfinite(ring).all():
+        raise ValueError(f"a ring of {len(ring)} points; it has at least 3, all finite")
+    return ring
+
+
+def _from_roi(roi: Any, notes: list[str]) -> Outline | None:
+    kinds = roifile.ROI_TYPE
+    if roi.composite:
+        rings = tuple(_ring(ring) for ring in roi.coordinates(multi=True) if len(ring) >= 3)
+    elif roi.roitype in (kinds.POLYGON, kinds.FREEHAND, kinds.TRACED, kinds.RECT, kinds.OVAL):
+        rings = (_ring(roi.coordinates()),)
+    else:
+        notes.append(f"ROI '{roi.name}' of type {roi.roitype.name} has no area and is left out")
+        return None
+    if roi.position and not (roi.z_position or roi.t_position):
+        notes.append("the stack position of an ROI is not used; set its slice and frame to restrict it")
+    return Outline(
+        rings, roi.t_position - 1 if roi.t_position else None, roi.z_position - 1 if roi.z_position else None
+    )

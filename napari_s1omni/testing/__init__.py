@@ -1,0 +1,1 @@
+"""Conformance suites that anyone can subclass: for engines and for sinks."""

@@ -1,0 +1,267 @@
+"""Durability measured: what journal, fsync, processes and leases cost beyond the model, and what a kill costs.
+
+Every function makes its own data, runs a fake model, and returns plain numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_s1omni.cost import cost
+from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.execution.watching import JournalTail
+from napari_s1omni.noise import NoiseField
+from napari_s1omni.storage.fsync_store import WORK
+from napari_s1omni.testing.rehearsal import Rehearsal, own_peak
+
+Numbers = dict[str, Any]
+
+_MODULE = "napari_s1omni.testing.durability"
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as name:
+        yield Path(name) / "result.zarr"
+
+
+def overhead(tiles: int = 128, rivals: bool = False) -> Numbers:
+    """Compare one worker with a bare loop, the model taking 50 ms and 500 ms a tile.
+
+    Parameters
+    ----------
+    tiles : int
+        With 50 ms; a quarter of them with 500 ms.
+    rivals : bool
+        Also time ``dask.array.map_overlap`` and daisy, where they are installed.
+
+    Returns
+    -------
+    dict
+        ``overhead_50ms`` and ``overhead_500ms`` as fractions of the bare loop's time, one
+        worker in this process, journal and fsync included; ``dask_overhead_...`` for one worker
+        process behind a scheduler, whose start is apart as ``startup_s``.
+    """
+    found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    for name, seconds, count in (("50ms", 0.05, tiles), ("500ms", 0.5, max(16, tiles // 4))):
+        rehearsal = Rehearsal.of((1024 * max(1, count // 16), 1024), seconds=seconds)
+        bare = rehearsal.bare()
+        with _folder() as path:
+            clock = rehearsal.run(path, workers=1)
+        with _folder() as path:
+            alone = rehearsal.run(path)
+        found[f"overhead_{name}"] = alone.seconds / bare - 1
+        found[f"dask_overhead_{name}"] = clock.seconds / bare - 1
+        found[f"bare_s_{name}"] = bare
+        found[f"tiles_{name}"] = rehearsal.tiles
+        found["startup_s"] = clock.startup
+        if rivals and name == "50ms":
+            found["map_overlap_50ms"] = _map_overlap(rehearsal) / bare - 1
+            if importlib.util.find_spec("daisy"):
+                found["daisy_50ms"] = _daisy(rehearsal) / bare - 1
+    return found
+
+
+def page(numbers: Numbers) -> str:
+    """Word the numbers of one run as a page in Markdown."""
+    rows = "\n".join(f"| `{name}` | {_worded(value)} |" for name, value in numbers.items())
+    return (
+        "# Benchmarks of durable execution\n\n"
+        "Made by `s1omni bench overhead --page docs/benchmarks.md`, from one run on one machine: the same fake model,\n"
+        "the same made-up px, a bare loop against a run with journal and fsync. Overheads are fractions of the bare\n"
+        "loop's time. `load` is how many processes wanted one of the `cores` when it began: above their number,\n"
+        "others took time from all that is measured here.\n\n"
+        f"| number | value |\n|---|---|\n{rows}\n\n"
+        "More: `s1omni bench memory`, `resume`, `scaling`, `stitching`; each has `--json`.\n"
+    )
+
+
+def _worded(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def no_op(blocks: int = 4096, lease: int = 64) -> Numbers:
+    """Time blocks in which there is nothing to do, in leases of 64: with and without fsync."""
+    found: Numbers = {"blocks": blocks, "lease": lease}
+    edge = int(blocks**0.5)
+    for name, durable in (("no_op_ms", False), ("no_op_fsync_ms", True)):
+        rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
+        with _folder() as path:
+            clock = rehearsal.run(path, workers=1, durable=durable, dry=True, lease_blocks=lease)
+        found[name] = 1e3 * clock.seconds / clock.blocks
+    found["fsync_share"] = 1 - found["no_op_ms"] / found["no_op_fsync_ms"]
+    return found
+
+
+def memory(gigabytes: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)) -> Numbers:
+    """Measure the peak memory of driver and worker over volumes of different size, each in fresh processes.
+
+    Returns
+    -------
+    dict
+        ``slope`` of each in MB per GB of volume (least squares), the peaks, and the plan's forecast.
+    """
+    rows = [_in_process("memory_once", gb) for gb in gigabytes]
+    found: Numbers = {"gb": list(gigabytes)}
+    for name in ("driver_mb", "worker_mb"):
+        found[name] = [row[name] for row in rows]
+        found[f"{name.removesuffix('_mb')}_slope"] = float(np.polyfit(gigabytes, found[name], 1)[0])
+    found["forecast_mb"] = [row["forecast_mb"] for row in rows]
+    found["forecast_over_peak"] = [row["forecast_mb"] / row["worker_mb"] for row in rows]
+    return found
+
+
+def memory_once(gigabytes: float) -> Numbers:
+    """Run one volume of so many GB of uint16 through one worker; return peaks in MB."""
+    edge = 4096
+    planes = max(1, round(gigabytes * 1e9 / 2 / edge**2))
+    rehearsal = Rehearsal.of((planes, edge, edge), tile=512, block=1024)
+    with _folder() as path:
+        clock = rehearsal.run(path, workers=1, durable=False, dry=True, lease_seconds=5)
+    forecast = cost(rehearsal.plan).peak_memory
+    return {"driver_mb": own_peak() / 1e6, "worker_mb": clock.peak_memory / 1e6, "forecast_mb": forecast / 1e6}
+
+
+def resume(seconds: float = 0.05, workers: int = 2) -> Numbers:
+    """Kill a run in the middle, driver and all, and time how soon the next one draws a new tile."""
+    with _folder() as path:
+        settings = {"seconds": seconds, "workers": workers, "path": str(path)}
+        process = subprocess.Popen(
+            [sys.executable, "-m", _MODULE, "resumable", json.dumps(settings)],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        tail = JournalTail(path / WORK / "journal")
+        done: set[tuple[int, ...]] = set()
+        while len(done) < 16 and process.poll() is None:
+            done |= {record.block for record in tail.read()}
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        done |= {record.block for record in tail.read()}
+        again = _in_process("resumable", settings)
+        repeated = sum(1 for record in tail.read() if record.block in done)
+    return {
+        "finished_before": len(done),
+        "blocks": again["blocks"] + len(done),
+        "repeated_blocks": repeated,
+        "startup_s": again["startup_s"],
+        "first_new_micro_batch_s": again["first_s"],
+        "model_s": 4 * seconds,
+        "first_new_tile_s": again["first_s"] - 4 * seconds,
+    }
+
+
+def resumable(settings: Numbers) -> Numbers:
+    """Run, or go on with, a run of 32 blocks; return when it began to draw."""
+    rehearsal = Rehearsal.of((2048, 4096), block=512, seconds=settings["seconds"])
+    clock = rehearsal.run(Path(settings["path"]), workers=settings["workers"], lease_seconds=1)
+    return {"startup_s": clock.startup, "first_s": clock.first, "blocks": clock.blocks}
+
+
+def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
+    """Compare one worker with two, the model sleeping."""
+    found: Numbers = {"tiles": tiles}
+    for workers in (1, 2):
+        rehearsal = Rehearsal.of((512 * (tiles // 4), 512), block=512, seconds=seconds)
+        with _folder() as path:
+            clock = rehearsal.run(path, workers=workers, lease_seconds=2)
+        found[f"seconds_{workers}"] = clock.seconds - clock.first
+    found["speedup"] = found["seconds_1"] / found["seconds_2"]
+    return found
+
+
+def many(blocks: int = 1_000_000, workers: int = 2) -> Numbers:
+    """Plan, run to a half, and resume a run of very many blocks: no-op engine, null sink, real journal."""
+    edge = int(blocks**0.5)
+    start = time.perf_counter()
+    rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
+    planned = time.perf_counter() - start
+    found: Numbers = {"blocks": edge * edge, "plan_s": planned}
+    with _folder() as path:
+        clock = rehearsal.run(path, workers=workers, durable=False, dry=True)
+        found["run_s"] = clock.seconds + clock.startup
+        found["ms_per_block"] = 1e3 * clock.seconds / clock.blocks
+        start = time.perf_counter()
+        rehearsal.run(path, workers=workers, durable=False, dry=True)
+        found["resume_s"] = time.perf_counter() - start
+        found["journal_mb"] = sum(f.stat().st_size for f in (path / WORK / "journal").iterdir()) / 1e6
+    found["driver_mb"] = own_peak() / 1e6
+    found["minutes"] = (found["plan_s"] + found["run_s"] + found["resume_s"]) / 60
+    return found
+
+
+def _in_process(name: str, argument: Any) -> Numbers:
+    """Call one of the functions above in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-m", _MODULE, name, json.dumps(argument)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise EngineUnavailable(f"measuring {name} failed: {done.stderr.strip()[-500:]}")
+    numbers: Numbers = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+def _map_overlap(rehearsal: Rehearsal) -> float:
+    """Time the same tiles through ``dask.array.map_overlap`` on one thread, into memory."""
+    import dask
+    import dask.array
+
+    engine, plan = rehearsal.engine(), rehearsal.plan
+    edge = plan.grid.tile_size
+
+    def draw(tile: Any) -> Any:
+        image = np.repeat(np.asarray(tile, np.float32)[None, None] / np.float32(4093), 3, axis=1)
+        thoughts = engine.think(image, plan.instruction, plan.sampling)
+        return engine.generate(image, thoughts, plan.sampling, [_field(tile.shape)])[0, 0]
+
+    pixels = rehearsal.source.read()
+    start = time.perf_counter()
+    lazy = dask.array.from_array(pixels, chunks=edge).map_overlap(draw, depth=0, boundary="none", dtype="float32")
+    with dask.config.set(scheduler="single-threaded"):
+        lazy.compute()
+    return time.perf_counter() - start
+
+
+def _daisy(rehearsal: Rehearsal) -> float:
+    """Time the same tiles as blocks of daisy, with one worker of its own, into memory."""
+    import daisy
+
+    engine, plan, source = rehearsal.engine(), rehearsal.plan, rehearsal.source
+    edge = plan.grid.tile_size
+
+    def draw(block: Any) -> None:
+        y, x = block.read_roi.begin
+        tile = source.read((slice(y, y + edge), slice(x, x + edge)))
+        image = np.repeat(np.asarray(tile, np.float32)[None, None] / np.float32(4093), 3, axis=1)
+        thoughts = engine.think(image, plan.instruction, plan.sampling)
+        engine.generate(image, thoughts, plan.sampling, [_field(tile.shape)])
+
+    roi = daisy.Roi((0, 0), (edge, edge))
+    task = daisy.Task(
+        "draw", daisy.Roi((0, 0), plan.grid.extent), roi, roi, draw, read_write_conflict=False, num_workers=1
+    )
+    start = time.perf_counter()
+    daisy.run_blockwise([task])
+    return time.perf_counter() - start
+
+
+def _field(shape: tuple[int, ...]) -> NoiseField:
+    return NoiseField(0, (0, 0), (0, 0), (shape[0], shape[1]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(globals()[sys.argv[1]](json.loads(sys.argv[2]))) + "\n")

@@ -1,0 +1,21 @@
+"""``python -m napari_s1omni.training --config FILE``: train nano."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.training.nano import main
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m napari_s1omni.training", description="Train the nano checkpoint.")
+    parser.add_argument("--config", type=Path, required=True, help="recipe in YAML")
+    parser.add_argument("--only", choices=["thinker", "thoughts", "editor", "export"], help="do one step")
+    arguments = parser.parse_args()
+    try:
+        folder = main(arguments.config, arguments.only)
+    except S1OmniError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{folder}\n")

@@ -1,0 +1,141 @@
+"""Recipe: everything that makes a nano, as one document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from napari_s1omni.document import Document
+
+
+class PoolRecipe(Document):
+    """Fields to learn from."""
+
+    data: str = "../shared/data"
+    """Folder of the real data."""
+    simulated: tuple[tuple[int, int], ...] = ((1, 2500), (2, 2500))
+    """(seed, scenes) of each simulated pool."""
+
+
+class BackboneRecipe(Document):
+    """Sizes of the thinker."""
+
+    hidden: int = 192
+    layers: int = 4
+    heads: int = 6
+    vision_hidden: int = 128
+    vision_layers: int = 3
+    patch: int = 8
+    vocabulary: int = 1500
+    """Tokens of the tokenizer."""
+
+
+class ThinkerRecipe(Document):
+    """One phase of the thinker's training."""
+
+    tile: int = 128
+    """Edge of a tile in px."""
+    batch: int = 32
+    minutes: float = 14.0
+    """Longest time, without the making of the pool."""
+    steps: int = 100_000
+    """Most steps."""
+    learning_rate: float = 1.5e-3
+    warmup: int = 100
+    """Steps until the learning rate is full."""
+    vision_only: bool = False
+    """Whether only the vision tower learns, through its auxiliary heads: three times as fast."""
+    renew_vision: bool = False
+    """Whether the vision tower begins anew, see :func:`napari_s1omni.training.thinker_stage.renew_vision`."""
+    vision_through_language: bool = False
+    """Whether the vision tower learns from the text while the language model stands still, so that the states
+    that condition the editor do not change any more."""
+    auxiliary: float = 1.0
+    """Weight of the heads on the vision tokens."""
+    sigma: float = 1.5
+    """Width of the soft number targets, bins."""
+    simulated: float = 0.7
+    """Share of simulated tiles."""
+    restoration: float = 0.1
+    """Share of super-resolution requests."""
+    translation: float = 0.06
+    bfloat16: bool = True
+    """Whether products are computed in bfloat16."""
+
+
+class EditorRecipe(Document):
+    """The training of connector and editor."""
+
+    tile: int = 128
+    batch: int = 16
+    minutes: float = 60.0
+    steps: int = 1_000_000
+    learning_rate: float = 1.2e-3
+    warmup: int = 200
+    ema: float = 0.999
+    """Decay of the averaged weights, which are those that are shipped."""
+    blocks: tuple[int, ...] = (64, 96, 128, 160)
+    """Channels of each level of the UNet."""
+    depth: int = 2
+    """Residual blocks per level."""
+    cross: tuple[bool, ...] = (False, False, True, True)
+    """Levels that attend to the condition."""
+    head_width: int = 32
+    """Channels per attention head."""
+    condition: int = 192
+    """Width of the condition after the connector."""
+    noise_scale: float = 0.1
+    """Standard deviation of the noise from which drawing starts."""
+    at_one: float = 0.7
+    """Share of samples that start from pure noise; the others from a uniform time."""
+    null: float = 0.1
+    """Share of samples with an empty condition."""
+    instruction_only: float = 0.1
+    """Share of samples conditioned on the instruction and the route alone."""
+    self_sampled: float = 0.5
+    """Share of the rest whose thought the thinker wrote itself."""
+    misjudged: float = 0.0
+    """Share of the written traces whose numbers and optics are off, as a thinker's are."""
+    thoughts: int = 6000
+    """Tiles for which the thinker writes a thought beforehand."""
+    simulated: float = 0.45
+    super_resolution: float = 0.14
+    translation: float = 0.1
+    bfloat16: bool = True
+    save_every: float = 3.0
+    """Minutes between states."""
+
+
+class Recipe(Document):
+    """A whole training: data, tokenizer, both stages, and where everything is kept."""
+
+    work: str = "build/nano"
+    """Folder of pools, states and logs."""
+    output: str = "build/nano/checkpoint"
+    """Folder of the finished checkpoint."""
+    seed: int = 0
+    threads: int = 2
+    workers: int = 1
+    """Processes that make samples beside the training."""
+    pool: PoolRecipe = PoolRecipe()
+    backbone: BackboneRecipe = BackboneRecipe()
+    thinker: tuple[ThinkerRecipe, ...] = Field(
+        (ThinkerRecipe(), ThinkerRecipe(tile=256, batch=12, minutes=9, learning_rate=5e-4))
+    )
+    """Phases, one after the other."""
+    editor: EditorRecipe = EditorRecipe()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read a recipe from YAML.
+
+        Raises
+        ------
+        JobError
+            If a key is unknown or a value is not allowed.
+        """
+        import yaml
+
+        return cls.read(yaml.safe_load(path.read_text("utf-8")) or {}, str(path))

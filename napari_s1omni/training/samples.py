@@ -1,0 +1,351 @@
+"""Samples: a crop of a field, a request, the truth of it, and what the editor should draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from torch.nn import functional
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.s1omni.denoiser import upsample
+from napari_s1omni.training.fields import Layer
+from napari_s1omni.training.pool import Prepared
+from napari_s1omni.training.traces import Truth, describe
+from napari_s1omni.training.wording import (
+    Told,
+    ask_restoration,
+    ask_segmentation,
+    ask_translation,
+    blur_word,
+    noise_word,
+)
+
+Rng = np.random.Generator
+Image = NDArray[np.float32]
+
+INTERIOR = 0.35
+"""Share of an object's largest distance from its border beyond which a px is interior."""
+SMALL = 16.0
+"""Diameter in px that divides small from large objects in the auxiliary targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One lesson for thinker and editor."""
+
+    source: Image
+    """(3, h, w), model range, held to 0..1."""
+    instruction: str
+    truth: Truth
+    target: Image
+    """(3, H, W): fields, or the image to draw."""
+    base: Image
+    """(3, H, W): `source` at the size to draw, for a residual."""
+    layers: tuple[tuple[NDArray[np.uint16], bool], ...] = ()
+    """Instances and polarity of everything in the crop, for the thinker's auxiliary heads."""
+    noise: float | None = None
+    blur: float | None = None
+    instances: NDArray[np.uint16] | None = None
+    """(H, W), what the request means; None for images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How often the sampler draws what."""
+
+    simulated: float = 0.5
+    """Share of samples from simulated scenes."""
+    super_resolution: float = 0.12
+    translation: float = 0.08
+    augment: bool = True
+    """Whether crops are turned, scaled and changed in light; validation is not."""
+    weights: tuple[tuple[str, float], ...] = (
+        ("dsb2018_fluo", 0.40),
+        ("dsb2018_tissue_512x640", 0.22),
+        ("dsb2018_histology", 0.26),
+        ("axondeepseg_sem", 0.09),
+        ("maize_clsm", 0.03),
+    )
+    """Share of each real data set among real segmentation samples."""
+
+
+class Sampler:
+    """Draws samples from prepared fields; the same seed gives the same sequence.
+
+    Parameters
+    ----------
+    real, simulated : sequence of Prepared
+    mixture : Mixture
+    seed : int
+    """
+
+    def __init__(self, real: Sequence[Prepared], simulated: Sequence[Prepared], mixture: Mixture, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._mixture = mixture
+        self._simulated = list(simulated)
+        self._sharp = [f for f in real if f.field.detail]
+        self._paired = [f for f in real if f.field.pairs]
+        self._sim_paired = [f for f in self._simulated if f.field.pairs]
+        by = {name: [f for f in real if f.field.dataset == name] for name, _ in mixture.weights}
+        self._labelled = [(by[name], weight) for name, weight in mixture.weights if by[name]]
+
+    def draw(self, edge: int) -> Sample:
+        """Draw one sample whose result is `edge` x `edge` px."""
+        rng, mix = self._rng, self._mixture
+        dice = rng.random()
+        if dice < mix.super_resolution and self._sharp:
+            return self.super_resolution(self._pick(self._sharp_source()), edge)
+        simulated = bool(rng.random() < mix.simulated) or not self._labelled
+        if dice < mix.super_resolution + mix.translation:
+            pool = self._sim_paired if simulated and self._sim_paired else self._paired
+            if pool:
+                return self.translation(self._pick(pool), edge)
+        if simulated and self._simulated:
+            return self.segmentation(self._pick(self._simulated), edge)
+        weights = np.array([w for _, w in self._labelled])
+        group = self._labelled[int(rng.choice(len(weights), p=weights / weights.sum()))][0]
+        return self.segmentation(self._pick(group), edge)
+
+    # One sample per task.
+
+    def segmentation(self, item: Prepared, edge: int, which: int | None = None) -> Sample:
+        """Ask for one kind of object of a field; `which` fixes the layer."""
+        rng, field = self._rng, item.field
+        at = int(rng.integers(len(field.layers))) if which is None else which
+        cut = self._window(item.image.shape[1:], edge, self._zoom(field.dataset, item))
+        zoom = edge / cut.size
+        image = resized(cut.of(item.image).astype(np.float32), edge)
+        (distance,) = resized(cut.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
+        labels = [resized_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
+        layers = list(field.layers)
+        noise = field.noise
+        blur = None if field.blur is None else field.blur * zoom
+        image, noise, blur, flipped = self._light(image, noise, blur)
+        bright = [layer.bright != flipped for layer in layers]
+        layer, instances = layers[at], labels[at]
+        asked = Layer(layer.noun, instances, bright[at], layer.size_class)
+        told = self._told(field.dataset, instances, len(layers))
+        if field.dataset == "plain" and self._mixture.augment and rng.random() < 0.04:
+            # Somebody asks for what is not there.
+            asked = Layer(layer.noun, instances, not bright[at], layer.size_class)
+            told = Told(True, False, None)
+            instances, distance = np.zeros_like(instances), np.zeros_like(distance)
+        pixel = float(np.exp(rng.uniform(math.log(0.05), math.log(2)))) if rng.random() < 0.4 else None
+        request = ask_segmentation(rng, asked, told, pixel)
+        words = Instruction(
+            "segmentation", request, (edge, edge), pixel=None if pixel is None else float(f"{pixel:.4g}")
+        )
+        truth = Truth("segmentation", layer.noun, asked.bright, asked.size_class if told.size_class else None)
+        truth = describe(truth, instances, noise, blur)
+        foreground = (instances > 0).astype(np.float32)
+        distance = distance * foreground
+        target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
+        everything = tuple(zip(labels, bright, strict=True))
+        return Sample(image, words.text(), truth, target, image, everything, noise, blur, instances)
+
+    def translation(self, item: Prepared, edge: int, target: str | None = None) -> Sample:
+        """Ask for another modality of a field."""
+        rng, field = self._rng, item.field
+        names = sorted(field.pairs)
+        name = names[int(rng.integers(len(names)))] if target is None else target
+        cut = self._window(item.image.shape[1:], edge, self._zoom(field.dataset, item))
+        zoom = edge / cut.size
+        image = resized(cut.of(item.image).astype(np.float32), edge)
+        wanted = resized(cut.of(field.pairs[name][None]).astype(np.float32), edge)
+        noise = field.noise
+        blur = None if field.blur is None else field.blur * zoom
+        if len(field.image) == 1 and not self._mixture.augment:
+            image = _three(image)
+        elif name == "nuclei":
+            image, noise, blur, _ = self._light(image, noise, blur, invert=False)
+        image = _three(np.clip(image, 0, 1))
+        drawn = np.repeat(np.clip(wanted, 0, 1.5), 3, axis=0)
+        words = Instruction("modality_translation", ask_translation(rng, name), (edge, edge), target=name)
+        truth = describe(Truth("modality_translation", name), _objects(drawn[0]), noise, blur)
+        return Sample(image, words.text(), truth, drawn, image, (), noise, blur)
+
+    def super_resolution(self, item: Prepared, edge: int, factor: int | None = None) -> Sample:
+        """Ask for a finer grid: the field is blurred, binned, and made noisy."""
+        rng = self._rng
+        factor = int(rng.choice([2, 2, 4])) if factor is None else factor
+        zoom = float(np.exp(rng.uniform(-0.7, 0.1))) if self._mixture.augment else 1.0
+        margin = 16
+        whole = edge + 2 * margin
+        cut = self._window(item.image.shape[1:], whole, max(zoom, whole / min(item.image.shape[1:])))
+        sharp = resized(cut.of(item.image).astype(np.float32), whole)
+        if self._mixture.augment:
+            sharp, _, _, _ = self._light(sharp, 0.0, 0.0, optics=False)
+        sharp = _three(sharp)
+        sigma = float(rng.choice([0.0, rng.uniform(0.3, 2.0)], p=[0.4, 0.6]))
+        soft = ndi.gaussian_filter(sharp, (0, sigma, sigma)) if sigma else sharp
+        binned = soft.reshape(3, whole // factor, factor, whole // factor, factor).mean((2, 4), dtype=np.float32)
+        noise = float(rng.choice([0.003, rng.uniform(0.0, 0.06)]))
+        binned = binned + noise * rng.standard_normal(binned.shape[1:]).astype(np.float32)
+        side = margin // factor
+        source = binned[:, side:-side, side:-side]
+        target = sharp[:, margin:-margin, margin:-margin]
+        source = np.clip(source, 0, 1)
+        blur = sigma / factor
+        told = blur if sigma and rng.random() < 0.5 else None
+        words = Instruction(
+            "super_resolution", ask_restoration(rng, told), (edge // factor,) * 2, factor=(factor, factor)
+        )
+        truth = Truth("super_resolution", str(factor), count=1, noise=noise_word(noise), blur=blur_word(blur))
+        return Sample(source, words.text(), truth, target.astype(np.float32), enlarged(source, factor), (), noise, blur)
+
+    def look(self, edge: int) -> Sample:
+        """Draw a tile to be restored as the thinker sees it: any field, of which only noise and blur are stated."""
+        rng = self._rng
+        sample = self.segmentation(self._pick(self._simulated), edge)
+        factor = int(rng.choice([2, 4]))
+        told = sample.blur if rng.random() < 0.3 else None
+        words = Instruction("super_resolution", ask_restoration(rng, told), (edge, edge), factor=(factor, factor))
+        truth = Truth("super_resolution", str(factor), count=1, noise=sample.truth.noise, blur=sample.truth.blur)
+        return Sample(
+            sample.source, words.text(), truth, sample.target, sample.base, sample.layers, sample.noise, sample.blur
+        )
+
+    # Choices.
+
+    def _pick(self, fields: Sequence[Any]) -> Any:
+        return fields[int(self._rng.integers(len(fields)))]
+
+    def _sharp_source(self) -> Sequence[Prepared]:
+        """Mostly pictures meant for it, else any real field: nuclei have edges worth restoring too."""
+        if self._mixture.augment and self._rng.random() < 0.35 and self._labelled:
+            return self._labelled[int(self._rng.integers(len(self._labelled)))][0]
+        return self._sharp
+
+    def _told(self, dataset: str, instances: NDArray[Any], layers: int) -> Told:
+        rng = self._rng
+        area = np.bincount(instances.ravel())[1:]
+        area = area[area > 0]
+        known = 2 * math.sqrt(float(np.median(area)) / math.pi) if len(area) else None
+        diameter = known if rng.random() < 0.3 else None
+        if dataset == "sizes":
+            return Told(bool(rng.random() < 0.3), True, diameter)
+        return Told(dataset == "polarities" or bool(rng.random() < 0.25), False, diameter)
+
+    def _zoom(self, dataset: str, item: Prepared) -> float:
+        if not self._mixture.augment:
+            return 1.0
+        rng = self._rng
+        if item.field.name.startswith("simulated"):
+            return float(np.exp(rng.uniform(-0.25, 0.25)))
+        if dataset == "maize_clsm":
+            return float(np.exp(rng.uniform(-0.2, 0.6)))
+        return float(np.exp(rng.uniform(math.log(0.5), math.log(1.8))))
+
+    def _window(self, shape: tuple[int, ...], edge: int, zoom: float) -> Window:
+        height, width = shape
+        rng = self._rng
+        size = min(math.ceil(edge / zoom), height, width)
+        y, x = (int(rng.integers(0, n - size + 1)) for n in (height, width))
+        turns, mirrored = (int(rng.integers(4)), bool(rng.random() < 0.5)) if self._mixture.augment else (0, False)
+        return Window(y, x, size, turns, mirrored)
+
+    def _light(
+        self, image: Image, noise: float | None, blur: float | None, invert: bool = True, optics: bool = True
+    ) -> tuple[Image, float | None, float | None, bool]:
+        """Vary what a microscope varies; returns image, noise, blur and whether bright and dark were exchanged."""
+        rng = self._rng
+        if not self._mixture.augment:
+            return _three(np.clip(image, 0, 1)), noise, blur, False
+        if len(image) == 3 and rng.random() < 0.2:
+            image = image.mean(0, keepdims=True)
+        if len(image) == 3 and rng.random() < 0.5:
+            image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.25, (3, 1, 1))).astype(np.float32)
+        flipped = bool(invert and rng.random() < 0.2) and len(image) == 1
+        if flipped:
+            image = 1 - image
+        if rng.random() < 0.4:
+            image = np.clip(image, 0, None) ** float(np.exp(rng.normal(0, 0.25)))
+        gain, shift = float(np.exp(rng.uniform(-0.35, 0.2))), float(rng.uniform(-0.04, 0.08))
+        image = gain * image + shift
+        noise = None if noise is None else noise * gain
+        if optics and blur is not None and rng.random() < 0.1:
+            more = float(rng.uniform(0.5, 2.5))
+            image = ndi.gaussian_filter(image, (0, more, more))
+            # What was noise is now texture, too fine to be measured as either.
+            noise, blur = (None if noise is None else noise * 0.2), math.hypot(blur, more)
+        if optics and rng.random() < 0.25:
+            extra = float(np.exp(rng.uniform(math.log(0.01), math.log(0.18))))
+            image = image + extra * rng.standard_normal(image.shape, np.float32)
+            noise = None if noise is None else math.hypot(noise, extra)
+        return _three(np.clip(image, 0, 1).astype(np.float32)), noise, blur, flipped
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square cut of a field, turned and mirrored."""
+
+    y: int
+    x: int
+    size: int
+    turns: int
+    mirrored: bool
+
+    def of(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Cut (C, H, W) to (C, size, size)."""
+        cut = np.rot90(planes[:, self.y : self.y + self.size, self.x : self.x + self.size], self.turns, (1, 2))
+        return np.ascontiguousarray(cut[:, :, ::-1] if self.mirrored else cut)
+
+
+def turned(sample: Sample, which: int) -> Sample:
+    """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true."""
+
+    def turn(image: Image) -> Image:
+        out = np.rot90(image, which % 4, (1, 2))
+        return np.ascontiguousarray(out[:, :, ::-1] if which >= 4 else out)
+
+    return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
+
+
+def resized(planes: NDArray[np.float32], edge: int) -> Image:
+    """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
+    if planes.shape[-1] == edge:
+        return planes
+    tensor = torch.from_numpy(np.ascontiguousarray(planes))[None]
+    out: Image = functional.interpolate(
+        tensor, (edge, edge), mode="bilinear", align_corners=False, antialias=edge < planes.shape[-1]
+    )[0].numpy()
+    return out
+
+
+def enlarged(planes: NDArray[np.float32], factor: int) -> Image:
+    """Resample (C, h, w) to `factor` times its size as the engine does before drawing: bicubic."""
+    size = (planes.shape[1] * factor, planes.shape[2] * factor)
+    out: Image = upsample(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size)[0].numpy()
+    return out
+
+
+def resized_labels(labels: NDArray[np.uint16], edge: int) -> NDArray[np.uint16]:
+    """Resample (n, n) to (edge, edge) by nearest neighbour."""
+    if labels.shape[-1] == edge:
+        return labels
+    at = ((np.arange(edge) + 0.5) * labels.shape[-1] / edge).astype(np.intp)
+    return labels[np.ix_(at, at)]
+
+
+def _three(image: NDArray[Any]) -> Image:
+    return np.repeat(image, 3, axis=0) if len(image) == 1 else np.asarray(image)
+
+
+def _objects(stain: Image) -> NDArray[np.int32]:
+    """Objects of a stain by Otsu's threshold, so that a translation's trace has numbers too."""
+    from skimage.filters import threshold_otsu
+
+    if np.ptp(stain) < 0.15:
+        return np.zeros(stain.shape, np.int32)
+    smooth = ndi.gaussian_filter(stain, 1.5)
+    labels = np.asarray(ndi.label(smooth > threshold_otsu(smooth))[0])
+    area = np.bincount(labels.ravel())
+    labels[area[labels] < 12] = 0
+    return labels

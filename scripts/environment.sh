@@ -1,0 +1,88 @@
+# Sourced by the other scripts: a Python, its virtual environment, and what is installed there.
+# Needs nothing but a Debian or Ubuntu with Python 3.11 or newer.
+
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ -z "${OMP_NUM_THREADS:-}" ]; then
+    cores=$(nproc 2>/dev/null || echo 2)
+    OMP_NUM_THREADS=$((cores < 4 ? cores : 4))
+    export OMP_NUM_THREADS
+fi
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUTF8=1
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# system PACKAGE...: install Debian packages where that is allowed, otherwise say which are missing.
+system() {
+    missing=""
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        as_root="sudo -n"
+    else
+        fail "These system packages are missing:$missing. Install them with: sudo apt-get install$missing"
+    fi
+    echo "installing system packages:$missing"
+    # shellcheck disable=SC2086  # several words are meant
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing; } \
+        >/dev/null || fail "These system packages could not be installed:$missing"
+}
+
+# libraries FILE:PACKAGE...: install the packages whose shared library is not here.
+libraries() {
+    wanted=""
+    for pair in "$@"; do
+        "$(command -v ldconfig || echo /sbin/ldconfig)" -p | grep -q "${pair%%:*} " || wanted="$wanted ${pair#*:}"
+    done
+    # shellcheck disable=SC2086  # several words are meant
+    [ -z "$wanted" ] || system $wanted
+}
+
+# Prints the newest Python of 3.11 or above that can make an environment, or nothing.
+find_python() {
+    for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3 python3.14; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+# What tests and checks need: extras of setup.cfg, and what Qt links to even where there is no screen.
+TEST_EXTRAS=test,models,cluster,medical,remote,napari,browser
+QT_LIBRARIES="libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 libdbus-1.so.3:libdbus-1-3
+    libfontconfig.so.1:libfontconfig1 libglib-2.0.so.0:libglib2.0-0"
+DISPLAY_LIBRARIES="libxkbcommon-x11.so.0:libxkbcommon-x11-0 libxcb-cursor.so.0:libxcb-cursor0 libxcb-icccm.so.4:libxcb-icccm4
+    libxcb-image.so.0:libxcb-image0 libxcb-keysyms.so.1:libxcb-keysyms1 libxcb-randr.so.0:libxcb-randr0
+    libxcb-render-util.so.0:libxcb-render-util0 libxcb-shape.so.0:libxcb-shape0 libxcb-xinerama.so.0:libxcb-xinerama0
+    libxcb-xkb.so.1:libxcb-xkb1"
+
+# environment FOLDER EXTRAS: make the virtual environment, or bring it up to date, and put it first on the path.
+environment() {
+    folder=$1
+    extras=$2
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        system python3 python3-venv
+        python=$(find_python)
+        [ -n "$python" ] || fail "Python 3.11 or newer with its venv module is needed; this machine has $(python3 -V 2>&1)."
+    fi
+    stamp=$(cat setup.cfg pyproject.toml constraints.txt | cksum)" $extras $python"
+    if [ -n "${FRESH:-}" ] || [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+        rm -rf "$folder"
+        echo "installing into $folder ($extras)"
+        "$python" -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --quiet --constraint constraints.txt --editable ".[$extras]"
+        echo "$stamp" >"$folder/stamp"
+    fi
+    PATH="$PWD/$folder/bin:$PATH"
+    export PATH
+}

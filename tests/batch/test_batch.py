@@ -1,0 +1,132 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from skimage.io import imsave
+
+from napari_s1omni.batch import TABLE, WarmEngine, run_batch
+from napari_s1omni.errors import SourceError
+from napari_s1omni.job import Job
+from napari_s1omni.results import Result
+from napari_s1omni.storage.listing import is_collection, list_sources
+
+TEMPLATE = Job.read(
+    {
+        "source": "template",
+        "engine": "reference",
+        "operation": {"type": "segmentation", "prompt": "bright spots of about 9 px"},
+    }
+)
+
+
+def spots(seed, shape=(60, 70)):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = rng.normal(20, 2, shape)
+    for cy, cx in rng.uniform(8, 50, (5, 2)):
+        image += 150 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 18)
+    return np.clip(image, 0, 255).astype("uint8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    home = tmp_path / "bilder für heute"
+    home.mkdir()
+    for i in range(3):
+        imsave(home / f"plate {i} ü ä.png", spots(i), check_contrast=False)
+    np.save(home / "deep.npy", spots(9).astype("uint16") * 100)
+    (home / "broken.tif").write_bytes(b"not a picture")
+    (home / "notes.txt").write_text("no image")
+    return home
+
+
+def test_a_corrupt_file_spares_the_others_and_a_second_run_does_only_what_is_missing(folder, tmp_path):
+    entries = list_sources(folder)
+    assert [e.name for e in entries] == ["broken", "deep", "plate 0 ü ä", "plate 1 ü ä", "plate 2 ü ä"]
+    rows = run_batch(TEMPLATE, entries, tmp_path / "out", durable=False)
+    assert [r.state for r in rows] == ["failed", "done", "done", "done", "done"]
+    assert "broken.tif" in rows[0].error
+    assert all(r.objects for r in rows[1:])
+    with (tmp_path / "out" / TABLE).open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [row["state"] for row in table] == [r.state for r in rows]
+    assert Result.open(table[1]["output"]).array.dtype == "uint32"
+    imsave(folder / "broken.tif", spots(5), check_contrast=False)
+    again = run_batch(TEMPLATE, entries, tmp_path / "out", durable=False)
+    assert [r.state for r in again] == ["done", *["already done"] * 4]
+
+
+def test_a_dry_run_says_what_would_fail_and_writes_nothing(folder, tmp_path):
+    rows = run_batch(TEMPLATE, list_sources(folder), tmp_path / "out", dry_run=True)
+    assert [r.state for r in rows] == ["would fail", *["would run"] * 4]
+    assert all(r.tiles == 1 for r in rows[1:])
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_engine_serves_all_images(folder, tmp_path, monkeypatch):
+    from napari_s1omni import batch
+    from napari_s1omni.engine.registry import create_engine
+
+    loaded = []
+    monkeypatch.setattr(batch, "create_engine", lambda name: loaded.append(name) or create_engine(name))
+    run_batch(TEMPLATE, list_sources(str(folder / "plate*.png")), tmp_path / "out", durable=False)
+    assert loaded == ["reference"]
+
+
+def test_engines_are_closed_in_the_end(monkeypatch):
+    from napari_s1omni import batch
+    from napari_s1omni.testing.fake import FakeEngine
+
+    closed = []
+    engine = FakeEngine()
+    engine.close = lambda: closed.append(True)
+    monkeypatch.setattr(batch, "create_engine", lambda name: engine)
+    with WarmEngine() as engines:
+        engines.get("fake").close()
+        assert not closed
+    assert closed == [True]
+
+
+def test_a_table_of_sources_changes_jobs_row_by_row(folder, tmp_path):
+    table = folder / "list.csv"
+    table.write_text(
+        "source,operation.prompt,tiling.tile_size,operation.min_size\n"
+        "plate 0 ü ä.png,dark things,128,\ndeep.npy,,,5\nplate 1 ü ä.png,,big,\n",
+        encoding="utf-8",
+    )
+    entries = list_sources(table)
+    assert entries[0].changes == {"operation.prompt": "dark things", "tiling.tile_size": "128"}
+    rows = run_batch(TEMPLATE, entries, tmp_path / "out", durable=False)
+    assert [r.state for r in rows] == ["done", "done", "failed"]
+    assert "tile_size" in rows[2].error
+    assert Result.open(rows[0].output).plan.job.operation.prompt == "dark things"
+    assert Result.open(rows[1].output).plan.job.operation.min_size == 5
+
+
+def test_a_plate_is_its_fields(tmp_path):
+    plate = tmp_path / "plate.zarr"
+    (plate / "A" / "1").mkdir(parents=True)
+    ome = {"version": "0.5", "plate": {"wells": [{"path": "A/1"}, {"path": "A/2"}]}}
+    (plate / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}))
+    well = {"version": "0.5", "well": {"images": [{"path": "0"}, {"path": "1"}]}}
+    (plate / "A" / "1" / "zarr.json").write_text(
+        json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": well}})
+    )
+    assert is_collection(plate)
+    assert [e.name for e in list_sources(plate)] == ["A-1-0", "A-1-1", "A-2-0"]
+    rows = run_batch(TEMPLATE, list_sources(plate), tmp_path / "out", dry_run=True)
+    assert {r.state for r in rows} == {"would fail"}
+
+
+def test_what_is_no_collection(folder, tmp_path):
+    assert not is_collection(folder / "deep.npy")
+    assert is_collection(folder)
+    with pytest.raises(SourceError, match="holds no images"):
+        list_sources(str(tmp_path / "none*.tif"))
+    with pytest.raises(SourceError, match="one image or nothing"):
+        list_sources(folder / "deep.npy")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("image\na.png\n")
+    with pytest.raises(SourceError, match="no column 'source'"):
+        list_sources(bad)

@@ -1,0 +1,28 @@
+"""The demo: three operations, at least four blocks each, and a picture with something on it."""
+
+import numpy as np
+from PIL import Image
+
+from napari_s1omni import Result
+
+
+def test_demo(s1omni, tmp_path):
+    done = s1omni("demo", "here", "-q")
+    assert done.code == 0, done.err
+    kinds = set()
+    for path in sorted((tmp_path / "here").glob("*.zarr")):
+        result = Result.open(path)
+        assert result.complete
+        assert len(result.records) >= 4
+        assert str(path.relative_to(tmp_path)) in done.out
+        kinds.add(result.plan.job.operation.type)
+    assert kinds == {"segmentation", "super_resolution", "modality_translation"}
+    assert "here/demo.png" in done.out
+    picture = np.asarray(Image.open(tmp_path / "here/demo.png"))
+    assert picture.shape[0] > 1000
+    # Every panel of the first row holds an image, and the page around them is white.
+    assert (picture[:20] == 255).all()
+    assert picture[140:440, 60:1300].std() > 20
+    before = (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns
+    assert s1omni("demo", "here", "-q").code == 0
+    assert (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns == before

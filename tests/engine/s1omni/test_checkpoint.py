@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import sys
+import weakref
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tiny_checkpoints import mmdit_parts, tiny_tokenizer, unet_parts
+
+from napari_s1omni.engine.s1omni import checkpoint as module
+from napari_s1omni.engine.s1omni.checkpoint import build, load, read_prompting, save
+from napari_s1omni.engine.s1omni.config import AlignmentConfig, CheckpointConfig, Prefixes
+from napari_s1omni.engine.s1omni.connector import Connector
+from napari_s1omni.engine.s1omni.engine import load as load_engine
+from napari_s1omni.engine.s1omni.layout import COMPONENTS, open_layout
+from napari_s1omni.errors import CheckpointError, EngineUnavailable
+
+CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))
+
+RELEASED_BACKBONE = {
+    "tie_word_embeddings": False,
+    "text_config": {
+        "hidden_size": 5120,
+        "num_hidden_layers": 64,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "intermediate_size": 25600,
+        "vocab_size": 151936,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 5e6,
+            "mrope_section": [24, 20, 20],
+            "mrope_interleaved": True,
+        },
+    },
+    "vision_config": {
+        "depth": 27,
+        "hidden_size": 1152,
+        "num_heads": 16,
+        "intermediate_size": 4304,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": 5120,
+        "num_position_embeddings": 2304,
+        "deepstack_visual_indexes": [8, 16, 24],
+    },
+}
+
+
+def _count(part):
+    return sum(p.numel() for p in part.parameters())
+
+
+def test_the_released_configuration_has_the_published_sizes():
+    config = CheckpointConfig(
+        transformer_config={"_class_name": "QwenImageTransformer2DModel"},
+        vae_config={"_class_name": "AutoencoderKLQwenImage"},
+    )
+    with torch.device("meta"):
+        parts = build(config, RELEASED_BACKBONE)
+    assert _count(parts.backbone) == 33_357_390_064
+    assert _count(parts.backbone.model.visual) == 595_266_800
+    assert _count(parts.transformer) == 20_430_401_088
+    assert _count(parts.codec) == 126_892_531
+    assert _count(parts.connector) == 5120 * 3584 + 3584 + 3584 * 3584 + 3584
+    assert parts.transformer.zero_cond_t
+
+
+# Reading
+
+
+@pytest.mark.parametrize("family", ["unet_folder", "mmdit_folder"])
+def test_every_tensor_arrives_in_its_place(request, family, backbone):
+    folder = request.getfixturevalue(family)
+    layout = open_layout(folder)
+    parts = load(layout, CPU, torch.float32)
+    stored = {}
+    for shard in layout.shards:
+        stored |= load_file(shard)
+    seen = 0
+    for component, part in parts.modules().items():
+        state = part.state_dict()
+        for name, entry in layout.tensors[component].items():
+            ours = parts.connector.rename([name])[name] if component == "alignment" else name
+            assert torch.equal(state[ours if ours in state else name], stored[entry.key])
+            seen += 1
+    assert seen == len(stored)
+    for name, tensor in backbone.state_dict().items():
+        assert torch.equal(parts.backbone.state_dict()[name], tensor)
+    assert parts.backbone.lm_head.weight is parts.backbone.model.language_model.embed_tokens.weight
+    leftover = [
+        n
+        for part in parts.modules().values()
+        for n, t in (*part.named_parameters(), *part.named_buffers())
+        if t.is_meta
+    ]
+    assert leftover == []
+
+
+def test_a_loaded_thinker_computes_what_the_saved_one_did(unet_folder, backbone):
+    parts = load(open_layout(unet_folder), CPU, torch.float32)
+    ids = torch.arange(40).view(1, -1)
+    assert torch.equal(parts.backbone(input_ids=ids).logits, backbone(input_ids=ids).logits)
+
+
+def test_a_loaded_editor_computes_what_the_saved_one_did(mmdit_folder):
+    parts = load(open_layout(mmdit_folder), CPU, torch.float32)
+    original = mmdit_parts()[1]["transformer"].eval()
+    inputs = {
+        "hidden_states": torch.randn(1, 32, 64),
+        "timestep": torch.tensor([0.5]),
+        "encoder_hidden_states": torch.randn(1, 5, 16),
+        "encoder_hidden_states_mask": torch.ones(1, 5, dtype=torch.bool),
+        "img_shapes": [[(1, 4, 4), (1, 4, 4)]],
+    }
+    with torch.no_grad():
+        assert torch.equal(parts.transformer(**inputs).sample, original(**inputs).sample)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_tensors_are_cast_while_loading(unet_folder, dtype):
+    parts = load(open_layout(unet_folder), CPU, dtype)
+    assert {p.dtype for part in parts.modules().values() for p in part.parameters()} == {dtype}
+    assert parts.backbone.model.language_model.rotary_emb.inv_freq.dtype == torch.float32
+
+
+def test_no_second_copy_is_held(unet_folder, monkeypatch):
+    """While one tensor is read, all earlier ones exist once: in their module."""
+    alive: list[weakref.ref] = []
+    extra = []
+    real = module._assign
+
+    def watch(part, name, tensor):
+        real(part, name, tensor)
+        gc.collect(0)
+        extra.append(sum(ref() is not None for ref in alive))
+        placed = part.get_parameter(name) if name in dict(part.named_parameters()) else part.get_buffer(name)
+        assert placed.data_ptr() == tensor.data_ptr()
+        alive.append(weakref.ref(tensor))
+
+    monkeypatch.setattr(module, "_assign", watch)
+    load(open_layout(unet_folder), CPU, torch.float32)
+    assert len(alive) > 50
+    assert max(extra) <= 2
+
+
+def test_foreign_connector_names_are_matched_in_order():
+    for kind in ("linear", "mlp", "mlp_ln"):
+        connector = Connector(AlignmentConfig(input_dim=4, output_dim=6, hidden_dim=5, type=kind))
+        foreign = [name.replace("layers.", "net.module_") for name in connector.state_dict()]
+        assert list(connector.rename(foreign).values()) == list(connector.state_dict())
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "mlp_ln"])
+def test_the_connector_works_token_by_token(kind):
+    connector = Connector(AlignmentConfig(input_dim=4, output_dim=6, hidden_dim=5, type=kind)).eval()
+    states = torch.randn(2, 7, 4)
+    out = connector(states)
+    assert out.shape == (2, 7, 6)
+    torch.testing.assert_close(connector(states[:, 3:4]), out[:, 3:4])
+    layers = {"linear": 1, "mlp": 3, "mlp_ln": 5}[kind]
+    assert len(connector.layers) == layers
+
+
+def test_a_backbone_configuration_may_stand_in_the_image_configuration(copy_of, unet_folder):
+    backbone = json.loads((unet_folder / "config.json").read_text())
+    folder = copy_of(unet_folder, qwen3_vl_config=backbone)
+    (folder / "config.json").unlink()
+    assert open_layout(folder).backbone_config == backbone
+
+
+def test_a_single_file_needs_no_index(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    tensors = {k: t for shard in folder.glob("*.safetensors") for k, t in load_file(shard).items()}
+    for path in folder.glob("*.safetensors*"):
+        path.unlink()
+    save_file(tensors, folder / "model.safetensors")
+    load(open_layout(folder), CPU, torch.float32)
+
+
+# Writing
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_is_written_can_be_read(tmp_path, unet_folder, named):
+    parts = load(open_layout(unet_folder), CPU, torch.float32)
+    prefixes = Prefixes(backbone="qwen3_vl.", transformer="transformer.") if named else None
+    folder = save(
+        tmp_path / "out", parts, tiny_tokenizer(), dtype=torch.float32, prefixes=prefixes, shard_bytes=100_000
+    )
+    layout = open_layout(folder)
+    assert len(layout.shards) > 2
+    assert set(layout.config.sha256) == {path.name for path in layout.shards}
+    assert layout.config.sha256[layout.shards[0].name] == hashlib.sha256(layout.shards[0].read_bytes()).hexdigest()
+    with safe_open(layout.shards[0], framework="pt") as file:
+        assert all(key.startswith("qwen3_vl.") == named for key in file.keys() if "language_model" in key)
+    again = load(layout, CPU, torch.float32)
+    for component, part in again.modules().items():
+        for name, tensor in part.state_dict().items():
+            assert torch.equal(tensor, parts.modules()[component].state_dict()[name])
+    assert again.config.model_copy(update={"sha256": {}, "prefixes": None}) == parts.config
+    read_prompting(layout)
+
+
+def test_half_precision_on_disk(tmp_path, unet_folder):
+    parts = load(open_layout(unet_folder), CPU, torch.float32)
+    folder = save(tmp_path / "half", parts, tiny_tokenizer())
+    layout = open_layout(folder)
+    assert {entry.dtype for part in layout.tensors.values() for entry in part.values()} == {"F16"}
+    again = load(layout, CPU, torch.float32)
+    weight = parts.transformer.conv_in.weight
+    assert torch.equal(again.transformer.conv_in.weight, weight.half().float())
+
+
+# Bad input
+
+
+def test_not_a_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match=r"s1_omni_image_config\.json") as caught:
+        open_layout(tmp_path)
+    assert caught.value.exit_code == 69
+    with pytest.raises(CheckpointError, match="not a folder"):
+        open_layout(tmp_path / "nowhere")
+
+
+def test_configuration_is_no_json(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    (folder / "s1_omni_image_config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        open_layout(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"alignment_layer": {"type": "spiral"}}, "alignment_layer.type"),
+        ({"condition": {"mode": "guess"}}, "condition.mode"),
+        ({"denoising": {"prediction": {"segmentation": "mask"}}}, "prediction"),
+        ({"engine": {"micro_batch": 0}}, "micro_batch"),
+    ],
+)
+def test_configuration_values_are_checked(copy_of, unet_folder, changes, word):
+    with pytest.raises(CheckpointError) as caught:
+        open_layout(copy_of(unet_folder, **changes))
+    assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"transformer_config": {"_class_name": "Flux"}}, "QwenImageTransformer2DModel"),
+        ({"vae_config": {"_class_name": "Zip"}}, "PixelUnshuffleCodec"),
+        ({"transformer_config": {"cross_attention_dim": "wide"}}, "cannot be built"),
+    ],
+)
+def test_unknown_classes_are_named(copy_of, unet_folder, changes, word):
+    with pytest.raises(CheckpointError, match=word):
+        load_engine(str(copy_of(unet_folder, **changes)))
+
+
+def test_truncated_shard(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    shard = sorted(folder.glob("*.safetensors"))[1]
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=shard.name) as caught:
+        open_layout(folder)
+    assert caught.value.facts["expected"] - caught.value.facts["size"] == 100
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 64, b"\x04\0\0\0\0\0\0\0null"])
+def test_shard_that_is_none(copy_of, unet_folder, content):
+    folder = copy_of(unet_folder)
+    shard = sorted(folder.glob("*.safetensors"))[0]
+    shard.write_bytes(content)
+    with pytest.raises(CheckpointError, match=shard.name):
+        open_layout(folder)
+
+
+def test_missing_shard(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    shard = sorted(folder.glob("*.safetensors"))[0]
+    shard.unlink()
+    with pytest.raises(CheckpointError, match=f"{shard.name} is missing"):
+        open_layout(folder)
+
+
+def test_index_and_shards_disagree(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    index = folder / "model.safetensors.index.json"
+    data = json.loads(index.read_text())
+    data["weight_map"]["dit.ghost"] = next(iter(data["weight_map"].values()))
+    index.write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match=r"dit\.ghost"):
+        open_layout(folder)
+
+
+def test_wrong_digest(copy_of, unet_folder):
+    shard = sorted(unet_folder.glob("*.safetensors"))[0]
+    good = hashlib.sha256(shard.read_bytes()).hexdigest()
+    load_engine(str(copy_of(unet_folder, sha256={shard.name: good})))
+    with pytest.raises(CheckpointError, match=shard.name) as caught:
+        load_engine(str(copy_of(unet_folder, sha256={shard.name: "0" * 64})))
+    assert caught.value.facts["found"] == good
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_named(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    for path in folder.glob("*.index.json"):
+        path.unlink()
+    tensors = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        tensors |= load_file(shard)
+        shard.unlink()
+    del tensors["dit.conv_in.bias"]
+    tensors["dit.wings"] = torch.zeros(2)
+    tensors["dit.conv_out.bias"] = torch.zeros(5)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError) as caught:
+        load(open_layout(folder), CPU, torch.float32)
+    facts = caught.value.facts
+    assert facts["component"] == "transformer"
+    assert facts["missing"] == ["conv_in.bias"]
+    assert facts["unexpected"] == ["wings"]
+    assert facts["wrong_shape"] == ["conv_out.bias"]
+    assert "wings" in str(caught.value)
+
+
+def test_stray_prefix_is_named(copy_of, unet_folder):
+    prefixes = {"backbone": "thinker.", "alignment": "alignment_mlp.", "transformer": "dit.", "vae": "vae."}
+    with pytest.raises(CheckpointError, match="belongs to no component"):
+        open_layout(copy_of(unet_folder, prefixes=prefixes))
+
+
+def test_tokenizer_without_the_route(copy_of, unet_folder):
+    folder = copy_of(unet_folder, prompting={"edit_route": "<paint>"})
+    with pytest.raises(CheckpointError, match="<paint>"):
+        load_engine(str(folder))
+
+
+def test_tokenizer_of_another_release(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    data = json.loads((folder / "config.json").read_text())
+    data["image_token_id"] += 1
+    (folder / "config.json").write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="image_token_id"):
+        load_engine(str(folder))
+
+
+def test_damaged_tokenizer(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    (folder / "tokenizer.json").write_text("[]")
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+        load_engine(str(folder))
+
+
+def test_too_little_memory_is_refused_before_loading(unet_folder, monkeypatch):
+    import psutil
+
+    free = type("Free", (), {"available": 1000})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr("napari_s1omni.engine.s1omni.engine.load_checkpoint", lambda *_: sys.exit("it was loaded"))
+    with pytest.raises(EngineUnavailable, match="needs") as caught:
+        load_engine(str(unet_folder))
+    facts = caught.value.facts
+    assert facts["free"] == {"cpu": 1000}
+    assert facts["needed"] > sum(facts["sizes"].values()) > 0
+    assert facts["sizes"]["transformer"] == sum(p.numel() for p in unet_parts()[1]["transformer"].parameters()) * 4

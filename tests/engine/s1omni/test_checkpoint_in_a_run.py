@@ -1,0 +1,73 @@
+"""A checkpoint behind the public verbs: the run goes on when a tile fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_s1omni
+from napari_s1omni.engine.s1omni import decoding
+from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
+
+TILING = {"tile_size": 32, "overlap": 8, "num_inference_steps": 1}
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return (np.random.default_rng(3).random((80, 56)) * 4000).astype(np.uint16)
+
+
+def _failed(result):
+    return sum(record.tiles.get("failed", 0) for record in result.records)
+
+
+def test_segmentation(unet_folder, picture):
+    result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), **TILING)
+    assert result.array.shape == picture.shape
+    assert result.complete
+    assert _failed(result) == 0
+    assert {t.route for t in result.thoughts.values()} == {"<image_edit>"}
+    assert all(t.token_ids and t.prompt for t in result.thoughts.values())
+
+
+@pytest.mark.parametrize("folder", ["unet_folder", "mmdit_folder"])
+def test_super_resolution(request, folder, picture):
+    engine = str(request.getfixturevalue(folder))
+    options = {**TILING, "overlap": 16}
+    result = napari_s1omni.super_resolve(picture, factor=2, engine=engine, **options)
+    assert result.array.shape == (160, 112)
+    assert _failed(result) == 0
+    again = napari_s1omni.super_resolve(picture, factor=2, engine=engine, **options)
+    np.testing.assert_array_equal(result.array[:], again.array[:])
+
+
+def test_thinking_off(unet_folder, picture):
+    result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), think="off", **TILING)
+    assert _failed(result) == 0
+    (thought,) = set(result.thoughts.values())
+    assert "Request: nuclei" in thought.text
+
+
+def test_a_tile_that_is_not_finite_is_recorded(unet_folder, picture, monkeypatch):
+    bright = picture.copy()
+    bright[:8, :8] = 4000
+    real = UNetDenoiser.predict
+
+    def predict(self, noisy, level, source, states, mask):
+        out = real(self, noisy, level, source, states, mask)
+        out[source[:, :, :2, :2].mean((1, 2, 3)) > 0.99] = float("nan")
+        return out
+
+    monkeypatch.setattr(UNetDenoiser, "predict", predict)
+    result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
+    assert _failed(result) == 1
+    assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
+    assert any("not finite" in (record.error or "") for record in result.records)
+
+
+def test_thoughts_that_run_away_are_recorded(unet_folder, picture, monkeypatch):
+    monkeypatch.setattr(decoding, "_choose", lambda logits, choice, generators: [65] * len(logits))
+    result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), **TILING, max_new_tokens=40)
+    assert _failed(result) > 1
+    assert not result.array[:].any()
+    assert any("repeating" in (record.error or "") for record in result.records)

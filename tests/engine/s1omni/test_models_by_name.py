@@ -1,0 +1,188 @@
+"""Names, descriptions, devices: what is known before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from napari_s1omni.engine import registry
+from napari_s1omni.engine.s1omni import description as description_module
+from napari_s1omni.engine.s1omni import models
+from napari_s1omni.engine.s1omni.description import describe, merit
+from napari_s1omni.engine.s1omni.layout import open_layout
+from napari_s1omni.engine.s1omni.placement import Room, place, rooms
+from napari_s1omni.errors import EngineUnavailable, OperationRefused
+
+GIB = 2**30
+RELEASED = {"backbone": 62 * GIB, "alignment": GIB // 16, "transformer": 38 * GIB, "vae": GIB // 4}
+
+
+@pytest.fixture
+def as_nano(monkeypatch, unet_folder, copy_of):
+    """Pretend that a tiny checkpoint is the bundled one; its validation scores can be set."""
+    folder = copy_of(unet_folder)
+    (folder.parent / "nano").symlink_to(folder)
+    monkeypatch.setattr(models.KnownModel, "folder", property(lambda self: folder.parent / self.name))
+
+    def score(**scores):
+        (folder / "validation.json").write_text(json.dumps(scores))
+
+    return score
+
+
+def test_description_says_what_plans_need(unet_folder, mmdit_folder):
+    unet, mmdit = describe(str(unet_folder)), describe(str(mmdit_folder))
+    assert unet.name == str(unet_folder.resolve())
+    assert (unet.encoding, mmdit.encoding) == ("fields", "overlay")
+    assert (unet.limits.multiple_of, mmdit.limits.multiple_of) == (8, 16)
+    assert unet.operations == ("segmentation", "super_resolution", "modality_translation")
+    weights = sum(open_layout(unet_folder).counts().values()) * 4
+    assert unet.memory.resident == weights + description_module.LIBRARIES
+    assert registry.describe(str(unet_folder), "segmentation") == unet
+
+
+def test_revision_follows_every_file_that_affects_pixels(copy_of, unet_folder):
+    revisions = {describe(str(copy_of(unet_folder))).revision}
+    assert len(revisions | {describe(str(unet_folder)).revision}) == 1
+    folder = copy_of(unet_folder)
+    shard = sorted(folder.glob("*.safetensors"))[0]
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    revisions.add(describe(str(folder)).revision)
+    revisions.add(describe(str(copy_of(unet_folder, sampling={"edit_steps": 3}))).revision)
+    folder = copy_of(unet_folder)
+    (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text() + " ")
+    revisions.add(describe(str(folder)).revision)
+    assert len(revisions) == 4
+
+
+def test_describing_loads_no_torch(unet_folder):
+    code = (
+        "import sys; from napari_s1omni.engine.registry import describe; "
+        f"describe({str(unet_folder)!r}); "
+        "print([m for m in ('torch', 'transformers', 'diffusers', 'safetensors') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_operation_the_checkpoint_lacks_is_refused(copy_of, unet_folder):
+    folder = copy_of(unet_folder, engine={"operations": ["segmentation"]})
+    with pytest.raises(OperationRefused, match="super_resolution"):
+        registry.describe(str(folder), "super_resolution")
+
+
+# Names
+
+
+def test_known_models_are_listed():
+    assert {"nano", "s1-omni-image"} <= {model.name for model in models.list_models()}
+    assert set(models.MODELS) < set(registry.names())
+
+
+def test_weights_that_are_not_here(monkeypatch, tmp_path):
+    monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
+    with pytest.raises(EngineUnavailable, match="s1omni models fetch s1-omni-image"):
+        registry.describe("s1-omni-image")
+    with pytest.raises(EngineUnavailable, match="nobody"):
+        models.locate("nobody")
+
+
+def test_fetching_asks_the_hub_and_checks_what_came(monkeypatch, tmp_path, unet_folder):
+    import huggingface_hub
+
+    asked = []
+
+    def download(repository, *, revision, local_dir):
+        asked.append((repository, revision, local_dir))
+        for path in unet_folder.iterdir():
+            (local_dir / path.name).write_bytes(path.read_bytes())
+
+    monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    folder = models.fetch("s1-omni-image", revision="v1")
+    assert asked == [("ScienceOne-AI/S1-Omni-Image", "v1", tmp_path / "s1-omni-image")]
+    assert models.MODELS["s1-omni-image"].present
+    assert models.show("s1-omni-image").counts() == open_layout(unet_folder).counts()
+    assert folder == models.locate("s1-omni-image")
+
+
+def test_fetching_without_a_network(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    def download(repository, **_):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with pytest.raises(EngineUnavailable, match="goes on where it stopped"):
+        models.fetch("lab/model", tmp_path / "x")
+    with pytest.raises(EngineUnavailable, match="owner/name"):
+        models.fetch("nobody")
+
+
+# auto
+
+
+def test_auto_takes_nano_where_it_is_better(as_nano):
+    as_nano(
+        segmentation={"nano": 0.8, "reference": 0.6, "metric": "AP@0.5"}, super_resolution={"nano": 30, "reference": 31}
+    )
+    chosen = registry.describe("auto", "segmentation")
+    assert chosen.name == "nano"
+    assert "AP@0.5 on validation: 0.8, reference 0.6" in chosen.why
+    for operation in ("super_resolution", "modality_translation"):
+        other = registry.describe("auto", operation)
+        assert other.name == "reference"
+        assert "nano" in other.why
+
+
+def test_auto_without_scores_or_packages_is_the_reference(as_nano, monkeypatch):
+    assert registry.describe("auto", "segmentation").name == "reference"
+    as_nano(segmentation={"nano": 0.8, "reference": 0.6})
+    monkeypatch.setattr(description_module.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
+    assert merit("nano", "segmentation") == (False, "torch not installed")
+    assert "torch not installed" in registry.describe("auto", "segmentation").why
+
+
+# Devices
+
+
+def test_one_device_where_it_fits():
+    placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 80 * GIB), Room("cuda:1", 139 * GIB)])
+    assert set(placed.values()) == {torch.device("cuda:1")}
+
+
+def test_two_devices_hold_a_side_each():
+    placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 79 * GIB), Room("cuda:1", 70 * GIB)])
+    assert placed["backbone"] == placed["alignment"] == torch.device("cuda:0")
+    assert placed["transformer"] == placed["vae"] == torch.device("cuda:1")
+
+
+@pytest.mark.parametrize("free", [[79], [60, 60], [79, 30]])
+def test_what_does_not_fit_is_refused_with_numbers(free):
+    with pytest.raises(EngineUnavailable, match=r"104\.\d GiB") as caught:
+        place(RELEASED, 4 * GIB, [Room(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
+    assert caught.value.facts["free"] == {f"cuda:{i}": size * GIB for i, size in enumerate(free)}
+
+
+def test_devices_that_are_not_here(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EngineUnavailable, match="cuda:3"):
+        rooms("cuda:3", ("cpu",))
+    with pytest.raises(EngineUnavailable, match="nano"):
+        rooms(None, ("cuda",))
+    assert [room.device for room in rooms(None, ("cuda", "cpu"))] == ["cpu"]
+
+
+def test_devices_that_are_here(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda i: ((i + 1) * GIB, 9 * GIB))
+    assert rooms("cuda", ("cpu",)) == [Room("cuda:0", GIB), Room("cuda:1", 2 * GIB)]
+    assert rooms("cuda:1", ("cpu",)) == [Room("cuda:1", 2 * GIB)]
+    assert rooms(None, ("cuda",))[0].device == "cuda:0"

@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from tiny_checkpoints import TRACES, instruction
+
+from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.engine.s1omni import decoding
+from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.errors import ThoughtError
+from napari_s1omni.sampling import Sampling
+
+KINDS = ("empty", "noise", "ramp", "noise")
+
+
+@pytest.fixture(scope="module")
+def thinker(unet_folder):
+    return load(str(unet_folder))._parts.thinker
+
+
+@pytest.fixture(scope="module")
+def images(tiles):
+    return torch.from_numpy(tiles)
+
+
+@pytest.fixture
+def mode(thinker):
+    """Change the checkpoint's condition settings for one test."""
+    before = thinker.config
+
+    def change(**settings):
+        condition = before.condition.model_copy(update=settings)
+        thinker.config = before.model_copy(update={"condition": condition})
+        return thinker
+
+    yield change
+    thinker.config = before
+
+
+def _real(condition, i):
+    return condition.states[i][condition.mask[i]]
+
+
+def test_it_says_what_it_sees(thinker, images):
+    written = [""] * 4
+
+    def listen(i, piece):
+        written[i] += piece
+
+    thoughts = thinker.think(images, instruction(), Sampling(), listen)
+    assert [t.text for t in thoughts] == [TRACES[kind] for kind in KINDS]
+    assert written == [t.text for t in thoughts]
+    assert {t.route for t in thoughts} == {"<image_edit>"}
+    assert {t.prompt for t in thoughts} == {instruction()}
+
+
+def test_own_loop_writes_what_generate_writes(thinker, images):
+    """Greedy decoding by transformers' own loop gives the same tokens."""
+    prompt = thinker._prompt(instruction(), images)
+    values, grid = thinker._patches(images)
+    ids = torch.tensor([prompt.ids] * 4)
+    theirs = thinker.backbone.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values=values,
+        image_grid_thw=grid,
+        mm_token_type_ids=(ids == thinker.prompting.ids["image_pad"]).int(),
+        max_new_tokens=12,
+        do_sample=False,
+        eos_token_id=[thinker.prompting.ids["edit_route"]],
+        pad_token_id=0,
+    )
+    thoughts = thinker.think(images, instruction(), Sampling())
+    for thought, row in zip(thoughts, theirs[:, len(prompt.ids) :].tolist(), strict=True):
+        assert list(thought.token_ids) == row[: len(thought.token_ids)]
+
+
+def test_more_tiles_than_a_batch(thinker, images):
+    many = images[[0, 1, 2, 3, 2, 0]]
+    texts = [t.text for t in thinker.think(many, instruction(), Sampling())]
+    assert texts == [TRACES[KINDS[i]] for i in (0, 1, 2, 3, 2, 0)]
+
+
+def test_sampling_follows_the_tile_not_its_place(thinker, images):
+    hot = Sampling(temperature=0.9, seed=3, max_new_tokens=60)
+    first = thinker.think(images, instruction(), hot)
+    turned = thinker.think(images.flip(0), instruction(), hot)
+    assert [t.token_ids for t in first] == [t.token_ids for t in turned[::-1]]
+    others = [thinker.think(images, instruction(), hot.replace(seed=seed)) for seed in range(10, 16)]
+    assert any(other != first for other in others)
+
+
+def test_top_p_keeps_only_the_most_probable():
+    logits = torch.log(torch.tensor([[0.6, 0.3, 0.1]]))
+    generator = np.random.Generator(np.random.Philox(0))
+    picked = [decoding._choose(logits, decoding.Choice(1.0, 0.5, (0,)), [generator])[0] for _ in range(50)]
+    assert set(picked) == {0}
+    picked = [decoding._choose(logits, decoding.Choice(1.0, 1.0, (0,)), [generator])[0] for _ in range(2000)]
+    shares = np.bincount(picked, minlength=3) / 2000
+    np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.05)
+
+
+# Endless and repeating thoughts
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([5] * 24, True),
+        ([5] * 23, False),
+        ([1, 2, 3] * 8, True),
+        (list(range(100)), False),
+        ([9, 8, 7, *[1, 2, 3, 4, 5, 6, 7] * 4], True),
+        (list(range(40)) * 2, False),
+    ],
+)
+def test_repetition(ids, expected):
+    assert decoding.repeats(ids) is expected
+
+
+def _scripted(monkeypatch, thinker, scripts):
+    """Let the thinker write given token sequences, one per pass; returns the temperatures used."""
+    passes = iter(scripts)
+    temperatures = []
+    real = decoding.decode
+
+    def decode(*arguments, **options):
+        script = list(next(passes))
+        temperatures.append(options["choice"].temperature)
+        place = itertools.count()
+
+        def choose(logits, choice, generators):
+            step = next(place)
+            return [script[min(step, len(script) - 1)]] * len(logits)
+
+        monkeypatch.setattr(decoding, "_choose", choose)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("napari_s1omni.engine.s1omni.thinker.decode", decode)
+    return temperatures
+
+
+def test_a_repeating_thought_is_tried_once_more(monkeypatch, thinker, images):
+    good = thinker.prompting.encode(TRACES["noise"])
+    temperatures = _scripted(monkeypatch, thinker, [thinker.prompting.encode("ab" * 40), good])
+    (thought,) = thinker.think(images[:1], instruction(), Sampling(max_new_tokens=100))
+    assert thought.token_ids == good
+    assert temperatures[0] == 0
+    assert temperatures[1] > 0
+
+
+@pytest.mark.parametrize(("text", "ending"), [("ab" * 40, "repeating"), ("the quick brown fox jumps over", "too long")])
+def test_a_thought_that_runs_away_twice_is_an_error(monkeypatch, thinker, images, text, ending):
+    ids = thinker.prompting.encode(text)
+    _scripted(monkeypatch, thinker, [ids, ids])
+    with pytest.raises(ThoughtError) as caught:
+        thinker.think(images[:1], instruction(), Sampling(max_new_tokens=24 if ending == "too long" else 100))
+    assert caught.value.facts["ending"] == ending
+    assert caught.value.facts["tile"] == 0
+    assert len(thinker.prompting.encode(caught.value.facts["text"])) <= 100
+
+
+def test_a_route_named_while_thinking_does_not_decide(monkeypatch, thinker, images):
+    ids = thinker.prompting.encode("<think>not <image_gen></think>\nok<image_edit>")
+    _scripted(monkeypatch, thinker, [ids])
+    (thought,) = thinker.think(images[:1], instruction(), Sampling())
+    assert thought.token_ids == ids
+    assert thought.route == "<image_edit>"
+
+
+def test_a_thought_may_end_in_words(monkeypatch, thinker, images):
+    _scripted(monkeypatch, thinker, [thinker.prompting.encode("<think>a</think>\nAll is well.<|im_end|>")])
+    (thought,) = thinker.think(images[:1], "How are you?", Sampling(max_new_tokens=60))
+    assert thought.route is None
+    assert thought.answer == "All is well."
+
+
+# Conditions
+
+
+@pytest.mark.parametrize("kind", ["reencode", "reencode_with_pixels", "capture"])
+@pytest.mark.parametrize("final_norm", ["post", "pre"])
+def test_a_stored_thought_gives_the_same_condition_to_the_bit(mode, images, kind, final_norm):
+    thinker = mode(mode=kind, final_norm=final_norm)
+    thoughts = thinker.think(images, instruction(), Sampling())
+    first = thinker.condition(images, thoughts, Sampling())
+    thinker.think(images.flip(0) * 0.5, instruction(), Sampling())  # something else in between
+    stored = [Thought(t.text, tuple(t.token_ids), t.route, t.prompt) for t in thoughts]
+    again = thinker.condition(images, stored, Sampling())
+    assert torch.equal(first.states, again.states)
+    assert torch.equal(first.mask, again.mask)
+    alone = thinker.condition(images[2:3], stored[2:3], Sampling())
+    assert torch.equal(_real(alone, 0), _real(first, 2))
+
+
+def test_capture_equals_running_again_with_pixels(mode, images):
+    thoughts = mode(mode="capture").think(images, instruction(), Sampling())
+    captured = mode(mode="capture").condition(images, thoughts, Sampling())
+    with_pixels = mode(mode="reencode_with_pixels").condition(images, thoughts, Sampling())
+    without = mode(mode="reencode").condition(images, thoughts, Sampling())
+    for i in range(4):
+        torch.testing.assert_close(_real(captured, i), _real(with_pixels, i), atol=2e-5, rtol=1e-4)
+        assert float((_real(captured, i) - _real(without, i)).abs().mean()) > 1e-2
+
+
+def test_without_pixels_the_image_reaches_the_condition_only_through_words(mode, images):
+    thinker = mode(mode="reencode")
+    thoughts = thinker.think(images, instruction(), Sampling())
+    swapped = thinker.condition(images.flip(0), thoughts, Sampling())
+    assert torch.equal(swapped.states, thinker.condition(images, thoughts, Sampling()).states)
+    seeing = mode(mode="reencode_with_pixels")
+    assert not torch.equal(
+        seeing.condition(images.flip(0), thoughts, Sampling()).states,
+        seeing.condition(images, thoughts, Sampling()).states,
+    )
+
+
+def test_condition_holds_the_users_turn_the_thought_and_the_end(mode, images):
+    thinker = mode(mode="reencode")
+    (thought,) = thinker.think(images[:1], instruction(), Sampling())
+    prompt = thinker._prompt(instruction(), images)
+    condition = thinker.condition(images[:1], [thought], Sampling())
+    ids = torch.tensor([[*prompt.ids, *thought.token_ids, thinker.prompting.ids["turn_end"]]])
+    plain = thinker.backbone.model(input_ids=ids).last_hidden_state[0, prompt.drop :]
+    torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)
+    assert condition.mask.shape[1] > condition.mask.sum()
+
+
+def test_before_the_norm_and_after_it(mode, images):
+    thoughts = mode(mode="reencode", final_norm="pre").think(images, instruction(), Sampling())
+    before = mode(mode="reencode", final_norm="pre").condition(images, thoughts, Sampling())
+    after = mode(mode="reencode", final_norm="post").condition(images, thoughts, Sampling())
+    norm = mode().backbone.model.language_model.norm
+    torch.testing.assert_close(norm(_real(before, 0)), _real(after, 0), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(_real(before, 0), _real(after, 0), atol=1e-2)
+
+
+def test_placeholders_may_be_left_out(mode, images):
+    thoughts = mode().think(images, instruction(), Sampling())
+    full = mode(image_pads=True).condition(images, thoughts, Sampling())
+    short = mode(image_pads=False).condition(images, thoughts, Sampling())
+    assert int(full.mask[0].sum()) - int(short.mask[0].sum()) == 4
+
+
+def test_length_does_not_depend_on_the_thought(mode, images):
+    thinker = mode(mode="reencode")
+    long, short = "<think>" + "x" * 20 + "</think>ok<image_edit>", "<image_edit>"
+    shapes = {
+        thinker.condition(
+            images[:1], [Thought(text, (), "<image_edit>", instruction())], Sampling(max_new_tokens=40)
+        ).states.shape
+        for text in (long, short)
+    }
+    assert len(shapes) == 1
+
+
+def test_the_guard_drops_placeholders_then_the_oldest_thought(mode, images):
+    thinker = mode(mode="reencode")
+    (thought,) = thinker.think(images[2:3], instruction(), Sampling())
+    full = _real(thinker.condition(images[2:3], [thought], Sampling()), 0)
+    total = len(full)
+    without_pads = thinker.condition(images[2:3], [thought], Sampling(), limit=total - 3)
+    assert int(without_pads.mask.sum()) == total - 4
+    assert without_pads.states.shape[1] <= total - 3
+    cut = thinker.condition(images[2:3], [thought], Sampling(), limit=total - 6)
+    kept = _real(cut, 0)
+    assert len(kept) == total - 6
+    assert torch.equal(kept[-5:], full[-5:])
+    assert torch.equal(kept[0], full[0])
+    with pytest.raises(ThoughtError, match="instruction alone"):
+        thinker.condition(images[2:3], [thought], Sampling(), limit=20)
+
+
+def test_a_thought_without_tokens_is_read_from_its_text(mode, images):
+    thinker = mode(mode="reencode")
+    thoughts = thinker.think(images, instruction(), Sampling())
+    worded = [dataclasses.replace(t, token_ids=()) for t in thoughts]
+    assert torch.equal(
+        thinker.condition(images, worded, Sampling()).states, thinker.condition(images, thoughts, Sampling()).states
+    )
+
+
+def test_a_restated_instruction_is_an_instruction_and_a_route(mode, images):
+    thinker = mode(mode="reencode")
+    restated = thinker.condition(images[:1], [Thought(instruction())], Sampling())
+    spelled = thinker.condition(images[:1], [Thought("<image_edit>", (), "<image_edit>", instruction())], Sampling())
+    assert torch.equal(restated.states, spelled.states)
+    assert torch.equal(restated.mask, spelled.mask)
+
+
+def test_edited_words_change_the_condition(mode, images):
+    thinker = mode(mode="reencode")
+    thoughts = [Thought(text, (), "<image_edit>", instruction()) for text in (TRACES["noise"], TRACES["empty"])]
+    states = thinker.condition(images[:2], thoughts, Sampling()).states
+    assert not torch.equal(states[0], states[1])
+
+
+def test_nothing_is_the_template_around_an_empty_request(thinker):
+    condition = thinker.nothing(Sampling())
+    prompt = thinker.prompting.prompt("", None)
+    plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.drop :]
+    torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)

@@ -1,0 +1,89 @@
+"""The thought matters: without it the bundled editor cannot choose between two right answers."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.evaluation.ablation import ambiguous_cases, choice, falsified, run_ablation
+from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.training.traces import read_trace
+
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
+
+TASK = "two requests, one tile (choice)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return run_ablation("nano", scenes=40)
+
+
+@pytest.fixture(scope="module")
+def rows(table):
+    return {row.variant: row for row in table if row.task == TASK}
+
+
+def test_two_requests_get_two_answers(rows):
+    assert rows["as they are"].score > 0.3
+
+
+@pytest.mark.parametrize("variant", ["zeroed", "shuffled within task"])
+def test_the_choice_is_lost_without_the_right_states(rows, variant):
+    assert rows["as they are"].score - rows[variant].score >= 0.3
+
+
+def test_a_falsified_trace_changes_the_picture(table):
+    (changed,) = [row for row in table if "changed" in row.task]
+    assert changed.score > 0.0
+
+
+def test_noise_in_gives_another_trace_out():
+    scenes = [s for s in validation_scenes(24) if s.field.dataset == "plain" and s.field.noise < 0.02]
+    clean = list(lessons(scenes[:6], 256))
+    rng = np.random.default_rng(0)
+    noisy = [
+        replace(s, source=np.clip(s.source + 0.16 * rng.standard_normal((1, 256, 256)), 0, 1).astype(np.float32))
+        for s in clean
+    ]
+    engine = load("nano")
+    words = [[read_trace(t.text).noise for t in think_in_groups(engine, part) if t] for part in (clean, noisy)]
+    engine.close()
+    assert sum(a != b for a, b in zip(*words, strict=True)) >= 0.7 * len(clean)
+
+
+def test_ambiguous_cases_come_in_pairs_on_one_tile():
+    cases = ambiguous_cases(12, 128)
+    assert cases
+    for first, second in zip(cases[::2], cases[1::2], strict=True):
+        assert np.array_equal(first.source, second.source)
+        assert not np.array_equal(first.target, second.target)
+
+
+def test_choice_is_one_for_the_truth_and_zero_for_one_answer_to_both():
+    cases = ambiguous_cases(12, 128)
+    assert np.allclose(choice(cases, [case.target for case in cases]), 1)
+    assert np.allclose(choice(cases, [cases[0].target for _ in cases]), 0)
+
+
+def test_falsifying_exchanges_one_word_and_its_repetitions():
+    text = "<think>dark; low noise; no blur; 3 % covered; size 9 px; count 4; draw small spots masks</think>small spots"
+    assert "draw large spots" in falsified(text)
+    assert falsified("<think>empty</think>") == "<think>empty</think>"

@@ -1,0 +1,52 @@
+"""Run a plan with the fake engine on worker processes, from a process of its own.
+
+Usage: fake_dask.py SETTINGS.json
+"""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+from faults import Fault, FaultyEngine
+
+from napari_s1omni.api import make_job
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.cluster import Fleet
+from napari_s1omni.execution.dask_executor import run_dask
+from napari_s1omni.execution.patience import Patience
+from napari_s1omni.execution.serial import run_serial
+from napari_s1omni.plan import resolve
+from napari_s1omni.storage import measure, open_source
+from napari_s1omni.storage.disk import no_step
+
+SMALL = {"tile_size": 128, "overlap": 32, "block_size": 192, "prompt": "objects of about 12 px"}
+
+
+def main(settings: dict) -> int:
+    engine = functools.partial(FaultyEngine, **settings.get("engine", {}))
+    job, _ = make_job(settings["operation"], settings["source"], settings["output"], options=SMALL)
+    source = open_source(settings["source"])
+    plan = resolve(job, source.spec, measure(source), engine().description, source.fingerprint())
+    fault = Fault(**settings["fault"]) if "fault" in settings else no_step
+    common = {
+        "engine": engine,
+        "on_step": fault,
+        "durable": False,
+        "verify": settings.get("verify", False),
+        "patience": Patience((0.01, 0.02)),
+    }
+    try:
+        if settings.get("serial"):
+            run_serial(plan, source, Path(settings["output"]), **common)
+        else:
+            fleet = Fleet(**settings.get("fleet", {"workers": 2}))
+            run_dask(plan, source, Path(settings["output"]), fleet=fleet, lease_seconds=0.5, lease_blocks=4, **common)
+    except S1OmniError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(Path(sys.argv[1]).read_text())))

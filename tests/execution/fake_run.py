@@ -1,0 +1,38 @@
+"""Run a plan with the fake engine in a process of its own, which may kill itself at a given step.
+
+Usage: fake_run.py OPERATION SOURCE.npy OUTPUT [STEP NUMBER]
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from napari_s1omni.api import make_job
+from napari_s1omni.execution.serial import run_serial
+from napari_s1omni.plan import resolve
+from napari_s1omni.storage import measure, open_source
+from napari_s1omni.testing.fake import FakeEngine
+
+SMALL = {"tile_size": 96, "overlap": 32, "block_size": 256, "prompt": "objects of about 12 px"}
+
+
+def main(operation: str, uri: str, output: str, step: str = "", number: str = "0") -> None:
+    count = 0
+
+    def on_step(name: str) -> None:
+        nonlocal count
+        count += name == step
+        if name == step and count == int(number):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    engine = FakeEngine()
+    job, _ = make_job(operation, uri, output, options=SMALL)
+    source = open_source(uri)
+    plan = resolve(job, source.spec, measure(source), engine.description, source.fingerprint())
+    run_serial(plan, source, Path(output), engine=lambda: engine, on_step=on_step)
+    print(f"drawn {engine.drawn}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,64 @@
+"""Faults that really happen: signals, full disks, poison and too little memory, at a chosen step of a chosen process."""
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_s1omni.errors import EngineOutOfMemory
+from napari_s1omni.testing.fake import FakeEngine
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Sends a signal at the n-th time that any process of the run comes by a step; once in all."""
+
+    step: str
+    number: int
+    folder: str
+    """Where processes count together."""
+    target: str = "self"
+    """``self``, ``parent-of-worker`` (the process of its nanny) or the name of a file that holds a process id."""
+    name: str = "KILL"
+    seconds: float = 0.0
+    """After which a stopped process is continued."""
+
+    def __call__(self, step):
+        if step != self.step:
+            return
+        # Exclusive creation counts once, whatever number of processes and threads do it at a time.
+        count = 1
+        while True:
+            try:
+                (Path(self.folder) / f"{step}-{count}").touch(exist_ok=False)
+                break
+            except FileExistsError:
+                count += 1
+        if count != self.number:
+            return
+        pid = {"self": os.getpid, "parent-of-worker": os.getppid}.get(self.target, self._noted)()
+        (Path(self.folder) / "victim").write_text(str(pid))
+        if self.seconds:
+            # Only somebody else can wake who is stopped.
+            subprocess.Popen(["sh", "-c", f"sleep {self.seconds}; kill -CONT {pid}"], start_new_session=True)
+        os.kill(pid, getattr(signal, f"SIG{self.name}"))
+
+    def _noted(self):
+        return int(Path(self.target).read_text())
+
+
+class FaultyEngine(FakeEngine):
+    """A fake engine that dies of a certain tile, or has room for a few tiles only."""
+
+    def __init__(self, *, deadly=None, room=None, **settings):
+        super().__init__(**settings)
+        self._deadly = deadly
+        self._room = room
+
+    def generate(self, images, thoughts, sampling, noise):
+        if self._room is not None and len(images) > self._room:
+            raise EngineOutOfMemory(f"{len(images)} tiles at a time", f"room for {self._room}")
+        if self._deadly is not None and any(float(image.max()) == self._deadly for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().generate(images, thoughts, sampling, noise)

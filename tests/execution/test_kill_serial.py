@@ -1,0 +1,87 @@
+"""A real SIGKILL to a real process, anywhere: the same command again gives the same bytes."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_s1omni.results import Result
+
+SCRIPT = Path(__file__).with_name("fake_run.py")
+
+
+def run(*arguments):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+
+
+def contents(path):
+    """Digest of all that makes a result: px, metadata, plan, thoughts, label table; not timings and process ids."""
+    result = Result.open(path)
+    found = {f"level {i}": hashlib.sha256(level[:].tobytes()).hexdigest() for i, level in enumerate(result.levels)}
+    for file in sorted(path.rglob("zarr.json")):
+        text = file.read_text().replace(str(path), "")
+        # A forecast, which a slower engine of the same answers changes.
+        found[str(file.relative_to(path))] = re.sub(r'"seconds_per_tile": *[^,}\n]+', '"seconds_per_tile": 0', text)
+    found["plan"] = result.plan.digest
+    thoughts = result.thoughts
+    words = json.dumps({key: [thoughts.get(key).text, thoughts.get(key).prompt] for key in thoughts})
+    found["thoughts"] = hashlib.sha256(words.encode()).hexdigest()
+    table = path / ".s1omni" / "uncertain_joins.csv"
+    found["table"] = table.read_text() if table.exists() else ""
+    found["stray"] = [p.name for p in path.rglob("*partial*")]
+    return found
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """Touching and lonely blobs, some of them on block faces; odd size."""
+    path = tmp_path_factory.mktemp("image") / "blobs.npy"
+    rng = np.random.default_rng(11)
+    field = ndimage.gaussian_filter(rng.random((907, 1123)), 5)
+    np.save(path, ((field > np.quantile(field, 0.7)) * 40000 + rng.integers(0, 9000, field.shape)).astype("uint16"))
+    return path
+
+
+@pytest.fixture(scope="module", params=["segmentation", "super_resolution"])
+def undisturbed(request, image, tmp_path_factory):
+    output = tmp_path_factory.mktemp("whole") / "out.zarr"
+    done = run(request.param, image, output)
+    assert done.returncode == 0, done.stderr
+    result = Result.open(output)
+    assert len(result.plan.grid) >= 12
+    assert len(result.levels) >= 3
+    return request.param, contents(output), int(done.stdout.split()[1])
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [("read", 12), ("think", 40), ("generate", 40), ("temp", 24), ("renamed", 24), ("journal", 4), ("temp", "late")],
+)
+def test_killed_anywhere_and_run_again(undisturbed, image, tmp_path, step, number):
+    operation, expected, drawn = undisturbed
+    output = tmp_path / "out.zarr"
+    if number == "late":  # in the pass that joins labels; the last block of an image
+        number = {"segmentation": 60, "super_resolution": 25}[operation]
+    killed = run(operation, image, output, step, number)
+    if killed.returncode == 0:
+        pytest.fail(f"{step} {number} was never reached")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = run(operation, image, output)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[1]) < drawn, "finished blocks were run again"
+    assert contents(output) == expected

@@ -1,0 +1,66 @@
+"""Some tiles made anew: only their blocks change, the result before can come back, and a later run makes the same."""
+
+import numpy as np
+import pytest
+from test_kill_serial import contents
+
+from napari_s1omni import api
+from napari_s1omni.errors import JobError, StoreError
+from napari_s1omni.results import Result
+
+
+@pytest.fixture
+def made(tmp_path):
+    image = np.random.default_rng(3).integers(0, 60000, (500, 500)).astype("uint16")
+    np.save(tmp_path / "image.npy", image)
+    result = api.super_resolve(
+        tmp_path / "image.npy",
+        tmp_path / "out.zarr",
+        engine="reference",
+        think="per_tile",
+        tile_size=128,
+        overlap=32,
+        block_size=192,
+        durable=False,
+    )
+    return result.path
+
+
+def test_redoing_tiles_changes_their_blocks_and_dropping_brings_the_old_bytes_back(made):
+    before, attempts = contents(made), {r.block: r.attempt for r in Result.open(made).records}
+    thoughts = set(Result.open(made).thoughts)
+    again = api.redo(made, "1/1", sampling={"seed": 7}, durable=False)
+    assert again.complete
+    changed = {r.block for r in again.records if r.attempt > attempts[r.block]}
+    assert 0 < len(changed) < len(attempts)
+    assert set(again.thoughts) - thoughts == {"t0/z0/g0/tile/1/1/redo/1"}
+    assert again.thought_at(150, 150)[0] == "t0/z0/g0/tile/1/1/redo/1"
+    with pytest.raises(StoreError, match="Accept or drop"):
+        api.redo(made, "0/0", durable=False)
+    api.drop(made)
+    assert contents(made) == before
+    with pytest.raises(StoreError, match="no earlier generation"):
+        api.accept(made)
+
+
+def test_what_was_accepted_stays_and_is_made_the_same_when_verified(made):
+    api.redo(made, "0/0,2/2", sampling={"seed": 7}, durable=False)
+    api.accept(made)
+    after = contents(made)
+    shard = sorted(p for p in (made / "0" / "c").rglob("*") if p.is_file())[0]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 4
+    shard.write_bytes(data)
+    job = Result.open(made).plan.job.replace(output=str(made))
+    api.run(job, verify=True, durable=False)
+    assert contents(made) == after
+
+
+@pytest.mark.parametrize("tiles", ["99/0", "1", "a/b", "1/1/1/1"])
+def test_tiles_that_are_none_are_refused(made, tiles):
+    with pytest.raises(JobError, match="row/column"):
+        api.redo(made, tiles)
+    with pytest.raises(JobError, match="nothing to redo"):
+        api.redo(made, failed=True)
+    with pytest.raises(JobError, match="way of thinking"):
+        api.redo(made, "0/0", sampling={"think": "off"})

@@ -1,0 +1,247 @@
+"""The controller without canvas or toolkit: edits become plans, previews come back, runs are watched to their end."""
+
+import threading
+
+import numpy as np
+import pytest
+import tifffile
+from skimage import data
+from surface import Image, Labels, Points, Surface
+
+from napari_s1omni.api import prepare
+from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.frontends.controller import Controller
+from napari_s1omni.frontends.layers import look_at
+from napari_s1omni.frontends.previewing import Previewed, PreviewFailed, preview_box
+from napari_s1omni.frontends.remembered import unfinished
+from napari_s1omni.frontends.runs import reopen
+from napari_s1omni.job import Job
+from napari_s1omni.results import Result
+
+pytest.importorskip("psygnal")
+
+
+@pytest.fixture
+def surface():
+    return Surface()
+
+
+@pytest.fixture
+def controller(surface, tmp_path, monkeypatch):
+    monkeypatch.setenv("S1OMNI_CACHE", str(tmp_path / "cache"))
+    made = Controller(surface.deliver)
+    made.document["engine"] = "reference"
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "coins.tif"
+    tifffile.imwrite(path, data.coins())
+    return path
+
+
+def choose(controller, surface, layer):
+    controller.choose_source(look_at(layer, [layer]))
+    surface.until(lambda: controller.prepared is not None)
+
+
+def test_edits_become_one_plan(controller, surface, picture):
+    heard = []
+    controller.prepared_changed.connect(lambda prepared, words: heard.append(words))
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    for size in (96, 112, 128):
+        controller.edit("tiling.tile_size", size)
+    controller.edit("tiling.overlap", 32)
+    surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
+    assert controller.prepared.plan.grid.overlap == 32
+    assert controller.source.array is None
+    assert heard[-1].startswith("12 tiles, about ")
+
+
+def test_plans_are_those_of_the_api(controller, surface, picture):
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    controller.edit("operation.min_size", 50)
+    surface.until(lambda: controller.prepared.plan.job.operation.min_size == 50)
+    assert controller.prepared.plan.digest == prepare(controller.job()).plan.digest
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("tiling.tile_size", -3, "tile_size"),
+        ("operation.prompt_", "x", "prompt"),
+        ("engine", "no such engine", "engine"),
+        ("region", {"type": "box", "y": [5000, 6000]}, "region"),
+    ],
+    ids=["negative", "misspelt", "engine", "outside"],
+)
+def test_what_is_wrong_is_said_with_a_remedy(controller, surface, picture, field, value, word):
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    controller.edit(field, value)
+    surface.until(lambda: controller.refusal is not None)
+    assert word in controller.refusal.message.lower()
+    assert controller.prepared is None
+    controller.edit(field, None)
+    surface.until(lambda: controller.prepared is not None)
+
+
+def test_no_layer_is_a_sentence(controller, surface):
+    controller.refresh()
+    surface.until(lambda: controller.refusal is not None)
+    assert "layer" in controller.refusal.message
+    with pytest.raises(JobError):
+        controller.run()
+
+
+@pytest.mark.parametrize("layer", [Labels(np.zeros((8, 8), int), name="n"), Points(np.zeros((3, 2)), name="n")])
+def test_only_images_are_worked_on(layer):
+    with pytest.raises(PlanError, match="hoose an image layer"):
+        look_at(layer)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.random.default_rng(0).random((64, 80)),
+        np.random.default_rng(0).random((64, 80)) > 0.5,
+        np.arange(64 * 80, dtype=">u2").reshape(64, 80),
+        np.arange(64 * 80, dtype=np.int64).reshape(64, 80),
+        np.random.default_rng(0).random((1, 1, 1, 64, 80)).astype(np.float32),
+        np.random.default_rng(0).random((3, 2, 64, 80)).astype(np.float32),
+    ],
+    ids=["float64", "bool", "big-endian", "int64", "5D-singletons", "czyx"],
+)
+def test_any_type_of_pixels_gets_a_plan(controller, surface, pixels):
+    choose(controller, surface, Image(pixels))
+    assert controller.prepared.plan.source.size("y") == 64
+    assert controller.prepared.plan.source.size("x") == 80
+
+
+def test_operations_remember_their_words(controller, surface):
+    controller.edit("operation.prompt", "segment the coins")
+    controller.choose_operation("super_resolution")
+    controller.edit("operation.factor", 4)
+    controller.choose_operation("segmentation")
+    assert controller.document["operation"]["prompt"] == "segment the coins"
+    controller.choose_operation("super_resolution")
+    assert controller.document["operation"]["factor"] == 4
+
+
+def test_a_job_fills_the_document(controller, picture):
+    shown = []
+    controller.document_changed.connect(shown.append)
+    job = Job(
+        source=str(picture),
+        output="somewhere.zarr",
+        operation={"type": "super_resolution", "factor": 4},
+        tiling={"tile_size": 64},
+        sampling={"seed": 7},
+    )
+    controller.load(job)
+    assert shown[-1]["sampling"] == {"seed": 7}
+    again = controller.job(job.source.model_dump())
+    assert again == job.replace(engine=again.engine)
+
+
+def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    controller.edit("tiling.tile_size", 128)
+    surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
+    answers = []
+    controller.preview_changed.connect(answers.append)
+    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)}, 1)
+    controller.show_preview(box.model_dump(exclude_none=True))
+    surface.until(lambda: isinstance(controller.preview, Previewed))
+    made = controller.preview
+    assert made.pixels.shape == made.plan.target.shape
+    assert made.pixels.max() > 0
+    assert all(thought.trace for thought in made.thoughts.values())
+    assert all(answer.request == made.request for answer in answers)
+
+
+def test_a_preview_that_fails_says_why(controller, surface, picture):
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    answers = []
+    controller.preview_changed.connect(answers.append)
+    picture.unlink()
+    controller.show_preview({"type": "box", "y": [0, 64], "x": [0, 64]})
+    surface.until(lambda: any(isinstance(a, PreviewFailed) for a in answers))
+    assert "nothing at" in answers[-1].failure.message
+    assert answers[-1].failure.remedy
+
+
+def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
+    pixels = data.coins()[:256, :256]
+    choose(controller, surface, Image(pixels, scale=(0.5, 0.5), units=("micrometer", "micrometer")))
+    controller.edit("tiling.block_size", 128)
+    controller.edit("tiling.tile_size", 96)
+    controller.edit("tiling.overlap", 32)
+    surface.until(lambda: controller.prepared.plan.grid.tile_size == 96)
+    runs, main = [], threading.current_thread()
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: bool(runs))
+    run = runs[0]
+    seen = []
+    run.changed.connect(lambda r: seen.append(threading.current_thread() is main))
+    surface.until(lambda: not run.alive, 120)
+    assert run.status.state == "complete", run.status
+    assert seen
+    assert all(seen)
+    result = Result.open(run.path)
+    assert result.complete
+    assert result.spec.scale == (0.5, 0.5)
+    assert result.spec.units == ("micrometer", "micrometer")
+    levels = run.levels
+    assert np.array_equal(np.asarray(levels.data[0]), result.array[...])
+    key, thought = run.thought_of(0, 0)
+    assert thought.text
+    assert run.search("bright")
+    assert not run.search("zebra")
+    assert run.tiles.at(10, 10).state in ("drawn", "empty")
+    assert run.tiles.at(10, 10000) is None
+    assert not unfinished()
+
+
+def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):
+    choose(controller, surface, Image(np.random.default_rng(0).random((64, 64))))
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    controller.run()
+    surface.until(lambda: len(runs) == 2)
+    assert runs[0].path != runs[1].path
+    assert runs[1].queued
+    runs[1].cancel()
+    assert runs[1].status.state == "cancelled"
+    surface.until(lambda: not runs[0].alive, 120)
+    assert not list(runs[1].path.iterdir())
+
+
+def test_a_killed_run_is_offered_and_found_again(controller, surface, tmp_path):
+    import psutil
+
+    uri = "synthetic://nuclei?shape=1024,1024&seed=1"
+    choose(controller, surface, Image(np.zeros((1024, 1024), np.uint16), path=uri))
+    controller.edit("tiling.block_size", 192)
+    surface.until(lambda: controller.prepared.plan.grid.block_size == 192)
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: bool(runs) and runs[0].status.blocks_done > 0, 120)
+    run = runs[0]
+    psutil.Process(run.status.pid).kill()
+    surface.until(lambda: not run.alive)
+    assert run.status.state == "stopped"
+    (found,) = unfinished()
+    assert found[0].output == str(run.path)
+    again = reopen(found[0].output, "again", surface.deliver)
+    assert again.plan.digest == run.plan.digest
+    done = run.status.blocks_done
+    again.start()
+    surface.until(lambda: not again.alive, 120)
+    assert again.status.state == "complete"
+    assert again.status.blocks_done > done
+    again.unwatch()

@@ -1,0 +1,128 @@
+"""Layers: every napari layer finds its source, and every result its place in the world."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tifffile
+from surface import Image
+
+from napari_s1omni.api import prepare
+from napari_s1omni.frontends.layers import appearance, locate, look_at, name_of, place, show_of
+from napari_s1omni.frontends.live import LiveLevels
+from napari_s1omni.frontends.opening import get_reader
+from napari_s1omni.job import Job
+from napari_s1omni.storage.source import open_source
+from napari_s1omni.storage.spill import spill
+
+
+def planned(layer, operation, others=(), **job):
+    located = locate(look_at(layer, others))
+    document = {"source": located.ref.model_dump(), "engine": "reference", "operation": operation, **job}
+    if located.channel is not None:
+        document["operation"] = {**operation, "channels": [located.channel]}
+    return located, prepare(Job.read(document), located.array, memory=2**40).plan
+
+
+def world(options, index):
+    """World position of a px of a layer with these options, without its affine."""
+    n = len(options["scale"])
+    shear = np.eye(n)
+    shear[np.triu_indices(n, 1)] = options["shear"]
+    return np.array(options["rotate"]) @ shear @ (np.array(options["scale"]) * index) + np.array(options["translate"])
+
+
+def test_a_file_is_named_and_pixels_in_memory_are_not(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    assert locate(look_at(Image(pixels, path=str(tmp_path / "a.tif")))).array is None
+    assert locate(look_at(Image(pixels))).array is pixels
+    # A layer that is not what the file holds works on its own px.
+    assert locate(look_at(Image(pixels[:20], path=str(tmp_path / "a.tif")))).array is not None
+    assert locate(look_at(Image(pixels, path=str(tmp_path / "gone.tif")))).array is not None
+
+
+def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
+    path = spill(open_source(pixels, axes="cyx"), tmp_path / "c.zarr")
+    layers = [Image(pixels[c], name=f"part {c}", path=str(path)) for c in range(3)]
+    for c, layer in enumerate(layers):
+        located, plan = planned(layer, {"type": "segmentation"}, layers)
+        assert located.channel == c
+        assert plan.groups == ((c,),)
+        assert show_of(located, plan.target).axes == "yx"
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("segmentation", 1), ("super_resolution", 2)])
+def test_results_lie_where_their_source_lies(kind, factor):
+    angle = np.deg2rad(30)
+    rotate = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    layer = Image(
+        np.random.default_rng(0).random((600, 500)),
+        scale=(0.5, 0.25),
+        translate=(10, -3),
+        rotate=rotate,
+        shear=(0.2,),
+        units=("micrometer", "micrometer"),
+        axis_labels=("y", "x"),
+    )
+    region = {"type": "box", "y": [192, 400], "x": [192, 384]}
+    located, plan = planned(layer, {"type": kind}, region=region)
+    show = show_of(located, plan.target)
+    options = place(located, plan, show)
+    source = {"scale": layer.scale, "translate": layer.translate, "rotate": layer.rotate, "shear": layer.shear}
+    grid = plan.grid
+    corner = np.array([grid.y[0], grid.x[0]])
+    # The centre of the source's first px of the region, in px of the result.
+    centre = np.full(2, (factor - 1) / 2)
+    assert np.allclose(world(options, centre), world(source, corner))
+    assert np.allclose(world(options, centre + factor * 7), world(source, corner + 7))
+    assert options["units"] == ("micrometer", "micrometer")
+    assert options["axis_labels"] == ("y", "x")
+
+
+def test_dimensions_stay_where_they_are():
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 40, 50), np.uint8)
+    located, plan = planned(Image(pixels, axis_labels=tuple("tczyx")), {"type": "segmentation", "channels": [1]})
+    show = show_of(located, plan.target)
+    assert show.axes == "tczyx"
+    assert show.sizes == (0, 3, 0, 0, 0)
+    levels = LiveLevels(plan, located.view.path or __file__, show)
+    assert [np.shape(a) for a in levels.data] == [(2, 3, 4, 40, 50)]
+    options = place(located, plan, show)
+    assert all(len(options[k]) == 5 for k in ("scale", "translate", "units", "axis_labels"))
+
+
+def test_a_picture_keeps_its_colours():
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 80, 3), np.uint8)
+    located, plan = planned(Image(pixels, rgb=True), {"type": "super_resolution"})
+    show = show_of(located, plan.target)
+    assert show.axes == "yxc"
+    assert np.shape(LiveLevels(plan, located.view.path or __file__, show).data[0]) == (128, 160, 3)
+    assert appearance(plan)["rgb"]
+    assert len(place(located, plan, show)["scale"]) == 2
+
+
+def test_generated_images_say_so_in_their_name():
+    _, plan = planned(Image(np.random.default_rng(0).random((64, 80))), {"type": "super_resolution"})
+    assert "[generated]" not in name_of(plan, "a")
+    drawn = dataclasses.replace(plan, engine=dataclasses.replace(plan.engine, generates=True))
+    assert "[generated]" in name_of(drawn, "a")
+
+
+def test_units_that_differ_between_axes_are_kept_for_the_viewer():
+    layer = Image(np.zeros((4, 40, 50)), scale=(500, 0.5, 0.5), units=("nanometer", "micrometer", "micrometer"))
+    layer.data[:, 5:9, 5:9] = 1
+    located, plan = planned(layer, {"type": "segmentation"})
+    options = place(located, plan, show_of(located, plan.target))
+    assert options["units"] == ("nanometer", "micrometer", "micrometer")
+    assert options["scale"] == (500, 0.5, 0.5)
+
+
+def test_only_our_results_are_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8)))
+    assert get_reader(str(tmp_path / "a.tif")) is None
+    assert get_reader(str(tmp_path)) is None
+    path = spill(open_source(np.ones((8, 8))), tmp_path / "c.zarr")
+    assert get_reader(str(path)) is None
+    assert get_reader("synthetic://nuclei?shape=64,64") is not None

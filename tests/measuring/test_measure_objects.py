@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.measure import regionprops_table
+
+from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.measure import Layers, measure_blocks, table, write_table
+from napari_s1omni.spec import LayerSpec
+from napari_s1omni.storage import open_source
+
+SHAPE = (230, 310)
+
+
+def blobs(shape, seed=0, sigma=3):
+    field = ndimage.gaussian_filter(np.random.default_rng(seed).random(shape), sigma)
+    labels, _ = ndimage.label(field > np.quantile(field, 0.7))
+    return labels.astype("uint32")
+
+
+def layer(labels, axes="yx", scale=None, **more):
+    spec = LayerSpec(labels.shape, tuple(axes), "uint32", scale=scale or (1.0,) * labels.ndim, kind="labels")
+    return Layers(labels, spec, more.pop("block", (64,) * labels.ndim), **more)
+
+
+@pytest.mark.parametrize("block", [(64, 64), (230, 310), (17, 101)])
+def test_blocks_give_what_skimage_gives_for_the_whole_image(block):
+    labels = blobs(SHAPE)
+    image = np.random.default_rng(1).integers(0, 4000, SHAPE).astype("uint16")
+    found = table(layer(labels, block=block, image=open_source(image), channels=(0,)))
+    names = ["area", "centroid", "bbox", "equivalent_diameter_area", "axis_major_length", "axis_minor_length"]
+    names += [
+        "eccentricity",
+        "extent",
+        "perimeter",
+        "intensity_mean",
+        "intensity_min",
+        "intensity_max",
+        "intensity_std",
+    ]
+    expected = regionprops_table(labels, image, properties=["label", *names])
+    np.testing.assert_array_equal(found["label"], expected["label"])
+    pairs = {
+        "area": "area",
+        "centroid_y": "centroid-0",
+        "centroid_x": "centroid-1",
+        "bbox_min_y": "bbox-0",
+        "bbox_max_x": "bbox-3",
+        **{n: n for n in names[3:]},
+    }
+    for ours, theirs in pairs.items():
+        np.testing.assert_allclose(found[ours], expected[theirs], rtol=1e-6, atol=2e-5, err_msg=ours)
+
+
+def test_touching_objects_have_the_perimeter_they_would_have_alone():
+    labels = np.zeros((40, 60), "uint32")
+    labels[5:30, 5:25], labels[5:30, 25:50] = 1, 2
+    found = table(layer(labels, block=(16, 16)))
+    expected = regionprops_table(labels, properties=["perimeter"])
+    np.testing.assert_allclose(found["perimeter"], expected["perimeter"])
+
+
+def test_volumes_and_units():
+    labels = blobs((12, 60, 70), seed=3, sigma=2)
+    scale = (2.0, 0.5, 0.5)
+    spec = LayerSpec(labels.shape, tuple("zyx"), "uint32", scale=scale, translate=(10.0, 0.0, 0.0), kind="labels")
+    found = table(Layers(labels, spec, (5, 32, 32)))
+    expected = regionprops_table(labels, properties=["label", "area", "centroid"])
+    np.testing.assert_allclose(found["area"], expected["area"] * 0.5)
+    np.testing.assert_allclose(found["centroid_z"], expected["centroid-0"] * 2 + 10)
+    np.testing.assert_allclose(found["centroid_x"], expected["centroid-2"] * 0.5)
+    np.testing.assert_allclose(found["equivalent_diameter_area"], (6 * expected["area"] * 0.5 / np.pi) ** (1 / 3))
+
+
+def test_every_object_is_one_row_and_only_those_at_the_edge_touch_it():
+    labels = blobs(SHAPE, seed=5)
+    found = table(layer(labels))
+    assert found["label"].tolist() == list(range(1, labels.max() + 1))
+    rim = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    assert set(found["label"][found["touches_border"]]) == set(rim[rim > 0])
+
+
+def test_interior_objects_are_not_held():
+    labels = np.zeros((64, 640), "uint32")
+    for i in range(10):
+        labels[20:40, 64 * i + 20 : 64 * i + 40] = i + 1
+    parts = list(measure_blocks(layer(labels)))
+    assert [len(p["label"]) for p in parts] == [1] * 10 + [0]
+
+
+def test_channels_have_their_names(tmp_path):
+    labels = blobs((50, 60))
+    image = np.stack([np.full((50, 60), 7), np.full((50, 60), 9)]).astype("uint8")
+    found = table(layer(labels, image=open_source(image, axes="cyx"), channels=(0, 1)))
+    assert set(found["intensity_mean-0"]) == {7}
+    assert set(found["intensity_mean-1"]) == {9}
+
+
+def test_files(tmp_path):
+    found = table(layer(blobs((50, 60))))
+    write_table(found, tmp_path / "a.csv")
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert rows[0].startswith("label,t,num_pixels,area")
+    assert len(rows) == len(found["label"]) + 1
+    pandas = pytest.importorskip("pandas")
+    write_table(found, tmp_path / "a.parquet")
+    assert pandas.read_parquet(tmp_path / "a.parquet")["area"].tolist() == found["area"].tolist()
+    with pytest.raises(JobError, match=r"\.csv"):
+        write_table(found, tmp_path / "a.xls")
+
+
+def test_nothing_to_measure():
+    assert len(table(layer(np.zeros((20, 20), "uint32")))["label"]) == 0
+    image = LayerSpec((4, 4), ("y", "x"), "uint8")
+    with pytest.raises(PlanError, match="Segment it first"):
+        list(measure_blocks(Layers(np.zeros((4, 4), "uint8"), image, (4, 4))))

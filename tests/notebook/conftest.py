@@ -1,0 +1,12 @@
+import pytest
+
+pytest.importorskip("psygnal", reason="the notebook panel needs the extra 'notebook'")
+pytest.importorskip("anywidget", reason="the notebook panel needs the extra 'notebook'")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache folder of this test's own."""
+    monkeypatch.setenv("S1OMNI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path / "cache"

@@ -1,0 +1,121 @@
+"""The panel without a browser: what a view sends, and what it gets back."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+import napari_s1omni
+from napari_s1omni.frontends.notebook.panel import Panel
+
+
+def until(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A panel of a finished job, and what it sent."""
+    job = napari_s1omni.segment(
+        data.coins()[:256, :256], tmp_path / "out.zarr", prompt="segment the coins", tile_size=128, engine="reference",
+        think="per_tile", block=False,
+    )  # fmt: skip
+    panel = job.panel
+    sent = []
+    panel.send = lambda content, buffers=None: sent.append((content, buffers or []))
+    job.wait(120)
+    until(lambda: panel.status.get("state") == "complete" and panel.ready)
+    yield panel, sent
+    job.close()
+
+
+def asked(opened, **message):
+    panel, sent = opened
+    sent.clear()
+    panel._received(panel, {"view": "v1", **message}, [])
+    until(lambda: sent)
+    return sent[-1]
+
+
+def test_answers_what_a_view_asks(opened):
+    panel, _ = opened
+    assert panel.scene["extent"] == [256, 256]
+    assert panel.scene["result"] == "labels"
+    assert "tile" in panel.forecast
+    assert panel.status["done"] == panel.status["total"] > 0
+
+    start = panel.scene["start"]
+    content, (before, after) = asked(opened, kind="view", **start)
+    assert content["view"] == "v1"
+    assert content["before"] == [0, 256, 0, 256]
+    assert [layer["name"] for layer in content["layers"]] == ["result"]
+    assert Image.open(io.BytesIO(before)).size == (256, 256)
+    overlay = np.asarray(Image.open(io.BytesIO(after)))
+    assert 0 < (overlay[..., 3] > 0).mean() < 1
+    assert len(before) + len(after) < 2_000_000
+
+    content, (lattice,) = asked(opened, kind="grid", by="state")
+    assert content["rows"] * content["cols"] >= 4
+    assert content["counts"]["drawn"] == panel.status["total"]
+    cells = Image.open(io.BytesIO(lattice))
+    assert cells.mode == "RGBA"
+
+    content, _ = asked(opened, kind="trace", y=200.0, x=10.0)
+    assert "drawn" in content["sentence"]
+    assert content["key"].startswith("t0/z0/g0/tile/")
+    assert "What I will do" in content["trace"]
+    assert content["box"][0] <= 200 < content["box"][1]
+    assert asked(opened, kind="trace", y=-5, x=0)[0]["sentence"] == "outside of the region"
+
+    content, _ = asked(opened, kind="nonsense")
+    assert content["kind"] == "said"
+    assert "nonsense" in content["words"]
+
+
+def test_the_form_forecasts_previews_and_runs_again(opened):
+    panel, sent = opened
+    job = panel._job
+    before = panel.forecast
+    panel.receive({"kind": "edit", "path": "tiling.tile_size", "value": 64})
+    until(lambda: panel.ready and panel.forecast not in (before, "planning ..."))
+    panel.receive({"kind": "edit", "path": "tiling.overlap", "value": 999})
+    until(lambda: "overlap" in panel.forecast)
+    assert not panel.ready
+    panel.receive({"kind": "edit", "path": "tiling.overlap", "value": None})
+    until(lambda: panel.ready)
+
+    panel.receive({"kind": "preview", **panel.scene["start"], "view": "v1"})
+    until(lambda: panel.preview.get("shown") or panel.preview.get("failed"))
+    assert panel.preview.get("shown"), panel.preview
+    content, buffers = asked(opened, kind="view", **panel.scene["start"])
+    assert [layer["name"] for layer in content["layers"]] == ["preview"]
+    assert len(buffers) == 2
+    panel.receive({"kind": "preview", "off": True})
+    assert panel.preview == {}
+
+    panel.receive({"kind": "run", "view": "v1"})
+    until(lambda: panel._run is not job.run)
+    until(lambda: panel.status["state"] == "complete" and panel.scene["output"] != str(job.path))
+    assert panel._run.plan.grid.tile_size == 64
+    # What was asked for in the cell is still what the cell's own job holds.
+    assert job.result.plan.grid.tile_size == 128
+
+
+def test_changing_the_operation_changes_the_form(opened):
+    panel, _ = opened
+    panel.receive({"kind": "edit", "path": "operation.type", "value": "super_resolution"})
+    until(lambda: any(field["path"] == "operation.factor" for field in panel.form))
+    until(lambda: panel.ready)
+
+
+def test_everything_the_browser_needs_is_in_the_package():
+    script, style = str(Panel._esm), str(Panel._css)
+    assert "export default" in script
+    assert ".s1o-root" in style
+    assert "http" not in script + style

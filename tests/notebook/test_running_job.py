@@ -1,0 +1,142 @@
+"""A handle that is there at once, watches a run of another process, and finds it again."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+from skimage import data
+
+import napari_s1omni
+from napari_s1omni.errors import JobError, RunInterrupted, SourceError, StoreError
+from napari_s1omni.frontends.notebook.job import RunningJob
+from napari_s1omni.storage.source import open_source
+
+SLOW = "synthetic://nuclei?shape=12,1024,1024&axes=zyx&seed=2&diameter=24"
+"""Takes a while, so that there is time to interfere."""
+
+
+def coins() -> np.ndarray:
+    return data.coins()[:192, :256]
+
+
+def begin(source, output, **options):
+    return napari_s1omni.segment(
+        source, output, prompt="segment the objects", engine="reference", block=False, **options
+    )
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_an_array_runs_elsewhere_as_it_would_here(tmp_path):
+    blocking = napari_s1omni.segment(coins(), tmp_path / "a.zarr", prompt="segment the objects", engine="reference")
+    started = time.perf_counter()
+    job = begin(coins(), tmp_path / "b.zarr")
+    assert isinstance(job, RunningJob)
+    assert time.perf_counter() - started < 0.5
+
+    result = asyncio.run(awaited(job))
+
+    assert result.complete
+    assert result.plan.digest == blocking.plan.digest == job.run.plan.digest
+    np.testing.assert_array_equal(result.array[...], blocking.array[...])
+    np.testing.assert_array_equal(job.table()["area"], blocking.table()["area"])
+    page = job.report()
+    assert page.parent == tmp_path
+    assert b"<html" in page.read_bytes()[:100]
+
+
+async def awaited(job):
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while job.working:
+            ticks += 1
+            await asyncio.sleep(0.01)
+
+    _, result = await asyncio.gather(tick(), job)
+    # The loop was free while the job ran.
+    assert ticks > 10
+    return result
+
+
+def test_a_picture_of_colours_keeps_its_axes(tmp_path):
+    job = begin(data.astronaut()[:128, :128], tmp_path / "out.zarr")
+    assert job.wait(90).plan.source.rgb
+
+
+def test_a_run_is_found_again_paused_cancelled_and_resumed(tmp_path):
+    output = tmp_path / "größe 1.zarr"
+    job = begin(SLOW, output)
+    until(lambda: job.status.tiles_done > 0)
+    job.pause()
+    until(lambda: job.status.state == "paused")
+
+    again = napari_s1omni.attach(output)
+    same = begin(SLOW, output)
+    until(lambda: again.status.state == "paused" and same.status.state == "paused")
+    assert "paused" in repr(again)
+
+    again.cancel()
+    with pytest.raises(RunInterrupted, match="cancelled"):
+        job.wait(60)
+    with pytest.raises(RunInterrupted, match="resume"):
+        asyncio.run(again._finished())
+    assert not again.result.complete
+    again.resume()
+    until(lambda: again.status.state == "running")
+    again.cancel()
+    until(lambda: not again.working)
+    for each in (job, again, same):
+        each.close()
+
+
+def test_what_is_wrong_is_raised_where_it_is_waited_for(tmp_path):
+    job = begin(tmp_path / "nothing.tif", tmp_path / "out.zarr")
+    with pytest.raises(SourceError):
+        job.wait(30)
+    with pytest.raises(SourceError):
+        _ = job.result
+    assert "failed" in repr(job)
+    with pytest.raises(JobError, match="has not begun"):
+        job.pause()
+    with pytest.raises(StoreError):
+        napari_s1omni.attach(tmp_path)
+    with pytest.raises(JobError, match="on_event"):
+        begin(coins(), tmp_path / "c.zarr", on_event=print)
+    with pytest.raises(JobError, match="tile_siz"):
+        begin(coins(), tmp_path / "c.zarr", tile_siz=64)
+
+
+def test_options_of_running_become_those_of_the_command_line(monkeypatch, tmp_path):
+    from napari_s1omni.frontends import verbs
+
+    heard = []
+    monkeypatch.setattr(verbs, "_running_job", lambda: lambda job, array, words: heard.append((job, words)))
+    begin("a.tif", tmp_path, workers=2, durable=False, verify=True)
+    job, words = heard[0]
+    assert words == ("--workers", "2", "--verify", "--no-durable")
+    assert job.operation.prompt == "segment the objects"
+
+
+def test_output_of_its_own_stays_in_the_cache(cache):
+    job = begin(coins(), None)
+    assert job.path.parent == cache / "results"
+    assert job.wait(90).complete
+    assert open_source(job.run.job.source.uri).spec.shape == coins().shape
+
+
+def test_degrades_to_a_picture_with_numbers(tmp_path):
+    job = begin(coins(), tmp_path / "out.zarr")
+    job.wait(90)
+    until(lambda: job.status.state == "complete" and job.run.levels.complete)
+    bundle = job._repr_mimebundle_()
+    assert "data:image/png;base64," in bundle["text/html"]
+    assert f"{job.result.summary['objects']:,}" in bundle["text/html"]
+    assert "complete" in bundle["text/plain"]

@@ -1,0 +1,161 @@
+"""Volumes: objects linked through planes and blocks, sizes in um, time points on their own."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from napari_s1omni import api
+from napari_s1omni.cost import cost
+from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.execution.serial import run_serial
+from napari_s1omni.intensity import Normalization
+from napari_s1omni.operations import Segmentation
+from napari_s1omni.plan import resolve
+from napari_s1omni.results import Result
+from napari_s1omni.sizes import read_size
+from napari_s1omni.spec import LayerSpec
+from napari_s1omni.storage import open_source
+from napari_s1omni.testing.fake import FakeEngine
+from napari_s1omni.testing.stitching import Agreement
+
+ONE = Normalization((0.0,), (1.0,))
+
+
+def balls(missing=None):
+    """Twelve balls of 14 px in (24, 96, 128), without their poles, and their ids; `missing` planes are left out."""
+    z, y, x = np.mgrid[:24, :96, :128]
+    truth = np.zeros(z.shape, int)
+    for i in range(12):
+        centre = (7 + 4 * (i % 3), 16 + 32 * (i // 4), 16 + 32 * (i % 4))
+        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 <= 49
+        truth[ball & (abs(z - centre[0]) <= 5)] = i + 1
+    if missing is not None:
+        truth[missing] = 0
+    return truth
+
+
+def run(path, image, axes, **options):
+    engine = FakeEngine()
+    defaults = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "balls of about 14 px", "min_size": 1}
+    job, array = api.make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
+    source = open_source(array, axes=axes)
+    plan = resolve(job, source.spec, ONE, engine.description, source.fingerprint())
+    run_serial(plan, source, path, engine=lambda: engine, durable=False)
+    return Result.open(path)
+
+
+@pytest.mark.parametrize(("depth", "blocks"), [(None, 2), (5, 5), (1, 24)])
+def test_objects_are_linked_through_planes_and_blocks(tmp_path, depth, blocks):
+    truth = balls()
+    result = run(tmp_path / "out", truth > 0, "zyx", **({} if depth is None else {"depth": depth}))
+    assert result.plan.grid.shape[2:] == (blocks, 2, 3)
+    assert Agreement.of(truth, result.array[:]).equal
+    assert result.summary["objects"] == 12
+
+
+def test_a_missing_plane_parts_objects_unless_gaps_are_allowed(tmp_path):
+    truth = balls(missing=11)
+    parted = run(tmp_path / "a", truth > 0, "zyx", depth=6)
+    assert parted.summary["objects"] > 12
+    linked = run(tmp_path / "b", truth > 0, "zyx", depth=6, z_gap=True)
+    assert linked.plan.grid.halo_z == 2
+    assert Agreement.of(truth, linked.array[:]).equal
+
+
+def test_planes_stay_apart_without_linking(tmp_path):
+    truth = balls()
+    result = run(tmp_path / "out", truth > 0, "zyx", link_z=False)
+    assert result.plan.grid.halo_z == 0
+    assert result.plan.grid.depth == 1
+    found = result.array[:]
+    assert all(len(np.unique(np.flatnonzero((found == n).any(axis=(1, 2))))) == 1 for n in range(1, found.max() + 1))
+
+
+def test_a_crop_along_z_finds_the_same_planes(tmp_path):
+    truth = balls()
+    whole = run(tmp_path / "a", truth > 0, "zyx", depth=6)
+    crop = run(tmp_path / "b", truth > 0, "zyx", depth=6, region={"z": (4, 15)})
+    assert Agreement.of(whole.array[4:15], crop.array[:]).equal
+
+
+def test_time_points_are_independent(tmp_path):
+    truth = balls()
+    series = np.stack([truth, truth[::-1], np.zeros_like(truth)])
+    result = run(tmp_path / "out", series > 0, "tzyx")
+    found = result.array[:]
+    assert Agreement.of(truth, found[0]).equal
+    assert Agreement.of(truth[::-1], found[1]).equal
+    assert not found[2].any()
+    assert not np.intersect1d(found[0][found[0] > 0], found[1]).size
+
+
+def test_what_planes_beyond_a_block_cost_is_forecast(tmp_path):
+    source = LayerSpec((64, 256, 256), tuple("zyx"), "uint8")
+    job, _ = api.make_job("segmentation", "a.zarr", "out", options={"tile_size": 64, "overlap": 16, "halo": 0})
+    plan = resolve(job, source, ONE, FakeEngine().description)
+    assert plan.grid.depth == 16
+    # Four blocks of 16 planes see one plane more at their six inner faces.
+    assert cost(plan).tiles_computed * 64 == cost(plan).tiles * 70
+
+
+@pytest.mark.parametrize(
+    ("text", "power", "expected"),
+    [
+        (20, 1, (20, "px")),
+        ("20 px", 1, (20, "px")),
+        ("2.5um", 1, (2.5, "um")),
+        ("80 um2", 2, (80, "um")),
+        ("1e2 nm^2", 2, (100, "nm")),
+        ("5 µm²", 2, (5, "µm")),
+    ],
+)
+def test_sizes_are_read(text, power, expected):
+    assert read_size(text, power) == expected
+
+
+@pytest.mark.parametrize(("text", "power"), [("big", 1), ("-3", 1), ("3 um2", 1), ("3 um", 2), (True, 1)])
+def test_what_is_no_size_is_refused(text, power):
+    with pytest.raises(ValueError, match=r"no (size|length|area)"):
+        read_size(text, power)
+
+
+def planned(units=("micrometer",) * 3, **options):
+    source = LayerSpec((8, 200, 200), tuple("zyx"), "uint8", scale=(2.0, 0.5, 0.5), units=units)
+    job, _ = api.make_job("segmentation", "a.zarr", "out", options=options)
+    return resolve(job, source, ONE, FakeEngine().description)
+
+
+def test_sizes_in_um_become_px():
+    assert planned(halo="10 um").grid.halo == planned(halo=20).grid.halo == 20
+    assert planned(max_size="25 um2").grid.halo == planned(max_size=100).grid.halo
+    assert planned(prompt="cells of 8 um").grid.halo == planned(prompt="cells of 16 px").grid.halo
+
+
+def test_a_smallest_size_in_um2_drops_what_is_smaller():
+    fields = np.zeros((3, 1, 40, 40), np.float32)
+    fields[:, 0, 2:7, 2:7] = 1
+    fields[:, 0, 15:35, 15:35] = 1
+    target = LayerSpec(
+        (1, 40, 40), tuple("zyx"), "uint32", scale=(2.0, 0.5, 0.5), units=("micrometer",) * 3, kind="labels"
+    )
+    for size, objects in (("6 um2", 2), ("7 um2", 1), (25, 2), (26, 1)):
+        assert Segmentation(min_size=size).finish(fields, ONE, (0,), target).pixels.max() == objects
+
+
+def test_a_size_that_cannot_be_brought_to_px_is_refused():
+    with pytest.raises(PlanError, match="no unit of length"):
+        planned(units=(None,) * 3, min_size="30 um2")
+    with pytest.raises(PlanError, match="parsec"):
+        planned(halo="3 parsec")
+    with pytest.raises(JobError, match="above max_size"):
+        planned(min_size="30 um2", max_size="20 um2")
+    with pytest.raises(JobError, match="without instances"):
+        planned(link_z=True, instances=False)
+
+
+def test_the_smallest_depth_that_is_asked_for_counts():
+    assert planned(depth=3).grid.depth == 3
+    assert planned().grid.depth == 8
+    assert planned(instances=False).grid.depth == 1
+    assert dataclasses.replace(planned().grid).halo_z == 1

@@ -1,0 +1,97 @@
+"""The house stands as its documents say: paths exist, files stay short, heavy libraries stay where they belong."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "napari_s1omni"
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+CEILING = 400
+
+HOMES = {
+    # The ablation exchanges the states inside a model; no other measurement looks there.
+    "torch": ("engine/s1omni", "training", "evaluation/ablation"),
+    "transformers": ("engine/s1omni", "training"),
+    "diffusers": ("engine/s1omni", "training"),
+    "zarr": ("storage",),
+    "distributed": ("execution",),
+    "qtpy": ("frontends/dock",),
+    "napari": ("frontends/dock", "frontends/layers"),
+    "typer": ("frontends/cli",),
+    "rich": ("frontends/cli",),
+}
+"""Library -> folders of the package that may import it."""
+
+PATH = re.compile(
+    r"`((?:napari_s1omni|tests|scripts|docs|notebooks|workflows|\.ci)/[\w./-]*[\w/]"
+    r"|(?:setup\.cfg|pyproject\.toml|constraints\.txt|LICENSE|CHANGELOG\.md|README\.md))`"
+)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def modules():
+    return sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_paths_in_documents_exist(document):
+    text = document.read_text(encoding="utf-8")
+    named = {ROOT / path for path in PATH.findall(text)} | {document.parent / path for path in LINK.findall(text)}
+    assert not [str(p.relative_to(ROOT)) for p in named if not p.exists()]
+
+
+def test_architecture_names_every_part():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    parts = [p.name for p in PACKAGE.iterdir() if (p.is_dir() and (p / "__init__.py").exists()) or p.suffix == ".py"]
+    missing = [name for name in parts if name != "__init__.py" and f"{name}" not in text]
+    assert not missing
+
+
+def test_files_stay_short():
+    long = {str(p.relative_to(ROOT)): n for p in modules() if (n := len(p.read_text("utf-8").splitlines())) > CEILING}
+    assert not long
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_libraries_stay_at_home(library):
+    strangers = [
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if library in imported(path)
+        and not any(path.with_suffix("").is_relative_to(PACKAGE / home) for home in HOMES[library])
+    ]
+    assert not strangers
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of what a module imports anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_names_of_test_files_are_unique():
+    # Without packages among the tests, pytest tells files apart by their name alone.
+    names = [p.name for p in (ROOT / "tests").rglob("*.py") if p.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_nothing_is_left_to_do():
+    assert not [str(p) for p in modules() if re.search(r"\b(TODO|FIXME|XXX)\b", p.read_text(encoding="utf-8"))]
+
+
+def test_every_command_has_its_home():
+    from napari_s1omni.frontends.cli import table
+    from napari_s1omni.frontends.cli.lazy import load
+
+    for entries in (table.COMMANDS, table.BENCHES, table.TRAINING):
+        for name, entry in entries.items():
+            assert load(name, entry).name == name
+            assert entry.help.endswith(".")

@@ -1,0 +1,74 @@
+"""Samples: words, truth and targets fit each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.training.pool import prepare, read_split, simulated_fields
+from napari_s1omni.training.samples import Mixture, Sampler, enlarged, resized_labels, turned
+from napari_s1omni.training.traces import measure, read_trace, to_grid
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [prepare(field) for field in simulated_fields(21, 40)]
+
+
+def test_truth_describes_the_target(scenes):
+    sampler = Sampler([], scenes, Mixture(simulated=1, super_resolution=0, translation=0), 3)
+    for _ in range(40):
+        sample = sampler.draw(128)
+        assert sample.source.shape == sample.target.shape == (3, 128, 128)
+        assert 0 <= sample.source.min() <= sample.source.max() <= 1
+        foreground, interior, distance = sample.target
+        assert np.array_equal(foreground > 0, sample.instances > 0)
+        assert (interior <= foreground).all()
+        assert distance.max() <= 1
+        reading = read_trace(sample.truth.text)
+        assert reading.count == to_grid(measure(sample.instances)[2])
+        assert Instruction.read(sample.instruction).task == "segmentation"
+
+
+def test_one_tile_and_two_requests_give_two_targets(scenes):
+    sampler = Sampler([], scenes, Mixture(augment=False), 3)
+    scene = next(s for s in scenes if s.field.dataset == "polarities")
+    first, second = (sampler.segmentation(scene, 256, at) for at in (0, 1))
+    assert np.array_equal(first.source, second.source)
+    assert not ((first.target[0] > 0) & (second.target[0] > 0)).any()
+    assert first.instruction != second.instruction
+    assert first.truth.bright
+    assert not second.truth.bright
+
+
+def test_super_resolution_starts_from_fewer_px(scenes):
+    from dataclasses import replace
+
+    sharp = [replace(s, field=replace(s.field, detail=True)) for s in scenes if len(s.image) == 1]
+    sample = Sampler(sharp, [], Mixture(augment=False), 0).super_resolution(sharp[0], 128, 4)
+    assert sample.source.shape == (3, 32, 32)
+    assert sample.base.shape == sample.target.shape == (3, 128, 128)
+    assert "Factor: 4 x 4" in sample.instruction
+    assert np.corrcoef(sample.base.ravel(), sample.target.ravel())[0, 1] > 0.5
+
+
+def test_enlarging_keeps_a_constant_and_the_scale():
+    assert np.allclose(enlarged(np.full((1, 8, 8), 0.3, np.float32), 2), 0.3)
+    assert enlarged(np.zeros((3, 8, 10), np.float32), 2).shape == (3, 16, 20)
+
+
+def test_labels_are_never_mixed_when_resampled():
+    labels = np.arange(16, dtype=np.uint16).reshape(4, 4)
+    assert set(np.unique(resized_labels(labels, 7))) <= set(range(16))
+
+
+def test_turning_eight_ways_gives_eight_pictures(scenes):
+    sample = Sampler([], scenes, Mixture(augment=False), 0).segmentation(scenes[0], 64, 0)
+    turns = {turned(sample, i).source.tobytes() for i in range(8)}
+    assert len(turns) == 8
+
+
+def test_no_field_is_on_both_sides_of_the_split():
+    for folder, sides in read_split().items():
+        assert not set(sides["train"]) & set(sides["validation"]), folder

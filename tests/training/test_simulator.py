@@ -1,0 +1,78 @@
+"""Simulated scenes: what they promise is in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from napari_s1omni.training.pool import estimate_noise, prepare, read_pool, simulated_fields, write_pool
+from napari_s1omni.training.shapes import depth
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return simulated_fields(11, 60)
+
+
+def test_same_seed_same_scenes(scenes):
+    again = simulated_fields(11, 3)
+    for a, b in zip(scenes, again, strict=False):
+        assert np.array_equal(a.image, b.image)
+        assert all(np.array_equal(x.labels, y.labels) for x, y in zip(a.layers, b.layers, strict=True))
+
+
+def test_every_kind_occurs_and_some_tiles_are_empty(scenes):
+    kinds = Counter(scene.dataset for scene in scenes)
+    assert set(kinds) == {"plain", "sizes", "polarities", "cells", "histology", "axons"}
+    assert any(not scene.layers[0].labels.any() for scene in scenes)
+
+
+def test_polarity_is_visible(scenes):
+    for scene in (s for s in scenes if s.dataset == "polarities"):
+        bright, dark = (scene.image[0][layer.labels > 0] for layer in scene.layers)
+        if bright.size > 50 and dark.size > 50:
+            assert bright.mean() > dark.mean()
+
+
+def test_the_two_kinds_of_one_picture_are_told_apart_by_what_their_names_say(scenes):
+    def diameter(labels):
+        area = np.bincount(labels.ravel())[1:]
+        return np.sqrt(np.median(area[area > 0]))
+
+    for scene in (s for s in scenes if s.dataset == "sizes" and all(x.labels.any() for x in s.layers)):
+        small, large = scene.layers
+        assert diameter(small.labels) < 0.7 * diameter(large.labels)
+        assert not (small.labels.astype(bool) & large.labels.astype(bool)).any()
+    for scene in (s for s in scenes if s.dataset == "cells"):
+        nuclei, cells = scene.layers
+        assert (cells.labels[nuclei.labels > 0] == nuclei.labels[nuclei.labels > 0]).all()
+
+
+def test_noise_is_what_was_promised(scenes):
+    sharp = [s for s in scenes if s.dataset == "plain" and s.noise > 0.05]
+    assert sharp
+    for scene in sharp:
+        # The camera's noise grows with the light, from 0.7 to 1.2 times the stated level.
+        assert 0.55 < estimate_noise(scene.image) / scene.noise < 1.5
+
+
+def test_touching_objects_have_a_border_between_them():
+    labels = np.zeros((9, 20), np.uint16)
+    labels[1:8, 1:10] = 1
+    labels[1:8, 10:19] = 2
+    assert depth(labels)[4, 9] <= 1
+    assert depth(labels)[4, 5] > depth(labels)[4, 9]
+
+
+def test_a_pool_reads_back_as_it_was_written(tmp_path, scenes):
+    prepared = [prepare(scene) for scene in scenes[:6]]
+    write_pool(tmp_path / "pool.npz", prepared)
+    back = read_pool(tmp_path / "pool.npz")
+    for a, b in zip(prepared, back, strict=True):
+        assert np.array_equal(a.image, b.image)
+        assert (a.field.dataset, a.field.noise, a.field.blur) == (b.field.dataset, b.field.noise, b.field.blur)
+        assert [x.noun for x in a.field.layers] == [x.noun for x in b.field.layers]
+        assert all(np.array_equal(x, y) for x, y in zip(a.distances, b.distances, strict=True))
+        assert set(a.field.pairs) == set(b.field.pairs)

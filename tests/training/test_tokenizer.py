@@ -1,0 +1,51 @@
+"""nano's tokenizer: numbers are single tokens, traces are short, words come back unchanged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_s1omni.engine.s1omni.config import PromptingConfig
+from napari_s1omni.engine.s1omni.prompting import Prompting
+from napari_s1omni.training.pool import prepare, simulated_fields
+from napari_s1omni.training.samples import Mixture, Sampler
+from napari_s1omni.training.tokenizer import SPECIAL, number_ids, train_tokenizer
+from napari_s1omni.training.wording import GRID
+
+
+@pytest.fixture(scope="module")
+def lessons():
+    scenes = [prepare(field) for field in simulated_fields(5, 12)]
+    sampler = Sampler([], scenes, Mixture(simulated=1), 0)
+    return [sampler.draw(64) for _ in range(400)]
+
+
+@pytest.fixture(scope="module")
+def prompting(lessons):
+    tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.text for s in lessons), 1500)
+    return Prompting(tokenizer, PromptingConfig())
+
+
+def test_every_number_of_the_grid_is_one_token(prompting):
+    ids = number_ids(prompting.tokenizer)
+    assert len(set(ids)) == len(GRID)
+    for number in GRID:
+        assert len(prompting.encode(f" {number}")) == 1
+
+
+def test_a_thought_takes_at_most_36_tokens(prompting, lessons):
+    assert max(len(prompting.encode(sample.truth.text)) for sample in lessons) <= 36
+
+
+def test_special_names_are_single_tokens(prompting):
+    assert all(len(prompting.encode(name)) == 1 for name in SPECIAL)
+
+
+def test_any_text_comes_back_unchanged(prompting):
+    for text in ("segment the nuclei, about 12.5 µm", "Zellkerne größer als 3 px", "核を分割する"):
+        assert prompting.decode(prompting.encode(text)) == text
+
+
+def test_vocabulary_size(prompting):
+    assert prompting.tokenizer.get_vocab_size() <= 1500
+    assert np.isin(list(prompting.ids.values()), range(1500)).all()

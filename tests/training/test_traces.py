@@ -1,0 +1,112 @@
+"""What a trace says of a tile, and that it can be read back."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from napari_s1omni.training.fields import Layer
+from napari_s1omni.training.traces import Truth, describe, measure, read_trace
+from napari_s1omni.training.wording import (
+    GRID,
+    NOUNS,
+    Told,
+    ask_restoration,
+    ask_segmentation,
+    blur_word,
+    noise_word,
+    soft_target,
+    to_grid,
+)
+
+
+def squares(count: int, edge: int) -> np.ndarray:
+    labels = np.zeros((128, 128), np.uint16)
+    for i in range(count):
+        y, x = divmod(i, 4)
+        labels[y * 32 + 4 : y * 32 + 4 + edge, x * 32 + 4 : x * 32 + 4 + edge] = i + 1
+    return labels
+
+
+def test_grid_is_exact_up_to_twelve_and_then_within_six_percent():
+    assert GRID[:13] == tuple(range(13))
+    for value in range(13, 3000):
+        assert abs(to_grid(value) - value) / value <= 0.06
+    assert all(b > a for a, b in itertools.pairwise(GRID))
+
+
+def test_soft_target_is_a_distribution_around_the_value_and_zero_stays_exact():
+    target = soft_target(GRID[30], 1.5)
+    assert target.sum() == pytest.approx(1)
+    assert target.argmax() == 30
+    assert target[0] == 0
+    assert soft_target(0, 1.5)[0] == 1
+
+
+def test_measure_counts_sizes_and_covers():
+    coverage, size, count = measure(squares(7, 16))
+    assert count == 7
+    assert coverage == pytest.approx(7 * 256 / 128**2)
+    assert size == pytest.approx(2 * np.sqrt(256 / np.pi))
+    assert measure(np.zeros((8, 8), np.uint16)) == (0.0, 0.0, 0)
+
+
+def test_measure_leaves_out_slivers_at_the_side():
+    labels = squares(5, 16)
+    labels[127, 0:2] = 99
+    assert measure(labels)[2] == 5
+
+
+def test_a_written_trace_reads_back_as_what_was_measured():
+    truth = describe(Truth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
+    reading = read_trace(truth.text)
+    assert reading.polarity == "dark"
+    assert reading.noise == "medium"
+    assert reading.blur == "slight"
+    assert reading.count == 9
+    assert reading.size == to_grid(truth.size)
+    assert reading.target == "small nuclei masks"
+    assert truth.text.endswith("</think>small nuclei mask<image_edit>")
+
+
+def test_an_empty_tile_says_so():
+    truth = describe(Truth("segmentation", "cells"), np.zeros((64, 64), np.uint16), 0.01, 0.0)
+    reading = read_trace(truth.text)
+    assert reading.polarity == "empty"
+    assert (reading.count, reading.size, reading.coverage) == (0, 0, 0)
+
+
+def test_unreadable_text_states_nothing():
+    assert read_trace("I see cells").count is None
+
+
+@pytest.mark.parametrize(("noise", "word"), [(0.01, "low"), (0.06, "medium"), (0.15, "high")])
+def test_noise_words(noise, word):
+    assert noise_word(noise) == word
+
+
+@pytest.mark.parametrize(("blur", "word"), [(0.3, "no"), (1.3, "slight"), (3.0, "strong")])
+def test_blur_words(blur, word):
+    assert blur_word(blur) == word
+
+
+def test_a_request_tells_what_the_picture_cannot():
+    labels = squares(4, 12)
+    small = Layer("objects", labels, True, "small")
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        text = ask_segmentation(rng, small, Told(False, True, None), None)
+        assert any(word in text for word in ("small", "little", "tiny"))
+        assert "px" not in text
+
+
+def test_names_of_different_kinds_do_not_overlap():
+    nuclei, cells = set(NOUNS["nuclei"]), set(NOUNS["cells"])
+    assert not nuclei & cells
+    assert not set(NOUNS["axons"]) & set(NOUNS["fibers"])
+
+
+def test_a_told_blur_stands_in_the_request():
+    assert "1.5 px" in ask_restoration(np.random.default_rng(0), 1.5)

@@ -1,0 +1,120 @@
+"""Snakemake really runs, and every job template is a job that works."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+from skimage.io import imsave
+
+from napari_s1omni.api import run
+from napari_s1omni.job import Job
+
+HOME = Path(__file__).parents[2] / "workflows"
+TEMPLATES = sorted(HOME.glob("jobs/*.yaml"))
+
+
+def sample(name):
+    """A small real image that fits the task."""
+    if name in {"he_nuclei", "stain_to_stain"}:
+        return data.immunohistochemistry()[:96, :120]
+    return data.coins()[:96, :120]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda p: p.stem)
+def test_every_template_runs(template, tmp_path):
+    imsave(tmp_path / "image.png", sample(template.stem), check_contrast=False)
+    job = Job.load(template)
+    where = {
+        "source": {**job.source.model_dump(), "uri": str(tmp_path / "image.png")},
+        "output": str(tmp_path / "out.zarr"),
+    }
+    result = run(job.replace(**where, engine="reference"), durable=False)
+    assert result.complete
+    assert result.array[:].any()
+
+
+def test_the_readme_names_every_template():
+    text = (HOME / "README.md").read_text(encoding="utf-8")
+    assert TEMPLATES
+    for template in TEMPLATES:
+        assert f"jobs/{template.name}" in text
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    pytest.importorskip("snakemake", reason="snakemake is not installed (extra 'workflows')")
+    home = tmp_path / "lab"
+    (home / "images").mkdir(parents=True)
+    imsave(home / "images" / "first coin.png", data.coins()[:90, :110], check_contrast=False)
+    np.save(home / "images" / "zweite-münze.npy", data.coins()[90:180, :110])
+    job = home / "job.yaml"
+    job.write_text(
+        "source: x\nengine: reference\noperation: {type: segmentation, prompt: bright coins}\n", encoding="utf-8"
+    )
+    (home / "my.yaml").write_text("job: job.yaml\nimages: images/*\nresults: results\n", encoding="utf-8")
+    tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+    def call(*more):
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--snakefile",
+                HOME / "Snakefile",
+                "--configfile",
+                "my.yaml",
+                "--cores",
+                "1",
+                *more,
+            ],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            env={**os.environ, **tools},
+        )
+
+    return home, call
+
+
+@pytest.mark.timeout(900)
+def test_snakemake_runs_then_does_nothing_then_makes_what_was_deleted(snakemake):
+    home, call = snakemake
+    first = call()
+    assert first.returncode == 0, first.stderr
+    results = home / "results"
+    assert {p.name for p in results.glob("*.html")} == {"first coin.html", "zweite-münze.html"}
+    with (results / "objects.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image"] for row in rows} == {"first coin", "zweite-münze"}
+    assert all(float(row["area"]) > 0 for row in rows)
+    second = call()
+    assert second.returncode == 0
+    assert "Nothing to be done" in second.stderr
+    before = (results / "zweite-münze.json").stat().st_mtime_ns
+    (results / "first coin.html").unlink()
+    shutil.rmtree(results / "first coin.zarr")
+    (results / "first coin.json").unlink()
+    third = call()
+    assert third.returncode == 0, third.stderr
+    assert (results / "first coin.html").exists()
+    assert (results / "zweite-münze.json").stat().st_mtime_ns == before
+
+
+def test_a_wrong_configuration_is_refused(snakemake):
+    home, call = snakemake
+    (home / "my.yaml").write_text("job: job.yaml\nimages: images/*.nd2\nresults: results\n", encoding="utf-8")
+    wrong = call()
+    assert wrong.returncode != 0
+    assert "no image matches" in wrong.stderr
+    (home / "my.yaml").write_text("job: job.yaml\nimage: images/*\nresults: results\n", encoding="utf-8")
+    unknown = call()
+    assert unknown.returncode != 0
+    assert "image" in unknown.stderr
