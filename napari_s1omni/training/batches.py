@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from napari_s1omni.engine.s1omni.config import VisionConfig
 from napari_s1omni.engine.s1omni.patches import PatchGeometry, patchify
@@ -22,22 +22,30 @@ CATEGORIES = 4
 """Auxiliary kinds of objects: bright small, bright large, dark small, dark large."""
 
 
-class Lessons(IterableDataset[Any]):
-    """An endless stream of what `make` returns; one process reads it."""
+Make = Callable[[int], Any]
+"""Makes the batch of a step. It depends on the step alone: a training that was interrupted, or that has another
+number of workers, goes on with the very same lessons."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
+
+class Lessons(IterableDataset[Any]):
+    """An endless stream of batches from one step on, shared out to the loader's processes in turn."""
+
+    def __init__(self, make: Make, first: int) -> None:
+        self._make, self._first = make, first
 
     def __iter__(self) -> Iterator[Any]:
         torch.set_num_threads(1)
+        worker = get_worker_info()
+        step, stride = (self._first, 1) if worker is None else (self._first + worker.id, worker.num_workers)
         while True:
-            yield self._make()
+            yield self._make(step)
+            step += stride
 
 
-def stream(make: Callable[[], Any], workers: int) -> Iterator[Any]:
-    """Read `make` through a loader of `workers` processes (0: in this one)."""
-    loader = DataLoader(Lessons(make), batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-    return iter(loader)
+def stream(make: Make, workers: int, first: int = 0) -> Iterator[Any]:
+    """Read the batches from step `first` on through a loader of `workers` processes (0: in this one)."""
+    lessons = Lessons(make, first)
+    return iter(DataLoader(lessons, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
 
 
 @dataclass(frozen=True, slots=True)

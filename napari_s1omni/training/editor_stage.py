@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from napari_s1omni.engine.s1omni.config import AlignmentConfig
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
 from napari_s1omni.engine.s1omni.prompting import Prompting
-from napari_s1omni.training.progress import Progress, load_state, save_state
+from napari_s1omni.training.progress import Progress, clock, load_state, save_state
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.samples import Sample
 from napari_s1omni.training.traces import ROUTE, misjudged
@@ -28,8 +27,8 @@ FACTOR = 4
 """Px per latent px of the codec."""
 PREDICTION = {"segmentation": "x0", "modality_translation": "x0", "super_resolution": "residual"}
 """What the editor's output means, per task."""
-_WEIGHTS = {"segmentation": (1.0, 0.5, 1.5), "modality_translation": (1.0,) * 3, "super_resolution": (12.0,) * 3}
-"""Weight of each drawn channel in the loss; residuals are small numbers, so theirs is large."""
+_WEIGHTS = {"segmentation": (1.0, 0.5, 1.5), "modality_translation": (1.0,) * 3}
+"""Weight of each drawn channel in the loss; that of residuals stands in the recipe."""
 
 
 def editor_config(recipe: EditorRecipe) -> dict[str, Any]:
@@ -84,6 +83,8 @@ class EditorBatch:
     """bool (B, L - drop)."""
     null: torch.Tensor
     """bool (B,): rows whose condition is empty."""
+    residual: torch.Tensor
+    """bool (B,): rows in which the network gives the difference to the source."""
 
 
 class EditorCollate:
@@ -98,8 +99,14 @@ class EditorCollate:
 
     def __init__(self, prompting: Prompting, recipe: EditorRecipe, seed: int) -> None:
         self._prompting, self._recipe = prompting, recipe
+        self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._codec = PixelUnshuffleCodec(FACTOR)
+        self._weights = {**_WEIGHTS, "super_resolution": (recipe.residual_weight,) * 3}
+
+    def at_step(self, step: int) -> None:
+        """Go on with the random numbers of one step of training."""
+        self._rng = np.random.default_rng((self._seed, step))
 
     def __call__(self, samples: Sequence[Sample], thoughts: Sequence[tuple[int, ...] | None]) -> EditorBatch:
         """Collate; a thought of None is written from the sample's truth."""
@@ -118,7 +125,7 @@ class EditorCollate:
         residual = torch.tensor([PREDICTION[s.truth.task] == "residual" for s in samples]).view(-1, 1, 1, 1)
         image = self._codec.encode(target)
         wanted = torch.where(residual, image - self._codec.encode(base), image)
-        weight = torch.tensor([_WEIGHTS[s.truth.task] for s in samples]).repeat_interleave(FACTOR**2, 1)
+        weight = torch.tensor([self._weights[s.truth.task] for s in samples]).repeat_interleave(FACTOR**2, 1)
         return EditorBatch(
             self._codec.encode(base.clamp(0, 1)),
             image,
@@ -128,6 +135,7 @@ class EditorCollate:
             drop,
             mask,
             torch.from_numpy(self._rng.random(len(rows)) < self._recipe.null),
+            residual.flatten(),
         )
 
     def _row(self, sample: Sample, thought: tuple[int, ...] | None) -> tuple[list[int], int]:
@@ -188,10 +196,11 @@ def train_editor(
     editor: Editor,
     average: Editor,
     thinker: Callable[[], Any],
-    batches: Iterator[EditorBatch],
+    lessons: Callable[[int], Iterator[EditorBatch]],
     state: Path,
     progress: Progress,
     on_save: Callable[[], None],
+    seed: int = 0,
 ) -> None:
     """Train until the recipe's time or steps are used up; continues from `state` if it exists.
 
@@ -201,11 +210,14 @@ def train_editor(
         The network in training and its exponential moving average.
     thinker : callable
         Returns the thinker to condition on; asked at the beginning and at every save.
-    batches : iterator
+    lessons : callable
+        Returns the batches from a step on.
     state : Path
     progress : Progress
     on_save : callable
         Called after every save.
+    seed : int
+        Of the noise; each step has its own.
     """
     recipe = editor.recipe
     optimiser = torch.optim.AdamW(editor.parameters(), recipe.learning_rate, (0.9, 0.99), weight_decay=0.01)
@@ -213,7 +225,8 @@ def train_editor(
     used, step = load_state(state, parts)
     editor.unet.to(memory_format=torch.channels_last)
     backbone = thinker()
-    saved = begin = time.monotonic()
+    saved = begin = clock()
+    batches = lessons(step)
     editor.train()
     while used < 60 * recipe.minutes and step < recipe.steps:
         share = max(used / (60 * recipe.minutes), step / recipe.steps)
@@ -221,6 +234,7 @@ def train_editor(
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         batch = next(batches)
+        torch.manual_seed(seed * 1_000_003 + step)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             loss = editor(batch, encode(backbone, batch))
         optimiser.zero_grad()
@@ -229,17 +243,21 @@ def train_editor(
         optimiser.step()
         step += 1
         _follow(average, editor, min(recipe.ema, (1 + step) / (20 + step)))
-        now = time.monotonic()
+        now = clock()
         used, begin = used + now - begin, now
-        progress.note(step, len(batch.ids), used, {"loss": float(loss.detach().mean())})
+        progress.note(step, len(batch.ids), used, _by_kind(loss.detach(), batch.residual))
         if now - saved > 60 * recipe.save_every:
             save_state(state, parts, used, step)
             on_save()
             backbone = thinker()
-            saved = time.monotonic()
-            begin = saved
+            saved = begin = clock()
     save_state(state, parts, used, step)
     on_save()
+
+
+def _by_kind(loss: torch.Tensor, residual: torch.Tensor) -> dict[str, float]:
+    kinds = {"image": loss[~residual], "residual": loss[residual]}
+    return {name: float(values.mean()) for name, values in kinds.items() if len(values)}
 
 
 def averaged(editor: Editor) -> Editor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from napari_s1omni.engine.s1omni.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.engine.s1omni.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
-from napari_s1omni.training.batches import ThinkerBatch, ThinkerCollate, stream
+from napari_s1omni.training.batches import Make, ThinkerBatch, ThinkerCollate, stream
 from napari_s1omni.training.editor_stage import (
     FACTOR,
     PREDICTION,
@@ -32,10 +34,11 @@ from napari_s1omni.training.editor_stage import (
 from napari_s1omni.training.pool import Prepared, prepare, read_pool, real_fields, simulated_fields, write_pool
 from napari_s1omni.training.progress import Progress
 from napari_s1omni.training.recipe import Recipe, ThinkerRecipe
-from napari_s1omni.training.samples import Mixture, Sample, Sampler, turned
+from napari_s1omni.training.samples import Mixture, Sample, Sampler, turned, window_of
 from napari_s1omni.training.thinker_stage import Apprentice, backbone_config, renew_vision, train_thinker
 from napari_s1omni.training.tokenizer import train_tokenizer
 from napari_s1omni.training.traces import Truth
+from napari_s1omni.training.warm import read_start
 
 VISION = VisionConfig(min_pixels=32 * 32, max_pixels=512 * 512, clamp=(0.0, 1.0))
 """How tiles enter nano's thinker: as they are."""
@@ -71,6 +74,8 @@ class Workshop:
     def prompting(self) -> Prompting:
         """Return the tokenizer, trained on instructions and traces of the pool."""
         path = self.folder / TOKENIZER_NAME
+        if not path.is_file() and self.recipe.start is not None:
+            shutil.copy(Path(self.recipe.start) / TOKENIZER_NAME, path)
         if not path.is_file():
             sampler = self.sampler(Mixture(simulated=0.6, super_resolution=0.12, translation=0.12), 7)
             samples = (sampler.draw(64) for _ in range(6000))
@@ -84,10 +89,18 @@ class Workshop:
         real, simulated = self.fields()
         return Sampler(real, simulated, mixture, self.recipe.seed * 1000 + stream_seed)
 
+    def start(self) -> Checkpoint | None:
+        """Return the checkpoint that the recipe begins from, if it names one."""
+        folder = self.recipe.start
+        return None if folder is None else read_start(Path(folder), editor_config(self.recipe.editor))
+
     def backbone(self) -> Any:
-        """Return a thinker with fresh weights."""
+        """Return a thinker with the weights that training begins from: fresh ones, or those of `start`."""
         from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
+        start = self.start()
+        if start is not None:
+            return start.backbone.requires_grad_(True)
         torch.manual_seed(self.recipe.seed)
         return Qwen3VLForConditionalGeneration(Qwen3VLConfig(**backbone_config(self.recipe.backbone, self.prompting())))
 
@@ -105,14 +118,15 @@ class Workshop:
                 make = self._thinker_lessons(phase, geometry, 10 + i)
                 state = self.folder / f"thinker-{i}-state.pt"
                 if phase.renew_vision and not state.is_file():
-                    patches = torch.cat([make().pixel_values for _ in range(8)])
+                    patches = torch.cat([make(step).pixel_values for step in range(8)])
                     renew_vision(apprentice, self.backbone(), patches)
                 train_thinker(
                     apprentice,
-                    stream(make, self.recipe.workers),
+                    partial(stream, make, self.recipe.workers),
                     phase,
                     state,
                     self.progress(f"thinker {phase.tile} px"),
+                    self.recipe.seed,
                 )
                 torch.save(apprentice.state_dict(), done)
             apprentice.load_state_dict(torch.load(done, weights_only=True))
@@ -135,11 +149,15 @@ class Workshop:
         recipe = self.recipe.editor
         torch.manual_seed(self.recipe.seed + 1)
         editor = Editor(recipe, self.recipe.backbone.hidden)
+        start = self.start()
+        if start is not None:
+            editor.connector.load_state_dict(start.connector.state_dict())
+            editor.unet.load_state_dict(start.transformer.state_dict())
         average = averaged(editor)
-        batches = stream(EditorLessons(self, 20), self.recipe.workers)
-        progress = self.progress("editor")
+        lessons = partial(stream, EditorLessons(self, 20), self.recipe.workers)
+        state, progress = self.folder / "editor-state.pt", self.progress("editor")
         after = on_save or (lambda: None)
-        train_editor(editor, average, self.latest_thinker, batches, self.folder / "editor-state.pt", progress, after)
+        train_editor(editor, average, self.latest_thinker, lessons, state, progress, after, self.recipe.seed)
         return average
 
     def thoughts(self) -> Path:
@@ -147,22 +165,22 @@ class Workshop:
         path = self.folder / "thoughts.pt"
         if not path.is_file():
             recipe = self.recipe.editor
-            mixture = Mixture(simulated=recipe.simulated, super_resolution=0.0, translation=recipe.translation)
+            mixture = Mixture(recipe.simulated, recipe.super_resolution / 2, recipe.translation)
             sampler = self.sampler(mixture, 30)
             config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))
             geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
             thinker = Thinker(self.latest_thinker(), self.prompting(), config, geometry)
-            torch.save([_written(thinker, sampler.draw(recipe.tile)) for _ in range(recipe.thoughts)], path)
+            torch.save([_written(thinker, sampler.draw(recipe.thought_tile)) for _ in range(recipe.thoughts)], path)
         return path
 
-    def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> Callable[[], ThinkerBatch]:
+    def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> Make:
         mixture = Mixture(simulated=phase.simulated, super_resolution=0.0, translation=phase.translation)
         sampler = self.sampler(mixture, seed)
         collate = ThinkerCollate(self.prompting(), geometry, VISION, phase.sigma)
-        dice = np.random.default_rng(seed)
 
-        def make() -> ThinkerBatch:
-            looks = int(dice.binomial(phase.batch, phase.restoration))
+        def make(step: int) -> ThinkerBatch:
+            sampler.at_step(step)
+            looks = int(np.random.default_rng((seed, step)).binomial(phase.batch, phase.restoration))
             samples = [sampler.draw(phase.tile) for _ in range(phase.batch - looks)]
             return collate([*samples, *(sampler.look(phase.tile) for _ in range(looks))])
 
@@ -178,24 +196,28 @@ class EditorLessons:
         self._sampler = workshop.sampler(mixture, seed)
         self._collate = EditorCollate(workshop.prompting(), recipe, seed)
         self._recipe, self._path = recipe, workshop.folder / "thoughts.pt"
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         self._stored: list[dict[str, Any]] = []
 
-    def __call__(self) -> EditorBatch:
-        """Make one batch."""
+    def __call__(self, step: int) -> EditorBatch:
+        """Make the batch of one step."""
         if not self._stored and self._path.is_file():
             self._stored = torch.load(self._path, weights_only=True)
-        drawn = [self._one() for _ in range(self._recipe.batch)]
+        rng = np.random.default_rng((self._seed, step))
+        for part in (self._sampler, self._collate):
+            part.at_step(step)
+        drawn = [self._one(rng) for _ in range(self._recipe.batch)]
         return self._collate([sample for sample, _ in drawn], [thought for _, thought in drawn])
 
-    def _one(self) -> tuple[Sample, tuple[int, ...] | None]:
-        if not self._stored or self._rng.random() >= self._recipe.self_sampled:
+    def _one(self, rng: np.random.Generator) -> tuple[Sample, tuple[int, ...] | None]:
+        if not self._stored or rng.random() >= self._recipe.self_sampled:
             return self._sampler.draw(self._recipe.tile), None
-        kept = self._stored[int(self._rng.integers(len(self._stored)))]
+        kept = self._stored[int(rng.integers(len(self._stored)))]
         images = {name: kept[name].float().numpy() for name in ("source", "target", "base")}
         truth = Truth(kept["task"], kept["noun"])
         sample = Sample(instruction=kept["instruction"], truth=truth, **images)
-        return turned(sample, int(self._rng.integers(8))), tuple(kept["ids"])
+        seen = window_of(sample, self._recipe.tile, rng)
+        return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
 
 
 def _written(thinker: Thinker, sample: Sample) -> dict[str, Any]:

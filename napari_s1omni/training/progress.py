@@ -16,19 +16,19 @@ class Progress:
     def __init__(self, log: Path, stage: str, every: float = 15.0) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log, self._stage, self._every = log, stage, every
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, list[float]] = {}
         self._steps = self._samples = 0
         self._since = time.monotonic()
 
     def note(self, step: int, samples: int, used: float, losses: dict[str, float]) -> None:
         """Count one step; writes a line when the interval is over."""
         for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._sums.setdefault(name, []).append(value)
         self._steps += 1
         self._samples += samples
         passed = time.monotonic() - self._since
         if passed >= self._every:
-            means = " ".join(f"{name} {total / self._steps:.4f}" for name, total in self._sums.items())
+            means = " ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in self._sums.items())
             self.say(f"step {step} at {used / 60:.1f} min, {self._samples / passed:.1f} samples/s: {means}")
             self._sums.clear()
             self._steps = self._samples = 0
@@ -40,6 +40,11 @@ class Progress:
         sys.stderr.write(line)
         with self._log.open("a", encoding="utf-8") as file:
             file.write(line)
+
+
+def clock() -> float:
+    """Seconds that training is charged for: of processor per thread, so that waiting for a busy machine is free."""
+    return time.process_time() / torch.get_num_threads()
 
 
 def save_state(path: Path, parts: dict[str, Any], used: float, step: int) -> None:

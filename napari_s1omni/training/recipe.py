@@ -39,7 +39,8 @@ class ThinkerRecipe(Document):
     """Edge of a tile in px."""
     batch: int = 32
     minutes: float = 14.0
-    """Longest time, without the making of the pool."""
+    """Longest time, without the making of the pool: minutes of processor per thread on a CPU, so that a busy or
+    stopped machine does not shorten the training; minutes of the clock on a GPU."""
     steps: int = 100_000
     """Most steps."""
     learning_rate: float = 1.5e-3
@@ -88,6 +89,8 @@ class EditorRecipe(Document):
     """Width of the condition after the connector."""
     noise_scale: float = 0.1
     """Standard deviation of the noise from which drawing starts."""
+    residual_weight: float = 12.0
+    """Weight of super-resolution's residuals in the loss: they are small numbers."""
     at_one: float = 0.7
     """Share of samples that start from pure noise; the others from a uniform time."""
     null: float = 0.1
@@ -100,6 +103,8 @@ class EditorRecipe(Document):
     """Share of the written traces whose numbers and optics are off, as a thinker's are."""
     thoughts: int = 6000
     """Tiles for which the thinker writes a thought beforehand."""
+    thought_tile: int = 128
+    """Edge in px of the tiles that it thinks about; the editor learns from windows of `tile` px inside."""
     simulated: float = 0.45
     super_resolution: float = 0.14
     translation: float = 0.1
@@ -111,6 +116,8 @@ class EditorRecipe(Document):
 class Recipe(Document):
     """A whole training: data, tokenizer, both stages, and where everything is kept."""
 
+    start: str | None = None
+    """Checkpoint folder that gives tokenizer and first weights of thinker, connector and editor; None: from nothing."""
     work: str = "build/nano"
     """Folder of pools, states and logs."""
     output: str = "build/nano/checkpoint"

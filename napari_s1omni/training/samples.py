@@ -87,6 +87,7 @@ class Sampler:
     """
 
     def __init__(self, real: Sequence[Prepared], simulated: Sequence[Prepared], mixture: Mixture, seed: int) -> None:
+        self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._mixture = mixture
         self._simulated = list(simulated)
@@ -95,6 +96,10 @@ class Sampler:
         self._sim_paired = [f for f in self._simulated if f.field.pairs]
         by = {name: [f for f in real if f.field.dataset == name] for name, _ in mixture.weights}
         self._labelled = [(by[name], weight) for name, weight in mixture.weights if by[name]]
+
+    def at_step(self, step: int) -> None:
+        """Go on with the random numbers of one step of training."""
+        self._rng = np.random.default_rng((self._seed, step))
 
     def draw(self, edge: int) -> Sample:
         """Draw one sample whose result is `edge` x `edge` px."""
@@ -174,8 +179,9 @@ class Sampler:
     def super_resolution(self, item: Prepared, edge: int, factor: int | None = None) -> Sample:
         """Ask for a finer grid: the field is blurred, binned, and made noisy."""
         rng = self._rng
-        factor = int(rng.choice([2, 2, 4])) if factor is None else factor
-        zoom = float(np.exp(rng.uniform(-0.7, 0.1))) if self._mixture.augment else 1.0
+        factor = int(rng.choice([2, 2, 2, 4])) if factor is None else factor
+        shrunk = self._mixture.augment and rng.random() < 0.5
+        zoom = float(np.exp(rng.uniform(-0.7, 0.1))) if shrunk else 1.0
         margin = 16
         whole = edge + 2 * margin
         cut = self._window(item.image.shape[1:], whole, max(zoom, whole / min(item.image.shape[1:])))
@@ -183,10 +189,11 @@ class Sampler:
         if self._mixture.augment:
             sharp, _, _, _ = self._light(sharp, 0.0, 0.0, optics=False)
         sharp = _three(sharp)
-        sigma = float(rng.choice([0.0, rng.uniform(0.3, 2.0)], p=[0.4, 0.6]))
+        # A camera whose px are as wide as the blur allows: up to three quarters of a source px.
+        sigma = float(rng.choice([0.0, rng.uniform(0.3, 0.75 * factor)], p=[0.1, 0.9]))
         soft = ndi.gaussian_filter(sharp, (0, sigma, sigma)) if sigma else sharp
         binned = soft.reshape(3, whole // factor, factor, whole // factor, factor).mean((2, 4), dtype=np.float32)
-        noise = float(rng.choice([0.003, rng.uniform(0.0, 0.06)]))
+        noise = float(rng.choice([0.002, rng.uniform(0.0, 0.05)], p=[0.6, 0.4]))
         binned = binned + noise * rng.standard_normal(binned.shape[1:]).astype(np.float32)
         side = margin // factor
         source = binned[:, side:-side, side:-side]
@@ -241,7 +248,7 @@ class Sampler:
             return float(np.exp(rng.uniform(-0.25, 0.25)))
         if dataset == "maize_clsm":
             return float(np.exp(rng.uniform(-0.2, 0.6)))
-        return float(np.exp(rng.uniform(math.log(0.5), math.log(1.8))))
+        return float(np.clip(np.exp(rng.normal(0, 0.35)), 0.45, 2.0))
 
     def _window(self, shape: tuple[int, ...], edge: int, zoom: float) -> Window:
         height, width = shape
@@ -306,6 +313,20 @@ def turned(sample: Sample, which: int) -> Sample:
         return np.ascontiguousarray(out[:, :, ::-1] if which >= 4 else out)
 
     return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
+
+
+def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
+    """Cut a random square of `edge` px of the result, and what it was made from; its words stay those of the whole."""
+    whole = sample.target.shape[-1]
+    if whole == edge:
+        return sample
+    factor = whole // sample.source.shape[-1]
+    y, x = (int(v) * factor for v in rng.integers(0, (whole - edge) // factor + 1, 2))
+
+    def cut(image: Image, by: int) -> Image:
+        return image[:, y // by : (y + edge) // by, x // by : (x + edge) // by]
+
+    return replace(sample, source=cut(sample.source, factor), target=cut(sample.target, 1), base=cut(sample.base, 1))
 
 
 def resized(planes: NDArray[np.float32], edge: int) -> Image:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch.nn import functional
 
 from napari_s1omni.engine.s1omni.prompting import Prompting
 from napari_s1omni.training.batches import CATEGORIES, IGNORED, ThinkerBatch
-from napari_s1omni.training.progress import Progress, load_state, save_state
+from napari_s1omni.training.progress import Progress, clock, load_state, save_state
 from napari_s1omni.training.recipe import BackboneRecipe, ThinkerRecipe
 from napari_s1omni.training.tokenizer import number_ids
 
@@ -158,18 +157,25 @@ def renew_vision(apprentice: Apprentice, fresh: Any, pixel_values: torch.Tensor)
 
 
 def train_thinker(
-    apprentice: Apprentice, batches: Iterator[ThinkerBatch], recipe: ThinkerRecipe, state: Path, progress: Progress
+    apprentice: Apprentice,
+    lessons: Callable[[int], Iterator[ThinkerBatch]],
+    recipe: ThinkerRecipe,
+    state: Path,
+    progress: Progress,
+    seed: int = 0,
 ) -> None:
     """Train until the recipe's time or steps are used up; continues from `state` if it exists.
 
     Parameters
     ----------
     apprentice : Apprentice
-    batches : iterator
+    lessons : callable
+        Returns the batches from a step on.
     recipe : ThinkerRecipe
     state : Path
         File of weights, optimiser and step, written every few minutes.
     progress : Progress
+    seed : int
     """
     if recipe.vision_through_language:
         apprentice.backbone.requires_grad_(False)
@@ -177,7 +183,8 @@ def train_thinker(
     learning = [p for p in apprentice.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, recipe.learning_rate, (0.9, 0.98), weight_decay=0.02)
     used, step = load_state(state, {"model": apprentice, "optimiser": optimiser})
-    saved = begin = time.monotonic()
+    saved = begin = clock()
+    batches = lessons(step)
     apprentice.train()
     while used < 60 * recipe.minutes and step < recipe.steps:
         share = max(used / (60 * recipe.minutes), step / recipe.steps)
@@ -185,6 +192,7 @@ def train_thinker(
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
         batch = next(batches)
+        torch.manual_seed(seed * 1_000_003 + step)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             losses = apprentice(batch, recipe.vision_only)
         seen = 10 * losses["objects"] + 0.5 * losses["sizes"] + 0.2 * losses["optics"]
@@ -194,7 +202,7 @@ def train_thinker(
         nn.utils.clip_grad_norm_(apprentice.parameters(), 1.0)
         optimiser.step()
         step += 1
-        now = time.monotonic()
+        now = clock()
         used, begin = used + now - begin, now
         progress.note(step, len(batch.ids), used, {name: float(value.detach()) for name, value in losses.items()})
         if now - saved > 120:
