@@ -36,7 +36,7 @@ class ModalityTranslation(Operation):
     target: str = Field(min_length=1, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
     """What to draw, such as ``hematoxylin``, ``eosin``, ``DAB``, ``inverted contrast``, ``IHC`` or ``CT``."""
 
-    source: str | None = Field(None, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
+    source_modality: str | None = Field(None, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
     """What the source shows, such as ``H&E``; None leaves it to the channel names and the engine."""
 
     @property
@@ -73,7 +73,7 @@ class ModalityTranslation(Operation):
         (group,) = self.channel_groups(spec)
         named = ", ".join(spec.channel_names[c] for c in group) if spec.channel_names and not spec.rgb else None
         words = super()._instruction(spec, tile_size, encoding, view)
-        return words.replace(source=self.source or named, target=self.target)
+        return words.replace(source=self.source_modality or named, target=self.target)
 
     def finish(
         self,

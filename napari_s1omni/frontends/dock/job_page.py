@@ -43,7 +43,7 @@ OPERATIONS: dict[str, tuple[type[BaseModel], str, tuple[str, ...], tuple[str, ..
         ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border"),
     ),
     "super_resolution": (SuperResolution, "Super-resolve", ("factor",), ("channels",)),
-    "modality_translation": (ModalityTranslation, "Translate", ("target",), ("source", "channels")),
+    "modality_translation": (ModalityTranslation, "Translate", ("target",), ("source_modality", "channels")),
 }
 """Operation -> its document, its verb, the fields that are always shown, and those under "More"."""
 REGIONS = {"whole": "Whole layer", "view": "What I see now", "shape": "Selected shape"}
