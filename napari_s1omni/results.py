@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ from napari_s1omni.measure import Columns, Layers, join, measure_blocks
 from napari_s1omni.plan import Plan
 from napari_s1omni.spec import LayerSpec
 from napari_s1omni.storage.journal import BlockRecord, replay
-from napari_s1omni.storage.quality import CONFIDENCE, SEAMS
+from napari_s1omni.storage.quality import CONFIDENCE, HOLES, SEAMS
 from napari_s1omni.storage.source import Source, open_source
 from napari_s1omni.storage.store import ResultStore
 from napari_s1omni.storage.thoughts import ThoughtStore
 from napari_s1omni.tiling import Span
+
+_FAILED = re.compile(r"(?:^|; )(\d+)/(\d+)/(\d+): (.*?)(?=; \d+/\d+/\d+: |$)", re.DOTALL)
+"""A failed tile in the record of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +138,21 @@ class Result:
         return self._map(SEAMS)
 
     @property
+    def hole_mask(self) -> Any | None:
+        """Where something is missing: uint8 in the axes of :attr:`spec`, 1 where a tile that failed reaches, else 0.
+
+        A zarr array, of which only blocks with holes are stored. None for results without one.
+        """
+        return self._map(HOLES)
+
+    @property
     def holes(self) -> list[Hole]:
         """Tiles that failed twice and are missing, each with its place in px of the result."""
         grid, found = self.plan.grid, []
         for record in self.records:
             t = grid_index(self.plan, record.block)[0]
-            for entry in (record.error or "").split("; ") if record.tiles.get("failed") else ():
-                place, _, reason = entry.partition(": ")
-                parts = place.split("/")
-                if len(parts) == 3 and all(part.isdecimal() for part in parts):
-                    z, row, col = map(int, parts)
+            if record.tiles.get("failed"):
+                for z, row, col, reason in self._failures(record):
                     tile = grid.tile(row, col)
                     y, x = (
                         (max(0, first - region[0]) * f, max(0, min(last, region[1]) - region[0]) * f)
@@ -154,6 +163,16 @@ class Result:
                     found.append(Hole(t, z - grid.z[0], y, x, (row, col), reason))
         # Tiles at the faces of blocks fail for each of them.
         return list({(hole.t, hole.z, hole.tile): hole for hole in found}.values())
+
+    def _failures(self, record: BlockRecord) -> Iterator[tuple[int, int, int, str]]:
+        """Yield plane, row, column and reason of the failed tiles of a block; all of them, if it failed as a whole."""
+        listed = _FAILED.findall(record.error or "")
+        for z, row, col, reason in listed:
+            yield int(z), int(row), int(col), reason
+        if not listed:
+            block = self.plan.grid.block(grid_index(self.plan, record.block))
+            for z in range(*block.z):
+                yield from ((z, *tile.index, record.error or "") for tile in self.plan.grid.tiles(block))
 
     def _map(self, name: str) -> Any | None:
         if not (self._store.work / name / "zarr.json").is_file():

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni import api
+from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
 
+STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
+"""Names of the stacks that are known."""
 TOLERANCE = 0.02
 """Largest difference of AP between a volume in blocks and the same volume as a whole."""
 
@@ -62,7 +65,13 @@ class VolumeScore:
 
 
 def volumes(folder: Path) -> Iterator[Volume]:
-    """Open the stacks that are in a folder."""
+    """Open the stacks of :data:`STACKS` that are in a folder.
+
+    Raises
+    ------
+    SourceError
+        If one is there and the package that reads it is not installed.
+    """
     path = folder / "stardist_synthetic3d"
     if path.is_dir():
         image, truth = (tifffile.imread(path / part / "img3d.tif") for part in ("images", "masks"))
@@ -77,8 +86,10 @@ def volumes(folder: Path) -> Iterator[Volume]:
     if path.is_file():
         try:
             import h5py
-        except ImportError:
-            return
+        except ImportError as error:
+            raise SourceError(
+                f"{path} is an HDF5 file", "h5py reads it", 'run pip install "napari-s1omni[bench]"', path=str(path)
+            ) from error
         with h5py.File(path) as file:
             image, truth = file["raw"][()], file["label"][()].astype(np.int64)
         yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")

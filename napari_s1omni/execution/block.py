@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.blending import Join
 from napari_s1omni.execution.area import Area
+from napari_s1omni.execution.commit import cells_shape, field_shape
 from napari_s1omni.execution.drawing import Drawn
 from napari_s1omni.operations.base import Edges, Finished
 from napari_s1omni.plan import Plan
@@ -36,6 +37,8 @@ class BlockResult:
     """Tiles skipped because they have no px in the job's region."""
     holes: tuple[str, ...]
     """Failed tiles as ``z/row/column: reason``."""
+    missing: NDArray[np.bool_] | None
+    """Where these reach inside the region, over the field box (D, H, W) in target px; None where none failed."""
     seams: NDArray[np.float32]
     """Score of the joins of each tile whose cell is in the block, (D, rows, columns); 0 where there is none."""
     thoughts: tuple[str, ...]
@@ -78,9 +81,7 @@ class BlockWork:
         self._holes: list[str] = []
         self._failed: list[tuple[int, Tile]] = []
         self._missing: set[tuple[int, int]] = set()
-        step = grid.step
-        cells = (-(-(span[1] - span[0]) // step) for span in (block.y, block.x))
-        self._seams = np.zeros((block.z[1] - block.z[0], *cells), np.float32)
+        self._seams = np.zeros(cells_shape(plan, block), np.float32)
         self._keys: dict[str, None] = {}
         self._tokens = 0
         self._micro_batch: int | None = None
@@ -124,20 +125,22 @@ class BlockWork:
         """Finish the block: from joined fields to px."""
         start = time.perf_counter()
         finished = None
+        inside = self._area.field(self.block) if self._drawn_at_all else None
+        missing = self._missing_px(inside)
         fields, self._fields = self._fields, None
-        undrawn = self._counts["outside"] == self._tiles * self._planes
-        if fields is None and (self._plan.target.kind != "labels" or self._holes) and not undrawn:
-            fields = np.zeros(self._shape(), np.float32)
+        if fields is None and (self._plan.target.kind != "labels" or self._holes) and self._drawn_at_all:
+            fields = self._nothing()
         if fields is not None:
             plan = self._plan
             finished = plan.job.operation.finish(
                 fields, plan.normalization, plan.groups[self.block.group], plan.target, self._edges()
             )
-            inside = self._area.field(self.block)
             if inside is not None:
                 finished.pixels[:, ~inside] = 0
             if finished.confidence is not None:
-                self._doubt(finished.confidence, inside)
+                for undrawn in (None if inside is None else ~inside, missing):
+                    if undrawn is not None:
+                        finished.confidence[undrawn] = 0
         return BlockResult(
             block=self.block,
             finished=finished,
@@ -145,6 +148,7 @@ class BlockWork:
             empty=self._counts["empty"],
             outside=self._counts["outside"],
             holes=tuple(self._holes),
+            missing=missing,
             seams=self._seams,
             thoughts=tuple(self._keys),
             tokens=self._tokens,
@@ -155,7 +159,7 @@ class BlockWork:
 
     def _open(self) -> Join:
         if self._fields is None:
-            self._fields = np.zeros(self._shape(), np.float32)
+            self._fields = self._nothing()
         if self._join is None:
             self._join = Join(self._plan.grid, self.block, 3)
         return self._join
@@ -197,21 +201,26 @@ class BlockWork:
                 cells[i, j] = max(score, _LEAST)
         self.seconds["quality"] += time.perf_counter() - start
 
-    def _doubt(self, confidence: NDArray[np.float32], inside: NDArray[np.bool_] | None) -> None:
-        """Take away the confidence where nothing was drawn."""
-        if inside is not None:
-            confidence[~inside] = 0
+    @property
+    def _drawn_at_all(self) -> bool:
+        """Whether any of its tiles has px in the region."""
+        return self._counts["outside"] < self._tiles * self._planes
+
+    def _missing_px(self, inside: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """Mark where tiles that failed reach, inside the region."""
+        if not self._failed:
+            return None
+        missing = np.zeros(field_shape(self._plan, self.block), bool)
         fy, fx = self._plan.grid.factor
         z0, y0, x0 = self.block.field_z[0], self.block.field_y[0], self.block.field_x[0]
         for z, tile in self._failed:
             rows = slice(max(0, tile.y[0] - y0) * fy, max(0, tile.y[1] - y0) * fy)
             cols = slice(max(0, tile.x[0] - x0) * fx, max(0, tile.x[1] - x0) * fx)
-            confidence[z - z0, rows, cols] = 0
+            missing[z - z0, rows, cols] = True
+        return missing if inside is None else missing & inside
 
-    def _shape(self) -> tuple[int, int, int, int]:
-        fy, fx = self._plan.grid.factor
-        y, x = self.block.field_y, self.block.field_x
-        return 3, self._planes, (y[1] - y[0]) * fy, (x[1] - x[0]) * fx
+    def _nothing(self) -> NDArray[np.float32]:
+        return np.zeros((3, *field_shape(self._plan, self.block)), np.float32)
 
     def _edges(self) -> Edges:
         rows, cols = self._plan.grid.extent

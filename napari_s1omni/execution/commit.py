@@ -39,6 +39,19 @@ def block_shape(plan: Plan) -> tuple[int, ...]:
     return tuple(sizes[axis] for axis in plan.target.axes)
 
 
+def field_shape(plan: Plan, block: Block) -> tuple[int, int, int]:
+    """Size (D, H, W) of a block's field box, its halo included, in target px."""
+    fy, fx = plan.grid.factor
+    z, y, x = (span[1] - span[0] for span in (block.field_z, block.field_y, block.field_x))
+    return z, y * fy, x * fx
+
+
+def cells_shape(plan: Plan, block: Block) -> tuple[int, int, int]:
+    """Planes, rows and columns of the cells of the lattice that a block writes."""
+    z, y, x = (span[1] - span[0] for span in (block.z, block.y, block.x))
+    return z, -(-y // plan.grid.step), -(-x // plan.grid.step)
+
+
 def origin(plan: Plan, block: Block) -> tuple[int, ...]:
     """First px of a block in the target, along the target's axes."""
     return tuple(i * n for i, n in zip(target_index(plan, block.index), block_shape(plan), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import time
 from typing import Any
@@ -23,6 +24,8 @@ _LOOK = 0.25
 """Seconds between two looks at journal and workers."""
 _GONE = 5.0
 """Seconds after which a worker that the scheduler does not know any more takes no lease back."""
+_LATE = 90.0
+"""Seconds that a network file system gets to show what others wrote."""
 _DRAIN = 60.0
 """Seconds that workers get to end what they do when the run is stopped."""
 
@@ -68,6 +71,7 @@ class Foreman:
         self._fleet = fleet
         self._started = started
         self._preparing: list[Any] = []
+        self._unseen: set[int] = set()
         self._order = Order(assignment.plan.grid, [])
         self._tail = JournalTail(output.store.work / "journal", history=False)
         self._futures: dict[Any, tuple[str, Lease]] = {}
@@ -103,6 +107,7 @@ class Foreman:
                 self._take_back()
             self._collect()
             self._control.check()
+            self._see_all()
         except BaseException:
             # Workers that outlive this process shall not go on without it.
             request(self._output.store.path, cancel=True)
@@ -115,20 +120,24 @@ class Foreman:
             self._control.check()
             time.sleep(_LOOK / 5)
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for worker in self._workers:
-            future = self._client.submit(prepare, workers=[worker], pure=False, retries=0)
-            future.add_done_callback(ready.put)
-            self._preparing.append(future)
-        for _ in self._preparing:
-            while (first := _taken(ready)) is None:
+        asked: dict[str, Any] = {}
+        failed = 0
+        # A worker that died of it is replaced by its nanny; when all did, leases find out why.
+        while failed < max(1, len(asked)):
+            for worker in set(self._workers) - asked.keys():
+                asked[worker] = self._client.submit(prepare, workers=[worker], pure=False, retries=0)
+                asked[worker].add_done_callback(ready.put)
+            if (first := _taken(ready)) is None:
                 self._look()
                 self._control.check()
-            if first.status == "finished":
+            elif first.status == "finished":
                 break
-            error = first.exception() if first.status == "error" else None
-            if isinstance(error, S1OmniError):
-                raise error
-        # A worker that died of it is replaced by its nanny, and sets itself up with its first lease.
+            else:
+                error = first.exception() if first.status == "error" else None
+                if isinstance(error, S1OmniError):
+                    raise error
+                failed += 1
+        self._preparing = list(asked.values())
         self._tell(self._started)
 
     def _look(self) -> None:
@@ -176,14 +185,42 @@ class Foreman:
         if (held := self._futures.pop(future, None)) is None:
             return
         worker, lease = held
-        if future.status == "finished":
-            report: LeaseReport = future.result()
-            self._book.done(worker, lease, report.seconds)
+        report = self._report(future) if future.status == "finished" else None
+        if report is not None:
+            self._finish_lease(worker, lease, report)
         elif future.status == "error":
             self._failed(worker, lease, future.exception())
         else:
             self._book.returned(worker, lease, self._undone(lease))
         future.release()
+
+    def _report(self, future: Any) -> LeaseReport | None:
+        """Fetch what a worker says of a lease; None where it died before it said it."""
+        import distributed
+
+        try:
+            report: LeaseReport = future.result(timeout=_GONE)
+        except (TimeoutError, OSError, distributed.scheduler.KilledWorker, asyncio.CancelledError):
+            # Left alone, Dask would wait until that very worker comes back, which it never does.
+            return None
+        return report
+
+    def _finish_lease(self, worker: str, lease: Lease, report: LeaseReport) -> None:
+        self._unseen.update(lease.blocks)
+        self._book.done(worker, lease, report.seconds)
+
+    def _see_all(self) -> None:
+        """Wait until the journals of all workers are seen here too: a network file system may be late."""
+        end = time.monotonic() + _LATE
+        while missing := [number for number in self._unseen if not self._output.ledger.is_done(number)]:
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"{len(missing)} blocks that workers finished are not in the journal as it is seen here",
+                    "a folder that all machines see alike",
+                    "look at the file system, then resume",
+                )
+            time.sleep(_LOOK)
+            self._collect()
 
     def _failed(self, worker: str, lease: Lease, error: BaseException) -> None:
         self._collect()
@@ -206,7 +243,8 @@ class Foreman:
         grid, ledger = self._plan.grid, self._output.ledger
         block = grid.block(self._order.index(number))
         tiles = sum(1 for _ in grid.tiles(block)) * (block.field_z[1] - block.field_z[0])
-        self._output.enter(
+        self._output.give_up(
+            block,
             BlockRecord(
                 block=target_index(self._plan, block.index),
                 state="quarantined",
@@ -214,7 +252,7 @@ class Foreman:
                 tiles={"failed": tiles},
                 attempt=ledger.attempt(number),
                 error=f"the block failed alone twice: {why}",
-            )
+            ),
         )
 
     def _give_up(self, worker: str) -> None:

@@ -19,12 +19,14 @@ _ENTRY = np.dtype(
         ("attempt", "<u2"),
         ("labels", "<i4"),
         ("digest", "V16"),
+        ("quality", "V16"),
         ("drawn", "<u4"),
         ("empty", "<u4"),
         ("failed", "<u4"),
         ("outside", "<u4"),
     ]
 )
+_DIGESTS = ("digest", "quality")
 _TILES = ("drawn", "empty", "failed", "outside")
 _NONE = -1
 """Stands for no number of labels."""
@@ -65,7 +67,8 @@ class Ledger(Mapping[BlockIndex, BlockRecord]):
         entry["state"] = _STATES.index(record.state) + 1
         entry["attempt"] = record.attempt
         entry["labels"] = _NONE if record.labels is None else record.labels
-        entry["digest"] = bytes.fromhex(record.digest).ljust(16, b"\0")
+        for name in _DIGESTS:
+            entry[name] = bytes.fromhex(getattr(record, name)).ljust(16, b"\0")
         for name in _TILES:
             entry[name] = record.tiles.get(name, 0)
         return True
@@ -108,12 +111,13 @@ class Ledger(Mapping[BlockIndex, BlockRecord]):
         entry = self._entries[number]
         if not entry["state"]:
             raise KeyError(index)
-        digest = entry["digest"].tobytes()
+        digest, quality = (entry[name].tobytes() for name in _DIGESTS)
         labels = int(entry["labels"])
         return BlockRecord(
             block=index,
             state=_STATES[entry["state"] - 1],
             digest=digest.hex() if any(digest) else "",
+            quality=quality.hex() if any(quality) else "",
             labels=None if labels == _NONE else labels,
             tiles={name: int(entry[name]) for name in _TILES},
             attempt=int(entry["attempt"]),

@@ -24,6 +24,7 @@ from napari_s1omni.storage.quality import QualityMaps
 from napari_s1omni.storage.store import ResultStore
 from napari_s1omni.storage.thoughts import ThoughtStore
 from napari_s1omni.storage.verify import verify as find_damaged
+from napari_s1omni.tiling import Block
 
 
 class Output:
@@ -89,7 +90,7 @@ class Output:
         self._check = verify
         if verify:
             kept = self._scratch or self.store
-            for index in list(find_damaged(kept.digest, self.ledger.values())):
+            for index in list(find_damaged(kept.digest, self.ledger.values(), self._quality.digest)):
                 old = self.ledger[index]
                 self.enter(old.replace(state="stale", attempt=old.attempt + 1))
         return self.ledger.todo()
@@ -100,6 +101,10 @@ class Output:
         record = self._writer.commit(result, self.ledger.attempt(number))
         self.ledger.enter(record)
         return record
+
+    def give_up(self, block: Block, record: BlockRecord) -> None:
+        """Write the record of a block of which nothing can be drawn: all of it is a hole."""
+        self.enter(record.replace(quality=self._writer.give_up(block)))
 
     def enter(self, record: BlockRecord) -> None:
         """Write a line of the journal that stands for no px."""

@@ -8,14 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.execution.area import Area
 from napari_s1omni.execution.block import BlockResult
-from napari_s1omni.execution.commit import core, origin, target_index, to_target_axes
+from napari_s1omni.execution.commit import cells_shape, core, field_shape, origin, target_index, to_target_axes
 from napari_s1omni.execution.stitch import settle_block
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.journal import BlockRecord, State
 from napari_s1omni.storage.label_scratch import LabelScratch
 from napari_s1omni.storage.quality import SURE, BlockQuality, QualityMaps
 from napari_s1omni.storage.sink import Sink
+from napari_s1omni.tiling import Block
 
 
 class BlockWriter:
@@ -32,7 +34,7 @@ class BlockWriter:
     thoughts : Thoughts
         What blocks were drawn from.
     quality : QualityMaps, optional
-        Where confidence and seam scores go.
+        Where confidence, seam scores and holes go.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class BlockWriter:
         self._thoughts.commit()
         middle = time.perf_counter()
         if self._quality is not None and (record.state != "empty" or attempt):
-            self._quality.put(target_index(self._plan, result.block.index), self._sureness(result))
+            holes = None if result.missing is None else self._holes(result.block, result.missing)
+            maps = BlockQuality(self._sureness(result), result.seams, holes)
+            written["quality"] = self._quality.put(target_index(self._plan, result.block.index), maps)
         end = time.perf_counter()
         seconds = {**result.seconds, "write": middle - start}
         seconds["quality"] = seconds.get("quality", 0.0) + end - middle
@@ -80,18 +84,33 @@ class BlockWriter:
     def _pixels(self, result: BlockResult) -> NDArray[Any]:
         if result.finished is not None:
             return result.finished.pixels
-        fy, fx = self._plan.grid.factor
-        z, y, x = (b[1] - b[0] for b in (result.block.field_z, result.block.field_y, result.block.field_x))
-        return np.zeros((1, z, y * fy, x * fx), self._plan.target.np_dtype)
+        return np.zeros((1, *field_shape(self._plan, result.block)), self._plan.target.np_dtype)
 
-    def _sureness(self, result: BlockResult) -> BlockQuality:
-        confidence = None
-        if self._plan.target.kind == "labels":
-            sure = result.finished.confidence if result.finished is not None else None
-            whole = np.zeros(self._pixels(result).shape[1:], np.float32) if sure is None else sure
-            own = core(self._plan, result.block, whole[None])
-            confidence = to_target_axes(self._plan, np.rint(own * SURE).astype(np.uint8))
-        return BlockQuality(confidence, result.seams)
+    def give_up(self, block: Block) -> str:
+        """Mark a whole block as a hole, as far as the plan draws there; return the digest of its maps."""
+        if self._quality is None:
+            return ""
+        missing = np.ones(field_shape(self._plan, block), bool)
+        inside = Area.of(self._plan).field(block)
+        if inside is not None:
+            missing &= inside
+        own = self._holes(block, missing)
+        seams = np.zeros(cells_shape(self._plan, block), np.float32)
+        sure = np.zeros_like(own) if self._plan.target.kind == "labels" else None
+        return self._quality.put(target_index(self._plan, block.index), BlockQuality(sure, seams, own))
+
+    def _holes(self, block: Block, missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Bring what is missing in a block's field box to its own px, in every channel of its group."""
+        own = core(self._plan, block, missing[None].astype(np.uint8))
+        return to_target_axes(self._plan, own.repeat(self._plan.target.size("c") // self._plan.grid.groups, axis=0))
+
+    def _sureness(self, result: BlockResult) -> NDArray[np.uint8] | None:
+        if self._plan.target.kind != "labels":
+            return None
+        sure = result.finished.confidence if result.finished is not None else None
+        whole = np.zeros(field_shape(self._plan, result.block), np.float32) if sure is None else sure
+        own = core(self._plan, result.block, whole[None])
+        return to_target_axes(self._plan, np.rint(own * SURE).astype(np.uint8))
 
     def _record(self, result: BlockResult, attempt: int) -> BlockRecord:
         state: State = "written"

@@ -92,6 +92,10 @@ class ShardedArray:
         else:
             self.store.put(self.key(origin), data, fresh=True)
 
+    def clear(self, origin: tuple[int, ...]) -> None:
+        """Make all px of the shard that starts at `origin` 0."""
+        self.store.remove(self.key(origin))
+
     def read(self, box: tuple[slice, ...]) -> NDArray[Any]:
         """Read a box in px.
 

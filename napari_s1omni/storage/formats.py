@@ -26,7 +26,8 @@ from napari_s1omni.storage.synthetic import Scene
 _HEAD = """\
 # Formats
 
-This page is made by `python -m napari_s1omni.storage.formats docs/formats.md`.
+This page is made by `python -m napari_s1omni.storage.formats docs/formats.md --data FOLDER`, with FOLDER that of the
+OME-Zarr samples.
 
 Every image is read in the order `t c z y x`, in native byte order, box by box; nothing is loaded whole but PNG,
 JPEG and compressed NIfTI of up to 1 GB. Give `axes` (one letter for each stored dimension, `s` for the colour samples
@@ -52,6 +53,21 @@ _SYNTHETIC = """
 """
 _MADE = "\n## One file of each, and what was read\n\n"
 _COLUMNS = f"| format | given as | axes | shape | type | px size | unit | channels | notes |\n{'|---' * 9}|\n"
+
+
+_QUALITY = """
+## Quality maps
+
+A result carries three Zarr arrays below `.s1omni/quality/`, in shards of its own blocks, of which only those are stored
+in which something is not 0. They open like any array: `zarr.open_array("OUTPUT/.s1omni/quality/holes")`, or
+`Result.hole_mask`.
+
+| array | in Python | px | type | value |
+|---|---|---|---|---|
+| `confidence` | `Result.confidence` | those of the result; masks only | uint8 | 255 sure, 0 undecided or not drawn |
+| `seams` | `Result.seams` | one per tile | float32 | step across its joins over that beside them; 0 none |
+| `holes` | `Result.hole_mask` | those of the result | uint8 | 1 where a tile reaches that failed twice |
+"""
 
 
 _SAMPLES = """
@@ -81,10 +97,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("page", type=Path, help="file to write")
     parser.add_argument("--data", type=Path, help="folder in which all OME-Zarr images are tried")
     given = parser.parse_args(arguments)
-    text = _HEAD + settings() + _MADE + made_table()
-    if given.data:
-        text += _SAMPLES + found_table(given.data.resolve())
+    text = page(given.data.resolve() if given.data else None)
     given.page.write_text(text, encoding="utf-8")
+
+
+def page(data: Path | None) -> str:
+    """Return the page; with the OME-Zarr images below a folder, if one is given."""
+    text = _HEAD + settings() + _QUALITY + _MADE + made_table()
+    return text + _SAMPLES + found_table(data) if data else text
 
 
 def settings() -> str:

@@ -31,6 +31,8 @@ class BlockRecord:
     ``failed``: try again; ``quarantined``: do not try again by itself; ``stale``: was done, must be made again."""
     digest: str = ""
     """Digest of the pixels as the sink returned it; empty where nothing was written."""
+    quality: str = ""
+    """Digest of its quality maps; empty where none were written."""
     labels: int | None = None
     """Number of objects with ids local to the block; None for images."""
     thoughts: tuple[str, ...] = ()

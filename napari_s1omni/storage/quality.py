@@ -1,22 +1,27 @@
-"""Quality maps of a result: how sure each px is, and how visible the joins of each tile are.
+"""Quality maps of a result: how sure each px is, how visible the joins of each tile are, and what is missing.
 
-Two arrays under ``.s1omni/quality/``, written block by block by the one writer of that block.
+Three arrays under ``.s1omni/quality/``, written block by block by the one writer of that block. Files exist only
+where there is something to say: the map of holes of a run without failures is its metadata.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.arrays import ShardedArray
+from napari_s1omni.storage.shards import digest
 from napari_s1omni.storage.sink import BlockIndex
 from napari_s1omni.storage.store import ResultStore
 
 CONFIDENCE = "quality/confidence"
 SEAMS = "quality/seams"
+HOLES = "quality/holes"
 
 SURE = 255
 """Confidence of a px that is certain; 0 is one that is undecided or was not drawn."""
@@ -33,6 +38,8 @@ class BlockQuality:
     """In the axes of the target; None where the operation has none or nothing was drawn."""
     seams: NDArray[np.float32]
     """Score of each tile whose cell is in the block, (D, rows, columns); 0 where there is no join or nothing varies."""
+    holes: NDArray[np.uint8] | None = None
+    """1 where a tile that failed reaches, in the axes of the target; None where none does."""
 
 
 class QualityMaps:
@@ -53,16 +60,33 @@ class QualityMaps:
         shape, cells = lattice(plan)
         self._cells = cells
         self._seams = store.scratch(SEAMS, "float32", shape, cells)
+        self._holes = store.scratch(HOLES, "uint8", store.target.shape, store.block)
 
-    def put(self, index: BlockIndex, quality: BlockQuality) -> None:
-        """Write the maps of one block; again, where it is run again."""
+    def put(self, index: BlockIndex, quality: BlockQuality) -> str:
+        """Write the maps of one block, again where it is run again; return their digest."""
+        px = tuple(i * b for i, b in zip(index, self._block, strict=True))
         if self._confidence is not None and quality.confidence is not None:
-            at = tuple(i * b for i, b in zip(index, self._block, strict=True))
-            self._confidence.put(at, quality.confidence)
+            self._confidence.put(px, quality.confidence)
         at = tuple(i * b for i, b in zip(index, self._cells, strict=True))
         box = zip(at, self._cells, self._seams.shape, strict=True)
         size = [min(n, total - start) for start, n, total in box]
         self._seams.put(at, quality.seams.reshape(size))
+        if quality.holes is None:
+            self._holes.clear(px)
+        else:
+            self._holes.put(px, quality.holes)
+        return _joint(quality.confidence, quality.seams.reshape(size), quality.holes)
+
+    def digest(self, index: BlockIndex) -> str:
+        """Digest of the maps of one block as they are stored now.
+
+        Raises
+        ------
+        StoreDamaged
+            If a checksum does not match or a file is cut short.
+        """
+        confidence = None if self._confidence is None else self._confidence.read_block(index)
+        return _joint(confidence, self._seams.read_block(index), self._holes.read_block(index))
 
     def summary(self, counts: tuple[int, ...]) -> dict[str, object]:
         """Return the mean seam score, the number of tiles that have one, and their histogram.
@@ -84,6 +108,12 @@ class QualityMaps:
             "tiles": tiles,
             "histogram": {f"from {low:g}": int(n) for low, n in zip(BINS, histogram, strict=True)},
         }
+
+
+def _joint(*maps: NDArray[Any] | None) -> str:
+    """Digest of the maps of a block; a map that holds nothing is one that is not there."""
+    words = (digest(pixels) if pixels is not None and pixels.any() else "" for pixels in maps)
+    return hashlib.sha256("/".join(words).encode()).hexdigest()[:32]
 
 
 def lattice(plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from napari_s1omni.api import make_job
+from napari_s1omni.execution.redo import begin_redo, failed_tiles
 from napari_s1omni.execution.serial import run_serial
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.plan import resolve
 from napari_s1omni.results import Result
 from napari_s1omni.storage import open_source
+from napari_s1omni.storage.store import ResultStore
 from napari_s1omni.testing.fake import FakeEngine
 
 ONE = Normalization((0.0,), (1.0,))
@@ -60,6 +62,71 @@ def test_a_hole_is_listed_and_has_no_confidence(tmp_path, image):
     assert "poisoned" in hole.reason
     assert not result.confidence[slice(*hole.y), slice(*hole.x)].any()
     assert result.confidence[0, 0] == 255
+    expected = np.zeros(result.array.shape, np.uint8)
+    for hole in result.holes:
+        expected[slice(*hole.y), slice(*hole.x)] = 1
+    np.testing.assert_array_equal(result.hole_mask[:], expected)
+
+
+def files_of(result, name):
+    return [p for p in (result.path / ".s1omni" / "quality" / name).rglob("*") if p.is_file() and p.name != "zarr.json"]
+
+
+@pytest.mark.parametrize("operation", ["segmentation", "super_resolution"])
+def test_without_failures_the_map_of_holes_is_its_metadata(tmp_path, image, operation):
+    result = run(tmp_path / "out", image, operation)
+    assert result.hole_mask.shape == result.array.shape
+    assert not result.hole_mask[:].any()
+    assert files_of(result, "holes") == []
+
+
+def test_holes_of_a_volume_are_in_their_plane_and_of_an_image_in_its_px(tmp_path, image):
+    stack = np.stack([image] * 3)
+    stack[1, 60, 70] = 7.0
+    result = run(tmp_path / "a", stack, engine=FakeEngine(poison=7.0))
+    assert result.hole_mask[:].any(axis=(1, 2)).tolist() == [False, True, False]
+    assert len(files_of(result, "holes")) < len(result.plan.grid)
+    image[60, 70] = 7.0
+    doubled = run(tmp_path / "b", image, "super_resolution", FakeEngine(poison=7.0))
+    hole = doubled.holes[0]
+    assert doubled.hole_mask.shape == (200, 240)
+    assert doubled.hole_mask[slice(*hole.y), slice(*hole.x)].all()
+    assert not doubled.array[120, 140]
+
+
+def test_a_hole_that_is_drawn_again_leaves_the_map(tmp_path, image):
+    image[60, 70] = 7.0
+    result = run(tmp_path / "out", image, engine=FakeEngine(poison=7.0))
+    assert files_of(result, "holes")
+    plan = result.plan
+    begin_redo(plan, tmp_path / "out", failed_tiles(plan, ResultStore.open(tmp_path / "out")), plan.sampling)
+    run_serial(plan, open_source(image.astype(np.float32)), tmp_path / "out", engine=FakeEngine, durable=False)
+    assert Result.open(tmp_path / "out").holes == []
+    assert files_of(result, "holes") == []
+
+
+@pytest.mark.parametrize("name", ["confidence", "seams", "holes"])
+@pytest.mark.parametrize("fault", ["flipped", "gone"])
+def test_verify_makes_damaged_maps_again(tmp_path, image, name, fault):
+    image[60, 70] = 7.0
+    engine = FakeEngine(poison=7.0)
+    result = run(tmp_path / "out", image, engine=engine)
+    before = {part: getattr(result, part)[:] for part in ("array", "confidence", "seams", "hole_mask")}
+    file = sorted(files_of(result, name))[0]
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3] ^= 4
+    file.write_bytes(data)
+    if fault == "gone":
+        file.unlink()
+    again = FakeEngine(poison=7.0)
+    source = open_source(image.astype(np.float32))
+    run_serial(result.plan, source, tmp_path / "out", engine=lambda: again, verify=True, durable=False)
+    assert 0 < again.drawn < engine.drawn, "one block was made again"
+    for part, pixels in before.items():
+        np.testing.assert_array_equal(getattr(Result.open(tmp_path / "out"), part)[:], pixels)
+    untouched = FakeEngine(poison=7.0)
+    run_serial(result.plan, source, tmp_path / "out", engine=lambda: untouched, verify=True, durable=False)
+    assert untouched.drawn == 0
 
 
 def test_seams_that_can_be_seen_score_high(tmp_path, image):

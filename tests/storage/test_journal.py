@@ -26,6 +26,7 @@ FULL = BlockRecord(
     block=(0, 3, 17),
     state="failed",
     digest="ab" * 16,
+    quality="cd" * 16,
     labels=0,
     thoughts=("t0/z0/g0/tile/3/5", "off"),
     tiles={"drawn": 7, "failed": 2},

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.volumes import TOLERANCE, score
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score
 from napari_s1omni.evaluation.volumes import volumes as stacks
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_json
@@ -28,7 +28,10 @@ def volumes(
     place = folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / "seg3d"
     scores = [score(volume, engine) for volume in stacks(place)]
     if not scores:
-        raise SourceError(f"{place} holds no known stack", "folders such as stardist_synthetic3d", "name their folder")
+        raise SourceError(f"{place} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")
+    absent = [name for name in STACKS if name not in {s.name for s in scores}]
+    if absent:
+        typer.echo(f"not in {place}, so not measured: {', '.join(absent)}", err=True)
     if json:
         print_json([{**dataclasses.asdict(s), "difference": s.difference} for s in scores])
     else:
