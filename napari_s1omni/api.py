@@ -29,7 +29,7 @@ from napari_s1omni.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.plan import Plan, resolve
 from napari_s1omni.results import Result
 from napari_s1omni.sampling import Sampling
-from napari_s1omni.storage import generations
+from napari_s1omni.storage import generations, preflight
 from napari_s1omni.storage.measuring import measure
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.source import Source, open_source
@@ -117,6 +117,38 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: See
     return Prepared(plan, source, validate(plan, psutil.virtual_memory().available if memory is None else memory))
 
 
+def rehearse(job: Job, *, reserved: int = 0) -> Prepared:
+    """Prepare a job and check its output as a run would, writing nothing and loading no model.
+
+    Parameters
+    ----------
+    job : Job
+    reserved : int
+        Bytes of the same disk that others will have written before.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    S1OmniError
+        What a run would raise before its first tile.
+    """
+    prepared = prepare(job)
+    if job.output is None and job.into is None:
+        return prepared
+    plan = prepared.plan
+    preflight.rehearse(
+        output_path(job),
+        fingerprint=plan.fingerprint(),
+        forecast=prepared.cost.output_bytes // 2 + reserved,
+        source=plan.source.source,
+        into=job.into is not None,
+    )
+    return prepared
+
+
 def run(
     job: Job,
     array: Any = None,
@@ -184,6 +216,7 @@ def redo(
     failed: bool = False,
     uncertain: bool = False,
     sampling: Mapping[str, Any] | None = None,
+    prompt: str | None = None,
     **running: Any,
 ) -> Result:
     """Think and draw some tiles of a result anew; the result before is kept until :func:`accept` or :func:`drop`.
@@ -202,6 +235,8 @@ def redo(
         Take the tiles that see an uncertain join of labels.
     sampling : mapping, optional
         What of the run's sampling to change, such as ``{"seed": 1}``; how often to think is not for single tiles.
+    prompt : str, optional
+        Another wording for these tiles.
     **running
         Of :func:`run`.
 
@@ -232,7 +267,7 @@ def redo(
     # Before anything is marked, so that a run that is refused leaves all as it was.
     if prepare(job, array).plan.digest != plan.digest:
         raise PlanError("the source or the engine changed since the run", remedy="run it anew into another output")
-    begin_redo(plan, folder, wanted, changed)
+    begin_redo(plan, folder, wanted, changed, prompt)
     return run(job, array, **running)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -16,7 +17,7 @@ import yaml
 from napari_s1omni import api
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.errors import DiskFull, JobError, RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, S1OmniError, StoreError
 from napari_s1omni.execution.events import OnEvent, ignore
 from napari_s1omni.job import Job
 from napari_s1omni.results import Result
@@ -135,7 +136,8 @@ def run_batch(
     folder : str or Path
         Where results go. What is there already is kept; an unfinished one goes on.
     dry_run : bool
-        Write nothing: open and measure every image and resolve its plan, and say what would fail.
+        Write nothing: open and measure every image, resolve its plan and check its output (rights, locks, space
+        for all images together), and say what would fail.
     on_row : callable
         Told of each image when it is done.
     on_event : callable
@@ -146,71 +148,110 @@ def run_batch(
     Returns
     -------
     list of BatchRow
-        In the order of the images; also written to ``folder/batch.csv``.
-
-    Raises
-    ------
-    RunInterrupted, DiskFull
-        These stop the batch; what was finished is kept and in the table.
-    """
-    folder = Path(folder)
-    rows: list[BatchRow] = []
-    with WarmEngine() as engines:
-        try:
-            for entry, job in jobs(template, entries, folder):
-                row = _row(entry, job, dry_run, lambda j: api.run(j, engines=engines.get, on_event=on_event, **running))
-                rows.append(row)
-                on_row(row)
-        finally:
-            if rows and not dry_run:
-                write_rows(rows, folder / TABLE)
-    return rows
-
-
-def write_rows(rows: list[BatchRow], path: Path) -> None:
-    """Write the table of a batch as CSV.
+        In the order of the images; also written to ``folder/batch.csv``, row by row.
 
     Raises
     ------
     StoreError
-        If it cannot be written.
+        If the table cannot be written, before any image is begun.
+    RunInterrupted, DiskFull, ClusterError
+        These stop the batch; what was finished is kept and in the table.
     """
+    folder = Path(folder)
+    rows: list[BatchRow] = []
+    rehearsal = _Rehearsal()
+    with WarmEngine() as engines, contextlib.nullcontext() if dry_run else _Table(folder / TABLE) as table:
+        for entry, job in jobs(template, entries, folder):
+            if table is None:
+                row = _row(entry, job, rehearsal, dry_run)
+            else:
+                row = _row(entry, job, lambda j: _run(j, engines=engines.get, on_event=on_event, **running), dry_run)
+                table.add(row)
+            rows.append(row)
+            on_row(row)
+    return rows
+
+
+class _Table:
+    """The table of a batch, true at every moment: a row is added when its image is done."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", newline="", encoding="utf-8")
+        self._line([field.name for field in dataclasses.fields(BatchRow)])
+
+    def add(self, row: BatchRow) -> None:
+        self._line(["" if value is None else value for value in dataclasses.astuple(row)])
+
+    def _line(self, cells: list[Any]) -> None:
+        with _written(self._path):
+            csv.writer(self._file).writerow(cells)
+            self._file.flush()
+
+    def __enter__(self) -> _Table:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([field.name for field in dataclasses.fields(BatchRow)])
-            writer.writerows(["" if v is None else v for v in dataclasses.astuple(row)] for row in rows)
+        yield
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}", remedy="choose another folder") from error
 
 
-def _row(entry: Entry, job: Job | JobError, dry_run: bool, run: Callable[[Job], Result]) -> BatchRow:
+def _row(entry: Entry, job: Job | JobError, do: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
+    """Do something with a job, and say what came of it; only what ends the whole batch is raised."""
     start = time.perf_counter()
-    output = "" if isinstance(job, JobError) else str(job.output)
-    row = BatchRow(entry.name, entry.uri, output, "would run" if dry_run else "done")
+    row = BatchRow(entry.name, entry.uri, "" if isinstance(job, JobError) else str(job.output), "failed")
     try:
         if isinstance(job, JobError):
             raise job
-        if dry_run:
-            return dataclasses.replace(row, tiles=api.prepare(job).cost.tiles)
-        known = _is_complete(Path(output))
-        result = run(job)
-        holes = result.summary.get("holes", 0)
-        return dataclasses.replace(
-            row,
-            state="holes" if holes else "already done" if known else "done",
-            seconds=round(time.perf_counter() - start, 3),
-            tiles=sum(sum(record.tiles.values()) for record in result.records),
-            objects=result.summary.get("objects"),
-            holes=holes,
-        )
-    except (RunInterrupted, DiskFull):
-        raise
-    except S1OmniError as error:
-        state: Literal["would fail", "failed"] = "would fail" if dry_run else "failed"
-        seconds = round(time.perf_counter() - start, 3)
-        return dataclasses.replace(row, state=state, seconds=seconds, error=f"{type(error).__name__}: {error}")
+        row = dataclasses.replace(row, **do(job))
+    except (RunInterrupted, DiskFull, ClusterError) as error:
+        if not dry_run:
+            raise
+        row = dataclasses.replace(row, error=_sentence(error))
+    except Exception as error:  # one image, however odd, does not cost the night of the others
+        row = dataclasses.replace(row, error=_sentence(error))
+    if dry_run:
+        return dataclasses.replace(row, state="would fail") if row.error else row
+    return dataclasses.replace(row, seconds=round(time.perf_counter() - start, 3))
+
+
+def _run(job: Job, **running: Any) -> dict[str, Any]:
+    known = _is_complete(Path(str(job.output)))
+    result = api.run(job, **running)
+    holes = result.summary.get("holes", 0)
+    return {
+        "state": "holes" if holes else "already done" if known else "done",
+        "tiles": sum(sum(record.tiles.values()) for record in result.records),
+        "objects": result.summary.get("objects"),
+        "holes": holes,
+    }
+
+
+class _Rehearsal:
+    """Says what would become of each image, knowing what those before it would have written."""
+
+    def __init__(self) -> None:
+        self._reserved = 0
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        prepared = api.rehearse(job, reserved=self._reserved)
+        if _is_complete(Path(str(job.output))):
+            return {"state": "already done", "tiles": prepared.cost.tiles}
+        self._reserved += prepared.cost.output_bytes // 2
+        return {"state": "would run", "tiles": prepared.cost.tiles}
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _is_complete(path: Path) -> bool:

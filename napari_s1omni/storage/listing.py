@@ -35,7 +35,7 @@ def list_sources(where: str | Path) -> list[Entry]:
     Parameters
     ----------
     where : str or Path
-        A folder (its image files and Zarr stores, not those of its subfolders);
+        A folder (its image files and Zarr stores, not those of its subfolders, and not results of this package);
         a pattern with ``*``, ``?`` or ``[...]``; the folder of an OME-Zarr plate
         (every field of every well); or a CSV file with a column ``source`` and,
         if wanted, more columns named like keys of a job, such as ``operation.prompt``.
@@ -57,7 +57,8 @@ def list_sources(where: str | Path) -> list[Entry]:
     elif path.is_dir() and (fields := _fields(path)):
         entries = [Entry(name.replace("/", "-"), f"{text}/{name}") for name in fields]
     elif path.is_dir() and not _is_zarr(path):
-        entries = _named(sorted(p for p in path.iterdir() if _is_image(p)))
+        # Results of ours beside their sources are no sources of the next run; a pattern may name them.
+        entries = _named(sorted(p for p in path.iterdir() if _is_image(p) and not (p / WORK).exists()))
     elif glob.has_magic(text):
         entries = _named(sorted(Path(p) for p in glob.glob(text) if _is_image(Path(p))))
     else:
@@ -86,9 +87,8 @@ def _is_zarr(path: Path) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    # A result of ours beside its sources is no source of the next run.
     if path.is_dir():
-        return _is_zarr(path) and not (path / WORK).exists()
+        return _is_zarr(path)
     return path.name.lower().endswith(FILE_ENDINGS)
 
 

@@ -84,12 +84,7 @@ def preflight(
     path = Path(path)
     disk = disk or Disk()
     plain = json.loads(json.dumps(fingerprint))
-    with disk_errors("reading", path):
-        if into:
-            check_labels_path(path)
-        _check_apart(path, source, into)
-        _check_foreign(path)
-        _check_space(path, forecast)
+    _check_ground(path, forecast, source, into)
     work = path / WORK
     with disk_errors("writing", path):
         disk.make_folder(work)
@@ -103,6 +98,47 @@ def preflight(
         yield Ground(path, resumed, swept)
 
 
+def rehearse(
+    path: Path | str,
+    *,
+    fingerprint: Mapping[str, Any],
+    forecast: int,
+    source: str | None = None,
+    into: bool = False,
+) -> bool:
+    """Check an output as :func:`preflight` does, without writing or locking anything.
+
+    Parameters
+    ----------
+    path, fingerprint, forecast, source, into
+        As in :func:`preflight`.
+
+    Returns
+    -------
+    bool
+        Whether a run with the same fingerprint was begun here before.
+
+    Raises
+    ------
+    StoreError, DiskFull
+        As :func:`preflight` would now.
+    """
+    path = Path(path)
+    _check_ground(path, forecast, source, into)
+    nearest = _nearest(path)
+    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
+        raise StoreError(
+            f"{path} cannot be written: {nearest} is read-only for this user", remedy="choose another output"
+        )
+    work = path / WORK
+    if (work / LOCK).exists():
+        _check_free(work / LOCK, path)
+    begun = (work / FINGERPRINT).exists()
+    if begun:
+        _check_same(path, work / FINGERPRINT, json.loads(json.dumps(fingerprint)), resume=True)
+    return begun
+
+
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> tuple[str, ...]:
     """Return the dotted names of what differs between two fingerprints, sorted."""
     keys: list[str] = []
@@ -113,6 +149,23 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
         elif a != b or (key in old) != (key in new):
             keys.append(prefix + key)
     return tuple(keys)
+
+
+def _check_ground(path: Path, forecast: int, source: str | None, into: bool) -> None:
+    with disk_errors("reading", path):
+        if into:
+            check_labels_path(path)
+        _check_apart(path, source, into)
+        _check_foreign(path)
+        _check_space(path, forecast)
+
+
+def _nearest(path: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    folder = path.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _check_apart(path: Path, source: str | None, into: bool) -> None:
@@ -160,9 +213,7 @@ def _check_foreign(path: Path) -> None:
 
 
 def _check_space(path: Path, forecast: int) -> None:
-    folder = path.absolute()
-    while not folder.exists():
-        folder = folder.parent
+    folder = _nearest(path)
     total, _, free = shutil.disk_usage(folder)
     # File systems of the kernel have no size; writing there fails by itself.
     if total and free < forecast:
@@ -193,32 +244,46 @@ def _check_same(path: Path, file: Path, new: Mapping[str, Any], resume: bool) ->
         raise StoreExists(f"{path} holds this very run already", remedy="resume it, or choose another output")
 
 
+def _check_free(file: Path, path: Path) -> None:
+    """Fail where another process holds the lock."""
+    with disk_errors("reading", file):
+        descriptor = os.open(file, os.O_RDONLY)
+    try:
+        _take(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def _locked(file: Path, path: Path) -> Iterator[None]:
     """Hold an exclusive lock, which the system releases however the process ends."""
     with disk_errors("locking", file):
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(os.pread(descriptor, 1000, 0))
-            raise StoreLocked(
-                f"{path} is being written by process {holder.get('pid', '?')} on {holder.get('host', 'this machine')}",
-                remedy="wait for it or watch it, or choose another output",
-                path=str(path),
-                **holder,
-            ) from None
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be locked: {error.strerror}", remedy="choose a folder whose file system has locks"
-            ) from error
+        _take(descriptor, path)
         with disk_errors("locking", file):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder(os.pread(descriptor, 1000, 0))
+        raise StoreLocked(
+            f"{path} is being written by process {holder.get('pid', '?')} on {holder.get('host', 'this machine')}",
+            remedy="wait for it or watch it, or choose another output",
+            path=str(path),
+            **holder,
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be locked: {error.strerror}", remedy="choose a folder whose file system has locks"
+        ) from error
 
 
 def _holder(text: bytes) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""Folders that tests of all parts need."""
+
+import subprocess
+
+import pytest
+
+
+def _mounted(folder, options):
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting a tmpfs is not allowed here: {done.stderr.strip()}")
+    return folder
+
+
+@pytest.fixture
+def read_only_share(tmp_path):
+    """A folder to which not even root can write."""
+    folder = _mounted(tmp_path / "read-only share", "ro")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def small_share(tmp_path):
+    """A folder that holds one megabyte."""
+    folder = _mounted(tmp_path / "small share", "size=1m")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
