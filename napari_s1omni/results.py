@@ -187,11 +187,13 @@ class Result:
     @property
     def uncertain_joins(self) -> list[dict[str, str]]:
         """Rows of the table of uncertain joins between blocks; empty for images."""
+        return list(self._uncertain())
+
+    def _uncertain(self) -> Iterator[dict[str, str]]:
         path = self._store.work / TABLE
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                yield from csv.DictReader(file)
 
     def layers(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Layers:
         """Return labels and source, ready to be measured.
@@ -241,7 +243,8 @@ class Result:
         image, channels
             As in :meth:`layers`.
         """
-        doubted = [int(row[name]) for row in self.uncertain_joins for name in ("label", "other")]
+        named = (int(row[name]) for row in self._uncertain() for name in ("label", "other"))
+        doubted = np.unique(np.fromiter(named, np.int64))
         for columns in measure_blocks(self.layers(image, channels)):
             yield {**columns, "uncertain": np.isin(columns["label"], doubted)}
 

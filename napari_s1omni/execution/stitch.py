@@ -13,9 +13,10 @@ number of interruptions and for any number of workers.
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,6 @@ class StitchReport:
     """Digest of each finished block of the result; empty where nothing was written."""
     seconds: Mapping[str, float]
     """Time per step: ``match``, ``number``, ``write``."""
-    table: bytes
-    """The uncertain joins as CSV, with `~napari_s1omni.execution.uncertain.COLUMNS` as its first line."""
 
 
 def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
@@ -125,9 +124,7 @@ def stitch(
     scratch = DiskScratch(store)
     with UnitsLog(store.work / LOG, scratch.disk) as log:
         stitching = StitchPass(plan, store, scratch, records, log=log, rule=rule, on_block=on_block, folder=store.work)
-        report = stitching.run(store.digest if check else None)
-    scratch.put_file(TABLE, report.table)
-    return report
+        return stitching.run(store.digest if check else None, lambda lines: scratch.put_file(TABLE, lines))
 
 
 class StitchPass:
@@ -175,7 +172,11 @@ class StitchPass:
         self._folder = folder
         self._counts = np.fromiter(map(self._count, plan.grid.indices()), np.int64, len(plan.grid))
 
-    def run(self, check: Callable[[BlockIndex], str] | None = None) -> StitchReport:
+    def run(
+        self,
+        check: Callable[[BlockIndex], str] | None = None,
+        table: Callable[[Iterator[bytes]], object] = lambda lines: collections.deque(lines, 0),
+    ) -> StitchReport:
         """Stitch, and write the final labels.
 
         Parameters
@@ -183,6 +184,9 @@ class StitchPass:
         check : callable, optional
             Digest of a block of the result as it is stored now: blocks that an earlier pass wrote are read
             again, and written again if they have changed since.
+        table : callable
+            Takes the uncertain joins as lines of CSV, with `~napari_s1omni.execution.uncertain.COLUMNS` as the
+            first one, and reads all of them; by default nothing is kept.
 
         Raises
         ------
@@ -192,7 +196,7 @@ class StitchPass:
             If labels or slabs of a block cannot be read.
         """
         clock = [time.perf_counter()]
-        with Spool(self._folder) as joins, Spool(self._folder) as doubts:
+        with Spool(self._folder) as joins, Spool(self._folder) as doubts, Spool(self._folder) as ordered:
             self._compare(joins, doubts)
             clock.append(time.perf_counter())
             numbering = number(self._counts, joins)
@@ -205,16 +209,16 @@ class StitchPass:
                 )
             clock.append(time.perf_counter())
             digests, written, sizes = self._write(numbering, check)
-            rows = uncertain_rows(numbering, joins, doubts, sizes, self._rule.extent)
+            lines = _Counted(to_csv(uncertain_rows(numbering, joins, doubts, sizes, self._rule.extent, ordered)))
+            table(lines)
             clock.append(time.perf_counter())
             return StitchReport(
                 objects=numbering.total,
                 joins=joins.count,
-                uncertain=len(rows),
+                uncertain=lines.count - 1,
                 written=written,
                 digests=digests,
                 seconds=dict(zip(("match", "number", "write"), np.diff(clock).tolist(), strict=True)),
-                table=to_csv(rows),
             )
 
     def _compare(self, joins: Spool, doubts: Spool) -> None:
@@ -310,6 +314,19 @@ class StitchPass:
     def _count(self, index: tuple[int, int, int, int, int]) -> int:
         record = self._records.get(target_index(self._plan, index))
         return (record.labels or 0) if record is not None and record.state in _KEPT else 0
+
+
+class _Counted(Iterator[bytes]):
+    """Counts the lines that pass."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self.count = 0
+
+    def __next__(self) -> bytes:
+        line = next(self._lines)
+        self.count += 1
+        return line
 
 
 def _is_intact(digest: Callable[[BlockIndex], str], index: BlockIndex, expected: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import heapq
 import io
+import itertools
+import operator
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,8 +23,23 @@ COLUMNS = ("reason", "label", "other", "joined", "iou", "containment", "voxels",
 FOUND = np.dtype([*PAIR.descr, ("t", "<i4"), ("z", "<i4"), ("y", "<i4"), ("x", "<i4")])
 """A pair with global ids, and where it is in px of the result."""
 
+Row = tuple[Any, ...]
+"""A row of the table: the fields of `FOUND`."""
 _PORTION = 1 << 20
 """Pairs read from the file at a time."""
+_SORTED = 1 << 17
+"""Rows that are sorted at a time."""
+_MERGED = 1 << 14
+"""Rows that are held while sorted portions are merged."""
+_NAMES = FOUND.names or ()
+_A, _B = _NAMES.index("a"), _NAMES.index("b")
+_BY_NAME = operator.itemgetter(*(_NAMES.index(name) for name in ("a", "b", "reason", "shared", "t", "z", "y", "x")))
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    """By which rows are sorted: ids, then reason, then the largest overlap first, then place."""
+    a, b, reason, shared, *place = _BY_NAME(row)
+    return a, b, reason, -shared, *place
 
 
 class Spool:
@@ -44,11 +61,12 @@ class Spool:
         self._file.write(rows.tobytes())
         self.count += len(rows)
 
-    def rows(self) -> Iterator[NDArray[Any]]:
-        """Yield what was appended, in portions."""
-        for start in range(0, self.count, _PORTION):
-            self._file.seek(start * FOUND.itemsize)
-            wanted = min(_PORTION, self.count - start) * FOUND.itemsize
+    def rows(self, start: int = 0, stop: int | None = None, portion: int = _PORTION) -> Iterator[NDArray[Any]]:
+        """Yield what was appended, or a part of it, in portions."""
+        stop = self.count if stop is None else stop
+        for first in range(start, stop, portion):
+            self._file.seek(first * FOUND.itemsize)
+            wanted = min(portion, stop - first) * FOUND.itemsize
             yield np.frombuffer(self._file.read(wanted), FOUND)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -63,9 +81,12 @@ class Spool:
 
 
 def uncertain_rows(
-    numbering: Numbering, joins: Spool, doubts: Spool, sizes: NDArray[np.int64], extent: float
-) -> NDArray[Any]:
-    """Return the rows of the table, ids final and smaller one first: what was doubted, and what grew too large.
+    numbering: Numbering, joins: Spool, doubts: Spool, sizes: NDArray[np.int64], extent: float, ordered: Spool
+) -> Iterator[Row]:
+    """Yield the rows of the table in order, ids final and smaller one first: what was doubted, what grew too large.
+
+    However many rows there are, a few portions of them are held: each portion is sorted into a file, and
+    the sorted ones are merged.
 
     Parameters
     ----------
@@ -76,17 +97,36 @@ def uncertain_rows(
         Voxels of each object of ``numbering.merged()``.
     extent : float
         Size above which an object is listed, in medians of `sizes`.
+    ordered : Spool
+        An empty one, for the sorted portions.
     """
-    table = np.concatenate([np.zeros(0, FOUND), *doubts.rows(), *_large(numbering, joins, sizes, extent)])
-    ends = np.stack([numbering.of(table["a"]), numbering.of(table["b"])])
-    table["a"], table["b"] = ends.min(axis=0), ends.max(axis=0)
-    order = [*(table[axis] for axis in "xyzt"), -table["shared"], table["reason"], table["b"], table["a"]]
-    table = table[np.lexsort(order)]
-    # Up to four blocks meet where two labels do, and each pair of blocks has seen the same doubt.
-    again = np.zeros(len(table), bool)
-    again[1:] = (table["a"][1:] == table["a"][:-1]) & (table["b"][1:] == table["b"][:-1])
-    kept: NDArray[Any] = table[~again | (table["a"] == table["b"])]
-    return kept
+    starts = [0]
+    for portion in itertools.chain(doubts.rows(portion=_SORTED), _large(numbering, joins, sizes, extent)):
+        ordered.append(_in_order(numbering, portion))
+        starts.append(ordered.count)
+    piece = max(16, _MERGED // len(starts))
+    runs = [_tuples(ordered, start, stop, piece) for start, stop in itertools.pairwise(starts)]
+    before = (-1, -1)
+    for row in heapq.merge(*runs, key=_key):
+        pair = row[_A], row[_B]
+        # Up to four blocks meet where two labels do, and each pair of blocks has seen the same doubt.
+        if pair != before or pair[0] == pair[1]:
+            yield row
+        before = pair
+
+
+def _in_order(numbering: Numbering, rows: NDArray[Any]) -> NDArray[Any]:
+    """Give rows their final ids and sort them as :func:`_key` does."""
+    rows = rows.copy()
+    ends = np.stack([numbering.of(rows["a"]), numbering.of(rows["b"])])
+    rows["a"], rows["b"] = ends.min(axis=0), ends.max(axis=0)
+    order = [*(rows[axis] for axis in "xyzt"), -rows["shared"], rows["reason"], rows["b"], rows["a"]]
+    return rows[np.lexsort(order)]
+
+
+def _tuples(spool: Spool, start: int, stop: int, piece: int) -> Iterator[Row]:
+    for rows in spool.rows(start, stop, piece):
+        yield from rows.tolist()
 
 
 def _large(numbering: Numbering, joins: Spool, sizes: NDArray[np.int64], extent: float) -> Iterator[NDArray[Any]]:
@@ -108,22 +148,19 @@ def _large(numbering: Numbering, joins: Spool, sizes: NDArray[np.int64], extent:
         yield picked
 
 
-def to_csv(rows: NDArray[Any]) -> bytes:
-    """Write rows as CSV with `COLUMNS` as the first line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+def to_csv(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield CSV line by line, `COLUMNS` first."""
+    yield (",".join(COLUMNS) + "\n").encode()
     for row in rows:
-        writer.writerow(
-            [
-                REASONS[row["reason"]],
-                row["a"],
-                row["b"],
-                int(row["a"] == row["b"]),
-                f"{row['iou']:.3f}",
-                f"{row['containment']:.3f}",
-                row["shared"],
-                *(row[axis] for axis in "tzyx"),
-            ]
+        found = dict(zip(_NAMES, row, strict=True))
+        words = (
+            REASONS[found["reason"]],
+            found["a"],
+            found["b"],
+            int(found["a"] == found["b"]),
+            f"{found['iou']:.3f}",
+            f"{found['containment']:.3f}",
+            found["shared"],
+            *(found[axis] for axis in "tzyx"),
         )
-    return text.getvalue().encode()
+        yield (",".join(map(str, words)) + "\n").encode()

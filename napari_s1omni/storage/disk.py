@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from napari_s1omni.errors import DiskFull, StoreError
 
 OnStep = Callable[[str], None]
 """Called with the name of each step of a commit: ``temp``, ``renamed``, ``journal``."""
+
+
+_BUFFER = 2**18
+"""Bytes that are collected from small parts before they are written."""
 
 
 def no_step(name: str) -> None:
@@ -31,14 +35,14 @@ class Disk:
     def __init__(self, durable: bool = True) -> None:
         self.durable = durable
 
-    def write(self, path: Path, data: bytes) -> None:
-        """Write a new file and wait until it is stored."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            write_all(descriptor, data)
-            self.sync(descriptor)
-        finally:
-            os.close(descriptor)
+    def write(self, path: Path, data: bytes | Iterable[bytes]) -> None:
+        """Write a new file, whole or part by part, and wait until it is stored."""
+        parts = (data,) if isinstance(data, bytes) else data
+        # A few rows of a table are less than what is worth a call to the system.
+        with open(path, "xb", buffering=_BUFFER) as file:
+            file.writelines(parts)
+            file.flush()
+            self.sync(file.fileno())
 
     def rename(self, path: Path, target: Path) -> None:
         """Put `path` in the place of `target`, at once for every reader."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,13 +54,14 @@ class FsyncStore(LocalStore):
         """Folder of files that are not whole yet; on the same file system as the keys."""
         return Path(self.root) / WORK / PARTIAL
 
-    def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
+    def put(self, key: str, data: bytes | Iterable[bytes], *, fresh: bool = False) -> None:
         """Commit `data` under `key`.
 
         Parameters
         ----------
         key : str
-        data : bytes
+        data : bytes, or iterable of bytes
+            Parts are written as they come, and never held together.
         fresh : bool
             Delete the old value before anything else, so that an attempt that
             fails cannot leave a value of an earlier attempt behind. Without

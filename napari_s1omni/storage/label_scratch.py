@@ -9,7 +9,7 @@ neighbour reads only the one that it shares.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -145,9 +145,9 @@ class DiskScratch:
         """The file system of the store."""
         return self._array.store.disk
 
-    def put_file(self, name: str, data: bytes) -> None:
-        """Store a file of another kind beside the slabs, under ``.s1omni/``."""
-        self._array.store.put(f"{WORK}/{name}", data)
+    def put_file(self, name: str, parts: Iterable[bytes]) -> None:
+        """Store a file of another kind beside the slabs, under ``.s1omni/``, part by part."""
+        self._array.store.put(f"{WORK}/{name}", parts)
 
     def _origin(self, index: BlockIndex) -> tuple[int, ...]:
         return tuple(i * b for i, b in zip(index, self._block, strict=True))

@@ -1,11 +1,20 @@
 """A volume in blocks against the same volume as a whole."""
 
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage
+from typer.testing import CliRunner
 
-from napari_s1omni.evaluation.volumes import Volume, score, volumes
+from napari_s1omni.errors import SourceError
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, Volume, score, volumes
+from napari_s1omni.frontends.cli.bench import app
+
+DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "seg3d"
 
 
 @pytest.fixture
@@ -36,3 +45,35 @@ def test_stacks_are_found_in_their_folders(balls, tmp_path):
     (volume,) = volumes(tmp_path)
     assert volume.name == "stardist_synthetic3d"
     np.testing.assert_array_equal(volume.truth, truth)
+
+
+def test_a_stack_that_cannot_be_read_is_no_stack_left_out(tmp_path, monkeypatch):
+    (tmp_path / "plantseg_nuclei").mkdir()
+    (tmp_path / "plantseg_nuclei" / "1135_mini.h5").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(SourceError, match=r"1135_mini\.h5 is an HDF5 file.*napari-s1omni\[bench\]"):
+        list(volumes(tmp_path))
+
+
+def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
+    image, truth = balls
+    for part, pixels in (("images", image), ("masks", truth.astype(np.uint16))):
+        (tmp_path / "stardist_synthetic3d" / part).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "stardist_synthetic3d" / part / "img3d.tif", pixels)
+    done = CliRunner().invoke(app, ["volumes", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "not measured: qcanet_mouse_embryo, plantseg_nuclei" in done.stderr
+    assert "| stardist_synthetic3d | 4 | 8 |" in done.stdout
+    assert CliRunner().invoke(app, ["volumes", str(tmp_path / "none")]).exit_code != 0
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no folder of real stacks at {DATA}; set S1OMNI_DATA")
+def test_a_real_stack_in_blocks_scores_as_the_whole():
+    pytest.importorskip("h5py")
+    stacks = {volume.name: volume for volume in volumes(DATA)}
+    assert set(stacks) == set(STACKS)
+    found = score(stacks["qcanet_mouse_embryo"])
+    assert found.blocks >= 4
+    assert found.ap_whole > 0.4
+    assert abs(found.difference) <= TOLERANCE

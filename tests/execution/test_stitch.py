@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
+from napari_s1omni.execution import uncertain
 from napari_s1omni.execution.commit import block_shape
 from napari_s1omni.execution.stitch import LOG, TABLE, StitchPass, is_stitched, stitch
-from napari_s1omni.execution.uncertain import COLUMNS
+from napari_s1omni.execution.uncertain import COLUMNS, FOUND, Spool, to_csv, uncertain_rows
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.stitching import number
 from napari_s1omni.storage.journal import Journal
 from napari_s1omni.storage.label_scratch import DiskScratch, MemoryScratch
 from napari_s1omni.storage.lines import read_lines
@@ -100,7 +103,7 @@ def test_a_region_sees_beyond_itself(tmp_path):
     report = stitch(plan, store, records)
     inside = truth[48:200, 96:256]
     assert report.objects == len(np.unique(inside[inside > 0]))
-    for row in rows_of(report):
+    for row in rows_of(store):
         assert 0 <= int(row["y"]) < 152
         assert 0 <= int(row["x"]) < 160
 
@@ -118,16 +121,18 @@ def test_order_of_blocks_does_not_change_a_byte(tmp_path):
 
 
 def test_memory_and_disk_agree(tmp_path):
-    truth = ellipses(200, 25)
+    truth = ellipses(200, 144)
     plan = plan_of(truth.shape, "yx", 64, 16)
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), imprecise(6))
+    store, records = on_disk(tmp_path / "out", plan, flat(truth), imprecise(9))
     on_file = stitch(plan, store, records)
     sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
-    records = fill(plan, scratch, flat(truth), imprecise(6))
-    in_memory = StitchPass(plan, sink, scratch, records).run()
+    records = fill(plan, scratch, flat(truth), imprecise(9))
+    lines = []
+    in_memory = StitchPass(plan, sink, scratch, records).run(table=lines.extend)
     assert np.array_equal(sink.levels[0], whole(store))
     assert in_memory.digests == on_file.digests
-    assert in_memory.table == on_file.table == (store.work / TABLE).read_bytes()
+    assert b"".join(lines) == (store.work / TABLE).read_bytes()
+    assert in_memory.uncertain == on_file.uncertain == len(lines) - 1 > 0
 
 
 KILLED = """
@@ -245,10 +250,53 @@ def test_a_block_that_is_not_done_is_a_hole_and_nothing_else(tmp_path):
     assert (seen.missed, seen.merges) == (0, 0)
 
 
-def rows_of(report):
-    rows = list(csv.DictReader(io.StringIO(report.table.decode())))
-    assert tuple(rows[0]) == COLUMNS if rows else report.table == (",".join(COLUMNS) + "\n").encode()
+def rows_of(store):
+    table = (store.work / TABLE).read_text()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert tuple(rows[0]) == COLUMNS if rows else table == ",".join(COLUMNS) + "\n"
     return rows
+
+
+def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypatch):
+    """Ten thousand doubts, four times each and in any order, in portions of 100 rows: once each, sorted."""
+    rng = np.random.default_rng(0)
+    numbering = number([20_001], [])
+    rows = np.zeros(10_000, FOUND)
+    rows["a"], rows["b"] = np.arange(10_000), np.arange(10_000, 20_000)
+    rows["shared"], rows["iou"], rows["x"] = rng.integers(5, 90, 10_000), 0.4, rng.integers(0, 999, 10_000)
+    again = rng.permutation(np.concatenate([rows] * 4))
+    tables = []
+    for portion in (100, 1 << 20):
+        monkeypatch.setattr(uncertain, "_SORTED", portion)
+        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
+            doubts.append(again)
+            found = uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)
+            tables.append(list(to_csv(found)))
+    assert tables[0] == tables[1]
+    listed = list(csv.DictReader(line.decode() for line in tables[0]))
+    assert [int(row["label"]) for row in listed] == list(range(1, 10_001))
+    assert [int(row["voxels"]) for row in listed] == rows["shared"].tolist()
+
+
+def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(uncertain, "_SORTED", 2000)
+    monkeypatch.setattr(uncertain, "_MERGED", 500)
+
+    def peak(count):
+        rows = np.zeros(count, FOUND)
+        rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
+        numbering = number([2 * count + 1], [])
+        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
+            doubts.append(rows)
+            del rows
+            tracemalloc.start()
+            for _ in to_csv(uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)):
+                pass
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        return most
+
+    assert peak(24_000) < 1.2 * peak(6_000)
 
 
 def test_uncertain_joins_are_listed_with_place_and_final_ids(tmp_path):
@@ -269,7 +317,7 @@ def test_uncertain_joins_are_listed_with_place_and_final_ids(tmp_path):
     store, records = on_disk(tmp_path / "out", plan, flat(truth), split_on_the_right)
     report = stitch(plan, store, records)
     assert report.objects == 2
-    (row,) = rows_of(report)
+    (row,) = rows_of(store)
     assert row["reason"] == "second claim"
     assert (row["label"], row["other"], row["joined"]) == ("1", "2", "0")
     y, x = int(row["y"]), int(row["x"])
@@ -284,8 +332,8 @@ def test_objects_that_grew_too_large_are_listed(tmp_path):
     truth[200:230] = 1000
     plan = plan_of(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
-    report = stitch(plan, store, records)
-    (row,) = [row for row in rows_of(report) if row["reason"] == "large extent"]
+    stitch(plan, store, records)
+    (row,) = [row for row in rows_of(store) if row["reason"] == "large extent"]
     found = whole(store)
     assert row["label"] == row["other"] == str(found[210, 128])
     assert found[int(row["y"]), int(row["x"])] == found[210, 128]
@@ -297,7 +345,7 @@ def test_a_perfect_engine_leaves_an_empty_table(tmp_path):
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     report = stitch(plan, store, records)
     assert report.uncertain == 0
-    assert rows_of(report) == []
+    assert rows_of(store) == []
 
 
 def test_no_objects_at_all(tmp_path):
