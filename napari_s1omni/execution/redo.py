@@ -88,8 +88,18 @@ def blocks_of(plan: Plan, tiles: Iterable[Place]) -> Iterator[Block]:
             yield block
 
 
-def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling) -> int:
+def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, prompt: str | None = None) -> int:
     """Keep the present generation, and mark what is to be made anew; a run then makes it.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : Path
+        The result.
+    tiles : set of Place
+    sampling : Sampling
+    prompt : str, optional
+        Another wording for these tiles.
 
     Returns
     -------
@@ -107,7 +117,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling) ->
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
     with Output.begin(plan, path, forecast=cost(plan).output_bytes // len(plan.grid), worker="redo") as output:
         generations.keep(path)
-        Redone.read(output.store.work).and_then(sampling, tiles).write(output.store.work)
+        Redone.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
         count = 0
         for block in blocks_of(plan, tiles):
             index = target_index(plan, block.index)

@@ -24,6 +24,8 @@ class Round:
     """1 for the first."""
     sampling: Sampling
     tiles: frozenset[Place]
+    prompt: str | None = None
+    """The wording of this round; None is that of the run."""
 
 
 class Redone:
@@ -48,6 +50,7 @@ class Redone:
                 i,
                 Sampling.read(entry["sampling"], "sampling of what was redone"),
                 frozenset((t, z, g, row, col) for t, z, g, row, col in entry["tiles"]),
+                entry.get("prompt"),
             )
             for i, entry in enumerate(note.get("rounds", []), 1)
         )
@@ -55,7 +58,12 @@ class Redone:
     def write(self, work: Path) -> None:
         """Store it in a result's folder ``.s1omni``."""
         rounds = [
-            {"sampling": found.sampling.model_dump(mode="json"), "tiles": sorted(found.tiles)} for found in self.rounds
+            {
+                "sampling": found.sampling.model_dump(mode="json"),
+                "tiles": sorted(found.tiles),
+                **({"prompt": found.prompt} if found.prompt else {}),
+            }
+            for found in self.rounds
         ]
         write_note(work / NAME, {"rounds": rounds})
 
@@ -63,6 +71,6 @@ class Redone:
         """Return the last round in which a tile was redone."""
         return self._of.get(place)
 
-    def and_then(self, sampling: Sampling, tiles: Iterable[Place]) -> Redone:
+    def and_then(self, sampling: Sampling, tiles: Iterable[Place], prompt: str | None = None) -> Redone:
         """Add a round."""
-        return Redone((*self.rounds, Round(len(self.rounds) + 1, sampling, frozenset(tiles))))
+        return Redone((*self.rounds, Round(len(self.rounds) + 1, sampling, frozenset(tiles), prompt)))

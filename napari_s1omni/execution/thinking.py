@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.redone import Place, Redone
+from napari_s1omni.operations import Operation
 from napari_s1omni.plan import Plan
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.tiling import Block, Span, Tile
@@ -139,19 +140,26 @@ class Mind:
         if not windows:
             return []
         sampling = self.sampling(windows[0])
+        operation = self._operation(windows[0])
+        instruction = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding)
         if plan.sampling.think == "off":
-            return [Thought(plan.instruction)]
+            return [Thought(instruction)]
         if plan.sampling.think == "per_tile":
             images = np.stack([w.image for w in windows])
-            return self._engine.think(images, plan.instruction, sampling)
+            return self._engine.think(images, instruction, sampling)
         thoughts = []
         for window in windows:
             view, reduced = self._view(window)
-            prompt = plan.job.operation.instruction(
-                plan.source, plan.grid.tile_size, plan.engine.encoding, view=float(reduced)
-            )
+            prompt = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding, view=float(reduced))
             thoughts += self._engine.think(view[None], prompt, sampling)
         return thoughts
+
+    def _operation(self, window: Window) -> Operation:
+        """Return what is asked of a window, in other words where it was redone with others."""
+        operation, found = self._plan.job.operation, self._redone.of(window.place)
+        if found is None or found.prompt is None:
+            return operation
+        return type(operation).model_validate({**operation.model_dump(), "prompt": found.prompt})
 
     def _view(self, window: Window) -> tuple[NDArray[np.float32], int]:
         """Return the region or the layer around a window, reduced by an integer to at most 1024 px."""

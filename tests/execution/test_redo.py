@@ -64,3 +64,20 @@ def test_tiles_that_are_none_are_refused(made, tiles):
         api.redo(made, failed=True)
     with pytest.raises(JobError, match="way of thinking"):
         api.redo(made, "0/0", sampling={"think": "off"})
+
+
+def test_other_words_are_thought_for_the_tile_and_stored(tmp_path):
+    image = (np.random.default_rng(3).random((320, 320)) * 255).astype("uint8")
+    np.save(tmp_path / "image.npy", image)
+    options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "block_size": 192}
+    said = "segment the spots, about 12 px"
+    path = api.segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
+    again = api.redo(path, "1/1", prompt="segment the spots, about 30 px", durable=False)
+    key, thought = again.thought_at(150, 150)
+    assert key == "t0/z0/g0/tile/1/1/redo/1"
+    assert "30 px" in thought.text
+    assert "30 px" not in again.thought_at(10, 10)[1].text
+    api.accept(path)
+    after = contents(path)
+    api.run(again.plan.job.replace(output=str(path)), verify=True, durable=False)
+    assert contents(path) == after
