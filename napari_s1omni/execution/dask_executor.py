@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,19 +88,28 @@ def run_dask(
         todo = output.todo(verify=verify)
         ledger = output.ledger
         tiles = ledger.tiles("drawn", "empty", "outside")
+        leaving: threading.Thread | None = None
         if todo:
             reachable = opens or _reachable(plan, source, output)
             assignment = Assignment(
                 plan, path.absolute(), reachable, engine, durable, dry, on_step, patience or Patience()
             )
             book = LeaseBook(Order(plan.grid, todo), seconds=lease_seconds, largest=lease_blocks)
-            with open_cluster(fleet, plan) as (client, count):
+            with contextlib.ExitStack() as stack:
+                client, count = stack.enter_context(open_cluster(fleet, plan))
                 started = RunStarted(plan, len(plan.grid) - len(todo), tiles, max(1, count), dashboard(client))
                 Foreman(client, assignment, output, control, interrupt, tell, book, fleet, started).run()
+                # Workers take their time to leave; nothing is asked of them any more.
+                leaving = threading.Thread(target=stack.pop_all().close, name="leave")
+                leaving.start()
         else:
             tell(RunStarted(plan, len(plan.grid), tiles))
-        if not dry:
-            output.finish(tell, control.check)
+        try:
+            if not dry:
+                output.finish(tell, control.check)
+        finally:
+            if leaving is not None:
+                leaving.join()
 
 
 def _reachable(plan: Plan, source: Source, output: Output) -> Callable[[], Source]:

@@ -74,11 +74,18 @@ class Artist:
         self.micro_batch = plan.engine.micro_batch
         """Tiles per call; halved when the device has no room for them, and never raised again."""
 
-    def draw(self, windows: Iterable[Window]) -> Iterator[Drawn]:
-        """Draw windows in micro-batches, whatever planes and blocks they belong to, yielding in the order given."""
+    def draw(self, windows: Iterable[Window | None]) -> Iterator[Drawn]:
+        """Draw windows in micro-batches, whatever planes and blocks they belong to, yielding in the order given.
+
+        At None, what is there is drawn without waiting for a whole micro-batch.
+        """
         waiting: list[Window] = []
         busy: list[Window] = []
         for window in windows:
+            if window is None:
+                yield from self._in_order(waiting, busy)
+                waiting, busy = [], []
+                continue
             if not self._is_empty(window):
                 busy.append(window)
                 waiting.append(window)

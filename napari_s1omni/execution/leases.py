@@ -28,7 +28,7 @@ SECONDS = 30.0
 _STRIKES = 2
 """Lonely failures after which a block is condemned."""
 _BAD_LUCK = 8
-"""Blocks condemned one after the other that tell of a broken worker rather than of bad blocks."""
+"""Lonely failures one after the other that tell of a broken worker rather than of bad blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,9 @@ class LeaseBook:
         if len(held) >= WINDOW or any(lease.alone for lease in held):
             return None
         if not held and self._suspects:
+            if not self._succeeded and self._strikes.get(self._suspects[0]) and len(self._order):
+                # While nothing ever succeeded, nobody knows whether it is the block or the worker.
+                return self._give(worker, tuple(self._order.take(1, focus)), alone=True)
             return self._give(worker, (self._suspects.popleft(),), alone=True)
         blocks = self._order.take(1 if focus else self._size(workers), focus)
         return self._give(worker, tuple(blocks)) if blocks else None
@@ -114,8 +117,7 @@ class LeaseBook:
     def done(self, worker: str, lease: Lease, seconds: float) -> None:
         """Take back a lease of which every block is done."""
         self._take(worker, lease)
-        self._succeeded = True
-        self._luck = 0
+        self._went_well()
         pace = seconds / len(lease.blocks)
         # The newest lease counts for half: content changes from place to place.
         self._pace = pace if self._pace is None else (self._pace + pace) / 2
@@ -144,22 +146,29 @@ class LeaseBook:
         self._take(worker, lease)
         undone = list(undone)
         if len(undone) < len(lease.blocks):
-            self._succeeded = True
-            self._luck = 0
+            self._went_well()
+        if not lease.alone:
+            self._suspects.extend(undone)
+            return ()
         condemned = []
         for block in undone:
-            if lease.alone:
-                self._strikes[block] = self._strikes.get(block, 0) + 1
-            if self._strikes.get(block, 0) < _STRIKES:
-                self._suspects.append(block)
-                continue
-            self._luck += 1
-            if not self._succeeded or self._luck >= _BAD_LUCK:
+            self._strikes[block] = self._strikes.get(block, 0) + 1
+            guilty = self._strikes[block] >= _STRIKES
+            self._luck += guilty or not self._succeeded
+            others = len(self._order) or any(self._strikes.get(n, 0) < _STRIKES for n in self._suspects) or self.out
+            if self._luck >= _BAD_LUCK or (guilty and not self._succeeded and not others):
                 raise ClusterError(
                     f"no block can be run: {why}", "workers that finish a block", "look into their logs, then resume"
                 )
-            condemned.append(block)
+            if guilty and self._succeeded:
+                condemned.append(block)
+            else:
+                self._suspects.append(block)
         return tuple(condemned)
+
+    def _went_well(self) -> None:
+        self._succeeded = True
+        self._luck = 0
 
     def _give(self, worker: str, blocks: tuple[int, ...], alone: bool = False) -> Lease:
         self._epoch += 1

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from napari_s1omni.cost import QUEUE, field_bytes, plane_bytes
@@ -56,12 +55,11 @@ class Pipeline:
     """For source and output."""
     redone: Redone = field(default_factory=Redone)
     """Tiles with numbers and thoughts of their own."""
-    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
-    """Held while tiles are read and drawn, and not any more while the last of them are written."""
 
-    def run(self, blocks: Iterable[Block]) -> None:
+    def run(self, blocks: Iterable[Block | None]) -> None:
         """Read, think, generate, join, finish and write blocks.
 
+        None in the place of a block lets what is in hand be drawn at once, as the next one may be long in coming.
         When it ends with an error, blocks whose tiles were all drawn are written nevertheless.
 
         Raises
@@ -78,7 +76,6 @@ class Pipeline:
         works: dict[Block, BlockWork] = {}
         with (
             Behind(functools.partial(self._join, works), max(QUEUE, field_bytes(self.plan))) as behind,
-            self.turn,
             Ahead(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(self.plan))) as planes,
         ):
 
@@ -91,10 +88,15 @@ class Pipeline:
             for drawn in artist.draw(self._windows(reader, planes, works)):
                 behind.put(drawn, 512 if drawn.image is None else drawn.image.nbytes + drawn.window.image.nbytes)
 
-    def _windows(self, reader: PlaneReader, planes: Iterable[Plane], works: dict[Block, BlockWork]) -> Iterator[Window]:
+    def _windows(
+        self, reader: PlaneReader, planes: Iterable[Plane | None], works: dict[Block, BlockWork]
+    ) -> Iterator[Window | None]:
         for plane in planes:
             # Where all is empty there is no micro-batch after which to look.
             self.check()
+            if plane is None:
+                yield None
+                continue
             work = works.setdefault(plane.block, BlockWork(self.plan, plane.block, reader.area))
             work.seconds["read"] += plane.seconds
             yield from reader.windows(plane)

@@ -15,7 +15,8 @@ class Ahead(Generic[Item]):
     """Makes items in a thread of its own, a few bytes ahead of who uses them.
 
     Iterate over it inside a ``with`` block. An item counts until the next one
-    is asked for; one item is always made, however large.
+    is asked for; one item is always made, however large. An item None says that
+    the next one may be long in coming; it is left out where that one is there.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ class Ahead(Generic[Item]):
                         raise self._error
                     return
                 size, item = self._ready.popleft()
+                if item is None and self._ready:
+                    continue
             yield item
             del item
             with self._state:

@@ -50,9 +50,12 @@ class PlaneReader:
     area: Area = field(default_factory=lambda: Area((1, 1), None))
     """Where the plan draws."""
 
-    def planes(self, blocks: Iterable[Block]) -> Iterator[tuple[int, Callable[[], Plane]]]:
-        """Yield the size in bytes of each plane of the blocks, and what reads it."""
+    def planes(self, blocks: Iterable[Block | None]) -> Iterator[tuple[int, Callable[[], Plane | None]]]:
+        """Yield the size in bytes of each plane of the blocks, and what reads it; None passes as it is."""
         for block in blocks:
+            if block is None:
+                yield 0, _wait
+                continue
             y, x = self.plan.grid.read_box(block)
             missed = self.area.misses(block)
             size = 0 if missed else 3 * 4 * (y[1] - y[0]) * (x[1] - x[0])
@@ -100,3 +103,7 @@ class PlaneReader:
         self.on_step("read")
         image = self.read(block.t, z, block.group, y, x)
         return Plane(block, z, (y[0], x[0]), image, time.perf_counter() - start, inside)
+
+
+def _wait() -> None:
+    """Read nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -109,9 +110,10 @@ class JournalTail:
 
     def _segment(self, path: Path) -> Iterator[BlockRecord]:
         start = self._ends.get(path, 0)
-        if path.stat().st_size <= start:
-            return
         with path.open("rb") as file:
+            # Of an open file a network file system tells the present size; of a path it may tell an old one.
+            if os.fstat(file.fileno()).st_size <= start:
+                return
             while True:
                 file.seek(start)
                 portion = file.read(_PORTION)

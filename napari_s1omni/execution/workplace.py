@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import RunInterrupted
+from napari_s1omni.execution.belt import Belt
 from napari_s1omni.execution.block import BlockResult
-from napari_s1omni.execution.commit import block_shape
+from napari_s1omni.execution.commit import Index5, block_shape
 from napari_s1omni.execution.control import Control
 from napari_s1omni.execution.leases import Lease
 from napari_s1omni.execution.order import Order
@@ -35,7 +34,6 @@ from napari_s1omni.storage.sink import Sink
 from napari_s1omni.storage.source import Source
 from napari_s1omni.storage.store import ResultStore
 from napari_s1omni.storage.thoughts import ThoughtStore
-from napari_s1omni.tiling import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class LeaseReport:
     done: int
     """Blocks that are finished."""
     seconds: float
-    """Time from the first to the last of them, loading not included."""
+    """Time they took, from the end of the lease before."""
 
 
 class Workplace:
@@ -93,10 +91,19 @@ class Workplace:
         self._source = assignment.source()
         self._engine = assignment.engine() if assignment.engine else create_engine(plan.engine.name)
         self._control = Control(path)
-        # While the last blocks of a lease are written, the next lease draws.
-        self._drawing = threading.Lock()
-        self._writing = threading.Lock()
-        self._redone = Redone.read(store.work)
+        self._attempts: dict[Index5, int] = {}
+        self._pipeline = Pipeline(
+            plan=plan,
+            engine=self._engine,
+            source=self._source,
+            thoughts=self._thoughts,
+            commit=self._commit,
+            check=self._control.check,
+            on_step=assignment.on_step,
+            patience=assignment.patience,
+            redone=Redone.read(store.work),
+        )
+        self._belt = Belt(self._pipeline.run)
 
     def run(self, lease: Lease, attempts: dict[int, int]) -> LeaseReport:
         """Run the blocks of a lease.
@@ -112,54 +119,27 @@ class Workplace:
         S1OmniError
             Blocks that were finished before are in the journal.
         """
-        plan = self._assignment.plan
-        order = Order(plan.grid, lease.blocks)
-        numbers = {order.index(number): number for number in lease.blocks}
-        done = 0
-
-        def blocks() -> Iterator[Block]:
-            return (plan.grid.block(index) for index in numbers)
-
-        start = 0.0
-
-        def commit(result: BlockResult) -> BlockRecord:
-            nonlocal done
-            with self._writing:
-                record = self._writer.commit(result, attempts.get(numbers[result.block.index], 0))
-            done += 1
-            return record
-
-        @contextmanager
-        def turn() -> Iterator[None]:
-            nonlocal start
-            with self._drawing:
-                start = time.perf_counter()
-                self._thoughts.refresh()
-                yield
-
         self._control.check()
-        pipeline = Pipeline(
-            plan=plan,
-            engine=self._engine,
-            source=self._source,
-            thoughts=self._thoughts,
-            commit=commit,
-            check=self._control.check,
-            on_step=self._assignment.on_step,
-            patience=self._assignment.patience,
-            redone=self._redone,
-            turn=turn(),
-        )
+        grid = self._assignment.plan.grid
+        order = Order(grid, lease.blocks)
+        self._attempts |= {order.index(number): attempt for number, attempt in attempts.items()}
+        self._thoughts.refresh()
         try:
-            pipeline.run(blocks())
+            seconds = self._belt.put([grid.block(order.index(number)) for number in lease.blocks])
         finally:
-            with self._writing:
-                self._thoughts.commit()
-                self._journal.commit()
-        return LeaseReport(os.getpid(), done, time.perf_counter() - start)
+            self._thoughts.commit()
+            self._journal.commit()
+        return LeaseReport(os.getpid(), len(lease.blocks), seconds)
+
+    def _commit(self, result: BlockResult) -> BlockRecord:
+        record = self._writer.commit(result, self._attempts.get(result.block.index, 0))
+        self._attempts.pop(result.block.index, None)
+        self._belt.passed(result.block)
+        return record
 
     def close(self) -> None:
         """Free the engine, close the files."""
+        self._belt.close()
         self._engine.close()
         self._thoughts.close()
         self._journal.close()

@@ -38,13 +38,13 @@ def _folder() -> Iterator[Path]:
         yield Path(name) / "result.zarr"
 
 
-def overhead(tiles: int = 128, rivals: bool = False) -> Numbers:
+def overhead(tiles: int = 1024, rivals: bool = False) -> Numbers:
     """Compare one worker with a bare loop, the model taking 50 ms and 500 ms a tile.
 
     Parameters
     ----------
     tiles : int
-        With 50 ms; a quarter of them with 500 ms.
+        With 50 ms; an eighth of them with 500 ms.
     rivals : bool
         Also time ``dask.array.map_overlap`` and daisy, where they are installed.
 
@@ -57,7 +57,7 @@ def overhead(tiles: int = 128, rivals: bool = False) -> Numbers:
         it too. ``serial_overhead_...`` is a run in this process.
     """
     found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    for name, seconds, count in (("50ms", 0.05, tiles), ("500ms", 0.5, max(16, tiles // 4))):
+    for name, seconds, count in (("50ms", 0.05, tiles), ("500ms", 0.5, max(16, tiles // 8))):
         rehearsal = Rehearsal.of((1024 * max(1, count // 16), 1024), seconds=seconds)
         bare = rehearsal.bare()
         with _folder() as path:
@@ -95,7 +95,7 @@ def _worded(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def no_op(blocks: int = 4096, lease: int = 64) -> Numbers:
+def no_op(blocks: int = 16384, lease: int = 64) -> Numbers:
     """Time blocks in which there is nothing to do, in leases of 64: with and without fsync."""
     found: Numbers = {"blocks": blocks, "lease": lease}
     edge = int(blocks**0.5)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.execution.cluster import Fleet
 from napari_s1omni.execution.dask_executor import run_dask
-from napari_s1omni.execution.events import BlockDone, Event, RunFinished, RunStarted, TilesDone
+from napari_s1omni.execution.events import BlockDone, Event, RunStarted, TilesDone
 from napari_s1omni.execution.serial import run_serial
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.job import Job
@@ -199,12 +199,10 @@ class Clock:
             case BlockDone(record):
                 self.blocks += 1
                 self.peak_memory = max(self.peak_memory, record.peak_memory or 0)
-            case RunFinished():
-                self._finished = now
 
     def stop(self) -> None:
-        """Take note that the run has returned."""
-        self._finished = self._finished or time.perf_counter()
+        """Take note that the run has returned: the result is complete, workers have left."""
+        self._finished = time.perf_counter()
 
     @property
     def startup(self) -> float:

@@ -12,12 +12,14 @@ from napari_s1omni.testing.fake import FakeEngine
 
 @dataclass(frozen=True)
 class Fault:
-    """Sends a signal at the n-th time that any process of the run comes by a step; once in all."""
+    """Sends a signal at the n-th time that the run comes by a step; once in all."""
 
     step: str
     number: int
     folder: str
-    """Where processes count together."""
+    """Where it is counted, and noted whom it struck."""
+    each: bool = False
+    """Every process counts for itself; otherwise all of them together."""
     target: str = "self"
     """``self``, ``parent-of-worker`` (the process of its nanny) or the name of a file that holds a process id."""
     name: str = "KILL"
@@ -29,16 +31,21 @@ class Fault:
             return
         # Exclusive creation counts once, whatever number of processes and threads do it at a time.
         count = 1
+        name = f"{step}-{os.getpid()}" if self.each else step
         while True:
             try:
-                (Path(self.folder) / f"{step}-{count}").touch(exist_ok=False)
+                (Path(self.folder) / f"{name}-{count}").touch(exist_ok=False)
                 break
             except FileExistsError:
                 count += 1
         if count != self.number:
             return
         pid = {"self": os.getpid, "parent-of-worker": os.getppid}.get(self.target, self._noted)()
-        (Path(self.folder) / "victim").write_text(str(pid))
+        try:
+            with (Path(self.folder) / "victim").open("x") as file:
+                file.write(str(pid))
+        except FileExistsError:
+            return
         if self.seconds:
             # Only somebody else can wake who is stopped.
             subprocess.Popen(["sh", "-c", f"sleep {self.seconds}; kill -CONT {pid}"], start_new_session=True)

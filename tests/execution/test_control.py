@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from leash import leash
 from test_kill_serial import contents
 
 from napari_s1omni.errors import JobError, StoreError, StoreLocked
@@ -41,7 +42,9 @@ def begin(tmp_path):
         }
         (tmp_path / "settings.json").write_text(json.dumps(settings))
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(tmp_path / "settings.json")], env={**os.environ, "OMP_NUM_THREADS": "1"}
+            [sys.executable, str(SCRIPT), str(tmp_path / "settings.json")],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=leash,
         )
         begun.append(process)
         return process, tmp_path / name

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from leash import leash
 from scipy import ndimage
 from test_kill_serial import contents
 
@@ -53,6 +54,7 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=leash,
         )
         self.processes.append(process)
         return process

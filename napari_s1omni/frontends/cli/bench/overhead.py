@@ -14,8 +14,8 @@ from napari_s1omni.testing import durability
 
 
 def overhead(
-    tiles: Annotated[int, typer.Option(min=16, help="Tiles of 50 ms; a quarter of them with 500 ms.")] = 128,
-    blocks: Annotated[int, typer.Option(min=64, help="Blocks in which there is nothing to do.")] = 4096,
+    tiles: Annotated[int, typer.Option(min=16, help="Tiles of 50 ms; an eighth of them with 500 ms.")] = 1024,
+    blocks: Annotated[int, typer.Option(min=64, help="Blocks in which there is nothing to do.")] = 16384,
     rivals: Annotated[
         bool, typer.Option("--rivals", help="Also time dask.array.map_overlap, and daisy if installed.")
     ] = False,

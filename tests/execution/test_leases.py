@@ -1,0 +1,98 @@
+"""Leases: every block is handed out until it is done; only a block that fails alone twice is condemned."""
+
+import random
+
+import pytest
+
+from napari_s1omni.errors import ClusterError
+from napari_s1omni.execution.leases import WINDOW, LeaseBook
+from napari_s1omni.execution.order import Order
+from napari_s1omni.tiling import TileGrid
+
+
+def grid(blocks):
+    return TileGrid(
+        extent=(64, 64 * blocks),
+        tile_size=64,
+        overlap=0,
+        block_size=64,
+        depth=1,
+        halo=0,
+        halo_z=0,
+        factor=(1, 1),
+        planes=1,
+        t=(0, 1),
+        groups=1,
+        z=(0, 1),
+        y=(0, 64),
+        x=(0, 64 * blocks),
+    )
+
+
+def book(blocks, **settings):
+    return LeaseBook(Order(grid(blocks), list(range(blocks))), **settings)
+
+
+def run(book, deadly=(), workers=("a", "b"), seed=0, give_up=10_000):
+    """Run to the end on workers that die of some blocks; return what was done, and what was condemned."""
+    chance = random.Random(seed)
+    done, condemned, out = set(), set(), {worker: [] for worker in workers}
+    for _ in range(give_up):
+        for worker in workers:
+            while (lease := book.next(worker, len(workers))) is not None:
+                assert not lease.alone or not out[worker], "a suspect shares its worker with nobody"
+                out[worker].append(lease)
+                assert len(out[worker]) <= WINDOW
+        holders = [worker for worker in workers if out[worker]]
+        if not holders:
+            assert not book.waiting
+            return done, condemned
+        worker = chance.choice(holders)
+        lease = out[worker][0]
+        fatal = next((i for i, block in enumerate(lease.blocks) if block in deadly), None)
+        if fatal is None:
+            done |= set(lease.blocks)
+            book.done(worker, out[worker].pop(0), 1.0)
+            continue
+        # A dying worker takes all of its leases along.
+        done |= set(lease.blocks[:fatal])
+        for lost in out[worker]:
+            condemned |= set(book.failed(worker, lost, [b for b in lost.blocks if b not in done], "it died"))
+        out[worker] = []
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("deadly", [(), (0,), (0, 1), (3, 17, 39), (0, 1, 2, 3)])
+def test_only_the_deadly_are_condemned_and_all_others_are_done(deadly, seed):
+    done, condemned = run(book(40, seconds=8.0, largest=8), deadly, seed=seed)
+    assert condemned == set(deadly)
+    assert done == set(range(40)) - set(deadly)
+
+
+def test_workers_that_finish_nothing_end_the_run_instead_of_condemning_every_block():
+    with pytest.raises(ClusterError, match="no block can be run: it died"):
+        run(book(1000), deadly=range(1000))
+    with pytest.raises(ClusterError, match="no block can be run"):
+        run(book(1), deadly=(0,))
+
+
+def test_a_lease_that_comes_back_through_nobodys_fault_makes_no_suspects():
+    kept = book(10)
+    lease = kept.next("a", 1)
+    kept.returned("a", lease, lease.blocks)
+    assert kept.suspects == 0
+    assert kept.waiting == 10
+
+
+def test_leases_grow_with_the_pace_and_shrink_towards_the_end():
+    kept = book(1000, seconds=30.0, largest=64)
+    sizes = []
+    while (lease := kept.next("a", 1)) is not None:
+        sizes.append(len(lease.blocks))
+        kept.done("a", lease, 0.1 * len(lease.blocks))
+    assert sizes[0] == 1
+    assert max(sizes) == 64
+    assert sizes[-1] == 1
+    assert sizes[1:] == sorted(sizes[1:], reverse=True)
+    assert sum(sizes) == 1000
