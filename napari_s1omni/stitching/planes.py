@@ -2,7 +2,10 @@
 
 Method: mutual best intersection over union between planes, as in Cellpose's
 and many trackers' frame-to-frame linking (Stringer et al., "Cellpose: a
-generalist algorithm for cellular segmentation", Nature Methods 2021).
+generalist algorithm for cellular segmentation", Nature Methods 2021). That
+alone cuts off the caps of round objects, whose planes shrink faster than any
+threshold of that kind allows: the last plane of a ball is a few px in the middle
+of a large one. As between blocks, a part that lies in the other is linked too.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from napari_s1omni.stitching.matching import contingency, distinct
 from napari_s1omni.stitching.numbering import flatten, unite
 
 
-def link_planes(labels: NDArray[Any], iou: float = 0.25, gap: bool = False) -> NDArray[np.uint32]:
+def link_planes(
+    labels: NDArray[Any], iou: float = 0.25, gap: bool = False, containment: float = 0.7
+) -> NDArray[np.uint32]:
     """Join the objects of a stack whose planes were labelled independently.
 
     Parameters
@@ -28,6 +33,8 @@ def link_planes(labels: NDArray[Any], iou: float = 0.25, gap: bool = False) -> N
     gap : bool
         Whether an object may be missing from one plane: objects without a partner in the plane between are
         then compared over two planes.
+    containment : float
+        Least share of the smaller inside the larger that links two mutually best ones of any IoU; above 1 none.
 
     Returns
     -------
@@ -47,7 +54,7 @@ def link_planes(labels: NDArray[Any], iou: float = 0.25, gap: bool = False) -> N
     parent = np.arange(first[-1], dtype=np.int64)
     ahead, behind = np.zeros(first[-1], bool), np.zeros(first[-1], bool)
     for z in range(depth - 1):
-        u, v = _links(planes[z], planes[z + 1], iou)
+        u, v = _links(planes[z], planes[z + 1], iou, containment)
         u, v = u + first[z] - 1, v + first[z + 1] - 1
         ahead[u] = behind[v] = True
         unite(parent, u, v)
@@ -55,7 +62,7 @@ def link_planes(labels: NDArray[Any], iou: float = 0.25, gap: bool = False) -> N
         free_below = np.concatenate([[False], ~ahead[first[z] : first[z + 1]]])
         free_above = np.concatenate([[False], ~behind[first[z + 2] : first[z + 3]]])
         below, above = planes[z], planes[z + 2]
-        u, v = _links(below * free_below[below], above * free_above[above], iou)
+        u, v = _links(below * free_below[below], above * free_above[above], iou, containment)
         unite(parent, u + first[z] - 1, v + first[z + 2] - 1)
     flatten(parent)
     _, final = np.unique(parent, return_inverse=True)
@@ -72,9 +79,9 @@ def _compact(plane: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _links(
-    below: NDArray[np.int64], above: NDArray[np.int64], iou: float
+    below: NDArray[np.int64], above: NDArray[np.int64], iou: float, containment: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     table = contingency(below, above)
     score = table.iou
-    kept = table.mutual(score) & (score >= iou)
+    kept = table.mutual(score) & ((score >= iou) | (table.containment >= containment))
     return table.a[kept], table.b[kept]

@@ -66,6 +66,20 @@ def test_the_threshold_is_the_least_iou():
     assert link_planes(stack, iou=0.21).max() == 2
 
 
+def test_a_ball_is_one_object_to_its_poles():
+    z, y, x = np.mgrid[:25, :25, :25]
+    ball = ((z - 12) ** 2 + (y - 12) ** 2 + (x - 12) ** 2 <= 121).astype(int)
+    assert link_planes(ball).max() == 1
+    assert link_planes(ball, containment=1.1).max() == 3
+
+
+def test_a_speck_on_an_object_that_goes_on_is_no_part_of_it():
+    stack = np.zeros((2, 10, 20), int)
+    stack[0, 1:9, 1:19] = 1
+    stack[1, 1:9, 1:17], stack[1, 3:5, 17:19] = 1, 2
+    assert link_planes(stack).max() == 2
+
+
 def test_a_division_links_the_better_half():
     stack = np.zeros((2, 1, 10), int)
     stack[0] = 1
