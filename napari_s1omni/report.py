@@ -7,12 +7,9 @@ Nothing on the page is fetched from elsewhere.
 
 from __future__ import annotations
 
-import base64
+import datetime
 import html
-import importlib.metadata
-import io
 import math
-import platform
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,21 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL.Image import Image
 
-from napari_s1omni import figure
 from napari_s1omni.cost import duration, size
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.status import read_status
+from napari_s1omni.exhibits import as_data, overview, tile_pictures
 from napari_s1omni.results import Result
 from napari_s1omni.storage.quality import BINS
 from napari_s1omni.storage.source import Source
 
 _SHOWN = 6
 """Worst and random examples, each."""
-_EDGE = 224
-"""Px of a picture of a tile."""
 _STRIP = 256
 """Rows of the lattice that are looked at together."""
 _EVEN = 0.95
@@ -51,11 +46,12 @@ color:var(--warn)}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:4px 14px 4px 0;
 border-bottom:1px solid var(--line);font-weight:400}th{color:var(--soft);white-space:nowrap;width:13em}
 td{overflow-wrap:anywhere}.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(470px,1fr));gap:16px}
-figure{margin:0;padding:12px;background:var(--card);border-radius:6px}figure img{width:49%;image-rendering:auto;
-border:1px solid var(--line)}figcaption{font-size:13px;color:var(--soft);margin-bottom:6px}blockquote{margin:8px 0 0;
-font-size:13px;white-space:pre-line;border-left:3px solid var(--mark);padding-left:10px;max-height:15em;overflow:auto}
-pre{background:var(--card);padding:12px;border-radius:6px;overflow:auto;font-size:13px}svg text{font:12px system-ui,
-sans-serif;fill:var(--soft)}@media print{body{padding:0}figure{break-inside:avoid}blockquote{max-height:none}}
+.whole{margin-top:18px}figure{margin:0;padding:12px;background:var(--card);border-radius:6px}
+figure img{width:49%;margin-right:1%;border:1px solid var(--line)}figcaption{font-size:13px;color:var(--soft);
+margin-bottom:6px}blockquote{margin:8px 0 0;font-size:13px;white-space:pre-line;border-left:3px solid var(--mark);
+padding-left:10px;max-height:15em;overflow:auto}pre{background:var(--card);padding:12px;border-radius:6px;overflow:auto;
+font-size:13px}svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
+@media print{body{padding:0}figure{break-inside:avoid}blockquote{max-height:none}}
 """
 
 
@@ -99,10 +95,12 @@ def report(result: Result, image: Source | None = None) -> str:
             image = None
     worst, chance = _examples(result)
     seams = result.summary.get("seams")
-    title = f"{plan.job.operation.type.replace('_', '-').capitalize()} by {plan.engine.name}"
+    name = (plan.source.source or "an image in memory").rstrip("/").rpartition("/")[2]
+    title = f"{plan.job.operation.type.replace('_', '-').capitalize()} of {name} by {plan.engine.name}"
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         f'<p class="lead">{html.escape(_summary(result))}</p><p>{_marks(result)}</p>',
+        _overview(result, image),
         _section("What was done", _table(_done(result))),
         _section("Coverage", _table(_coverage(result)) + _holes(result)),
         _section("Joins between tiles", _histogram(seams)) if seams and seams["tiles"] else "",
@@ -145,24 +143,26 @@ def _done(result: Result) -> list[tuple[str, str]]:
     plan = result.plan
     engine, operation, grid = plan.engine, plan.job.operation, plan.grid
     options = operation.model_dump(exclude={"type", "prompt"}, exclude_defaults=True)
-    source, version = plan.source, importlib.metadata.version("napari_s1omni")
-    scale = [f"{a} {s:g} {u or ''}".strip() for a, s, u in zip(source.axes, source.scale, source.units, strict=True)]
+    source, software = plan.source, result.software
+    placed = zip(source.axes, source.scale, source.units, strict=True)
+    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in placed if a != "c"]
+    own = f"napari_s1omni {software.get('napari_s1omni', '')}".strip()
     pairs = zip(plan.normalization.low, plan.normalization.high, strict=True)
     sizes = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
     return [
         ("Prompt", operation.prompt),
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),
-        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; px: {', '.join(scale)}"),
+        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; step: {', '.join(scale)}"),
         ("Content of the source", f"fingerprint {plan.source_digest[:16]}"),
         ("Result", f"{result.path}; {_axes(result.spec)}, {result.spec.dtype}"),
         ("Engine", f"{engine.name}, revision {engine.revision}. {engine.title}"),
         ("Weights", engine.weights_license),
-        ("How to cite", engine.citation or f"napari_s1omni {version}"),
+        ("How to cite", f"{engine.citation}; {own}" if engine.citation else own),
         ("Thinking", f"{(plan.sampling.think or '').replace('_', ' ')}; seed {plan.sampling.seed}"),
         ("Tiles", sizes),
         ("Intensities", "; ".join(f"{a:g} to {b:g}" for a, b in pairs)),
         ("Plan", f"digest {plan.digest[:16]}"),
-        ("Software", f"napari_s1omni {version}, Python {platform.python_version()}"),
+        ("Software", ", ".join(f"{package} {version}" for package, version in software.items())),
     ]
 
 
@@ -176,8 +176,8 @@ def _coverage(result: Result) -> list[tuple[str, str]]:
             tiles[state] = tiles.get(state, 0) + count
     rows = [
         ("Blocks", f"{len(records)} of {len(result.plan.grid)}: " + ", ".join(f"{n} {s}" for s, n in states.items())),
-        ("Tiles", ", ".join(f"{n:,} {s}" for s, n in tiles.items() if n) or "none"),
-        ("Run again", f"{sum(record.attempt > 0 for record in records)} blocks"),
+        ("Tiles", ", ".join(f"{n:,} {s}" for s, n in tiles.items()) or "none"),
+        ("Retried", f"{sum(record.attempt > 0 for record in records)} blocks were tried more than once"),
         ("Thoughts", f"{len(result.thoughts):,}"),
     ]
     if result.summary.get("objects") is not None:
@@ -195,11 +195,22 @@ def _times(result: Result) -> list[tuple[str, str]]:
         for stage, seconds in record.seconds.items():
             stages[stage] = stages.get(stage, 0.0) + seconds
     peak = max((record.peak_memory or 0 for record in result.records), default=0)
+    last = read_status(result.path)
+    begun = [] if last is None else [("Last run", f"{_moment(last.started)} to {_moment(last.updated)}, {last.state}")]
     return [
-        *((stage.capitalize(), duration(seconds)) for stage, seconds in stages.items()),
+        *begun,
+        *((stage.capitalize(), _seconds(seconds)) for stage, seconds in stages.items()),
         ("Peak memory of a worker", size(peak)),
         ("Worker processes", str(len({(record.worker, record.pid) for record in result.records}))),
     ]
+
+
+def _seconds(seconds: float) -> str:
+    return duration(seconds) if seconds >= 10 else f"{seconds:.2f} s"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _holes(result: Result) -> str:
@@ -247,66 +258,24 @@ def _tile(result: Result, image: Source | None, e: Example) -> str:
     tile = grid.tile(e.row, e.col)
     spans = {"t": (e.t, e.t + 1), "z": (e.z, e.z + 1), "y": tile.y, "x": tile.x}
     found = result.thought_at((tile.y[0] + tile.y[1]) / 2, (tile.x[0] + tile.x[1]) / 2, z=e.z, t=e.t, group=e.group)
-    source = None if image is None else _source_picture(result, image, spans, e.group)
-    pictures = [] if source is None else [source]
-    pictures.append(_result_picture(result, spans, e.group, source))
+    pictures = tile_pictures(result, image, spans, e.group)
     caption = f"row {e.row}, column {e.col}" + (f", z {e.z}" if grid.planes > 1 else "")
     caption += "" if e.score is None else f", joins {e.score:.2f}"
-    shown = "".join(f'<img alt="" src="data:image/png;base64,{_png(p)}">' for p in pictures)
-    return f"<figure><figcaption>{caption}</figcaption>{shown}{_quote(found)}</figure>"
+    return f"<figure><figcaption>{caption}</figcaption>{_images(pictures)}{_quote(found)}</figure>"
 
 
-def _source_picture(result: Result, image: Source, spans: dict[str, tuple[int, int]], group: int) -> Image.Image:
-    channels = result.plan.groups[group]
-    whole = {**spans, "c": (min(channels), max(channels) + 1)}
-    pixels = image.read(tuple(slice(*whole[a]) for a in image.spec.axes))
-    pixels = pixels.reshape(-1, *pixels.shape[-2:])[[c - min(channels) for c in channels]]
-    shown = result.plan.job.operation.to_model(pixels, result.plan.normalization, channels)
-    return _picture(np.moveaxis(shown, 0, -1))
+def _images(pictures: Sequence[Image]) -> str:
+    words = ("source", "result")[-len(pictures) :]
+    return "".join(f'<img alt="{alt}" src="{as_data(picture)}">' for alt, picture in zip(words, pictures, strict=True))
 
 
-def _result_picture(
-    result: Result, spans: dict[str, tuple[int, int]], group: int, source: Image.Image | None
-) -> Image.Image:
-    plan, (fy, fx) = result.plan, result.plan.grid.factor
-    start = {"t": plan.grid.t[0], "z": plan.grid.z[0], "y": plan.grid.y[0], "x": plan.grid.x[0]}
-    by = {"y": fy, "x": fx}
-    per = result.spec.size("c") // plan.grid.groups
-    box = {
-        a: ((max(s, start[a]) - start[a]) * by.get(a, 1), (e - start[a]) * by.get(a, 1)) for a, (s, e) in spans.items()
-    }
-    box["c"] = (group * per, (group + 1) * per)
-    pixels = np.asarray(result.array[tuple(slice(*box[a]) for a in result.spec.axes)])
-    pixels = pixels.reshape(-1, *pixels.shape[-2:])
-    if result.spec.kind == "labels":
-        labels = _nearest(pixels[0], source.size if source is not None else (_EDGE, _EDGE))
-        back = source or Image.new("RGB", (labels.shape[1], labels.shape[0]))
-        return figure.contours(back, labels)
-    values = pixels.astype(np.float64)
-    low, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
-    shown = (values - low) / max(high - low, 1e-9)
-    return _picture(np.moveaxis(shown if len(shown) == 3 else np.repeat(shown[:1], 3, axis=0), 0, -1))
-
-
-def _picture(values: NDArray[Any]) -> Image.Image:
-    """(H, W, 3) in 0 to 1 as a picture whose longer side has the edge of the page's tiles."""
-    picture = Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
-    by = _EDGE / max(picture.size)
-    size = max(1, round(picture.width * by)), max(1, round(picture.height * by))
-    return picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _nearest(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    rows = np.arange(shape[1]) * labels.shape[0] // shape[1]
-    cols = np.arange(shape[0]) * labels.shape[1] // shape[0]
-    found: NDArray[Any] = labels[np.ix_(rows, cols)]
-    return found
-
-
-def _png(picture: Image.Image) -> str:
-    data = io.BytesIO()
-    picture.save(data, "PNG", optimize=True)
-    return base64.b64encode(data.getvalue()).decode()
+def _overview(result: Result, image: Source | None) -> str:
+    if not result.records:
+        return ""
+    pictures = overview(result, image)
+    middle = " (the plane in the middle)" if result.plan.grid.planes > 1 else ""
+    words = ("Source and result" if len(pictures) == 2 else "Result") + middle
+    return f'<figure class="whole"><figcaption>{words}</figcaption>{_images(pictures)}</figure>'
 
 
 def _quote(found: tuple[str, Thought] | None) -> str:

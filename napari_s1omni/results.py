@@ -116,6 +116,11 @@ class Result:
         return dict(self._store.attributes.get("summary", {}))
 
     @property
+    def software(self) -> dict[str, str]:
+        """Packages that the run was begun with, and their versions."""
+        return dict(self._store.attributes.get("software", {}))
+
+    @property
     def records(self) -> list[BlockRecord]:
         """The journal: one record per finished block, in the order of the blocks."""
         return sorted(replay(self._store.work / "journal").values(), key=lambda record: record.block)

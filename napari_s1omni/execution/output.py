@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,9 @@ from napari_s1omni.storage.store import ResultStore
 from napari_s1omni.storage.thoughts import ThoughtStore
 from napari_s1omni.storage.verify import verify as find_damaged
 from napari_s1omni.tiling import Block
+
+_PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
+"""Whose versions a result remembers, where they are installed."""
 
 
 class Output:
@@ -147,8 +151,17 @@ def _attributes(plan: Plan) -> dict[str, Any]:
         "source": plan.source.source,
         "generated": generated,
         **({"generated_by": f"{engine.name} {engine.revision}"} if generated else {}),
-        "version": importlib.metadata.version("napari_s1omni"),
+        "software": dict(_software()),
     }
+
+
+def _software() -> Iterator[tuple[str, str]]:
+    yield "napari_s1omni", importlib.metadata.version("napari_s1omni")
+    yield "Python", platform.python_version()
+    for name in _PACKAGES:
+        # Which of the neural ones are there depends on the installation.
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            yield name, importlib.metadata.version(name)
 
 
 def _name(plan: Plan, path: Path) -> str:

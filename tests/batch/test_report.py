@@ -9,6 +9,8 @@ from skimage.data import coins
 from skimage.io import imsave
 
 from napari_s1omni import api
+from napari_s1omni.engine.reference.engine import ReferenceEngine
+from napari_s1omni.errors import GenerationError
 from napari_s1omni.report import report, write_report
 
 OPTIONS = {
@@ -39,7 +41,7 @@ def test_the_page_tells_what_was_done_and_shows_tiles_with_their_thoughts(result
     trace = next(iter(result.thoughts.values())).trace.splitlines()[0][:40]
     assert any(thought.trace.splitlines()[0][:40] in page for thought in result.thoughts.values()), trace
     assert page.count("<figure>") >= 6
-    assert page.count("data:image/png;base64,") == 2 * page.count("<figure>")
+    assert page.count("data:image/") == 2 * page.count("<figure")
 
 
 def test_the_page_fetches_nothing_and_is_the_same_twice(result):
@@ -59,14 +61,65 @@ def test_without_its_source_the_page_says_the_rest(result, tmp_path):
         page = report(gone)
     finally:
         shutil.move(tmp_path / "elsewhere.png", source)
-    assert page.count("data:image/png;base64,") == page.count("<figure>") > 0
+    assert page.count("data:image/") == page.count("<figure") > 0
 
 
 def test_images_are_reported_too():
     image = np.random.default_rng(0).integers(0, 60000, (90, 100)).astype("uint16")
     page = report(api.super_resolve(image, **{**OPTIONS, "block_size": 48}))
-    assert "Super-resolution by reference" in page
+    assert "Super-resolution of an image in memory by reference" in page
     assert page.count("<figure>") > 0
+
+
+def test_the_page_says_all_that_a_supplement_needs(result):
+    page = report(result)
+    for words in (
+        "Weights", "none (no weights)", "How to cite", "napari_s1omni 0", "Engine", "revision", "Source and result",
+        "drawn", "empty", "failed", "Retried", "Joins between tiles", "Least even joins", "Tiles at random",
+        "Last run", "UTC, complete", "Generate", "Peak memory", "Do it again", "schema_version",
+        *(f"{name} {version}" for name, version in result.software.items()),
+    ):  # fmt: skip
+        assert words in page, words
+    assert result.software["numpy"] == np.__version__
+    worst, chance = (
+        page.split(f"<h2>{name}</h2>")[1].split("<h2>")[0] for name in ("Least even joins", "Tiles at random")
+    )
+    assert worst.count("<figure>") == chance.count("<figure>") == 6
+    assert worst.count("<blockquote>") == chance.count("<blockquote>") == 6
+
+
+def test_the_largest_page_is_small(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    image = api.open_source(noise, axes="yxs")
+    made = api.super_resolve(noise, tmp_path / "out.zarr", engine="reference", tile_size=64, durable=False)
+    # Colours that nothing can compress, in every picture that there may be.
+    assert write_report(made, tmp_path / "page.html", image) < 5e6
+
+
+def test_holes_and_retries_are_told(tmp_path, monkeypatch):
+    real = ReferenceEngine.generate
+
+    def broken(self, images, *more):
+        if images[0].mean() > 0.5:
+            raise GenerationError("the light is <too> bright")
+        return real(self, images, *more)
+
+    monkeypatch.setattr(ReferenceEngine, "generate", broken)
+    image = np.pad(np.full((64, 64), 200, np.uint8), ((0, 128), (0, 128)), constant_values=20)
+    image = image + np.random.default_rng(0).integers(0, 9, image.shape, np.uint8)
+    result = api.segment(image, tmp_path / "out.zarr", prompt="bright spots of 10 px", **OPTIONS)
+    assert result.summary["holes"]
+    page = report(result)
+    assert f"{result.summary['holes']} tiles are missing" in page
+    assert "the light is &lt;too&gt; bright" in page
+    assert "tile 0, 0 (z 0, t 0)" in page
+
+
+def test_a_page_that_cannot_be_written_is_refused(result, read_only_share):
+    call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path), str(read_only_share / "a.html")]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 73
+    assert "cannot be written" in done.stderr
 
 
 def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path):

@@ -61,6 +61,7 @@ BENCHES: dict[str, Entry] = {
     "stitching": Entry(f"{_CLI}.bench.stitching:app", "Labels across blocks: oracles, scale and memory."),
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Whether the editor listens to the thought."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Stacks in blocks against the same stacks as a whole."),
+    "batch": Entry(f"{_CLI}.bench.batch:batch", "Fifty small images in a batch against one."),
     "measure": Entry(f"{_CLI}.bench.measuring:measure", "A table of very many objects: time and memory."),
 }
 """The commands of ``s1omni bench``; one module each."""

@@ -1,0 +1,32 @@
+"""``s1omni bench batch``: many small images against one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.frontends.cli.running import Json
+from napari_s1omni.frontends.cli.wording import print_json, print_rows
+from napari_s1omni.testing import batch_scale
+
+
+def batch(
+    images: Annotated[int, typer.Option(min=2, help="Images of the batch.")] = 50,
+    edge: Annotated[int, typer.Option(min=32, help="Edge of an image in px.")] = 256,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
+    json: Json = False,
+) -> None:
+    """Run small images one by one with a warm engine, then as a batch, and compare."""
+    report = batch_scale.measure(images, edge, engine)
+    if json:
+        ratios = {"ratio": report.ratio, "command_ratio": report.command_ratio}
+        print_json({**dataclasses.asdict(report), **ratios})
+        return
+    rows = {
+        "one image, warm (s)": f"{report.warm:.3f}",
+        f"{images} images as a batch (s)": f"{report.batch:.2f}, {report.ratio:.3f} of {images} times one",
+        "the same by 's1omni run' (s)": f"{report.command:.2f}, {report.command_ratio:.3f}",
+    }
+    print_rows(f"{images} images of {edge} x {edge} px, engine {engine}", rows)
