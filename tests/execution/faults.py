@@ -23,6 +23,8 @@ class Fault:
     target: str = "self"
     """``self``, ``parent-of-worker`` (the process of its nanny) or the name of a file that holds a process id."""
     name: str = "KILL"
+    error: int = 0
+    """Number of the system's error to be raised instead."""
     seconds: float = 0.0
     """After which a stopped process is continued."""
 
@@ -46,6 +48,8 @@ class Fault:
                 file.write(str(pid))
         except FileExistsError:
             return
+        if self.error:
+            raise OSError(self.error, os.strerror(self.error))
         if self.seconds:
             # Only somebody else can wake who is stopped.
             subprocess.Popen(["sh", "-c", f"sleep {self.seconds}; kill -CONT {pid}"], start_new_session=True)

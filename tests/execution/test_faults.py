@@ -1,111 +1,16 @@
 """Real signals to real processes of a distributed run: it ends, or goes on, with the bytes of the undisturbed serial run."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from leash import leash
-from scipy import ndimage
-from test_kill_serial import contents
+from stage import OPERATIONS, assert_same
 
 from napari_s1omni.execution.commit import target_index
 from napari_s1omni.execution.watching import status
 from napari_s1omni.results import Result
-
-SCRIPT = Path(__file__).with_name("fake_dask.py")
-OPERATIONS = ("segmentation", "super_resolution")
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    path = tmp_path_factory.mktemp("image") / "blobs.npy"
-    rng = np.random.default_rng(11)
-    field = ndimage.gaussian_filter(rng.random((560, 740)), 5)
-    pixels = (field > np.quantile(field, 0.7)) * 40000 + rng.integers(0, 9000, field.shape)
-    # One px in the middle of one tile that no other tile sees.
-    pixels[240, 336] = 60000
-    np.save(path, pixels.astype("uint16"))
-    return path
-
-
-class Stage:
-    """Runs in processes of their own, all into one output."""
-
-    def __init__(self, folder, image, operation):
-        self.folder = folder
-        self.image = image
-        self.operation = operation
-        self.output = folder / "out.zarr"
-        self.processes = []
-
-    def start(self, **settings):
-        file = self.folder / f"settings-{len(self.processes)}.json"
-        common = {"operation": self.operation, "source": str(self.image), "output": str(self.output)}
-        file.write_text(json.dumps({**common, **settings}))
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(file)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=leash,
-        )
-        self.processes.append(process)
-        return process
-
-    def run(self, expected=0, timeout=280, **settings):
-        process = self.start(**settings)
-        _, said = process.communicate(timeout=timeout)
-        assert process.returncode == expected, said
-        return said
-
-    def fault(self, step, number, **more):
-        counting = self.folder / "counting"
-        counting.mkdir(exist_ok=True)
-        return {"step": step, "number": number, "folder": str(counting), **more}
-
-    @property
-    def victim(self):
-        return int((self.folder / "counting" / "victim").read_text())
-
-    def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(image, tmp_path_factory):
-    """What the serial run makes of it."""
-    known = {}
-    for operation in OPERATIONS:
-        stage = Stage(tmp_path_factory.mktemp(operation), image, operation)
-        stage.run(serial=True)
-        result = Result.open(stage.output)
-        assert len(result.plan.grid) >= 12
-        known[operation] = contents(stage.output)
-    return known
-
-
-@pytest.fixture
-def stage(request, tmp_path, image):
-    made = Stage(tmp_path, image, getattr(request, "param", "segmentation"))
-    yield made
-    made.close()
-
-
-def assert_same(stage, undisturbed):
-    found = contents(stage.output)
-    expected = undisturbed[stage.operation]
-    assert found.keys() == expected.keys()
-    assert [key for key in found if found[key] != expected[key]] == []
 
 
 def pids(stage):
@@ -140,15 +45,15 @@ def test_a_worker_killed_anywhere_costs_only_its_leases(stage, undisturbed, step
 @pytest.mark.parametrize(
     ("stage", "step", "number"),
     [
-        pytest.param("segmentation", "generate", 20),
-        pytest.param("super_resolution", "renamed", 6, marks=pytest.mark.slow),
-        pytest.param("segmentation", "journal", 5, marks=pytest.mark.slow),
+        pytest.param(o, s, n, id=f"{o}-{s}", marks=[] if (o, s) == ("segmentation", "generate") else pytest.mark.slow)
+        for o in OPERATIONS
+        for s, n in STEPS
     ],
     indirect=["stage"],
 )
 def test_a_killed_driver_takes_its_workers_along_and_the_next_run_goes_on(stage, undisturbed, step, number):
     # A worker's parent is the driver, in which its nanny lives.
-    fault = stage.fault(step, number, target="parent-of-worker")
+    fault = stage.fault(step, number, each=True, target="parent-of-worker")
     process = stage.start(fault=fault)
     process.communicate(timeout=280)
     assert process.returncode == -signal.SIGKILL

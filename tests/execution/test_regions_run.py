@@ -6,8 +6,10 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from napari_s1omni import api
+from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import PlanMismatch
 from napari_s1omni.execution.serial import run_serial
 from napari_s1omni.job import Box, Shape, read_region
@@ -91,6 +93,23 @@ def test_a_mask_region_gives_the_same_as_the_polygon(tmp_path, image, triangle):
     np.testing.assert_array_equal(by_polygon.array[:], by_mask.array[:])
     mask = inside()[slice(*by_mask.plan.grid.y), slice(*by_mask.plan.grid.x)]
     np.testing.assert_array_equal(by_mask.array[:] > 0, mask.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize("think", ["per_tile", "per_region", "once"])
+def test_a_polygon_is_drawn_as_a_run_of_everything_draws_it(tmp_path, triangle, think):
+    """Thoughts for several tiles look at all of these, in the region or not: else a px would depend on the region."""
+    rng = np.random.default_rng(0)
+    rough = ndimage.gaussian_filter(rng.random(SHAPE), 2) * 1e5 + rng.normal(0, 900, SHAPE) * np.linspace(0, 1, 340)
+    tifffile.imwrite(tmp_path / "rough.tif", rough.clip(0, 65535).astype(np.uint16))
+    options = {"engine": create_engine("reference"), "think": think, "region_tiles": 3}
+    whole = run(tmp_path / "a", tmp_path / "rough.tif", **options)
+    part = run(tmp_path / "b", tmp_path / "rough.tif", region=read_region(str(triangle)).model_dump(), **options)
+    assert set(part.thoughts) <= set(whole.thoughts)
+    assert all(thought.text == whole.thoughts[key].text for key, thought in part.thoughts.items())
+    assert think == "once" or len(part.thoughts) < len(whole.thoughts)
+    y, x = (slice(2 * first, 2 * last) for first, last in (part.plan.grid.y, part.plan.grid.x))
+    mask = inside()[slice(*part.plan.grid.y), slice(*part.plan.grid.x)].repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(part.array[:], np.where(mask, whole.array[y, x], 0))
 
 
 def test_labels_are_cut_at_the_region_and_counted_inside_it(tmp_path, triangle):
