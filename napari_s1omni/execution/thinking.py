@@ -162,7 +162,10 @@ class Mind:
         return type(operation).model_validate({**operation.model_dump(), "prompt": found.prompt})
 
     def _view(self, window: Window) -> tuple[NDArray[np.float32], int]:
-        """Return the region or the layer around a window, reduced by an integer to at most 1024 px."""
+        """Return the tiles of a thought's region, or the layer, reduced by an integer to at most 1024 px.
+
+        What lies outside the job's region is seen too: a thought, and so a px, must not depend on that.
+        """
         grid = self._plan.grid
         if self._plan.sampling.think == "once":
             t, z = grid.t[0], (grid.z[0] + grid.z[1]) // 2

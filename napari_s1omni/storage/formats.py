@@ -42,7 +42,9 @@ out stands in the notes of the plan.
 - `http(s)://` and `s3://` stores need the extra `remote`. Settings such as `FSSPEC_S3_ANON=true` and
   `FSSPEC_S3_ENDPOINT_URL` are those of fsspec. A server that falls silent for 60 s is an error that names the chunk.
 - `.nii` and `.nii.gz` need the extra `medical`. TIFF compressed with LZW, JPEG or Zstandard needs `imagecodecs`.
-- Regions: a box, polygons (GeoJSON as of QuPath; ImageJ `.roi` and `.zip`), or a mask of the image's own size.
+- Regions: a box, polygons (GeoJSON as of QuPath; ImageJ `.roi` and `.zip`), or a mask of the image's own size. Tiles
+  without a px in it are neither read nor drawn. A thought for several tiles (`per_region`, `once`) reads all of these
+  nevertheless, so that a px is drawn alike whatever the region.
 
 """
 _SYNTHETIC = """
