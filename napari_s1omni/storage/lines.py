@@ -36,10 +36,14 @@ def decode_line(line: bytes) -> Any:
     ValueError
         If the line is torn or altered.
     """
+    return json.loads(_checked(line))
+
+
+def _checked(line: bytes) -> bytes:
     text = line[_HEAD:]
     if line[:_HEAD] != b"%08x %08x " % (len(text), google_crc32c.value(text)):
         raise ValueError("length or checksum do not match")
-    return json.loads(text)
+    return text
 
 
 def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, Any]]:
@@ -48,6 +52,12 @@ def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, Any]]:
     The last line is left out without a word while it has no line break: it is
     being written, or its writer was killed.
     """
+    for offset, text in read_texts(path, start):
+        yield offset, None if text is None else json.loads(text)
+
+
+def read_texts(path: Path, start: int = 0) -> Iterator[tuple[int, bytes | None]]:
+    """Yield what :func:`read_lines` does, the entries as the JSON that is stored."""
     with disk_errors("reading", path), path.open("rb") as file:
         offset = start
         file.seek(start)
@@ -55,12 +65,12 @@ def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                entry = decode_line(line[:-1])
+                text = _checked(line[:-1])
             except ValueError:
-                entry = None
+                text = None
             # An empty line closes the torn one before it.
             if line != b"\n":
-                yield offset, entry
+                yield offset, text
             offset += len(line)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,14 +14,17 @@ from typing import Any, Self
 
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.lines import LineWriter, decode_line, read_lines
+from napari_s1omni.storage.lines import LineWriter, decode_line, read_texts
+from napari_s1omni.storage.places import Place, Places
+
+_HEAD = re.compile(rb'\{"key":("(?:[^"\\]|\\.)*"),"time":(\d+),')
 
 
 class ThoughtStore(Mapping[str, Thought]):
-    """Thoughts of all writers by key, in sorted order, and the segment of one of them.
+    """Thoughts of all writers by key, and the segment of one of them.
 
-    Only keys and places are held in memory. A thought that was put twice is
-    the later one.
+    Of a thought 16 bytes are held in memory; nothing is read before the first
+    look. A thought that was put twice is the later one. Threads may share it.
 
     Parameters
     ----------
@@ -33,25 +39,24 @@ class ThoughtStore(Mapping[str, Thought]):
         self.folder = folder
         self._path = folder / f"{worker}.log"
         self._lines = LineWriter(self._path, disk=disk, interval=math.inf) if worker is not None else None
-        self._places: dict[str, tuple[int, Path, int]] = {}
+        self._places = Places()
+        self._segments: list[Path] = []
+        self._numbers: dict[Path, int] = {}
         self._ends: dict[Path, int] = {}
-        self.refresh()
+        self._lock = threading.RLock()
+        self._looked = False
 
     def refresh(self) -> None:
-        """See what other writers have put since."""
-        for path in sorted(self.folder.glob("*.log")):
-            if self._ends.get(path) == path.stat().st_size:
-                continue
-            for offset, entry in read_lines(path, self._ends.get(path, 0)):
-                # The last one is read again: whoever is writing may not have ended its line yet.
-                self._ends[path] = offset
-                if entry is not None:
-                    self._enter(entry["key"], (entry["time"], path, offset))
+        """See what other writers have put since; the first look of all sees it anyway."""
+        with self._lock:
+            if self._looked:
+                self._look()
 
     def put(self, key: str, thought: Thought) -> None:
         """Store a thought; see :meth:`commit`."""
         if self._lines is None:
             raise ValueError("this store of thoughts was opened for reading")
+        # Key and time come first, so that they are found without decoding the rest.
         entry: dict[str, Any] = {"key": key, "time": time.time_ns(), "text": thought.text}
         if thought.token_ids:
             entry["token_ids"] = thought.token_ids
@@ -59,13 +64,15 @@ class ThoughtStore(Mapping[str, Thought]):
             entry["prompt"] = thought.prompt
         if thought.route is not None:
             entry["route"] = thought.route
-        self._enter(key, (entry["time"], self._path, self._lines.append(entry)))
+        with self._lock:
+            self._first_look()
+            place = self._number(self._path), self._lines.append(entry)
+            self._places.put(key, place)
 
     def __getitem__(self, key: str) -> Thought:
-        _, path, offset = self._places[key]
-        with path.open("rb") as file:
-            file.seek(offset)
-            entry = decode_line(file.readline()[:-1])
+        entry = self._entry(key)
+        if entry is None:
+            raise KeyError(key)
         return Thought(entry["text"], tuple(entry.get("token_ids", ())), entry.get("route"), entry.get("prompt", ""))
 
     def commit(self) -> None:
@@ -79,13 +86,19 @@ class ThoughtStore(Mapping[str, Thought]):
             self._lines.close()
 
     def __contains__(self, key: object) -> bool:
-        return key in self._places
+        return isinstance(key, str) and self._entry(key) is not None
 
     def __len__(self) -> int:
-        return len(self._places)
+        with self._lock:
+            self._first_look()
+            return len(self._places)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._places))
+        """Yield the keys in sorted order; all of them are held in memory meanwhile."""
+        with self._lock:
+            self._first_look()
+            keys = {head[0] for path in self._segments for _, head in _heads(path, 0) if head is not None}
+            return iter(sorted(key for key in keys if self._places.get(key) is not None))
 
     def __enter__(self) -> Self:
         return self
@@ -95,10 +108,56 @@ class ThoughtStore(Mapping[str, Thought]):
     ) -> None:
         self.close()
 
-    def _enter(self, key: str, place: tuple[int, Path, int]) -> None:
-        known = self._places.get(key)
-        if known is None or place[0] >= known[0]:
-            self._places[key] = place
+    def _first_look(self) -> None:
+        if not self._looked:
+            self._looked = True
+            self._look()
+
+    def _look(self) -> None:
+        for path in sorted(self.folder.glob("*.log")):
+            if self._ends.get(path) == path.stat().st_size:
+                continue
+            for offset, head in _heads(path, self._ends.get(path, 0)):
+                # The last one is read again: whoever is writing may not have ended its line yet.
+                self._ends[path] = offset
+                if head is not None:
+                    self._enter(*head, (self._number(path), offset))
+
+    def _enter(self, key: str, written: int, place: Place) -> None:
+        if self._places.get(key) != place:
+            known = self._entry(key)
+            if known is None or written >= known["time"]:
+                self._places.put(key, place)
+
+    def _entry(self, key: str) -> dict[str, Any] | None:
+        with self._lock:
+            self._first_look()
+            place = self._places.get(key)
+            if place is None:
+                return None
+            path = self._segments[place[0]]
+        with path.open("rb") as file:
+            file.seek(place[1])
+            entry: dict[str, Any] = decode_line(file.readline()[:-1])
+        return entry if entry["key"] == key else None
+
+    def _number(self, path: Path) -> int:
+        if path not in self._numbers:
+            self._numbers[path] = len(self._segments)
+            self._segments.append(path)
+        return self._numbers[path]
+
+
+def _heads(path: Path, start: int) -> Iterator[tuple[int, tuple[str, int] | None]]:
+    """Yield (offset, (key, time)) of each thought of a segment from an offset on; None for a line not to be trusted."""
+    for offset, text in read_texts(path, start):
+        if text is None:
+            yield offset, None
+        elif found := _HEAD.match(text):
+            yield offset, (json.loads(found[1]), int(found[2]))
+        else:
+            entry = json.loads(text)
+            yield offset, (entry["key"], entry["time"])
 
 
 def read_thoughts(folder: Path) -> Mapping[str, Thought]:

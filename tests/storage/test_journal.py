@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from napari_s1omni.errors import DiskFull
 from napari_s1omni.storage.disk import Disk
 from napari_s1omni.storage.journal import BlockRecord, Journal, damaged, replay, scan
 from napari_s1omni.storage.lines import LineWriter, decode_line, encode_line, read_lines
+from napari_s1omni.storage.places import Places
 from napari_s1omni.storage.thoughts import ThoughtStore, read_thoughts
 
 FULL = BlockRecord(
@@ -322,6 +324,7 @@ def test_a_thought_put_again_is_the_later_one_in_whatever_segment(tmp_path):
 
 def test_a_reader_sees_new_thoughts_after_refresh_and_cannot_put(tmp_path):
     reader = ThoughtStore(tmp_path)
+    assert "k" not in reader
     with ThoughtStore(tmp_path, "w") as store:
         store.put("k", Thought("one"))
         assert "k" not in reader
@@ -329,6 +332,23 @@ def test_a_reader_sees_new_thoughts_after_refresh_and_cannot_put(tmp_path):
         assert reader["k"] == Thought("one")
     with pytest.raises(ValueError, match="for reading"):
         reader.put("k", Thought("two"))
+
+
+def test_very_many_thoughts_take_little_memory_and_every_one_is_found(tmp_path):
+    places, keys = Places(), [f"t0/z0/g0/tile/{i // 400}/{i % 400}" for i in range(50_000)]
+    tracemalloc.start()
+    for offset, key in enumerate(keys):
+        places.put(key, (offset % 3, offset))
+    for offset, key in enumerate(keys[::7]):
+        places.put(key, (5, offset))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(places) == len(keys)
+    # Beyond the newest keys, which are kept in a dictionary, 16 bytes each.
+    assert held < 16 * len(keys) + 2**14 * 250
+    for i, key in enumerate(keys):
+        assert places.get(key) == ((5, i // 7) if i % 7 == 0 else (i % 3, i))
+    assert places.get("another") is None
 
 
 def test_a_damaged_thought_is_forgotten_not_believed(tmp_path):
