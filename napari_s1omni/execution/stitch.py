@@ -200,6 +200,8 @@ class StitchPass:
             self._compare(joins, doubts)
             clock.append(time.perf_counter())
             numbering = number(self._counts, joins)
+            if self._drops_border:
+                numbering = numbering.without(self._at_border())
             limit = np.iinfo(self._plan.target.np_dtype).max
             if numbering.total > limit:
                 raise PlanError(
@@ -235,6 +237,20 @@ class StitchPass:
             for spool, rows in ((joins, found.joins), (doubts, found.doubts)):
                 spool.append(self._placed(rows, i, ahead, a.shape, before[i] - 1, before[j] - 1))
             self._on_block("match")
+
+    @property
+    def _drops_border(self) -> bool:
+        operation = self._plan.job.operation
+        return isinstance(operation, Segmentation) and operation.drop_border
+
+    def _at_border(self) -> NDArray[np.int64]:
+        """Global ids of the labels that reach the layer's border in any block: objects go as a whole, or not at all."""
+        before = np.concatenate([[0], np.cumsum(self._counts)])
+        found = [np.zeros(0, np.int64)]
+        for position in np.flatnonzero(self._counts).tolist():
+            ids = self._scratch.border(self._index(position))
+            found.append(ids.astype(np.int64) + before[position] - 1)
+        return np.concatenate(found)
 
     def _placed(
         self, rows: NDArray[Any], position: int, ahead: Offset, shape: tuple[int, ...], add_a: int, add_b: int

@@ -120,6 +120,8 @@ def _in_order(numbering: Numbering, rows: NDArray[Any]) -> NDArray[Any]:
     rows = rows.copy()
     ends = np.stack([numbering.of(rows["a"]), numbering.of(rows["b"])])
     rows["a"], rows["b"] = ends.min(axis=0), ends.max(axis=0)
+    # What is dropped is not there to be doubted.
+    rows = rows[rows["a"] > 0]
     order = [*(rows[axis] for axis in "xyzt"), -rows["shared"], rows["reason"], rows["b"], rows["a"]]
     return rows[np.lexsort(order)]
 

@@ -56,7 +56,7 @@ class Segmentation(Operation):
     """Fill holes inside one object."""
 
     drop_border: bool = False
-    """Drop objects that touch the layer's own border."""
+    """Drop objects that touch the layer's own border, in any of their planes."""
 
     link_z: bool | None = None
     """Link the objects of neighbouring planes that overlap most, into one object in 3D; None does so in every
@@ -180,7 +180,8 @@ class Segmentation(Operation):
             min_size=smallest,
             max_size=largest,
             fill_holes=self.fill_holes,
-            drop_border=self.drop_border,
+            # Single objects are dropped as a whole, once they are stitched; in one block they may end before it.
+            drop_border=self.drop_border and not self.instances,
             largest_pit=PIT,
             largest_hole=round(math.pi * diameter**2 / 4),
         )

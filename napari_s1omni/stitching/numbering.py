@@ -13,7 +13,7 @@ were never joined cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Settled:
     has seen in its halo only."""
     areas: NDArray[np.int64]
     """Voxels of each object inside the block, ids 1..`count`."""
+    border: NDArray[np.uint32]
+    """Those ids of 1..`count`, ascending, that reach the layer's own border along one of its two last axes."""
 
 
 def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> Settled:
@@ -79,7 +81,21 @@ def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple
     ids[real & ~kept] = np.arange(count + 1, int(real.sum()) + 1, dtype=np.uint32)
     compact = ids[index]
     cut = {offset: compact[_within(box, seen)].copy() for offset, box in slabs(block, halo, shape).items()}
-    return Settled(compact[here].copy(), count, cut, areas[kept].astype(np.int64))
+    border = _at_border(compact, seen, shape)
+    return Settled(
+        compact[here].copy(), count, cut, areas[kept].astype(np.int64), border[(border > 0) & (border <= count)]
+    )
+
+
+def _at_border(labels: NDArray[np.uint32], seen: Box, shape: tuple[int, ...]) -> NDArray[np.uint32]:
+    """Labels of a window that lie at the layer's first or last px along one of the two last axes."""
+    found = [np.zeros(0, np.uint32)]
+    for axis in range(max(0, len(shape) - 2), len(shape)):
+        if seen[axis].start == 0:
+            found.append(np.unique(labels.take(0, axis)))
+        if seen[axis].stop == shape[axis]:
+            found.append(np.unique(labels.take(-1, axis)))
+    return np.unique(np.concatenate(found))
 
 
 def unite(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
@@ -115,16 +131,25 @@ class Numbering:
     joined: NDArray[np.int64]
     """Global ids that were joined into a smaller one, ascending."""
     final: NDArray[np.int64]
-    """Final id of each of them."""
+    """Final id of each of them, before any are dropped."""
+    dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Ids that would be final and are background instead, ascending; those above them close the gaps."""
 
     @property
     def total(self) -> int:
-        """Objects after joining: final ids are 1 to this."""
-        return int(self.offsets[-1]) - len(self.joined)
+        """Objects after joining and dropping: final ids are 1 to this."""
+        return int(self.offsets[-1]) - len(self.joined) - len(self.dropped)
+
+    def without(self, ids: NDArray[np.int64]) -> Numbering:
+        """Return the same numbering with the objects of some global ids dropped, whole."""
+        if len(self.dropped):
+            raise ValueError("objects were dropped already")
+        return replace(self, dropped=_sorted_distinct(self.of(ids)))
 
     def merged(self) -> NDArray[np.int64]:
         """Return the final ids of the objects that were joined from several labels, ascending."""
-        return _sorted_distinct(self.final.copy())
+        ids = self._closed(_sorted_distinct(self.final.copy()))
+        return ids[ids > 0]
 
     def lookup(self, position: int) -> NDArray[np.int64]:
         """Return the final id of each local id of one block; entry 0 is background.
@@ -142,17 +167,27 @@ class Numbering:
         gaps[local] = 1
         table[1:] = np.arange(start, stop) - first - np.cumsum(gaps) + 1
         table[local + 1] = self.final[first:last]
+        table[1:] = self._closed(table[1:])
         return table
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the final ids of any global ids."""
+        """Return the final ids of any global ids; 0 for objects that were dropped."""
         ids = np.asarray(ids, np.int64)
         at = np.searchsorted(self.joined, ids)
         moved = at < len(self.joined)
         moved[moved] = self.joined[at[moved]] == ids[moved]
         out = ids - at + 1
         out[moved] = self.final[at[moved]]
-        return out
+        return self._closed(out)
+
+    def _closed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Take out what is dropped, and close the gaps."""
+        if not len(self.dropped):
+            return ids
+        at = np.searchsorted(self.dropped, ids)
+        gone = at < len(self.dropped)
+        gone[gone] = self.dropped[at[gone]] == ids[gone]
+        return np.where(gone, 0, ids - at)
 
 
 def number(

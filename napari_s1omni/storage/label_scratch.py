@@ -48,6 +48,10 @@ class LabelScratch(Protocol):
         """Return the sizes of a block's objects in voxels, ids 1..n."""
         ...
 
+    def border(self, index: BlockIndex) -> NDArray[np.uint32]:
+        """Return the ids of a block's objects that reach the layer's own border."""
+        ...
+
     def slab(self, index: BlockIndex, offset: Offset) -> NDArray[np.uint32]:
         """Return a block's labels over the voxels that it shares with one neighbour."""
         ...
@@ -83,6 +87,10 @@ class MemoryScratch:
         """Return the sizes of a block's objects in voxels."""
         return self._kept[index].areas
 
+    def border(self, index: BlockIndex) -> NDArray[np.uint32]:
+        """Return the ids of a block's objects that reach the layer's own border."""
+        return self._kept[index].border
+
     def slab(self, index: BlockIndex, offset: Offset) -> NDArray[np.uint32]:
         """Return a block's labels over the voxels that it shares with one neighbour."""
         return self._kept[index].slabs[offset]
@@ -108,7 +116,7 @@ class DiskScratch:
     def put(self, index: BlockIndex, settled: Settled) -> str:
         """Keep one block: its labels first, then its slabs; both are stored when this returns."""
         found = self._array.write(self._origin(index), _in_axes(settled.core, self._target.axes))
-        parts: dict[str, NDArray[Any]] = {"areas": settled.areas}
+        parts: dict[str, NDArray[Any]] = {"areas": settled.areas, "border": settled.border}
         parts.update((_name(offset), slab) for offset, slab in settled.slabs.items())
         self._array.store.put(f"{WORK}/{FOLDER}/{_file(index)}", _pack(parts), fresh=True)
         return found
@@ -122,6 +130,10 @@ class DiskScratch:
     def areas(self, index: BlockIndex) -> NDArray[np.int64]:
         """Read the sizes of a block's objects in voxels."""
         return _unpack(self._path(index), "areas")
+
+    def border(self, index: BlockIndex) -> NDArray[np.uint32]:
+        """Read the ids of a block's objects that reach the layer's own border."""
+        return _unpack(self._path(index), "border")
 
     def slab(self, index: BlockIndex, offset: Offset) -> NDArray[np.uint32]:
         """Read a block's labels over the voxels that it shares with one neighbour."""

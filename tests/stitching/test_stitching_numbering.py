@@ -50,6 +50,25 @@ def test_final_ids_are_components_in_order_of_their_smallest_id(forest, random):
     assert again.of(np.arange(total)).tolist() == numbering.of(np.arange(total)).tolist()
 
 
+@settings(deadline=None, max_examples=60)
+@given(forests(), st.data())
+def test_dropped_objects_are_background_and_leave_no_gap(forest, data):
+    counts, parts = forest
+    total = sum(counts)
+    numbering = number(counts, [ids(*part) for part in parts])
+    before = numbering.of(np.arange(total))
+    gone = np.array(data.draw(st.lists(st.integers(0, max(total - 1, 0)), max_size=4)) if total else [], np.int64)
+    after = numbering.without(gone)
+    left = np.setdiff1d(before, before[gone])
+    assert after.total == len(left)
+    names = np.zeros(int(before.max(initial=0)) + 1, int)
+    names[left] = np.arange(1, len(left) + 1)
+    assert after.of(np.arange(total)).tolist() == names[before].tolist()
+    tables = [after.lookup(k)[1:] for k in range(len(counts))]
+    assert np.concatenate(tables).tolist() == names[before].tolist()
+    assert after.merged().tolist() == [n for n in names[numbering.merged()] if n]
+
+
 def test_a_long_path_in_the_worst_order_is_one_tree():
     n = 50_000
     nodes = np.random.default_rng(0).permutation(n)

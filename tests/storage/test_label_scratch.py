@@ -41,6 +41,7 @@ def test_what_was_put_comes_back(scratch):
     assert core.shape == (1, 1, 8, 2)
     assert np.array_equal(core[0], kept.core)
     assert np.array_equal(scratch.areas(INDEX), kept.areas)
+    assert np.array_equal(scratch.border(INDEX), kept.border)
     # At the far corner of the layer there are neighbours on one side only.
     assert len(kept.slabs) == 7
     for offset, slab in kept.slabs.items():
