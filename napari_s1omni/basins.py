@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 
-def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float) -> NDArray[np.int32]:
+def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float, share: float = 0.0) -> NDArray[np.int32]:
     """Divide `mask` into the hills of `height` that stand at least `h` above their saddles.
 
     A watershed from every regional maximum, then hills joined over their
@@ -25,6 +25,9 @@ def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float) -> NDArray[n
         Px to divide.
     h : float
         Least rise of a summit over the saddle to a higher one, in units of `height`.
+    share : float
+        A hill of less than this share of a touching hill's area is no hill of its own: it goes to the one over
+        the highest saddle.
 
     Returns
     -------
@@ -37,7 +40,8 @@ def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float) -> NDArray[n
     if n == 0:
         return np.zeros(mask.shape, np.int32)
     hills = watershed(-height, summits, mask=mask)
-    return np.asarray(_joined(hills, height, n, h)[hills], np.int32)
+    hills = np.asarray(_joined(hills, height, n, h)[hills], np.int32)
+    return _without_splinters(hills, height, share) if share else hills
 
 
 def _joined(hills: NDArray[Any], height: NDArray[Any], n: int, h: float) -> NDArray[np.int64]:
@@ -60,6 +64,22 @@ def _joined(hills: NDArray[Any], height: NDArray[Any], n: int, h: float) -> NDAr
             top[keep] = max(top[a], top[b])
     roots = np.array([root(i) for i in range(n + 1)])
     return np.unique(roots, return_inverse=True)[1].ravel()
+
+
+def _without_splinters(hills: NDArray[np.int32], height: NDArray[Any], share: float) -> NDArray[np.int32]:
+    """Give every hill of less than `share` of a touching one's area to the one of these over the highest saddle."""
+    n = int(hills.max(initial=0))
+    pairs, saddles = _saddles(hills, height, n)
+    area = np.bincount(hills.ravel(), minlength=n + 1)
+    goes_to = np.arange(n + 1)
+    # Lowest saddle first, so that the highest is written last and stands.
+    for k in np.argsort(saddles, kind="stable").tolist():
+        small, large = sorted(pairs[k].tolist(), key=lambda i: (area[i], i))
+        if area[small] < share * area[large]:
+            goes_to[small] = large
+    while not (goes_to[goes_to] == goes_to).all():
+        goes_to = goes_to[goes_to]
+    return np.asarray(np.unique(goes_to, return_inverse=True)[1].ravel()[hills], np.int32)
 
 
 def _saddles(hills: NDArray[Any], height: NDArray[Any], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -20,6 +20,9 @@ _RISE = 0.09
 """Least rise of an object's summit over its saddle to another, in the natural logarithm of the depth: a
 share, so that small and large objects are divided alike."""
 
+_SPLINTER = 0.15
+"""Share of a touching object's area below which a part is a splinter of that object."""
+
 _FLOOR = 0.1
 """Added to the normalised depth before its logarithm, so that the rim of an object has no summits."""
 
@@ -77,7 +80,7 @@ def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> 
 
     Foreground above 0.5 is divided where the depth has a saddle: the drawn
     distance mixed with the distance transform of the foreground itself, as a
-    logarithm (:func:`napari_s1omni.basins.divide`).
+    logarithm (:func:`napari_s1omni.basins.divide`). Splinters go to the object they touch.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> 
     if rule.fill_holes:
         mask = fill_small_holes(mask, rule.largest_pit)
     depth = _DRAWN * np.clip(fields[2], 0, 1) + (1 - _DRAWN) * _normalised_depth(mask)
-    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, _RISE)
+    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, _RISE, _SPLINTER)
     if rule.fill_holes:
         labels = _fill_inside(labels, rule.largest_hole)
     return _select(labels, rule, edges)

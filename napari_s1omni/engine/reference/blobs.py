@@ -14,6 +14,8 @@ from napari_s1omni.engine.reference.recipe import Recipe
 _FAINT = 0.02
 _UNDECIDED = 0.45
 _STEEPNESS = 16.0
+_EVEN = 0.25
+"""Share of the contrast below which the ground's variation is no slope worth following."""
 
 
 def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
@@ -28,7 +30,8 @@ def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[s
         "signal": f"{seen.signal} ({_SIGNAL_WORDS[seen.signal]})",
         "object size": f"{size:.1f} px ({why})",
         "smoothing": f"{sigma:.2f} px (keeps gaps between objects of this size, quiets noise of {seen.noise:.3f})",
-        "ground window": f"{3 * size:.0f} px (three objects wide, so that no object is taken for ground)",
+        "ground": _ground(seen),
+        "ground window": f"{3 * size:.0f} px (three objects wide, so that no object is taken for a local ground)",
         "threshold": f"{seen.threshold:.3f} (above the ground; fainter px are no object)",
         "summit": "1.2 thresholds (an object whose brightest part is lower is left out)",
         "least area": f"{0.06 * size**2:.0f} px (crumbs smaller than that are no object)",
@@ -48,6 +51,7 @@ DEFAULTS = {
     "signal": "bright",
     "object size": "20 px",
     "smoothing": "0.8 px",
+    "ground": "local",
     "ground window": "60 px",
     "threshold": "0.15",
     "summit": "1.2",
@@ -79,7 +83,7 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     sigma = recipe.number("smoothing", 0, 50)
     level = recipe.number("threshold", 1e-4, 10)
     plane = signal_of(image, recipe.choice("signal", SIGNALS))
-    flat = plane - ground_of(plane, recipe.number("ground window", 3, 6000))
+    flat = plane - _ground_under(plane, recipe)
     smooth = ndi.gaussian_filter(flat, sigma)
     mask = smooth > level
     coarse = np.maximum(ndi.gaussian_filter(flat, max(sigma, 0.15 * size)), _FAINT)
@@ -106,6 +110,19 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     height = (fine / np.maximum(summit, _FAINT)) ** recipe.number("valleys", 0, 20)
     distance = 0.5 * (2 * depth / size) ** recipe.number("necks", 0.1, 20) * height
     return np.stack([foreground, np.clip(depth - 1, 0, 1), np.clip(distance, 0, 1)]).astype(np.float32)
+
+
+def _ground(seen: Look) -> str:
+    """Word the ground: one level where it hardly varies, which no cut through the image can change."""
+    if seen.slope < _EVEN * seen.contrast:
+        return f"{seen.ground:.3f} (one level: it varies by {seen.slope:.3f}, little against the contrast)"
+    return f"local (it varies by {seen.slope:.3f}, so it is found around each px)"
+
+
+def _ground_under(plane: NDArray[np.float32], recipe: Recipe) -> NDArray[np.float32] | float:
+    if recipe.words("ground").casefold() == "local":
+        return ground_of(plane, recipe.number("ground window", 3, 6000))
+    return recipe.number("ground", -1e4, 1e4)
 
 
 def _summits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
 
-REVISION = "1"
+REVISION = "2"
 """Raised whenever the same tile and thought would give other px."""
 
 TARGETS = ("inverted contrast", "equalized histogram", "hematoxylin", "eosin", "dab")

@@ -1,0 +1,40 @@
+"""Hills of a height map: what is divided, what is joined, and what is a splinter."""
+
+import numpy as np
+
+from napari_s1omni.basins import divide
+
+Y, X = np.mgrid[:40, :60]
+
+
+def cone(y, x, radius, top):
+    return top * np.clip(1 - np.hypot(Y - y, X - x) / radius, 0, None)
+
+
+def test_two_hills_with_a_deep_saddle_stay_two():
+    height = np.maximum(cone(20, 16, 14, 1.0), cone(20, 42, 14, 1.0))
+    labels = divide(height, height > 0.02, 0.1)
+    assert labels.max() == 2
+    assert labels[20, 16] != labels[20, 42]
+
+
+def test_a_shallow_saddle_is_no_division():
+    height = np.maximum(cone(20, 24, 16, 1.0), cone(20, 36, 16, 1.0))
+    assert divide(height, height > 0.02, 0.7).max() == 1
+
+
+def test_a_splinter_goes_to_the_object_it_touches_and_a_small_hill_of_its_own_stays():
+    height = np.maximum(cone(20, 16, 14, 1.0), cone(20, 31, 4, 1.0)) + cone(5, 55, 4, 1.0)
+    mask = height > 0.02
+    apart = divide(height, mask, 0.1)
+    joined = divide(height, mask, 0.1, share=0.15)
+    assert apart.max() == 3
+    assert joined.max() == 2
+    assert joined[20, 16] == joined[20, 31]
+    assert joined[5, 55] not in (0, joined[20, 16])
+
+
+def test_a_chain_of_splinters_ends_at_the_largest():
+    height = np.maximum.reduce([cone(20, 16, 14, 1.0), cone(20, 31, 4, 0.9), cone(20, 34, 1.5, 0.8)])
+    labels = divide(height, height > 0.02, 0.0, share=0.3)
+    assert set(np.unique(labels)) == {0, 1}
