@@ -277,8 +277,9 @@ class Foreman:
             known = ledger.is_done(number)
             ledger.enter(record)
             if ledger.is_done(number) and not known:
-                spent = record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
-                self._tell(TilesDone(record.tiles.get("drawn", 0), spent))
+                if drawn := record.tiles.get("drawn", 0):
+                    spent = record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
+                    self._tell(TilesDone(drawn, spent))
                 self._tell(BlockDone(record))
 
 

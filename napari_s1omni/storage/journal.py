@@ -70,20 +70,22 @@ class BlockRecord:
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON, without what is at its default."""
         shown = {}
-        for f in dataclasses.fields(self):
-            value = getattr(self, f.name)
-            if value not in (None, "", (), {}) and not (f.name in _COUNTS and value == 0):
-                shown[f.name] = list(value) if isinstance(value, tuple) else value
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if value not in (None, "", (), {}) and not (name in _COUNTS and value == 0):
+                shown[name] = list(value) if isinstance(value, tuple) else value
         return shown
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of :meth:`to_json`; fields of later versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)} & data.keys()
-        values: dict[str, Any] = {key: data[key] for key in known}
+        values: dict[str, Any] = {key: data[key] for key in _FIELDS if key in data}
         for key in ("block", "thoughts"):
             values[key] = tuple(values.get(key, ()))
         return cls(**values)
+
+
+_FIELDS = tuple(f.name for f in dataclasses.fields(BlockRecord))
 
 
 class Journal:
@@ -118,7 +120,7 @@ class Journal:
     def append(self, record: BlockRecord) -> None:
         """Append a record, signed with this writer's name and process."""
         self._on_step("journal")
-        self._lines.append(record.replace(worker=self.worker, pid=os.getpid()).to_json())
+        self._lines.append({**record.to_json(), "worker": self.worker, "pid": os.getpid()})
 
     def commit(self) -> None:
         """Wait until all records are stored: at the end of a lease."""
