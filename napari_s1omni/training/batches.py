@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -67,6 +67,10 @@ class ThinkerBatch:
     typical diameter over :data:`SMALL`, NaN where there are no such objects."""
     optics: torch.Tensor
     """float32 (B, 2): log noise and log blur; NaN where unknown."""
+
+    def to(self, device: torch.device) -> Self:
+        """Bring all tensors to a device."""
+        return type(self)(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
 
 class ThinkerCollate:

@@ -81,23 +81,33 @@ def prepare(field: Field) -> Prepared:
     return Prepared(field, image, tuple(distances))
 
 
-def write_pool(path: Path, fields: Sequence[Prepared]) -> None:
-    """Keep prepared fields in one uncompressed ``.npz``."""
+PACKED = (-0.2, 1.2)
+"""Model range that the bytes of a packed pool span."""
+
+
+def simulate(path: Path, drawn: tuple[int, int]) -> None:
+    """Write the pool of (seed, scenes)."""
+    write_pool(path, [prepare(field) for field in simulated_fields(*drawn)])
+
+
+def write_pool(path: Path, fields: Sequence[Prepared], packed: bool = False) -> None:
+    """Keep prepared fields in one ``.npz``; packed, it is compressed and images have 8 bits over :data:`PACKED`."""
     arrays: dict[str, NDArray[Any]] = {}
     facts = []
     for i, item in enumerate(fields):
         field = item.field
-        arrays[f"{i}/image"] = item.image
+        arrays[f"{i}/image"] = _bytes(item.image) if packed else item.image
         for j, layer in enumerate(field.layers):
             arrays[f"{i}/labels{j}"] = layer.labels
             arrays[f"{i}/distance{j}"] = item.distances[j]
-        arrays.update({f"{i}/pair/{name}": pair.astype(np.float16) for name, pair in field.pairs.items()})
+        for name, pair in field.pairs.items():
+            arrays[f"{i}/pair/{name}"] = _bytes(pair) if packed else pair.astype(np.float16)
         layers = [[layer.noun, bool(layer.bright), layer.size_class] for layer in field.layers]
         facts.append([field.name, field.dataset, layers, field.noise, field.blur, list(field.pairs), field.detail])
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    np.savez(partial, allow_pickle=False, **arrays)
+    (np.savez_compressed if packed else np.savez)(partial, allow_pickle=False, **arrays)
     partial.rename(path)
 
 
@@ -119,11 +129,24 @@ def _restored(
     pairs: list[str],
     detail: bool,
 ) -> Prepared:
-    image = stored[f"{i}/image"]
+    image = _model_range(stored[f"{i}/image"])
     kinds = tuple(Layer(noun, stored[f"{i}/labels{j}"], bright, size) for j, (noun, bright, size) in enumerate(layers))
-    others = {key: stored[f"{i}/pair/{key}"] for key in pairs}
+    others = {key: _model_range(stored[f"{i}/pair/{key}"]) for key in pairs}
     field = Field(name, dataset, image, kinds, noise, blur, others, detail)
     return Prepared(field, image, tuple(stored[f"{i}/distance{j}"] for j in range(len(layers))))
+
+
+def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
+    low, high = PACKED
+    share = (np.clip(values.astype(np.float32), low, high) - low) / (high - low)
+    return np.asarray(np.rint(255 * share), np.uint8)
+
+
+def _model_range(values: NDArray[Any]) -> NDArray[np.float16]:
+    if values.dtype == np.float16:
+        return values
+    low, high = PACKED
+    return np.asarray(low + values.astype(np.float32) * ((high - low) / 255), np.float16)
 
 
 def raw_pair(data: Path, folder: str, stem: str) -> tuple[NDArray[Any], NDArray[np.uint16]]:

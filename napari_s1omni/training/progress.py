@@ -42,11 +42,6 @@ class Progress:
             file.write(line)
 
 
-def clock() -> float:
-    """Seconds that training is charged for: of processor per thread, so that waiting for a busy machine is free."""
-    return time.process_time() / torch.get_num_threads()
-
-
 def save_state(path: Path, parts: dict[str, Any], used: float, step: int) -> None:
     """Write the state of every part, the seconds used and the step; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +54,7 @@ def load_state(path: Path, parts: dict[str, Any]) -> tuple[float, int]:
     """Load what :func:`save_state` wrote, if it exists; returns seconds used and step."""
     if not path.is_file():
         return 0.0, 0
-    stored = torch.load(path, weights_only=True)
+    stored = torch.load(path, map_location="cpu", weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(stored[name])
     return float(stored["used"]), int(stored["step"])

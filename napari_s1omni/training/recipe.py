@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ class PoolRecipe(Document):
     """Folder of the real data."""
     simulated: tuple[tuple[int, int], ...] = ((1, 2500), (2, 2500))
     """(seed, scenes) of each simulated pool."""
+    packed: str | None = None
+    """File that holds all of these fields, made by ``--only pool``, from which they are read where it exists."""
 
 
 class BackboneRecipe(Document):
@@ -32,8 +34,8 @@ class BackboneRecipe(Document):
     """Tokens of the tokenizer."""
 
 
-class ThinkerRecipe(Document):
-    """One phase of the thinker's training."""
+class StageRecipe(Document):
+    """What every stage of training has."""
 
     tile: int = 128
     """Edge of a tile in px."""
@@ -41,11 +43,20 @@ class ThinkerRecipe(Document):
     minutes: float = 14.0
     """Longest time, without the making of the pool: minutes of processor per thread on a CPU, so that a busy or
     stopped machine does not shorten the training; minutes of the clock on a GPU."""
-    steps: int = 100_000
+    steps: int = 1_000_000
     """Most steps."""
     learning_rate: float = 1.5e-3
     warmup: int = 100
     """Steps until the learning rate is full."""
+    bfloat16: bool = True
+    """Whether products are computed in bfloat16."""
+    save_every: float = 3.0
+    """Minutes of the clock between states."""
+
+
+class ThinkerRecipe(StageRecipe):
+    """One phase of the thinker's training."""
+
     vision_only: bool = False
     """Whether only the vision tower learns, through its auxiliary heads: three times as fast."""
     renew_vision: bool = False
@@ -62,17 +73,13 @@ class ThinkerRecipe(Document):
     restoration: float = 0.1
     """Share of super-resolution requests."""
     translation: float = 0.06
-    bfloat16: bool = True
-    """Whether products are computed in bfloat16."""
 
 
-class EditorRecipe(Document):
+class EditorRecipe(StageRecipe):
     """The training of connector and editor."""
 
-    tile: int = 128
     batch: int = 16
     minutes: float = 60.0
-    steps: int = 1_000_000
     learning_rate: float = 1.2e-3
     warmup: int = 200
     ema: float = 0.999
@@ -108,9 +115,15 @@ class EditorRecipe(Document):
     simulated: float = 0.45
     super_resolution: float = 0.14
     translation: float = 0.1
-    bfloat16: bool = True
-    save_every: float = 3.0
-    """Minutes between states."""
+    bank: int = 0
+    """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.bank`; 0: each lesson
+    is drawn once."""
+    bank_tile: int = 192
+    """Edge in px of the lessons in the bank, of which windows of `tile` px are drawn."""
+    fresh: int = 32
+    """New lessons that come into the bank before each step."""
+    words: Literal["thought", "task"] = "thought"
+    """What the editor listens to: the states of the thought, or one learned vector per task, for the ablation."""
 
 
 class Recipe(Document):
@@ -118,11 +131,17 @@ class Recipe(Document):
 
     start: str | None = None
     """Checkpoint folder that gives tokenizer and first weights of thinker, connector and editor; None: from nothing."""
+    start_editor: bool = True
+    """Whether connector and editor begin from `start` too; otherwise only tokenizer and thinker do."""
     work: str = "build/nano"
     """Folder of pools, states and logs."""
     output: str = "build/nano/checkpoint"
     """Folder of the finished checkpoint."""
     seed: int = 0
+    device: str = "cpu"
+    """``cpu``, ``cuda``, one of them such as ``cuda:1``, or ``auto``: a GPU where there is one."""
+    shard_mib: float = 2000.0
+    """Largest shard of the finished checkpoint in MiB."""
     threads: int = 2
     workers: int = 1
     """Processes that make samples beside the training."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from torch.nn import functional
 
 from napari_s1omni.engine.s1omni.prompting import Prompting
 from napari_s1omni.training.batches import CATEGORIES, IGNORED, ThinkerBatch
-from napari_s1omni.training.progress import Progress, clock, load_state, save_state
+from napari_s1omni.training.loop import Bench, train
+from napari_s1omni.training.progress import Progress
 from napari_s1omni.training.recipe import BackboneRecipe, ThinkerRecipe
 from napari_s1omni.training.tokenizer import number_ids
 
@@ -117,7 +117,7 @@ class Apprentice(nn.Module):
         optics = (self.optics(merged).mean(1) - batch.optics.nan_to_num())[known]
         there = ~batch.objects.isnan()
         objects = (self.objects(merged) - batch.objects.nan_to_num()).square()
-        counts, sizes = (there & (torch.arange(3 * CATEGORIES) < 2 * CATEGORIES), there.clone())
+        counts, sizes = (there & (torch.arange(3 * CATEGORIES, device=there.device) < 2 * CATEGORIES), there.clone())
         sizes[..., : 2 * CATEGORIES] = False
         return {
             "objects": objects[counts].mean(),
@@ -162,53 +162,39 @@ def train_thinker(
     recipe: ThinkerRecipe,
     state: Path,
     progress: Progress,
-    seed: int = 0,
+    bench: Bench,
 ) -> None:
-    """Train until the recipe's time or steps are used up; continues from `state` if it exists.
+    """Train until the recipe's time or steps are used up; goes on from `state` if it exists.
 
     Parameters
     ----------
     apprentice : Apprentice
+        On the bench's device.
     lessons : callable
         Returns the batches from a step on.
     recipe : ThinkerRecipe
     state : Path
         File of weights, optimiser and step, written every few minutes.
     progress : Progress
-    seed : int
+    bench : Bench
+
+    Raises
+    ------
+    RunInterrupted
+        If the bench's time is over; the state is kept.
     """
-    if recipe.vision_through_language:
-        apprentice.backbone.requires_grad_(False)
-        apprentice.backbone.model.visual.requires_grad_(True)
+    apprentice.backbone.requires_grad_(not recipe.vision_through_language)
+    apprentice.backbone.model.visual.requires_grad_(True)
     learning = [p for p in apprentice.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, recipe.learning_rate, (0.9, 0.98), weight_decay=0.02)
-    used, step = load_state(state, {"model": apprentice, "optimiser": optimiser})
-    saved = begin = clock()
-    batches = lessons(step)
-    apprentice.train()
-    while used < 60 * recipe.minutes and step < recipe.steps:
-        share = max(used / (60 * recipe.minutes), step / recipe.steps)
-        warm = min(1.0, (step + 1) / recipe.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
-        batch = next(batches)
-        torch.manual_seed(seed * 1_000_003 + step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            losses = apprentice(batch, recipe.vision_only)
+
+    def lesson(batch: ThinkerBatch) -> tuple[torch.Tensor, dict[str, float]]:
+        losses = apprentice(batch.to(bench.device), recipe.vision_only)
         seen = 10 * losses["objects"] + 0.5 * losses["sizes"] + 0.2 * losses["optics"]
-        loss = recipe.auxiliary * seen + losses.get("text", torch.zeros(()))
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(apprentice.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        now = clock()
-        used, begin = used + now - begin, now
-        progress.note(step, len(batch.ids), used, {name: float(value.detach()) for name, value in losses.items()})
-        if now - saved > 120:
-            save_state(state, {"model": apprentice, "optimiser": optimiser}, used, step)
-            saved = now
-    save_state(state, {"model": apprentice, "optimiser": optimiser}, used, step)
+        loss = recipe.auxiliary * seen + losses.get("text", seen.new_zeros(()))
+        return loss, {name: float(value.detach()) for name, value in losses.items()}
+
+    train(recipe, {"model": apprentice, "optimiser": optimiser}, lessons, lesson, state, progress, bench)
 
 
 def _fold_patches(embed: Any) -> None:

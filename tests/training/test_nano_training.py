@@ -17,9 +17,11 @@ from napari_s1omni.engine.registry import create_engine, describe
 from napari_s1omni.errors import JobError
 from napari_s1omni.noise import NoiseField
 from napari_s1omni.sampling import Sampling
-from napari_s1omni.training import nano
-from napari_s1omni.training.editor_stage import Editor, EditorCollate
+from napari_s1omni.training import nano, workshop
+from napari_s1omni.training.editor_batches import EditorCollate
+from napari_s1omni.training.editor_stage import Editor
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, PoolRecipe, Recipe, ThinkerRecipe
+from napari_s1omni.training.samples import Mixture
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,7 +54,7 @@ def recipe(tmp_path_factory) -> Recipe:
 @pytest.fixture(scope="module")
 def checkpoint(recipe: Recipe) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nano, "real_fields", lambda data, side: [])
+        patch.setattr(workshop, "real_fields", lambda data, side: [])
         return nano.main(recipe)
 
 
@@ -74,7 +76,7 @@ def test_the_engine_opens_what_training_wrote(checkpoint: Path):
 def test_a_finished_training_is_not_repeated(recipe: Recipe, checkpoint: Path):
     before = {path.name: path.stat().st_mtime_ns for path in Path(recipe.work).glob("thinker-*")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nano, "real_fields", lambda data, side: [])
+        patch.setattr(workshop, "real_fields", lambda data, side: [])
         nano.main(recipe, "thinker")
     assert before == {path.name: path.stat().st_mtime_ns for path in Path(recipe.work).glob("thinker-*")}
 
@@ -82,26 +84,41 @@ def test_a_finished_training_is_not_repeated(recipe: Recipe, checkpoint: Path):
 def test_an_interrupted_editor_goes_on_where_it_stopped(recipe: Recipe, checkpoint: Path):
     longer = recipe.replace(editor=recipe.editor.replace(steps=4).model_dump())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nano, "real_fields", lambda data, side: [])
+        patch.setattr(workshop, "real_fields", lambda data, side: [])
         nano.main(longer, "editor")
     assert torch.load(Path(recipe.work) / "editor-state.pt", weights_only=True)["step"] == 4
 
 
 def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nano, "real_fields", lambda data, side: [])
-        workshop = nano.Workshop(recipe)
-        samples = [workshop.sampler(nano.Mixture(simulated=1), 3).draw(64) for _ in range(4)]
+        patch.setattr(workshop, "real_fields", lambda data, side: [])
+        shop = workshop.Workshop(recipe)
+        samples = [shop.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
     quiet = recipe.editor.replace(instruction_only=0.0, null=0.0)
-    batch = EditorCollate(workshop.prompting(), quiet, 0)(samples, [None] * 4)
-    body = workshop.prompting().encode(samples[0].truth.text)
+    batch = EditorCollate(shop.prompting(), quiet, 0)(samples, [None] * 4)
+    body = shop.prompting().encode(samples[0].truth.text)
     row = batch.ids[0, batch.drop :][batch.mask[0]].tolist()
     assert tuple(row[-len(body) - 1 : -1]) == body
-    assert row[-1] == workshop.prompting().ids["turn_end"]
+    assert row[-1] == shop.prompting().ids["turn_end"]
     assert not batch.null.any()
     loss = Editor(quiet, 64)(batch, torch.zeros(4, batch.mask.shape[1], 64))
     assert loss.shape == (4,)
     assert torch.isfinite(loss).all()
+
+
+@pytest.mark.parametrize("name", ["nano", "nano_more", "nano_gpu", "nano_task_only"])
+def test_the_recipes_are_valid(name: str):
+    recipe = Recipe.open(Path(nano.__file__).parent / "configs" / f"{name}.yaml")
+    assert recipe.backbone.hidden == 192
+
+
+def test_the_recipe_for_a_gpu_ships_at_most_18_million_parameters_in_small_files():
+    recipe = Recipe.open(Path(nano.__file__).parent / "configs" / "nano_gpu.yaml")
+    with torch.device("meta"):
+        editor = Editor(recipe.editor, recipe.backbone.hidden)
+    thinker = 3_400_000
+    assert sum(p.numel() for p in editor.parameters()) + thinker <= 18_000_000
+    assert recipe.shard_mib <= 15
 
 
 def test_the_shipped_recipe_is_valid_and_a_misspelled_key_is_named(tmp_path: Path):

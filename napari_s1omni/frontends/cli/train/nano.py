@@ -17,7 +17,11 @@ RECIPE = Path(napari_s1omni.__file__).parent / "training/configs/nano.yaml"
 def nano(
     config: Annotated[Path, typer.Option("--config", help="Recipe in YAML.", show_default="the bundled one")] = RECIPE,
     only: Annotated[
-        Literal["thinker", "thoughts", "editor", "export"] | None, typer.Option("--only", help="Do one step.")
+        Literal["pool", "thinker", "thoughts", "editor", "export"] | None,
+        typer.Option("--only", help="Do one step."),
+    ] = None,
+    limit: Annotated[
+        float | None, typer.Option("--limit", help="Minutes after which it stops and keeps its state.")
     ] = None,
 ) -> None:
     """Train the small checkpoint that comes with the package; an interrupted training goes on where it stopped."""
@@ -27,4 +31,4 @@ def nano(
         raise EngineUnavailable(
             f"training needs the module '{error.name}'", remedy="install it with: pip install 'napari_s1omni[train]'"
         ) from error
-    typer.echo(main(config, only))
+    typer.echo(main(config, only, limit))

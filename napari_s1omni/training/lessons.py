@@ -1,0 +1,64 @@
+"""Lessons of the editor as they come: fresh samples, and stored ones for which the thinker wrote the thought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_s1omni.engine.s1omni.thinker import Thinker
+from napari_s1omni.errors import ThoughtError
+from napari_s1omni.sampling import Sampling
+from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
+from napari_s1omni.training.samples import Mixture, Sample, turned, window_of
+from napari_s1omni.training.traces import Truth
+
+if TYPE_CHECKING:
+    from napari_s1omni.training.workshop import Workshop
+
+
+class EditorLessons:
+    """Makes batches for the editor: fresh samples, and stored ones for which the thinker wrote the thought."""
+
+    def __init__(self, workshop: Workshop, seed: int, tile: int, batch: int) -> None:
+        recipe = workshop.recipe.editor
+        mixture = Mixture(recipe.simulated, recipe.super_resolution, recipe.translation)
+        self._sampler = workshop.sampler(mixture, seed)
+        self._collate = EditorCollate(workshop.prompting(), recipe, seed)
+        self._tile, self._batch = tile, batch
+        self._recipe, self._path = recipe, workshop.folder / "thoughts.pt"
+        self._seed = seed
+        self._stored: list[dict[str, Any]] = []
+
+    def __call__(self, step: int) -> EditorBatch:
+        """Make the batch of one step."""
+        if not self._stored and self._path.is_file():
+            self._stored = torch.load(self._path, weights_only=True)
+        rng = np.random.default_rng((self._seed, step))
+        for part in (self._sampler, self._collate):
+            part.at_step(step)
+        drawn = [self._one(rng) for _ in range(self._batch)]
+        return self._collate([sample for sample, _ in drawn], [thought for _, thought in drawn])
+
+    def _one(self, rng: np.random.Generator) -> tuple[Sample, tuple[int, ...] | None]:
+        if not self._stored or rng.random() >= self._recipe.self_sampled:
+            return self._sampler.draw(self._tile), None
+        kept = self._stored[int(rng.integers(len(self._stored)))]
+        images = {name: kept[name].float().numpy() for name in ("source", "target", "base")}
+        truth = Truth(kept["task"], kept["noun"])
+        sample = Sample(instruction=kept["instruction"], truth=truth, **images)
+        seen = window_of(sample, self._tile, rng)
+        return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
+
+
+def written(thinker: Thinker, sample: Sample) -> dict[str, Any]:
+    """One sample and the thought the thinker has of it, as plain tensors."""
+    try:
+        (thought,) = thinker.think(torch.from_numpy(sample.source)[None], sample.instruction, Sampling())
+        ids = list(thought.token_ids)
+    except ThoughtError:
+        ids = list(thinker.prompting.encode(sample.truth.text))
+    images = {name: torch.from_numpy(getattr(sample, name).copy()).half() for name in ("source", "target", "base")}
+    facts = {"instruction": sample.instruction, "task": sample.truth.task, "noun": sample.truth.target}
+    return {**images, **facts, "ids": ids}

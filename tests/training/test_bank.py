@@ -1,0 +1,115 @@
+"""The bank draws what was put in, in other windows and turns, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import torch
+
+from napari_s1omni.training.bank import Bank, banked
+from napari_s1omni.training.editor_batches import EditorBatch
+from napari_s1omni.training.pool import PACKED, prepare, read_pool, simulated_fields, write_pool
+
+CPU = torch.device("cpu")
+
+
+def _batch(first: int, rows: int = 4, length: int = 30, residual: bool = True) -> EditorBatch:
+    base = torch.arange(first, first + rows).view(-1, 1, 1, 1) / 64 + torch.zeros(rows, 3, 48, 48)
+    lengths = torch.arange(rows) + length - 8 - rows
+    return EditorBatch(
+        base,
+        base + 0.25,
+        torch.full((rows,), residual),
+        torch.ones(rows, 3),
+        torch.arange(length).expand(rows, -1) + 100 * first,
+        torch.arange(length - 5)[None] < lengths[:, None],
+        torch.zeros(rows, dtype=torch.bool),
+        torch.full((rows,), 2),
+        5,
+    )
+
+
+def test_rows_stay_together():
+    bank = Bank(16, CPU)
+    bank.put(_batch(1))
+    bank.put(_batch(9, length=20))
+    torch.manual_seed(0)
+    drawn = bank.draw(64, 32, 0.5)
+    assert drawn.base.shape == drawn.target.shape == (64, 3, 32, 32)
+    first = drawn.ids[:, 0]
+    assert set(first.tolist()) == {100, 900}
+    # The light differs from row to row; base and target keep their ratio, and a row of the second batch its tokens.
+    ratio = (drawn.target / drawn.base)[:, 0, 0, 0]
+    at = (0.25 / (ratio - 1) * 64).round()
+    assert set(at[first == 100].int().tolist()) == {1, 2, 3, 4}
+    assert set(at[first == 900].int().tolist()) == {9, 10, 11, 12}
+    assert drawn.mask.shape[1] == drawn.ids.shape[1] - drawn.drop
+    assert int(drawn.mask[first == 900].sum(1).max()) == 20 - 8 - 1
+    assert 0.2 < float(drawn.null.float().mean()) < 0.8
+
+
+def test_images_that_are_drawn_themselves_keep_their_light():
+    bank = Bank(8, CPU)
+    bank.put(_batch(4, residual=False))
+    drawn = bank.draw(16, 48, 0.0)
+    assert set((64 * (drawn.target - 0.25)[:, 0, 0, 0]).round().int().tolist()) <= {4, 5, 6, 7}
+
+
+def test_the_oldest_make_room_and_long_rows_are_left_out():
+    bank = Bank(8, CPU)
+    for first in (1, 5, 9):
+        bank.put(_batch(first))
+    assert len(bank) == 8
+    torch.manual_seed(0)
+    assert set(bank.draw(64, 48, 0.0).ids[:, 0].tolist()) == {500, 900}
+    bank.put(_batch(20, length=400))
+    assert len(bank) == 8
+
+
+def test_windows_and_turns_differ_but_cut_source_and_target_alike():
+    bank = Bank(4, CPU)
+    batch = _batch(1, rows=1)
+    ramp = torch.arange(48.0).view(1, 1, 1, 48) + 100 * torch.arange(48.0).view(1, 1, 48, 1) + torch.zeros(1, 3, 1, 1)
+    bank.put(EditorBatch(ramp, ramp, *list(batch.tensors().values())[2:], batch.drop))
+    torch.manual_seed(1)
+    drawn = bank.draw(16, 16, 0.0)
+    torch.testing.assert_close(drawn.base, drawn.target)
+    shapes = {
+        tuple(torch.sign(row[0, 0, 1] - row[0, 0, 0] + 10 * (row[0, 1, 0] - row[0, 0, 0])).flatten().tolist())
+        for row in drawn.base
+    }
+    assert len(shapes) > 1
+
+
+def test_fresh_lessons_come_between_batches():
+    made = iter(_batch(4 * i) for i in range(100))
+    bank = Bank(12, CPU)
+    batches = banked(made, bank, 1, 1, 8, 32, 0.0)
+    sizes = []
+    for _ in range(3):
+        next(batches)
+        sizes.append(len(bank))
+    assert sizes == [8, 12, 12]
+    assert int(next(made).ids[0, 0]) == 1600
+
+
+def test_a_packed_pool_is_the_pool_in_bytes(tmp_path: Path):
+    fields = [prepare(field) for field in simulated_fields(4, 6)]
+    for packed in (False, True):
+        write_pool(tmp_path / f"{packed}.npz", fields, packed=packed)
+    small, large = ((tmp_path / f"{packed}.npz").stat().st_size for packed in (True, False))
+    assert small < 0.6 * large
+    step = (PACKED[1] - PACKED[0]) / 255
+    for before, after in zip(fields, read_pool(tmp_path / "True.npz"), strict=True):
+        assert after.field.name == before.field.name
+        inside = np.clip(before.image.astype(np.float32), *PACKED)
+        assert np.abs(after.image.astype(np.float32) - inside).max() < step
+        for ours, theirs in zip(before.field.layers, after.field.layers, strict=True):
+            assert np.array_equal(ours.labels, theirs.labels)
+        assert set(after.field.pairs) == set(before.field.pairs)

@@ -1,0 +1,132 @@
+"""A training that was killed goes on to the very weights of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import torch
+
+from napari_s1omni.errors import CheckpointError, EngineUnavailable, RunInterrupted
+from napari_s1omni.training import nano
+from napari_s1omni.training.loop import choose_device
+from napari_s1omni.training.pool import prepare, simulated_fields, write_pool
+from napari_s1omni.training.recipe import Recipe
+
+_RECIPE = """
+work: {folder}
+output: {folder}/checkpoint
+seed: 3
+threads: 1
+workers: {workers}
+shard_mib: 0.5
+pool: {{simulated: [[1, 8]], packed: {packed}}}
+backbone: {{hidden: 64, layers: 2, heads: 2, vision_hidden: 64, vision_layers: 2, vocabulary: 900}}
+thinker: [{{tile: 64, batch: 2, steps: 3, translation: 0, save_every: 0}}]
+editor: {{tile: 64, batch: 2, steps: {steps}, blocks: [32, 32, 64, 64], depth: 1, condition: 32, thoughts: 2,
+         super_resolution: 0, save_every: 0}}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> Path:
+    """A pool without real fields, so that no data is needed."""
+    path = tmp_path_factory.mktemp("pool") / "packed.npz"
+    write_pool(path, [prepare(field) for field in simulated_fields(9, 3)], packed=True)
+    return path
+
+
+def _recipe(folder: Path, packed: Path, steps: int, workers: int = 0) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(_RECIPE.format(folder=folder, packed=packed, steps=steps, workers=workers))
+    return path
+
+
+def _train(config: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "napari_s1omni.training", "--config", str(config), *options]
+    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+
+
+def _average(folder: Path) -> dict[str, torch.Tensor]:
+    stored = torch.load(folder / "editor-state.pt", weights_only=True)
+    assert stored["step"] == 6
+    return stored["average"]
+
+
+def _wait_for(path: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(1200):
+        if path.is_file() and torch.load(path, weights_only=True)["step"] >= step:
+            return
+        assert process.poll() is None, process.stderr and process.stderr.read().decode()
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never reached step {step}")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, packed: Path) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    nano.main(_recipe(folder, packed, 6))
+    return folder
+
+
+def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_path: Path):
+    config = _recipe(tmp_path, packed, 6, workers=1)
+    process = _train(config)
+    _wait_for(tmp_path / "editor-state.pt", 2, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "checkpoint" / "config.json").is_file()
+    again = _train(config)
+    assert again.wait(240) == 0, again.stderr and again.stderr.read().decode()
+    first, second = _average(whole), _average(tmp_path)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    shards = sorted((tmp_path / "checkpoint").glob("*.safetensors"))
+    assert len(shards) > 1
+    assert [s.read_bytes() for s in shards] == [s.read_bytes() for s in sorted((whole / "checkpoint").glob("*.safet*"))]
+
+
+def test_a_limit_of_time_stops_it_and_says_how_to_go_on(packed: Path, tmp_path: Path):
+    config = _recipe(tmp_path, packed, 1000)
+    with pytest.raises(RunInterrupted, match="run the same command again"):
+        nano.main(config, "thinker", limit=0.0)
+    assert torch.load(tmp_path / "thinker-0-state.pt", weights_only=True)["step"] == 1
+
+
+def test_a_start_gives_weights_and_tokenizer(whole: Path, packed: Path, tmp_path: Path):
+    recipe = Recipe.open(_recipe(tmp_path, packed, 0)).replace(start=str(whole / "checkpoint"), thinker=())
+    nano.main(recipe)
+    before, after = (sorted((f / "checkpoint").glob("*.safetensors")) for f in (whole, tmp_path))
+    assert [s.read_bytes() for s in before] == [s.read_bytes() for s in after]
+    assert (tmp_path / "tokenizer.json").read_bytes() == (whole / "tokenizer.json").read_bytes()
+
+
+def test_a_start_of_another_shape_is_refused(whole: Path, packed: Path, tmp_path: Path):
+    recipe = Recipe.open(_recipe(tmp_path, packed, 1)).replace(start=str(whole / "checkpoint"), thinker=())
+    wider = recipe.replace(editor=recipe.editor.replace(blocks=(32, 64, 64, 64)).model_dump())
+    with pytest.raises(CheckpointError, match="block_out_channels"):
+        nano.main(wider, "editor")
+    nano.main(wider.replace(start_editor=False), "editor")
+
+
+def test_a_device_that_is_not_here():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(EngineUnavailable, match="device: auto"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"
