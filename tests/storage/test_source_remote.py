@@ -48,6 +48,13 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Takes all chunks of a read at once; with a queue of 5 the others would knock again after a second."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class Bucket(Quiet):
     """The small part of the S3 protocol that reading needs: GET and HEAD of objects, and their absence."""
 
@@ -71,9 +78,8 @@ def serve(tmp_path):
     def start(handler=Quiet, **settings):
         settings = {"released": threading.Event(), **settings}
         kind = type("Handler", (handler,), settings)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(kind, directory=str(tmp_path)))
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        server = Server(("127.0.0.1", 0), partial(kind, directory=str(tmp_path)))
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         running.append((server, thread, settings["released"]))
         return f"http://127.0.0.1:{server.server_port}"
@@ -114,7 +120,7 @@ def test_http_array_inside_a_group(serve, store):
 
 
 def test_http_that_times_out_in_the_middle(serve, store, monkeypatch):
-    monkeypatch.setattr(readers_zarr, "_TIMEOUT", 3)
+    monkeypatch.setattr(readers_zarr, "_TIMEOUT", 1)
     source = open_source(f"{serve(silent=('/0/c/2/1',))}/bucket/a.zarr")
     np.testing.assert_array_equal(source.read((slice(0, 32), slice(0, 64))), store[:32])
     with pytest.raises(SourceError, match=r"chunk c/2/1 of http.*a\.zarr/0 did not arrive") as caught:

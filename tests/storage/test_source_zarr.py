@@ -267,6 +267,13 @@ def test_types(tmp_path, dtype):
     np.testing.assert_array_equal(open_source(tmp_path / "a").read(), values)
 
 
+def test_labels_of_64_bits_keep_every_digit(tmp_path):
+    ids = np.array([[0, 2**53 + 1], [2**63 + 5, 7]], np.uint64)
+    source = open_source(write(tmp_path / "a.zarr", [ids], **{"image-label": {}}))
+    assert (source.spec.kind, source.spec.dtype, source.notes) == ("labels", "uint64", ())
+    np.testing.assert_array_equal(source.read(), ids)
+
+
 def test_complex_and_empty_are_refused(tmp_path):
     zarr.create_array(tmp_path / "c", data=np.zeros((4, 4), complex))
     zarr.create_array(tmp_path / "e", shape=(0, 4), dtype="u1", chunks=(1, 4))
