@@ -30,8 +30,7 @@ def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[s
         "signal": f"{seen.signal} ({_SIGNAL_WORDS[seen.signal]})",
         "object size": f"{size:.1f} px ({why})",
         "smoothing": f"{sigma:.2f} px (keeps gaps between objects of this size, quiets noise of {seen.noise:.3f})",
-        "ground": _ground(seen),
-        "ground window": f"{3 * size:.0f} px (three objects wide, so that no object is taken for a local ground)",
+        **_ground(seen, 3 * size),
         "threshold": f"{seen.threshold:.3f} (above the ground; fainter px are no object)",
         "summit": "1.2 thresholds (an object whose brightest part is lower is left out)",
         "least area": f"{0.06 * size**2:.0f} px (crumbs smaller than that are no object)",
@@ -112,11 +111,14 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     return np.stack([foreground, np.clip(depth - 1, 0, 1), np.clip(distance, 0, 1)]).astype(np.float32)
 
 
-def _ground(seen: Look) -> str:
+def _ground(seen: Look, window: float) -> dict[str, str]:
     """Word the ground: one level where it hardly varies, which no cut through the image can change."""
     if seen.slope < _EVEN * seen.contrast:
-        return f"{seen.ground:.3f} (one level: it varies by {seen.slope:.3f}, little against the contrast)"
-    return f"local (it varies by {seen.slope:.3f}, so it is found around each px)"
+        return {"ground": f"{seen.ground:.3f} (one level: it varies by {seen.slope:.3f}, little against the contrast)"}
+    return {
+        "ground": f"local (it varies by {seen.slope:.3f}, so it is found around each px)",
+        "ground window": f"{window:.0f} px (three objects wide, so that no object is taken for ground)",
+    }
 
 
 def _ground_under(plane: NDArray[np.float32], recipe: Recipe) -> NDArray[np.float32] | float:

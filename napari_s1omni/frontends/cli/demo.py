@@ -38,7 +38,7 @@ class Example:
     """Flat options of the job."""
 
 
-_SIZES: dict[str, Any] = {"tile_size": 128, "overlap": 32}
+_SIZES: dict[str, Any] = {"tile_size": 128, "overlap": 32, "think": "per_tile"}
 EXAMPLES = (
     Example(
         "coins",
