@@ -7,6 +7,8 @@ import queue
 import time
 from typing import Any
 
+import numpy as np
+
 from napari_s1omni.errors import ClusterError, EngineError, S1OmniError, TileError
 from napari_s1omni.execution.cluster import Fleet
 from napari_s1omni.execution.commit import target_index
@@ -71,7 +73,7 @@ class Foreman:
         self._fleet = fleet
         self._started = started
         self._preparing: list[Any] = []
-        self._unseen: set[int] = set()
+        self._reported = np.zeros(len(assignment.plan.grid), bool)
         self._order = Order(assignment.plan.grid, [])
         self._tail = JournalTail(output.store.work / "journal", history=False)
         self._futures: dict[Any, tuple[str, Lease]] = {}
@@ -206,13 +208,14 @@ class Foreman:
         return report
 
     def _finish_lease(self, worker: str, lease: Lease, report: LeaseReport) -> None:
-        self._unseen.update(lease.blocks)
+        self._reported[list(lease.blocks)] = True
         self._book.done(worker, lease, report.seconds)
 
     def _see_all(self) -> None:
         """Wait until the journals of all workers are seen here too: a network file system may be late."""
         end = time.monotonic() + _LATE
-        while missing := [number for number in self._unseen if not self._output.ledger.is_done(number)]:
+        reported, is_done = np.flatnonzero(self._reported), self._output.ledger.is_done
+        while missing := [number for number in reported if not is_done(int(number))]:
             if time.monotonic() > end:
                 raise ClusterError(
                     f"{len(missing)} blocks that workers finished are not in the journal as it is seen here",

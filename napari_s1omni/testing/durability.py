@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.cost import cost
-from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.errors import EngineUnavailable, RunInterrupted
+from napari_s1omni.execution.control import request
+from napari_s1omni.execution.events import BlockDone, Event
 from napari_s1omni.execution.watching import JournalTail
 from napari_s1omni.noise import NoiseField
 from napari_s1omni.storage.fsync_store import WORK
@@ -95,44 +98,92 @@ def _worded(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def no_op(blocks: int = 16384, lease: int = 64) -> Numbers:
-    """Time blocks in which there is nothing to do, in leases of 64: with and without fsync."""
-    found: Numbers = {"blocks": blocks, "lease": lease}
+def no_op(blocks: int = 16384, lease: int = 64, times: int = 3) -> Numbers:
+    """Time blocks in which there is nothing to do, in leases of 64, with and without fsync: the best of a few runs."""
     edge = int(blocks**0.5)
-    for name, durable in (("no_op_ms", False), ("no_op_fsync_ms", True)):
-        rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
-        with _folder() as path:
-            clock = rehearsal.run(path, workers=1, durable=durable, dry=True, lease_blocks=lease)
-        found[name] = 1e3 * clock.seconds / clock.blocks
-    found["fsync_share"] = 1 - found["no_op_ms"] / found["no_op_fsync_ms"]
-    return found
+    rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
+    best = {"no_op_ms": math.inf, "no_op_fsync_ms": math.inf}
+    for _ in range(times):
+        for name in best:
+            with _folder() as path:
+                durable = name == "no_op_fsync_ms"
+                clock = rehearsal.run(path, workers=1, durable=durable, dry=True, lease_blocks=lease)
+            best[name] = min(best[name], 1e3 * clock.seconds / clock.blocks)
+    share = 1 - best["no_op_ms"] / best["no_op_fsync_ms"]
+    return {"blocks": edge * edge, "lease": lease, **best, "fsync_share": share}
 
 
-def memory(gigabytes: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)) -> Numbers:
-    """Measure the peak memory of driver and worker over volumes of different size, each in fresh processes.
+def memory(gigabytes: tuple[float, ...] = (0.25, 1.0, 4.0)) -> Numbers:
+    """Measure the peak memory of driver and worker, each time in fresh processes.
 
     Returns
     -------
     dict
-        ``slope`` of each in MB per GB of volume (least squares), the peaks, and the plan's forecast.
+        Over volumes of different size, ``slope`` of each in MB per GB of volume (least squares),
+        the peaks, and the plan's forecast; then, for runs of other kinds (:data:`KINDS`), forecast over peak.
     """
-    rows = [_in_process("memory_once", gb) for gb in gigabytes]
+    rows = [_in_process("memory_once", {"gb": gb}) for gb in gigabytes]
     found: Numbers = {"gb": list(gigabytes)}
     for name in ("driver_mb", "worker_mb"):
         found[name] = [row[name] for row in rows]
         found[f"{name.removesuffix('_mb')}_slope"] = float(np.polyfit(gigabytes, found[name], 1)[0])
     found["forecast_mb"] = [row["forecast_mb"] for row in rows]
     found["forecast_over_peak"] = [row["forecast_mb"] / row["worker_mb"] for row in rows]
+    kinds = {name: _in_process("memory_once", {"kind": name}) for name in KINDS}
+    found["kinds_peak_mb"] = {name: row["worker_mb"] for name, row in kinds.items()}
+    found["kinds_forecast_over_peak"] = {name: row["forecast_mb"] / row["worker_mb"] for name, row in kinds.items()}
+    ratios = [*found["forecast_over_peak"], *found["kinds_forecast_over_peak"].values()]
+    found["forecast_over_peak_range"] = [min(ratios), max(ratios)]
     return found
 
 
-def memory_once(gigabytes: float) -> Numbers:
-    """Run one volume of so many GB of uint16 through one worker; return peaks in MB."""
-    edge = 4096
-    planes = max(1, round(gigabytes * 1e9 / 2 / edge**2))
-    rehearsal = Rehearsal.of((planes, edge, edge), tile=512, block=1024)
+KINDS: dict[str, Numbers] = {
+    "tiles of 128 px, uint8": {"shape": (4, 2048, 2048), "tile": 128, "block": 512, "dtype": "uint8"},
+    "tiles of 1024 px, float32": {"shape": (2, 4096, 4096), "tile": 1024, "block": 2048, "dtype": "float32"},
+    "three channels": {"shape": (3, 4096, 4096), "axes": "cyx", "tile": 512, "block": 1024},
+    "twice as large": {"shape": (2, 3072, 3072), "tile": 256, "overlap": 64, "block": 768, "factor": 2},
+    "four times as large, uint8": {"shape": (2, 1536, 1536), "tile": 256, "block": 512, "factor": 4, "dtype": "uint8"},
+    "blocks of 2048 px": {"shape": (2, 6144, 6144), "tile": 512, "block": 2048},
+    "translation, uint8": {
+        "shape": (2, 4096, 4096),
+        "tile": 512,
+        "overlap": 128,
+        "block": 1152,
+        "operation": "modality_translation",
+        "dtype": "uint8",
+    },
+    "classes": {"shape": (2, 4096, 4096), "tile": 512, "block": 1024, "operation": "segmentation"},
+    "objects of 20 px": {
+        "shape": (3, 3072, 3072),
+        "tile": 256,
+        "overlap": 64,
+        "block": 768,
+        "operation": "segmentation",
+        "diameter": 20,
+    },
+    "objects of 60 px, blocks of 1536 px, uint8": {
+        "shape": (2, 4608, 4608),
+        "tile": 512,
+        "overlap": 128,
+        "block": 1536,
+        "operation": "segmentation",
+        "diameter": 60,
+        "dtype": "uint8",
+    },
+}
+"""Runs of which the peak memory is compared with the forecast, beside those that differ in size only."""
+
+
+def memory_once(run: Numbers) -> Numbers:
+    """Run one volume of ``gb`` GB of uint16, or of one of the :data:`KINDS`, on one worker; return peaks in MB."""
+    if "kind" in run:
+        settings = dict(KINDS[run["kind"]])
+        rehearsal = Rehearsal.of(settings.pop("shape"), **settings)
+    else:
+        edge = 4096
+        rehearsal = Rehearsal.of((max(1, round(run["gb"] * 1e9 / 2 / edge**2)), edge, edge), tile=512, block=1024)
     with _folder() as path:
-        clock = rehearsal.run(path, workers=1, durable=False, dry=True, lease_seconds=5)
+        clock = rehearsal.run(path, workers=1, durable=False, dry="gb" in run, lease_seconds=5)
     forecast = cost(rehearsal.plan).peak_memory
     return {"driver_mb": own_peak() / 1e6, "worker_mb": clock.peak_memory / 1e6, "forecast_mb": forecast / 1e6}
 
@@ -191,18 +242,31 @@ def many(blocks: int = 1_000_000, workers: int = 2) -> Numbers:
     edge = int(blocks**0.5)
     start = time.perf_counter()
     rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
-    planned = time.perf_counter() - start
-    found: Numbers = {"blocks": edge * edge, "plan_s": planned}
+    found: Numbers = {"blocks": edge * edge, "plan_s": time.perf_counter() - start}
+    done = 0
+
     with _folder() as path:
-        clock = rehearsal.run(path, workers=workers, durable=False, dry=True)
-        found["run_s"] = clock.seconds + clock.startup
-        found["ms_per_block"] = 1e3 * clock.seconds / clock.blocks
+
+        def stop_halfway(event: Event) -> None:
+            nonlocal done
+            done += isinstance(event, BlockDone)
+            if done == edge * edge // 2:
+                request(path, cancel=True)
+
         start = time.perf_counter()
-        rehearsal.run(path, workers=workers, durable=False, dry=True)
-        found["resume_s"] = time.perf_counter() - start
+        try:
+            rehearsal.run(path, workers=workers, durable=False, dry=True, on_event=stop_halfway)
+        except RunInterrupted:
+            found["first_half_s"] = time.perf_counter() - start
+        found["blocks_before"] = done
+        clock = rehearsal.run(path, workers=workers, durable=False, dry=True)
+        found["resume_startup_s"] = clock.startup
+        found["second_half_s"] = clock.seconds
+        found["blocks_after"] = clock.blocks
+        found["ms_per_block"] = 1e3 * clock.seconds / clock.blocks
         found["journal_mb"] = sum(f.stat().st_size for f in (path / WORK / "journal").iterdir()) / 1e6
     found["driver_mb"] = own_peak() / 1e6
-    found["minutes"] = (found["plan_s"] + found["run_s"] + found["resume_s"]) / 60
+    found["minutes"] = sum(v for k, v in found.items() if k.endswith("_s")) / 60
     return found
 
 

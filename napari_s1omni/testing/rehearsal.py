@@ -33,7 +33,7 @@ class MadeUpSource:
     Parameters
     ----------
     spec : LayerSpec
-        Axes ``y x`` or ``z y x``.
+        Axes ``y x``, ``z y x`` or ``c y x``.
     blank : bool
         All px are 0.
     """
@@ -77,22 +77,52 @@ class Rehearsal:
         seconds: float = 0.0,
         blank: bool = False,
         operation: str = "super_resolution",
+        factor: int = 1,
+        dtype: str = "uint16",
+        axes: str = "",
+        overlap: int = 0,
+        diameter: float | None = None,
     ) -> Rehearsal:
-        """Plan a run over a made-up layer, in tiles that do not overlap, so that counting them is easy."""
+        """Plan a run over a made-up layer; unless said otherwise in tiles that do not overlap, easy to count.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        tile, block, overlap : int
+            In px of the layer.
+        seconds : float
+            Time that the fake model takes for a tile.
+        blank : bool
+            All px are 0.
+        operation : str
+        factor : int
+            Of super-resolution.
+        dtype : str
+            Of the layer.
+        axes : str
+            Of the layer; by default ``yx`` or ``zyx``.
+        diameter : float, optional
+            Of objects in px, which are then told apart; by default all are one class.
+        """
         document: dict[str, Any] = {
             "source": "memory:made up",
             "operation": {"type": operation},
-            "tiling": {"tile_size": tile, "overlap": 0, "block_size": block},
+            "tiling": {"tile_size": tile, "overlap": overlap, "block_size": block},
         }
         if operation == "super_resolution":
-            document["operation"]["factor"] = (1, 1)
-        else:
-            document["operation"]["instances"] = False
-        spec = LayerSpec(shape, tuple("zyx"[-len(shape) :]), "uint16")
+            document["operation"]["factor"] = (factor, factor)
+        elif operation == "segmentation":
+            document["operation"]["instances"] = diameter is not None
+            if diameter is not None:
+                document["operation"]["prompt"] = f"objects of about {diameter:g} px"
+        axes = axes or "zyx"[-len(shape) :]
+        spec = LayerSpec(shape, tuple(axes), dtype)
         engine = FakeEngine(seconds=seconds).description
-        plan = resolve(Job.read(document, "rehearsal"), spec, Normalization((0.0,), (4093.0,)), engine)
+        channels = spec.size("c")
+        whole = Normalization((0.0,) * channels, (4093.0,) * channels)
+        plan = resolve(Job.read(document, "rehearsal"), spec, whole, engine)
         # Without a halo, too, a block of one tile is one call of the model.
-        grid = dataclasses.replace(plan.grid, halo=0)
+        grid = plan.grid if diameter is not None else dataclasses.replace(plan.grid, halo=0)
         return cls(dataclasses.replace(plan, grid=grid, source_digest=str(shape)), seconds, blank)
 
     @property
