@@ -81,7 +81,9 @@ def measure_blocks(layers: Layers, check: Callable[[], None] = lambda: None) -> 
         check()
         start = [i * b for i, b in zip(index, layers.block, strict=True)]
         stop = [min(s + b, n) for s, b, n in zip(start, layers.block, spec.shape, strict=True)]
-        found = _sums(layers, dict(zip(spec.axes, zip(start, stop, strict=True), strict=True)), space)
+        # A layer without objects has a table all the same, with columns and no row.
+        last = all(i == n - 1 for i, n in zip(index, counts, strict=True)) and not held
+        found = _sums(layers, dict(zip(spec.axes, zip(start, stop, strict=True), strict=True)), space, empty=last)
         if found is not None:
             sums, inside = found
             yield _properties(_rows(sums, inside), spec, space)
@@ -150,7 +152,9 @@ def _write_parquet(parts: Iterable[Columns], path: Path) -> int:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise JobError("Parquet needs the extra 'tables'", remedy="pip install napari_s1omni[tables]") from None
+        raise JobError(
+            "Parquet needs the extra 'tables'", remedy="install it with: pip install 'napari_s1omni[tables]'"
+        ) from None
     rows, writer = 0, None
     try:
         for columns in parts:
@@ -165,9 +169,9 @@ def _write_parquet(parts: Iterable[Columns], path: Path) -> int:
 
 
 def _sums(
-    layers: Layers, box: dict[str, tuple[int, int]], space: list[str]
+    layers: Layers, box: dict[str, tuple[int, int]], space: list[str], empty: bool = False
 ) -> tuple[Columns, NDArray[np.bool_]] | None:
-    """Sums per label over one block, and which labels lie inside of it; None for an empty block."""
+    """Sums per label over one block, and which labels lie inside of it; None for an empty block, unless asked for."""
     spec = layers.spec
     rim = {a: (max(0, box[a][0] - _RIM), min(spec.size(a), box[a][1] + _RIM)) if a in "yx" else box[a] for a in box}
     wide = np.asarray(layers.labels[tuple(slice(*rim[a]) for a in spec.axes)])
@@ -175,7 +179,7 @@ def _sums(
     inner = tuple(slice(box[a][0] - rim[a][0], box[a][1] - rim[a][0]) if a in box else slice(None) for a in "zyx")
     labels = wide[inner]
     at = np.flatnonzero(labels)
-    if not len(at):
+    if not len(at) and not empty:
         return None
     ids, index = _compact(labels.ravel()[at])
     n = len(ids)
@@ -217,6 +221,8 @@ def _sums(
 
 def _compact(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Distinct labels in order, and the place of each value among them."""
+    if not len(values):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     low, high = int(values.min()), int(values.max())
     if high - low > 4 * len(values) + 1000:
         ids, index = np.unique(values, return_inverse=True)

@@ -108,8 +108,20 @@ def test_files(tmp_path):
         write_table(found, tmp_path / "a.xls")
 
 
-def test_nothing_to_measure():
-    assert len(table(layer(np.zeros((20, 20), "uint32")))["label"]) == 0
+@pytest.mark.parametrize("axes", ["yx", "zyx"])
+def test_nothing_to_measure_has_columns_and_no_row(tmp_path, axes):
+    labels = np.zeros((4, 90, 90)[-len(axes) :], "uint32")
+    image = open_source(np.ones(labels.shape, "uint16"), axes=axes)
+    nothing = table(layer(labels, axes, image=image, channels=(0,)))
+    labels[..., 5:9, 5:9] = 1
+    assert list(nothing) == list(table(layer(labels, axes, image=image, channels=(0,))))
+    assert {len(values) for values in nothing.values()} == {0}
+    write_table(nothing, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().startswith("label,t,num_pixels,area")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1
+
+
+def test_what_cannot_be_measured():
     image = LayerSpec((4, 4), ("y", "x"), "uint8")
     with pytest.raises(PlanError, match="Segment it first"):
         list(measure_blocks(Layers(np.zeros((4, 4), "uint8"), image, (4, 4))))
