@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Images, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
 from napari_s1omni.engine.s1omni.thinker import Condition
@@ -28,8 +29,10 @@ from napari_s1omni.noise import NoiseField
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.spec import LayerSpec
+from napari_s1omni.training.editor_batches import TASKS
 from napari_s1omni.training.pool import Prepared, prepare, real_fields
 from napari_s1omni.training.samples import Mixture, Sample, Sampler
+from napari_s1omni.training.task_only import task_states
 
 AMBIGUOUS = ("sizes", "polarities", "cells", "axons")
 """Simulated families with two kinds of objects in one picture."""
@@ -43,6 +46,8 @@ VARIANTS = (
     "counterfactual trace",
 )
 """What is done to the states that condition the editor."""
+CONTROL = "task embedding only"
+"""Another editor, that was trained with one learned vector per task instead of the thinker's states."""
 _OPPOSITES = {"small": "large", "bright": "dark", "nuclei": "cells", "axons": "fibers"}
 
 
@@ -72,7 +77,9 @@ Score = Callable[[Sequence[Sample], Sequence[Images]], NDArray[np.float64]]
 
 
 class Muted(S1OmniEngine):
-    """The engine with another condition: ``zeroed`` or ``random of equal norm`` in place of the thinker's states."""
+    """The engine with another condition in place of the thinker's states: ``zeroed``, ``random of equal norm``, or
+    :data:`CONTROL`.
+    """
 
     mute: str | None = None
     seed = 0
@@ -88,6 +95,11 @@ class Muted(S1OmniEngine):
         self, images: Images | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None
     ) -> Condition:
         """Condition as the engine makes it, then altered."""
+        if self.mute == CONTROL:
+            tasks = [TASKS.index(Instruction.read(thought.prompt or thought.text).task) for thought in thoughts]
+            width = self._config.alignment_layer.input_dim
+            told = task_states(torch.tensor(tasks), width)
+            return self.connect(Condition(told, torch.ones(told.shape[:2], dtype=torch.bool)))
         given = super().condition(images, thoughts, sampling, limit)
         if self.mute is None:
             return given
@@ -107,6 +119,7 @@ def run_ablation(
     tile: int = 256,
     real_tile: int = 128,
     seed: int = 0,
+    control: str | None = None,
 ) -> list[Row]:
     """Draw the same tiles under every variant.
 
@@ -122,6 +135,8 @@ def run_ablation(
         Edge of the drawn tiles in px, simulated and real.
     seed : int
         Of the bootstrap and of the random states.
+    control : str, optional
+        Folder of an editor that was trained with ``words: task``; it draws the same tiles as one more variant.
 
     Returns
     -------
@@ -135,10 +150,13 @@ def run_ablation(
     }
     if data is not None:
         tasks.update(_real_tasks([prepare(field) for field in real_fields(data, "validation")], real_tile, seed))
+    other = None if control is None else Muted.of(load(control))
     rows = []
     for task, (cases, score) in tasks.items():
-        rows += _task_rows(loaded, task, cases, score, seed)
-    loaded.close()
+        rows += _task_rows(loaded, other, task, cases, score, seed)
+    for used in (loaded, other):
+        if used is not None:
+            used.close()
     return rows
 
 
@@ -193,7 +211,9 @@ def _precision(case: Sample, drawn: Images) -> float:
     return match(case.instances, found)[0].average_precision
 
 
-def _task_rows(engine: Muted, task: str, cases: list[Sample], score: Score, seed: int) -> list[Row]:
+def _task_rows(
+    engine: Muted, control: Muted | None, task: str, cases: list[Sample], score: Score, seed: int
+) -> list[Row]:
     samples = cases
     own = [_or_restated(t, s) for t, s in zip(think_in_groups(engine, samples), samples, strict=True)]
     scores: dict[str, NDArray[np.float64]] = {}
@@ -210,6 +230,10 @@ def _task_rows(engine: Muted, task: str, cases: list[Sample], score: Score, seed
             changed = np.array([_changed(a, b) for a, b in zip(plain, drawn, strict=True)])
             rows.append(_row(f"{task.split(' (')[0]} (objects' px changed)", variant, changed, changed * 0, seed))
     engine.mute = None
+    if control is not None:
+        control.mute = CONTROL
+        drawn = draw(control, samples, [Thought(sample.instruction) for sample in samples])
+        rows.append(_row(task, CONTROL, score(cases, drawn), scores[VARIANTS[0]], seed))
     return rows
 
 
@@ -270,3 +294,17 @@ def _row(task: str, variant: str, scores: NDArray[Any], base: NDArray[Any], seed
     change_low, change_high = (float(v) for v in np.percentile(changes, (2.5, 97.5)))
     change = float((scores - base).mean())
     return Row(task, variant, float(scores.mean()), low, high, change, change_low, change_high, len(scores))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Word the rows as a Markdown table."""
+    lines = [
+        "| drawn | states | score | 95 % interval | change | 95 % interval | units |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        own, change = f"{row.low:.3f} to {row.high:.3f}", f"{row.change_low:+.3f} to {row.change_high:+.3f}"
+        lines.append(
+            f"| {row.task} | {row.variant} | {row.score:.3f} | {own} | {row.change:+.3f} | {change} | {row.units} |"
+        )
+    return "\n".join(lines)

@@ -7,7 +7,9 @@ The scores that decide what ``auto`` means are written beside the weights.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -20,8 +22,12 @@ from scipy import ndimage as ndi
 from napari_s1omni import api
 from napari_s1omni.engine.reference.stains import separate
 from napari_s1omni.engine.registry import create_engine
+from napari_s1omni.engine.s1omni.description import VALIDATION_NAME
+from napari_s1omni.engine.s1omni.models import show
 from napari_s1omni.errors import OperationRefused
+from napari_s1omni.evaluation.ablation import run_ablation
 from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
+from napari_s1omni.evaluation.nano_page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano_traces import measure_traces
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.pool import raw_channels, raw_pair, read_split
@@ -105,8 +111,13 @@ def stains(data: Path, engine: str) -> dict[str, float]:
     return found
 
 
-def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> tuple[float, float]:
-    """Seconds of thinking and of drawing one tile, in batches of 8, the best of some repeats."""
+def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str, float]:
+    """Seconds of thinking and of drawing one tile, in batches of 8, the best of some repeats.
+
+    With the threads they took and the largest memory of this process so far in GB.
+    """
+    import torch
+
     from napari_s1omni.noise import NoiseField
 
     loaded = create_engine(engine)
@@ -121,7 +132,10 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> tuple[fl
         loaded.generate(images, thoughts, Sampling(), noise)
         times.append((middle - begin, time.perf_counter() - middle))
     loaded.close()
-    return min(a for a, _ in times) / 8, min(b for _, b in times) / 8
+    # Linux counts this in KiB.
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    think, draw = (min(column) / 8 for column in zip(*times, strict=True))
+    return {"think": think, "draw": draw, "threads": torch.get_num_threads(), "memory": memory}
 
 
 def scores(numbers: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +157,7 @@ def scores(numbers: dict[str, Any]) -> dict[str, Any]:
 _ENGINES = ("nano", "reference")
 
 
-def measure(data: Path, nano: str, parts: tuple[str, ...]) -> dict[str, Any]:
+def measure(data: Path, nano: str, parts: tuple[str, ...], control: str | None = None) -> dict[str, Any]:
     """Measure the asked parts for nano and, where it can do the same, for the reference engine."""
     numbers: dict[str, Any] = {}
     for label, engine in (("nano", nano), ("reference", "reference")):
@@ -162,25 +176,49 @@ def measure(data: Path, nano: str, parts: tuple[str, ...]) -> dict[str, Any]:
     if "traces" in parts:
         numbers["traces"] = measure_traces(nano)
     if "speed" in parts:
-        numbers["seconds per tile"] = dict(zip(("think", "draw"), seconds_per_tile(nano), strict=True))
+        numbers["seconds per tile"] = seconds_per_tile(nano)
+    if "ablation" in parts:
+        rows = run_ablation(nano, data, scenes=40, control=control)
+        numbers["ablation"] = [dataclasses.asdict(row) for row in rows]
     return numbers
 
 
-PARTS = ("segmentation", "super_resolution", "translation", "stains", "traces", "speed")
+PARTS = ("segmentation", "super_resolution", "translation", "stains", "traces", "speed", "ablation")
+NUMBERS_NAME = "numbers.json"
+"""Beside the weights: everything that was measured, from which the card's tables are written."""
+
+
+def write(folder: Path, found: dict[str, Any]) -> None:
+    """Add what was found to the numbers beside the weights; rewrite scores and card from all of them.
+
+    Numbers belong to weights: those of other weights are dropped.
+    """
+    path = folder / NUMBERS_NAME
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    weights = show(str(folder)).revision()
+    numbers = {**(kept if kept.get("weights") == weights else {}), **found, "weights": weights}
+    path.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+    if {"segmentation", "super_resolution", "stains"} <= set(numbers):
+        (folder / VALIDATION_NAME).write_text(json.dumps(scores(numbers), indent=1) + "\n", "utf-8")
+    card = folder / CARD_NAME
+    if card.is_file():
+        rewrite(card, numbers)
 
 
 def main() -> None:
-    """Print the numbers as JSON; with ``--write`` keep the scores beside the weights."""
+    """Print the numbers as JSON; with ``--write`` keep them beside the weights, with scores and tables made of them."""
     parser = argparse.ArgumentParser(prog="python -m napari_s1omni.evaluation.nano_card", description=main.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the real images")
     parser.add_argument("--engine", default="nano", help="nano, or another folder in its layout")
+    parser.add_argument("--control", help="folder of an editor that was trained with a task embedding only")
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, of " + ", ".join(PARTS))
-    parser.add_argument("--write", type=Path, help="folder of weights for validation.json")
+    parser.add_argument("--write", type=Path, help="folder of the weights that were measured")
     arguments = parser.parse_args()
-    numbers = measure(arguments.data, arguments.engine, tuple(arguments.parts.split(",")))
-    sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
-    if arguments.write is not None:
-        (arguments.write / "validation.json").write_text(json.dumps(scores(numbers), indent=1) + "\n")
+    for part in arguments.parts.split(","):
+        numbers = measure(arguments.data, arguments.engine, (part,), arguments.control)
+        sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
+        if arguments.write is not None:
+            write(arguments.write, numbers)
 
 
 def _axes(pixels: NDArray[Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.evaluation.ablation import ambiguous_cases, choice, falsified, run_ablation
+from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
 from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
 from napari_s1omni.training.traces import read_trace
 
@@ -33,7 +33,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def table():
-    return run_ablation("nano", scenes=40)
+    return run_ablation("nano", scenes=40, control="nano")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,11 @@ def test_two_requests_get_two_answers(rows):
 @pytest.mark.parametrize("variant", ["zeroed", "shuffled within task"])
 def test_the_choice_is_lost_without_the_right_states(rows, variant):
     assert rows["as they are"].score - rows[variant].score >= 0.3
+
+
+def test_an_editor_that_hears_its_task_alone_gives_one_answer_to_both(rows):
+    assert rows[CONTROL].score == pytest.approx(0, abs=1e-6)
+    assert rows[CONTROL].change == pytest.approx(-rows["as they are"].score)
 
 
 def test_a_falsified_trace_changes_the_picture(table):

@@ -8,6 +8,7 @@ import pytest
 import napari_s1omni
 from napari_s1omni.engine.s1omni import decoding
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
+from napari_s1omni.engine.s1omni.thinker import Thinker
 
 TILING = {"tile_size": 32, "overlap": 8, "num_inference_steps": 1}
 
@@ -71,3 +72,42 @@ def test_thoughts_that_run_away_are_recorded(unet_folder, picture, monkeypatch):
     assert _failed(result) > 1
     assert not result.array[:].any()
     assert any("repeating" in (record.error or "") for record in result.records)
+
+
+def test_a_thought_without_a_route_is_recorded(unet_folder, picture, monkeypatch):
+    real = Thinker._write
+
+    def write(self, images, *arguments):
+        rows, endings = real(self, images, *arguments)
+        words = list(self.prompting.encode("nothing to draw here<|im_end|>"))
+        # The tile in the corner, which alone is bright there, is answered in words.
+        return [
+            words if image[0, :4, :4].mean() > 0.99 else row for image, row in zip(images, rows, strict=False)
+        ], endings
+
+    bright = picture.copy()
+    bright[:8, :8] = 4000
+    monkeypatch.setattr(Thinker, "_write", write)
+    result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
+    assert _failed(result) == 1
+    assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
+    assert any("no route" in (record.error or "") for record in result.records)
+
+
+@pytest.mark.slow
+def test_workers_draw_what_one_process_draws(unet_folder, picture, tmp_path):
+    """With a seed that matters, in blocks that several processes take in an order of their own."""
+    pytest.importorskip("distributed")
+    np.save(tmp_path / "picture.npy", np.tile(picture, (2, 3)))
+    options = {**TILING, "engine": str(unet_folder), "seed": 11, "block": 48}
+    drawn = [
+        napari_s1omni.super_resolve(
+            str(tmp_path / "picture.npy"), str(tmp_path / f"{n}.zarr"), factor=2, **options, **how
+        )
+        for n, how in enumerate(({}, {"workers": 2}))
+    ]
+    assert len(drawn[0].records) > 4
+    np.testing.assert_array_equal(drawn[0].array[:], drawn[1].array[:])
+    assert {key: t.token_ids for key, t in drawn[0].thoughts.items()} == {
+        key: t.token_ids for key, t in drawn[1].thoughts.items()
+    }

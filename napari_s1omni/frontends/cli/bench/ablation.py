@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.evaluation.ablation import run_ablation
+from napari_s1omni.evaluation.ablation import run_ablation, table
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_json
 
@@ -20,17 +20,14 @@ def ablation(
     ] = None,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Simulated scenes to look through.")] = 48,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap and of the random states.")] = 0,
+    control: Annotated[
+        str | None, typer.Option("--control", help="Folder of an editor that was trained with a task embedding only.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw the same tiles with the thinker's states kept, zeroed, random, shuffled, cut short, true and falsified."""
-    rows = run_ablation(engine, data, scenes=scenes, seed=seed)
+    rows = run_ablation(engine, data, scenes=scenes, seed=seed, control=control)
     if json:
         print_json([dataclasses.asdict(row) for row in rows])
         return
-    typer.echo("| drawn | states | score | 95 % interval | change | 95 % interval | units |")
-    typer.echo("|---|---|---|---|---|---|---|")
-    for row in rows:
-        own, change = f"{row.low:.3f} to {row.high:.3f}", f"{row.change_low:+.3f} to {row.change_high:+.3f}"
-        typer.echo(
-            f"| {row.task} | {row.variant} | {row.score:.3f} | {own} | {row.change:+.3f} | {change} | {row.units} |"
-        )
+    typer.echo(table(rows))
