@@ -117,7 +117,7 @@ class EditorRecipe(StageRecipe):
     translation: float = 0.1
     bank: int = 0
     """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.bank`; 0: each lesson
-    is drawn once."""
+    is drawn once. A training with a bank that is resumed fills a new one, so it goes on, but not to the same bits."""
     bank_tile: int = 192
     """Edge in px of the lessons in the bank, of which windows of `tile` px are drawn."""
     fresh: int = 32

@@ -130,3 +130,12 @@ def test_a_device_that_is_not_here():
     with pytest.raises(EngineUnavailable, match="device: auto"):
         choose_device("cuda")
     assert choose_device("auto").type == "cpu"
+
+
+@pytest.mark.parametrize("changes", [{"bank": 32, "bank_tile": 96, "fresh": 16, "batch": 4}, {"words": "task"}])
+def test_the_editor_learns_from_a_bank_and_from_its_task_alone(packed: Path, tmp_path: Path, changes):
+    recipe = Recipe.open(_recipe(tmp_path, packed, 2))
+    nano.main(recipe.replace(editor=recipe.editor.replace(**changes).model_dump()), "editor")
+    stored = torch.load(tmp_path / "editor-state.pt", weights_only=True)
+    assert stored["step"] == 2
+    assert all(value.isfinite().all() for value in stored["average"].values())
