@@ -11,12 +11,16 @@ from napari_s1omni.errors import NotEnoughMemory
 from napari_s1omni.plan import Plan
 from napari_s1omni.tiling import TileGrid
 
-_BASE = 140 * 10**6
+_BASE = 125 * 10**6
 """Bytes of a worker process with numpy, scipy, zarr, Dask and this package."""
-_FINISH_LABELS = 64
+_JOIN = 33
+"""Bytes per px of the plane that is being joined: three channels and their copy, gradients for the seam scores."""
+_FINISH_LABELS = 48
 """Bytes per field px while labels are made: masks, distances, seeds, watershed queue, scores."""
-_FINISH_IMAGE = 46
-"""Bytes per field value while an image is cast and scored: float64 copy, mask, gradients."""
+_FINISH_IMAGE = 30
+"""Bytes per field value while an image is cast: float64 copy, masks."""
+_SLACK = 1.1
+"""What the allocator holds of memory that was given back."""
 QUEUE = 4 * 2**20
 """Bytes that the queues between the stages may always hold, so that small blocks are not handed over one by one."""
 
@@ -111,7 +115,7 @@ def field_bytes(plan: Plan) -> int:
     grid = plan.grid
     edge = grid.block_size + 2 * grid.halo
     px = math.prod(min(edge, n) * f for n, f in zip(grid.extent, grid.factor, strict=True))
-    return 3 * 4 * px * (grid.depth + 2 * grid.halo_z)
+    return 3 * 4 * px * min(grid.depth + 2 * grid.halo_z, grid.planes)
 
 
 def _peak(plan: Plan, channels: int) -> int:
@@ -121,22 +125,23 @@ def _peak(plan: Plan, channels: int) -> int:
     px = fields // (3 * 4)
     fy, fx = grid.factor
     tile, drawn = 3 * 4 * grid.tile_size**2, 3 * 4 * grid.tile_size**2 * fy * fx
-    depth = grid.depth + 2 * grid.halo_z
+    depth = min(grid.depth + 2 * grid.halo_z, grid.planes)
     per_px = _FINISH_LABELS if plan.target.kind == "labels" else _FINISH_IMAGE * channels
     return int(
         _BASE
         + engine.memory.resident
+        + _SLACK
         # Read ahead: one plane in use, one being read, with its raw px.
-        + max(QUEUE, 2 * plane)
-        + plane * channels * (plan.source.np_dtype.itemsize + 4) // 12
-        # The micro-batch: its tiles, side by side in one array, and what the engine makes of them.
-        + engine.micro_batch * (2 * tile + drawn + engine.memory.per_tile_pixel * drawn / 12)
-        # Behind the engine: drawn tiles that wait, a plane being joined, the fields of the block.
-        + max(QUEUE, fields)
-        + fields // depth
-        + fields
-        + per_px * px
-        + 2.4 * plan.target.np_dtype.itemsize * px
+        * (
+            max(QUEUE, 2 * plane)
+            + plane * channels * (plan.source.np_dtype.itemsize + 4) // 12
+            # The micro-batch: its tiles, side by side in one array, and what the engine makes of them.
+            + engine.micro_batch * (2 * tile + drawn + engine.memory.per_tile_pixel * drawn / 12)
+            # Behind the engine: drawn tiles that wait, the fields of the block; a plane is joined, or all are finished.
+            + max(QUEUE, fields)
+            + fields
+            + max(_JOIN * px / depth, (per_px + 2.4 * plan.target.np_dtype.itemsize) * px)
+        )
     )
 
 

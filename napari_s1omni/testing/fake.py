@@ -55,7 +55,7 @@ class FakeEngine:
             title="known answers for tests",
             operations=("segmentation", "super_resolution", "modality_translation"),
             limits=EngineLimits(multiple_of=multiple_of, min_size=1),
-            memory=EngineMemory(resident=0, per_tile_pixel=32),
+            memory=EngineMemory(resident=0, per_tile_pixel=16),
             tile_size=64,
             overlap=16,
             micro_batch=4,

@@ -115,6 +115,8 @@ class Rehearsal:
             document["operation"]["instances"] = diameter is not None
             if diameter is not None:
                 document["operation"]["prompt"] = f"objects of about {diameter:g} px"
+        else:
+            document["operation"]["target"] = "made up"
         axes = axes or "zyx"[-len(shape) :]
         spec = LayerSpec(shape, tuple(axes), dtype)
         engine = FakeEngine(seconds=seconds).description
