@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.control import request
-from napari_s1omni.execution.status import RunStatus, write_status
+from napari_s1omni.execution.status import Failure, RunStatus, write_status
 from napari_s1omni.execution.watching import status
 from napari_s1omni.job import Job, output_path
 from napari_s1omni.storage.disk import disk_errors
@@ -21,6 +21,9 @@ from napari_s1omni.storage.fsync_store import WORK
 
 PYTHON = "S1OMNI_PYTHON"
 """Environment variable that names the interpreter of engines, where it is not this one."""
+
+_TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,21 @@ class Launched:
     """Process of the run."""
     log: Path
     """What it prints."""
+    process: subprocess.Popen[bytes]
+    """The process as a child of this one."""
 
     def status(self) -> RunStatus:
         """Tell how far it is."""
         return status(self.path)
+
+    def failure(self) -> Failure | None:
+        """Tell why its process ended with an error; None while it lives or where it ended well."""
+        code = self.process.poll()
+        if not code:
+            return None
+        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log.exists() else []
+        last = next((line.strip() for line in reversed(lines) if line.strip()), f"it ended with exit code {code}")
+        return Failure("RunFailed", last, f"its log is {self.log}", code)
 
     def cancel(self) -> None:
         """Ask it to stop after the micro-batch in hand."""
@@ -78,21 +92,75 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
     interpreter = _interpreter(python)
     with disk_errors("writing", work):
         (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
+    return _detached(path, [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+
+
+def launch_redo(
+    path: Path | str,
+    tiles: str,
+    *,
+    seed: int | None = None,
+    prompt: str | None = None,
+    python: str | Path | None = None,
+    options: Sequence[str] = (),
+) -> Launched:
+    """Start ``s1omni redo`` on some tiles of a result, detached from this process.
+
+    Parameters
+    ----------
+    path : Path or str
+        The result.
+    tiles : str
+        See :func:`napari_s1omni.execution.redo.parse_tiles`.
+    seed : int, optional
+        Another seed.
+    prompt : str, optional
+        Another wording for these tiles.
+    python, options
+        As in :func:`launch`.
+
+    Returns
+    -------
+    Launched
+
+    Raises
+    ------
+    StoreLocked
+        If a run is at work there.
+    EngineUnavailable
+        If there is no such interpreter.
+    """
+    path = Path(path)
+    _make_room(path)
+    words = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
+    if seed is not None:
+        words += ["--seed", str(seed)]
+    if prompt is not None:
+        # One word, so that it may begin with a dash.
+        words.append(f"--prompt={prompt}")
+    return _detached(path, words)
+
+
+def _detached(path: Path, words: Sequence[str]) -> Launched:
+    """Start a process that outlives this one and works on an output."""
+    work = path / WORK
+    with disk_errors("writing", work):
         (work / "status.json").unlink(missing_ok=True)
         log = (work / "run.log").open("ab")
     # Process 0: the run itself puts its own number there once it lives.
     write_status(path, RunStatus("starting", started=time.time(), updated=time.time()))
     with log:
         process = subprocess.Popen(
-            [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=Path.cwd(),
+            env={name: value for name, value in os.environ.items() if name not in _TERMINAL},
         )
     _left_alone.append(process)
-    return Launched(path, process.pid, work / "run.log")
+    return Launched(path, process.pid, work / "run.log", process)
 
 
 _left_alone: list[subprocess.Popen[bytes]] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psygnal import Signal
@@ -18,9 +18,10 @@ from psygnal import Signal
 from napari_s1omni.api import Prepared, Seen, prepare, see
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.status import Failure, failure
+from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.frontends.forecast import empty_share, sentence
 from napari_s1omni.frontends.layers import LayerView, Located, locate, show_of
-from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer
 from napari_s1omni.frontends.queueing import Queue
 from napari_s1omni.frontends.remembered import new_output, remember
 from napari_s1omni.frontends.runs import Deliver, Run
@@ -29,6 +30,8 @@ from napari_s1omni.job import Job
 
 _DEBOUNCE = 0.15
 """Seconds without another edit after which a plan is made."""
+_PATIENCE = 5.0
+"""Seconds that closing waits for a plan in the making."""
 _KEPT = 8
 """Sources whose measurements are kept."""
 
@@ -79,6 +82,8 @@ class Controller:
         """Why there is no plan."""
         self.output: str | None = None
         """Folder that the next run writes; None is one of its own in the cache."""
+        self.errands = Errands("errands")
+        """For what may wait for a disk."""
         self.queue = Queue(self._launch)
         self.spills = Spills()
         self.previewer = Previewer(lambda answer: self.deliver(lambda: self._answered(answer)), python)
@@ -192,7 +197,7 @@ class Controller:
             Fields of the job that differ in this preview, such as ``sampling``.
         """
         job = self.job().replace(region=dict(region), output=None, into=None, **changes)
-        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts), region)
+        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts))
 
     def run(self, title: str = "") -> None:
         """Queue the job as it is written now; it starts when those before it have ended.
@@ -205,16 +210,17 @@ class Controller:
         if self.prepared is None or self.source is None:
             raise JobError("there is no plan yet", remedy="wait for the forecast, or correct what it says")
         job, prepared, located = self.job(), self.prepared, self.source
-        if job.output is None and job.into is None:
-            job = job.replace(output=str(new_output(f"{located.view.name}-{job.operation.type}")))
         show = show_of(located, prepared.plan.target)
         words = title or f"{job.operation.prompt} · {located.view.name}"
 
         def begin(ref: Mapping[str, Any]) -> None:
-            run = Run(job.replace(source=ref), prepared.plan, words, self.deliver, show)
-            self.add(run)
+            named = job.replace(source=ref)
+            if job.output is None and job.into is None:
+                named = named.replace(output=str(new_output(f"{located.view.name}-{job.operation.type}")))
+            run = Run(named, prepared.plan, words, self.deliver, show)
+            self.deliver(lambda: self.add(run))
 
-        self._reachable(lambda ref: self.deliver(lambda: begin(ref)), None)
+        self._reachable(begin)
 
     def add(self, run: Run) -> None:
         """Show a run and start it when its turn has come."""
@@ -229,9 +235,12 @@ class Controller:
 
     def close(self) -> None:
         """Stop watching and previewing. Runs go on."""
+        self._newest += 1
         if self._timer is not None:
             self._timer.cancel()
-        self._newest += 1
+            if self._timer is not threading.current_thread():
+                self._timer.join(_PATIENCE)
+        self.errands.close()
         self.previewer.close()
         self.queue.close()
 
@@ -292,54 +301,58 @@ class Controller:
         """Seconds per tile in the last preview of this engine."""
         if self.preview is None or self.prepared is None:
             return None
-        if self.preview.plan.engine.revision != self.prepared.plan.engine.revision:
-            return None
-        return self._measured
-
-    _measured: float | None = None
+        made, planned = self.preview.plan, self.prepared.plan
+        # A rate holds for tiles of the same size, drawn by the same engine in as many steps.
+        same = made.engine.revision == planned.engine.revision and made.grid.tile_size == planned.grid.tile_size
+        steps = made.sampling.num_inference_steps == planned.sampling.num_inference_steps
+        return self.preview.rate if same and steps else None
 
     def _answered(self, answer: Answer) -> None:
-        match answer:
-            case Previewed():
-                self.preview = answer
-            case PreviewStep() | PreviewFailed():
-                pass
+        if isinstance(answer, Previewed):
+            self.preview = answer
         self.preview_changed.emit(answer)
         if isinstance(answer, Previewed) and self.prepared is not None:
             self.prepared_changed.emit(self.prepared, sentence(self.prepared, self.empty, self._rate()))
 
-    def _reachable(self, then: Any, region: Mapping[str, Any] | None) -> None:
-        """Call `then` with a reference that another process can open; px of this process are written out first."""
+    def _reachable(self, then: Callable[[Mapping[str, Any]], Any]) -> None:
+        """Call `then`, on a thread that may wait, with a reference that another process can open.
+
+        Px that only this process has are written out first.
+        """
         located = self.source
         if located is None:
             raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
-        if located.array is None:
-            then(self.job().source.model_dump(mode="json"))
-            return
+        stored = self.job().source.model_dump(mode="json")
 
         def work() -> None:
             try:
-                ref = self.spills.reference(located)
+                then(stored if located.array is None else self.spills.reference(located))
             except (S1OmniError, OSError) as error:
                 found = failure(error)
                 self.deliver(lambda: self.failed.emit(found))
-                return
-            then(ref)
 
-        threading.Thread(target=work, name="writing out a layer", daemon=True).start()
+        self.errands.do(work)
 
     def _launch(self, run: Run) -> None:
-        try:
-            run.start(self.python, self.options)
-        except (S1OmniError, OSError) as error:
-            found = failure(error)
-            run.queued = False
-            run.status = run.status.replace(state="failed", error=found)
-            self.failed.emit(found)
-            run.changed.emit(run)
-            run.ended.emit(run)
-            return
-        remember(run.path, run.title, self.view.name if self.view else "")
+        layer = self.view.name if self.view else ""
+        # From now on it is no run that waits, though its process is not there yet.
+        run.queued = False
+        run.status = run.status.replace(state="starting")
+
+        def work() -> None:
+            try:
+                run.start(self.python, self.options)
+                remember(run.path, run.title, layer)
+            except (S1OmniError, OSError) as error:
+                found = failure(error)
+                self.deliver(lambda: self._not_launched(run, found))
+
+        self.errands.do(work)
+
+    def _not_launched(self, run: Run, found: Failure) -> None:
+        run.status = run.status.replace(state="failed", error=found)
+        run.changed.emit(run)
+        run.ended.emit(run)
 
 
 def _key(job: Job, located: Located) -> str:

@@ -8,9 +8,10 @@ are not joined yet are shown with ids of their own per block.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.execution.commit import block_shape
 from napari_s1omni.execution.stitch import is_stitched
+from napari_s1omni.frontends.resident import Resident
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.fsync_store import WORK
 from napari_s1omni.storage.journal import BlockRecord
@@ -64,6 +66,9 @@ class LiveLevels:
         self.pyramid = Pyramid.of(plan.target, block_shape(plan))
         self.complete = False
         """Whether the store holds the final result at every level."""
+        self.resident: Resident | None = None
+        """What is kept in memory for a viewer that must not wait."""
+        self._hurried: int | None = None
         self._store: ResultStore | None = None
         self._scratch: Any = None
         self._offsets: dict[tuple[int, ...], int] = {}
@@ -109,6 +114,23 @@ class LiveLevels:
         expand = tuple(slice(None) if not n else None for n in self.show.sizes)
         return np.broadcast_to(view[expand], sizes)
 
+    def shape_of(self, level: int) -> tuple[int, ...]:
+        """Return the shape of a level, along the axes of the target."""
+        return self._shapes[level]
+
+    def step_of(self, level: int) -> tuple[int, ...]:
+        """Return how many px of full resolution one px of a level stands for, along the axes of the target."""
+        return self._steps[level]
+
+    @contextlib.contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Let reads of this thread take what is in memory; what is not there is fetched and comes with a later look."""
+        self._hurried = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._hurried = None
+
     def attach(self) -> bool:
         """Open the store if it is there by now; from a thread that may wait for a disk."""
         if self._store is None and (self.path / "zarr.json").is_file():
@@ -129,6 +151,8 @@ class LiveLevels:
                 self._fill_labels(record)
             else:
                 self._fill_image(record.block)
+            if self.resident is not None:
+                self.resident.forget(self._span(record.block))
 
     def finish(self) -> None:
         """Take the final levels of a complete run; from a thread that may wait for a disk."""
@@ -145,9 +169,19 @@ class LiveLevels:
                 ratio = tuple(a // b for a, b in zip(step, self._steps[last], strict=True))
                 kept[...] = np.asarray(levels[last][...])[tuple(slice(None, None, r) for r in ratio)]
         self.complete = True
+        if self.resident is not None:
+            self.resident.forget()
 
     def read(self, level: int, box: Key) -> NDArray[Any]:
         """Read a box of a level, in the axes of the target; what is not known yet is 0."""
+        if self.resident is not None and self._hurried == threading.get_ident():
+            known = self.resident.read(level, box)
+            if known is not None:
+                return known
+        return self.fetch(level, box)
+
+    def fetch(self, level: int, box: Key) -> NDArray[Any]:
+        """Read a box of a level from the store; from a thread that may wait for a disk."""
         store = self._store
         if store is None:
             return np.zeros([b.stop - b.start for b in box], self.plan.target.np_dtype)
@@ -161,10 +195,14 @@ class LiveLevels:
             )
             if math.prod(f.stop - f.start for f in fine) <= _DECODED:
                 return self._provisional(fine)
-        coarse = self._steps[self._first]
+        return self.coarse(level, box)
+
+    def coarse(self, level: int, box: Key) -> NDArray[Any]:
+        """Return a box of a level as the finest level in memory shows it."""
+        step, kept = self._steps[level], self._steps[self._first]
         index = [
             np.minimum(np.arange(b.start, b.stop) * s // c, n - 1)
-            for b, s, c, n in zip(box, step, coarse, self._memory[0].shape, strict=True)
+            for b, s, c, n in zip(box, step, kept, self._memory[0].shape, strict=True)
         ]
         return self._memory[0][np.ix_(*index)]
 

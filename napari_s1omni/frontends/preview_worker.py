@@ -104,6 +104,7 @@ class Worker:
             thoughts={k: {"text": t.text, "prompt": t.prompt} for k, t in made.thoughts.items()},
             errors=[r.error for r in made.records if r.error],
             seconds=time.perf_counter() - started,
+            rate=(time.perf_counter() - ready) / done if done else None,
         )
 
     def _check(self, number: int) -> None:

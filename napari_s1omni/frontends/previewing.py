@@ -51,6 +51,8 @@ class Previewed:
     thoughts: Mapping[str, Thought]
     seconds: float
     """From request to result, the loading of the engine included."""
+    rate: float | None
+    """Seconds per tile, from when the engine was there; None where no tile was drawn."""
     errors: tuple[str, ...] = ()
     """Tiles that failed."""
 
@@ -190,7 +192,8 @@ class Previewer:
                 pixels.unlink()
                 thoughts = {k: Thought(t["text"], prompt=t["prompt"]) for k, t in message["thoughts"].items()}
                 plan = Plan.from_json(message["plan"])
-                return Previewed(number, plan, made, thoughts, message["seconds"], tuple(message["errors"]))
+                errors = tuple(message["errors"])
+                return Previewed(number, plan, made, thoughts, message["seconds"], message["rate"], errors)
             case _:
                 found = Failure(message["kind"], message["message"], message["remedy"], 1)
                 return PreviewFailed(number, found)

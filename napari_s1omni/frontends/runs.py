@@ -11,10 +11,12 @@ from pathlib import Path
 
 from psygnal import Signal
 
+from napari_s1omni.api import accept, drop
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.control import Focus, request
-from napari_s1omni.execution.launching import Launched, launch
+from napari_s1omni.execution.launching import Launched, launch, launch_redo
+from napari_s1omni.execution.redone import Redone
 from napari_s1omni.execution.status import RunStatus
 from napari_s1omni.execution.watching import JournalTail, status
 from napari_s1omni.frontends.live import LiveLevels, Show
@@ -23,6 +25,7 @@ from napari_s1omni.frontends.tiles import TileStates
 from napari_s1omni.job import Job
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.fsync_store import WORK
+from napari_s1omni.storage.generations import has_previous
 from napari_s1omni.storage.journal import BlockRecord
 from napari_s1omni.storage.thoughts import ThoughtStore
 
@@ -68,6 +71,7 @@ class Run:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._cancelling = False
+        self._launched: Launched | None = None
         self._thoughts: ThoughtStore | None = None
         self._quality: QualityReader | None = None
 
@@ -89,11 +93,60 @@ class Run:
         S1OmniError
             See :func:`napari_s1omni.execution.launching.launch`.
         """
-        launched = launch(self.job, python=python, options=options)
+        self._launched = launched = launch(self.job, python=python, options=options)
         self.queued = False
         self.status = RunStatus("starting", started=time.time(), updated=time.time())
         self.watch()
         return launched
+
+    def redo(
+        self,
+        tiles: str,
+        seed: int | None = None,
+        prompt: str | None = None,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        """Start a process that draws some tiles anew; reads a disk. The result before is kept until the next time.
+
+        Parameters
+        ----------
+        tiles : str
+            ``plane/row/column``, several with commas.
+        seed : int, optional
+        prompt : str, optional
+            Another wording for these tiles.
+        python, options
+            As in :meth:`start`.
+
+        Raises
+        ------
+        S1OmniError
+            See :func:`napari_s1omni.execution.launching.launch_redo`.
+        """
+        if has_previous(self.path):
+            accept(self.path)
+        self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
+        self._thoughts = None
+        self.status = RunStatus("starting", started=time.time(), updated=time.time())
+        self.watch()
+
+    def drop(self) -> None:
+        """Return to the result before what was redone last; reads and writes a disk.
+
+        Raises
+        ------
+        S1OmniError
+            If none is kept, or a run is at work.
+        """
+        drop(self.path)
+        self._thoughts = None
+        self.levels.finish()
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the result before what was redone last is kept; reads a disk."""
+        return has_previous(self.path)
 
     def watch(self) -> None:
         """Begin to watch what is at work there, in a thread of its own."""
@@ -143,10 +196,24 @@ class Run:
         """Find the thought that a tile was drawn from; reads a disk."""
         k = self.plan.sampling.region_tiles
         found = self.thoughts()
+        again = Redone.read(self.path / WORK).of((t, z, 0, row, col))
         for key in (f"t{t}/z{z}/g0/tile/{row}/{col}", f"t{t}/z{z}/g0/region/{row // k}/{col // k}", "g0/layer", "off"):
-            if key in found:
-                return key, found[key]
+            for name in (f"{key}/redo/{again.number}", key) if again else (key,):
+                if name in found:
+                    return name, found[name]
         return None
+
+    def parameters_of(self, row: int, col: int, z: int = 0, t: int = 0) -> str:
+        """Say in one line with what a tile was thought and drawn; reads a disk."""
+        again = Redone.read(self.path / WORK).of((t, z, 0, row, col))
+        sampling = again.sampling if again else self.plan.sampling
+        engine = self.plan.engine
+        words = [f"{engine.name} {engine.revision}", f"seed {sampling.seed}", f"thinking {sampling.think}"]
+        if sampling.num_inference_steps is not None:
+            words.append(f"{sampling.num_inference_steps} steps")
+        if again:
+            words.append(f"redone in round {again.number}" + (f': "{again.prompt}"' if again.prompt else ""))
+        return " · ".join(words)
 
     def search(self, words: str, limit: int = 200) -> list[tuple[str, str]]:
         """Find thoughts that contain all of some words; return key and the line that has the first of them."""
@@ -166,7 +233,11 @@ class Run:
         shown: RunStatus | None = None
         while not stop.is_set():
             try:
+                died = self._launched.failure() if self._launched is not None else None
                 now = status(self.path)
+                if died is not None and now.pid == 0 and now.state in ("starting", "stopped"):
+                    # It ended before it could say anything of itself.
+                    now = now.replace(state="failed", error=died)
                 records = list(tail.read())
                 self.levels.fill(records)
                 quality = self._look_up(records)

@@ -156,7 +156,8 @@ class TileStates:
         colours[...] = COLOURS["waiting"]
         row0, col0 = self.origin
         values = np.full((height, width), np.nan)
-        for record in self._records.values():
+        # A copy: blocks may end while the picture is made in another thread.
+        for record in list(self._records.values()):
             block = self._block(record.block)
             if not (block.t == t and block.z[0] <= z < block.z[1]):
                 continue
@@ -177,7 +178,7 @@ class TileStates:
             values[part] = np.nan if value is None else value
         if by != "state":
             colours = _ordered(values, _RANGES.get(by))
-        for at, plane, row, col in self._failed:
+        for at, plane, row, col in list(self._failed):
             if (at, plane) == (t, z) and 0 <= row - row0 < height and 0 <= col - col0 < width:
                 colours[row - row0, col - col0] = COLOURS["failed"]
         cell = next((c for c in _CELLS if height * width * c**2 <= _PICTURE), 0)

@@ -50,6 +50,18 @@ def keep(path: Path) -> None:
         aside.replace(_kept(path))
 
 
+def previous(path: Path) -> Path:
+    """Return the folder of the earlier generation, itself a result.
+
+    Raises
+    ------
+    StoreError
+        If none is kept.
+    """
+    _check(path)
+    return _kept(path)
+
+
 def accept(path: Path) -> None:
     """Forget the earlier generation.
 

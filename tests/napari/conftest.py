@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import time
 
 import pytest
@@ -34,11 +35,34 @@ def until(qapp):
 
 @pytest.fixture
 def viewer(make_napari_viewer):
-    return make_napari_viewer()
+    # Widgets that outlive their window are an error.
+    return make_napari_viewer(strict_qt="raise")
+
+
+_status = []
+
+
+def pytest_sessionfinish(session, exitstatus):
+    _status.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """End with pytest's own status, before Python and Qt are taken apart.
+
+    napari's activity dialog looks through its widgets while they are destroyed, and in PySide6 that ends the process
+    with a segmentation fault where Qt goes down with the interpreter; by now everything is reported and written.
+    """
+    if _status and "PySide6.QtWidgets" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status[-1])
 
 
 @pytest.fixture
 def panel(viewer, qapp):
+    from qtpy.QtCore import QCoreApplication, QEvent
+
     from napari_s1omni.frontends.dock.panel import Panel
 
     _, made = viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
@@ -47,6 +71,8 @@ def panel(viewer, qapp):
     assert isinstance(made, Panel)
     made.shut()
     assert not [t for t in made.controller.queue.runs if t._thread is not None]
+    # What is to be deleted goes now, and not when its window is half gone.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
 
 

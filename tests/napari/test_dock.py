@@ -91,7 +91,7 @@ def test_from_preview_to_measured_correction(viewer, panel, until, told):
     at = crop.data_to_world((10, 10))
     panel.correct_page.merge()
     until(lambda: panel.correct_page.crop is None)
-    assert result.get_value(at, world=True) == stored.summary["objects"] + 1
+    until(lambda: result.get_value(at, world=True) == stored.summary["objects"] + 1)
     until(lambda: panel.correct_page.list.count() == 1)
     panel.correct_page.list.setCurrentRow(0)
     panel.correct_page.undo()
@@ -244,49 +244,129 @@ def test_dropping_a_job_fills_the_form(viewer, panel, until, tmp_path, told):
     assert QApplication.clipboard().text() == job.dump()
 
 
-@pytest.mark.slow  # a run long enough to be stopped leaves work to the window that is closed
-def test_closing_asks_while_a_run_is_at_work(viewer, panel, until, monkeypatch):
-    from qtpy.QtCore import QEvent
-    from qtpy.QtGui import QShowEvent
-
-    viewer.open("synthetic://nuclei?shape=4096,4096&seed=1", plugin="napari_s1omni")
+def begun(viewer, panel, until, shape=1024):
+    """A run of many small blocks, at work."""
+    viewer.open(f"synthetic://nuclei?shape={shape},{shape}&seed=1", plugin="napari_s1omni")
     panel.controller.edit("tiling.block_size", 192)
     settle(panel, until, lambda plan: plan.grid.block_size == 192)
-    panel.showEvent(QShowEvent())
-    farewell = panel._guests[1]
-    assert not farewell.eventFilter(None, QEvent(QEvent.Type.Close)), "nobody asks while nothing runs"
     panel.run()
     until(lambda: panel.controller.queue.runs)
-    run = panel.controller.queue.runs[0]
-    asked = []
-    monkeypatch.setattr(farewell, "ask", lambda: asked.append(1) or "stay")
-    event = QEvent(QEvent.Type.Close)
-    assert farewell.eventFilter(None, event)
-    assert asked
-    monkeypatch.setattr(farewell, "ask", lambda: "cancel")
-    assert not farewell.eventFilter(None, event)
+    return panel.controller.queue.runs[0]
+
+
+def test_closing_asks_while_a_run_is_at_work(viewer, panel, until, monkeypatch):
+    from qtpy.QtCore import QEvent
+
+    from napari_s1omni.frontends.dock.farewell import Farewell
+
+    window = panel.window()
+    farewell = Farewell(window, panel.controller.queue)
+    try:
+        assert not farewell.eventFilter(None, QEvent(QEvent.Type.Close)), "nobody asks while nothing runs"
+        run = begun(viewer, panel, until)
+        asked = []
+        monkeypatch.setattr(farewell, "ask", lambda: asked.append(1) or "stay")
+        event = QEvent(QEvent.Type.Close)
+        assert farewell.eventFilter(None, event)
+        assert asked
+        monkeypatch.setattr(farewell, "ask", lambda: "cancel")
+        assert not farewell.eventFilter(None, event)
+        until(lambda: not run.alive)
+        assert run.status.state == "cancelled"
+        assert run.status.resumable
+    finally:
+        farewell.close()
+
+
+def test_closing_in_the_middle_leaves_the_run_and_the_next_dock_offers_it(viewer, panel, until, told):
+    from napari_s1omni.execution.watching import status
+
+    run = begun(viewer, panel, until)
+    until(lambda: run.status.blocks_done > 0)
+    panel.shut()
+    viewer.window.remove_dock_widget(panel)
+    assert status(run.path).alive, "the run is a process of its own"
+    _, again = viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
+    try:
+        until(lambda: again.controller.queue.runs)
+        found = again.controller.queue.runs[0]
+        assert found.path == run.path
+        assert any("unfinished" in words for words in told())
+        found.cancel()
+        until(lambda: not found.alive)
+    finally:
+        again.shut()
+
+
+def test_tiles_are_nested_under_their_run_and_the_button_cancels(viewer, panel, until):
+    from napari.utils.progress import cancelable_progress, progress
+
+    run = begun(viewer, panel, until)
+    until(lambda: len(progress._all_instances) == 2)
+    whole = next(bar for bar in progress._all_instances if isinstance(bar, cancelable_progress))
+    (tiles,) = [bar for bar in progress._all_instances if bar is not whole]
+    assert tiles.nest_under is whole
+    assert tiles.total == run.status.tiles_total
+    whole.cancel()
     until(lambda: not run.alive)
     assert run.status.state == "cancelled"
-    assert run.status.resumable
+    until(lambda: not progress._all_instances)
+
+
+def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, told):
+    from napari_s1omni.frontends.runs import Run
+
+    viewer.add_image(data.coins()[:256, :256], name="coins")
+    panel.controller.edit("operation.prompt", "segment the coins, about 45 px")
+    panel.controller.edit("tiling.tile_size", 128)
+    settle(panel, until, lambda plan: plan.grid.tile_size == 128)
+    panel.run()
+    until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive)
+    run = panel.controller.queue.runs[0]
+    before = Result.open(run.path).array[...]
+    why = panel.why_page
+    why.choose(run)
+    until(lambda: why.overlay.visible)
+    why.open_tile(run.tiles.info(0, 0))
+    until(lambda: "thought of" in why.trace.toPlainText())
+    assert "seed 0" in why.trace.toPlainText()
+    why.wording.setText("segment the coins, about 12 px")
+    why._another_wording()
+    until(why.accept.isEnabled)
+    assert "Tried again" in why.trace.toPlainText()
+    why.accept.click()
+    until(lambda: run.status.state == "complete" and why.undo.isEnabled(), 120)
+    until(lambda: "redone in round 1" in why.trace.toPlainText())
+    assert "12 px" in Result.open(run.path).thought_at(10, 10)[1].text
+    after = Result.open(run.path).array[...]
+    assert not np.array_equal(before, after)
+    viewer.layers.selection.active = panel.results.layer_of(run)
+    until(panel.correct_page.restore_button.isEnabled)
+    panel.correct_page.restore()
+    until(lambda: panel.correct_page.list.count() == 1)
+    assert np.array_equal(Result.open(run.path).array[...] > 0, before > 0)
+    why.undo.click()
+    until(lambda: np.array_equal(Result.open(run.path).array[...], before))
+    assert isinstance(run, Run)
+    assert not any("Traceback" in words for words in told())
 
 
 def test_our_callbacks_are_short(viewer, panel, until):
-    """Everything that runs on the thread of the widgets while a job runs, timed; the largest but one counts."""
-    bridge, taken = panel._bridge, []
-    run_one = bridge._run
+    """What runs for us on the thread of the widgets while a job runs, less what napari itself takes to add a layer."""
+    taken, added, insert = [], [], panel.link.insert
 
-    def timed(work):
+    def inserted(layer):
         start = time.thread_time()
-        run_one(work)
-        taken.append(time.thread_time() - start)
+        insert(layer)
+        added.append(time.thread_time() - start)
 
-    bridge._posted.disconnect()
-    bridge._posted.connect(timed)
-    viewer.open("synthetic://nuclei?shape=1024,1024&seed=2", plugin="napari_s1omni")
+    panel.link.insert = inserted
+    panel.bridge.on_done = lambda seconds: (taken.append(seconds - sum(added)), added.clear())
+    viewer.open("synthetic://nuclei?shape=768,768&seed=2", plugin="napari_s1omni")
     settle(panel, until, lambda plan: True)
     panel.run()
     until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive)
     assert threading.current_thread() is threading.main_thread()
     assert len(taken) > 3
-    # The longest is napari making the result layer, once for each run.
+    # The first layer of a kind loads napari's classes for it.
     assert sorted(taken)[-2] < 0.05, [round(1000 * t) for t in sorted(taken)[-5:]]

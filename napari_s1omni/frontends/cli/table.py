@@ -62,6 +62,9 @@ BENCHES: dict[str, Entry] = {
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Whether the editor listens to the thought."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Stacks in blocks against the same stacks as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Fifty small images in a batch against one."),
+    "napari": Entry(
+        f"{_CLI}.bench.window:napari", "A real window: frames while it is panned beside a run, and its dock."
+    ),
     "measure": Entry(f"{_CLI}.bench.measuring:measure", "A table of very many objects: time and memory."),
 }
 """The commands of ``s1omni bench``; one module each."""

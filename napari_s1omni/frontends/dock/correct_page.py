@@ -16,8 +16,10 @@ from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.dock.parts import button, row
 from napari_s1omni.frontends.dock.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink, inform, tell
+from napari_s1omni.frontends.restoring import restore
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.storage.corrections import Correction, correct, corrections, undo
+from napari_s1omni.storage.generations import has_previous
 from napari_s1omni.storage.store import ResultStore
 
 _LARGEST = 4096
@@ -66,7 +68,11 @@ class CorrectPage(QWidget):
         self.undo_button = button("Undo the chosen one", "Bring back what was there before", self.undo)
         self.undo_button.setEnabled(False)
         self.list.currentRowChanged.connect(lambda i: self.undo_button.setEnabled(i >= 0))
-        column.addWidget(self.undo_button)
+        self.restore_button = button(
+            "Bring back what I see", "Return, in this view, to the result before tiles were redone", self.restore
+        )
+        self.restore_button.setEnabled(False)
+        column.addWidget(row(self.undo_button, self.restore_button))
         link.viewer.layers.selection.events.active.connect(self._activated)
 
     def shut(self) -> None:
@@ -85,17 +91,11 @@ class CorrectPage(QWidget):
 
     def open_crop(self) -> None:
         """Open a writable copy of the part of the result that is in view."""
-        try:
-            layer = self.result_layer()
-            if layer is None:
-                raise JobError("no labels of ours are open", "a labels layer that a run made", "open or make one")
-            levels = layer.metadata[MARK]["levels"]
-            if not levels.complete:
-                raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
-            box = self._box_in_view(layer)
-        except S1OmniError as error:
-            tell(failure(error))
+        found = self._in_view()
+        if found is None:
             return
+        layer, box = found
+        levels = layer.metadata[MARK]["levels"]
         self.state.setText("Reading the crop …")
         self.open_button.setEnabled(False)
 
@@ -104,18 +104,32 @@ class CorrectPage(QWidget):
 
         self._results.ask(read)
 
+    def _in_view(self) -> tuple[Any, tuple[slice, ...]] | None:
+        """The result and the part of it that is in view; None, and a notification, where there is none."""
+        try:
+            layer = self.result_layer()
+            if layer is None:
+                raise JobError("no labels of ours are open", "a labels layer that a run made", "open or make one")
+            if not layer.metadata[MARK]["levels"].complete:
+                raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
+            return layer, self._box_in_view(layer)
+        except S1OmniError as error:
+            tell(failure(error))
+            return None
+
     def merge(self) -> None:
         """Write what was painted into the result."""
         crop, before, box, layer = self.crop, self._before, self._box, self._source
         if crop is None:
             return
         levels = layer.metadata[MARK]["levels"]
-        after = np.array(crop.data).reshape(before.shape)
+        painted = crop.data
         path = self._output(layer)
         self.merge_button.setEnabled(False)
 
         def write() -> None:
             def work() -> Callable[[], None]:
+                after = np.array(painted).reshape(before.shape)
                 made = correct(ResultStore.open(path, "r+"), box, before, after)
                 levels.finish()
                 return lambda: self._merged(layer, crop, made)
@@ -136,6 +150,22 @@ class CorrectPage(QWidget):
             undo(ResultStore.open(path, "r+"), chosen)
             levels.finish()
             return lambda: self._undone(layer, chosen)
+
+        self._results.ask(lambda: self._later(work))
+
+    def restore(self) -> None:
+        """Bring back what is in view from the generation before."""
+        found = self._in_view()
+        if found is None:
+            return
+        layer, box = found
+        path, levels = self._output(layer), layer.metadata[MARK]["levels"]
+        self.restore_button.setEnabled(False)
+
+        def work() -> Callable[[], None]:
+            made = restore(path, box)
+            levels.finish()
+            return lambda: self._restored(layer, made)
 
         self._results.ask(lambda: self._later(work))
 
@@ -217,6 +247,11 @@ class CorrectPage(QWidget):
         inform(f"{made.changed:,} px merged back into {len(made.blocks)} blocks.")
         self._list()
 
+    def _restored(self, layer: Any, made: Correction | None) -> None:
+        layer.refresh()
+        inform(f"{made.changed:,} px are as they were." if made else "Nothing differs here.")
+        self._list()
+
     def _undone(self, layer: Any, chosen: Correction) -> None:
         layer.refresh()
         inform(f"Correction {chosen.number} is undone.")
@@ -269,11 +304,13 @@ class CorrectPage(QWidget):
             store = ResultStore.open(path) if (path / "zarr.json").is_file() else None
             found = corrections(store) if store is not None else []
             objects = (store.attributes.get("summary") or {}).get("objects") if store is not None else None
-            return lambda: self._show(layer, found, objects)
+            kept = has_previous(path)
+            return lambda: self._show(layer, found, objects, kept)
 
         self._results.ask(lambda: self._later(work))
 
-    def _show(self, layer: Any, found: list[Correction], objects: int | None) -> None:
+    def _show(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
+        self.restore_button.setEnabled(kept)
         layer.metadata[MARK]["objects"] = objects
         self.list.clear()
         for one in reversed(found):

@@ -102,6 +102,12 @@ class Form(QWidget):
             layout.labelForField(field.widget).setToolTip(field.widget.toolTip())
             self.fields[name] = field
 
+    def show_field(self, name: str, shown: bool) -> None:
+        """Show or hide the row of a field."""
+        layout = self.layout()
+        if isinstance(layout, QFormLayout):
+            layout.setRowVisible(self.fields[name].widget, shown)
+
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show a section of the document; what it lacks is shown as its default."""
         for name, field in self.fields.items():
@@ -117,7 +123,7 @@ def _editor(field: FieldInfo) -> Any:
     if all(isinstance(k, str | int) and not isinstance(k, bool) for k in kinds):
         return ComboBox(choices=[*([AUTO] if optional else []), *(_words(k) for k in kinds)])
     if kinds == [bool]:
-        return CheckBox(text="")
+        return ComboBox(choices=[AUTO, _words(True), _words(False)]) if optional else CheckBox(text="")
     if kinds == [int] and not optional:
         return SpinBox(min=low, max=min(high, 2**31 - 1))
     if kinds == [float] and not optional:
@@ -136,6 +142,9 @@ def _alternatives(annotation: Any) -> list[Any]:
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        # YAML reads them back as what they are.
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -40,12 +40,14 @@ OPERATIONS: dict[str, tuple[type[BaseModel], str, tuple[str, ...], tuple[str, ..
         Segmentation,
         "Segment",
         (),
-        ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border"),
+        ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border", "link_z", "z_gap"),
     ),
     "super_resolution": (SuperResolution, "Super-resolve", ("factor",), ("channels",)),
     "modality_translation": (ModalityTranslation, "Translate", ("target",), ("source_modality", "channels")),
 }
 """Operation -> its document, its verb, the fields that are always shown, and those under "More"."""
+_OF_STACKS = ("link_z", "z_gap")
+"""Fields that mean nothing in one plane."""
 REGIONS = {"whole": "Whole layer", "view": "What I see now", "shape": "Selected shape"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
 _TYPING = 300
@@ -248,6 +250,8 @@ class JobPage(QWidget):
             self.engine_state.setText("")
             return
         plan = prepared.plan
+        for name in _OF_STACKS:
+            self._more["segmentation"].show_field(name, plan.source.size("z") > 1)
         rows = [f"{name}: {text}" for name, text in describe(prepared.cost).items()]
         grid = plan.grid
         blocks = f"{len(grid):,} block{'s' if len(grid) > 1 else ''} of {grid.block_size} px"

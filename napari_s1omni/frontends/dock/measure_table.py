@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from napari_s1omni.frontends.dock.bridge import Bridge
 from napari_s1omni.frontends.dock.parts import button, row
 from napari_s1omni.frontends.dock.result_layers import features
 from napari_s1omni.frontends.dock.viewer_link import MARK, inform, tell
+from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.measure import Columns, write_table
 from napari_s1omni.results import Result
 
@@ -79,6 +79,7 @@ class MeasureTable(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self._bridge = Bridge(self)
+        self._errands = Errands("measuring")
         self._model: _Model | None = None
         self._layer: Any = None
         self._selecting = False
@@ -119,6 +120,7 @@ class MeasureTable(QWidget):
     def shut(self) -> None:
         """Let go of the viewer and its layers."""
         self._bridge.close()
+        self._errands.close()
         for event in self._events:
             event.disconnect(self._list)
         self._follow(None)
@@ -142,7 +144,7 @@ class MeasureTable(QWidget):
                 return
             self._bridge.deliver(lambda: self.show_columns(layer, columns))
 
-        threading.Thread(target=work, name="measuring", daemon=True).start()
+        self._errands.do(work)
 
     def show_columns(self, layer: Any, columns: Columns) -> None:
         """Show a table, and hand it to its layer as features."""
@@ -159,12 +161,20 @@ class MeasureTable(QWidget):
     def save(self) -> None:
         """Save the table as CSV."""
         path = QFileDialog.getSaveFileName(self, "Save the table", "objects.csv", "Tables (*.csv)")[0]
-        if path and self._model is not None:
+        if not path or self._model is None:
+            return
+        columns = self._model.columns
+
+        def work() -> None:
             try:
-                write_table(self._model.columns, Path(path))
-                inform(f"{self._model.rowCount():,} rows in {path}.")
+                write_table(columns, Path(path))
             except (S1OmniError, OSError) as error:
-                tell(failure(error))
+                found = failure(error)
+                self._bridge.deliver(lambda: tell(found))
+                return
+            self._bridge.deliver(lambda: inform(f"{len(columns['label']):,} rows in {path}."))
+
+        self._errands.do(work)
 
     def _failed(self, found: Any) -> None:
         self.measure_button.setEnabled(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ class Overlay:
     Parameters
     ----------
     link : ViewerLink
+    ask : callable
+        Does something away from the thread of the widgets.
     """
 
-    def __init__(self, link: ViewerLink) -> None:
+    def __init__(self, link: ViewerLink, ask: Callable[[Callable[[], Any]], None]) -> None:
         self._link = link
+        self._ask = ask
         self.layer: Any = None
         self.run: Run | None = None
         self._result: Any = None
@@ -32,7 +36,37 @@ class Overlay:
         """Show the tiles of a run over its layer."""
         self.clear()
         self.run, self._result, self._by = run, result, by
-        picture = self._picture()
+        self._draw(lambda picture: self._add(run, picture))
+
+    def refresh(self, by: Quantity | None = None) -> None:
+        """Show what is known now."""
+        self._by = by or self._by
+        if self.visible:
+            self._draw(self._renew)
+
+    def _draw(self, then: Callable[[Any], None]) -> None:
+        """Colour the lattice elsewhere, for it may be large, and hand the picture on."""
+        run, by, (z, t) = self.run, self._by, self.plane()
+        if run is None:
+            return
+
+        def work() -> None:
+            picture = run.tiles.picture(by, z, t)
+            self._link.controller.deliver(lambda: then(picture) if self.run is run and by == self._by else None)
+
+        self._ask(work)
+
+    def _renew(self, picture: Any) -> None:
+        if self.visible:
+            self.layer.data = picture
+
+    def _add(self, run: Run, picture: Any) -> None:
+        result = self._result
+        if self.visible:
+            self._renew(picture)
+            return
+        if result not in self._link.viewer.layers:
+            return
         self.layer = self._link.add(
             picture,
             "image",
@@ -44,13 +78,6 @@ class Overlay:
             **self._place(picture.shape),
         )
 
-    def refresh(self, by: Quantity | None = None) -> None:
-        """Show what is known now."""
-        if not self.visible:
-            return
-        self._by = by or self._by
-        self.layer.data = self._picture()
-
     @property
     def visible(self) -> bool:
         """Whether its layer is in the viewer."""
@@ -60,7 +87,7 @@ class Overlay:
         """Take it away."""
         if self.visible:
             self._link.viewer.layers.remove(self.layer)
-        self.layer = None
+        self.layer = self.run = None
 
     def tile_at(self, world: Any) -> TileInfo | None:
         """Tell about the tile at a point of the world."""
@@ -75,7 +102,7 @@ class Overlay:
 
     def plane(self) -> tuple[int, int]:
         """Plane and time point of the source that the viewer shows."""
-        if self.run is None:
+        if self.run is None or self._result is None:
             return 0, 0
         show, grid = self.run.levels.show, self.run.plan.grid
         point = self._result.world_to_data(np.array(self._link.viewer.dims.point, float)[-self._result.ndim :])
@@ -83,10 +110,6 @@ class Overlay:
         z = grid.z[0] + round(at.get("z", 0))
         t = grid.t[0] + round(at.get("t", 0))
         return min(max(z, grid.z[0]), grid.z[1] - 1), min(max(t, grid.t[0]), grid.t[1] - 1)
-
-    def _picture(self) -> Any:
-        z, t = self.plane()
-        return self.run.tiles.picture(self._by, z, t) if self.run else np.zeros((1, 1, 4), np.uint8)
 
     def _place(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Where the picture lies: its first px begins where the first px of the result begins."""

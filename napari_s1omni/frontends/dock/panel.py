@@ -42,10 +42,10 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.preferences = Preferences.read()
-        self._bridge = Bridge(self)
+        self.bridge = Bridge(self)
         scheduler = self.preferences.scheduler
         options = ("--scheduler", scheduler) if scheduler else ()
-        self.controller = Controller(self._bridge.deliver, self.preferences.interpreter, options)
+        self.controller = Controller(self.bridge.deliver, self.preferences.interpreter, options)
         if self.preferences.engine != "auto":
             self.controller.document["engine"] = self.preferences.engine
         self.job_page = JobPage(
@@ -151,7 +151,7 @@ class Panel(QWidget):
         if self._closed:
             return
         self._closed = True
-        self._bridge.close()
+        self.bridge.close()
         for guest in self._guests:
             guest.close()
         self.why_page.shut()
@@ -223,8 +223,8 @@ class Panel(QWidget):
                     self.why_page.choose(run)
                     self.tabs.setCurrentWidget(self.why_page)
                 case "forget":
-                    run.unwatch()
                     self.runs_page.remove(run)
+                    self.results.ask(run.unwatch)
                     self.results.ask(lambda: forget(run.path))
 
     def _source_of(self, run: Run) -> Any:
@@ -235,11 +235,11 @@ class Panel(QWidget):
         found = []
         for entry, _ in unfinished():
             try:
-                found.append(reopen(entry.output, entry.title, self._bridge.deliver))
+                found.append(reopen(entry.output, entry.title, self.bridge.deliver))
             except (S1OmniError, OSError):
                 # What never began, or lies on a disk that is away, is not offered.
                 continue
-        self._bridge.deliver(lambda: self._offer(found))
+        self.bridge.deliver(lambda: self._offer(found))
 
     def _offer(self, found: list[Run]) -> None:
         for run in found:

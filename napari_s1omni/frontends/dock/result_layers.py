@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.utils.progress import cancelable_progress
 from qtpy.QtCore import QTimer
 
-from napari_s1omni.cost import duration
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.frontends.dock.bars import Bars
+from napari_s1omni.frontends.dock.live_layers import create
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
+from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.frontends.layers import Located, appearance, metadata, name_of, place, stored_place
+from napari_s1omni.frontends.resident import Resident
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.measure import Columns
 from napari_s1omni.results import Result
@@ -38,9 +40,9 @@ class ResultLayers:
         self._link = link
         self.layers: dict[Run, Any] = {}
         """Run -> its layer, while that is in the viewer."""
-        self._bars: dict[Run, cancelable_progress] = {}
+        self._bars: dict[Run, Bars] = {}
         self._refreshed: dict[Run, float] = {}
-        self._elsewhere = ThreadPoolExecutor(1, "asking a run")
+        self._errands = Errands("asking a run")
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(_FOCUS)
@@ -57,11 +59,14 @@ class ResultLayers:
             event.disconnect(self._moved)
         for run in list(self._bars):
             self._end_bars(run)
-        self._elsewhere.shutdown(wait=False)
+        self._errands.close()
+        for run in self.layers:
+            if run.levels.resident is not None:
+                run.levels.resident.close()
 
     def ask(self, work: Any) -> None:
-        """Do what writes to a disk away from the thread of the widgets."""
-        self._elsewhere.submit(work)
+        """Do what may wait for a disk away from the thread of the widgets."""
+        self._errands.do(work)
 
     def add(self, run: Run, located: Located | None) -> None:
         """Show a run that has begun or waits."""
@@ -77,9 +82,12 @@ class ResultLayers:
             options |= {**stored_place(run.plan, levels.show.axes), "name": name_of(run.plan, run.path.stem)}
         data = levels.data
         options["multiscale"] = len(data) > 1
-        layer = self._link.add(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)
+        layer = create(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)
+        if levels.resident is None:
+            levels.resident = Resident(levels, lambda: self._link.controller.deliver(lambda: self._arrived(run)))
         if labels:
             layer.opacity = 0.6
+        self._link.insert(layer)
         self.layers[run] = layer
         run.changed.connect(self._changed)
         run.ended.connect(self._ended)
@@ -118,6 +126,12 @@ class ResultLayers:
         if layer is not None:
             layer.features = features(columns)
 
+    def _arrived(self, run: Run) -> None:
+        """Show px that were fetched."""
+        layer = self.layer_of(run)
+        if layer is not None and layer.visible:
+            layer.refresh(extent=False, thumbnail=False)
+
     def _refresh(self, run: Run, now: bool = False) -> None:
         layer = self.layer_of(run)
         if layer is None or (not now and time.monotonic() - self._refreshed.get(run, 0) < _REFRESH):
@@ -131,17 +145,11 @@ class ResultLayers:
         if not status.alive or not status.tiles_total:
             return
         if run not in self._bars:
-            self._bars[run] = cancelable_progress(total=status.tiles_total, desc=run.title)
-        bar = self._bars[run]
-        if bar.is_canceled:
+            self._bars[run] = Bars(run.title, status)
+        bars = self._bars[run]
+        if bars.is_canceled:
             self.ask(run.cancel)
-        words = f"{status.tiles_done:,} of {status.tiles_total:,} tiles"
-        if status.state != "running":
-            words = status.state
-        elif status.eta is not None:
-            words += f", {duration(status.eta)} left"
-        bar.set_description(f"{run.title}: {words}")
-        bar.update(max(0, status.tiles_done - bar.n))
+        bars.show(status)
 
     def _end_bars(self, run: Run) -> None:
         if run in self._bars:
@@ -155,7 +163,7 @@ class ResultLayers:
         for run, layer in self.layers.items():
             if run.alive and not run.queued and layer in self._link.viewer.layers:
                 point = self._point(layer, run)
-                self._elsewhere.submit(run.focus, point)
+                self._errands.do(partial(run.focus, point))
 
     def _point(self, layer: Any, run: Run) -> tuple[float, float, float, float]:
         """Where the camera looks, in px of the run's source."""

@@ -18,7 +18,7 @@ class TraceView(QTextBrowser):
         self.setMinimumHeight(90)
         self.setPlaceholderText("What the model thinks about a tile is shown here.")
 
-    def show_thought(self, key: str, thought: Thought, heading: str = "") -> None:
+    def show_thought(self, key: str, thought: Thought, heading: str = "", small: str = "") -> None:
         """Show one thought.
 
         Parameters
@@ -28,8 +28,12 @@ class TraceView(QTextBrowser):
         thought : Thought
         heading : str
             Said above it.
+        small : str
+            Said below the heading, such as the parameters.
         """
         parts = [f"<p style='margin:0 0 4px 0'><b>{html.escape(heading or key)}</b></p>"]
+        if small:
+            parts.append(f"<p style='margin:0 0 4px 0; color:#8c8c8c'>{html.escape(small)}</p>")
         if thought.trace:
             parts.append(f"<p style='margin:0'>{_lines(thought.trace)}</p>")
         if thought.answer:

@@ -136,13 +136,17 @@ class ViewerLink:
         return region_of(outlines, plane)
 
     def add(self, data: Any, kind: str, **options: Any) -> Any:
+        """Make a layer and add it without taking the selection away from what the user works on."""
+        layer = Layer.create(data, options, kind)
+        self.insert(layer)
+        return layer
+
+    def insert(self, layer: Any) -> None:
         """Add a layer without taking the selection away from what the user works on."""
         active = self.viewer.layers.selection.active
-        layer = Layer.create(data, options, kind)
         self.viewer.layers.append(layer)
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
-        return layer
 
     def _box(self, spans: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
         box: dict[str, Any] = {"type": "box"}

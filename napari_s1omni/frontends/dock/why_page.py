@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -38,7 +39,7 @@ class WhyPage(QWidget):
     def __init__(self, link: ViewerLink, results: ResultLayers, controller: Controller) -> None:
         super().__init__()
         self._link, self._results, self._controller = link, results, controller
-        self.overlay = Overlay(link)
+        self.overlay = Overlay(link, results.ask)
         self.tile: TileInfo | None = None
         """The tile that was clicked."""
         self._runs: list[Run] = []
@@ -81,14 +82,19 @@ class WhyPage(QWidget):
         column.addWidget(self.wording)
         self.again_seed = button("Another seed", "Preview this tile with the next seed", self._another_seed)
         self.again_words = button("This wording", "Preview this tile with the wording above", self._another_wording)
-        self.accept = button("Use for all", "Take what was changed over into the job", self._accept)
-        column.addWidget(row(self.again_seed, self.again_words, self.accept))
+        self.accept = button(
+            "Accept", "Draw this tile so in the result; the result before is kept until the next one", self._accept
+        )
+        self.undo = button("Undo", "Return to the result before the last tile that was accepted", self._undo)
+        self.for_all = button("Use for all", "Take what was changed over into the job", self._use)
+        column.addWidget(row(self.again_seed, self.again_words))
+        column.addWidget(row(self.accept, self.undo, self.for_all))
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_LATER)
         self._later.timeout.connect(self._redraw)
         self._tried: dict[str, Any] = {}
-        for made in (self.again_seed, self.again_words, self.accept):
+        for made in (self.again_seed, self.again_words, self.accept, self.undo, self.for_all):
             made.setEnabled(False)
         link.viewer.mouse_move_callbacks.append(self._hovered)
         link.viewer.mouse_drag_callbacks.append(self._clicked)
@@ -102,12 +108,14 @@ class WhyPage(QWidget):
         self._link.viewer.dims.events.current_step.disconnect(self._stepped)
         for run in self._runs:
             run.changed.disconnect(self._changed)
+            run.ended.disconnect(self._ended)
 
     def add(self, run: Run) -> None:
         """Offer a run."""
         self._runs.append(run)
         self.which.addItem(run.title)
         run.changed.connect(self._changed)
+        run.ended.connect(self._ended)
 
     def choose(self, run: Run) -> None:
         """Show the tiles of a run."""
@@ -118,13 +126,16 @@ class WhyPage(QWidget):
             layer = self._results.layer_of(run)
         self.overlay.show(run, layer, self.colour.currentData())
         self._tell_legend()
+        self._look_back(run)
 
     def show_preview(self, made: Previewed) -> None:
         """Show the thought of a tile that was drawn again."""
         if self._tried and made.thoughts:
             key, thought = next(iter(made.thoughts.items()))
-            self.trace.show_thought(key, thought, f"Tried again: {thought_name(key)}")
-            self.accept.setEnabled(True)
+            words = ", ".join(f"{name} {value}" for name, value in self._tried.items())
+            self.trace.show_thought(key, thought, f"Tried again: {thought_name(key)}", words)
+            self.accept.setEnabled(self._is_complete())
+            self.for_all.setEnabled(True)
 
     def open_tile(self, tile: TileInfo) -> None:
         """Show the thought of a tile."""
@@ -136,24 +147,26 @@ class WhyPage(QWidget):
         self.hover.setText(tile.sentence())
         z, t = self.overlay.plane()
         self._results.ask(lambda: self._fetch(run, tile, z, t))
-        self.accept.setEnabled(False)
+        for made in (self.accept, self.for_all):
+            made.setEnabled(False)
         for made in (self.again_seed, self.again_words):
             made.setEnabled(self._controller.source is not None)
 
     def _fetch(self, run: Run, tile: TileInfo, z: int, t: int) -> None:
         try:
             found = run.thought_of(tile.row, tile.col, z, t)
+            words = run.parameters_of(tile.row, tile.col, z, t)
         except (S1OmniError, OSError, ValueError):
-            found = None
-        self._controller.deliver(lambda: self._show(tile, found))
+            found, words = None, ""
+        self._controller.deliver(lambda: self._show(tile, found, words))
 
-    def _show(self, tile: TileInfo, found: tuple[str, Thought] | None) -> None:
+    def _show(self, tile: TileInfo, found: tuple[str, Thought] | None, words: str) -> None:
         if found is None:
             waiting = "It was not drawn yet." if tile.state == "waiting" else "Nothing was thought about it."
             self.trace.setHtml(f"<b>tile {tile.row}/{tile.col}</b><p>{waiting}</p>")
             return
         key, thought = found
-        self.trace.show_thought(key, thought, f"Tile {tile.row}/{tile.col}: thought of {thought_name(key)}")
+        self.trace.show_thought(key, thought, f"Tile {tile.row}/{tile.col}: thought of {thought_name(key)}", words)
 
     def _another_seed(self) -> None:
         run = self.overlay.run
@@ -189,17 +202,79 @@ class WhyPage(QWidget):
         except (JobError, S1OmniError) as error:
             tell(failure(error))
 
+    def _is_complete(self) -> bool:
+        return self.overlay.run is not None and self.overlay.run.status.state == "complete"
+
     def _accept(self) -> None:
+        """Draw the tile in the result as it was tried, by a process of its own."""
+        run, tile, tried = self.overlay.run, self.tile, dict(self._tried)
+        if run is None or tile is None:
+            return
+        z, _ = self.overlay.plane()
+        python, options = self._controller.python, self._controller.options
+        self.accept.setEnabled(False)
+        # From now on it is at work, though its process is not there yet.
+        run.status = run.status.replace(state="starting")
+        self._ask(
+            run,
+            lambda: run.redo(
+                f"{z}/{tile.row}/{tile.col}", tried.get("seed"), tried.get("prompt"), python=python, options=options
+            ),
+        )
+
+    def _undo(self) -> None:
+        """Return to the result before the last redo."""
+        run = self.overlay.run
+        if run is not None:
+            self.undo.setEnabled(False)
+            self._ask(run, run.drop)
+
+    def _ask(self, run: Run, work: Callable[[], None]) -> None:
+        """Do what waits for a disk elsewhere, then look at the run again."""
+
+        def done() -> None:
+            try:
+                work()
+            except (S1OmniError, OSError) as error:
+                found = failure(error)
+                self._controller.deliver(lambda: tell(found))
+                run.watch()
+            self._controller.deliver(lambda: self._redone(run))
+
+        self._results.ask(done)
+
+    def _redone(self, run: Run) -> None:
+        layer = self._results.layer_of(run)
+        if layer is not None:
+            layer.refresh(extent=False)
+        self._look_back(run)
+        if run is self.overlay.run and self.tile is not None:
+            self.open_tile(self.tile)
+
+    def _look_back(self, run: Run) -> None:
+        """Offer to undo where the result before is kept."""
+
+        def work() -> None:
+            there = run.has_previous
+            self._controller.deliver(lambda: self.undo.setEnabled(there and self._is_complete()))
+
+        self._results.ask(work)
+
+    def _use(self) -> None:
         if "seed" in self._tried:
             self._controller.edit("sampling.seed", self._tried["seed"])
         if "prompt" in self._tried:
             self._controller.edit("operation.prompt", self._tried["prompt"])
         self._controller.document_changed.emit(self._controller.document)
-        self.accept.setEnabled(False)
+        self.for_all.setEnabled(False)
 
     def _changed(self, run: Run) -> None:
         if run is self.overlay.run and not self._later.isActive():
             self._later.start()
+
+    def _ended(self, run: Run) -> None:
+        if run is self.overlay.run:
+            self._redone(run)
 
     def _stepped(self, event: Any = None) -> None:
         if self.overlay.visible and not self._later.isActive():
