@@ -12,15 +12,14 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_s1omni import errors
 from napari_s1omni.api import prepare, see
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
 from napari_s1omni.execution.status import Failure, RunStatus, failure
 from napari_s1omni.execution.watching import status
 from napari_s1omni.frontends.controller import Controller, directly
-from napari_s1omni.frontends.layers import LayerView, Located
+from napari_s1omni.frontends.notebook.finding import find, name_of
+from napari_s1omni.frontends.notebook.outputs import Outputs
 from napari_s1omni.frontends.notebook.still import still_html
 from napari_s1omni.frontends.remembered import new_output, remember
 from napari_s1omni.frontends.runs import Deliver, Run, reopen
@@ -28,7 +27,7 @@ from napari_s1omni.job import Job, output_path
 from napari_s1omni.measure import Columns
 from napari_s1omni.report import write_report
 from napari_s1omni.results import Result
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source
 
 _LOOK = 0.1
 """Seconds between two looks while somebody waits."""
@@ -54,10 +53,11 @@ class RunningJob:
 
     def __init__(self, job: Job, array: Any = None, options: tuple[str, ...] = (), python: str | None = None) -> None:
         if job.output is None and job.into is None:
-            job = job.replace(output=str(new_output(f"{_name(job)}-{job.operation.type}")))
+            job = job.replace(output=str(new_output(f"{name_of(job)}-{job.operation.type}")))
         self._setup(job, python)
         self._options = options
-        threading.Thread(target=self._begin, args=(array,), name="beginning a job", daemon=True).start()
+        self._array = array
+        self._start()
 
     @classmethod
     def attach(cls, path: str | Path) -> RunningJob:
@@ -72,6 +72,7 @@ class RunningJob:
         here = object.__new__(cls)
         here._setup(known if known.into else known.replace(output=str(path)), None)
         here._options = ()
+        here._array = None
         here._watch_again()
         return here
 
@@ -93,6 +94,8 @@ class RunningJob:
         self._failure: Failure | None = None
         self._cancelled = False
         self._panel: Any = None
+        self._outputs = Outputs(self._repr_mimebundle_)
+        self._beginning: threading.Thread | None = None
         self._heard: list[Callable[[], None]] = []
 
     @property
@@ -171,6 +174,13 @@ class RunningJob:
 
     def resume(self) -> None:
         """Let it go on: after a pause, or in a new process where it was cancelled or failed."""
+        if self.run is None and not self.working:
+            # What kept it from beginning may have been put right since.
+            self._failure, self._cancelled = None, False
+            if self._beginning is None or not self._beginning.is_alive():
+                self._start()
+            self._tell()
+            return
         run = self._begun()
         if run.alive:
             run.pause(False)
@@ -210,6 +220,9 @@ class RunningJob:
             bundle = {**(live[0] if isinstance(live, tuple) else live or {}), **bundle}
         return bundle
 
+    def _ipython_display_(self) -> None:
+        self._outputs.add()
+
     def _still(self) -> str:
         try:
             return still_html(self)
@@ -231,6 +244,8 @@ class RunningJob:
         return self._outcome(self.status)
 
     def _outcome(self, now: RunStatus) -> Result:
+        # Once more, since what is shown while a cell runs belongs to that cell.
+        self._outputs.renew()
         if now.state == "complete":
             return Result.open(self.path)
         if now.error is not None:
@@ -250,8 +265,13 @@ class RunningJob:
             raise JobError(f"the run has not begun: {why}", remedy="wait a moment and try again")
         return self.run
 
-    def _begin(self, array: Any) -> None:
+    def _start(self) -> None:
+        self._beginning = threading.Thread(target=self._begin, name="beginning a job", daemon=True)
+        self._beginning.start()
+
+    def _begin(self) -> None:
         """Open, measure, plan, write out and start; in a thread of its own."""
+        array = self._array
         try:
             located, source = find(self.job, array)
             self._saw(source)
@@ -308,43 +328,8 @@ class RunningJob:
     def _tell(self) -> None:
         for hear in self._heard:
             hear()
-
-
-def find(job: Job, array: Any) -> tuple[Located, Source]:
-    """Open the source of a job, and describe it as a layer that nobody shows.
-
-    Raises
-    ------
-    SourceError
-    """
-    ref = job.source
-    source = open_source(
-        ref.uri if array is None else array, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units
-    )
-    spec, n = source.spec, len(source.spec.axes)
-    view = LayerView(
-        name=_name(job),
-        path=spec.source,
-        data=array,
-        shape=spec.shape,
-        rgb=spec.rgb,
-        axes="".join(spec.axes),
-        scale=spec.scale,
-        translate=spec.translate,
-        rotate=np.eye(n),
-        shear=np.zeros(n * (n - 1) // 2),
-        affine=np.eye(n + 1),
-        units=tuple(unit or "pixel" for unit in spec.units),
-        axis_labels=tuple(spec.axes),
-    )
-    return Located(view, ref, array, "".join(spec.axes), spec), source
-
-
-def _name(job: Job) -> str:
-    uri = job.source.uri
-    if uri.startswith("memory:"):
-        return uri.removeprefix("memory:")
-    return uri.partition("?")[0].rstrip("/").rpartition("/")[2].partition(".")[0] or "image"
+        if not self.working:
+            self._outputs.renew()
 
 
 def _at_work(path: Path) -> bool:

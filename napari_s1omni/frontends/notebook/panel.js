@@ -1,5 +1,8 @@
 // The panel itself; what it is made of stands in parts.js, which is put before this file.
 
+// Where somebody looked last, by result: an output that is drawn anew goes on there.
+const looked = new Map();
+
 function render({ model, el }) {
   const view = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
   const ui = skeleton();
@@ -19,8 +22,16 @@ function render({ model, el }) {
     channel.ask({ kind: "view", ...state.at, low: state.low, high: state.high, width: ui.canvas.width, height: ui.canvas.height });
   };
   const lookAtTiles = () => channel.ask({ kind: "grid", z: state.at?.z ?? 0, t: state.at?.t ?? 0, by: ui.by.value || "state" });
-  const lookSoon = () => { screen.draw(); later("look", SETTLE, look); };
-  const askTrace = ({ y, x }) => channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
+  const remember = () => {
+    const { at, low, high, span, curtain, opacity, asked, picture } = state;
+    looked.set(model.get("scene").output, { at: { ...at }, low, high, span, curtain, opacity, asked, picture });
+  };
+  const lookSoon = () => { remember(); screen.draw(); later("look", SETTLE, look); };
+  const askTrace = ({ y, x }) => {
+    state.asked = { y, x };
+    remember();
+    channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
+  };
   const say = (words) => { ui.said.textContent = words; later("said", 8000, () => { ui.said.textContent = ""; }); };
 
   function begin() {
@@ -28,18 +39,25 @@ function render({ model, el }) {
     if (!scene.extent) { ui.said.textContent = "opening the image ..."; return; }
     ui.said.textContent = "";
     ui.mark.textContent = scene.mark;
-    ui.about.textContent = `${scene.extent[1]} x ${scene.extent[0]} px, ${size(scene.bytes)} → ${scene.output}`;
+    const others = Object.entries(scene.sizes).map(([axis, n]) => `${axis} ${n}`);
+    ui.about.textContent = `${[...others, `${scene.extent[1]} x ${scene.extent[0]} px`].join(", ")}, ${size(scene.bytes)} → ${scene.output}`;
     if (!state.at) {
       [ui.canvas.width, ui.canvas.height] = scene.screen;
-      state.at = { ...scene.start, t: 0, c: 0 };
+      const before = looked.get(scene.output);
+      Object.assign(state, before || { at: { ...scene.start, t: 0, c: 0 } });
+      state.at = { ...state.at };
       makeSliders(scene);
+      if (before) {
+        state.result = scene.result;
+        if (state.span) showContrast();
+        screen.draw();
+        if (state.asked) askTrace(state.asked);
+      }
       look();
     }
     if (state.result !== scene.result) {
       state.result = scene.result;
-      state.curtain = scene.result === "image" ? 0.5 : 0;
-      inputs.curtain.input.value = 100 * state.curtain;
-      inputs.curtain.shown.textContent = inputs.curtain.input.value;
+      showCurtain(scene.result === "image" ? 0.5 : 0);
       lookSoon();
     }
   }
@@ -67,10 +85,24 @@ function render({ model, el }) {
       inputs[name].input.dataset.contrast = name;
       rows.push(inputs[name].row);
     }
-    inputs.curtain = slider("Curtain", { min: 0, max: 100, value: 0 }, (value) => { state.curtain = value / 100; screen.draw(); });
+    inputs.curtain = slider("Curtain", { min: 0, max: 100, value: 100 * state.curtain }, (value) => {
+      state.curtain = value / 100;
+      remember();
+      screen.draw();
+    });
     inputs.curtain.input.dataset.curtain = "";
-    inputs.opacity = slider("Opacity", { min: 0, max: 100, value: 100 }, (value) => { state.opacity = value / 100; screen.draw(); });
+    inputs.opacity = slider("Opacity", { min: 0, max: 100, value: 100 * state.opacity }, (value) => {
+      state.opacity = value / 100;
+      remember();
+      screen.draw();
+    });
     ui.sliders.replaceChildren(...rows, inputs.curtain.row, inputs.opacity.row, ui.whole);
+  }
+
+  function showCurtain(share) {
+    state.curtain = share;
+    inputs.curtain.input.value = 100 * share;
+    inputs.curtain.shown.textContent = inputs.curtain.input.value;
   }
 
   function showContrast() {
@@ -82,6 +114,7 @@ function render({ model, el }) {
 
   async function showView(message, buffers) {
     const images = await Promise.all(buffers.map(bitmap));
+    ui.still.hidden = true;
     const [y0, y1, x0, x1] = message.before;
     state.picture = {
       before: images[0], box: [y0, y1, x0, x1],
@@ -95,6 +128,7 @@ function render({ model, el }) {
     }
     // The kernel may have kept the view inside of the image.
     if (!timers.moving) Object.assign(state.at, { y: message.y, x: message.x, zoom: message.zoom });
+    remember();
     screen.draw();
     drawMap();
     ui.root.dataset.bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
@@ -117,7 +151,8 @@ function render({ model, el }) {
 
   function drawMap() {
     const { grid, gridImage } = state;
-    if (!grid || !gridImage) return;
+    ui.tiles.hidden = !grid || !gridImage;
+    if (ui.tiles.hidden) return;
     const by = Math.min(300 / grid.cols, 200 / grid.rows, 40);
     ui.map.width = Math.max(24, Math.round(grid.cols * by));
     ui.map.height = Math.max(24, Math.round(grid.rows * by));
@@ -199,8 +234,15 @@ function render({ model, el }) {
     ui.previewWords.textContent = now.words ? `${now.words}${now.shown ? "" : tiles}` : "";
     ui.back.hidden = !now.shown;
     state.previewBox = now.box || null;
-    if (now.shown) { state.curtain = 0.5; inputs.curtain.input.value = 50; inputs.curtain.shown.textContent = "50"; }
+    if (now.shown) showCurtain(0.5);
     if (state.at) lookSoon();
+  }
+
+  function showStill() {
+    // Without a kernel no answer ever comes, and this is what there is to see.
+    if (state.picture || !model.get("still")) return;
+    ui.still.src = model.get("still");
+    ui.still.hidden = false;
   }
 
   function showLegend() {
@@ -274,10 +316,11 @@ function render({ model, el }) {
   const watched = {
     "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": begin, "change:status": showStatus,
     "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
-    "change:legend": showLegend, "msg:custom": hear,
+    "change:legend": showLegend, "change:still": showStill, "msg:custom": hear,
   };
   for (const [event, work] of Object.entries(watched)) model.on(event, work);
-  for (const event of ["change:title", "change:legend", "change:form", "change:forecast", "change:scene", "change:preview", "change:status"]) {
+  for (const event of ["change:title", "change:legend", "change:form", "change:forecast", "change:scene", "change:preview", "change:status",
+    "change:still"]) {
     watched[event]();
   }
   return () => {

@@ -7,6 +7,8 @@ is answered with a message of the same kind to the same view.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Mapping
@@ -27,6 +29,7 @@ from napari_s1omni.frontends.forecast import sentence
 from napari_s1omni.frontends.layers import GENERATED
 from napari_s1omni.frontends.notebook.fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices, View, encode
+from napari_s1omni.frontends.notebook.still import still_picture
 from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, Quantity
@@ -66,6 +69,8 @@ class Panel(anywidget.AnyWidget):
     """Words, tiles done and in all, and the region, of the last preview."""
     legend = traitlets.Dict().tag(sync=True)
     """State of a tile -> its colour, and by what tiles can be coloured."""
+    still = traitlets.Unicode().tag(sync=True)
+    """How it ended, as the address of a picture: what a page shows that has the state but no kernel."""
 
     def __init__(self, job: RunningJob) -> None:
         super().__init__()
@@ -337,6 +342,14 @@ class Panel(anywidget.AnyWidget):
             "resumable": now.resumable,
             "error": f"{now.error.message} {now.error.remedy}".strip() if now.error else "",
         }
+        if not now.alive and not self.still:
+            self._worker.submit(self._keep)
+
+    def _keep(self) -> None:
+        with contextlib.suppress(S1OmniError, OSError):
+            png = still_picture(self._job)
+            address = "" if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            self._job.deliver(partial(setattr, self, "still", address))
 
     def _forecast(self, prepared: Prepared | None, words: str) -> None:
         self.forecast, self.ready = words, prepared is not None

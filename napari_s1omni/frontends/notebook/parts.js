@@ -152,7 +152,7 @@ function skeleton() {
   const button = (name, words, title) => element("button", { type: "button", className: `s1o-${name}`, title }, words);
   const ui = {
     title: make("strong", "title"), state: make("span", "state"), mark: make("span", "mark"), about: make("span", "about"),
-    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), said: make("div", "said"), sliders: make("div", "sliders"),
+    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), said: make("div", "said"), still: element("img", { className: "s1o-still", alt: "", hidden: true }), sliders: make("div", "sliders"),
     form: make("div", "form"), forecast: make("div", "forecast"), previewWords: make("span", "preview-words"),
     bar: make("div", "bar-fill"), progress: make("span", "progress"), map: element("canvas", { className: "s1o-map" }),
     by: element("select", { className: "s1o-by", title: "Colour tiles by" }), key: make("div", "key"), trace: make("div", "trace"),
@@ -166,10 +166,11 @@ function skeleton() {
   ui.canvas.setAttribute("aria-label", "Image and result: drag to move, wheel to zoom, click a tile for its trace");
   ui.map.setAttribute("aria-label", "Tiles by state: click one for its trace");
   ui.trace.textContent = "Click a tile to read why it was drawn so.";
-  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.said), ui.sliders);
+  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.still, ui.said), ui.sliders);
   const right = make("div", "right", ui.form, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
-  const below = make("div", "below",
-    make("div", "tiles", make("div", "tiles-head", element("span", {}, "Tiles by"), ui.by), ui.map, ui.key), ui.trace);
+  ui.tiles = make("div", "tiles", make("div", "tiles-head", element("span", {}, "Tiles by"), ui.by), ui.map, ui.key);
+  ui.tiles.hidden = true;
+  const below = make("div", "below", ui.tiles, ui.trace);
   const status = make("div", "status", make("div", "bar", ui.bar), ui.progress, ui.pause, ui.resume, ui.cancel);
   ui.root = make("div", "root", make("div", "head", ui.title, ui.state, ui.mark, ui.about), make("div", "body", left, right), status, below);
   return ui;
