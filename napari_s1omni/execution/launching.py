@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,12 +160,9 @@ def _detached(path: Path, words: Sequence[str]) -> Launched:
             cwd=Path.cwd(),
             env={name: value for name, value in os.environ.items() if name not in _TERMINAL},
         )
-    _left_alone.append(process)
+    # Waited for, so that none stays behind as a zombie however long this process lives.
+    threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
     return Launched(path, process.pid, work / "run.log", process)
-
-
-_left_alone: list[subprocess.Popen[bytes]] = []
-"""Kept so that Python neither warns of a child that still runs nor leaves one behind as a zombie."""
 
 
 def _make_room(path: Path) -> Path:

@@ -1,51 +1,27 @@
 """The stitching pass over a result: right, once, and the same after a kill."""
 
-import csv
 import dataclasses
-import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import tracemalloc
 
 import numpy as np
 import pytest
+from cut_truth import flat, on_disk, rows_of, stack, whole
 
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
-from napari_s1omni.execution import uncertain
 from napari_s1omni.execution.commit import block_shape
 from napari_s1omni.execution.stitch import LOG, TABLE, StitchPass, is_stitched, stitch
-from napari_s1omni.execution.uncertain import COLUMNS, FOUND, Spool, to_csv, uncertain_rows
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.stitching import number
 from napari_s1omni.storage.journal import Journal
 from napari_s1omni.storage.label_scratch import DiskScratch, MemoryScratch
 from napari_s1omni.storage.lines import read_lines
 from napari_s1omni.storage.memory import MemorySink
-from napari_s1omni.testing.stitching import Agreement, components, imprecise, known_ids, voronoi
+from napari_s1omni.testing.stitching import Agreement, components, imprecise, known_ids
 from napari_s1omni.testing.stitching_oracles import ellipses, noise
-from napari_s1omni.testing.stitching_run import fill, plan_of, store_of
-
-
-def flat(truth):
-    """A 2D layer as true labels over a box (z, y, x)."""
-    return lambda t, box: truth[box[1:]][None]
-
-
-def stack(truth):
-    return lambda t, box: truth[box]
-
-
-def on_disk(path, plan, truth, engine, order=list):
-    store = store_of(plan, path)
-    records = fill(plan, DiskScratch(store), truth, engine, order)
-    return store, records
-
-
-def whole(store):
-    return store.read(tuple(slice(0, n) for n in store.target.shape))
+from napari_s1omni.testing.stitching_run import fill, plan_of
 
 
 def files(store):
@@ -248,143 +224,6 @@ def test_a_block_that_is_not_done_is_a_hole_and_nothing_else(tmp_path):
     assert (1, 1) not in report.digests
     seen = Agreement.of(expected, whole(store))
     assert (seen.missed, seen.merges) == (0, 0)
-
-
-def rows_of(store):
-    table = (store.work / TABLE).read_text()
-    rows = list(csv.DictReader(io.StringIO(table)))
-    assert tuple(rows[0]) == COLUMNS if rows else table == ",".join(COLUMNS) + "\n"
-    return rows
-
-
-def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypatch):
-    """Ten thousand doubts, four times each and in any order, in portions of 100 rows: once each, sorted."""
-    rng = np.random.default_rng(0)
-    numbering = number([20_001], [])
-    rows = np.zeros(10_000, FOUND)
-    rows["a"], rows["b"] = np.arange(10_000), np.arange(10_000, 20_000)
-    rows["shared"], rows["iou"], rows["x"] = rng.integers(5, 90, 10_000), 0.4, rng.integers(0, 999, 10_000)
-    again = rng.permutation(np.concatenate([rows] * 4))
-    tables = []
-    for portion in (100, 1 << 20):
-        monkeypatch.setattr(uncertain, "_SORTED", portion)
-        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
-            doubts.append(again)
-            found = uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)
-            tables.append(list(to_csv(found)))
-    assert tables[0] == tables[1]
-    listed = list(csv.DictReader(line.decode() for line in tables[0]))
-    assert [int(row["label"]) for row in listed] == list(range(1, 10_001))
-    assert [int(row["voxels"]) for row in listed] == rows["shared"].tolist()
-
-
-def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(uncertain, "_SORTED", 2000)
-    monkeypatch.setattr(uncertain, "_MERGED", 500)
-
-    def peak(count):
-        rows = np.zeros(count, FOUND)
-        rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
-        numbering = number([2 * count + 1], [])
-        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
-            doubts.append(rows)
-            del rows
-            tracemalloc.start()
-            for _ in to_csv(uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)):
-                pass
-            _, most = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-        return most
-
-    assert peak(24_000) < 1.2 * peak(6_000)
-
-
-def test_uncertain_joins_are_listed_with_place_and_final_ids(tmp_path):
-    """Left of the face one cell is seen, right of it two; the smaller half is a second claim."""
-    truth = np.zeros((64, 128), int)
-    truth[10:40, 50:78] = 1
-    plan = plan_of(truth.shape, "yx", 64, 16)
-
-    calls = []
-
-    def split_on_the_right(window):
-        calls.append(window)
-        if len(calls) == 2:
-            window = window.copy()
-            window[0, 30:][window[0, 30:] > 0] = 2
-        return window
-
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), split_on_the_right)
-    report = stitch(plan, store, records)
-    assert report.objects == 2
-    (row,) = rows_of(store)
-    assert row["reason"] == "second claim"
-    assert (row["label"], row["other"], row["joined"]) == ("1", "2", "0")
-    y, x = int(row["y"]), int(row["x"])
-    assert 30 <= y < 40
-    assert 50 <= x < 78
-    assert report.uncertain == 1
-    assert whole(store)[15, 60] == whole(store)[15, 70] == 1
-
-
-def test_objects_that_grew_too_large_are_listed(tmp_path):
-    truth = ellipses(256, 100)
-    truth[200:230] = 1000
-    plan = plan_of(truth.shape, "yx", 64, 16)
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
-    stitch(plan, store, records)
-    (row,) = [row for row in rows_of(store) if row["reason"] == "large extent"]
-    found = whole(store)
-    assert row["label"] == row["other"] == str(found[210, 128])
-    assert found[int(row["y"]), int(row["x"])] == found[210, 128]
-
-
-def dropping(plan):
-    return dataclasses.replace(plan, job=plan.job.replace(operation=Segmentation(drop_border=True)))
-
-
-def test_border_objects_are_dropped_whole_however_long(tmp_path):
-    """Most blocks see no more of the bar than an end that is nowhere near the border."""
-    truth = np.zeros((120, 200), int)
-    truth[50:60, :190], truth[10:20, 20:40], truth[100:120, 90:110], truth[80:90, 150:199] = 1, 2, 3, 4
-    plan = dropping(plan_of(truth.shape, "yx", 32, 6))
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
-    report = stitch(plan, store, records)
-    kept = np.where(np.isin(truth, (2, 4)), truth, 0)
-    assert Agreement.of(kept, whole(store)).equal
-    assert report.objects == 2
-    assert sorted(np.unique(whole(store))) == [0, 1, 2]
-    assert rows_of(store) == []
-
-
-def test_border_objects_of_a_stack_are_dropped_in_all_planes_and_its_ends_are_no_border(tmp_path):
-    truth = np.zeros((6, 60, 60), int)
-    truth[:, 20:30, 20:30] = 1
-    truth[1:5, 40:50, 30:50], truth[3, 40:50, 50:] = 2, 2
-    plan = dropping(plan_of(truth.shape, "zyx", 16, 4, depth=2, halo_z=1))
-    store, records = on_disk(tmp_path / "out", plan, stack(truth), known_ids())
-    assert stitch(plan, store, records).objects == 1
-    np.testing.assert_array_equal(whole(store), truth == 1)
-
-
-def test_the_border_is_that_of_the_layer_not_of_a_region(tmp_path):
-    truth = np.zeros((200, 200), int)
-    truth[90:110, 60:120], truth[60:80, 60:200] = 1, 2
-    plan = dropping(plan_of(truth.shape, "yx", 32, 16))
-    grid = dataclasses.replace(plan.grid, y=(64, 128), x=(64, 192))
-    plan = dataclasses.replace(plan, grid=grid, target=plan.target.replace(shape=(64, 128)))
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
-    assert stitch(plan, store, records).objects == 1
-    np.testing.assert_array_equal(whole(store) > 0, (truth == 1)[64:128, 64:192])
-
-
-def test_a_perfect_engine_leaves_an_empty_table(tmp_path):
-    truth = voronoi((120, 120), 60)
-    plan = plan_of(truth.shape, "yx", 32, 8)
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
-    report = stitch(plan, store, records)
-    assert report.uncertain == 0
-    assert rows_of(store) == []
 
 
 def test_no_objects_at_all(tmp_path):

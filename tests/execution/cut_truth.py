@@ -1,0 +1,35 @@
+"""True labels cut into blocks on disk, and what was made of them."""
+
+import csv
+import io
+
+from napari_s1omni.execution.stitch import TABLE
+from napari_s1omni.execution.uncertain import COLUMNS
+from napari_s1omni.storage.label_scratch import DiskScratch
+from napari_s1omni.testing.stitching_run import fill, store_of
+
+
+def flat(truth):
+    """A 2D layer as true labels over a box (z, y, x)."""
+    return lambda t, box: truth[box[1:]][None]
+
+
+def stack(truth):
+    return lambda t, box: truth[box]
+
+
+def on_disk(path, plan, truth, engine, order=list):
+    store = store_of(plan, path)
+    records = fill(plan, DiskScratch(store), truth, engine, order)
+    return store, records
+
+
+def whole(store):
+    return store.read(tuple(slice(0, n) for n in store.target.shape))
+
+
+def rows_of(store):
+    table = (store.work / TABLE).read_text()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert tuple(rows[0]) == COLUMNS if rows else table == ",".join(COLUMNS) + "\n"
+    return rows
