@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import resource
 import sys
 import time
@@ -116,11 +117,10 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
 
     With the threads they took and the largest memory of this process so far in GB.
     """
-    import torch
-
     from napari_s1omni.noise import NoiseField
 
-    loaded = create_engine(engine)
+    threads = os.cpu_count() or 1
+    loaded = create_engine(engine, threads=threads)
     images = np.random.default_rng(0).random((8, 3, tile, tile), np.float32) * 0.2
     prompt = f"Task: segmentation\nTile: {tile} x {tile} px\nRequest: segment the nuclei"
     noise = [NoiseField(0, (0, 0), (0, 0), (tile, tile)) for _ in range(8)]
@@ -135,7 +135,7 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
     # Linux counts this in KiB.
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     think, draw = (min(column) / 8 for column in zip(*times, strict=True))
-    return {"think": think, "draw": draw, "threads": torch.get_num_threads(), "memory": memory}
+    return {"think": think, "draw": draw, "threads": threads, "memory": memory}
 
 
 def scores(numbers: dict[str, Any]) -> dict[str, Any]:
