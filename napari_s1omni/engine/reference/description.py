@@ -18,6 +18,7 @@ def describe(name: str = "reference") -> EngineDescription:
         revision=REVISION,
         operations=("segmentation", "super_resolution", "modality_translation"),
         title="classical image analysis (scikit-image, scipy); measures, explains, computes",
+        citation="van der Walt et al., scikit-image, PeerJ 2:e453; Virtanen et al., SciPy, Nature Methods 17:261",
         limits=EngineLimits(multiple_of=1, min_size=1, max_size=8192),
         memory=EngineMemory(resident=150 * 2**20, per_tile_pixel=200.0),
         targets=TARGETS,
