@@ -29,7 +29,13 @@ _SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.profile.enabled": False,
+    # A machine where everyone wants the processor at once is slow, not broken.
+    "distributed.comm.timeouts.connect": "120s",
 }
+_LOST = {None: "24h", SLURM: "120s"}
+"""How long after a worker left Dask ends its nanny or its job, which may be about to bring it back."""
+_PATIENCE = {None: 600.0, SLURM: 24 * 3600.0}
+"""Seconds that a start may take: of a process on a busy machine, of a job in a queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,16 @@ class Fleet:
     """How many processes; None is one per GPU, or one where the engine needs none."""
     scheduler: str | None = None
     """Address of a running scheduler, ``slurm``, or None for processes of this machine."""
-    patience: float = 120.0
-    """Seconds to wait for a first worker, and for another one when all are gone."""
+    patience: float | None = None
+    """Seconds to wait for a first worker, and for another one when all are gone; None is 10 minutes for processes of
+    this machine, a day for jobs of a queue, and 2 minutes for a scheduler whose workers others start."""
     ttl: float = 120.0
     """Seconds of silence after which a worker of this machine counts as dead."""
+
+    @property
+    def waits(self) -> float:
+        """Seconds without any worker after which a run ends."""
+        return _PATIENCE.get(self.scheduler, 120.0) if self.patience is None else self.patience
 
 
 @contextlib.contextmanager
@@ -74,7 +86,11 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
     count = fleet.workers or len(gpus) or 1
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
-        stack.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": f"{fleet.ttl}s"}))
+        times = {
+            "distributed.scheduler.worker-ttl": f"{fleet.ttl}s",
+            "distributed.deploy.lost-worker-timeout": _LOST.get(fleet.scheduler, "15s"),
+        }
+        stack.enter_context(dask.config.set(times))
         # A busy port of the dashboard is no reason to warn about anything.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
@@ -94,6 +110,24 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
         # A scheduler of others has its own settings; this one matters.
         client.run_on_scheduler(_blame_nobody)
         yield client, 0 if fleet.scheduler not in (None, SLURM) else count
+
+
+def replenish(client: Any) -> None:
+    """Start again what should be there and is not: nannies that gave up, jobs whose time was over.
+
+    A nanny starts its worker again when that dies, but closes for good when a start fails; nobody else looks after it.
+    """
+    import distributed
+
+    cluster = client.cluster
+    if cluster is None or cluster.status != distributed.Status.running:
+        return
+    gone = (distributed.Status.closed, distributed.Status.failed)
+    for name, keeper in list(cluster.workers.items()):
+        if keeper.status in gone:
+            cluster.workers.pop(name, None)
+    if cluster.worker_spec.keys() - cluster.workers.keys():
+        cluster.scale(len(cluster.worker_spec))
 
 
 def dashboard(client: Any) -> str | None:

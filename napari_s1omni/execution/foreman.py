@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.errors import ClusterError, EngineError, S1OmniError, TileError
-from napari_s1omni.execution.cluster import Fleet
+from napari_s1omni.execution.cluster import Fleet, replenish
 from napari_s1omni.execution.commit import target_index
 from napari_s1omni.execution.control import Control, Interrupt, request
 from napari_s1omni.execution.events import BlockDone, OnEvent, RunPaused, RunStarted, TilesDone
@@ -161,8 +161,9 @@ class Foreman:
         self._seen.update(dict.fromkeys(self._workers, now))
         if self._workers:
             self._alone_since = now
-        elif now - self._alone_since > self._fleet.patience:
-            raise ClusterError(f"no worker came for {self._fleet.patience:.0f} s", remedy="look at the cluster, resume")
+        elif now - self._alone_since > self._fleet.waits:
+            raise ClusterError(f"no worker came for {self._fleet.waits:.0f} s", remedy="look at the cluster, resume")
+        replenish(self._client)
         for worker in self._book.holders:
             if now - self._seen.setdefault(worker, now) > _GONE:
                 self._give_up(worker)

@@ -13,6 +13,7 @@ from pathlib import Path
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import RunInterrupted
+from napari_s1omni.execution.allocator import keep_freed
 from napari_s1omni.execution.belt import Belt
 from napari_s1omni.execution.block import BlockResult
 from napari_s1omni.execution.commit import Index5, block_shape
@@ -77,6 +78,7 @@ class Workplace:
     """
 
     def __init__(self, assignment: Assignment) -> None:
+        keep_freed()
         plan, path = assignment.plan, assignment.path
         self._assignment = assignment
         disk = Disk(durable=assignment.durable)

@@ -1,0 +1,30 @@
+"""Workers of this machine: what gives up is started again, and a slow start is no failure."""
+
+import time
+
+from napari_s1omni.execution.cluster import SLURM, Fleet, open_cluster, replenish
+from napari_s1omni.testing.rehearsal import Rehearsal
+
+
+def test_a_nanny_that_gave_up_is_replaced():
+    plan = Rehearsal.of((256, 256)).plan
+    with open_cluster(Fleet(workers=1), plan) as (client, count):
+        assert count == 1
+        [first] = client.scheduler_info(n_workers=-1)["workers"]
+        [nanny] = client.cluster.workers.values()
+        client.cluster.sync(nanny.close)
+        while client.scheduler_info(n_workers=-1)["workers"]:
+            time.sleep(0.02)
+        end = time.monotonic() + 200
+        while not (workers := client.scheduler_info(n_workers=-1)["workers"]):
+            assert time.monotonic() < end
+            replenish(client)
+            time.sleep(0.05)
+        assert first not in workers
+
+
+def test_a_busy_machine_and_a_queue_are_given_time():
+    assert Fleet().waits == 600
+    assert Fleet(scheduler=SLURM).waits > 3600
+    assert Fleet(scheduler="tcp://somewhere:8786").waits == 120
+    assert Fleet(patience=3).waits == 3
