@@ -5,7 +5,6 @@ Every function makes its own data, runs a fake model, and returns plain numbers.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -26,7 +25,6 @@ from napari_s1omni.errors import EngineUnavailable, RunInterrupted
 from napari_s1omni.execution.control import request
 from napari_s1omni.execution.events import BlockDone, Event
 from napari_s1omni.execution.watching import JournalTail
-from napari_s1omni.noise import NoiseField
 from napari_s1omni.storage.fsync_store import WORK
 from napari_s1omni.testing.rehearsal import Rehearsal, own_peak
 
@@ -41,15 +39,23 @@ def _folder() -> Iterator[Path]:
         yield Path(name) / "result.zarr"
 
 
-def overhead(tiles: int = 1024, rivals: bool = False) -> Numbers:
+def paced(seconds: float, tiles: int) -> Rehearsal:
+    """Plan a run of so many tiles, a multiple of 16, that take so long each."""
+    return Rehearsal.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
+
+
+def paces(fast: int, slow: int) -> tuple[tuple[str, float, int], ...]:
+    """Name, seconds a tile, and number of tiles of both paces."""
+    return ("50ms", 0.05, fast), ("500ms", 0.5, slow)
+
+
+def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     """Compare one worker with a bare loop, the model taking 50 ms and 500 ms a tile.
 
     Parameters
     ----------
-    tiles : int
-        With 50 ms; an eighth of them with 500 ms.
-    rivals : bool
-        Also time ``dask.array.map_overlap`` and daisy, where they are installed.
+    fast, slow : int
+        Tiles with 50 ms and with 500 ms.
 
     Returns
     -------
@@ -60,8 +66,8 @@ def overhead(tiles: int = 1024, rivals: bool = False) -> Numbers:
         it too. ``serial_overhead_...`` is a run in this process.
     """
     found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    for name, seconds, count in (("50ms", 0.05, tiles), ("500ms", 0.5, max(16, tiles // 8))):
-        rehearsal = Rehearsal.of((1024 * max(1, count // 16), 1024), seconds=seconds)
+    for name, seconds, count in paces(fast, slow):
+        rehearsal = paced(seconds, count)
         bare = rehearsal.bare()
         with _folder() as path:
             clock = rehearsal.run(path, workers=1)
@@ -73,35 +79,18 @@ def overhead(tiles: int = 1024, rivals: bool = False) -> Numbers:
         found[f"bare_s_{name}"] = bare
         found[f"tiles_{name}"] = rehearsal.tiles
         found["startup_s"] = clock.startup
-        if rivals and name == "50ms":
-            found["map_overlap_50ms"] = _map_overlap(rehearsal) / bare - 1
-            if importlib.util.find_spec("daisy"):
-                found["daisy_50ms"] = _daisy(rehearsal) / bare - 1
     return found
 
 
-def page(numbers: Numbers) -> str:
-    """Word the numbers of one run as a page in Markdown."""
-    rows = "\n".join(f"| `{name}` | {_worded(value)} |" for name, value in numbers.items())
-    return (
-        "# Benchmarks of durable execution\n\n"
-        "Made by `s1omni bench overhead --page docs/benchmarks.md`, from one run on one machine: the same fake model,\n"
-        "the same made-up px, a bare loop against a run with journal and fsync. Overheads are fractions of the bare\n"
-        "loop's time. `load` is how many processes wanted one of the `cores` when it began: above their number,\n"
-        "others took time from all that is measured here.\n\n"
-        f"| number | value |\n|---|---|\n{rows}\n\n"
-        "More: `s1omni bench memory`, `resume`, `scaling`, `stitching`; each has `--json`.\n"
-    )
-
-
-def _worded(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def blank(blocks: int) -> Rehearsal:
+    """Plan a run of so many blocks, a square number, of one tile in which there is nothing to do."""
+    edge = int(blocks**0.5)
+    return Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
 
 
 def no_op(blocks: int = 16384, lease: int = 64, times: int = 3) -> Numbers:
     """Time blocks in which there is nothing to do, in leases of 64, with and without fsync: the best of a few runs."""
-    edge = int(blocks**0.5)
-    rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
+    rehearsal = blank(blocks)
     best = {"no_op_ms": math.inf, "no_op_fsync_ms": math.inf}
     for _ in range(times):
         for name in best:
@@ -110,7 +99,7 @@ def no_op(blocks: int = 16384, lease: int = 64, times: int = 3) -> Numbers:
                 clock = rehearsal.run(path, workers=1, durable=durable, dry=True, lease_blocks=lease)
             best[name] = min(best[name], 1e3 * clock.seconds / clock.blocks)
     share = 1 - best["no_op_ms"] / best["no_op_fsync_ms"]
-    return {"blocks": edge * edge, "lease": lease, **best, "fsync_share": share}
+    return {"blocks": len(rehearsal.plan.grid), "lease": lease, **best, "fsync_share": share}
 
 
 def memory(gigabytes: tuple[float, ...] = (0.25, 1.0, 4.0)) -> Numbers:
@@ -239,10 +228,10 @@ def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
 
 def many(blocks: int = 1_000_000, workers: int = 2) -> Numbers:
     """Plan, run to a half, and resume a run of very many blocks: no-op engine, null sink, real journal."""
-    edge = int(blocks**0.5)
     start = time.perf_counter()
-    rehearsal = Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
-    found: Numbers = {"blocks": edge * edge, "plan_s": time.perf_counter() - start}
+    rehearsal = blank(blocks)
+    blocks = len(rehearsal.plan.grid)
+    found: Numbers = {"blocks": blocks, "plan_s": time.perf_counter() - start}
     done = 0
 
     with _folder() as path:
@@ -250,7 +239,7 @@ def many(blocks: int = 1_000_000, workers: int = 2) -> Numbers:
         def stop_halfway(event: Event) -> None:
             nonlocal done
             done += isinstance(event, BlockDone)
-            if done == edge * edge // 2:
+            if done == blocks // 2:
                 request(path, cancel=True)
 
         start = time.perf_counter()
@@ -279,54 +268,6 @@ def _in_process(name: str, argument: Any) -> Numbers:
         raise EngineUnavailable(f"measuring {name} failed: {done.stderr.strip()[-500:]}")
     numbers: Numbers = json.loads(done.stdout.splitlines()[-1])
     return numbers
-
-
-def _map_overlap(rehearsal: Rehearsal) -> float:
-    """Time the same tiles through ``dask.array.map_overlap`` on one thread, into memory."""
-    import dask
-    import dask.array
-
-    engine, plan = rehearsal.engine(), rehearsal.plan
-    edge = plan.grid.tile_size
-
-    def draw(tile: Any) -> Any:
-        image = np.repeat(np.asarray(tile, np.float32)[None, None] / np.float32(4093), 3, axis=1)
-        thoughts = engine.think(image, plan.instruction, plan.sampling)
-        return engine.generate(image, thoughts, plan.sampling, [_field(tile.shape)])[0, 0]
-
-    pixels = rehearsal.source.read()
-    start = time.perf_counter()
-    lazy = dask.array.from_array(pixels, chunks=edge).map_overlap(draw, depth=0, boundary="none", dtype="float32")
-    with dask.config.set(scheduler="single-threaded"):
-        lazy.compute()
-    return time.perf_counter() - start
-
-
-def _daisy(rehearsal: Rehearsal) -> float:
-    """Time the same tiles as blocks of daisy, with one worker of its own, into memory."""
-    import daisy
-
-    engine, plan, source = rehearsal.engine(), rehearsal.plan, rehearsal.source
-    edge = plan.grid.tile_size
-
-    def draw(block: Any) -> None:
-        y, x = block.read_roi.begin
-        tile = source.read((slice(y, y + edge), slice(x, x + edge)))
-        image = np.repeat(np.asarray(tile, np.float32)[None, None] / np.float32(4093), 3, axis=1)
-        thoughts = engine.think(image, plan.instruction, plan.sampling)
-        engine.generate(image, thoughts, plan.sampling, [_field(tile.shape)])
-
-    roi = daisy.Roi((0, 0), (edge, edge))
-    task = daisy.Task(
-        "draw", daisy.Roi((0, 0), plan.grid.extent), roi, roi, draw, read_write_conflict=False, num_workers=1
-    )
-    start = time.perf_counter()
-    daisy.run_blockwise([task])
-    return time.perf_counter() - start
-
-
-def _field(shape: tuple[int, ...]) -> NoiseField:
-    return NoiseField(0, (0, 0), (0, 0), (shape[0], shape[1]))
 
 
 if __name__ == "__main__":

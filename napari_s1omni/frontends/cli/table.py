@@ -58,10 +58,14 @@ BENCHES: dict[str, Entry] = {
     "memory": Entry(f"{_CLI}.bench.overhead:memory", "Peak memory over the size of the volume."),
     "resume": Entry(f"{_CLI}.bench.overhead:resume", "How soon a killed run goes on."),
     "scaling": Entry(f"{_CLI}.bench.overhead:scaling", "Two workers against one; a million blocks."),
+    "page": Entry(f"{_CLI}.bench.overhead:page", "All of these beside other ways, as a page."),
     "stitching": Entry(f"{_CLI}.bench.stitching:app", "Labels across blocks: oracles, scale and memory."),
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Whether the editor listens to the thought."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Stacks in blocks against the same stacks as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Fifty small images in a batch against one."),
+    "notebook": Entry(
+        f"{_CLI}.bench.panel:notebook", "First px and bytes of the panel in a real JupyterLab; the report."
+    ),
     "napari": Entry(
         f"{_CLI}.bench.window:napari", "A real window: frames while it is panned beside a run, and its dock."
     ),

@@ -10,23 +10,29 @@ import typer
 
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_rows
-from napari_s1omni.testing import durability
+from napari_s1omni.testing import comparison, durability
 
 
 def overhead(
     tiles: Annotated[int, typer.Option(min=16, help="Tiles of 50 ms; an eighth of them with 500 ms.")] = 1024,
     blocks: Annotated[int, typer.Option(min=64, help="Blocks in which there is nothing to do.")] = 16384,
-    rivals: Annotated[
-        bool, typer.Option("--rivals", help="Also time dask.array.map_overlap, and daisy if installed.")
-    ] = False,
-    page: Annotated[Path | None, typer.Option("--page", help="Also write the numbers as a page in Markdown.")] = None,
     json: Json = False,
 ) -> None:
     """Compare one worker with a bare loop over the same tiles, the same fake model taking 50 and 500 ms."""
-    numbers = {**durability.no_op(blocks), **durability.overhead(tiles, rivals)}
-    if page is not None:
-        page.write_text(durability.page(numbers), encoding="utf-8")
-    _show("Overhead", numbers, json)
+    _show("Overhead", {**durability.no_op(blocks), **durability.overhead(tiles, max(16, tiles // 8))}, json)
+
+
+def page(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The page, in Markdown.", show_default=False)],
+    tiles: Annotated[int, typer.Option(min=64, help="Tiles of 50 ms; a quarter of them with 500 ms.")] = 512,
+    blocks: Annotated[int, typer.Option(min=0, help="Blocks of the largest rehearsal; 0 for none.")] = 1_000_000,
+    json: Json = False,
+) -> None:
+    """Measure all of this, and other ways to do it, in one run; write the page docs/benchmarks.md."""
+    numbers = comparison.measure(tiles, blocks, lambda what: typer.echo(what, err=True))
+    file.write_text(comparison.page(numbers), encoding="utf-8")
+    if json:
+        typer.echo(dumps(numbers))
 
 
 def memory(
