@@ -21,6 +21,8 @@ _FINISH_IMAGE = 30
 """Bytes per field value while an image is cast: float64 copy, masks."""
 _SLACK = 1.1
 """What the allocator holds of memory that was given back."""
+SPILL_EDGE = 1024
+"""Px along y and x of the pieces in which a source in memory is written for worker processes."""
 QUEUE = 4 * 2**20
 """Bytes that the queues between the stages may always hold, so that small blocks are not handed over one by one."""
 
@@ -42,6 +44,9 @@ class Cost:
     """Uncompressed size of the region."""
     read_bytes: int
     """Uncompressed bytes that are read, halos included."""
+    spilled_bytes: int
+    """Uncompressed bytes of a source that lives in memory, written once beside the output where worker processes run;
+    0 where the source can be opened by anyone."""
     peak_memory: int
     """Bytes of one worker process at its peak."""
     seconds: float | None
@@ -82,6 +87,7 @@ def cost(plan: Plan) -> Cost:
         scratch_bytes=plan.target.nbytes if is_labels else 0,
         source_bytes=planes * channels * item * (grid.y[1] - grid.y[0]) * (grid.x[1] - grid.x[0]),
         read_bytes=planes_run * channels * item * read_rows * read_cols,
+        spilled_bytes=0 if plan.source.source else _spilled(plan),
         peak_memory=_peak(plan, max(len(g) for g in plan.groups)),
         seconds=None if rate is None else rate * computed,
     )
@@ -98,6 +104,32 @@ def _axis(grid: TileGrid, axis: str) -> tuple[int, int]:
         runs += len(tiles)
         read += span[1] - span[0]
     return runs, read
+
+
+def read_box(plan: Plan) -> tuple[slice, ...]:
+    """Everything that a run reads of its source, in source px, one slice per axis."""
+    grid, spec = plan.grid, plan.source
+    spans = {"t": grid.t, "z": (max(0, grid.z[0] - grid.halo_z), min(grid.planes, grid.z[1] + grid.halo_z))}
+    k = plan.sampling.region_tiles if plan.sampling.think == "per_region" else 1
+    for place, axis in enumerate("yx"):
+        extent = grid.extent[place]
+        start, stop = (grid.y, grid.x)[place]
+        tiles = (grid.tile_rows, grid.tile_cols)[place]((max(0, start - grid.halo), min(extent, stop + grid.halo)))
+        # A thought looks at all tiles of its region, be they drawn or not.
+        last = min(-(-(tiles[-1] + 1) // k) * k, grid.lattice[place]) - 1
+        spans[axis] = tiles[0] // k * k * grid.step, min(last * grid.step + grid.tile_size, extent)
+        if plan.sampling.think == "once":
+            spans[axis] = 0, extent
+    return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
+
+
+def _spilled(plan: Plan) -> int:
+    """Bytes of all pieces that hold something of what a run reads."""
+    total = plan.source.np_dtype.itemsize
+    for axis, part, size in zip(plan.source.axes, read_box(plan), plan.source.shape, strict=True):
+        edge = SPILL_EDGE if axis in "yx" else 1
+        total *= min(-(-part.stop // edge) * edge, size) - part.start // edge * edge
+    return total
 
 
 def plane_bytes(plan: Plan) -> int:
@@ -179,6 +211,7 @@ def describe(forecast: Cost) -> Mapping[str, Any]:
         "extra tiles at block faces": f"{forecast.extra_compute:.0%}",
         "read amplification": f"{forecast.read_amplification:.2f}",
         "output (uncompressed, with pyramid)": size(forecast.output_bytes),
+        **({"written for worker processes": size(forecast.spilled_bytes)} if forecast.spilled_bytes else {}),
         "peak memory per worker": size(forecast.peak_memory),
         "time with one worker": "unknown" if forecast.seconds is None else duration(forecast.seconds),
     }

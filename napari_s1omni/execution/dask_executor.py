@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_s1omni.cost import cost
+from napari_s1omni.cost import cost, read_box
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.cluster import Fleet, dashboard, open_cluster
 from napari_s1omni.execution.control import Control, Interrupt
@@ -73,9 +73,11 @@ def run_dask(
         Whatever was finished is kept.
     """
     fleet = fleet or Fleet()
+    expected = cost(plan)
+    needed = expected.output_bytes // 2 + (0 if opens else expected.spilled_bytes)
     with (
         Interrupt() as interrupt,
-        Output.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, worker="driver") as output,
+        Output.begin(plan, path, forecast=needed, durable=durable, worker="driver") as output,
         Reporter(path) as report,
     ):
 
@@ -119,23 +121,6 @@ def _reachable(plan: Plan, source: Source, output: Output) -> Callable[[], Sourc
         # A worker's working folder may be another one.
         return functools.partial(_open, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
     return functools.partial(open_spilled, spill(source, read_box(plan), output.store), plan.source.axes)
-
-
-def read_box(plan: Plan) -> tuple[slice, ...]:
-    """Everything that a run reads of its source, in source px, one slice per axis."""
-    grid, spec = plan.grid, plan.source
-    spans = {"t": grid.t, "z": (max(0, grid.z[0] - grid.halo_z), min(grid.planes, grid.z[1] + grid.halo_z))}
-    k = plan.sampling.region_tiles if plan.sampling.think == "per_region" else 1
-    for place, axis in enumerate("yx"):
-        extent = grid.extent[place]
-        start, stop = (grid.y, grid.x)[place]
-        tiles = (grid.tile_rows, grid.tile_cols)[place]((max(0, start - grid.halo), min(extent, stop + grid.halo)))
-        # A thought looks at all tiles of its region, be they drawn or not.
-        last = min(-(-(tiles[-1] + 1) // k) * k, grid.lattice[place]) - 1
-        spans[axis] = tiles[0] // k * k * grid.step, min(last * grid.step + grid.tile_size, extent)
-        if plan.sampling.think == "once":
-            spans[axis] = 0, extent
-    return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
 
 
 def _open(ref: SourceRef, uri: str) -> Source:

@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from napari_s1omni.cost import SPILL_EDGE
 from napari_s1omni.storage.source import Source, open_source
 from napari_s1omni.storage.store import ResultStore
 
 NAME = "source"
 """The array under ``.s1omni/``."""
-_EDGE = 1024
-"""Px of a written piece along y and x."""
 
 
 def spill(source: Source, box: Sequence[slice], store: ResultStore) -> Path:
@@ -42,7 +41,7 @@ def spill(source: Source, box: Sequence[slice], store: ResultStore) -> Path:
         If there is no space for it.
     """
     spec = source.spec
-    piece = tuple(min(_EDGE, n) if a in "yx" else 1 for a, n in zip(spec.axes, spec.shape, strict=True))
+    piece = tuple(min(SPILL_EDGE, n) if a in "yx" else 1 for a, n in zip(spec.axes, spec.shape, strict=True))
     folder = store.work / NAME
     shutil.rmtree(folder, ignore_errors=True)
     array = store.scratch(NAME, spec.dtype, spec.shape, piece)
