@@ -1,15 +1,21 @@
 """The panel without a browser: what a view sends, and what it gets back."""
 
 import io
+import json
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+from skimage.io import imsave
 
 import napari_s1omni
+from napari_s1omni.api import make_job, prepare
 from napari_s1omni.frontends.notebook.panel import Panel
+from napari_s1omni.job import Job
 
 
 def until(condition, seconds=90):
@@ -105,6 +111,46 @@ def test_the_form_forecasts_previews_and_runs_again(opened):
     assert panel._run.plan.grid.tile_size == 64
     # What was asked for in the cell is still what the cell's own job holds.
     assert job.result.plan.grid.tile_size == 128
+
+
+def written(plan):
+    return json.dumps(plan.to_json(), sort_keys=True)
+
+
+def test_form_python_job_file_and_command_line_make_one_plan_to_the_byte(tmp_path):
+    image, output = str(tmp_path / "münzen 1.png"), str(tmp_path / "out put.zarr")
+    imsave(image, data.coins()[:128, :160], check_contrast=False)
+    options = {"engine": "reference", "scale": (0.5, 0.5), "units": "um"}
+    job = napari_s1omni.segment(image, tmp_path / "first.zarr", prompt="coins", block=False, **options)
+    # As the browser sends what people type.
+    for path, value in {
+        "operation.prompt": "segment the coins, it's about 45 px",
+        "operation.min_size": 30,
+        "operation.fill_holes": False,
+        "tiling.tile_size": 64,
+        "tiling.overlap": 16,
+        "sampling.think": "once",
+        "sampling.seed": 7,
+    }.items():
+        until(lambda: job.controller.source is not None)
+        job.panel.receive({"kind": "edit", "path": path, "value": value, "view": "v1"})
+    job.controller.output = output
+    job.controller.refresh()
+    until(lambda: (p := job.controller.prepared) and p.plan.job.output == output and p.plan.sampling.seed == 7)
+    form = written(job.controller.prepared.plan)
+    first = written(job.wait(90).plan)
+    job.close()
+
+    assert first == written(prepare(make_job("segmentation", image, tmp_path / "first.zarr", "coins", options)[0]).plan)
+    more = {"min_size": 30, "fill_holes": False, "tile_size": 64, "overlap": 16, "think": "once", "seed": 7}
+    made, _ = make_job("segmentation", image, output, "segment the coins, it's about 45 px", {**options, **more})
+    assert written(prepare(made).plan) == form
+    (tmp_path / "job.yaml").write_text(made.dump(), encoding="utf-8")
+    assert written(prepare(Job.load(tmp_path / "job.yaml")).plan) == form
+    command = [sys.executable, "-m", "napari_s1omni", "run", tmp_path / "job.yaml", "--dry-run", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.dumps(json.loads(done.stdout)["plan"], sort_keys=True) == form
 
 
 def test_changing_the_operation_changes_the_form(opened):

@@ -19,6 +19,7 @@ class Outputs:
     def __init__(self, bundle: Callable[[], Mapping[str, Any]]) -> None:
         self._bundle = bundle
         self._shown: list[str] = []
+        self._told: dict[str, Any] = {}
 
     def add(self) -> None:
         """Show it in the cell that is being run."""
@@ -28,11 +29,14 @@ class Outputs:
         display(dict(self._bundle()), raw=True, display_id=self._shown[-1])
 
     def renew(self) -> None:
-        """Show in every cell how it is now; live views stay the same ones."""
+        """Show in every cell how it is now, if that is news; live views stay the same ones."""
         if not self._shown:
+            return
+        now = dict(self._bundle())
+        if now == self._told:
             return
         from IPython.display import update_display
 
-        now = dict(self._bundle())
+        self._told = now
         for one in self._shown:
             update_display(now, raw=True, display_id=one)

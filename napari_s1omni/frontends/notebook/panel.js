@@ -1,6 +1,6 @@
 // The panel itself; what it is made of stands in parts.js, which is put before this file.
 
-// Where somebody looked last, by result: an output that is drawn anew goes on there.
+// Where somebody looked last, by result: an output that is drawn anew, and a further view, begin there.
 const looked = new Map();
 
 function render({ model, el }) {
@@ -22,14 +22,18 @@ function render({ model, el }) {
     channel.ask({ kind: "view", ...state.at, low: state.low, high: state.high, width: ui.canvas.width, height: ui.canvas.height });
   };
   const lookAtTiles = () => channel.ask({ kind: "grid", z: state.at?.z ?? 0, t: state.at?.t ?? 0, by: ui.by.value || "state" });
-  const remember = () => {
+  const remember = (acted) => {
+    const { output } = model.get("scene");
+    // News come to all views: only what somebody does in one says where people look.
+    if (!acted && (looked.get(output)?.view ?? view) !== view) return;
     const { at, low, high, span, curtain, opacity, asked, picture } = state;
-    looked.set(model.get("scene").output, { at: { ...at }, low, high, span, curtain, opacity, asked, picture });
+    looked.set(output, { view, at: { ...at }, low, high, span, curtain, opacity, asked, picture });
   };
-  const lookSoon = () => { remember(); screen.draw(); later("look", SETTLE, look); };
+  const lookSoon = () => { screen.draw(); later("look", SETTLE, look); };
+  const moved = () => { remember(true); lookSoon(); };
   const askTrace = ({ y, x }) => {
     state.asked = { y, x };
-    remember();
+    remember(true);
     channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
   };
   const say = (words) => { ui.said.textContent = words; later("said", 8000, () => { ui.said.textContent = ""; }); };
@@ -69,7 +73,7 @@ function render({ model, el }) {
       inputs[axis] = slider(words, { min: 0, max: scene.sizes[axis] - 1, value: state.at[axis] }, (value) => {
         state.at[axis] = value;
         if (axis === "c") { state.low = state.high = state.span = null; }
-        lookSoon();
+        moved();
         later("grid", SETTLE, lookAtTiles);
       });
       inputs[axis].input.dataset.axis = axis;
@@ -80,20 +84,20 @@ function render({ model, el }) {
         const [first, last] = state.span;
         for (const end of ["low", "high"]) state[end] = first + (Number(inputs[end].input.value) / 1000) * (last - first);
         showContrast();
-        lookSoon();
+        moved();
       });
       inputs[name].input.dataset.contrast = name;
       rows.push(inputs[name].row);
     }
     inputs.curtain = slider("Curtain", { min: 0, max: 100, value: 100 * state.curtain }, (value) => {
       state.curtain = value / 100;
-      remember();
+      remember(true);
       screen.draw();
     });
     inputs.curtain.input.dataset.curtain = "";
     inputs.opacity = slider("Opacity", { min: 0, max: 100, value: 100 * state.opacity }, (value) => {
       state.opacity = value / 100;
-      remember();
+      remember(true);
       screen.draw();
     });
     ui.sliders.replaceChildren(...rows, inputs.curtain.row, inputs.opacity.row, ui.whole);
@@ -127,7 +131,7 @@ function render({ model, el }) {
       showContrast();
     }
     // The kernel may have kept the view inside of the image.
-    if (!timers.moving) Object.assign(state.at, { y: message.y, x: message.x, zoom: message.zoom });
+    if (!drag) Object.assign(state.at, { y: message.y, x: message.x, zoom: message.zoom });
     remember();
     screen.draw();
     drawMap();
@@ -274,7 +278,7 @@ function render({ model, el }) {
     drag.moved ||= Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 3;
     state.at.x = drag.from.x - (event.clientX - drag.x) * by;
     state.at.y = drag.from.y - (event.clientY - drag.y) * by;
-    if (drag.moved) lookSoon();
+    if (drag.moved) moved();
   });
   ui.canvas.addEventListener("pointerup", (event) => {
     if (drag && !drag.moved) askTrace(screen.source(event));
@@ -288,7 +292,7 @@ function render({ model, el }) {
     state.at.zoom *= by;
     state.at.y = fixed.y + (state.at.y - fixed.y) / by;
     state.at.x = fixed.x + (state.at.x - fixed.x) / by;
-    lookSoon();
+    moved();
   }, { passive: false });
   ui.map.addEventListener("click", (event) => {
     if (!state.grid) return;
@@ -298,13 +302,13 @@ function render({ model, el }) {
     const y = Math.min(y0 + ((event.clientY - area.top) / area.height) * (y1 - y0), height - 1);
     const x = Math.min(x0 + ((event.clientX - area.left) / area.width) * (x1 - x0), width - 1);
     askTrace({ y, x });
-    if (state.picture && !inside(state.picture.box, y, x)) { Object.assign(state.at, { y, x }); lookSoon(); }
+    if (state.picture && !inside(state.picture.box, y, x)) { Object.assign(state.at, { y, x }); moved(); }
   });
   const inside = ([y0, y1, x0, x1], y, x) => y >= y0 && y < y1 && x >= x0 && x < x1;
   ui.whole.addEventListener("click", () => {
     const [height, width] = model.get("scene").extent;
     Object.assign(state.at, { y: height / 2, x: width / 2, zoom: Math.min(ui.canvas.width / width, ui.canvas.height / height) });
-    lookSoon();
+    moved();
   });
   ui.by.addEventListener("change", lookAtTiles);
   for (const name of ["pause", "resume", "cancel", "run"]) ui[name].addEventListener("click", () => channel.order(name));
