@@ -21,7 +21,7 @@ from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.frontends.forecast import empty_share, sentence
 from napari_s1omni.frontends.layers import LayerView, Located, locate, show_of
-from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer
+from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
 from napari_s1omni.frontends.queueing import Queue
 from napari_s1omni.frontends.remembered import new_output, remember
 from napari_s1omni.frontends.runs import Deliver, Run
@@ -82,18 +82,24 @@ class Controller:
         """Why there is no plan."""
         self.output: str | None = None
         """Folder that the next run writes; None is one of its own in the cache."""
-        self.errands = Errands("errands")
+        self.errands = Errands("errands", self.tell)
         """For what may wait for a disk."""
         self.queue = Queue(self._launch)
         self.spills = Spills()
         self.previewer = Previewer(lambda answer: self.deliver(lambda: self._answered(answer)), python)
         self.preview: Previewed | None = None
         """The last preview."""
+        self.loading = ""
+        """Name of the engine that previews wait for."""
+        self.loaded = ""
+        """Name of the engine that is ready for previews."""
         self._operations: dict[str, dict[str, Any]] = {}
         self._seen: dict[str, Seen] = {}
-        self._located: dict[int, Located] = {}
+        self._found: Located | None = None
         self._timer: threading.Timer | None = None
         self._newest = 0
+        self._planned = 0
+        self._awaiting: Callable[[], Any] | None = None
         self._working = threading.Lock()
 
     def edit(self, path: str, value: Any) -> None:
@@ -135,15 +141,19 @@ class Controller:
 
     def adopt(self, located: Located, seen: Seen, job: Job) -> None:
         """Work on a source that was found and measured already, with a job that is written for it."""
-        self.view, self.source = located.view, located
+        self.view, self.source, self._found = located.view, located, located
         self._keep(job, located, seen)
         self.load(job)
 
     def load(self, job: Job) -> None:
         """Take over a job; its source is used while no layer is chosen."""
         data = job.model_dump(mode="json", exclude_defaults=True)
-        for name in ("source", "output", "schema_version"):
+        for name in ("output", "schema_version"):
             data.pop(name, None)
+        # Which image it is the layer says; how it is to be read, the job.
+        data["source"].pop("uri")
+        if not data["source"]:
+            del data["source"]
         data["operation"] = {"type": job.operation.type, **data.get("operation", {})}
         self.document = data
         self.output = job.output
@@ -199,14 +209,31 @@ class Controller:
         job = self.job().replace(region=dict(region), output=None, into=None, **changes)
         self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts))
 
+    def tell(self, found: Failure) -> None:
+        """Tell a person of a failure, from any thread."""
+        self.deliver(lambda: self.failed.emit(found))
+
+    def when_planned(self, work: Callable[[], Any]) -> None:
+        """Do something with the plan of what is written now: at once if it is made, else as soon as it is.
+
+        Of several that wait only the last is done; where no plan can be made, :attr:`failed` says why instead.
+        """
+        if self._planned == self._newest:
+            work()
+        else:
+            self._awaiting = work
+
     def run(self, title: str = "") -> None:
         """Queue the job as it is written now; it starts when those before it have ended.
 
         Raises
         ------
         JobError
-            If there is no plan.
+            If there is no plan. One that is still being made is waited for, without blocking.
         """
+        self.when_planned(lambda: self._run(title))
+
+    def _run(self, title: str) -> None:
         if self.prepared is None or self.source is None:
             raise JobError("there is no plan yet", remedy="wait for the forecast, or correct what it says")
         job, prepared, located = self.job(), self.prepared, self.source
@@ -265,15 +292,15 @@ class Controller:
             self.deliver(lambda: self._prepared(number, located, prepared, empty))
 
     def _locate(self) -> Located | None:
-        view = self.view
+        view, axes = self.view, self.document.get("source", {}).get("axes")
+        known = self._found
         if view is None:
             self.source = None
-        elif self.source is None or self.source.view is not view:
-            known = self._located.get(id(view.data))
-            if known is None or known.view.data is not view.data or known.view.scale != view.scale:
-                known = locate(view)
-                self._located = {id(view.data): known}
-            self.source = known
+            return None
+        if known is None or not known.shows(view) or known.asked != axes:
+            known = locate(view, axes)
+        # A layer that was only moved is found already.
+        self.source = self._found = known.seen_as(view)
         return self.source
 
     def _see(self, job: Job, located: Located) -> Seen:
@@ -290,12 +317,23 @@ class Controller:
         if self.prepared is None or self.prepared.plan.source != prepared.plan.source:
             self.located.emit(located)
         self.prepared, self.empty, self.refusal = prepared, empty, None
+        self._planned = number
         self.prepared_changed.emit(prepared, sentence(prepared, empty, self._rate()))
+        awaiting, self._awaiting = self._awaiting, None
+        if awaiting is not None:
+            try:
+                awaiting()
+            except S1OmniError as error:
+                self.failed.emit(failure(error))
 
     def _refused(self, number: int, found: Failure) -> None:
         if number == self._newest:
             self.prepared, self.refusal = None, found
+            self._planned = number
             self.prepared_changed.emit(None, " ".join(part for part in (found.message, found.remedy) if part))
+            if self._awaiting is not None:
+                self._awaiting = None
+                self.failed.emit(found)
 
     def _rate(self) -> float | None:
         """Seconds per tile in the last preview of this engine."""
@@ -308,8 +346,13 @@ class Controller:
         return self.preview.rate if same and steps else None
 
     def _answered(self, answer: Answer) -> None:
-        if isinstance(answer, Previewed):
-            self.preview = answer
+        match answer:
+            case Previewed():
+                self.preview, self.loading = answer, ""
+            case PreviewFailed():
+                self.loading = self.loaded = ""
+            case PreviewStep():
+                self.loading, self.loaded = answer.loading, answer.loaded or ("" if answer.loading else self.loaded)
         self.preview_changed.emit(answer)
         if isinstance(answer, Previewed) and self.prepared is not None:
             self.prepared_changed.emit(self.prepared, sentence(self.prepared, self.empty, self._rate()))
@@ -322,14 +365,11 @@ class Controller:
         located = self.source
         if located is None:
             raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
-        stored = self.job().source.model_dump(mode="json")
+        ref = self.job().source
 
         def work() -> None:
-            try:
-                then(stored if located.array is None else self.spills.reference(located))
-            except (S1OmniError, OSError) as error:
-                found = failure(error)
-                self.deliver(lambda: self.failed.emit(found))
+            there = located.array is None
+            then(ref.model_dump(mode="json") if there else self.spills.reference(located.array, ref))
 
         self.errands.do(work)
 

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from napari_s1omni.execution.status import Failure, failure
+
 _PATIENCE = 5.0
 """Seconds that closing waits for what is in hand."""
 
@@ -18,10 +20,13 @@ class Errands:
     ----------
     name : str
         Name of the thread.
+    on_error : callable
+        Called from that thread with why something failed; those after it are done all the same.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_error: Callable[[Failure], Any]) -> None:
         self._name = name
+        self._on_error = on_error
         self._waiting: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._open = True
@@ -45,4 +50,7 @@ class Errands:
 
     def _go(self) -> None:
         while (work := self._waiting.get()) is not None and self._open:
-            work()
+            try:
+                work()
+            except Exception as error:  # a thread that ends would leave everything after it undone, in silence
+                self._on_error(failure(error))

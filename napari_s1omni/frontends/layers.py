@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_s1omni.job import SourceRef
 from napari_s1omni.plan import Plan
 from napari_s1omni.spec import LayerSpec
 from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.units import METRES, unit_name
 
 GENERATED = "generated"
 """Word that marks px which a model drew."""
@@ -67,6 +69,24 @@ class Located:
     spec: LayerSpec
     channel: int | None = None
     """The channel of the source that the layer shows, where it shows one of several."""
+    asked: str | None = None
+    """Axes that were asked for instead of what layer or file say."""
+
+    def shows(self, view: LayerView) -> bool:
+        """Whether a layer, perhaps moved since, shows the same source in the same way."""
+        mine, other = (v.data if isinstance(v.data, list) else [v.data] for v in (self.view, view))
+        return (
+            len(mine) == len(other)
+            and all(a is b for a, b in zip(mine, other, strict=True))
+            and all(
+                getattr(self.view, name) == getattr(view, name)
+                for name in ("name", "path", "shape", "rgb", "axes", "scale", "units", "channel")
+            )
+        )
+
+    def seen_as(self, view: LayerView) -> Located:
+        """Return the same source under a layer that was moved."""
+        return dataclasses.replace(self, view=view)
 
 
 def look_at(layer: Any, others: Iterable[Any] = ()) -> LayerView:
@@ -115,8 +135,14 @@ def look_at(layer: Any, others: Iterable[Any] = ()) -> LayerView:
     )
 
 
-def locate(view: LayerView) -> Located:
+def locate(view: LayerView, axes: str | None = None) -> Located:
     """Find out from where another process can read a layer; opens files, so not for the GUI thread.
+
+    Parameters
+    ----------
+    view : LayerView
+    axes : str, optional
+        Letters of the stored dimensions, where what layer or file say is wrong.
 
     Raises
     ------
@@ -125,17 +151,18 @@ def locate(view: LayerView) -> Located:
     """
     if view.path:
         try:
-            source = open_source(view.path)
+            source = open_source(view.path, axes=axes)
         except S1OmniError:
             source = None
         if source is not None and (fits := _fits(view, source)):
-            axes, channel = fits
-            return Located(view, _reference(view, source.spec, axes), None, axes, source.spec, channel)
-    axes = view.axes or _guess(view)
+            letters, channel = fits
+            return Located(view, _reference(view, source.spec, letters), None, letters, source.spec, channel, axes)
+    letters = axes or view.axes or _guess(view)
     unit = view.units[-1] if view.units[-1] != "pixel" else None
-    whole = open_source(view.data, axes=axes, scale=dict(zip(axes, view.scale, strict=False)), units=unit)
-    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=axes, scale=_scale(view), units=unit)
-    return Located(view, ref, view.data, axes.replace("s", ""), whole.spec)
+    scale = _scale(view, letters)
+    whole = open_source(view.data, axes=letters, scale=scale, units=unit)
+    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=unit)
+    return Located(view, ref, view.data, letters.replace("s", ""), whole.spec, asked=axes)
 
 
 def show_of(located: Located, target: LayerSpec) -> Show:
@@ -161,9 +188,11 @@ def place(located: Located, plan: Plan, show: Show) -> dict[str, Any]:
     factor, offset = np.ones(view.ndim), np.zeros(view.ndim)
     for i, a in enumerate(located.axes):
         if a in target.axes and a in source.axes:
-            factor[i] = target.scale_of(a) / source.scale_of(a)
+            # A job may work on a coarser level than the layer shows.
+            level = round(located.spec.size(a) / source.size(a))
+            factor[i] = level * target.scale_of(a) / source.scale_of(a)
             start = target.translate[target.axes.index(a)] - source.translate[source.axes.index(a)]
-            offset[i] = start / source.scale_of(a)
+            offset[i] = level * start / source.scale_of(a) + (level - 1) / 2
     scale = np.array(view.scale)
     linear = view.rotate @ _shear_matrix(view.shear, view.ndim)
     translate = np.array(view.translate) + linear @ (scale * offset)
@@ -247,7 +276,7 @@ def _path(layer: Any, array: Any) -> str | None:
         return str(layer.source.path)
     # A zarr array knows its own place; one in memory has none that starts so.
     place = str(getattr(array, "store_path", "") or "")
-    return place if "://" in place and not place.startswith("memory") else None
+    return place if ("://" in place or place.startswith("/")) and not place.startswith("memory") else None
 
 
 def _letter(label: str) -> str:
@@ -286,9 +315,11 @@ def _reference(view: LayerView, spec: LayerSpec, axes: str) -> SourceRef:
     """Refer to a path, with the layer's own px size only where it is not that of the file."""
     space = [a for a in "zyx" if a in axes and a in spec.axes]
     own = tuple(spec.scale_of(a) for a in space)
-    shown = tuple(view.scale[axes.index(a)] for a in space)
+    sizes = _sizes(view, axes)
+    shown = tuple(sizes[axes.index(a)] for a in space)
     unit = view.units[-1]
-    if unit == "pixel" or np.allclose(own, shown, rtol=1e-4):
+    same = METRES.get(str(spec.units[-1]), 1.0) / METRES.get(str(unit_name(unit)), 1.0)
+    if unit == "pixel" or np.allclose(np.array(own) * same, shown, rtol=1e-4):
         return SourceRef(uri=str(view.path))
     return SourceRef(uri=str(view.path), scale=shown, units=unit)
 
@@ -305,8 +336,17 @@ def _guess(view: LayerView) -> str:
     return guesses[len(shape)] + "s" * view.rgb
 
 
-def _scale(view: LayerView) -> tuple[float, ...] | None:
-    scale = (*view.scale, *((1.0,) if view.rgb else ()))
+def _sizes(view: LayerView, axes: str) -> tuple[float, ...]:
+    """Px sizes of a layer, those of space in the unit of its last dimension: a job has one unit of length."""
+    last = METRES.get(str(unit_name(view.units[-1])))
+    factors = [METRES.get(str(unit_name(unit))) for unit in view.units]
+    return tuple(
+        s * f / last if a in "zyx" and f and last else s for a, s, f in zip(axes, view.scale, factors, strict=False)
+    )
+
+
+def _scale(view: LayerView, axes: str) -> tuple[float, ...] | None:
+    scale = (*_sizes(view, axes), *((1.0,) if view.rgb else ()))
     return scale if any(s != 1 for s in scale) else None
 
 

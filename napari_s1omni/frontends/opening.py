@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_s1omni.job import SourceRef
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | list[str]], list[LayerData]]
@@ -72,6 +75,38 @@ def result_layer(path: Path) -> LayerData:
     }
     kind = "labels" if plan.target.kind == "labels" else "image"
     return data if len(data) > 1 else data[0], options, kind
+
+
+def source_layer(ref: SourceRef) -> LayerData:
+    """Open the image of a job as a layer that is read where it is looked at; from a thread that may wait for a disk.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, damaged, or of a kind that cannot be read.
+    """
+    from napari_s1omni.frontends.samples import LazyPixels, synthetic_layer
+    from napari_s1omni.storage.measuring import measure
+    from napari_s1omni.storage.source import open_source
+
+    if ref.uri.startswith("synthetic:"):
+        return synthetic_layer(ref.uri)
+    source = open_source(ref.uri, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
+    spec = source.spec
+    flat = [spec.axes.index(a) for a in spec.axes if not (spec.rgb and a == "c")]
+    data = [LazyPixels(level, colours_last=spec.rgb) for level in (source, *source.levels())]
+    found = measure(source)
+    options: dict[str, Any] = {
+        "name": Path(ref.uri).stem,
+        "multiscale": len(data) > 1,
+        "rgb": spec.rgb,
+        "scale": [spec.scale[i] for i in flat],
+        "translate": [spec.translate[i] for i in flat],
+        "units": [spec.units[i] or "pixel" for i in flat],
+        "axis_labels": [spec.axes[i] for i in flat],
+        "contrast_limits": (min(found.low), max(found.high)),
+    }
+    return data if len(data) > 1 else data[0], options, "image"
 
 
 def _is_ours(path: str) -> bool:

@@ -37,6 +37,10 @@ class PreviewStep:
     """Such as ``loading nano`` or ``4 of 9 tiles``."""
     done: int = 0
     total: int = 0
+    loading: str = ""
+    """Name of the engine that is being loaded."""
+    loaded: str = ""
+    """Name of the engine that is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,11 @@ class Previewer:
         number = message["id"]
         match message["event"]:
             case "loading":
-                return PreviewStep(number, f"loading {message['engine']}")
+                return PreviewStep(number, f"loading {message['engine']}", loading=message["engine"])
             case "ready":
                 self._total = message["tiles"]
-                return PreviewStep(number, f"thinking with {message['engine']}", 0, self._total)
+                name = message["engine"]
+                return PreviewStep(number, f"thinking with {name}", 0, self._total, loaded=name)
             case "tiles":
                 words = f"{message['done']} of {self._total} tiles"
                 return PreviewStep(number, words, message["done"], self._total)

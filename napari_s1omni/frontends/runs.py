@@ -34,6 +34,8 @@ Deliver = Callable[[Callable[[], None]], None]
 
 _INTERVAL = 0.4
 """Seconds between two looks."""
+_LOG = 2**14
+"""Bytes of a log that are shown."""
 
 
 class Run:
@@ -214,6 +216,15 @@ class Run:
         if again:
             words.append(f"redone in round {again.number}" + (f': "{again.prompt}"' if again.prompt else ""))
         return " · ".join(words)
+
+    def log(self) -> str:
+        """Return the end of what its processes printed; reads a disk."""
+        path = self.path / WORK / "run.log"
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LOG))
+            return file.read().decode("utf-8", errors="replace").strip()
 
     def search(self, words: str, limit: int = 200) -> list[tuple[str, str]]:
         """Find thoughts that contain all of some words; return key and the line that has the first of them."""

@@ -99,20 +99,23 @@ class LazyPixels:
     source : Source
     factor : int
         Which px of a row and column are kept.
+    colours_last : bool
+        Whether the axis of channels comes last, as viewers want the colours of a picture.
     """
 
-    def __init__(self, source: Source, factor: int = 1) -> None:
+    def __init__(self, source: Source, factor: int = 1, *, colours_last: bool = False) -> None:
         self._source = source
         self._factor = factor
+        axes = "".join(source.spec.axes)
+        self._axes = axes.replace("c", "") + "c" if colours_last else axes
         self.dtype = source.spec.np_dtype
-        self.shape = tuple(
-            -(-n // factor) if a in "yx" else n for a, n in zip(source.spec.axes, source.spec.shape, strict=True)
-        )
+        sizes = dict(zip(axes, source.spec.shape, strict=True))
+        self.shape = tuple(-(-sizes[a] // factor) if a in "yx" else sizes[a] for a in self._axes)
         self.ndim = len(self.shape)
 
     @property
     def store_path(self) -> str:
-        """From where any process can open it again."""
+        """From where any process can open it again; empty for a coarser level."""
         return self._source.spec.source or ""
 
     @property
@@ -129,14 +132,15 @@ class LazyPixels:
             i = keys.index(Ellipsis)
             keys[i : i + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
         keys += [slice(None)] * (self.ndim - len(keys))
-        starts, after, box = [], [], []
-        for k, n, whole, axis in zip(keys, self.shape, self._source.spec.shape, self._source.spec.axes, strict=True):
+        spec = self._source.spec
+        after, box = [], {}
+        for k, n, axis in zip(keys, self.shape, self._axes, strict=True):
             start, stop, step = k.indices(n) if isinstance(k, slice) else (int(k) % n, int(k) % n + 1, 1)
             f = self._factor if axis in "yx" else 1
-            starts.append(start)
             after.append(slice(None, None, step * f) if isinstance(k, slice) else 0)
-            box.append(slice(start * f, min(whole, (max(stop, start + 1) - 1) * f + 1)))
-        return self._source.read(box)[tuple(after)]
+            box[axis] = slice(start * f, min(spec.size(axis), (max(stop, start + 1) - 1) * f + 1))
+        pixels = self._source.read([box[a] for a in spec.axes])
+        return pixels.transpose([spec.axes.index(a) for a in self._axes])[tuple(after)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[(slice(None),) * self.ndim], dtype)

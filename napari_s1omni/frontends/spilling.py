@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from napari_s1omni.frontends.layers import Located
 from napari_s1omni.frontends.remembered import cache_folder
+from napari_s1omni.job import SourceRef
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 
@@ -17,26 +17,31 @@ class Spills:
     """The layers written out so far. They stay in the cache folder while their runs may be resumed."""
 
     def __init__(self) -> None:
-        self._written: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self._written: dict[int, tuple[Any, SourceRef, Mapping[str, Any]]] = {}
         self._lock = threading.Lock()
 
-    def reference(self, located: Located) -> Mapping[str, Any]:
+    def reference(self, array: Any, ref: SourceRef) -> Mapping[str, Any]:
         """Return a reference that any process can open, writing the layer out where that was not done yet.
+
+        Parameters
+        ----------
+        array : array-like, or a list of levels
+        ref : SourceRef
+            What a job says of its axes, scale and units.
 
         Raises
         ------
         SourceError, DiskFull
         """
         with self._lock:
-            known = self._written.get(id(located.array))
-            if known is None or known[0] is not located.array:
+            known = self._written.get(id(array))
+            if known is None or known[0] is not array or known[1] != ref:
                 folder = cache_folder() / "layers"
                 folder.mkdir(exist_ok=True)
-                ref = located.ref
-                source = open_source(located.array, axes=ref.axes, scale=ref.scale, units=ref.units)
+                source = open_source(array, axes=ref.axes, scale=ref.scale, units=ref.units)
                 path = spill(source, folder / f"{uuid.uuid4().hex}.zarr")
                 axes = "".join(source.spec.axes).replace("c", "s") if source.spec.rgb else None
                 found = {"uri": str(path), **({"axes": axes} if axes else {})}
-                known = (located.array, found)
-                self._written[id(located.array)] = known
-            return known[1]
+                known = (array, ref, found)
+                self._written[id(array)] = known
+            return known[2]

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+import psutil
 import pytest
 
 if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
@@ -33,10 +34,33 @@ def until(qapp):
     return wait
 
 
+PICTURES = os.environ.get("S1OMNI_SCREENSHOTS")
+"""Folder to keep screenshots in, to be looked at."""
+
+
 @pytest.fixture
 def viewer(make_napari_viewer):
     # Widgets that outlive their window are an error.
-    return make_napari_viewer(strict_qt="raise")
+    made = make_napari_viewer(strict_qt="raise", show=True)
+    if PICTURES:
+        made.window.resize(1400, 900)
+        made.theme = os.environ.get("S1OMNI_THEME", "dark")
+    return made
+
+
+@pytest.fixture
+def picture(viewer, qapp):
+    """Keep a picture of the window as it is now, where they are wanted."""
+
+    def take(name):
+        if PICTURES:
+            for _ in range(40):
+                qapp.processEvents()
+                time.sleep(0.01)
+            os.makedirs(PICTURES, exist_ok=True)
+            viewer.window.screenshot(os.path.join(PICTURES, f"{name}.png"), canvas_only=False, flash=False)
+
+    return take
 
 
 _status = []
@@ -69,7 +93,12 @@ def panel(viewer, qapp):
     made.controller.document["engine"] = "reference"
     yield made
     assert isinstance(made, Panel)
+    # Runs outlive the window, but not the tests.
+    for run in made.controller.queue.alive:
+        run.cancel()
+    alive = [run.status.pid for run in made.controller.queue.alive if run.status.pid]
     made.shut()
+    psutil.wait_procs([psutil.Process(pid) for pid in alive if psutil.pid_exists(pid)], 30)
     assert not [t for t in made.controller.queue.runs if t._thread is not None]
     # What is to be deleted goes now, and not when its window is half gone.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -77,17 +106,32 @@ def panel(viewer, qapp):
 
 
 @pytest.fixture
-def ready(panel, until):
-    """Wait for the plan of what was just edited."""
+def settle(panel, until):
+    """Wait until the plan of what is written is there, and as it should be."""
 
-    def wait():
-        number = panel.controller._newest
-        until(lambda: panel.controller.prepared is not None and panel.controller._newest >= number)
-        before = panel.controller.prepared
-        until(lambda: panel.controller.prepared is not before or not panel.controller._timer.is_alive())
-        return panel.controller.prepared
+    def wait(check=lambda plan: True):
+        controller = panel.controller
+        until(lambda: controller.prepared is not None and check(controller.prepared.plan))
+        return controller.prepared.plan
 
     return wait
+
+
+@pytest.fixture
+def begun(viewer, panel, until, settle):
+    """Begin a run that cannot end while a test lasts: some thousands of small blocks."""
+
+    def begin():
+        viewer.open("synthetic://nuclei?shape=16384,16384&seed=1", plugin="napari_s1omni")
+        panel.controller.edit("tiling.tile_size", 96)
+        panel.controller.edit("tiling.overlap", 32)
+        panel.controller.edit("tiling.block_size", 192)
+        settle(lambda plan: plan.grid.block_size == 192 and plan.grid.tile_size == 96)
+        panel.run()
+        until(lambda: panel.controller.queue.runs)
+        return panel.controller.queue.runs[-1]
+
+    return begin
 
 
 @pytest.fixture
@@ -98,3 +142,11 @@ def told():
     notification_manager.records.clear()
     yield lambda: [record.message for record in notification_manager.records]
     notification_manager.records.clear()
+
+
+@pytest.fixture
+def errors(told):
+    """The notifications of what went wrong."""
+    from napari.utils.notifications import notification_manager
+
+    return lambda: [one for one in notification_manager.records if str(one.severity) == "error"]

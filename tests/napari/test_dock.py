@@ -124,10 +124,10 @@ def test_a_large_image_fills_in_while_one_looks(viewer, panel, until, told):
     assert layer.data[-1].max() > 0, "objects are shown before they are joined"
     fine = np.asarray(layer.data[0][:384, :384])
     assert fine.shape == (384, 384)
-    panel._act(run, "pause")
+    panel.act(run, "pause")
     until(lambda: run.status.state == "paused")
     done = run.status.tiles_done
-    panel._act(run, "resume")
+    panel.act(run, "resume")
     until(lambda: not run.alive, 150)
     assert done < run.status.tiles_total
     result = Result.open(run.path)
@@ -196,7 +196,7 @@ def test_layers_may_be_renamed_and_removed_while_they_run(viewer, panel, until):
     viewer.layers.remove(layer)
     until(lambda: not run.alive)
     assert run.status.state == "complete"
-    panel._act(run, "show")
+    panel.act(run, "show")
     assert np.asarray(panel.results.layer_of(run).data).max() > 0
 
 
@@ -214,7 +214,7 @@ def test_a_killed_worker_is_one_notification_and_can_be_resumed(viewer, panel, u
     until(lambda: not run.alive)
     until(lambda: any("resume it" in words.lower() for words in told()))
     assert panel.runs_page.rows[run].buttons["resume"].isVisibleTo(panel.runs_page)
-    panel._act(run, "resume")
+    panel.act(run, "resume")
     until(lambda: run.status.state == "complete", 150)
 
 

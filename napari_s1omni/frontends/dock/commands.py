@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.dock.viewer_link import tell
+from napari_s1omni.frontends.dock.telling import tell
 from napari_s1omni.frontends.opening import get_reader
 from napari_s1omni.job import Job
 
@@ -61,6 +61,47 @@ def correct(viewer: napari.viewer.Viewer) -> None:
     found = panel(viewer)
     found.tabs.setCurrentWidget(found.correct_page)
     found.correct_page.open_crop()
+
+
+def merge(viewer: napari.viewer.Viewer) -> None:
+    """Merge the painted crop into its result."""
+    panel(viewer).correct_page.merge()
+
+
+def undo(viewer: napari.viewer.Viewer) -> None:
+    """Undo the chosen correction, or the last one."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.correct_page)
+    found.correct_page.undo_last()
+
+
+def pause(viewer: napari.viewer.Viewer) -> None:
+    """Let the run at work wait, or go on."""
+    found = panel(viewer)
+    if run_at_work := found.at_work():
+        found.act(run_at_work, "resume" if run_at_work.status.state == "paused" else "pause")
+
+
+def cancel(viewer: napari.viewer.Viewer) -> None:
+    """Stop the run at work; what is finished is kept."""
+    found = panel(viewer)
+    if run_at_work := found.at_work():
+        found.act(run_at_work, "cancel")
+
+
+def copy_job(viewer: napari.viewer.Viewer) -> None:
+    """Put the job on the clipboard as a file for ``s1omni run``."""
+    panel(viewer).copy("yaml")
+
+
+def copy_python(viewer: napari.viewer.Viewer) -> None:
+    """Put the job on the clipboard as Python."""
+    panel(viewer).copy("python")
+
+
+def copy_command(viewer: napari.viewer.Viewer) -> None:
+    """Put the job on the clipboard as a command line."""
+    panel(viewer).copy("command")
 
 
 def load_job(viewer: napari.viewer.Viewer) -> None:

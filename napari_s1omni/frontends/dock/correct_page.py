@@ -15,7 +15,8 @@ from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.dock.parts import button, row
 from napari_s1omni.frontends.dock.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink, inform, tell
+from napari_s1omni.frontends.dock.telling import inform, tell
+from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
 from napari_s1omni.frontends.restoring import restore
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.storage.corrections import Correction, correct, corrections, undo
@@ -152,6 +153,15 @@ class CorrectPage(QWidget):
             return lambda: self._undone(layer, chosen)
 
         self._results.ask(lambda: self._later(work))
+
+    def undo_last(self) -> None:
+        """Undo the chosen correction, or the last one that is not undone."""
+        rows = [i for i in range(self.list.count()) if not self.list.item(i).data(Qt.ItemDataRole.UserRole).undone]
+        if self.list.currentItem() is None and rows:
+            self.list.setCurrentRow(rows[0])
+        if self.list.currentItem() is None:
+            inform("There is no correction to undo.")
+        self.undo()
 
     def restore(self) -> None:
         """Bring back what is in view from the generation before."""

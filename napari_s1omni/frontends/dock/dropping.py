@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.dock.viewer_link import tell
+from napari_s1omni.frontends.dock.telling import tell
 from napari_s1omni.job import Job
 
 
@@ -38,6 +38,7 @@ class JobDrop(QObject):
             # Some of them may have been deleted with their window.
             with contextlib.suppress(RuntimeError):
                 widget.removeEventFilter(self)
+        self._widgets = []
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take job files, leave everything else."""

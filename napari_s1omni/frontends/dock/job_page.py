@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
+    QApplication,
     QComboBox,
     QFileDialog,
     QFormLayout,
     QLabel,
     QLineEdit,
-    QMenu,
     QPlainTextEdit,
     QSizePolicy,
     QToolButton,
@@ -28,7 +28,7 @@ from napari_s1omni.cost import describe
 from napari_s1omni.engine.registry import names
 from napari_s1omni.frontends.controller import Controller
 from napari_s1omni.frontends.dock.form import Form
-from napari_s1omni.frontends.dock.parts import Card, Choice, Section, button, row
+from napari_s1omni.frontends.dock.parts import Card, Choice, Section, button, copy_button, row
 from napari_s1omni.frontends.dock.preview_view import PreviewView
 from napari_s1omni.job import Job, SourceRef
 from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
@@ -50,6 +50,12 @@ _OF_STACKS = ("link_z", "z_gap")
 """Fields that mean nothing in one plane."""
 REGIONS = {"whole": "Whole layer", "view": "What I see now", "shape": "Selected shape"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
+ENGINE_STATES = {
+    "cold": ("#8c8c8c", "loads with the first preview"),
+    "loading": ("#e69f00", "loading"),
+    "ready": ("#009e73", "loaded"),
+}
+"""State of an engine -> colour of its light, words."""
 _TYPING = 300
 """Milliseconds after the last key before a text is taken."""
 
@@ -110,6 +116,7 @@ class JobPage(QWidget):
         self.engine.setToolTip(" ".join((Job.model_fields["engine"].description or "").replace("`", "").split()))
         self.engine.currentTextChanged.connect(lambda text: controller.edit("engine", text if text != "auto" else None))
         self.engine_state = QLabel()
+        self.engine_state.setTextFormat(Qt.TextFormat.RichText)
         self.engine_state.setStyleSheet("font-size: 10px; color: rgba(140,140,140,255);")
         self.engine_state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._heads: dict[str, Form] = {}
@@ -117,6 +124,7 @@ class JobPage(QWidget):
         self._lay_out(on_preview, on_run, on_copy)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._show_plan)
+        controller.preview_changed.connect(lambda _: self._show_engine())
         self.show_document(controller.document)
         self.card.say("Open an image to begin", trouble=False)
         self.run_button.setEnabled(False)
@@ -177,15 +185,7 @@ class JobPage(QWidget):
         self.preview_button = button("Preview", "Run up to four tiles of what you see", on_preview, "Alt+P", self)
         self.run_button = button("Run", "Run the whole region in a process of its own", on_run, "Alt+R", self)
         self.run_button.setStyleSheet("font-weight: bold;")
-        copy = QToolButton()
-        copy.setText("Copy as")
-        copy.setStyleSheet("QToolButton { padding-right: 14px; }")
-        copy.setToolTip("Copy this job, to run it elsewhere")
-        copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(copy)
-        for key, words in (("yaml", "Job file (YAML)"), ("python", "Python"), ("command", "Command line")):
-            menu.addAction(words, lambda key=key: on_copy(key))
-        copy.setMenu(menu)
+        copy = copy_button(on_copy, "Copy this job, to run it elsewhere")
         self._column.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
         self.preview = PreviewView()
         self._column.addWidget(self.preview, 1)
@@ -223,6 +223,16 @@ class JobPage(QWidget):
         self.layer.blockSignals(False)
         self.layer.setEnabled(bool(names_of))
 
+    def commit(self) -> None:
+        """Take over what is being typed."""
+        focused = QApplication.focusWidget()
+        if focused is not None and self.isAncestorOf(focused):
+            # A field hands over its value when it is left.
+            focused.clearFocus()
+        if self._typing.isActive():
+            self._typing.stop()
+            self._typed()
+
     def _edited(self, section: str, name: str, value: Any) -> None:
         self.controller.edit(f"{section}.{name}", value)
 
@@ -245,9 +255,9 @@ class JobPage(QWidget):
     def _show_plan(self, prepared: Prepared | None, words: str) -> None:
         self.run_button.setEnabled(prepared is not None)
         self.preview_button.setEnabled(prepared is not None)
+        self._show_engine()
         if prepared is None:
             self.card.say(words, trouble=True)
-            self.engine_state.setText("")
             return
         plan = prepared.plan
         for name in _OF_STACKS:
@@ -260,9 +270,19 @@ class JobPage(QWidget):
             small += f" · {len(plan.notes)} note{'s' if len(plan.notes) > 1 else ''}"
         notes = "<br>".join(f"• {note}" for note in plan.notes)
         self.card.say(words, small, f"<p>{'<br>'.join(rows)}</p><p>{notes}</p>")
-        engine = plan.engine
-        self.engine_state.setText(f"<span style='color:#009e73'>●</span> {engine.name}: {engine.title}")
-        self.engine_state.setTextFormat(Qt.TextFormat.RichText)
+
+    def _show_engine(self) -> None:
+        """Say which engine it will be, and whether it is loaded for previews."""
+        prepared = self.controller.prepared
+        if prepared is None:
+            self.engine_state.setText("")
+            return
+        engine = prepared.plan.engine
+        light, words = ENGINE_STATES["ready" if engine.name == self.controller.loaded else "cold"]
+        if engine.name == self.controller.loading:
+            light, words = ENGINE_STATES["loading"]
+        self.engine_state.setText(f"<span style='color:{light}'>●</span> {engine.name}, {words}: {engine.title}")
         self.engine_state.setToolTip(
-            f"Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.why}<br>{engine.citation}"
+            f"{engine.title}<br>Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.why}"
+            f"<br>{engine.citation}"
         )

@@ -18,12 +18,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.dock.bridge import Bridge
 from napari_s1omni.frontends.dock.parts import button, row
 from napari_s1omni.frontends.dock.result_layers import features
-from napari_s1omni.frontends.dock.viewer_link import MARK, inform, tell
+from napari_s1omni.frontends.dock.telling import inform, tell
+from napari_s1omni.frontends.dock.viewer_link import MARK
 from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.measure import Columns, write_table
 from napari_s1omni.results import Result
@@ -79,7 +78,7 @@ class MeasureTable(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self._bridge = Bridge(self)
-        self._errands = Errands("measuring")
+        self._errands = Errands("measuring", lambda found: self._bridge.deliver(lambda: self._failed(found)))
         self._model: _Model | None = None
         self._layer: Any = None
         self._selecting = False
@@ -136,12 +135,7 @@ class MeasureTable(QWidget):
         self.state.setText("Measuring …")
 
         def work() -> None:
-            try:
-                columns = Result.open(path).table()
-            except (S1OmniError, OSError) as error:
-                found = failure(error)
-                self._bridge.deliver(lambda: self._failed(found))
-                return
+            columns = Result.open(path).table()
             self._bridge.deliver(lambda: self.show_columns(layer, columns))
 
         self._errands.do(work)
@@ -166,19 +160,14 @@ class MeasureTable(QWidget):
         columns = self._model.columns
 
         def work() -> None:
-            try:
-                write_table(columns, Path(path))
-            except (S1OmniError, OSError) as error:
-                found = failure(error)
-                self._bridge.deliver(lambda: tell(found))
-                return
+            write_table(columns, Path(path))
             self._bridge.deliver(lambda: inform(f"{len(columns['label']):,} rows in {path}."))
 
         self._errands.do(work)
 
     def _failed(self, found: Any) -> None:
         self.measure_button.setEnabled(True)
-        self.state.setText("")
+        self.state.setText("" if self._model is None else self.state.text())
         tell(found)
 
     def _follow(self, layer: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
-from napari_s1omni.errors import S1OmniError
+from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.controller import Controller
 from napari_s1omni.frontends.dock.bridge import Bridge
@@ -18,8 +18,10 @@ from napari_s1omni.frontends.dock.preferences import Preferences
 from napari_s1omni.frontends.dock.previews import Previews
 from napari_s1omni.frontends.dock.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.runs_page import RunsPage
-from napari_s1omni.frontends.dock.viewer_link import ViewerLink, inform, tell
+from napari_s1omni.frontends.dock.telling import inform, tell
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.why_page import WhyPage
+from napari_s1omni.frontends.opening import source_layer
 from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, preview_box
 from napari_s1omni.frontends.record import as_command, as_python, as_yaml
 from napari_s1omni.frontends.remembered import forget, unfinished
@@ -59,7 +61,7 @@ class Panel(QWidget):
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = Previews(self.link)
         self.results = ResultLayers(self.link)
-        self.runs_page = RunsPage(self._act)
+        self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.controller)
         self.correct_page = CorrectPage(self.link, self.results)
         self.tabs = QTabWidget()
@@ -87,44 +89,57 @@ class Panel(QWidget):
     def preview(self) -> None:
         """Preview what is in view, or the middle of the region."""
         with self._told():
-            prepared = self.controller.prepared
-            if prepared is None:
-                return
-            region = self.controller.document.get("region") or {}
-            spans = self.link.spans_in_view()
-            spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-            slow = (prepared.plan.engine.seconds_per_tile or 0) > _SLOW
-            grid = prepared.plan.grid
-            box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
-            self.controller.show_preview(box.model_dump(exclude_none=True))
+            self._commit()
+            self.controller.when_planned(self._preview)
+
+    def _preview(self) -> None:
+        prepared = self.controller.prepared
+        if prepared is None:
+            raise JobError("there is no plan yet", remedy="choose a layer, or correct what the forecast says")
+        grid, region = prepared.plan.grid, self.controller.document.get("region") or {}
+        spans = self.link.spans_in_view()
+        if region.get("uri"):
+            spans |= {"y": grid.y, "x": grid.x}
+        spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
+        slow = (prepared.plan.engine.seconds_per_tile or 0) > _SLOW
+        box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
+        self.controller.show_preview(box.model_dump(exclude_none=True))
 
     def run(self) -> None:
         """Run the job as it is written."""
         with self._told():
-            if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
-                self._region("view")
+            self._commit()
             self.controller.run()
             self.tabs.setCurrentWidget(self.runs_page)
 
-    def copy(self, kind: str) -> None:
-        """Put the job on the clipboard as ``yaml``, ``python`` or ``command``."""
+    def _commit(self) -> None:
+        """Take over what is being typed, and where the view is now."""
+        self.job_page.commit()
+        if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
+            self._region("view")
+
+    def copy(self, kind: str, run: Run | None = None) -> None:
+        """Put a job on the clipboard as ``yaml``, ``python`` or ``command``: that of a run, or as it is written now."""
         with self._told():
+            self._commit()
             words = {"yaml": as_yaml, "python": as_python, "command": as_command}[kind]
-            QApplication.clipboard().setText(words(self.controller.job()))
+            QApplication.clipboard().setText(words(run.job if run is not None else self.controller.job()))
             inform("The job is on the clipboard.")
 
     def load(self, job: Job) -> None:
         """Fill the form from a job file, opening its image if it is not open."""
         self.tabs.setCurrentWidget(self.job_page)
-        view = self.controller.view
-        if view is None or view.path != job.source.uri:
-            known = [one for one in self.viewer.layers if one.source.path == job.source.uri]
-            if known:
-                self.link.choose(known[0].name)
-            else:
-                with self._told():
-                    self.viewer.open(job.source.uri, plugin="napari_s1omni")
         self.controller.load(job)
+        known = self.link.name_of(job.source.uri)
+        if known is not None:
+            self.link.choose(known)
+            return
+
+        def open_it() -> None:
+            data, options, kind = source_layer(job.source)
+            self.controller.deliver(lambda: self.link.choose(self.link.add(data, kind, **options).name))
+
+        self.results.ask(open_it)
 
     def choose_operation(self, kind: str) -> None:
         """Show the first page with an operation chosen."""
@@ -154,6 +169,7 @@ class Panel(QWidget):
         self.bridge.close()
         for guest in self._guests:
             guest.close()
+        self._guests = []
         self.why_page.shut()
         self.correct_page.shut()
         self.results.close()
@@ -194,14 +210,26 @@ class Panel(QWidget):
     def _ended(self, run: Run) -> None:
         state, error = run.status.state, run.status.error
         if state == "failed" and error is not None:
-            tell(error, f"'{run.title}' failed.")
+            self.results.ask(lambda: self._tell_end(run, error))
         elif state == "complete":
             holes = f" {run.status.holes} tiles are missing." if run.status.holes else ""
             inform(f"'{run.title}' is complete.{holes}")
         elif state == "stopped":
             tell(Failure("RunStopped", f"the process of '{run.title}' is gone", "resume it in the list of runs", 1))
 
-    def _act(self, run: Run, verb: str) -> None:
+    def _tell_end(self, run: Run, error: Failure) -> None:
+        log = run.log()
+        self.controller.deliver(lambda: tell(error, f"'{run.title}' failed.", log))
+
+    def at_work(self) -> Run | None:
+        """Return the run that is at work, or that waits; says so if there is none."""
+        alive = self.controller.queue.alive
+        if not alive:
+            inform("Nothing is running.")
+        return alive[0] if alive else None
+
+    def act(self, run: Run, verb: str) -> None:
+        """Do what a button of a run says: ``pause``, ``resume``, ``cancel``, ``show``, ``why`` or ``forget``."""
         with self._told():
             match verb:
                 case "pause":

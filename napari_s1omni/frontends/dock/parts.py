@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -24,6 +25,8 @@ BAR = (
     "QProgressBar::chunk { border-radius: 3px; background: #56b4e9; }"
 )
 """Look of a progress bar, on dark and light themes."""
+COPIES = {"yaml": "Job file (YAML)", "python": "Python", "command": "Command line"}
+"""The ways in which a job is copied."""
 
 
 class Choice(QWidget):
@@ -144,6 +147,20 @@ def button(
         key = QShortcut(keys, parent)
         key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         key.activated.connect(lambda: work() if made.isEnabled() else None)
+    return made
+
+
+def copy_button(on_copy: Callable[[str], Any], tip: str) -> QToolButton:
+    """Return a button with a menu of the ways in which a job is copied: ``yaml``, ``python`` and ``command``."""
+    made = QToolButton()
+    made.setText("Copy as")
+    made.setStyleSheet("QToolButton { padding-right: 14px; }")
+    made.setToolTip(tip)
+    made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    menu = QMenu(made)
+    for key, words in COPIES.items():
+        menu.addAction(words, lambda key=key: on_copy(key))
+    made.setMenu(menu)
     return made
 
 

@@ -42,7 +42,7 @@ class ResultLayers:
         """Run -> its layer, while that is in the viewer."""
         self._bars: dict[Run, Bars] = {}
         self._refreshed: dict[Run, float] = {}
-        self._errands = Errands("asking a run")
+        self._errands = Errands("asking a run", link.controller.tell)
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(_FOCUS)

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_s1omni.cost import duration
-from napari_s1omni.frontends.dock.parts import BAR
+from napari_s1omni.frontends.dock.parts import BAR, copy_button
 from napari_s1omni.frontends.runs import Run
 
 _WORDS = {
@@ -33,10 +33,12 @@ class RunRow(QFrame):
     ----------
     run : Run
     on_act : callable
-        Called with the run and ``pause``, ``resume``, ``cancel``, ``show``, ``why``, ``copy`` or ``forget``.
+        Called with the run and ``pause``, ``resume``, ``cancel``, ``show``, ``why`` or ``forget``.
+    on_copy : callable
+        Called with ``yaml``, ``python`` or ``command``, and the run.
     """
 
-    def __init__(self, run: Run, on_act: Callable[[Run, str], None]) -> None:
+    def __init__(self, run: Run, on_act: Callable[[Run, str], None], on_copy: Callable[[str, Run], None]) -> None:
         super().__init__()
         self.run = run
         self.setFrameShape(QFrame.Shape.StyledPanel)
@@ -73,6 +75,7 @@ class RunRow(QFrame):
             made.clicked.connect(lambda _, key=key: on_act(self.run, key))
             self.buttons[key] = made
             buttons.addWidget(made)
+        buttons.addWidget(copy_button(lambda kind: on_copy(kind, self.run), "Copy the job of this run"))
         buttons.addStretch()
         column.addLayout(buttons)
         self.refresh()
@@ -108,13 +111,13 @@ class RunsPage(QScrollArea):
 
     Parameters
     ----------
-    on_act : callable
+    on_act, on_copy : callable
         See :class:`RunRow`.
     """
 
-    def __init__(self, on_act: Callable[[Run, str], None]) -> None:
+    def __init__(self, on_act: Callable[[Run, str], None], on_copy: Callable[[str, Run], None]) -> None:
         super().__init__()
-        self._on_act = on_act
+        self._on_act, self._on_copy = on_act, on_copy
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         body = QWidget()
@@ -130,7 +133,7 @@ class RunsPage(QScrollArea):
 
     def add(self, run: Run) -> None:
         """Show one more run."""
-        made = RunRow(run, self._on_act)
+        made = RunRow(run, self._on_act, self._on_copy)
         self.rows[run] = made
         self._column.insertWidget(0, made)
         self._empty.setVisible(False)

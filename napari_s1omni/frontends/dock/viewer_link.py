@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Layer, Shapes
-from napari.utils.notifications import notification_manager, show_info
 
-from napari_s1omni.errors import JobError, PlanError, S1OmniError
-from napari_s1omni.execution.status import Failure, failure
+from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.controller import Controller
+from napari_s1omni.frontends.dock.telling import tell
 from napari_s1omni.frontends.drawn import region_of
 from napari_s1omni.frontends.layers import Located, look_at
 
@@ -49,6 +49,12 @@ class ViewerLink:
         self.viewer.layers.selection.events.active.disconnect(self._activated)
         if self.layer is not None:
             self._listen(self.layer, False)
+
+    def name_of(self, place: str) -> str | None:
+        """Return the name of the image layer that shows what lies somewhere, the chosen one first."""
+        images = [one for one in self.viewer.layers if isinstance(one, Image) and MARK not in one.metadata]
+        found = [one for one in images if look_at(one).path == place]
+        return None if not found else self.layer.name if self.layer in found else found[0].name
 
     def choose(self, name: str) -> None:
         """Work on the layer of this name."""
@@ -203,25 +209,6 @@ class ViewerLink:
             self.controller.choose_source(look_at(self.layer, self.viewer.layers))
         except PlanError as error:
             tell(failure(error))
-
-
-def tell(found: Failure, heading: str = "") -> None:
-    """Show a failure as one notification: what happened, and what to do."""
-    from napari.utils.notifications import ErrorNotification
-
-    words = " ".join(part for part in (heading, _sentence(found.message), _sentence(found.remedy)) if part)
-    # An error notification has a button that shows where it came from.
-    notification_manager.dispatch(ErrorNotification(S1OmniError(words)))
-
-
-def inform(words: str) -> None:
-    """Show a piece of good news."""
-    show_info(words)
-
-
-def _sentence(part: str) -> str:
-    part = part.strip()
-    return part if not part or part.endswith((".", "!", "?")) else f"{part[:1].upper()}{part[1:]}."
 
 
 def _outline(vertices: Any, kind: str) -> Any:

@@ -16,8 +16,9 @@ from napari_s1omni.frontends.dock.overlay import Overlay
 from napari_s1omni.frontends.dock.parts import button, row
 from napari_s1omni.frontends.dock.preview_view import thought_name
 from napari_s1omni.frontends.dock.result_layers import ResultLayers
+from napari_s1omni.frontends.dock.telling import tell
 from napari_s1omni.frontends.dock.trace import TraceView
-from napari_s1omni.frontends.dock.viewer_link import ViewerLink, tell
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.previewing import Previewed
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, TileInfo

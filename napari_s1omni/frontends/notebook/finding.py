@@ -38,7 +38,7 @@ def find(job: Job, array: Any) -> tuple[Located, Source]:
         units=tuple(unit or "pixel" for unit in spec.units),
         axis_labels=tuple(spec.axes),
     )
-    return Located(view, ref, array, "".join(spec.axes), spec), source
+    return Located(view, ref, array, "".join(spec.axes), spec, asked=ref.axes), source
 
 
 def name_of(job: Job) -> str:

@@ -280,7 +280,7 @@ class RunningJob:
             prepared = prepare(self.job, located.array, seen=seen)
             job = self.job
             if located.array is not None:
-                job = job.replace(source=dict(self.controller.spills.reference(located)))
+                job = job.replace(source=dict(self.controller.spills.reference(located.array, located.ref)))
             if self._cancelled:
                 return
             run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)
