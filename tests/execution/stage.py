@@ -1,5 +1,6 @@
 """A stage for faults: runs in processes of their own into one output, and what the undisturbed run makes of it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -74,9 +75,11 @@ class Stage:
 
     def close(self):
         for process in self.processes:
-            if process.poll() is None:
+            # The group: workers and nannies of a run that is over, too, whatever became of them.
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+            process.wait()
+            process.stderr.close()
 
     def wait_for(self, condition, seconds=120):
         """Wait until the status of the run is as wanted."""

@@ -1,5 +1,6 @@
 """A run is watched and steered through its store, from other processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -44,6 +45,7 @@ def begin(tmp_path):
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(tmp_path / "settings.json")],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
             preexec_fn=leash,
         )
         begun.append(process)
@@ -51,7 +53,9 @@ def begin(tmp_path):
 
     yield start
     for process in begun:
-        process.kill()
+        # The group: its workers, too.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -88,7 +92,7 @@ def test_pause_go_on_cancel_and_resume(begin, executor):
     assert found.state == "cancelled"
     assert found.resumable
     assert not found.alive
-    again, _ = begin(seconds=0.0, **executor)
+    again, _ = begin(seconds=0.0, serial=True)
     assert again.wait(200) == 0
     assert status(path).state == "complete"
     whole, expected = begin("whole/out.zarr", seconds=0.0, serial=True)

@@ -57,7 +57,7 @@ def image(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module", params=["segmentation", "super_resolution"])
+@pytest.fixture(scope="module")
 def undisturbed(request, image, tmp_path_factory):
     output = tmp_path_factory.mktemp("whole") / "out.zarr"
     done = run(request.param, image, output)
@@ -68,9 +68,19 @@ def undisturbed(request, image, tmp_path_factory):
     return request.param, contents(output), int(done.stdout.split()[1])
 
 
+STEPS = [("read", 12), ("think", 40), ("generate", 40), ("temp", 24), ("renamed", 24), ("journal", 4), ("temp", "late")]
+QUICK = {("segmentation", "temp", "late"), ("super_resolution", "renamed", 24)}
+"""Killed while labels are joined, and between a file and its line; everywhere else is for `--all`."""
+
+
 @pytest.mark.parametrize(
-    ("step", "number"),
-    [("read", 12), ("think", 40), ("generate", 40), ("temp", 24), ("renamed", 24), ("journal", 4), ("temp", "late")],
+    ("undisturbed", "step", "number"),
+    [
+        pytest.param(o, s, n, id=f"{o}-{s}-{n}", marks=[] if (o, s, n) in QUICK else pytest.mark.slow)
+        for o in ("segmentation", "super_resolution")
+        for s, n in STEPS
+    ],
+    indirect=["undisturbed"],
 )
 def test_killed_anywhere_and_run_again(undisturbed, image, tmp_path, step, number):
     operation, expected, drawn = undisturbed
