@@ -44,11 +44,6 @@ def paced(seconds: float, tiles: int) -> Rehearsal:
     return Rehearsal.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
 
 
-def paces(fast: int, slow: int) -> tuple[tuple[str, float, int], ...]:
-    """Name, seconds a tile, and number of tiles of both paces."""
-    return ("50ms", 0.05, fast), ("500ms", 0.5, slow)
-
-
 def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     """Compare one worker with a bare loop, the model taking 50 ms and 500 ms a tile.
 
@@ -66,7 +61,7 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
         it too. ``serial_overhead_...`` is a run in this process.
     """
     found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    for name, seconds, count in paces(fast, slow):
+    for name, seconds, count in (("50ms", 0.05, fast), ("500ms", 0.5, slow)):
         rehearsal = paced(seconds, count)
         bare = rehearsal.bare()
         with _folder() as path:

@@ -78,7 +78,7 @@ def map_overlap(rehearsal: Rehearsal, path: Path, depth: int = 0) -> Timed:
     edge = rehearsal.plan.grid.tile_size
     start = time.perf_counter()
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=40) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=40) as cluster,
         distributed.Client(cluster),
     ):
         ready = time.perf_counter()
@@ -121,11 +121,11 @@ def _daisy(rehearsal: Rehearsal, path: Path, extent: tuple[int, int]) -> float:
         one,
         _Block(rehearsal, path),
         read_write_conflict=False,
-        num_workers=1,
+        max_workers=1,
     )
     daisy.logging.set_log_basedir(None)
     start = time.perf_counter()
-    daisy.run_blockwise([task], progress=False, summary=False)
+    daisy.run_blockwise(task, progress=False, summary=False)
     return time.perf_counter() - start
 
 

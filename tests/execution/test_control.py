@@ -14,7 +14,7 @@ import pytest
 from leash import leash
 from test_kill_serial import contents
 
-from napari_s1omni.errors import JobError, StoreError, StoreLocked
+from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
 from napari_s1omni.execution.control import Wishes, request, wishes
 from napari_s1omni.execution.launching import launch
 from napari_s1omni.execution.order import Order
@@ -155,7 +155,13 @@ def test_requests_of_several_add_up_and_wrong_ones_are_refused(tmp_path):
         request(tmp_path, focus=(1, 2))
 
 
-def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path):
+def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path, monkeypatch):
+    # An interpreter of its own for engines: this one, by another name that takes a note.
+    other = tmp_path / "bin" / "python"
+    other.parent.mkdir()
+    other.write_text(f'#!/bin/sh\necho "$@" >>"{tmp_path}/called"\nexec "{sys.executable}" "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setenv("S1OMNI_PYTHON", str(other))
     np.save(tmp_path / "image.npy", np.random.default_rng(0).integers(0, 60000, (300, 300)).astype("uint16"))
     document = {
         "source": str(tmp_path / "image.npy"),
@@ -168,6 +174,11 @@ def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path):
         launch(Job.read(document, "test"))
     assert os.getsid(started.pid) == started.pid, "a session of its own"
     wait_for(started.path, lambda s: s.state == "complete", 120)
+    assert "-m napari_s1omni run" in (tmp_path / "called").read_text()
+    monkeypatch.setenv("S1OMNI_PYTHON", str(tmp_path / "nowhere" / "python"))
+    with pytest.raises(EngineUnavailable, match="S1OMNI_PYTHON"):
+        launch(Job.read({**document, "output": str(tmp_path / "none.zarr")}, "test"))
+    monkeypatch.delenv("S1OMNI_PYTHON")
     missing = launch(Job.read({**document, "source": "nowhere.tif", "output": str(tmp_path / "none.zarr")}, "test"))
     failed = wait_for(missing.path, lambda s: s.state == "failed", 120)
     assert failed.error.kind == "SourceError"
