@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def images(tmp_path, monkeypatch):
     Image.fromarray(data.moon()[:384, :256]).save("moon.png")
     Image.fromarray(data.immunohistochemistry()[:120, :140]).save("ihc.png")
     Image.fromarray(data.coins()[:100, :100]).save("cells.tif")
+    shutil.copytree(ROOT / "workflows" / "jobs", "workflows/jobs")
+    Path("plate").mkdir()
+    for i in (1, 2):
+        Image.fromarray(data.coins()[100 * i : 100 * i + 90, :100]).save(f"plate/well_B0{i}.png")
     return tmp_path
 
 

@@ -127,6 +127,9 @@ def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path):
     done = subprocess.run([*call, str(tmp_path / "a.html")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.html").stat().st_size > 10_000
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert result.path.with_suffix(".html").read_bytes() == (tmp_path / "a.html").read_bytes()
     wrong = subprocess.run([*call, str(tmp_path / "a.pdf")], capture_output=True, text=True, timeout=120)
     assert wrong.returncode == 2
     assert "ending in .html" in wrong.stderr

@@ -1,6 +1,8 @@
 """A handle that is there at once, watches a run of another process, and finds it again."""
 
 import asyncio
+import shutil
+import subprocess
 import time
 
 import numpy as np
@@ -112,6 +114,27 @@ def test_what_is_wrong_is_raised_where_it_is_waited_for(tmp_path):
         begin(coins(), tmp_path / "c.zarr", on_event=print)
     with pytest.raises(JobError, match="tile_siz"):
         begin(coins(), tmp_path / "c.zarr", tile_siz=64)
+
+
+def test_an_output_on_a_read_only_share_is_refused_and_one_that_lies_there_is_shown(tmp_path, read_only_share):
+    job = begin(coins(), read_only_share / "out.zarr")
+    with pytest.raises(StoreError, match="read-only"):
+        job.wait(60)
+    assert "failed" in repr(job)
+    assert "failed" in job._repr_mimebundle_()["text/html"]
+
+    napari_s1omni.segment(coins(), tmp_path / "there.zarr", prompt="segment the objects", engine="reference")
+    subprocess.run(["mount", "-o", "remount,rw", read_only_share], check=True)
+    shutil.copytree(tmp_path / "there.zarr", read_only_share / "there.zarr")
+    subprocess.run(["mount", "-o", "remount,ro", read_only_share], check=True)
+    found = napari_s1omni.attach(read_only_share / "there.zarr")
+    assert found.status.state == "complete"
+    assert len(found.table()["label"]) == found.result.summary["objects"]
+    with pytest.raises(StoreError, match="cannot be written"):
+        found.report()
+    assert found.report(tmp_path / "page.html").stat().st_size > 10_000
+    for each in (job, found):
+        each.close()
 
 
 def test_options_of_running_become_those_of_the_command_line(monkeypatch, tmp_path):

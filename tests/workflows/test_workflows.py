@@ -1,6 +1,7 @@
 """Snakemake really runs, and every job template is a job that works."""
 
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_slurm import write_slurm
 from skimage import data
 from skimage.io import imsave
 
@@ -60,25 +62,17 @@ def snakemake(tmp_path):
     (home / "my.yaml").write_text("job: job.yaml\nimages: images/*\nresults: results\n", encoding="utf-8")
     tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 
-    def call(*more):
+    def call(*more, path=None):
+        command = [sys.executable, "-m", "snakemake", "--snakefile", HOME / "Snakefile", "--configfile", "my.yaml"]
+        tools["PATH"] = f"{path}{os.pathsep}{tools['PATH']}" if path else tools["PATH"]
+        environment = {**os.environ, **tools}
         return subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "snakemake",
-                "--snakefile",
-                HOME / "Snakefile",
-                "--configfile",
-                "my.yaml",
-                "--cores",
-                "1",
-                *more,
-            ],
+            [*command, *(more or ("--cores", "1"))],
             cwd=home,
             capture_output=True,
             text=True,
             timeout=500,
-            env={**os.environ, **tools},
+            env=environment,
         )
 
     return home, call
@@ -118,3 +112,27 @@ def test_a_wrong_configuration_is_refused(snakemake):
     unknown = call()
     assert unknown.returncode != 0
     assert "image" in unknown.stderr
+
+
+def test_images_of_one_stem_are_two_images(snakemake):
+    home, call = snakemake
+    np.save(home / "images" / "first coin.npy", data.coins()[:90, 110:220])
+    planned = call("--dry-run", "--cores", "1")
+    assert planned.returncode == 0, planned.stderr
+    for name in ("first coin.npy", "first coin.png", "zweite-münze"):
+        assert f"results/{name}.html" in planned.stdout + planned.stderr
+
+
+def test_the_profile_asks_slurm_for_a_gpu_per_image(snakemake, tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra 'workflows'")
+    home, call = snakemake
+    slurm = write_slurm(tmp_path / "slurm")
+    wanted = "results/zweite-münze.json"
+    made = call("--profile", HOME / "slurm", "--slurm-init-seconds-before-status-checks", "1", wanted, path=slurm)
+    assert made.returncode == 0, made.stderr + "".join(log.read_text() for log in slurm.glob("*.log"))
+    assert (home / wanted).is_file()
+    (submitted,) = (json.loads(job.read_text()) for job in slurm.glob("*.job"))
+    words = " ".join(word for word in submitted if not word.startswith("--wrap"))
+    assert "--gpus=1" in words
+    assert "--mem 16000" in words
+    assert "-t 720" in words

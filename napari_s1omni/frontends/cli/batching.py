@@ -56,11 +56,15 @@ def _words(row: BatchRow) -> str:
     facts = [
         "" if row.objects is None else f"{row.objects:,} objects",
         f"{row.holes} tiles missing" if row.holes else "",
-        f"{row.tiles:,} tiles" if row.state == "would run" and row.tiles else "",
-        duration(row.seconds) if row.seconds and row.state == "done" else "",
+        f"{row.tiles:,} tile{'s' * (row.tiles != 1)}" if row.state == "would run" and row.tiles else "",
+        _seconds(row.seconds) if row.state == "done" else "",
         row.error,
     ]
     return f"{row.name}: {row.state}" + "".join(f", {fact}" for fact in facts if fact)
+
+
+def _seconds(seconds: float) -> str:
+    return duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
 
 
 def _print_summary(rows: list[BatchRow], folder: str, dry_run: bool) -> None:

@@ -15,9 +15,13 @@ from napari_s1omni.results import Result
 
 def report(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.")],
-    page: Annotated[Path, typer.Argument(metavar="PAGE.html", help="The page to write.")],
+    page: Annotated[
+        Path | None, typer.Argument(metavar="PAGE.html", help="The page to write.", show_default="beside the result")
+    ] = None,
 ) -> None:
     """Write one self-contained page: what was done, how well it went, and tiles with their thoughts."""
+    if page is None:
+        page = output.absolute().with_suffix(".html")
     if page.suffix.lower() not in {".html", ".htm"}:
         raise JobError(f"a report called {page.name}", "a name ending in .html", "choose such a name")
     try:
