@@ -23,7 +23,7 @@ class EditorLessons:
 
     def __init__(self, workshop: Workshop, seed: int, tile: int, batch: int) -> None:
         recipe = workshop.recipe.editor
-        mixture = Mixture(recipe.simulated, recipe.super_resolution, recipe.translation)
+        mixture = Mixture(recipe.simulated, recipe.super_resolution, recipe.translation, enlargement=recipe.enlargement)
         self._sampler = workshop.sampler(mixture, seed)
         self._collate = EditorCollate(workshop.prompting(), recipe, seed)
         self._tile, self._batch = tile, batch

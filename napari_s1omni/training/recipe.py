@@ -96,6 +96,8 @@ class EditorRecipe(StageRecipe):
     """Width of the condition after the connector."""
     noise_scale: float = 0.1
     """Standard deviation of the noise from which drawing starts."""
+    enlargement: Literal["bicubic", "restored"] = "bicubic"
+    """How a source to be restored comes to the finer grid; residuals are what is missing then."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""
     at_one: float = 0.7

@@ -14,7 +14,7 @@ from scipy import ndimage as ndi
 from torch.nn import functional
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.denoiser import upsample
+from napari_s1omni.engine.s1omni.enlarging import Enlargement, enlarge
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.traces import Truth, describe
@@ -66,6 +66,8 @@ class Mixture:
     translation: float = 0.08
     augment: bool = True
     """Whether crops are turned, scaled and changed in light; validation is not."""
+    enlargement: Enlargement = "bicubic"
+    """How a source to be restored comes to the finer grid."""
     weights: tuple[tuple[str, float], ...] = (
         ("dsb2018_fluo", 0.40),
         ("dsb2018_tissue_512x640", 0.22),
@@ -205,7 +207,8 @@ class Sampler:
             "super_resolution", ask_restoration(rng, told), (edge // factor,) * 2, factor=(factor, factor)
         )
         truth = Truth("super_resolution", str(factor), count=1, noise=noise_word(noise), blur=blur_word(blur))
-        return Sample(source, words.text(), truth, target.astype(np.float32), enlarged(source, factor), (), noise, blur)
+        base = enlarged(source, factor, self._mixture.enlargement)
+        return Sample(source, words.text(), truth, target.astype(np.float32), base, (), noise, blur)
 
     def look(self, edge: int) -> Sample:
         """Draw a tile to be restored as the thinker sees it: any field, of which only noise and blur are stated."""
@@ -340,10 +343,10 @@ def resized(planes: NDArray[np.float32], edge: int) -> Image:
     return out
 
 
-def enlarged(planes: NDArray[np.float32], factor: int) -> Image:
-    """Resample (C, h, w) to `factor` times its size as the engine does before drawing: bicubic."""
+def enlarged(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
+    """Resample (C, h, w) to `factor` times its size as the engine does before drawing."""
     size = (planes.shape[1] * factor, planes.shape[2] * factor)
-    out: Image = upsample(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size)[0].numpy()
+    out: Image = enlarge(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
     return out
 
 

@@ -189,7 +189,9 @@ class Workshop:
         path = self.folder / "thoughts.pt"
         if not path.is_file():
             recipe = self.recipe.editor
-            mixture = Mixture(recipe.simulated, recipe.super_resolution / 2, recipe.translation)
+            mixture = Mixture(
+                recipe.simulated, recipe.super_resolution / 2, recipe.translation, enlargement=recipe.enlargement
+            )
             sampler = self.sampler(mixture, 30)
             config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))
             geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)

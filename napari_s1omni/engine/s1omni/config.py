@@ -71,7 +71,9 @@ class DenoisingConfig(_Part):
     """Whether source tokens are modulated as if at time 0 (transformer editors only)."""
     prediction: dict[str, Literal["velocity", "x0", "residual"]] = Field(default_factory=dict)
     """What the network's output means, per operation type; the key ``default`` stands for the others and is
-    ``velocity`` where absent. ``residual`` is the clean image less the source."""
+    ``velocity`` where absent. ``residual`` is the clean image less the enlarged source."""
+    enlargement: Literal["bicubic", "restored"] = "bicubic"
+    """How a source comes to a finer grid, see :mod:`napari_s1omni.engine.s1omni.enlarging`."""
 
     def prediction_of(self, operation: str | None) -> Literal["velocity", "x0", "residual"]:
         """Return the meaning of the output for one operation type."""

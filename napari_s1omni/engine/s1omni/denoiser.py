@@ -183,11 +183,3 @@ def _pack(latent: torch.Tensor) -> torch.Tensor:
 def _unpack(tokens: torch.Tensor, channels: int, height: int, width: int) -> torch.Tensor:
     squares = tokens.transpose(1, 2).reshape(-1, channels * 4, height // 2, width // 2)
     return functional.pixel_shuffle(squares, 2)
-
-
-def upsample(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bring source tiles to the size to draw: bicubic (Keys, 1981, a = -0.5), px centres half a px inside."""
-    if tuple(images.shape[-2:]) == tuple(size):
-        return images
-    # Without antialias torch takes a = -0.75, which bends even a straight ramp.
-    return functional.interpolate(images, tuple(size), mode="bicubic", align_corners=False, antialias=True)

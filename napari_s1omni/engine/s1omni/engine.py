@@ -17,8 +17,9 @@ from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, read_prompting
 from napari_s1omni.engine.s1omni.checkpoint import load as load_checkpoint
 from napari_s1omni.engine.s1omni.codec import Codec
 from napari_s1omni.engine.s1omni.connector import Connector
-from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise, upsample
+from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise
 from napari_s1omni.engine.s1omni.description import describe_layout
+from napari_s1omni.engine.s1omni.enlarging import enlarge
 from napari_s1omni.engine.s1omni.layout import open_layout
 from napari_s1omni.engine.s1omni.models import locate
 from napari_s1omni.engine.s1omni.placement import place, rooms
@@ -219,7 +220,7 @@ class S1OmniEngine:
         source = base = guidance = None
         prediction = config.denoising.prediction_of(task)
         if edit:
-            raw = upsample(self._tensor(images, "transformer"), noise[0].shape)[fill]
+            raw = enlarge(self._tensor(images, "transformer"), noise[0].shape, config.denoising.enlargement)[fill]
             seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
             sampled = config.denoising.schedule == "released"
             source = codec.encode(seen, self._noise(noise, POSTERIOR_DRAW)[fill] if sampled else None)

@@ -11,7 +11,8 @@ from PIL import Image
 from tiny_checkpoints import mmdit_parts
 
 from napari_s1omni.engine.s1omni.codec import PixelUnshuffleCodec, VaeCodec
-from napari_s1omni.engine.s1omni.denoiser import Guidance, MmditDenoiser, build_denoiser, denoise, upsample
+from napari_s1omni.engine.s1omni.denoiser import Guidance, MmditDenoiser, build_denoiser, denoise
+from napari_s1omni.engine.s1omni.enlarging import enlarge
 from napari_s1omni.engine.s1omni.schedule import noise_levels
 
 
@@ -249,7 +250,7 @@ def test_velocity_and_image_predictions_agree():
 
 def test_upsampling_keeps_constants_and_half_pixel_centres():
     ramp = torch.arange(16.0).view(1, 1, 1, 16).expand(1, 3, 16, 16)
-    twice = upsample(ramp, (32, 32))
+    twice = enlarge(ramp, (32, 32))
     inner = twice[0, 0, 16, 8:24]
     torch.testing.assert_close(inner, torch.arange(8, 24) / 2 - 0.25)
-    assert upsample(ramp, (16, 16)) is ramp
+    assert enlarge(ramp, (16, 16)) is ramp

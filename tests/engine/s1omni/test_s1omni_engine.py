@@ -10,8 +10,8 @@ import torch
 from tiny_checkpoints import instruction
 
 from napari_s1omni.engine.protocol import Engine, Thought
-from napari_s1omni.engine.s1omni.denoiser import upsample
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni.enlarging import enlarge
 from napari_s1omni.engine.s1omni.thinker import Condition
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, RouteError
 from napari_s1omni.noise import NoiseField
@@ -74,14 +74,18 @@ def test_seed_and_place_decide_the_noise(engine, tiles):
     assert np.abs(one - far).max() > 1e-4
 
 
-def test_super_resolution_adds_to_the_upsampled_source(engine, tiles, monkeypatch):
-    """With a silent network the result is bicubic, of values outside the clamp too."""
+@pytest.mark.parametrize("how", ["bicubic", "restored"])
+def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch, how):
+    """With a silent network the result is that source, of values outside the clamp too."""
+    config = engine._config
+    denoising = config.denoising.model_copy(update={"enlargement": how})
+    monkeypatch.setattr(engine, "_config", config.model_copy(update={"denoising": denoising}))
     denoiser = engine._parts.denoiser
     monkeypatch.setattr(type(denoiser), "predict", lambda self, noisy, *_: torch.zeros_like(noisy))
     source = tiles[1:3] * 3 - 1
     thoughts = [_saying("<image_edit>", "super_resolution")] * 2
     drawn = engine.generate(source, thoughts, SAMPLING, _noise(2, 64))
-    np.testing.assert_allclose(drawn, upsample(torch.from_numpy(source), (64, 64)).numpy(), atol=1e-6)
+    np.testing.assert_allclose(drawn, enlarge(torch.from_numpy(source), (64, 64), how).numpy(), atol=1e-6)
 
 
 def test_the_editor_sees_clamped_px(engine, tiles, monkeypatch):

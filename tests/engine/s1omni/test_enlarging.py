@@ -1,0 +1,38 @@
+"""A source tile on a finer grid: what an instrument averaged away is added back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from scipy import ndimage as ndi
+from skimage import data
+
+from napari_s1omni.engine.s1omni.enlarging import enlarge
+from napari_s1omni.evaluation.metrics import psnr
+
+
+@pytest.mark.parametrize("by", [(2, 2), (1, 2), (4, 1)])
+@pytest.mark.parametrize("blur", [0.4, 0.5, 0.7])
+def test_a_restored_picture_is_nearer_to_the_truth_than_bicubic(by, blur):
+    truth = np.asarray(data.immunohistochemistry()[100:356, 100:356, 0], np.float32) / 255
+    soft = ndi.gaussian_filter(truth, [blur * f if f > 1 else 0 for f in by])
+    coarse = soft.reshape(256 // by[0], by[0], 256 // by[1], by[1]).mean((1, 3))
+    seen = torch.from_numpy(coarse)[None, None].repeat(1, 3, 1, 1)
+    plain, restored = (enlarge(seen, (256, 256), how)[0, 0].numpy() for how in ("bicubic", "restored"))
+    assert psnr(truth, restored, 1.0) > psnr(truth, plain, 1.0) + 0.5
+
+
+def test_what_is_flat_stays_flat_and_what_fits_stays():
+    flat = torch.full((2, 3, 9, 7), 0.4)
+    torch.testing.assert_close(enlarge(flat, (18, 28), "restored"), torch.full((2, 3, 18, 28), 0.4))
+    assert enlarge(flat, (9, 7), "restored") is flat
+    torch.testing.assert_close(enlarge(flat, (12, 10), "restored"), torch.full((2, 3, 12, 10), 0.4))
+
+
+def test_it_is_linear_so_that_light_does_not_matter():
+    image = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(enlarge(2.5 * image, (32, 32), "restored"), 2.5 * enlarge(image, (32, 32), "restored"))
