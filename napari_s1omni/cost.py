@@ -11,8 +11,8 @@ from napari_s1omni.errors import NotEnoughMemory
 from napari_s1omni.plan import Plan
 from napari_s1omni.tiling import TileGrid
 
-_BASE = 125 * 10**6
-"""Bytes of a worker process with numpy, scipy, zarr, Dask and this package."""
+_BASE = 135 * 10**6
+"""Bytes of a worker process with numpy, scipy, zarr, Dask and this package, and of the heap that it keeps."""
 _JOIN = 33
 """Bytes per px of the plane that is being joined: three channels and their copy, gradients for the seam scores."""
 _FINISH_LABELS = 48

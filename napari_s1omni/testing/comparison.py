@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ _BLOCKS = 1024
 """Blocks with nothing to do for map_overlap, whose graph grows with every one."""
 
 
-def measure(tiles: int = 512, million: int = 1_000_000, say: Callable[[str], None] = lambda what: None) -> Numbers:
-    """Measure everything, one after the other.
+def measure(tiles: int = 512, million: int = 1_000_000) -> Iterator[Numbers]:
+    """Measure everything, one after the other; yield what is known so far after each part.
 
     Parameters
     ----------
@@ -29,11 +29,9 @@ def measure(tiles: int = 512, million: int = 1_000_000, say: Callable[[str], Non
         With 50 ms; a quarter of them with 500 ms.
     million : int
         Blocks of the largest rehearsal; 0 for none.
-    say : callable
-        Told what is measured next.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
         One entry per section of :func:`page`, and ``machine``.
     """
@@ -46,19 +44,18 @@ def measure(tiles: int = 512, million: int = 1_000_000, say: Callable[[str], Non
         }
     }
     parts: dict[str, Callable[[], Any]] = {
-        "no_op": no_op,
         "overhead": lambda: overhead(tiles),
-        "merging": lambda: [dataclasses.asdict(face_merging.compare(oracle)) for oracle in face_merging.volumes()],
+        "no_op": no_op,
         "scaling": durability.scaling,
         "resume": durability.resume,
+        "merging": lambda: [dataclasses.asdict(face_merging.compare(oracle)) for oracle in face_merging.volumes()],
         "memory": durability.memory,
     }
     if million:
         parts["million"] = lambda: durability.many(million)
     for name, part in parts.items():
-        say(name)
         found[name] = part()
-    return found
+        yield found
 
 
 def no_op() -> Numbers:

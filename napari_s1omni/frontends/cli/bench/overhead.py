@@ -29,8 +29,10 @@ def page(
     json: Json = False,
 ) -> None:
     """Measure all of this, and other ways to do it, in one run; write the page docs/benchmarks.md."""
-    numbers = comparison.measure(tiles, blocks, lambda what: typer.echo(what, err=True))
-    file.write_text(comparison.page(numbers), encoding="utf-8")
+    numbers: durability.Numbers = {}
+    for numbers in comparison.measure(tiles, blocks):
+        file.write_text(comparison.page(numbers), encoding="utf-8")
+        typer.echo(f"measured: {', '.join(name for name in numbers if name != 'machine')}", err=True)
     if json:
         typer.echo(dumps(numbers))
 
