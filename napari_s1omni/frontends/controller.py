@@ -15,16 +15,17 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_s1omni.api import Prepared, Seen, prepare, see
+from napari_s1omni.api import Prepared, Seen, prepare
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.frontends.forecast import empty_share, sentence
-from napari_s1omni.frontends.layers import LayerView, Located, locate, show_of
+from napari_s1omni.frontends.layers import LayerView, Located, show_of
 from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
 from napari_s1omni.frontends.queueing import Queue
 from napari_s1omni.frontends.remembered import new_output, remember
 from napari_s1omni.frontends.runs import Deliver, Run
+from napari_s1omni.frontends.sources import Sources
 from napari_s1omni.frontends.spilling import Spills
 from napari_s1omni.job import Job
 
@@ -32,8 +33,6 @@ _DEBOUNCE = 0.15
 """Seconds without another edit after which a plan is made."""
 _PATIENCE = 5.0
 """Seconds that closing waits for a plan in the making."""
-_KEPT = 8
-"""Sources whose measurements are kept."""
 
 
 def directly(work: Any) -> None:
@@ -94,8 +93,7 @@ class Controller:
         self.loaded = ""
         """Name of the engine that is ready for previews."""
         self._operations: dict[str, dict[str, Any]] = {}
-        self._seen: dict[str, Seen] = {}
-        self._found: Located | None = None
+        self._sources = Sources()
         self._timer: threading.Timer | None = None
         self._newest = 0
         self._planned = 0
@@ -141,8 +139,8 @@ class Controller:
 
     def adopt(self, located: Located, seen: Seen, job: Job) -> None:
         """Work on a source that was found and measured already, with a job that is written for it."""
-        self.view, self.source, self._found = located.view, located, located
-        self._keep(job, located, seen)
+        self.view, self.source = located.view, located
+        self._sources.keep(job, located, seen)
         self.load(job)
 
     def load(self, job: Job) -> None:
@@ -223,6 +221,19 @@ class Controller:
         else:
             self._awaiting = work
 
+    def planned(self) -> tuple[Prepared, Located]:
+        """Return the plan, and the source that it is for.
+
+        Raises
+        ------
+        JobError
+            If there is none; it says why.
+        """
+        if self.prepared is None or self.source is None:
+            found = self.refusal or Failure("", "there is no plan yet", "wait for the forecast", 2)
+            raise JobError(found.message, remedy=found.remedy)
+        return self.prepared, self.source
+
     def run(self, title: str = "") -> None:
         """Queue the job as it is written now; it starts when those before it have ended.
 
@@ -234,9 +245,8 @@ class Controller:
         self.when_planned(lambda: self._run(title))
 
     def _run(self, title: str) -> None:
-        if self.prepared is None or self.source is None:
-            raise JobError("there is no plan yet", remedy="wait for the forecast, or correct what it says")
-        job, prepared, located = self.job(), self.prepared, self.source
+        prepared, located = self.planned()
+        job = self.job()
         show = show_of(located, prepared.plan.target)
         words = title or f"{job.operation.prompt} · {located.view.name}"
 
@@ -280,7 +290,7 @@ class Controller:
                 job = self.job() if located is not None else None
                 if located is None or job is None:
                     raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
-                prepared = prepare(job, located.array, seen=self._see(job, located))
+                prepared = prepare(job, located.array, seen=self._sources.see(job, located))
             except Exception as error:  # whatever is wrong is said, not lost in a thread
                 found = failure(error)
                 self.deliver(lambda: self._refused(number, found))
@@ -293,23 +303,8 @@ class Controller:
 
     def _locate(self) -> Located | None:
         view, axes = self.view, self.document.get("source", {}).get("axes")
-        known = self._found
-        if view is None:
-            self.source = None
-            return None
-        if known is None or not known.shows(view) or known.asked != axes:
-            known = locate(view, axes)
-        # A layer that was only moved is found already.
-        self.source = self._found = known.seen_as(view)
+        self.source = self._sources.locate(view, axes) if view is not None else None
         return self.source
-
-    def _see(self, job: Job, located: Located) -> Seen:
-        known = self._seen.get(_key(job, located))
-        return known or self._keep(job, located, see(job.source, located.array))
-
-    def _keep(self, job: Job, located: Located, seen: Seen) -> Seen:
-        self._seen = {**dict(list(self._seen.items())[1 - _KEPT :]), _key(job, located): seen}
-        return seen
 
     def _prepared(self, number: int, located: Located, prepared: Prepared, empty: float | None) -> None:
         if number != self._newest:
@@ -393,7 +388,3 @@ class Controller:
         run.status = run.status.replace(state="failed", error=found)
         run.changed.emit(run)
         run.ended.emit(run)
-
-
-def _key(job: Job, located: Located) -> str:
-    return f"{job.source.model_dump_json()}{id(located.array)}"

@@ -153,7 +153,6 @@ class Run:
     def watch(self) -> None:
         """Begin to watch what is at work there, in a thread of its own."""
         self.queued = False
-        self._cancelling = False
         self.unwatch()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, args=(self._stop,), name="run", daemon=True)
@@ -179,7 +178,11 @@ class Run:
         else:
             # A run that only begins forgets what was asked before it lived; it is asked again then.
             self._cancelling = True
-            request(self.path, cancel=True)
+            try:
+                request(self.path, cancel=True)
+            except StoreError:
+                if self.status.state != "starting":
+                    raise
 
     def focus(self, point: Focus) -> None:
         """Ask it to begin near a point (t, z, y, x) in px of the source."""
@@ -264,6 +267,7 @@ class Run:
                 shown = now
                 self._deliver(partial(self._tell, now, records, quality, stop))
             if not now.alive:
+                self._cancelling = False
                 return
             stop.wait(_INTERVAL)
 

@@ -53,9 +53,13 @@ def synthetic_layer(uri: str, name: str = "synthetic") -> LayerData:
     """
     source = open_source(uri)
     data = [LazyPixels(source)]
-    factor = 2
+    drawn, at, factor = source, 1, 2
     while max(data[-1].shape[-2:]) > _SMALLEST:
-        data.append(_smaller(uri, source, factor))
+        smaller = _smaller(uri, factor)
+        if smaller is not None:
+            drawn, at = smaller, factor
+        # What is too small to be drawn is sampled from the smallest drawing, not from all px there are.
+        data.append(LazyPixels(drawn, factor // at))
         factor *= 2
     spec = source.spec
     top = {"uint8": 255.0, "uint16": 4000.0, "float32": 1.0}.get(spec.dtype, 1.0)
@@ -72,8 +76,8 @@ def synthetic_layer(uri: str, name: str = "synthetic") -> LayerData:
     return data if len(data) > 1 else data[0], options, "image"
 
 
-def _smaller(uri: str, source: Source, factor: int) -> LazyPixels:
-    """Return a coarser level: the same scene drawn smaller where that is possible, else every n-th px."""
+def _smaller(uri: str, factor: int) -> Source | None:
+    """Return the same scene drawn smaller, None where its objects would be too small."""
     kind, _, query = uri.partition("?")
     settings = dict(parse_qsl(query))
     shape = [int(n) for n in settings["shape"].split(",")]
@@ -81,14 +85,14 @@ def _smaller(uri: str, source: Source, factor: int) -> LazyPixels:
     axes = settings.get("axes") or {2: "yx", 3: "zyx", 5: "tczyx"}[len(shape)]
     flat = [a in "yx" for a in axes]
     if diameter < 2 or any(f and n % factor for n, f in zip(shape, flat, strict=True)):
-        return LazyPixels(source, factor)
+        return None
     scale = [float(s) for s in settings.get("scale", ",".join("1" * len(shape))).split(",")]
     settings["shape"] = ",".join(str(n // factor if f else n) for n, f in zip(shape, flat, strict=True))
     settings["scale"] = ",".join(str(s * factor if f else s) for s, f in zip(scale, flat, strict=True))
     settings["diameter"] = str(diameter)
     if "spacing" in settings:
         settings["spacing"] = str(float(settings["spacing"]) / factor)
-    return LazyPixels(open_source(f"{kind}?{urlencode(settings, safe=',')}"))
+    return open_source(f"{kind}?{urlencode(settings, safe=',')}")
 
 
 class LazyPixels:

@@ -11,6 +11,7 @@ from surface import Image, Labels, Points, Surface
 from napari_s1omni.api import prepare
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.frontends.controller import Controller
+from napari_s1omni.frontends.errands import Errands
 from napari_s1omni.frontends.layers import look_at
 from napari_s1omni.frontends.previewing import Previewed, PreviewFailed, preview_box
 from napari_s1omni.frontends.remembered import unfinished
@@ -85,6 +86,59 @@ def test_what_is_wrong_is_said_with_a_remedy(controller, surface, picture, field
     assert controller.prepared is None
     controller.edit(field, None)
     surface.until(lambda: controller.prepared is not None)
+
+
+def test_a_run_waits_for_the_plan_of_what_was_edited_last(controller, surface, picture):
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    started = []
+    controller._launch = started.append
+    controller.queue._launch = started.append
+    controller.edit("operation.prompt", "segment the coins, about 45 px")
+    controller.run()
+    assert not controller.queue.runs
+    surface.until(lambda: started)
+    assert started[0].plan.job.operation.prompt == started[0].job.operation.prompt == "segment the coins, about 45 px"
+    refused = []
+    controller.failed.connect(refused.append)
+    controller.edit("tiling.tile_size", -1)
+    controller.run()
+    surface.until(lambda: refused)
+    assert "tile_size" in refused[0].message
+    assert len(controller.queue.runs) == 1
+
+
+def test_errands_go_on_after_one_has_failed():
+    failed, done = [], threading.Event()
+    errands = Errands("errands", failed.append)
+    errands.do(lambda: 1 / 0)
+    errands.do(done.set)
+    assert done.wait(10)
+    assert failed[0].kind == "ZeroDivisionError"
+    errands.close()
+
+
+def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture):
+    layer = Image(data.coins(), path=str(picture))
+    choose(controller, surface, layer)
+    before = controller.source
+    moved = Image(layer.data, path=str(picture), translate=(5, 7))
+    controller.choose_source(look_at(moved, [moved]))
+    surface.until(lambda: controller.source is not None and controller.source is not before)
+    assert controller.source.view.translate == (5, 7)
+    assert controller.source.ref == before.ref
+
+
+def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
+    uri = "synthetic://nuclei?shape=2048,2048&seed=1"
+    choose(controller, surface, Image(np.zeros((2048, 2048), np.uint16), path=uri))
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: runs)
+    runs[0].cancel()
+    assert runs[0].status.state in ("starting", "cancelled")
+    surface.until(lambda: not runs[0].alive, 120)
+    assert runs[0].status.state == "cancelled"
 
 
 def test_no_layer_is_a_sentence(controller, surface):
@@ -220,13 +274,14 @@ def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):
     assert not list(runs[1].path.iterdir())
 
 
-def test_a_killed_run_is_offered_and_found_again(controller, surface, tmp_path):
+def test_a_killed_run_is_offered_and_found_again(controller, surface):
     import psutil
 
-    uri = "synthetic://nuclei?shape=1024,1024&seed=1"
-    choose(controller, surface, Image(np.zeros((1024, 1024), np.uint16), path=uri))
-    controller.edit("tiling.block_size", 192)
-    surface.until(lambda: controller.prepared.plan.grid.block_size == 192)
+    # So many blocks that it cannot end before it is killed.
+    uri = "synthetic://nuclei?shape=2048,2048&seed=1"
+    choose(controller, surface, Image(np.zeros((2048, 2048), np.uint16), path=uri))
+    controller.edit("tiling", {"tile_size": 96, "overlap": 32, "block_size": 64})
+    surface.until(lambda: controller.prepared.plan.grid.block_size == 64)
     runs = []
     controller.run_added.connect(runs.append)
     controller.run()
@@ -241,7 +296,8 @@ def test_a_killed_run_is_offered_and_found_again(controller, surface, tmp_path):
     assert again.plan.digest == run.plan.digest
     done = run.status.blocks_done
     again.start()
+    surface.until(lambda: again.status.blocks_done > done, 120)
+    again.cancel()
     surface.until(lambda: not again.alive, 120)
-    assert again.status.state == "complete"
-    assert again.status.blocks_done > done
+    assert again.status.state == "cancelled"
     again.unwatch()

@@ -10,8 +10,8 @@ from surface import Image
 from napari_s1omni.api import prepare
 from napari_s1omni.frontends.layers import appearance, locate, look_at, name_of, place, show_of
 from napari_s1omni.frontends.live import LiveLevels
-from napari_s1omni.frontends.opening import get_reader
-from napari_s1omni.job import Job
+from napari_s1omni.frontends.opening import get_reader, source_layer
+from napari_s1omni.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 
@@ -117,6 +117,61 @@ def test_units_that_differ_between_axes_are_kept_for_the_viewer():
     options = place(located, plan, show_of(located, plan.target))
     assert options["units"] == ("nanometer", "micrometer", "micrometer")
     assert options["scale"] == (500, 0.5, 0.5)
+
+
+def test_a_job_has_one_unit_of_length_whatever_the_layer_mixes():
+    layer = Image(np.zeros((4, 40, 50)), scale=(500, 0.5, 0.25), units=("nanometer", "micrometer", "micrometer"))
+    layer.data[:, 5:9, 5:9] = 1
+    _, plan = planned(layer, {"type": "segmentation"})
+    assert plan.source.scale == pytest.approx((0.5, 0.5, 0.25))
+    assert set(plan.source.units) == {"micrometer"}
+
+
+def test_a_file_is_not_corrected_where_a_layer_says_the_same_in_another_unit(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    path = spill(open_source(pixels, scale=0.5, units="um"), tmp_path / "a.zarr")
+    for scale, units, corrected in (
+        ((0.5, 0.5), ("micrometer",) * 2, None),
+        ((500, 500), ("nanometer",) * 2, None),
+        ((0.7, 0.7), ("micrometer",) * 2, (0.7, 0.7)),
+    ):
+        layer = Image(pixels, scale=scale, units=units, path=str(path))
+        assert locate(look_at(layer)).ref.scale == corrected
+
+
+def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
+        file.write(pixels, subifds=1, metadata={"axes": "YX"}, tile=(128, 128))
+        file.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128))
+    path = str(tmp_path / "a.ome.tif")
+    located = locate(look_at(Image(pixels, path=path)))
+    job = Job.read({"source": {"uri": path, "level": 1}, "engine": "reference", "operation": {"type": "segmentation"}})
+    plan = prepare(job, memory=2**40).plan
+    assert plan.source.shape == (256, 256)
+    options = place(located, plan, show_of(located, plan.target))
+    assert options["scale"] == pytest.approx((2.0, 2.0))
+    # The centre of the first px lies between the first four of the layer.
+    assert options["translate"] == pytest.approx((0.5, 0.5))
+
+
+def test_axes_that_are_asked_for_win_over_guesses():
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
+    assert locate(look_at(Image(pixels))).axes == "zyx"
+    located = locate(look_at(Image(pixels)), "tyx")
+    assert (located.axes, located.ref.axes, located.asked) == ("tyx", "tyx", "tyx")
+
+
+def test_the_image_of_a_job_opens_lazily(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (600, 700, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
+    data, options, kind = source_layer(SourceRef(uri=str(tmp_path / "a.tif")))
+    first = data[0] if options["multiscale"] else data
+    assert kind == "image"
+    assert options["rgb"]
+    assert first.shape == (600, 700, 3)
+    assert np.array_equal(first[100:200, 30], pixels[100:200, 30])
+    assert first.store_path == str(tmp_path / "a.tif")
 
 
 def test_only_our_results_are_read(tmp_path):

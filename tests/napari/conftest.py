@@ -119,14 +119,14 @@ def settle(panel, until):
 
 @pytest.fixture
 def begun(viewer, panel, until, settle):
-    """Begin a run that cannot end while a test lasts: some thousands of small blocks."""
+    """Begin a run that cannot end while a test lasts: a thousand small blocks."""
 
     def begin():
-        viewer.open("synthetic://nuclei?shape=16384,16384&seed=1", plugin="napari_s1omni")
+        viewer.open("synthetic://nuclei?shape=2048,2048&seed=1", plugin="napari_s1omni")
         panel.controller.edit("tiling.tile_size", 96)
         panel.controller.edit("tiling.overlap", 32)
-        panel.controller.edit("tiling.block_size", 192)
-        settle(lambda plan: plan.grid.block_size == 192 and plan.grid.tile_size == 96)
+        panel.controller.edit("tiling.block_size", 64)
+        settle(lambda plan: plan.grid.block_size == 64 and plan.grid.tile_size == 96)
         panel.run()
         until(lambda: panel.controller.queue.runs)
         return panel.controller.queue.runs[-1]
@@ -139,9 +139,13 @@ def told():
     """What napari's notifications say."""
     from napari.utils.notifications import notification_manager
 
-    notification_manager.records.clear()
-    yield lambda: [record.message for record in notification_manager.records]
-    notification_manager.records.clear()
+    def told():
+        return [record.message for record in notification_manager.records]
+
+    told.clear = notification_manager.records.clear
+    told.clear()
+    yield told
+    told.clear()
 
 
 @pytest.fixture

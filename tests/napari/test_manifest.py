@@ -1,9 +1,13 @@
 """The manifest: valid, light, and standing in the real menus and the real palette."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QPushButton
 
 import napari_s1omni
 from napari_s1omni.frontends.samples import volume
@@ -20,6 +24,11 @@ VERBS = (
     "Load",
     "Measure",
     "Read",
+    "Merge",
+    "Undo",
+    "Pause",
+    "Cancel",
+    "Copy",
 )
 
 
@@ -68,24 +77,104 @@ def test_menus_and_palette_have_our_commands(viewer):
     palette = " ".join(
         item.command.title for item in app.menus.get_menu(app.menus.COMMAND_PALETTE_ID) if hasattr(item, "command")
     )
+    widgets = {widget.command: widget.display_name for widget in manifest().contributions.widgets}
+    samples = {sample.command for sample in manifest().contributions.sample_data}
     for command in manifest().contributions.commands:
-        if command.id.split(".")[-1] in (
-            "segment",
-            "super_resolve",
-            "translate",
-            "preview",
-            "run",
-            "explain",
-            "correct",
-        ):
-            assert command.title in palette
+        if command.id not in samples and not command.id.endswith("get_reader"):
+            assert widgets.get(command.id, command.title) in palette
 
 
-def test_preferences_are_typed(viewer):
+def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch):
+    from napari._app_model import get_app_model
+    from qtpy.QtWidgets import QApplication, QFileDialog
+
+    commands = get_app_model().commands
+
+    def do(name):
+        return commands.execute_command(f"napari_s1omni.{name}").result()
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    page = panel.job_page
+    for name, kind in (("super_resolve", "super_resolution"), ("translate", "modality_translation"), ("segment",) * 2):
+        do(name)
+        assert panel.controller.document["operation"]["type"].startswith(kind[:7])
+    do("explain")
+    assert panel.tabs.currentWidget() is panel.why_page
+    # Without a layer each of these says so, once.
+    for name, words in {
+        "run": "no image layer",
+        "preview": "no image layer",
+        "correct": "no labels of ours",
+        "copy_job": "no image layer",
+        "pause": "nothing is running",
+        "cancel": "nothing is running",
+        "undo": "no correction to undo",
+        "merge": "no crop is open",
+    }.items():
+        told.clear()
+        do(name)
+        until(told)
+        assert [words in one.lower() for one in told()] == [True], (name, told())
+    viewer.open_sample("napari_s1omni", "coins")
+    until(lambda: panel.controller.prepared is not None)
+    for name, words in {
+        "copy_job": "schema_version",
+        "copy_python": "import napari_s1omni",
+        "copy_command": "s1omni segment",
+    }.items():
+        do(name)
+        assert words in QApplication.clipboard().text()
+    do("load_job")
+    do("open_result")
+    assert page.run_button.isEnabled()
+
+
+def test_shortcuts_stand_on_their_buttons(panel):
+    from qtpy.QtGui import QShortcut
+
+    for made in panel.findChildren(QShortcut):
+        keys = made.key().toString()
+        assert [one for one in panel.findChildren(QPushButton) if f"({keys})" in one.text()], keys
+
+
+def test_menus_that_the_pages_name_are_there(viewer):
+    """``*File > Open Sample > ...*`` of README and documentation, walked through in the real menu bar."""
+    root = Path(napari_s1omni.__path__[0]).parent
+    if not (root / "README.md").is_file():
+        pytest.skip("the pages are not installed with the package")
+    text = (root / "README.md").read_text() + (root / "docs/napari.md").read_text()
+    named = re.findall(r"\*((?:File|Layers|Plugins|View)(?: > [^*>\n]+)+)\*", text)
+    assert len(named) >= 4
+    for path in named:
+        menu = viewer.window._qt_window.menuBar()
+        for word in path.split(" > "):
+            menu.aboutToShow.emit() if hasattr(menu, "aboutToShow") else None
+            titles = {action.text().replace("&", ""): action for action in menu.actions()}
+            found = [title for title in titles if title.startswith(word)]
+            assert found, f"{path}: no '{word}' in {list(titles)}"
+            menu = titles[found[0]].menu()
+
+
+def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch):
+    from napari.settings import get_plugin_settings
+
     from napari_s1omni.frontends.dock.preferences import Preferences
+    from napari_s1omni.frontends.remembered import cache_folder
 
-    found = Preferences.read()
-    assert found == Preferences("auto", None, None)
+    assert Preferences.read() == Preferences("auto", None, None)
+    engines = get_plugin_settings()["napari_s1omni"].engines
+    monkeypatch.setattr(engines, "engine", "reference")
+    monkeypatch.setattr(engines, "interpreter", "/opt/python")
+    monkeypatch.setattr(engines, "scheduler", "tcp://host:8786")
+    monkeypatch.setattr(engines, "cache_folder", str(tmp_path / "elsewhere"))
+    assert Preferences.read() == Preferences("reference", "/opt/python", "tcp://host:8786")
+    assert cache_folder() == tmp_path / "elsewhere"
+    _, made = viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
+    assert made.controller.python == "/opt/python"
+    assert made.controller.options == ("--scheduler", "tcp://host:8786")
+    assert made.job_page.engine.currentText() == "reference"
+    made.shut()
 
 
 def test_samples_open_without_being_computed(viewer):

@@ -122,6 +122,7 @@ class CorrectPage(QWidget):
         """Write what was painted into the result."""
         crop, before, box, layer = self.crop, self._before, self._box, self._source
         if crop is None:
+            inform("No crop is open; open one and paint in it.")
             return
         levels = layer.metadata[MARK]["levels"]
         painted = crop.data
@@ -161,6 +162,7 @@ class CorrectPage(QWidget):
             self.list.setCurrentRow(rows[0])
         if self.list.currentItem() is None:
             inform("There is no correction to undo.")
+            return
         self.undo()
 
     def restore(self) -> None:

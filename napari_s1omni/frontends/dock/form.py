@@ -40,7 +40,6 @@ class Field:
         self._shown.tooltip = tip
         self.widget: QWidget = self._shown.native
         if isinstance(self.widget, QAbstractSpinBox):
-            self.widget.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             self.widget.setKeyboardTracking(False)
         self.widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.widget.setToolTip(tip)

@@ -14,9 +14,11 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -60,7 +62,7 @@ _TYPING = 300
 """Milliseconds after the last key before a text is taken."""
 
 
-class JobPage(QWidget):
+class JobPage(QScrollArea):
     """The first page of the dock.
 
     Parameters
@@ -87,7 +89,8 @@ class JobPage(QWidget):
     ) -> None:
         super().__init__()
         self.controller = controller
-        self._column = QVBoxLayout(self)
+        body = QWidget()
+        self._column = QVBoxLayout(body)
         self._column.setContentsMargins(6, 6, 6, 6)
         self._column.setSpacing(5)
         self.layer = QComboBox()
@@ -122,6 +125,11 @@ class JobPage(QWidget):
         self._heads: dict[str, Form] = {}
         self._more: dict[str, Form] = {}
         self._lay_out(on_preview, on_run, on_copy)
+        # With all sections open it may be higher than a small screen.
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._show_plan)
         controller.preview_changed.connect(lambda _: self._show_engine())
@@ -281,7 +289,7 @@ class JobPage(QWidget):
         light, words = ENGINE_STATES["ready" if engine.name == self.controller.loaded else "cold"]
         if engine.name == self.controller.loading:
             light, words = ENGINE_STATES["loading"]
-        self.engine_state.setText(f"<span style='color:{light}'>●</span> {engine.name}, {words}: {engine.title}")
+        self.engine_state.setText(f"<span style='color:{light}'>●</span> {engine.name}, {words}")
         self.engine_state.setToolTip(
             f"{engine.title}<br>Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.why}"
             f"<br>{engine.citation}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
-from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.controller import Controller
 from napari_s1omni.frontends.dock.bridge import Bridge
@@ -93,9 +93,7 @@ class Panel(QWidget):
             self.controller.when_planned(self._preview)
 
     def _preview(self) -> None:
-        prepared = self.controller.prepared
-        if prepared is None:
-            raise JobError("there is no plan yet", remedy="choose a layer, or correct what the forecast says")
+        prepared, _ = self.controller.planned()
         grid, region = prepared.plan.grid, self.controller.document.get("region") or {}
         spans = self.link.spans_in_view()
         if region.get("uri"):

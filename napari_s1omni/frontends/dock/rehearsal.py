@@ -16,7 +16,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, PreviewStep
 from napari_s1omni.frontends.remembered import CACHE
 
-SOURCE = "synthetic://nuclei?shape={edge},{edge}&seed=5&diameter=24"
+SOURCE = "synthetic://nuclei?shape={edge},{edge}&seed=5&diameter=128"
 _FRAMES = 300
 """Steps of one path of the camera."""
 _PATIENCE = 300.0

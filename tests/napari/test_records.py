@@ -1,0 +1,115 @@
+"""Records: dock, Python and command line make one plan to the byte, and a dropped job fills the form."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import tifffile
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QApplication
+from skimage import data
+
+from napari_s1omni.api import prepare
+from napari_s1omni.job import Job
+
+
+def written(plan):
+    return json.dumps(plan.to_json(), sort_keys=True)
+
+
+def drop(widget, path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    event = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys)
+    QApplication.sendEvent(widget, event)
+    return event
+
+
+def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, settle, tmp_path):
+    tifffile.imwrite(tmp_path / "coins.tif", data.coins())
+    viewer.open(str(tmp_path / "coins.tif"), scale=(0.5, 0.5), units=("um", "um"))
+    edits = {
+        "operation.prompt": "segment the coins, it's about 45 px",
+        "operation.min_size": 30,
+        "operation.fill_holes": False,
+        "tiling.tile_size": 128,
+        "tiling.overlap": 32,
+        "sampling.seed": 7,
+        "sampling.think": "once",
+        "region": {"type": "box", "y": [0, 200], "x": [10, 300]},
+    }
+    for name, value in edits.items():
+        panel.controller.edit(name, value)
+    panel.controller.output = str(tmp_path / "out.zarr")
+    panel.controller.refresh()
+    plan = settle(lambda plan: plan.job.region is not None and plan.job.output)
+    assert plan.source.scale == (0.5, 0.5)
+    dock = written(plan)
+
+    panel.copy("yaml")
+    (tmp_path / "job.yaml").write_text(QApplication.clipboard().text(), encoding="utf-8")
+    assert written(prepare(Job.load(tmp_path / "job.yaml")).plan) == dock
+
+    panel.copy("python")
+    heard = []
+    code = QApplication.clipboard().text().replace("napari_s1omni.segment(", "caught(")
+    exec(code, {"caught": lambda *given, **options: heard.append((given, options))})
+    from napari_s1omni.api import make_job
+
+    (source, output), options = heard[0]
+    job, array = make_job("segmentation", source, output, options.pop("prompt"), options)
+    assert written(prepare(job, array).plan) == dock
+
+    panel.copy("command")
+    words = shlex.split(QApplication.clipboard().text())
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_s1omni", *words[1:], "--dry-run", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.dumps(json.loads(done.stdout)["plan"], sort_keys=True) == dock
+
+
+def test_dropping_a_job_on_the_canvas_fills_the_form_and_opens_its_image(
+    viewer, panel, settle, until, tmp_path, errors
+):
+    tifffile.imwrite(tmp_path / "tissue.tif", data.immunohistochemistry()[:200, :240], photometric="rgb")
+    job = Job(
+        source={"uri": str(tmp_path / "tissue.tif"), "scale": (0.25, 0.25, 1.0), "units": "micrometer"},
+        output=str(tmp_path / "out.zarr"),
+        engine="reference",
+        operation={"type": "segmentation", "prompt": "segment the nuclei, about 14 px"},
+        tiling={"tile_size": 96},
+    )
+    (tmp_path / "job.yaml").write_text(job.dump(), encoding="utf-8")
+    panel.tabs.setCurrentIndex(1)
+    canvas = viewer.window._qt_viewer
+    assert drop(canvas, tmp_path / "job.yaml").isAccepted()
+    settle(lambda plan: plan.grid.tile_size == 96)
+    assert panel.tabs.currentWidget() is panel.job_page
+    assert panel.job_page.prompt.toPlainText() == "segment the nuclei, about 14 px"
+    assert panel.job_page.output.text() == job.output
+    layer = panel.link.layer
+    assert layer.rgb
+    assert tuple(layer.scale) == (0.25, 0.25)
+    assert (layer.data[0] if layer.multiscale else layer.data)[...].shape == (200, 240, 3)
+    assert written(panel.controller.prepared.plan) == written(prepare(job).plan)
+    # A second drop finds the layer that is there.
+    panel.controller.edit("tiling.tile_size", 128)
+    settle(lambda plan: plan.grid.tile_size == 128)
+    drop(canvas, tmp_path / "job.yaml")
+    settle(lambda plan: plan.grid.tile_size == 96)
+    assert len(viewer.layers) == 1
+    assert not errors()
+
+
+def test_a_dropped_file_that_is_no_job_is_one_notification(viewer, panel, tmp_path, errors):
+    (tmp_path / "other.yaml").write_text("operation: {type: segmantation}\n", encoding="utf-8")
+    drop(viewer.window._qt_viewer, tmp_path / "other.yaml")
+    assert len(errors()) == 1
+    assert "Traceback" not in errors()[0].message
