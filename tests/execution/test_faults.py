@@ -89,6 +89,25 @@ def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, 
     assert (240 // result.plan.grid.step, 336 // result.plan.grid.step) in {hole.tile for hole in result.holes}
 
 
+@pytest.mark.parametrize(
+    "stage", ["super_resolution", pytest.param("segmentation", marks=pytest.mark.slow)], indirect=True
+)
+def test_a_poisoned_tile_is_the_only_hole_of_a_run_on_workers(stage, undisturbed):
+    stage.run(engine={"poison": tile_maximum(stage)})
+    result = Result.open(stage.output)
+    grid = result.plan.grid
+    bad = grid.tile(240 // grid.step, 336 // grid.step)
+    assert {hole.tile for hole in result.holes} == {bad.index}, "nobody else pays"
+    assert all("poisoned" in hole.reason for hole in result.holes)
+    assert {record.state for record in result.records} <= {"written", "empty", "quarantined"}
+    spared = [record for record in result.records if record.state != "quarantined"]
+    assert {r.block for r in result.records} - {r.block for r in spared} == blocks_that_draw(result.plan, (240, 336))
+    fy, fx = grid.factor
+    lost = np.zeros(result.array.shape, bool)
+    lost[bad.y[0] * fy : bad.y[1] * fy, bad.x[0] * fx : bad.x[1] * fx] = True
+    assert not (np.asarray(result.hole_mask[:]) & ~lost).any()
+
+
 def tile_maximum(stage):
     """Largest value of the poisoned tile in model range, as the engine sees it."""
     from napari_s1omni.storage import measure, open_source
