@@ -31,6 +31,8 @@ from napari_s1omni.storage.source import Source
 
 _LOOK = 0.1
 """Seconds between two looks while somebody waits."""
+_SHOWN, _SEEN = 0.3, 2.0
+"""Seconds that measuring lets a cell show the job, and then a front end see the first px."""
 
 
 class RunningJob:
@@ -94,6 +96,9 @@ class RunningJob:
         self._failure: Failure | None = None
         self._cancelled = False
         self._panel: Any = None
+        self._shown = threading.Event()
+        self.seen = threading.Event()
+        """Set when a view of the panel got its first px."""
         self._outputs = Outputs(self._repr_mimebundle_)
         self._beginning: threading.Thread | None = None
         self._heard: list[Callable[[], None]] = []
@@ -236,6 +241,7 @@ class RunningJob:
             from napari_s1omni.frontends.notebook.panel import Panel
 
             self._panel = Panel(self)
+            self._shown.set()
         return self._panel
 
     async def _finished(self) -> Result:
@@ -275,6 +281,7 @@ class RunningJob:
         try:
             located, source = find(self.job, array)
             self._saw(source)
+            self._let_look()
             seen = see(self.job.source, located.array)
             self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
             prepared = prepare(self.job, located.array, seen=seen)
@@ -295,6 +302,11 @@ class RunningJob:
         except Exception as error:  # whatever is wrong is said, not lost in a thread
             self._failure = failure(error)
             self.deliver(self._tell)
+
+    def _let_look(self) -> None:
+        """Wait for the first px to be on their way: measuring takes the interpreter from whoever draws them."""
+        if self.deliver is not directly and self._shown.wait(_SHOWN):
+            self.seen.wait(_SEEN)
 
     def _watch_again(self) -> None:
         run = reopen(self.path, str(self.job.operation.prompt), self.deliver)

@@ -150,6 +150,8 @@ class Panel(anywidget.AnyWidget):
             answer, buffers = {"kind": "said", "words": str(error)}, []
         message = {"kind": kind, **answer, "view": of}
         self._job.deliver(lambda: self.send(message, buffers))
+        if kind == "view" and buffers:
+            self._job.seen.set()
 
     def _view(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         if self._slices is None:

@@ -12,7 +12,7 @@ from napari_s1omni.frontends.cli.wording import print_json, print_rows
 
 
 def notebook(
-    times: Annotated[int, typer.Option(min=1, help="Cells to run after the first one.")] = 5,
+    times: Annotated[int, typer.Option(min=1, help="Kernels to show it in.")] = 5,
     json: Json = False,
 ) -> None:
     """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
@@ -29,7 +29,7 @@ def notebook(
         return
     first, slowest = numbers["first_pixels_seconds"], numbers["slowest_seconds"]
     rows = {
-        "first px (s)": f"{first:.2f}, at most {slowest:.2f} in {times} cells",
+        "first px (s)": f"{first:.2f}, at most {slowest:.2f} in {times} kernels",
         "in a kernel that has imported nothing (s)": f"{numbers['first_cell_seconds']:.2f}",
         "sent for it (MB)": f"{numbers['view_bytes'] / 1e6:.2f}",
         "largest full view (MB)": f"{numbers['largest_view_bytes'] / 1e6:.2f}",
