@@ -40,12 +40,17 @@ PICTURES = os.environ.get("S1OMNI_SCREENSHOTS")
 
 @pytest.fixture
 def viewer(make_napari_viewer):
+    from qtpy.QtCore import QCoreApplication, QEvent
+
     # Widgets that outlive their window are an error.
     made = make_napari_viewer(strict_qt="raise", show=True)
     if PICTURES:
         made.window.resize(1400, 900)
         made.theme = os.environ.get("S1OMNI_THEME", "dark")
-    return made
+    yield made
+    # What is to be deleted goes now, and not when its window is half gone.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
 
 
 @pytest.fixture
@@ -85,8 +90,6 @@ def pytest_unconfigure(config):
 
 @pytest.fixture
 def panel(viewer, qapp):
-    from qtpy.QtCore import QCoreApplication, QEvent
-
     from napari_s1omni.frontends.dock.panel import Panel
 
     _, made = viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
@@ -100,9 +103,6 @@ def panel(viewer, qapp):
     made.shut()
     psutil.wait_procs([psutil.Process(pid) for pid in alive if psutil.pid_exists(pid)], 30)
     assert not [t for t in made.controller.queue.runs if t._thread is not None]
-    # What is to be deleted goes now, and not when its window is half gone.
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.collect()
 
 
 @pytest.fixture

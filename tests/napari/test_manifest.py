@@ -147,16 +147,19 @@ def test_menus_that_the_pages_name_are_there(viewer):
     named = re.findall(r"\*((?:File|Layers|Plugins|View)(?: > [^*>\n]+)+)\*", text)
     assert len(named) >= 4
     for path in named:
-        menu = viewer.window._qt_window.menuBar()
-        for word in path.split(" > "):
-            menu.aboutToShow.emit() if hasattr(menu, "aboutToShow") else None
+        menu, words = viewer.window._qt_window.menuBar(), path.split(" > ")
+        for word in words:
+            if hasattr(menu, "aboutToShow"):
+                menu.aboutToShow.emit()
             titles = {action.text().replace("&", ""): action for action in menu.actions()}
-            found = [title for title in titles if title.startswith(word)]
+            found = [
+                title for title in titles if title.startswith(word) and (word == words[-1] or titles[title].menu())
+            ]
             assert found, f"{path}: no '{word}' in {list(titles)}"
             menu = titles[found[0]].menu()
 
 
-def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch):
+def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request):
     from napari.settings import get_plugin_settings
 
     from napari_s1omni.frontends.dock.preferences import Preferences
@@ -170,11 +173,10 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "cache_folder", str(tmp_path / "elsewhere"))
     assert Preferences.read() == Preferences("reference", "/opt/python", "tcp://host:8786")
     assert cache_folder() == tmp_path / "elsewhere"
-    _, made = viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
+    made = request.getfixturevalue("panel")
     assert made.controller.python == "/opt/python"
     assert made.controller.options == ("--scheduler", "tcp://host:8786")
     assert made.job_page.engine.currentText() == "reference"
-    made.shut()
 
 
 def test_samples_open_without_being_computed(viewer):

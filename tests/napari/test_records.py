@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import tifffile
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 from skimage import data
 
@@ -20,12 +20,14 @@ def written(plan):
 
 
 def drop(widget, path):
+    """Drag a file over a widget and let it fall; whether it was taken."""
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    event = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys)
+    rest = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(5, 5), *rest))
+    event = QDropEvent(QPointF(5, 5), *rest)
     QApplication.sendEvent(widget, event)
-    return event
+    return event.isAccepted()
 
 
 def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, settle, tmp_path):
@@ -89,7 +91,8 @@ def test_dropping_a_job_on_the_canvas_fills_the_form_and_opens_its_image(
     (tmp_path / "job.yaml").write_text(job.dump(), encoding="utf-8")
     panel.tabs.setCurrentIndex(1)
     canvas = viewer.window._qt_viewer
-    assert drop(canvas, tmp_path / "job.yaml").isAccepted()
+    taken = drop(canvas, tmp_path / "job.yaml")
+    assert taken
     settle(lambda plan: plan.grid.tile_size == 96)
     assert panel.tabs.currentWidget() is panel.job_page
     assert panel.job_page.prompt.toPlainText() == "segment the nuclei, about 14 px"

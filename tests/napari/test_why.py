@@ -36,7 +36,7 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     assert (why.tile.row, why.tile.col) == (0, 0)
     until(lambda: "thought of" in why.trace.toPlainText())
     assert "seed 0" in why.trace.toPlainText()
-    for by in ("seam", "confidence", "time", "objects"):
+    for by in ("seam", "confidence"):
         why.colour.setCurrentIndex(why.colour.findData(by))
         shown = why.overlay.layer.data.copy()
         why._recolour()
