@@ -44,12 +44,12 @@ def measure(tiles: int = 512, million: int = 1_000_000) -> Iterator[Numbers]:
         }
     }
     parts: dict[str, Callable[[], Any]] = {
+        "memory": durability.memory,
         "overhead": lambda: overhead(tiles),
         "no_op": no_op,
         "scaling": durability.scaling,
         "resume": durability.resume,
         "merging": lambda: [dataclasses.asdict(face_merging.compare(oracle)) for oracle in face_merging.volumes()],
-        "memory": durability.memory,
     }
     if million:
         parts["million"] = lambda: durability.many(million)
