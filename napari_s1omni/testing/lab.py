@@ -124,14 +124,18 @@ def run_cell(page: Page, number: int) -> None:
     RuntimeError
         If the kernel never takes it.
     """
+    from playwright.sync_api import TimeoutError as Late
     from playwright.sync_api import expect
 
     page.locator(IDLE).wait_for()
-    cell = page.locator(".jp-CodeCell").nth(number)
+    cell, question = page.locator(".jp-CodeCell").nth(number), page.locator(".jp-Dialog button.jp-mod-accept").first
     for _ in range(20):
-        cell.locator(".cm-content").click()
-        page.keyboard.press("Shift+Enter")
-        with contextlib.suppress(AssertionError):
+        with contextlib.suppress(AssertionError, Late):
+            if question.is_visible():
+                # Such as which kernel to take, where the server is slow to say.
+                question.click(timeout=5000)
+            cell.locator(".cm-content").click(timeout=5000)
+            page.keyboard.press("Shift+Enter")
             # A kernel that is still being connected forgets what it is given.
             expect(cell.locator(".jp-InputPrompt").first).not_to_have_text("[ ]:", timeout=5000)
             return

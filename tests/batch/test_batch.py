@@ -10,6 +10,7 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.job import Job
 from napari_s1omni.results import Result
 from napari_s1omni.storage.listing import is_collection, list_sources
+from napari_s1omni.testing.batch_scale import measure
 
 TEMPLATE = Job.read(
     {
@@ -130,3 +131,10 @@ def test_what_is_no_collection(folder, tmp_path):
     bad.write_text("image\na.png\n")
     with pytest.raises(SourceError, match="no column 'source'"):
         list_sources(bad)
+
+
+def test_the_rehearsal_of_batches_runs_the_same_images_in_three_ways():
+    report = measure(images=2, edge=64, rounds=1)
+    assert report.images == 2
+    assert 0 < report.warm < report.batch < report.command
+    assert report.ratio == report.batch / (2 * report.warm)

@@ -55,9 +55,9 @@ def _pixels(home: Path, times: int) -> dict[str, float]:
     seconds, sent = [], []
     (home / "lab").mkdir()
     with serving(home / "lab") as lab, browsing() as browser:
-        page = browser.new_page(viewport={"width": 1180, "height": 1100})
-        page.set_default_timeout(PATIENCE)
         for i in range(times + 1):
+            page = browser.new_page(viewport={"width": 1180, "height": 1100})
+            page.set_default_timeout(PATIENCE)
             output = home / f"{i}.zarr"
             # The first kernel imports the package in the very cell.
             lab.open(page, f"rehearsal {i}", (_IMPORT if i else "1", CELL.format(source=HUGE, output=str(output))))
@@ -65,6 +65,7 @@ def _pixels(home: Path, times: int) -> dict[str, float]:
             page.locator(".jp-InputPrompt", has_text="[1]:").first.wait_for()
             seconds.append(first_pixels(page, 1))
             sent.append(int(find_panel(page).get_attribute("data-bytes") or 0))
+            page.close()
             _end(output)
     return {
         "first_cell_seconds": seconds[0],

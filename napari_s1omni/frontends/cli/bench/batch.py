@@ -16,10 +16,11 @@ def batch(
     images: Annotated[int, typer.Option(min=2, help="Images of the batch.")] = 50,
     edge: Annotated[int, typer.Option(min=32, help="Edge of an image in px.")] = 256,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, of which the fastest counts.")] = 2,
     json: Json = False,
 ) -> None:
     """Run small images one by one with a warm engine, then as a batch, and compare."""
-    report = batch_scale.measure(images, edge, engine)
+    report = batch_scale.measure(images, edge, engine, rounds)
     if json:
         ratios = {"ratio": report.ratio, "command_ratio": report.command_ratio}
         print_json({**dataclasses.asdict(report), **ratios})
