@@ -34,7 +34,7 @@ COLOURS: dict[str, tuple[int, int, int, int]] = {
 }
 """State -> red, green, blue, opacity; told apart by colour-blind readers (Okabe and Ito, 2008)."""
 
-_RANGES: dict[Quantity, tuple[float, float]] = {"seam": (0.9, 1.5), "confidence": (0.5, 1.0)}
+RANGES: dict[Quantity, tuple[float, float]] = {"seam": (0.9, 1.5), "confidence": (0.5, 1.0)}
 """Ends of the colours of what means the same in every run."""
 _SEAM = (235, 235, 235, 110)
 _CIVIDIS = np.array(
@@ -177,7 +177,7 @@ class TileStates:
             value = info.seconds if by == "time" else info.objects
             values[part] = np.nan if value is None else value
         if by != "state":
-            colours = _ordered(values, _RANGES.get(by))
+            colours = _ordered(values, RANGES.get(by))
         for at, plane, row, col in list(self._failed):
             if (at, plane) == (t, z) and 0 <= row - row0 < height and 0 <= col - col0 < width:
                 colours[row - row0, col - col0] = COLOURS["failed"]

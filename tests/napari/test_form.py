@@ -34,9 +34,9 @@ def test_fields_of_stacks_are_shown_for_stacks(viewer, panel, settle):
     settle()
     form = panel.job_page._more["segmentation"]
     assert form.layout().isRowVisible(form.fields["link_z"].widget)
-    form.fields["link_z"]._shown.value = "no"
+    form.fields["link_z"]._shown.value = "yes"
     form.fields["z_gap"]._shown.value = True
-    operation = settle(lambda plan: plan.job.operation.link_z is False and plan.job.operation.z_gap).job.operation
+    operation = settle(lambda plan: plan.job.operation.link_z and plan.job.operation.z_gap).job.operation
     assert operation.prompt
     viewer.add_image(np.random.default_rng(0).random((64, 80)), name="plane")
     settle(lambda plan: plan.source.size("z") == 1)

@@ -81,7 +81,9 @@ def test_a_run_filling_in(viewer, panel, settle, until, picture):
     panel.run()
     until(lambda: panel.controller.queue.runs)
     run = panel.controller.queue.runs[0]
-    until(lambda: run.status.blocks_total and run.status.blocks_done > 0.35 * run.status.blocks_total, 250)
+    until(lambda: run.status.blocks_total and run.status.blocks_done > 0.3 * run.status.blocks_total, 250)
+    panel.act(run, "pause")
+    until(lambda: run.status.state == "paused")
     picture("napari-running")
     assert not cut_off(panel.runs_page)
     run.cancel()

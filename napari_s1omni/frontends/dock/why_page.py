@@ -21,7 +21,7 @@ from napari_s1omni.frontends.dock.trace import TraceView
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.previewing import Previewed
 from napari_s1omni.frontends.runs import Run
-from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, TileInfo
+from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, RANGES, TileInfo
 
 _LATER = 800
 """Milliseconds between two pictures of a run at work."""
@@ -295,7 +295,8 @@ class WhyPage(QWidget):
             return
         counts = run.tiles.counts()
         if self.colour.currentData() != "state":
-            self.legend.setText("dark is little, yellow is much; grey is not known")
+            low, high = (f" ({end:g})" for end in ends) if (ends := RANGES.get(self.colour.currentData())) else ("", "")
+            self.legend.setText(f"dark is little{low}, yellow is much{high}; grey is not known")
             return
         waiting = max(0, run.status.tiles_total - sum(counts.values()))
         entries = {**counts, **({"waiting": waiting} if waiting else {})}
