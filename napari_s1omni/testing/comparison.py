@@ -73,7 +73,7 @@ def no_op() -> Numbers:
 
 def overhead(tiles: int) -> Numbers:
     """Time a run at both paces, and daisy and map_overlap at the faster one, against the same bare loop."""
-    found = durability.overhead(tiles, tiles // 4, serial=False)
+    found = durability.overhead(tiles, tiles // 4)
     rehearsal = durability.paced(0.05, tiles)
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as folder:
         timed = {
@@ -116,6 +116,7 @@ is gone; the table says how much longer than the loop they take.
 |---|---|---|---|---|
 | run, one Dask worker | {found["startup_s"]:.1f} s | {found["overhead_50ms"]:+.1%} | {found["overhead_500ms"]:+.1%} \
 | Zarr with pyramid, fsynced; journal, thoughts, quality maps; resumes by block |
+| run, in this process | | {found["serial_overhead_50ms"]:+.1%} | {found["serial_overhead_500ms"]:+.1%} | the same |
 | daisy 2, one worker | {found["daisy_startup_s"]:.1f} s | {found["daisy_50ms"]:+.1%} | \
 | one file without compression; marks of finished blocks |
 | `dask.array.map_overlap`, one worker | {found["map_overlap_startup_s"]:.1f} s | {found["map_overlap_50ms"]:+.1%} | \

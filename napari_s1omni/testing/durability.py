@@ -44,15 +44,13 @@ def paced(seconds: float, tiles: int) -> Rehearsal:
     return Rehearsal.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
 
 
-def overhead(fast: int = 1024, slow: int = 128, serial: bool = True) -> Numbers:
+def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     """Compare one worker with a bare loop, the model taking 50 ms and 500 ms a tile.
 
     Parameters
     ----------
     fast, slow : int
         Tiles with 50 ms and with 500 ms.
-    serial : bool
-        Also time runs in this process.
 
     Returns
     -------
@@ -68,9 +66,9 @@ def overhead(fast: int = 1024, slow: int = 128, serial: bool = True) -> Numbers:
         bare = rehearsal.bare()
         with _folder() as path:
             clock = rehearsal.run(path, workers=1)
-        if serial:
-            with _folder() as path:
-                found[f"serial_overhead_{name}"] = rehearsal.run(path).seconds / bare - 1
+        with _folder() as path:
+            alone = rehearsal.run(path)
+        found[f"serial_overhead_{name}"] = alone.seconds / bare - 1
         found[f"overhead_{name}"] = clock.seconds / bare - 1
         found[f"overhead_{name}_with_startup"] = (clock.startup + clock.seconds) / bare - 1
         found[f"bare_s_{name}"] = bare

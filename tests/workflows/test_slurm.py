@@ -136,7 +136,7 @@ def test_the_example_runs_in_one_allocation(slurm, job, tmp_path):
 
 @pytest.mark.slow
 def test_before_the_walltime_the_example_stops_and_submitted_again_it_goes_on(slurm, job, tmp_path):
-    image = (np.random.default_rng(0).random((2400, 2400)) ** 8 * 60000).astype("uint16")
+    image = (np.random.default_rng(0).random((1300, 1300)) ** 8 * 60000).astype("uint16")
     np.save(tmp_path / "image.npy", image)
     command = ["bash", str(SCRIPT), "job.yaml"]
     first = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
@@ -147,7 +147,6 @@ def test_before_the_walltime_the_example_stops_and_submitted_again_it_goes_on(sl
     # As --signal=B:TERM does: to the script alone.
     first.send_signal(signal.SIGTERM)
     assert first.wait(200) == 130
-    end(first.pid)
     found = status(job.output)
     assert found.state == "cancelled"
     assert 0 < found.blocks_done < found.blocks_total
