@@ -256,7 +256,8 @@ class CorrectPage(QWidget):
             layer.refresh()
             layers.selection.active = layer
         self.state.setText("")
-        inform(f"{made.changed:,} px merged back into {len(made.blocks)} blocks.")
+        blocks = f"{len(made.blocks):,} block{'s' if len(made.blocks) != 1 else ''}"
+        inform(f"{made.changed:,} px merged back into {blocks}.")
         self._list()
 
     def _restored(self, layer: Any, made: Correction | None) -> None:

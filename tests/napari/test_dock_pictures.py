@@ -1,6 +1,6 @@
 """Pages of the dock with real content: nothing is cut off. With ``S1OMNI_SCREENSHOTS`` their pictures are kept.
 
-``S1OMNI_SCREENSHOTS=pictures xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/napari/test_pictures.py``
+``S1OMNI_SCREENSHOTS=pictures xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/napari/test_dock_pictures.py``
 makes the pictures of the documentation.
 """
 
@@ -112,7 +112,7 @@ def test_painting_and_measuring(viewer, panel, settle, until, picture):
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
     table.measure()
     until(lambda: table._model is not None)
-    table.table.selectRow(7)
+    table.table.selectRow(9)
     picture("napari-measure")
     assert not cut_off(table)
     table.shut()
