@@ -17,7 +17,8 @@ HOMES = {
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
     "zarr": ("storage",),
-    "distributed": ("execution",),
+    # What runs are compared with is started as its own users start it.
+    "distributed": ("execution", "testing/rivals"),
     "qtpy": ("frontends/dock",),
     "napari": ("frontends/dock", "frontends/layers"),
     "typer": ("frontends/cli",),
