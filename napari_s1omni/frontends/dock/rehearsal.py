@@ -63,6 +63,19 @@ class _Rehearsal:
         self.numbers["dock_opens_s"] = time.perf_counter() - start
         self.numbers["dock_opens_cpu_s"] = time.process_time() - busy
         self._time_callbacks()
+        try:
+            self._look_and_run(edge, engine)
+        finally:
+            # A run outlives its window; that of a rehearsal must not.
+            alive = self.panel.controller.queue.alive
+            for run in alive:
+                run.cancel()
+            self._until(lambda: not any(run.alive for run in alive))
+            self.panel.shut()
+            self.viewer.close()
+            self._live(0.2)
+
+    def _look_and_run(self, edge: int, engine: str) -> None:
         controller = self.panel.controller
         controller.document["engine"] = engine
         self.viewer.open(SOURCE.format(edge=edge), plugin="napari_s1omni")
@@ -97,11 +110,6 @@ class _Rehearsal:
             "callback_longest_ms": _ms(self._taken, 100),
             "napari_adds_layer_ms": 1000 * self._added,
         }
-        run.cancel()
-        self._until(lambda: not run.alive)
-        self.panel.shut()
-        self.viewer.close()
-        self._live(0.2)
 
     def _time_callbacks(self) -> None:
         """Time what runs on the thread of the widgets for us, less what napari takes to add a layer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -28,6 +29,8 @@ def napari(
         raise EngineUnavailable(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
+    # Ended from outside it still ends its run, which would go on for days.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     numbers = rehearse(edge, engine)
     if json:
         print_json(numbers)
