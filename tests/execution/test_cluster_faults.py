@@ -139,7 +139,7 @@ def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
 
 
 def test_what_a_disk_refuses_for_a_moment_is_tried_again(stage, undisturbed):
-    stage.run(fault=stage.fault("temp", 4, error=errno.EIO), serial=True)
+    stage.run(fault=stage.fault("temp", 4, error=errno.EIO))
     assert (stage.folder / "counting" / "victim").exists()
     assert_same(stage, undisturbed)
     assert {record.attempt for record in stage.records} == {0}, "nothing had failed as a whole"
@@ -163,6 +163,6 @@ def test_a_full_disk_ends_the_run_with_its_state_and_with_room_it_goes_on(stage,
     assert 2 <= len(found) < 12
     assert {record.state for record in found} <= {"written", "empty"}, "no tile is to blame"
     ballast.unlink()
-    stage.run(serial=True)
+    stage.run()
     assert_same(stage, undisturbed)
     assert {record.block for record in stage.records} > {record.block for record in found}
