@@ -99,7 +99,9 @@ def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_p
     assert all(torch.equal(first[name], second[name]) for name in first)
     shards = sorted((tmp_path / "checkpoint").glob("*.safetensors"))
     assert len(shards) > 1
-    assert [s.read_bytes() for s in shards] == [s.read_bytes() for s in sorted((whole / "checkpoint").glob("*.safetensors"))]
+    assert [s.read_bytes() for s in shards] == [
+        s.read_bytes() for s in sorted((whole / "checkpoint").glob("*.safetensors"))
+    ]
 
 
 def test_a_limit_of_time_stops_it_and_says_how_to_go_on(packed: Path, tmp_path: Path):
