@@ -80,7 +80,7 @@ environment() {
         rm -rf "$folder"
         echo "installing into $folder ($extras)"
         "$python" -m venv "$folder"
-        "$folder/bin/python" -m pip install --quiet --quiet --constraint constraints.txt --editable ".[$extras]"
+        "$folder/bin/python" -m pip install --quiet --quiet --no-compile --constraint constraints.txt --editable ".[$extras]"
         echo "$stamp" >"$folder/stamp"
     fi
     PATH="$PWD/$folder/bin:$PATH"

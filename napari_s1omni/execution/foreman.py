@@ -227,7 +227,6 @@ class Foreman:
             self._collect()
 
     def _failed(self, worker: str, lease: Lease, error: BaseException) -> None:
-        self._collect()
         undone = self._undone(lease)
         if self._stopping is not None:
             self._book.returned(worker, lease, undone)
@@ -272,6 +271,8 @@ class Foreman:
         request(self._output.store.path, cancel=True)
 
     def _undone(self, lease: Lease) -> list[int]:
+        # Whoever is gone may have finished blocks since the last look.
+        self._collect()
         return [number for number in lease.blocks if not self._output.ledger.is_done(number)]
 
     def _collect(self) -> None:
