@@ -14,8 +14,11 @@ import pytest
 from leash import leash
 from stage import OPERATIONS, assert_same
 
+from napari_s1omni.execution.control import request
 from napari_s1omni.execution.watching import status
 from napari_s1omni.results import Result
+
+distributed = pytest.importorskip("distributed")
 
 HERE = Path(__file__).parent
 
@@ -41,6 +44,10 @@ class Cluster:
         worker = self._start("worker", "--nthreads", "2", "--death-timeout", "10", "--local-directory", self.folder)
         self.workers.append(worker)
         return worker
+
+    def wait_for_workers(self, count):
+        with distributed.Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=120)
 
     def _start(self, what, *options):
         command = [
@@ -123,8 +130,12 @@ def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
     first = cluster.add_worker()
     process = stage.start(fleet={"scheduler": cluster.address}, engine={"seconds": 0.04})
     stage.wait_for(lambda s: s.blocks_done >= 1)
+    # However long a worker takes to come, there is work left for it.
+    request(stage.output, pause=True)
     [alone] = {record.pid for record in stage.records}
     cluster.add_worker()
+    cluster.wait_for_workers(2)
+    request(stage.output, pause=False)
     while len({record.pid for record in stage.records}) < 2:
         assert process.poll() is None, "it was over before the second worker did anything"
         time.sleep(0.02)
