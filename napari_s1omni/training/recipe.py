@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from napari_s1omni.document import Document
+from napari_s1omni.engine.s1omni.config import Enlargement
 
 
 class PoolRecipe(Document):
@@ -96,7 +97,7 @@ class EditorRecipe(StageRecipe):
     """Width of the condition after the connector."""
     noise_scale: float = 0.1
     """Standard deviation of the noise from which drawing starts."""
-    enlargement: Literal["bicubic", "restored"] = "bicubic"
+    enlargement: Enlargement = "bicubic"
     """How a source to be restored comes to the finer grid; residuals are what is missing then."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""

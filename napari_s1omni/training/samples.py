@@ -14,7 +14,8 @@ from scipy import ndimage as ndi
 from torch.nn import functional
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.enlarging import Enlargement, enlarge
+from napari_s1omni.engine.s1omni.config import Enlargement
+from napari_s1omni.engine.s1omni.enlarging import enlarge
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.traces import Truth, describe

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from leash import leash
+from plane_grids import plane
 from test_kill_serial import contents
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
@@ -216,21 +217,4 @@ def test_order_takes_every_block_once_whatever_is_asked(small_grid):
 
 @pytest.fixture
 def small_grid():
-    from napari_s1omni.tiling import TileGrid
-
-    return TileGrid(
-        extent=(1000, 1000),
-        tile_size=64,
-        overlap=16,
-        block_size=192,
-        depth=1,
-        halo=0,
-        halo_z=0,
-        factor=(1, 1),
-        planes=1,
-        t=(0, 1),
-        groups=1,
-        z=(0, 1),
-        y=(0, 1000),
-        x=(0, 1000),
-    )
+    return plane((1000, 1000), overlap=16, block_size=192)

@@ -3,30 +3,15 @@
 import random
 
 import pytest
+from plane_grids import plane
 
 from napari_s1omni.errors import ClusterError
 from napari_s1omni.execution.leases import WINDOW, LeaseBook
 from napari_s1omni.execution.order import Order
-from napari_s1omni.tiling import TileGrid
 
 
 def grid(blocks):
-    return TileGrid(
-        extent=(64, 64 * blocks),
-        tile_size=64,
-        overlap=0,
-        block_size=64,
-        depth=1,
-        halo=0,
-        halo_z=0,
-        factor=(1, 1),
-        planes=1,
-        t=(0, 1),
-        groups=1,
-        z=(0, 1),
-        y=(0, 64),
-        x=(0, 64 * blocks),
-    )
+    return plane((64, 64 * blocks), overlap=0, block_size=64)
 
 
 def book(blocks, **settings):

@@ -67,42 +67,42 @@ def test_tiles_that_are_none_are_refused(made, tiles):
         api.redo(made, "0/0", sampling={"think": "off"})
 
 
-def test_other_words_are_thought_for_the_tile_and_stored(tmp_path):
+@pytest.fixture
+def spots(tmp_path):
+    """Path of a result that the reference engine thought about tile by tile."""
     image = (np.random.default_rng(3).random((320, 320)) * 255).astype("uint8")
     np.save(tmp_path / "image.npy", image)
     options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "block_size": 192}
     said = "segment the spots, about 12 px"
-    path = api.segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
-    again = api.redo(path, "1/1", prompt="segment the spots, about 30 px", durable=False)
+    return api.segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
+
+
+def test_other_words_are_thought_for_the_tile_and_stored(spots):
+    again = api.redo(spots, "1/1", prompt="segment the spots, about 30 px", durable=False)
     key, thought = again.thought_at(150, 150)
     assert key == "t0/z0/g0/tile/1/1/redo/1"
     assert "30 px" in thought.text
     assert "30 px" not in again.thought_at(10, 10)[1].text
-    api.accept(path)
-    after = contents(path)
-    api.run(again.plan.job.replace(output=str(path)), verify=True, durable=False)
-    assert contents(path) == after
+    api.accept(spots)
+    after = contents(spots)
+    api.run(again.plan.job.replace(output=str(spots)), verify=True, durable=False)
+    assert contents(spots) == after
 
 
-def test_tiles_at_an_uncertain_join_are_redone_from_the_command_line(tmp_path):
-    image = (np.random.default_rng(3).random((320, 320)) * 255).astype("uint8")
-    np.save(tmp_path / "image.npy", image)
-    options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "block_size": 192}
-    said = "segment the spots, about 12 px"
-    path = api.segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
-    before = contents(path)
-    table = path / ".s1omni" / "uncertain_joins.csv"
+def test_tiles_at_an_uncertain_join_are_redone_from_the_command_line(spots):
+    before = contents(spots)
+    table = spots / ".s1omni" / "uncertain_joins.csv"
     names = table.read_text().splitlines()[0].split(",")
     row = {**dict.fromkeys(names, "0"), "y": "110", "x": "200", "reason": "second claim"}
     table.write_text(f"{','.join(names)}\n{','.join(row[name] for name in names)}\n")
     with pytest.raises(SystemExit, match="0"):
-        main(["redo", str(path), "--uncertain", "--seed", "7", "--quiet"])
+        main(["redo", str(spots), "--uncertain", "--seed", "7", "--quiet"])
     # Rows 0 and 1 share px 96 to 128, columns 1 and 2 px 192 to 224.
-    redone = {key for key in Result.open(path).thoughts if "redo" in key}
+    redone = {key for key in Result.open(spots).thoughts if "redo" in key}
     assert redone == {f"t0/z0/g0/tile/{row}/{column}/redo/1" for row in (0, 1) for column in (1, 2)}
     with pytest.raises(SystemExit, match="0"):
-        main(["redo", str(path), "--drop"])
+        main(["redo", str(spots), "--drop"])
     table.write_text(f"{','.join(names)}\n")
-    assert {key: value for key, value in contents(path).items() if key != "table"} == {
+    assert {key: value for key, value in contents(spots).items() if key != "table"} == {
         key: value for key, value in before.items() if key != "table"
     }

@@ -19,6 +19,10 @@ CONFIG_NAME = "s1_omni_image_config.json"
 """Name of the file inside a checkpoint folder."""
 
 
+Enlargement = Literal["bicubic", "restored"]
+"""How a source comes to a finer grid, see :mod:`napari_s1omni.engine.s1omni.enlarging`."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, populate_by_name=True)
 
@@ -72,8 +76,8 @@ class DenoisingConfig(_Part):
     prediction: dict[str, Literal["velocity", "x0", "residual"]] = Field(default_factory=dict)
     """What the network's output means, per operation type; the key ``default`` stands for the others and is
     ``velocity`` where absent. ``residual`` is the clean image less the enlarged source."""
-    enlargement: Literal["bicubic", "restored"] = "bicubic"
-    """How a source comes to a finer grid, see :mod:`napari_s1omni.engine.s1omni.enlarging`."""
+    enlargement: Enlargement = "bicubic"
+    """How a source comes to a finer grid."""
 
     def prediction_of(self, operation: str | None) -> Literal["velocity", "x0", "residual"]:
         """Return the meaning of the output for one operation type."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch.nn import functional
 
-Enlargement = Literal["bicubic", "restored"]
+from napari_s1omni.engine.s1omni.config import Enlargement
 
 _ROUNDS = 4
 _BLUR = 0.5
