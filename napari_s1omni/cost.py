@@ -119,7 +119,8 @@ def read_box(plan: Plan) -> tuple[slice, ...]:
         last = min(-(-(tiles[-1] + 1) // k) * k, grid.lattice[place]) - 1
         spans[axis] = tiles[0] // k * k * grid.step, min(last * grid.step + grid.tile_size, extent)
         if plan.sampling.think == "once":
-            spans[axis] = 0, extent
+            seen = grid.overview[place]
+            spans[axis] = min(spans[axis][0], seen[0]), max(spans[axis][1], seen[1])
     return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
 
 

@@ -189,26 +189,30 @@ def resolve(
         notes.append(f"{normalization.nonfinite} px of those measured are NaN or infinite; they count as background.")
     if normalization.note:
         notes.append(normalization.note)
+    grid = TileGrid(
+        extent=(source.size("y"), source.size("x")),
+        tile_size=tile_size,
+        overlap=overlap,
+        block_size=block,
+        depth=depth,
+        halo=halo,
+        halo_z=halo_z,
+        factor=operation.zoom(),
+        planes=source.size("z"),
+        t=spans["t"],
+        groups=len(groups),
+        z=spans["z"],
+        y=spans["y"],
+        x=spans["x"],
+    )
+    (top, bottom), (left, right) = grid.overview
+    if sampling.think == "once" and (bottom - top, right - left) != grid.extent:
+        notes.append(f"The one thought looks at the layer's middle, y={top}:{bottom} x={left}:{right}.")
     return Plan(
         job=job,
         source=source,
         target=target,
-        grid=TileGrid(
-            extent=(source.size("y"), source.size("x")),
-            tile_size=tile_size,
-            overlap=overlap,
-            block_size=block,
-            depth=depth,
-            halo=halo,
-            halo_z=halo_z,
-            factor=operation.zoom(),
-            planes=source.size("z"),
-            t=spans["t"],
-            groups=len(groups),
-            z=spans["z"],
-            y=spans["y"],
-            x=spans["x"],
-        ),
+        grid=grid,
         groups=groups,
         normalization=normalization,
         engine=engine,

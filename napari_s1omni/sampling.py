@@ -14,8 +14,8 @@ class Sampling(Document):
 
     think: Literal["per_tile", "per_region", "once", "off"] | None = None
     """How often the engine thinks: for every tile, once for a region of
-    ``region_tiles`` x ``region_tiles`` tiles, once for the whole job, or not at
-    all (the thought then only restates the instruction)."""
+    ``region_tiles`` x ``region_tiles`` tiles, once for the whole job (from the
+    layer's middle, 8192 px wide at most), or not at all (the thought then only restates the instruction)."""
 
     region_tiles: int = Field(4, ge=1, le=64)
     """Edge of a thinking region in lattice cells, used with ``think = per_region``."""

@@ -60,6 +60,10 @@ class Tiling(Document):
         return value
 
 
+_OVERVIEW = 8192
+"""Most px, along y and along x, that one look takes in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One window of the model."""
@@ -130,6 +134,16 @@ class TileGrid:
     """Rows of the region, starting on a whole step."""
     x: Span
     """Columns of the region, starting on a whole step."""
+
+    @property
+    def overview(self) -> tuple[Span, Span]:
+        """Rows and columns that a thought about the whole layer looks at: its middle, up to 8192 px each way.
+
+        Reduced any further, objects would be lost, and the first tile of a very large layer would wait for all of it.
+        """
+        starts = [max(0, (n - _OVERVIEW) // 2) for n in self.extent]
+        (top, left), (height, width) = starts, self.extent
+        return (top, min(height, top + _OVERVIEW)), (left, min(width, left + _OVERVIEW))
 
     @property
     def step(self) -> int:

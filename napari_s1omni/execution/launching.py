@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -25,6 +26,10 @@ PYTHON = "S1OMNI_PYTHON"
 
 _TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
+
+
+_NICENESS = 10
+"""A run yields the processor to the window that shows it, and takes all that is left over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +165,19 @@ def _detached(path: Path, words: Sequence[str]) -> Launched:
             cwd=Path.cwd(),
             env={name: value for name, value in os.environ.items() if name not in _TERMINAL},
         )
+    _give_way(process.pid)
     # Waited for, so that none stays behind as a zombie however long this process lives.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
     return Launched(path, process.pid, work / "run.log", process)
+
+
+def _give_way(pid: int) -> None:
+    """Lower the priority of a process and of all that it will start."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, pid)))
+    # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 def _make_room(path: Path) -> Path:

@@ -162,14 +162,14 @@ class Mind:
         return type(operation).model_validate({**operation.model_dump(), "prompt": found.prompt})
 
     def _view(self, window: Window) -> tuple[NDArray[np.float32], int]:
-        """Return the tiles of a thought's region, or the layer, reduced by an integer to at most 1024 px.
+        """Return the tiles of a thought's region, or the layer's overview, reduced by an integer to at most 1024 px.
 
         What lies outside the job's region is seen too: a thought, and so a px, must not depend on that.
         """
         grid = self._plan.grid
         if self._plan.sampling.think == "once":
             t, z = grid.t[0], (grid.z[0] + grid.z[1]) // 2
-            y, x = (0, grid.extent[0]), (0, grid.extent[1])
+            y, x = grid.overview
         else:
             k = self._plan.sampling.region_tiles
             t, z = window.t, window.z

@@ -125,11 +125,11 @@ class LiveLevels:
     @contextlib.contextmanager
     def hurried(self) -> Iterator[None]:
         """Let reads of this thread take what is in memory; what is not there is fetched and comes with a later look."""
-        self._hurried = threading.get_ident()
+        before, self._hurried = self._hurried, threading.get_ident()
         try:
             yield
         finally:
-            self._hurried = None
+            self._hurried = before
 
     def attach(self) -> bool:
         """Open the store if it is there by now; from a thread that may wait for a disk."""

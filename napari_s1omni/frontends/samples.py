@@ -16,6 +16,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 VOLUME = "synthetic://nuclei?shape=2,32,4096,4096&axes=czyx&seed=7&diameter=24&scale=1,1.2,0.4,0.4"
 """Two channels of 32 planes of 4096 x 4096 px, 2.1 GB, of which nothing is stored."""
 _SMALLEST = 512
+_REMEMBERED = 2**20
+"""Px of a level up to which it is read once and kept: viewers come back to coarse levels, whose px cost most."""
 
 
 def coins() -> list[LayerData]:
@@ -116,6 +118,7 @@ class LazyPixels:
         sizes = dict(zip(axes, source.spec.shape, strict=True))
         self.shape = tuple(-(-sizes[a] // factor) if a in "yx" else sizes[a] for a in self._axes)
         self.ndim = len(self.shape)
+        self._whole: NDArray[Any] | None = None
 
     @property
     def store_path(self) -> str:
@@ -131,6 +134,18 @@ class LazyPixels:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Compute what integers and slices choose."""
+        if self.size > _REMEMBERED:
+            return self._read(key)
+        if self._whole is None:
+            self._whole = np.ascontiguousarray(self._read(...))
+            self._whole.setflags(write=False)
+        pixels: NDArray[Any] = self._whole[key]
+        return pixels
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[(slice(None),) * self.ndim], dtype)
+
+    def _read(self, key: Any) -> NDArray[Any]:
         keys = list(key) if isinstance(key, tuple) else [key]
         if Ellipsis in keys:
             i = keys.index(Ellipsis)
@@ -145,6 +160,3 @@ class LazyPixels:
             box[axis] = slice(start * f, min(spec.size(axis), (max(stop, start + 1) - 1) * f + 1))
         pixels = self._source.read([box[a] for a in spec.axes])
         return pixels.transpose([spec.axes.index(a) for a in self._axes])[tuple(after)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[(slice(None),) * self.ndim], dtype)

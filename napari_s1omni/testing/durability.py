@@ -9,6 +9,7 @@ import json
 import math
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -83,7 +84,7 @@ def blank(blocks: int) -> Rehearsal:
     return Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
 
 
-def no_op(blocks: int = 16384, lease: int = 64, times: int = 3) -> Numbers:
+def no_op(blocks: int = 16384, lease: int = 64, times: int = 5) -> Numbers:
     """Time blocks in which there is nothing to do, in leases of 64, with and without fsync: the best of a few runs."""
     rehearsal = blank(blocks)
     best = {"no_op_ms": math.inf, "no_op_fsync_ms": math.inf}
@@ -98,7 +99,7 @@ def no_op(blocks: int = 16384, lease: int = 64, times: int = 3) -> Numbers:
 
 
 def memory(gigabytes: tuple[float, ...] = (0.25, 1.0, 4.0)) -> Numbers:
-    """Measure the peak memory of driver and worker, each time in fresh processes.
+    """Measure the peak memory of driver and worker, each time in fresh processes; of a size, the median of three times.
 
     Returns
     -------
@@ -106,7 +107,8 @@ def memory(gigabytes: tuple[float, ...] = (0.25, 1.0, 4.0)) -> Numbers:
         Over volumes of different size, ``slope`` of each in MB per GB of volume (least squares),
         the peaks, and the plan's forecast; then, for runs of other kinds (:data:`KINDS`), forecast over peak.
     """
-    rows = [_in_process("memory_once", {"gb": gb}) for gb in gigabytes]
+    sizes = [[_in_process("memory_once", {"gb": gb}) for _ in range(3)] for gb in gigabytes]
+    rows = [{name: statistics.median(row[name] for row in times) for name in times[0]} for times in sizes]
     found: Numbers = {"gb": list(gigabytes)}
     for name in ("driver_mb", "worker_mb"):
         found[name] = [row[name] for row in rows]
@@ -221,8 +223,13 @@ def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
     return found
 
 
-def many(blocks: int = 1_000_000, workers: int = 2) -> Numbers:
-    """Plan, run to a half, and resume a run of very many blocks: no-op engine, null sink, real journal."""
+def many(blocks: int = 1_000_000) -> Numbers:
+    """Plan, run to a half, and resume a run of very many blocks: no-op engine, null sink, real journal, fresh process."""
+    return _in_process("many_once", blocks)
+
+
+def many_once(blocks: int, workers: int = 2) -> Numbers:
+    """Do so in this process, whose peak memory is one of the numbers."""
     start = time.perf_counter()
     rehearsal = blank(blocks)
     blocks = len(rehearsal.plan.grid)

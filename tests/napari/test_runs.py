@@ -1,5 +1,6 @@
 """Runs seen from the dock: there at once, filling in, paused, killed, closed over, out of room."""
 
+import threading
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
 
 from napari_s1omni.execution.watching import status
+from napari_s1omni.frontends.live import LiveLevels
 from napari_s1omni.results import Result
 
 
@@ -206,6 +208,32 @@ def test_a_scheduler_that_does_not_answer_is_one_notification(viewer, panel, unt
     assert "tcp://127.0.0.1:9 does not answer" in words
     assert "Traceback" not in words
     assert panel.controller.queue.runs[0].status.state == "failed"
+
+
+def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkeypatch):
+    """What is drawn, panned and refreshed while a run works comes from memory; threads of their own fetch it."""
+    readers, fetch = [], LiveLevels.fetch
+
+    def watched(levels, level, box):
+        readers.append(threading.current_thread())
+        return fetch(levels, level, box)
+
+    monkeypatch.setattr(LiveLevels, "fetch", watched)
+    viewer.open("synthetic://nuclei?shape=1536,1536&seed=2", plugin="napari_s1omni")
+    panel.controller.edit("tiling.block_size", 384)
+    settle(lambda plan: plan.grid.block_size == 384)
+    panel.run()
+    until(lambda: panel.controller.queue.runs)
+    run = panel.controller.queue.runs[0]
+    viewer.scene.camera.zoom = 2
+    until(lambda: run.status.blocks_done >= 2)
+    viewer.scene.camera.center = (0, 200, 200)
+    layer = panel.results.layer_of(run)
+    until(lambda: not run.alive)
+    until(lambda: np.asarray(layer._slice.image.raw).any())
+    assert layer.data_level == 0
+    assert readers
+    assert threading.main_thread() not in readers
 
 
 def test_our_callbacks_are_short(viewer, panel, until, settle):

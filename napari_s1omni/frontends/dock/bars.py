@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.utils.progress import cancelable_progress, progress
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_s1omni.cost import duration
 from napari_s1omni.execution.status import RunStatus
@@ -25,7 +25,9 @@ class Bars:
         self._title = title
         self._blocks = cancelable_progress(total=status.blocks_total, desc=title)
         self._tiles = progress(total=status.tiles_total, desc="tiles", nest_under=self._blocks)
-        self._group = _group_of(self._blocks)
+        self._widgets = {bar: _widget_of(bar) for bar in (self._blocks, self._tiles)}
+        shown = self._widgets[self._blocks]
+        self._group = None if shown is None else shown.parent()
         if self._group is not None:
             # napari would delete it with the bars still in it, and look at it while it is half gone: PySide6 then
             # ends the process. It is deleted here, when it is empty.
@@ -38,30 +40,35 @@ class Bars:
 
     def show(self, status: RunStatus) -> None:
         """Show how far the run is."""
-        words = f"{status.tiles_done:,} of {status.tiles_total:,} tiles"
+        left = ""
         if status.state != "running":
-            words = status.state
+            left = status.state
         elif status.eta is not None:
-            words += f", {duration(status.eta)} left"
-        self._blocks.set_description(f"{self._title}: {status.blocks_done:,} of {status.blocks_total:,} blocks")
-        self._blocks.update(max(0, status.blocks_done - self._blocks.n))
-        self._tiles.set_description(words)
-        self._tiles.update(max(0, status.tiles_done - self._tiles.n))
+            left = f"{duration(status.eta)} left"
+        blocks = f"{self._title}: {status.blocks_done:,} of {status.blocks_total:,} blocks"
+        self._set(self._blocks, blocks, status.blocks_done, "")
+        self._set(self._tiles, f"{status.tiles_done:,} of {status.tiles_total:,} tiles", status.tiles_done, left)
+
+    def _set(self, bar: progress, words: str, done: int, left: str) -> None:
+        """Bring a bar up to date without napari's own way, which draws the whole window anew at each change."""
+        bar.desc, bar.n = f"{words}: ", done
+        widget = self._widgets[bar]
+        if widget is not None:
+            widget.description_label.setText(bar.desc)
+            widget.qt_progress_bar.setValue(done)
+            widget.eta_label.setText(left)
 
     def close(self) -> None:
         """Take them away."""
         self._tiles.close()
         self._blocks.close()
+        self._widgets = {}
         if self._group is not None:
             # After its bars, whose deletion is due already.
             self._group.deleteLater()
             self._group = None
 
 
-def _group_of(bar: progress) -> Any:
-    """Return the widget in which napari shows a bar and those nested under it; None without a window."""
-    for widget in QApplication.allWidgets():
-        if getattr(widget, "progress", None) is bar:
-            holder = widget.parent()
-            return holder if isinstance(holder, QWidget) else None
-    return None
+def _widget_of(bar: progress) -> Any:
+    """Return the widget in which napari shows a bar; None without a window."""
+    return next((widget for widget in QApplication.allWidgets() if getattr(widget, "progress", None) is bar), None)

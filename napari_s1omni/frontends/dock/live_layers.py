@@ -14,9 +14,16 @@ class _Hurried:
     """Lets napari's slicing on the thread of the widgets take what is in memory; everything else reads exactly."""
 
     def _slice_dims(self, *args: Any, **options: Any) -> None:
-        levels = self.metadata.get(MARK, {}).get("levels")  # type: ignore[attr-defined]
-        with levels.hurried() if levels is not None else contextlib.nullcontext():
+        with self._hurry():
             super()._slice_dims(*args, **options)  # type: ignore[misc]
+
+    def set_view_slice(self) -> None:
+        with self._hurry():
+            super().set_view_slice()  # type: ignore[misc]
+
+    def _hurry(self) -> contextlib.AbstractContextManager[None]:
+        levels = self.metadata.get(MARK, {}).get("levels")  # type: ignore[attr-defined]
+        return levels.hurried() if levels is not None else contextlib.nullcontext()
 
 
 # The names are napari's, for it saves and lists layers by the names of their classes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
@@ -84,6 +85,8 @@ class Panel(QWidget):
         self._guests: list[JobDrop | Farewell] = []
         self._closed = False
         self.results.ask(self._find_unfinished)
+        # What napari loads when it makes its first layer of labels takes a second, which then nobody waits for.
+        self.results.ask(lambda: importlib.import_module("pandas"))
         self.results.ask(self.controller.previewer.start)
 
     def preview(self) -> None:

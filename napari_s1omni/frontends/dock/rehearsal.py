@@ -55,7 +55,7 @@ class _Rehearsal:
         self.viewer.window.resize(1280, 860)
         self._live(1.0)
         self._taken: list[float] = []
-        self._added = 0.0
+        self._added: dict[str, float] = {}
         self.numbers: Numbers = {"edge_px": edge}
         start, busy = time.perf_counter(), time.process_time()
         _, self.panel = self.viewer.window.add_plugin_dock_widget("napari_s1omni", "Think and generate")
@@ -80,7 +80,9 @@ class _Rehearsal:
         controller.document["engine"] = engine
         self.viewer.open(SOURCE.format(edge=edge), plugin="napari_s1omni")
         controller.edit("tiling.tile_size", 256)
-        self._until(lambda: controller.prepared is not None and controller.prepared.plan.grid.tile_size == 256)
+        # Small blocks: one is finished, and shown, every few seconds.
+        controller.edit("tiling.block_size", 512)
+        self._until(lambda: controller.prepared is not None and controller.prepared.plan.grid.block_size < 800)
         self._zoom()
         self._preview()
         controller.edit("engine", "reference")
@@ -108,25 +110,30 @@ class _Rehearsal:
             "callbacks": len(self._taken),
             "callback_p99_ms": _ms(self._taken, 99),
             "callback_longest_ms": _ms(self._taken, 100),
-            "napari_adds_layer_ms": 1000 * self._added,
+            **self._added,
         }
 
     def _time_callbacks(self) -> None:
-        """Time what runs on the thread of the widgets for us, less what napari takes to add a layer."""
-        link, self._taken, self._added = self.panel.link, [], 0.0
-        insert, inside = link.insert, [0.0]
+        """Time what runs on the thread of the widgets for us, less what napari takes to add a layer or a bar."""
+        self._taken, self._added = [], {}
+        inside = [0.0]
 
-        def inserted(layer: Any) -> None:
-            start = time.thread_time()
-            insert(layer)
-            inside.append(time.thread_time() - start)
-            self._added = max(self._added, inside[-1])
+        def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+            def do(*args: Any) -> Any:
+                start = time.thread_time()
+                done = work(*args)
+                inside.append(time.thread_time() - start)
+                self._added[name] = max(self._added.get(name, 0.0), 1000 * inside[-1])
+                return done
+
+            return do
 
         def done(seconds: float) -> None:
             self._taken.append(seconds - sum(inside))
             inside.clear()
 
-        link.insert = inserted
+        self.panel.link.insert = timed("napari_adds_layer_ms", self.panel.link.insert)
+        self.panel.results.make_bars = timed("napari_adds_bars_ms", self.panel.results.make_bars)
         self.panel.bridge.on_done = done
 
     def _zoom(self) -> None:

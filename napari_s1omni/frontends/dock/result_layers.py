@@ -40,6 +40,7 @@ class ResultLayers:
         self._link = link
         self.layers: dict[Run, Any] = {}
         """Run -> its layer, while that is in the viewer."""
+        self.make_bars = Bars
         self._bars: dict[Run, Bars] = {}
         self._refreshed: dict[Run, float] = {}
         self._errands = Errands("asking a run", link.controller.tell)
@@ -145,7 +146,7 @@ class ResultLayers:
         if not status.alive or not status.tiles_total:
             return
         if run not in self._bars:
-            self._bars[run] = Bars(run.title, status)
+            self._bars[run] = self.make_bars(run.title, status)
         bars = self._bars[run]
         if bars.is_canceled:
             self.ask(run.cancel)
