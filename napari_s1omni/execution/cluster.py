@@ -37,9 +37,6 @@ _LOST = {None: "24h", SLURM: "120s"}
 _PATIENCE = {None: 600.0, SLURM: 24 * 3600.0}
 """Seconds that a start may take: of a process on a busy machine, of a job in a queue."""
 
-_ANSWER = "15s"
-"""How long a scheduler may take to answer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -87,6 +84,8 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
 
     gpus = _gpus() if any(device.startswith("cuda") for device in plan.engine.devices) else ()
     count = fleet.workers or len(gpus) or 1
+    # How long a scheduler may take to answer is Dask's own affair.
+    answer = dask.config.get("distributed.comm.timeouts.connect")
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
         times = {
@@ -103,7 +102,7 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
         elif fleet.scheduler == SLURM:
             target = stack.enter_context(_slurm(count))
         try:
-            client = stack.enter_context(distributed.Client(target, timeout=_ANSWER, set_as_default=False))
+            client = stack.enter_context(distributed.Client(target, timeout=answer, set_as_default=False))
         except OSError as error:
             raise ClusterError(
                 f"scheduler {fleet.scheduler} does not answer: {error}",

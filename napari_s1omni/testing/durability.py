@@ -224,7 +224,7 @@ def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
 
 
 def many(blocks: int = 1_000_000) -> Numbers:
-    """Plan, run to a half, and resume a run of very many blocks: no-op engine, null sink, real journal, fresh process."""
+    """Plan, run to a half, and resume a run of very many blocks in a fresh process: no-op engine, real journal."""
     return _in_process("many_once", blocks)
 
 

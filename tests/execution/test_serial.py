@@ -205,6 +205,28 @@ def test_thoughts_are_kept_by_the_cell_they_belong_to(tmp_path, think):
     assert thought.text
 
 
+def test_one_thought_for_a_very_large_layer_looks_at_its_middle(tmp_path):
+    image = np.zeros((20, 8192 + 40), "uint8")
+    # Seen in the middle, the layer is bright; with what lies beside it, it would be darker.
+    image[:, 20:-20] = 200
+    seen = []
+
+    class Looking(FakeEngine):
+        def think(self, images, *rest):
+            seen.append(images[0])
+            return super().think(images, *rest)
+
+    options = {"tile_size": 64, "overlap": 16, "region": {"x": (0, 40)}}
+    full = Normalization((0.0,), (200.0,))
+    plan, source = plan_for("super_resolution", image, Looking(), full, think="once", **options)
+    run_serial(plan, source, tmp_path / "out", engine=Looking, durable=False)
+    assert plan.grid.overview == ((0, 20), (20, 8212))
+    assert "The one thought looks at the layer's middle, y=0:20 x=20:8212." in plan.notes
+    (view,) = seen
+    assert view.shape[-1] == 1024
+    assert view.min() > 0.99
+
+
 def test_verify_redoes_a_damaged_block(tmp_path):
     image = np.random.default_rng(10).integers(0, 60000, (200, 200)).astype("uint16")
     options = {"block_size": 96, "tile_size": 64, "overlap": 16}
