@@ -1,8 +1,12 @@
 """Folders that tests of all parts need."""
 
+import os
 import subprocess
 
 import pytest
+
+# Runs share the processors with other tests, not with somebody who looks at a window.
+os.environ.setdefault("S1OMNI_NICENESS", "0")
 
 
 def _mounted(folder, options):

@@ -152,8 +152,8 @@ def _local(count: int, gpus: tuple[str, ...]) -> Any:
 
     def worker(number: int) -> dict[str, Any]:
         seen = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
-        # One lease draws while the one before it is written.
-        options = {"nthreads": WINDOW, "env": {**shared, **seen}, "host": "127.0.0.1", "silence_logs": logging.ERROR}
+        # One lease draws while the one before it is written; why one fails is told by the driver, in its own words.
+        options = {"nthreads": WINDOW, "env": {**shared, **seen}, "host": "127.0.0.1", "silence_logs": logging.CRITICAL}
         return {"cls": distributed.Nanny, "options": {**options, "dashboard": False}}
 
     shown = ":0" if importlib.util.find_spec("bokeh") else None

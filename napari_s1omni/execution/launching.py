@@ -28,8 +28,8 @@ _TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE
 """Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
 
 
-_NICENESS = 10
-"""A run yields the processor to the window that shows it, and takes all that is left over."""
+NICENESS = "S1OMNI_NICENESS"
+"""Environment variable: how far a run yields the processor to the window that shows it, 0 to 19; 10 if it is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +173,13 @@ def _detached(path: Path, words: Sequence[str]) -> Launched:
 
 def _give_way(pid: int) -> None:
     """Lower the priority of a process and of all that it will start."""
+    wanted = os.environ.get(NICENESS, "10")
+    niceness = min(19, int(wanted)) if wanted.isdecimal() else 10
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, pid)))
+        os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))
     # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def _make_room(path: Path) -> Path:

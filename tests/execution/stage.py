@@ -20,14 +20,16 @@ from napari_s1omni.results import Result
 
 SCRIPT = Path(__file__).with_name("fake_dask.py")
 OPERATIONS = ("segmentation", "super_resolution")
+SPECIAL = {(240, 336): 60000, (112, 112): 58000}
 
 
 def make_image(path):
-    """Touching and lonely blobs; the px (240, 336) lies in the middle of one tile that no other tile sees."""
+    """Touching and lonely blobs, and two px that one tile only sees each: a tile of several blocks, one of a single block."""
     rng = np.random.default_rng(11)
     field = ndimage.gaussian_filter(rng.random((560, 740)), 5)
     pixels = (field > np.quantile(field, 0.7)) * 40000 + rng.integers(0, 9000, field.shape)
-    pixels[240, 336] = 60000
+    for place, value in SPECIAL.items():
+        pixels[place] = value
     np.save(path, pixels.astype("uint16"))
     return path
 

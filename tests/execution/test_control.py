@@ -170,7 +170,9 @@ def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path, m
         "operation": {"type": "super_resolution"},
         "engine": "reference",
     }
+    monkeypatch.setenv("S1OMNI_NICENESS", "7")
     started = launch(Job.read(document, "test"))
+    assert os.getpriority(os.PRIO_PROCESS, started.pid) == 7, "it yields to whoever watches it"
     with pytest.raises(StoreLocked):
         launch(Job.read(document, "test"))
     assert os.getsid(started.pid) == started.pid, "a session of its own"

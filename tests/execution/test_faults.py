@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from stage import OPERATIONS, assert_same
+from stage import OPERATIONS, SPECIAL, assert_same
 
 from napari_s1omni.execution.commit import target_index
 from napari_s1omni.execution.watching import status
@@ -68,15 +68,17 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_run_goes_on(stage,
 @pytest.mark.parametrize(
     "stage", ["segmentation", pytest.param("super_resolution", marks=pytest.mark.slow)], indirect=True
 )
-def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, undisturbed):
-    deadly = tile_maximum(stage)
+@pytest.mark.parametrize("px", [(112, 112), pytest.param((240, 336), marks=pytest.mark.slow)], ids=["one", "several"])
+def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, undisturbed, px):
+    deadly = tile_maximum(stage, px)
     said = stage.run(engine={"deadly": deadly}, timeout=280)
     result = Result.open(stage.output)
     bad = [record for record in result.records if record.state == "quarantined"]
     good = [record for record in result.records if record.state in ("written", "empty")]
     assert len(bad) + len(good) == len(result.plan.grid), said
-    touching = blocks_that_draw(result.plan, (240, 336))
+    touching = blocks_that_draw(result.plan, px)
     assert {record.block for record in bad} == touching
+    assert (len(touching) == 1) == (px == (112, 112))
     assert all("alone twice" in record.error for record in bad)
     assert result.summary["holes"] > 0
     lost = np.zeros(result.array.shape, bool)
@@ -86,7 +88,7 @@ def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, 
             lost[block.y[0] * fy : block.y[1] * fy, block.x[0] * fx : block.x[1] * fx] = True
     np.testing.assert_array_equal(result.hole_mask[:], lost)
     assert all("alone twice" in hole.reason for hole in result.holes)
-    assert (240 // result.plan.grid.step, 336 // result.plan.grid.step) in {hole.tile for hole in result.holes}
+    assert (px[0] // result.plan.grid.step, px[1] // result.plan.grid.step) in {hole.tile for hole in result.holes}
 
 
 @pytest.mark.parametrize(
@@ -108,13 +110,13 @@ def test_a_poisoned_tile_is_the_only_hole_of_a_run_on_workers(stage, undisturbed
     assert not (np.asarray(result.hole_mask[:]) & ~lost).any()
 
 
-def tile_maximum(stage):
-    """Largest value of the poisoned tile in model range, as the engine sees it."""
+def tile_maximum(stage, px=(240, 336)):
+    """Largest value of the tile around a special px in model range, as the engine sees it."""
     from napari_s1omni.storage import measure, open_source
 
     source = open_source(str(stage.image))
     normalization = measure(source)
-    return float(normalization.to_model(np.full((1, 1, 1), 60000, "uint16"), (0,))[0, 0, 0])
+    return float(normalization.to_model(np.full((1, 1, 1), SPECIAL[px], "uint16"), (0,))[0, 0, 0])
 
 
 def blocks_that_draw(plan, px):
