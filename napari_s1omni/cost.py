@@ -15,7 +15,7 @@ _BASE = 135 * 10**6
 """Bytes of a worker process with numpy, scipy, zarr, Dask and this package, and of the heap that it keeps."""
 _JOIN = 33
 """Bytes per px of the plane that is being joined: three channels and their copy, gradients for the seam scores."""
-_FINISH_LABELS = 48
+_FINISH_LABELS = 44
 """Bytes per field px while labels are made: masks, distances, seeds, watershed queue, scores."""
 _FINISH_IMAGE = 30
 """Bytes per field value while an image is cast: float64 copy, masks."""

@@ -29,7 +29,7 @@ _TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE
 
 
 NICENESS = "S1OMNI_NICENESS"
-"""Environment variable: how far a run yields the processor to the window that shows it, 0 to 19; 10 if it is not set."""
+"""Environment variable: how far a run yields the processor to the window that shows it, 0 to 19, by default 10."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def table():
-    return run_ablation("nano", scenes=20, control="nano")
+    return run_ablation("nano", scenes=14, control="nano")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from napari_s1omni.results import Result
 
 SCRIPT = Path(__file__).with_name("fake_dask.py")
 OPERATIONS = ("segmentation", "super_resolution")
-SPECIAL = {(240, 336): 60000, (112, 112): 58000}
+SPECIAL = {(240, 336): 60000, (48, 48): 58000}
 
 
 def make_image(path):

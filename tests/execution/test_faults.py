@@ -68,7 +68,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_run_goes_on(stage,
 @pytest.mark.parametrize(
     "stage", ["segmentation", pytest.param("super_resolution", marks=pytest.mark.slow)], indirect=True
 )
-@pytest.mark.parametrize("px", [(112, 112), pytest.param((240, 336), marks=pytest.mark.slow)], ids=["one", "several"])
+@pytest.mark.parametrize("px", [(48, 48), pytest.param((240, 336), marks=pytest.mark.slow)], ids=["one", "several"])
 def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, undisturbed, px):
     deadly = tile_maximum(stage, px)
     said = stage.run(engine={"deadly": deadly}, timeout=280)
@@ -78,7 +78,7 @@ def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, 
     assert len(bad) + len(good) == len(result.plan.grid), said
     touching = blocks_that_draw(result.plan, px)
     assert {record.block for record in bad} == touching
-    assert (len(touching) == 1) == (px == (112, 112))
+    assert (len(touching) == 1) == (px == (48, 48))
     assert all("alone twice" in record.error for record in bad)
     assert result.summary["holes"] > 0
     lost = np.zeros(result.array.shape, bool)

@@ -29,7 +29,7 @@ def until(qapp):
         while not condition():
             assert time.monotonic() < end, "it did not happen in time"
             qapp.processEvents()
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     return wait
 

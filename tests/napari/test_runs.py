@@ -219,21 +219,21 @@ def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkey
         return fetch(levels, level, box)
 
     monkeypatch.setattr(LiveLevels, "fetch", watched)
-    viewer.open("synthetic://nuclei?shape=1536,1536&seed=2", plugin="napari_s1omni")
+    viewer.open("synthetic://nuclei?shape=1024,1024&seed=2", plugin="napari_s1omni")
     panel.controller.edit("tiling.block_size", 384)
     settle(lambda plan: plan.grid.block_size == 384)
     panel.run()
     until(lambda: panel.controller.queue.runs)
     run = panel.controller.queue.runs[0]
-    viewer.scene.camera.zoom = 2
-    until(lambda: run.status.blocks_done >= 2)
-    viewer.scene.camera.center = (0, 200, 200)
     layer = panel.results.layer_of(run)
-    until(lambda: not run.alive)
-    until(lambda: np.asarray(layer._slice.image.raw).any())
-    assert layer.data_level == 0
+    viewer.scene.camera.zoom = 2
+    until(lambda: layer.data_level == 0 and np.asarray(layer._slice.image.raw).any())
+    viewer.scene.camera.center = (0, 400, 400)
+    layer.refresh()
     assert readers
     assert threading.main_thread() not in readers
+    panel.act(run, "cancel")
+    until(lambda: not run.alive)
 
 
 def test_our_callbacks_are_short(viewer, panel, until, settle):

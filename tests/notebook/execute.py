@@ -1,4 +1,4 @@
-"""Execute a notebook and save it with its outputs, as a notebook and as a page: ``execute.py IN OUT.ipynb OUT.html``.
+"""Execute a notebook and save it with its outputs, and as a page if one is named: ``execute.py IN OUT.ipynb [OUT.html]``.
 
 A process of its own, so that what Jupyter's clients leave open or warn of is no matter of the tests.
 """
@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import nbclient
-import nbconvert
 import nbformat
 
 if __name__ == "__main__":
-    source, saved, page = map(Path, sys.argv[1:])
+    source, saved, *pages = map(Path, sys.argv[1:])
     notebook = nbformat.read(source, as_version=4)
     try:
         # As JupyterLab saves it: the state of widgets stays with the kernel.
@@ -19,4 +18,7 @@ if __name__ == "__main__":
         client.execute(cwd=str(saved.parent))
     finally:
         nbformat.write(notebook, saved)
-    page.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
+    for page in pages:
+        import nbconvert
+
+        page.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")

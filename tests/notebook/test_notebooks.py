@@ -1,13 +1,13 @@
 """Every notebook runs from its first cell to its last one, tells what it teaches, and is kept without outputs."""
 
 import base64
+import functools
 import io
 import os
 import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,31 +38,30 @@ def test_is_kept_without_outputs_and_tells_what_it_teaches(path):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """Path -> the future of its outputs, page and seconds; two run at a time, with one thread each."""
+def execute(tmp_path_factory):
+    """Run a notebook in a process of its own, once; return its outputs, its page (of the first alone) and seconds."""
     home = tmp_path_factory.mktemp("notebooks")
     own = {"IPYTHONDIR": "ipython", "JUPYTER_RUNTIME_DIR": "runtime", "S1OMNI_CACHE": "cache"}
     environment = {**os.environ, **{name: str(home / folder) for name, folder in own.items()}, "OMP_NUM_THREADS": "1"}
 
+    @functools.cache
     def execute(path):
         saved = home / path.stem / path.name
         saved.parent.mkdir()
+        page = saved.with_suffix(".html")
         started = time.monotonic()
-        command = [sys.executable, Path(__file__).with_name("execute.py"), path, saved, saved.with_suffix(".html")]
+        command = [sys.executable, Path(__file__).with_name("execute.py"), path, saved, *[page][: path == NOTEBOOKS[0]]]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=5 * LIMIT)
         assert done.returncode == 0, done.stderr[-4000:]
-        seconds = time.monotonic() - started
-        return nbformat.read(saved, as_version=4), saved.with_suffix(".html"), seconds
+        return nbformat.read(saved, as_version=4), page, time.monotonic() - started
 
-    with ThreadPoolExecutor(2) as two:
-        # The longest first, so that none of them runs alone in the end.
-        yield {path: two.submit(execute, path) for path in reversed(NOTEBOOKS)}
+    return execute
 
 
 @pytest.mark.timeout(6 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(path, executed):
-    notebook, _, seconds = executed[path].result()
+def test_runs(path, execute):
+    notebook, _, seconds = execute(path)
     print(f"{path.name}: {seconds:.0f} s")
     # A machine that does other work too may take longer, in proportion.
     assert seconds < LIMIT * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
@@ -78,8 +77,8 @@ def test_runs(path, executed):
         assert len(set(picture.convert("L").resize((64, 64)).tobytes())) > 10
 
 
-def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(executed):
-    _, page, _ = executed[NOTEBOOKS[0]].result()
+def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(execute):
+    _, page, _ = execute(NOTEBOOKS[0])
     text = page.read_text(encoding="utf-8")
     assert re.search(r"Objects</td>\s*<td[^>]*>\d+", text)
     assert text.count("State</td>") == 2

@@ -263,7 +263,13 @@ class RunningJob:
     def _stored_status(self) -> RunStatus:
         if self._failure is not None or self.run is None or self.run.queued:
             return self.status
-        return status(self.path)
+        try:
+            return status(self.path)
+        except StoreError:
+            if self._beginning is not None and self._beginning.is_alive():
+                # Its process is about to be started.
+                return RunStatus("starting")
+            raise
 
     def _begun(self) -> Run:
         if self.run is None:
