@@ -31,3 +31,23 @@ def small_share(tmp_path):
     folder = _mounted(tmp_path / "small share", "size=1m")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+_LONGEST = (
+    "workflows",
+    "notebook/test_n",
+    "napari/test_r",
+    "training/test_r",
+    "notebook/test_i",
+    "execution/test_f",
+    "evaluation",
+)
+"""Where the longest files lie. They are dealt out first, so that no process is left alone with one in the end."""
+
+
+def pytest_collection_modifyitems(items):
+    def rank(item):
+        found = (i for i, name in enumerate(_LONGEST) if f"tests/{name}" in item.nodeid)
+        return next(found, len(_LONGEST))
+
+    items.sort(key=rank)

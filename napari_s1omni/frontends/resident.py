@@ -73,16 +73,21 @@ class Resident:
         inside = [(key, span) for key, span in self._under(level, box)]
         if sum(_volume(span) for _, span in inside) * target.np_dtype.itemsize > _CAPACITY // 2:
             return None
-        out = self._levels.coarse(level, box)
+        out = np.empty([b.stop - b.start for b in box], target.np_dtype)
+        missing = []
         with self._news:
-            missing = []
             for key, span in inside:
                 pixels = self._squares.get(key)
                 if pixels is None or key in self._stale:
                     missing.append(key)
-                if pixels is not None:
+                if pixels is None:
+                    span = tuple(
+                        slice(max(s.start, b.start), min(s.stop, b.stop)) for s, b in zip(span, box, strict=True)
+                    )
+                    pixels = self._levels.coarse(level, span)
+                else:
                     self._squares.move_to_end(key)
-                    _copy(pixels, span, out, box)
+                _copy(pixels, span, out, box)
             self._wanted = missing
             if missing and self._open:
                 self._begin()

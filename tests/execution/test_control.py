@@ -73,7 +73,13 @@ def wait_for(path, condition, seconds=120):
     raise AssertionError(f"never came: {found}")
 
 
-@pytest.mark.parametrize("executor", [{"serial": True}, {"fleet": {"workers": 2}}], ids=["serial", "dask"])
+@pytest.mark.parametrize(
+    "executor",
+    [
+        pytest.param({"serial": True}, id="serial", marks=pytest.mark.slow),
+        pytest.param({"fleet": {"workers": 2}}, id="dask"),
+    ],
+)
 def test_pause_go_on_cancel_and_resume(begin, executor):
     process, path = begin(**executor)
     wait_for(path, lambda s: s.state == "running" and s.tiles_done > 0)

@@ -19,7 +19,7 @@ def pids(stage):
 
 # Counted in each process by itself: which one comes there first is the victim.
 STEPS = [("read", 3), ("think", 6), ("generate", 6), ("temp", 3), ("renamed", 3), ("journal", 2)]
-QUICK = {("segmentation", "temp"), ("super_resolution", "journal")}
+QUICK = {("segmentation", "temp")}
 
 
 @pytest.mark.parametrize(

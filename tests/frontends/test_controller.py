@@ -128,6 +128,7 @@ def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture
     assert controller.source.ref == before.ref
 
 
+@pytest.mark.slow
 def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
     uri = "synthetic://nuclei?shape=2048,2048&seed=1"
     choose(controller, surface, Image(np.zeros((2048, 2048), np.uint16), path=uri))

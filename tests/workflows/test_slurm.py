@@ -127,6 +127,7 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
     dask.config.refresh()
 
 
+@pytest.mark.slow
 def test_the_example_runs_in_one_allocation(slurm, job, tmp_path):
     done = subprocess.run(["bash", str(SCRIPT), "job.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr

@@ -123,6 +123,7 @@ def test_images_of_one_stem_are_two_images(snakemake):
         assert f"results/{name}.html" in planned.stdout + planned.stderr
 
 
+@pytest.mark.slow
 def test_the_profile_asks_slurm_for_a_gpu_per_image(snakemake, tmp_path):
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra 'workflows'")
     home, call = snakemake

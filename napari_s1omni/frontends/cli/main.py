@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Words after the program's name; those of the process if left out.
     """
+    # Loading libraries makes many objects and no garbage: looking for it at every 700th takes a fifth of the start.
+    gc.set_threshold(50_000, 20, 50)
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
     sys.exit(_status([word for word in words if word != DEBUG], debug))

@@ -59,6 +59,6 @@ class Previews:
 
     def clear(self) -> None:
         """Take the preview away."""
-        if self.layer is not None and self.layer in self._link.viewer.layers:
-            self._link.viewer.layers.remove(self.layer)
+        if self.layer is not None:
+            self._link.remove(self.layer)
         self.layer = None

@@ -114,7 +114,7 @@ class _Rehearsal:
         }
 
     def _time_callbacks(self) -> None:
-        """Time what runs on the thread of the widgets for us, less what napari takes to add a layer or a bar."""
+        """Time what runs on the thread of the widgets for us, less what napari takes for a layer or a bar."""
         self._taken, self._added = [], {}
         inside = [0.0]
 
@@ -133,6 +133,7 @@ class _Rehearsal:
             inside.clear()
 
         self.panel.link.insert = timed("napari_adds_layer_ms", self.panel.link.insert)
+        self.panel.link.remove = timed("napari_removes_layer_ms", self.panel.link.remove)
         self.panel.results.make_bars = timed("napari_adds_bars_ms", self.panel.results.make_bars)
         self.panel.bridge.on_done = done
 

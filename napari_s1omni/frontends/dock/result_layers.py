@@ -22,6 +22,10 @@ from napari_s1omni.results import Result
 
 _REFRESH = 0.5
 """Seconds between two refreshes of a layer at least."""
+_ARRIVAL = 150
+"""Milliseconds in which px that were fetched are gathered, so that they are shown together."""
+_THUMBNAIL = 5.0
+"""Seconds between two thumbnails at least."""
 _MEASURED = 2**28
 """Bytes of a result up to which its objects are measured without being asked."""
 _FOCUS = 700
@@ -43,6 +47,12 @@ class ResultLayers:
         self.make_bars = Bars
         self._bars: dict[Run, Bars] = {}
         self._refreshed: dict[Run, float] = {}
+        self._pictured: dict[Run, float] = {}
+        self._arrived: set[Run] = set()
+        self._gathering = QTimer()
+        self._gathering.setSingleShot(True)
+        self._gathering.setInterval(_ARRIVAL)
+        self._gathering.timeout.connect(self._show_arrived)
         self._errands = Errands("asking a run", link.controller.tell)
         self._rest = QTimer()
         self._rest.setSingleShot(True)
@@ -56,6 +66,7 @@ class ResultLayers:
     def close(self) -> None:
         """Take bars and listeners away; runs go on."""
         self._rest.stop()
+        self._gathering.stop()
         for event in self._watched:
             event.disconnect(self._moved)
         for run in list(self._bars):
@@ -85,7 +96,7 @@ class ResultLayers:
         options["multiscale"] = len(data) > 1
         layer = create(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)
         if levels.resident is None:
-            levels.resident = Resident(levels, lambda: self._link.controller.deliver(lambda: self._arrived(run)))
+            levels.resident = Resident(levels, lambda: self._link.controller.deliver(lambda: self._note_arrival(run)))
         if labels:
             layer.opacity = 0.6
         self._link.insert(layer)
@@ -127,19 +138,29 @@ class ResultLayers:
         if layer is not None:
             layer.features = features(columns)
 
-    def _arrived(self, run: Run) -> None:
+    def _note_arrival(self, run: Run) -> None:
+        self._arrived.add(run)
+        if not self._gathering.isActive():
+            self._gathering.start()
+
+    def _show_arrived(self) -> None:
         """Show px that were fetched."""
-        layer = self.layer_of(run)
-        if layer is not None and layer.visible:
-            layer.refresh(extent=False, thumbnail=False)
+        for run in self._arrived:
+            layer = self.layer_of(run)
+            if layer is not None and layer.visible:
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
+        self._arrived.clear()
 
     def _refresh(self, run: Run, now: bool = False) -> None:
-        layer = self.layer_of(run)
-        if layer is None or (not now and time.monotonic() - self._refreshed.get(run, 0) < _REFRESH):
+        layer, time_now = self.layer_of(run), time.monotonic()
+        if layer is None or (not now and time_now - self._refreshed.get(run, 0) < _REFRESH):
             return
-        self._refreshed[run] = time.monotonic()
+        self._refreshed[run] = time_now
         if layer.visible:
-            layer.refresh(extent=False, thumbnail=True)
+            pictured = now or time_now - self._pictured.get(run, 0) >= _THUMBNAIL
+            if pictured:
+                self._pictured[run] = time_now
+            layer.refresh(extent=False, thumbnail=pictured, highlight=False)
 
     def _show_progress(self, run: Run) -> None:
         status = run.status

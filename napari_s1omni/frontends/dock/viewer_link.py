@@ -154,6 +154,11 @@ class ViewerLink:
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
 
+    def remove(self, layer: Any) -> None:
+        """Take a layer out of the viewer if it is there."""
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
     def _box(self, spans: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
         box: dict[str, Any] = {"type": "box"}
         for axis, (low, high) in spans.items():
