@@ -275,6 +275,7 @@ def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):
     assert not list(runs[1].path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_offered_and_found_again(controller, surface):
     import psutil
 

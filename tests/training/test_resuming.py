@@ -104,6 +104,7 @@ def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_p
     ]
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_stops_it_and_says_how_to_go_on(packed: Path, tmp_path: Path):
     config = _recipe(tmp_path, packed, 1000)
     with pytest.raises(RunInterrupted, match="Run the same command again"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -16,6 +18,8 @@ def notebook(
     json: Json = False,
 ) -> None:
     """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
+    # Ended from outside it still ends its JupyterLab and browser.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         from napari_s1omni.frontends.notebook.rehearsal import rehearse
 
