@@ -36,6 +36,9 @@ from napari_s1omni.sizes import read_size
 Span = tuple[int, int]
 """First and one past last index."""
 
+_WIDEST = 8192
+"""Most px, along y and along x, that one look takes in."""
+
 
 class Tiling(Document):
     """A wish about sizes; ``None`` leaves the choice to the plan, which notes it."""
@@ -58,10 +61,6 @@ class Tiling(Document):
         if value is not None:
             read_size(value)
         return value
-
-
-_OVERVIEW = 8192
-"""Most px, along y and along x, that one look takes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +140,9 @@ class TileGrid:
 
         Reduced any further, objects would be lost, and the first tile of a very large layer would wait for all of it.
         """
-        starts = [max(0, (n - _OVERVIEW) // 2) for n in self.extent]
+        starts = [max(0, (n - _WIDEST) // 2) for n in self.extent]
         (top, left), (height, width) = starts, self.extent
-        return (top, min(height, top + _OVERVIEW)), (left, min(width, left + _OVERVIEW))
+        return (top, min(height, top + _WIDEST)), (left, min(width, left + _WIDEST))
 
     @property
     def step(self) -> int:

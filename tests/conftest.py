@@ -35,11 +35,11 @@ def small_share(tmp_path):
 
 _LONGEST = (
     "workflows",
-    "notebook/test_n",
-    "napari/test_r",
-    "training/test_r",
-    "notebook/test_i",
-    "execution/test_f",
+    "notebook/test_notebooks",
+    "napari/test_runs",
+    "training/test_resuming",
+    "notebook/test_in_browser",
+    "execution/test_faults",
     "evaluation",
 )
 """Where the longest files lie. They are dealt out first, so that no process is left alone with one in the end."""

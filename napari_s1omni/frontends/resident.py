@@ -81,9 +81,7 @@ class Resident:
                 if pixels is None or key in self._stale:
                     missing.append(key)
                 if pixels is None:
-                    span = tuple(
-                        slice(max(s.start, b.start), min(s.stop, b.stop)) for s, b in zip(span, box, strict=True)
-                    )
+                    span = _common(span, box)
                     pixels = self._levels.coarse(level, span)
                 else:
                     self._squares.move_to_end(key)
@@ -171,7 +169,15 @@ def _volume(span: Iterable[slice]) -> int:
 
 def _copy(pixels: NDArray[Any], span: Sequence[slice], out: NDArray[Any], box: Sequence[slice]) -> None:
     """Copy the part of a square that lies in a box into an array of that box."""
-    low = [max(s.start, b.start) for s, b in zip(span, box, strict=True)]
-    high = [min(s.stop, b.stop) for s, b in zip(span, box, strict=True)]
-    source = tuple(slice(a - s.start, z - s.start) for a, z, s in zip(low, high, span, strict=True))
-    out[tuple(slice(a - b.start, z - b.start) for a, z, b in zip(low, high, box, strict=True))] = pixels[source]
+    part = _common(span, box)
+    out[_within(part, box)] = pixels[_within(part, span)]
+
+
+def _common(span: Iterable[slice], box: Iterable[slice]) -> tuple[slice, ...]:
+    """Return what lies in both."""
+    return tuple(slice(max(s.start, b.start), min(s.stop, b.stop)) for s, b in zip(span, box, strict=True))
+
+
+def _within(part: Iterable[slice], whole: Iterable[slice]) -> tuple[slice, ...]:
+    """Return a part as counted from where the whole begins."""
+    return tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, whole, strict=True))

@@ -10,7 +10,7 @@ import nbclient
 import nbformat
 
 if __name__ == "__main__":
-    source, saved, *pages = map(Path, sys.argv[1:])
+    source, saved, *page = map(Path, sys.argv[1:])
     notebook = nbformat.read(source, as_version=4)
     try:
         # As JupyterLab saves it: the state of widgets stays with the kernel.
@@ -18,7 +18,7 @@ if __name__ == "__main__":
         client.execute(cwd=str(saved.parent))
     finally:
         nbformat.write(notebook, saved)
-    for page in pages:
+    if page:
         import nbconvert
 
-        page.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
+        page[0].write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")

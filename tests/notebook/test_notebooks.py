@@ -50,7 +50,9 @@ def execute(tmp_path_factory):
         saved.parent.mkdir()
         page = saved.with_suffix(".html")
         started = time.monotonic()
-        command = [sys.executable, Path(__file__).with_name("execute.py"), path, saved, *[page][: path == NOTEBOOKS[0]]]
+        command = [sys.executable, Path(__file__).with_name("execute.py"), path, saved]
+        if path == NOTEBOOKS[0]:
+            command.append(page)
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=5 * LIMIT)
         assert done.returncode == 0, done.stderr[-4000:]
         return nbformat.read(saved, as_version=4), page, time.monotonic() - started

@@ -136,14 +136,8 @@ def test_a_device_that_is_not_here():
     assert choose_device("auto").type == "cpu"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"bank": 32, "bank_tile": 96, "fresh": 16, "batch": 4},
-        pytest.param({"words": "task"}, marks=pytest.mark.slow),
-    ],
-)
 @pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"bank": 32, "bank_tile": 96, "fresh": 16, "batch": 4}, {"words": "task"}])
 def test_the_editor_learns_from_a_bank_and_from_its_task_alone(packed: Path, tmp_path: Path, changes):
     recipe = Recipe.open(_recipe(tmp_path, packed, 2))
     nano.main(recipe.replace(editor=recipe.editor.replace(**changes).model_dump()), "editor")

@@ -248,8 +248,7 @@ class CorrectPage(QWidget):
             self.merge_button.setEnabled(True)
             self.state.setText("Nothing was changed.")
             return
-        if crop in layers:
-            layers.remove(crop)
+        self._link.remove(crop)
         self.crop = None
         if layer in layers:
             layer.visible = True

@@ -85,8 +85,7 @@ class Overlay:
 
     def clear(self) -> None:
         """Take it away."""
-        if self.visible:
-            self._link.viewer.layers.remove(self.layer)
+        self._link.remove(self.layer)
         self.layer = self.run = None
 
     def tile_at(self, world: Any) -> TileInfo | None:

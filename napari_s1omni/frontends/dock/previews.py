@@ -59,6 +59,5 @@ class Previews:
 
     def clear(self) -> None:
         """Take the preview away."""
-        if self.layer is not None:
-            self._link.remove(self.layer)
+        self._link.remove(self.layer)
         self.layer = None

@@ -156,7 +156,7 @@ class ViewerLink:
 
     def remove(self, layer: Any) -> None:
         """Take a layer out of the viewer if it is there."""
-        if layer in self.viewer.layers:
+        if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
 
     def _box(self, spans: Mapping[str, tuple[float, float]]) -> dict[str, Any]:

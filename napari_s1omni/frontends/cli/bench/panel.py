@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from typing import Annotated
 
 import typer
 
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.frontends.cli.bench import clean_up_when_terminated
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_json, print_rows
 
@@ -18,8 +17,7 @@ def notebook(
     json: Json = False,
 ) -> None:
     """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
-    # Ended from outside it still ends its JupyterLab and browser.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    clean_up_when_terminated()
     try:
         from napari_s1omni.frontends.notebook.rehearsal import rehearse
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import Annotated
 
 import typer
 
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.frontends.cli.bench import clean_up_when_terminated
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_json, print_rows
 
@@ -29,8 +29,8 @@ def napari(
         raise EngineUnavailable(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
-    # Ended from outside it still ends its run, which would go on for days.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Its run would go on for days.
+    clean_up_when_terminated()
     numbers = rehearse(edge, engine)
     if json:
         print_json(numbers)
