@@ -33,6 +33,8 @@ class BackboneRecipe(Document):
     patch: int = 8
     vocabulary: int = 1500
     """Tokens of the tokenizer."""
+    texts: int = 6000
+    """Samples from whose words the tokenizer learns."""
 
 
 class StageRecipe(Document):

@@ -86,10 +86,10 @@ class Workshop:
             shutil.copy(Path(self.recipe.start) / TOKENIZER_NAME, path)
         if not path.is_file():
             sampler = self.sampler(Mixture(simulated=0.6, super_resolution=0.12, translation=0.12), 7)
-            samples = (sampler.draw(64) for _ in range(6000))
-            train_tokenizer(
-                (s.instruction + "\n" + s.truth.text for s in samples), self.recipe.backbone.vocabulary
-            ).save(str(path))
+            backbone = self.recipe.backbone
+            samples = (sampler.draw(64) for _ in range(backbone.texts))
+            texts = (s.instruction + "\n" + s.truth.text for s in samples)
+            train_tokenizer(texts, backbone.vocabulary).save(str(path))
         return Prompting.read(self.folder, PromptingConfig())
 
     def sampler(self, mixture: Mixture, stream_seed: int) -> Sampler:

@@ -40,7 +40,9 @@ def recipe(tmp_path_factory) -> Recipe:
         threads=1,
         workers=0,
         pool=PoolRecipe(simulated=((1, 12),)),
-        backbone=BackboneRecipe(hidden=64, layers=2, heads=2, vision_hidden=64, vision_layers=2, vocabulary=900),
+        backbone=BackboneRecipe(
+            hidden=64, layers=2, heads=2, vision_hidden=64, vision_layers=2, vocabulary=900, texts=300
+        ),
         thinker=(
             ThinkerRecipe(tile=64, batch=4, steps=2, translation=0, vision_only=True, renew_vision=True),
             ThinkerRecipe(tile=64, batch=4, steps=2, translation=0),

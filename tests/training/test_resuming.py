@@ -30,7 +30,7 @@ threads: 1
 workers: {workers}
 shard_mib: 0.5
 pool: {{simulated: [[1, 8]], packed: {packed}}}
-backbone: {{hidden: 64, layers: 2, heads: 2, vision_hidden: 64, vision_layers: 2, vocabulary: 900}}
+backbone: {{hidden: 64, layers: 2, heads: 2, vision_hidden: 64, vision_layers: 2, vocabulary: 900, texts: 300}}
 thinker: [{{tile: 64, batch: 2, steps: 3, translation: 0, save_every: 0}}]
 editor: {{tile: 64, batch: 2, steps: {steps}, blocks: [32, 32, 64, 64], depth: 1, condition: 32, thoughts: 2,
          super_resolution: 0, save_every: 0}}
