@@ -1,5 +1,6 @@
 """Folders that tests of all parts need."""
 
+import gc
 import os
 import subprocess
 
@@ -51,3 +52,9 @@ def pytest_collection_modifyitems(items):
         return next(found, len(_LONGEST))
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish():
+    # Modules stay: collecting garbage need not look through them again and again.
+    gc.collect()
+    gc.freeze()

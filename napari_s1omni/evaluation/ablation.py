@@ -120,6 +120,7 @@ def run_ablation(
     real_tile: int = 128,
     seed: int = 0,
     control: str | None = None,
+    variants: Sequence[str] = VARIANTS,
 ) -> list[Row]:
     """Draw the same tiles under every variant.
 
@@ -137,6 +138,8 @@ def run_ablation(
         Of the bootstrap and of the random states.
     control : str, optional
         Folder of an editor that was trained with ``words: task``; it draws the same tiles as one more variant.
+    variants : sequence of str
+        Of :data:`VARIANTS`, the states as they are first.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def run_ablation(
     other = None if control is None else Muted.of(load(control))
     rows = []
     for task, (cases, score) in tasks.items():
-        rows += _task_rows(loaded, other, task, cases, score, seed)
+        rows += _task_rows(loaded, other, task, cases, score, seed, variants)
     for used in (loaded, other):
         if used is not None:
             used.close()
@@ -212,20 +215,26 @@ def _precision(case: Sample, drawn: Images) -> float:
 
 
 def _task_rows(
-    engine: Muted, control: Muted | None, task: str, cases: list[Sample], score: Score, seed: int
+    engine: Muted,
+    control: Muted | None,
+    task: str,
+    cases: list[Sample],
+    score: Score,
+    seed: int,
+    variants: Sequence[str],
 ) -> list[Row]:
     samples = cases
     own = [_or_restated(t, s) for t, s in zip(think_in_groups(engine, samples), samples, strict=True)]
     scores: dict[str, NDArray[np.float64]] = {}
     plain: list[Images] = []
     rows = []
-    for variant in VARIANTS:
+    for variant in variants:
         thoughts = [_thought(variant, i, own, samples, seed) for i in range(len(cases))]
         engine.mute = variant if variant in ("zeroed", "random of equal norm") else None
         drawn = draw(engine, samples, thoughts)
         plain = plain or drawn
         scores[variant] = score(cases, drawn)
-        rows.append(_row(task, variant, scores[variant], scores[VARIANTS[0]], seed))
+        rows.append(_row(task, variant, scores[variant], scores[variants[0]], seed))
         if variant == "counterfactual trace" and task.startswith("two requests"):
             changed = np.array([_changed(a, b) for a, b in zip(plain, drawn, strict=True)])
             rows.append(_row(f"{task.split(' (')[0]} (objects' px changed)", variant, changed, changed * 0, seed))
@@ -233,7 +242,7 @@ def _task_rows(
     if control is not None:
         control.mute = CONTROL
         drawn = draw(control, samples, [Thought(sample.instruction) for sample in samples])
-        rows.append(_row(task, CONTROL, score(cases, drawn), scores[VARIANTS[0]], seed))
+        rows.append(_row(task, CONTROL, score(cases, drawn), scores[variants[0]], seed))
     return rows
 
 

@@ -11,6 +11,7 @@ from skimage.io import imsave
 from napari_s1omni import api
 from napari_s1omni.engine.reference.engine import ReferenceEngine
 from napari_s1omni.errors import GenerationError
+from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.report import report, write_report
 
 OPTIONS = {
@@ -122,14 +123,17 @@ def test_a_page_that_cannot_be_written_is_refused(result, read_only_share):
     assert "cannot be written" in done.stderr
 
 
-def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path):
-    call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path)]
-    done = subprocess.run([*call, str(tmp_path / "a.html")], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(result.path), str(tmp_path / "a.html")])
+    assert ended.value.code == 0
     assert (tmp_path / "a.html").stat().st_size > 10_000
-    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_s1omni", "report", str(result.path)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert result.path.with_suffix(".html").read_bytes() == (tmp_path / "a.html").read_bytes()
-    wrong = subprocess.run([*call, str(tmp_path / "a.pdf")], capture_output=True, text=True, timeout=120)
-    assert wrong.returncode == 2
-    assert "ending in .html" in wrong.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(result.path), str(tmp_path / "a.pdf")])
+    assert ended.value.code == 2
+    assert "ending in .html" in capsys.readouterr().err

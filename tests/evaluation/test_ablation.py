@@ -19,6 +19,7 @@ from napari_s1omni.training.traces import read_trace
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 
 TASK = "two requests, one tile (choice)"
+SHOWN = ("as they are", "zeroed", "shuffled within task", "counterfactual trace")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,7 +34,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def table():
-    return run_ablation("nano", scenes=14, control="nano")
+    return run_ablation("nano", scenes=14, control="nano", variants=SHOWN)
 
 
 @pytest.fixture(scope="module")

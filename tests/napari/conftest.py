@@ -42,6 +42,9 @@ PICTURES = os.environ.get("S1OMNI_SCREENSHOTS")
 def viewer(make_napari_viewer):
     from qtpy.QtCore import QCoreApplication, QEvent
 
+    # What is there before the window stays: to look through it at every end would take longer than most tests.
+    gc.collect()
+    gc.freeze()
     # Widgets that outlive their window are an error.
     made = make_napari_viewer(strict_qt="raise", show=True)
     if PICTURES:

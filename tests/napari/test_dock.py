@@ -176,7 +176,8 @@ def test_the_bundled_engine_on_a_large_pyramid(viewer, panel, until, settle, err
     except EngineUnavailable as error:
         pytest.skip(f"the bundled checkpoint is not there: {error}")
     panel.choose_operation("super_resolution")
-    source = opened(viewer, panel, settle, "nano", ((1536, 1632), (1536, 1632)))
+    small = {"tiling__tile_size": 128, "tiling__overlap": 32}
+    source = opened(viewer, panel, settle, "nano", ((1536, 1632), (1536, 1632)), **small)
     run, layer, stored = carried_out(panel, until, 250)
     grid = run.plan.grid
     assert isinstance(layer, Image)

@@ -1,13 +1,11 @@
 """Every notebook runs from its first cell to its last one, tells what it teaches, and is kept without outputs."""
 
 import base64
-import functools
 import io
 import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -38,37 +36,30 @@ def test_is_kept_without_outputs_and_tells_what_it_teaches(path):
 
 
 @pytest.fixture(scope="module")
-def execute(tmp_path_factory):
-    """Run a notebook in a process of its own, once; return its outputs, its page (of the first alone) and seconds."""
+def executed(request, tmp_path_factory):
+    """Run the notebooks that are asked for, one after the other; return the folder of what they became."""
+    asked = " ".join(item.name for item in request.session.items)
+    wanted = [path for path in NOTEBOOKS if f"test_runs[{path.stem}]" in asked]
+    first = [] if NOTEBOOKS[0] in wanted else NOTEBOOKS[:1]
     home = tmp_path_factory.mktemp("notebooks")
     own = {"IPYTHONDIR": "ipython", "JUPYTER_RUNTIME_DIR": "runtime", "S1OMNI_CACHE": "cache"}
     environment = {**os.environ, **{name: str(home / folder) for name, folder in own.items()}, "OMP_NUM_THREADS": "1"}
-
-    @functools.cache
-    def execute(path):
-        saved = home / path.stem / path.name
-        saved.parent.mkdir()
-        page = saved.with_suffix(".html")
-        started = time.monotonic()
-        command = [sys.executable, Path(__file__).with_name("execute.py"), path, saved]
-        if path == NOTEBOOKS[0]:
-            command.append(page)
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=5 * LIMIT)
-        assert done.returncode == 0, done.stderr[-4000:]
-        return nbformat.read(saved, as_version=4), page, time.monotonic() - started
-
-    return execute
+    command = [sys.executable, Path(__file__).with_name("execute.py"), home, *first, *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=5 * LIMIT)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return home
 
 
 @pytest.mark.timeout(6 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(path, execute):
-    notebook, _, seconds = execute(path)
+def test_runs(path, executed):
+    notebook = nbformat.read(executed / path.stem / path.name, as_version=4)
+    seconds = float((executed / path.stem / "seconds.txt").read_text())
     print(f"{path.name}: {seconds:.0f} s")
     # A machine that does other work too may take longer, in proportion.
     assert seconds < LIMIT * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert not [output for output in shown if output.output_type == "error"]
+    assert not [output.traceback for output in shown if output.output_type == "error"]
     panels = [output.data for output in shown if WIDGET in output.get("data", {})]
     for panel in panels:
         # Pages that cannot ask a kernel show how it ended, with a picture and numbers.
@@ -79,8 +70,8 @@ def test_runs(path, execute):
         assert len(set(picture.convert("L").resize((64, 64)).tobytes())) > 10
 
 
-def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(execute):
-    _, page, _ = execute(NOTEBOOKS[0])
-    text = page.read_text(encoding="utf-8")
+def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(executed):
+    name = NOTEBOOKS[0].stem
+    text = (executed / name / f"{name}.html").read_text(encoding="utf-8")
     assert re.search(r"Objects</td>\s*<td[^>]*>\d+", text)
     assert text.count("State</td>") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,9 @@ def whole(tmp_path_factory, packed: Path) -> Path:
 
 def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_path: Path):
     config = _recipe(tmp_path, packed, 6, workers=1)
+    # What is there already is not made again.
+    shutil.copytree(whole / "pool", tmp_path / "pool")
+    shutil.copy(whole / "tokenizer.json", tmp_path)
     process = _train(config)
     _wait_for(tmp_path / "editor-state.pt", 2, process, config.with_suffix(".log"))
     process.send_signal(signal.SIGKILL)
