@@ -56,6 +56,11 @@ class Failure:
     """What to do about it."""
     exit_code: int
 
+    @property
+    def words(self) -> str:
+        """What happened and what to do, as sentences."""
+        return str(S1OmniError(self.message, remedy=self.remedy))
+
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:

@@ -325,7 +325,7 @@ class Controller:
         if number == self._newest:
             self.prepared, self.refusal = None, found
             self._planned = number
-            self.prepared_changed.emit(None, " ".join(part for part in (found.message, found.remedy) if part))
+            self.prepared_changed.emit(None, found.words)
             if self._awaiting is not None:
                 self._awaiting = None
                 self.failed.emit(found)

@@ -62,7 +62,7 @@ def attach(output: Output) -> None:
         return
     if last is not None and (code := _exit_code(last)):
         if last.error:
-            screen.print(f"{last.error.message} {last.error.remedy}", highlight=False, markup=False)
+            screen.print(last.error.words, highlight=False, markup=False)
         raise typer.Exit(code)
 
 
@@ -119,5 +119,5 @@ def _rows(found: RunStatus) -> dict[str, str]:
     if found.dashboard:
         rows["dashboard"] = found.dashboard
     if found.error:
-        rows["error"] = f"{found.error.kind}: {found.error.message} {found.error.remedy}".strip()
+        rows["error"] = f"{found.error.kind}: {found.error.words}"
     return rows

@@ -56,7 +56,7 @@ class PreviewView(QWidget):
             case PreviewFailed():
                 self.state.setVisible(True)
                 self.bar.setVisible(False)
-                self.state.setText(f"No preview: {answer.failure.message} {answer.failure.remedy}")
+                self.state.setText(f"No preview: {answer.failure.words}")
             case Previewed():
                 self._show(answer)
 

@@ -95,7 +95,7 @@ class RunRow(QFrame):
             words.append(f"{status.holes} tiles missing")
         text = " · ".join(words)
         if status.error is not None:
-            text += f"<br>{status.error.message} {status.error.remedy}"
+            text += f"<br>{status.error.words}"
         light = _LIGHT.get(status.state, "#56b4e9")
         self.state.setText(f"<span style='color:{light}'>●</span> {text}")
         going = status.alive and not waiting

@@ -30,7 +30,7 @@ class Details(QDialog):
         column = QVBoxLayout(self)
         for heading, words in (("What happened", found.message), ("What to do", found.remedy)):
             if words:
-                said = QLabel(f"{heading}: {sentence(words)}")
+                said = QLabel(f"{heading}: {_sentence(words)}")
                 said.setTextFormat(Qt.TextFormat.PlainText)
                 said.setWordWrap(True)
                 said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -54,7 +54,7 @@ def tell(found: Failure, heading: str = "", log: str = "") -> None:
     log : str
         What the process printed last.
     """
-    words = " ".join(part for part in (heading, sentence(found.message), sentence(found.remedy)) if part)
+    words = f"{heading} {found.words}".strip()
 
     def show(shown: Any) -> None:
         # napari hands over the notification's widget, which fades away: the window is the parent.
@@ -68,7 +68,7 @@ def inform(words: str) -> None:
     show_info(words)
 
 
-def sentence(part: str) -> str:
+def _sentence(part: str) -> str:
     """Write a part of a message as a sentence."""
     part = part.strip()
     return part if not part or part.endswith((".", "!", "?")) else f"{part[:1].upper()}{part[1:]}."

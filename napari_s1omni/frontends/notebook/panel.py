@@ -133,7 +133,7 @@ class Panel(anywidget.AnyWidget):
             orders[kind]()
         except (S1OmniError, OSError) as error:
             found = failure(error)
-            self.send({"kind": "said", "view": of, "words": f"{found.message} {found.remedy}".strip()})
+            self.send({"kind": "said", "view": of, "words": found.words})
 
     def _received(self, _: Any, message: Any, buffers: Any) -> None:
         if isinstance(message, dict):
@@ -262,7 +262,7 @@ class Panel(anywidget.AnyWidget):
             case PreviewStep():
                 self.preview = {"words": answer.words, "done": answer.done, "total": answer.total}
             case PreviewFailed():
-                self.preview = {"words": f"{answer.failure.message} {answer.failure.remedy}".strip(), "failed": True}
+                self.preview = {"words": answer.failure.words, "failed": True}
             case Previewed():
                 self._previewed = answer
                 grid = answer.plan.grid
@@ -342,7 +342,7 @@ class Panel(anywidget.AnyWidget):
             "holes": now.holes,
             "alive": now.alive,
             "resumable": now.resumable,
-            "error": f"{now.error.message} {now.error.remedy}".strip() if now.error else "",
+            "error": now.error.words if now.error else "",
         }
         if not now.alive and not self.still:
             self._worker.submit(self._keep)
@@ -360,7 +360,7 @@ class Panel(anywidget.AnyWidget):
         self.form = fields(document)
 
     def _failed(self, found: Any) -> None:
-        self.send({"kind": "said", "words": f"{found.message} {found.remedy}".strip()})
+        self.send({"kind": "said", "words": found.words})
 
 
 def _written(job: RunningJob) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def numbers(job: RunningJob) -> dict[str, str]:
     if now.holes:
         found["Missing tiles"] = f"{now.holes:,}"
     if now.error is not None:
-        found["Error"] = f"{now.error.message} {now.error.remedy}".strip()
+        found["Error"] = now.error.words
     run = job.run
     if run is not None:
         found["Engine"] = f"{run.plan.engine.name} {run.plan.engine.revision}"
