@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+# Modules and fixtures make many objects and little garbage.
+gc.set_threshold(50_000, 20, 50)
 # Runs share the processors with other tests, not with somebody who looks at a window.
 os.environ.setdefault("S1OMNI_NICENESS", "0")
 

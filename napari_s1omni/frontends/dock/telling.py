@@ -8,6 +8,7 @@ from napari.utils.notifications import Notification, NotificationSeverity, notif
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
+from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import Failure
 
 
@@ -54,7 +55,7 @@ def tell(found: Failure, heading: str = "", log: str = "") -> None:
     log : str
         What the process printed last.
     """
-    words = f"{heading} {found.words}".strip()
+    words = str(S1OmniError(heading, found.message, found.remedy)) if heading else found.words
 
     def show(shown: Any) -> None:
         # napari hands over the notification's widget, which fades away: the window is the parent.
