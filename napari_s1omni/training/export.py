@@ -27,6 +27,11 @@ def export(workshop: Workshop, output: Path) -> Path:
     state = torch.load(workshop.folder / "editor-state.pt", map_location="cpu", weights_only=True)
     editor = Editor(recipe.editor, recipe.backbone.hidden)
     editor.load_state_dict(state["average"])
+    start = workshop.start() if recipe.start_editor else None
+    if start is not None:
+        for own, before in ((editor.connector, start.connector), (editor.unet, start.transformer)):
+            for new, old in zip(own.parameters(), before.parameters(), strict=True):
+                new.data.lerp_(old.data, recipe.editor.kept)
     config = CheckpointConfig.model_validate(checkpoint_facts(recipe))
     codec = PixelUnshuffleCodec(FACTOR)
     parts = Checkpoint(config, workshop.latest_thinker(), editor.connector, editor.unet, codec)

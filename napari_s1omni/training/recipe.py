@@ -120,6 +120,9 @@ class EditorRecipe(StageRecipe):
     simulated: float = 0.45
     super_resolution: float = 0.14
     translation: float = 0.1
+    kept: float = 0.0
+    """Share of the weights of `start` in those that are exported, the rest being the averaged ones: what was learnt
+    before and since, in one network (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
     bank: int = 0
     """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.bank`; 0: each lesson
     is drawn once. A training with a bank that is resumed fills a new one, so it goes on, but not to the same bits."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +182,9 @@ def save(
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1, sort_keys=True))
     tokenizer.save(str(folder / TOKENIZER_NAME))
     (folder / "config.json").write_text(json.dumps(_plain_backbone(checkpoint.backbone), indent=1, sort_keys=True))
+    for name in names:
+        # safetensors writes for its owner alone; weights are as readable as what lies beside them.
+        shutil.copymode(folder / "config.json", folder / name)
     digests = {name: file_digest(folder / name) for name in names}
     config = checkpoint.config.model_copy(update={"prefixes": prefixes, "sha256": digests})
     (folder / CONFIG_NAME).write_text(config.model_dump_json(indent=1))

@@ -197,6 +197,7 @@ def test_what_is_written_can_be_read(tmp_path, unet_folder, named):
     )
     layout = open_layout(folder)
     assert len(layout.shards) > 2
+    assert {path.stat().st_mode for path in layout.shards} == {(folder / "config.json").stat().st_mode}
     assert set(layout.config.sha256) == {path.name for path in layout.shards}
     assert layout.config.sha256[layout.shards[0].name] == hashlib.sha256(layout.shards[0].read_bytes()).hexdigest()
     with safe_open(layout.shards[0], framework="pt") as file:
