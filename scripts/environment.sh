@@ -74,13 +74,14 @@ configured() {
 
 # install WORD...: uv needs a third of pip's time, but does not read pip's settings; where it fails, pip does it.
 install() (
-    "$folder/bin/python" -m pip install --quiet --quiet uv
     for pair in index-url:UV_DEFAULT_INDEX find-links:UV_FIND_LINKS cert:SSL_CERT_FILE; do
         told=$(configured "${pair%%:*}")
         [ -z "$told" ] || export "${pair#*:}=$told"
     done
-    "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@" ||
-        "$folder/bin/python" -m pip install --quiet --quiet --no-compile "$@"
+    {
+        "$folder/bin/python" -m pip install --quiet --quiet uv &&
+            "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"
+    } || "$folder/bin/python" -m pip install --quiet --quiet --no-compile "$@"
 )
 
 # environment FOLDER EXTRAS: make the virtual environment, or bring it up to date, and put it first on the path.

@@ -27,7 +27,7 @@ def export(workshop: Workshop, output: Path) -> Path:
     state = torch.load(workshop.folder / "editor-state.pt", map_location="cpu", weights_only=True)
     editor = Editor(recipe.editor, recipe.backbone.hidden)
     editor.load_state_dict(state["average"])
-    start = workshop.start() if recipe.start_editor else None
+    start = workshop.start() if recipe.start_editor and recipe.editor.kept else None
     if start is not None:
         for own, before in ((editor.connector, start.connector), (editor.unet, start.transformer)):
             for new, old in zip(own.parameters(), before.parameters(), strict=True):
