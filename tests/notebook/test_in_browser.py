@@ -25,12 +25,14 @@ BEGIN = """\
 import napari_s1omni
 job = napari_s1omni.segment(
     {source!r}, {output!r},
-    prompt="segment the nuclei, about 24 px", tile_size=128, engine="reference", block=False,
+    prompt="segment the nuclei, about 24 px", tile_size=128, engine="reference", block=False, region={region!r},
 )
 job
 """
 NUCLEI = "synthetic://nuclei?shape=2,3,256,320&axes=czyx&seed=7&diameter=24&scale=1,1.2,0.4,0.4"
 HUGE = "synthetic://nuclei?shape=400,8192,8192&axes=zyx&dtype=float32&seed=7&diameter=48"
+MIDDLE = "z=199:202"
+"""What is to be drawn of it: where there is little room on the disk, a run of the whole would refuse to begin."""
 COUNT_PANELS = """
 window.lastPanel = 0;
 new MutationObserver((changes) => {
@@ -113,7 +115,7 @@ def keep(target, name):
 
 def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
     open_it, folder = notebook
-    page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr")), "job")
+    page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job")
     run_cell(page, 0)
     root = find_panel(page)
     expect(root).to_have_attribute("data-state", "complete", timeout=PATIENCE)
@@ -179,7 +181,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     output = str(folder / "huge.zarr")
     page = open_it(
         "import napari_s1omni.frontends.notebook.panel",
-        BEGIN.format(source=HUGE, output=output),
+        BEGIN.format(source=HUGE, output=output, region=MIDDLE),
         f"import napari_s1omni\nagain = napari_s1omni.attach({output!r})\nagain",
     )
     run_cell(page, 0)
