@@ -78,6 +78,8 @@ class DenoisingConfig(_Part):
     ``velocity`` where absent. ``residual`` is the clean image less the enlarged source."""
     enlargement: Enlargement = "bicubic"
     """How a source comes to a finer grid."""
+    self_ensemble: Literal[1, 2, 4] = 1
+    """How many mirror images of a tile are drawn and averaged, see :mod:`napari_s1omni.engine.s1omni.ensemble`."""
 
     def prediction_of(self, operation: str | None) -> Literal["velocity", "x0", "residual"]:
         """Return the meaning of the output for one operation type."""

@@ -20,6 +20,7 @@ from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise
 from napari_s1omni.engine.s1omni.description import describe_layout
 from napari_s1omni.engine.s1omni.enlarging import enlarge
+from napari_s1omni.engine.s1omni.ensemble import mirrored
 from napari_s1omni.engine.s1omni.layout import open_layout
 from napari_s1omni.engine.s1omni.models import locate
 from napari_s1omni.engine.s1omni.placement import place, rooms
@@ -161,7 +162,7 @@ class S1OmniEngine:
         for i, thought in enumerate(thoughts):
             groups.setdefault((*self._task_and_route(i, thought), noise[i].shape), []).append(i)
         drawn: list[Images | None] = [None] * len(thoughts)
-        size = self._parts.thinker.micro_batch
+        size = max(1, self._parts.thinker.micro_batch // self._config.denoising.self_ensemble)
         for (task, route, _), members in groups.items():
             for start in range(0, len(members), size):
                 part = members[start : start + size]
@@ -209,18 +210,21 @@ class S1OmniEngine:
         task: str,
         edit: bool,
     ) -> Images:
-        """Draw one group of at most a micro-batch, filled up with copies of its first tile."""
+        """Draw one group whose copies are at most a micro-batch, filled up with copies of its first tile."""
         codec, denoiser, config = self._parts.codec, self._parts.denoiser, self._config
         height, width = (v // codec.downscale for v in noise[0].shape)
         limit = denoiser.limit(height, width)
-        fill = [*range(len(thoughts)), *[0] * (self._parts.thinker.micro_batch - len(thoughts))]
+        copies = config.denoising.self_ensemble
+        fill = [i for i in range(len(thoughts)) for _ in range(copies)]
+        fill += [0] * (self._parts.thinker.micro_batch - len(fill))
         condition = self.condition(images if edit else None, thoughts, sampling, limit)
         states, mask = condition.states[fill], condition.mask[fill]
-        start = self._noise(noise, 0)[fill] * config.noise_scale
+        start = mirrored(self._noise(noise, 0)[fill] * config.noise_scale, copies)
         source = base = guidance = None
         prediction = config.denoising.prediction_of(task)
         if edit:
-            raw = enlarge(self._tensor(images, "transformer"), noise[0].shape, config.denoising.enlargement)[fill]
+            raw = enlarge(self._tensor(images, "transformer"), noise[0].shape, config.denoising.enlargement)
+            raw = mirrored(raw[fill], copies)
             seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
             sampled = config.denoising.schedule == "released"
             source = codec.encode(seen, self._noise(noise, POSTERIOR_DRAW)[fill] if sampled else None)
@@ -233,7 +237,8 @@ class S1OmniEngine:
         latent = denoise(
             denoiser, start, levels, source, states, mask, prediction=prediction, base=base, guidance=guidance
         )
-        out = codec.decode(latent)[: len(thoughts)].float()
+        out = mirrored(codec.decode(latent)[: len(thoughts) * copies].float(), copies)
+        out = out.unflatten(0, (-1, copies)).mean(1) if copies > 1 else out
         if task == "segmentation" and config.engine.encoding == "fields":
             out = out.clamp(0, 1)
         drawn: Images = out.cpu().numpy()

@@ -74,12 +74,19 @@ def test_seed_and_place_decide_the_noise(engine, tiles):
     assert np.abs(one - far).max() > 1e-4
 
 
+def _set(engine, monkeypatch, noise_scale=0.1, **denoising):
+    config = engine._config
+    changed = {
+        "denoising": config.denoising.model_copy(update=denoising),
+        "scheduler_config": {**config.scheduler_config, "noise_scale": noise_scale},
+    }
+    monkeypatch.setattr(engine, "_config", config.model_copy(update=changed))
+
+
 @pytest.mark.parametrize("how", ["bicubic", "restored"])
 def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch, how):
     """With a silent network the result is that source, of values outside the clamp too."""
-    config = engine._config
-    denoising = config.denoising.model_copy(update={"enlargement": how})
-    monkeypatch.setattr(engine, "_config", config.model_copy(update={"denoising": denoising}))
+    _set(engine, monkeypatch, enlargement=how)
     denoiser = engine._parts.denoiser
     monkeypatch.setattr(type(denoiser), "predict", lambda self, noisy, *_: torch.zeros_like(noisy))
     source = tiles[1:3] * 3 - 1
@@ -110,6 +117,36 @@ def test_a_mixed_batch_is_drawn_as_its_parts(engine, tiles):
     for i in range(4):
         alone = engine.generate(tiles[i : i + 1], [thoughts[i]], SAMPLING, noise[i : i + 1])
         assert np.array_equal(alone[0], together[i])
+
+
+@pytest.mark.parametrize(("task", "size"), [("modality_translation", 32), ("super_resolution", 64)])
+def test_a_self_ensemble_knows_neither_left_nor_right(engine, tiles, monkeypatch, task, size):
+    """Without noise the mirrored tile is drawn mirrored, which a network alone does not do."""
+
+    def twice():
+        one, other = (
+            engine.generate(np.ascontiguousarray(source), [_saying("<image_edit>", task)], SAMPLING, _noise(1, size))
+            for source in (tiles[1:2], tiles[1:2, ..., ::-1])
+        )
+        return np.abs(one - other[..., ::-1]).max()
+
+    _set(engine, monkeypatch, noise_scale=0.0)
+    assert twice() > 1e-3
+    _set(engine, monkeypatch, noise_scale=0.0, self_ensemble=4)
+    assert twice() < 1e-5
+
+
+@pytest.mark.parametrize("copies", [2, 4])
+def test_a_self_ensemble_draws_tiles_apart(engine, tiles, monkeypatch, copies):
+    """A tile's copies share its words and its noise, whichever tiles lie beside it."""
+    _set(engine, monkeypatch, self_ensemble=copies)
+    thoughts = [_saying(f"<think>{word}</think>\nok<image_edit>") for word in ("9+", "0", "9+", "~")]
+    noise = _noise(4)
+    together = engine.generate(tiles, thoughts, SAMPLING, noise)
+    for i in range(4):
+        alone = engine.generate(tiles[i : i + 1], [thoughts[i]], SAMPLING, noise[i : i + 1])
+        assert np.array_equal(alone[0], together[i])
+    assert np.abs(together[1] - together[2]).max() > 1e-4
 
 
 def test_thinking_off_draws_from_the_instruction(engine, tiles):
