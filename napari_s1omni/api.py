@@ -21,6 +21,7 @@ from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.cluster import Fleet
 from napari_s1omni.execution.dask_executor import run_dask
 from napari_s1omni.execution.events import OnEvent, ignore
+from napari_s1omni.execution.output import bytes_left
 from napari_s1omni.execution.redo import begin_redo, failed_tiles, held, parse_tiles, uncertain_tiles
 from napari_s1omni.execution.serial import run_serial
 from napari_s1omni.execution.status import announced
@@ -60,6 +61,8 @@ class Prepared:
     plan: Plan
     source: Source
     cost: Cost
+    to_write: int = 0
+    """Bytes that a run has still to write, where its output was rehearsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: See
     """
     known = seen or see(job.source, array)
     source = known.source
-    description = describe(job.engine, job.operation.type)
+    description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, bounds, region, said = _region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, bounds, region)
     plan = dataclasses.replace(plan, notes=(*source.notes, *said, *plan.notes))
@@ -138,15 +141,22 @@ def rehearse(job: Job, *, reserved: int = 0) -> Prepared:
     prepared = prepare(job)
     if job.output is None and job.into is None:
         return prepared
-    plan = prepared.plan
-    preflight.rehearse(
-        output_path(job),
+    plan, path = prepared.plan, output_path(job)
+    whole = prepared.cost.output_bytes // 2
+
+    def left() -> int:
+        needed = bytes_left(plan, path, whole)
+        return needed + reserved if needed else 0
+
+    begun = preflight.rehearse(
+        path,
         fingerprint=plan.fingerprint(),
-        forecast=prepared.cost.output_bytes // 2 + reserved,
+        forecast=whole + reserved,
+        left=left,
         source=plan.source.source,
         into=job.into is not None,
     )
-    return prepared
+    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
 
 def run(
@@ -226,7 +236,7 @@ def redo(
     path : str or Path
         A result.
     tiles : str, optional
-        ``row/column`` or ``plane/row/column`` in the lattice, several with commas.
+        ``row/column``, ``plane/row/column`` or ``time/plane/row/column`` in the lattice, several with commas.
     array : array-like, optional
         The source's pixels, where they live in this process.
     failed : bool

@@ -246,7 +246,7 @@ class _Rehearsal:
         prepared = api.rehearse(job, reserved=self._reserved)
         if _is_complete(Path(str(job.output))):
             return {"state": "already done", "tiles": prepared.cost.tiles}
-        self._reserved += prepared.cost.output_bytes // 2
+        self._reserved += prepared.to_write
         return {"state": "would run", "tiles": prepared.cost.tiles}
 
 

@@ -10,11 +10,14 @@ to 1 everywhere, so no count map is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.tiling import Block, Span, Tile, TileGrid
+
+_Px = TypeVar("_Px", bound=np.generic)
 
 
 def ramp(length: int) -> NDArray[np.float32]:
@@ -121,12 +124,12 @@ def _scaled(span: Span, factor: int) -> Span:
     return span[0] * factor, span[1] * factor
 
 
-def cut(pixels: NDArray[np.float32], origin: Sequence[int], tile: Tile) -> NDArray[np.float32]:
+def cut(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]:
     """Cut one tile from the pixels of a block's read box.
 
     Parameters
     ----------
-    pixels : float32 (channels, rows, columns)
+    pixels : (channels, rows, columns)
         The read box.
     origin : (row, column)
         Its first px, in source px.
@@ -134,7 +137,7 @@ def cut(pixels: NDArray[np.float32], origin: Sequence[int], tile: Tile) -> NDArr
 
     Returns
     -------
-    float32 (channels, tile_size, tile_size)
+    (channels, tile_size, tile_size)
         Reflected where the tile reaches beyond the source's edge.
     """
     part = pixels[:, tile.y[0] - origin[0] : tile.y[1] - origin[0], tile.x[0] - origin[1] : tile.x[1] - origin[1]]

@@ -54,6 +54,9 @@ def _teach(cls: type[BaseModel], error: ValidationError, where: str) -> JobError
         if problem["type"] == "extra_forbidden":
             valid = _keys_at(cls, path[:-1])
             lines.append(f"unknown key '{given}'.{nearest(path[-1], valid)} Allowed: {', '.join(valid)}")
+        elif problem["type"] == "missing":
+            inside = f" in '{'.'.join(path[:-1])}'" if path[:-1] else ""
+            lines.append(f"'{path[-1]}' is missing{inside}")
         else:
             value = repr(problem.get("input"))
             shown = value if len(value) < 80 else value[:77] + "..."

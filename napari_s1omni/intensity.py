@@ -30,6 +30,8 @@ class Normalization:
     """Share of the layer's px that was measured."""
     note: str = ""
     """How the two intensities were found."""
+    ground: tuple[float, ...] | None = None
+    """Layer intensity that NaN and infinite px take, per channel; None where the layer has none of them."""
 
     def __post_init__(self) -> None:
         pairs = list(zip(self.low, self.high, strict=True))
@@ -38,38 +40,46 @@ class Normalization:
                 f"normalisation low {self.low}, high {self.high}",
                 "finite numbers with low below high for each channel",
             )
+        if self.ground is not None and not (len(self.ground) == len(pairs) and np.isfinite(self.ground).all()):
+            raise PlanError(f"normalisation ground {self.ground}", "a finite number for each channel")
 
     def to_model(self, pixels: NDArray[Any], channels: tuple[int, ...] | None = None) -> NDArray[np.float32]:
         """Map (C, H, W) of any real dtype to float32 model range.
 
-        Non-finite values become 0, the dark end. `channels` says which of the
-        layer's channels `pixels` holds; None is all of them, in order.
+        Non-finite values become :attr:`ground`, or the dark end where there is
+        none. `channels` says which of the layer's channels `pixels` holds; None
+        is all of them, in order.
         """
-        low, high = self._columns(channels, pixels.ndim)
+        low, high, ground = self._columns(channels, pixels.ndim)
         out = ((pixels.astype(np.float64) - low) / (high - low)).astype(np.float32)
-        return np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        if pixels.dtype.kind == "f" and not (finite := np.isfinite(out)).all():
+            out = np.where(finite, out, ((ground - low) / (high - low)).astype(np.float32))
+        return out
 
     def from_model(self, values: NDArray[np.float32], channels: tuple[int, ...] | None = None) -> NDArray[np.float64]:
         """Inverse of :meth:`to_model`, in float64; the sink casts."""
-        low, high = self._columns(channels, values.ndim)
+        low, high, _ = self._columns(channels, values.ndim)
         return np.asarray(values.astype(np.float64) * (high - low) + low)
 
-    def _columns(self, channels: tuple[int, ...] | None, ndim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        picked = range(len(self.low)) if channels is None else channels
+    def _columns(self, channels: tuple[int, ...] | None, ndim: int) -> tuple[NDArray[np.float64], ...]:
+        """Low, high and ground of some channels, each shaped to be computed with px."""
+        picked = list(range(len(self.low)) if channels is None else channels)
         shape = (-1, *(1,) * (ndim - 1))
-        low = np.array([self.low[c] for c in picked], np.float64).reshape(shape)
-        high = np.array([self.high[c] for c in picked], np.float64).reshape(shape)
-        return low, high
+        values = (self.low, self.high, self.low if self.ground is None else self.ground)
+        return tuple(np.array(v, np.float64)[picked].reshape(shape) for v in values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        data = asdict(self)
-        return {**data, "low": list(self.low), "high": list(self.high)}
+        """Plain data for JSON; a ground only where there is one."""
+        data = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        if self.ground is None:
+            del data["ground"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Inverse of :meth:`to_json`."""
-        return cls(**{**data, "low": tuple(data["low"]), "high": tuple(data["high"])})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+        return cls(**values)
 
 
 def cast_to(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.commit import grid_index
+from napari_s1omni.execution.keys import find_thought
 from napari_s1omni.execution.redone import Redone
 from napari_s1omni.execution.stitch import TABLE
 from napari_s1omni.measure import Columns, Layers, join, measure_blocks
@@ -274,16 +275,5 @@ class Result:
             max(0, min(int((v - grid.overlap / 2) // grid.step), n - 1))
             for v, n in zip((y, x), grid.lattice, strict=True)
         )
-        k = self.plan.sampling.region_tiles
-        found = self.thoughts
-        for key in (
-            f"t{t}/z{z}/g{group}/tile/{row}/{col}",
-            f"t{t}/z{z}/g{group}/region/{row // k}/{col // k}",
-            f"g{group}/layer",
-            "off",
-        ):
-            again = Redone.read(self._store.work).of((t, z, group, row, col))
-            named = f"{key}/redo/{again.number}" if again else key
-            if named in found:
-                return named, found[named]
-        return None
+        redone = Redone.read(self._store.work)
+        return find_thought(self.plan, self.thoughts, (t, z, group, row, col), redone)

@@ -78,6 +78,10 @@ install() (
         told=$(configured "${pair%%:*}")
         [ -z "$told" ] || export "${pair#*:}=$told"
     done
+    # A build of torch for GPUs is gigabytes; pip's own settings, where there are any, know better where packages are.
+    if ! command -v nvidia-smi >/dev/null && [ -z "${UV_DEFAULT_INDEX:-}${UV_FIND_LINKS:-}" ]; then
+        export UV_TORCH_BACKEND="${UV_TORCH_BACKEND:-cpu}"
+    fi
     {
         "$folder/bin/python" -m pip install --quiet --quiet uv &&
             "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"

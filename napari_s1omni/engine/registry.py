@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.engine.protocol import Engine, EngineDescription
-from napari_s1omni.errors import EngineUnavailable, OperationRefused
+from napari_s1omni.errors import CheckpointError, EngineUnavailable, OperationRefused
 
 ENGINES: dict[str, str] = {
     "reference": "napari_s1omni.engine.reference",
@@ -27,7 +27,8 @@ AUTO = {
     "modality_translation": ("nano", "reference"),
 }
 """Engines that ``auto`` tries, best first, for each operation. One whose ``description`` module has
-``merit(name, operation)`` is taken only where that says that it has shown to be better."""
+``merit(name, operation)`` is taken only where that says that it has shown to be better, or where no other draws the
+target."""
 
 
 def names() -> tuple[str, ...]:
@@ -35,7 +36,7 @@ def names() -> tuple[str, ...]:
     return tuple(ENGINES)
 
 
-def describe(name: str, operation: str | None = None) -> EngineDescription:
+def describe(name: str, operation: str | None = None, target: str | None = None) -> EngineDescription:
     """Describe an engine without loading it.
 
     Parameters
@@ -44,16 +45,18 @@ def describe(name: str, operation: str | None = None) -> EngineDescription:
         A name of :func:`names`, a folder of weights, or ``auto``.
     operation : str, optional
         Operation type it is wanted for. ``auto`` needs it to choose.
+    target : str, optional
+        Modality to translate to. ``auto`` passes over engines that do not draw it.
 
     Raises
     ------
     EngineUnavailable
         If there is no such engine here.
     OperationRefused
-        If it does not do `operation`.
+        If it does not do `operation`, or ``auto`` finds none that draws `target`.
     """
     if name == "auto":
-        return _choose(operation)
+        return _choose(operation, target)
     description: EngineDescription = _module(name, "description").describe(name)
     if operation is not None and operation not in description.operations:
         able = ", ".join(n for n in names() if _does(n, operation)) or "none here"
@@ -65,6 +68,14 @@ def describe(name: str, operation: str | None = None) -> EngineDescription:
             operation=operation,
         )
     return description
+
+
+def trained_for(target: str) -> str:
+    """Name the engines here that translate to a target, or take any, for a sentence of advice."""
+    able = [f"'{name}'" for name in names() if _does(name, "modality_translation", target)]
+    if not able:
+        return "an engine trained for it (a checkpoint folder, such as S1-Omni-Image's)"
+    return f"an engine that does: {', '.join(able)}"
 
 
 def create_engine(name: str, **settings: Any) -> Engine:
@@ -86,23 +97,39 @@ def create_engine(name: str, **settings: Any) -> Engine:
     return engine
 
 
-def _choose(operation: str | None) -> EngineDescription:
+def _choose(operation: str | None, target: str | None) -> EngineDescription:
     candidates = AUTO.get(operation, ()) if operation is not None else ("reference",)
-    reasons = []
+    able: list[tuple[str, EngineDescription]] = []
+    reasons: list[str] = []
+    others: list[str] = []
     for name in candidates:
         try:
             description = describe(name, operation)
         except (EngineUnavailable, OperationRefused) as error:
             reasons.append(f"{name}: {error.given}")
             continue
+        if target is None or _draws(description, target):
+            able.append((name, description))
+        else:
+            reasons.append(f"{name}: does not translate to '{target}'")
+            others += description.targets
+    for name, description in able:
         merit = getattr(_module(name, "description"), "merit", None)
-        proven, words = merit(name, operation) if merit is not None else (True, "")
+        # Scores compare two; they say nothing against the only one.
+        proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")
         if not proven:
             reasons.append(f"{name}: {words}")
             continue
         chosen = f"first choice for {operation} that works here{f' ({words})' if words else ''}"
         why = "; ".join([chosen, *reasons])
         return dataclasses.replace(description, why=why)
+    if others:
+        raise OperationRefused(
+            f"no engine that 'auto' tries translates to '{target}' ({'; '.join(reasons)})",
+            f"they translate to {', '.join(dict.fromkeys(others))}",
+            f"choose one of these, or {trained_for(target or '')}",
+            target=target,
+        )
     raise EngineUnavailable(
         f"no engine here does {operation!r} ({'; '.join(reasons) or 'unknown operation'})",
         f"operations are {', '.join(AUTO)}",
@@ -110,11 +137,16 @@ def _choose(operation: str | None) -> EngineDescription:
     )
 
 
-def _does(name: str, operation: str) -> bool:
+def _draws(description: EngineDescription, target: str) -> bool:
+    return not description.targets or target.strip().casefold() in description.targets
+
+
+def _does(name: str, operation: str, target: str | None = None) -> bool:
     try:
-        return operation in _module(name, "description").describe(name).operations
-    except EngineUnavailable:
+        description: EngineDescription = _module(name, "description").describe(name)
+    except (CheckpointError, EngineUnavailable):
         return False
+    return operation in description.operations and (target is None or _draws(description, target))
 
 
 def _module(name: str, part: str) -> Any:

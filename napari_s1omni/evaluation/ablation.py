@@ -9,6 +9,7 @@ does not listen, and a faint drawing counts as much as a strong one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,8 @@ VARIANTS = (
 CONTROL = "task embedding only"
 """Another editor, that was trained with one learned vector per task instead of the thinker's states."""
 _OPPOSITES = {"small": "large", "bright": "dark", "nuclei": "cells", "axons": "fibers"}
+_OPTICS = {"low": "high", "medium": "high", "high": "low", "no": "strong", "slight": "strong", "strong": "no"}
+"""Opposites of the words for noise and for blur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +280,16 @@ def _thought(variant: str, i: int, own: list[Thought], samples: list[Sample], se
 
 
 def falsified(text: str) -> str:
-    """Exchange the first word of a trace that has an opposite: small and large, nuclei and cells, bright and dark."""
+    """Exchange the first word of a trace that has an opposite: small and large, nuclei and cells, bright and dark.
+
+    Where there is none, as in super-resolution, noise and blur are exchanged.
+    """
     pairs = {**_OPPOSITES, **{b: a for a, b in _OPPOSITES.items()}}
     for words in (("small", "large"), ("nuclei", "cells", "axons", "fibers"), ("bright", "dark")):
         for word in words:
             if f"{word} " in text.rsplit("draw ", 1)[-1] or f"<think>{word};" in text:
                 return text.replace(word, pairs[word])
-    return text
+    return re.sub(r"\b(low|medium|high|no|slight|strong)(?= (?:noise|blur);)", lambda found: _OPTICS[found[1]], text)
 
 
 def _or_restated(thought: Thought | None, sample: Sample) -> Thought:

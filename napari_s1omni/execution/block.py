@@ -115,7 +115,8 @@ class BlockWork:
             join = self._open()
             self._fill(join)
             operation, encoding = self._plan.job.operation, self._plan.engine.encoding
-            join.add(window.tile, operation.decode(drawn.image, window.image, encoding))
+            fields = operation.decode(drawn.image, window.image, encoding)
+            join.add(window.tile, fields if window.unknown is None else np.where(window.unknown, 0, fields))
         self._left -= 1
         self._in_plane += 1
         if self._in_plane == self._tiles:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
+import math
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.block import BlockResult
 from napari_s1omni.execution.commit import block_shape, target_index
 from napari_s1omni.execution.events import OnEvent, RunFinished, StageStarted
@@ -17,7 +20,7 @@ from napari_s1omni.execution.stitch import is_stitched, stitch
 from napari_s1omni.execution.writing import BlockWriter
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.disk import Disk, OnStep, no_step
-from napari_s1omni.storage.fsync_store import FsyncStore
+from napari_s1omni.storage.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.journal import BlockRecord, Journal
 from napari_s1omni.storage.label_scratch import DiskScratch
 from napari_s1omni.storage.preflight import preflight
@@ -54,11 +57,15 @@ class Output:
         path: Path,
         *,
         forecast: int,
+        whole: bool = True,
         durable: bool = True,
         worker: str = "serial",
         on_step: OnStep = no_step,
     ) -> Iterator[Self]:
         """Check, lock and open an output, creating it where nothing is there yet.
+
+        `forecast` counts bytes: of a `whole` run, so that of one begun here only the rest must fit, or of what is
+        to be written now.
 
         Raises
         ------
@@ -68,7 +75,13 @@ class Output:
         disk = Disk(durable=durable)
         into = plan.job.into is not None
         with preflight(
-            path, fingerprint=plan.fingerprint(), forecast=forecast, source=plan.source.source, into=into, disk=disk
+            path,
+            fingerprint=plan.fingerprint(),
+            forecast=forecast,
+            left=functools.partial(bytes_left, plan, path, forecast) if whole else None,
+            source=plan.source.source,
+            into=into,
+            disk=disk,
         ) as ground:
             if (ground.path / "zarr.json").exists():
                 store = ResultStore.open(path, "r+", disk=disk, on_step=on_step)
@@ -137,6 +150,31 @@ class Output:
         FsyncStore(self.store.path).sweep()
         self.store.finish(summary=summary)
         on_event(RunFinished(summary["holes"], summary["objects"]))
+
+
+def bytes_left(plan: Plan, path: Path, forecast: int) -> int:
+    """Forecast what a begun run has still to write, by the blocks that its journal says are left.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : Path
+        The output, begun with this plan.
+    forecast : int
+        Bytes that a whole run writes.
+    """
+    left = len(Ledger.replay(plan, path / WORK / "journal").todo()) / len(plan.grid)
+    # Labels are written twice: by the blocks, and once more when they are joined.
+    if is_stitched(plan) and not _is_complete(path):
+        left = (left + 1) / 2
+    return math.ceil(forecast * left)
+
+
+def _is_complete(path: Path) -> bool:
+    try:
+        return ResultStore.open(path).attributes.get("state") == "complete"
+    except StoreError:
+        return False
 
 
 def _attributes(plan: Plan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class Plane:
     """Time that reading took."""
     inside: NDArray[np.bool_] | None = None
     """Which px are in the region, (h, w); None where all are."""
+    unknown: NDArray[np.bool_] | None = None
+    """Px that are NaN or infinite in all channels, (h, w); None where there are none, or no labels are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class PlaneReader:
         for tile in self.plan.grid.tiles(plane.block):
             seen = plane.inside
             if seen is None or seen[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
-                yield Window(tile, plane.block, plane.z, cut(plane.image, plane.origin, tile))
+                unknown = None if plane.unknown is None else cut(plane.unknown[None], plane.origin, tile)[0]
+                yield Window(tile, plane.block, plane.z, cut(plane.image, plane.origin, tile), unknown=unknown)
             else:
                 yield Window(tile, plane.block, plane.z, _NOTHING, outside=True)
 
@@ -80,6 +84,12 @@ class PlaneReader:
         SourceError
             If the source cannot be read, also after waiting.
         """
+        return self._to_model(self._pixels(t, z, group, y, x), group)
+
+    def _to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
+        return self.plan.job.operation.to_model(pixels, self.plan.normalization, self.plan.groups[group])
+
+    def _pixels(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[Any]:
         channels = self.plan.groups[group]
         spec = self.plan.source
         # Neighbouring channels come in one read; a scattered choice in several.
@@ -92,8 +102,7 @@ class PlaneReader:
             box = tuple(slice(*whole[a]) for a in spec.axes)
             pixels = self.patience(lambda box=box: self.source.read(box))  # type: ignore[misc]
             parts.append(pixels.reshape(-1, y[1] - y[0], x[1] - x[0]))
-        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return self.plan.job.operation.to_model(pixels, self.plan.normalization, channels)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _plane(self, block: Block, z: int, y: Span, x: Span, missed: bool) -> Plane:
         start = time.perf_counter()
@@ -101,8 +110,13 @@ class PlaneReader:
         if inside is not None and not inside.any():
             return Plane(block, z, (y[0], x[0]), _NOTHING, time.perf_counter() - start, inside)
         self.on_step("read")
-        image = self.read(block.t, z, block.group, y, x)
-        return Plane(block, z, (y[0], x[0]), image, time.perf_counter() - start, inside)
+        pixels = self._pixels(block.t, z, block.group, y, x)
+        unknown = None
+        if self.plan.target.kind == "labels" and pixels.dtype.kind == "f":
+            lost = ~np.isfinite(pixels).any(axis=0)
+            unknown = lost if lost.any() else None
+        image = self._to_model(pixels, block.group)
+        return Plane(block, z, (y[0], x[0]), image, time.perf_counter() - start, inside, unknown)
 
 
 def _wait() -> None:

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from napari_s1omni.cost import cost
@@ -25,25 +26,30 @@ _HOLE = re.compile(r"(?:^|; )(\d+)/(\d+)/(\d+): ")
 
 
 def parse_tiles(plan: Plan, text: str) -> set[Place]:
-    """Read ``3/5,4/5`` (row/column, in every plane) or ``0/3/5`` (plane/row/column).
+    """Read ``3/5,4/5`` (row/column, in every plane), ``0/3/5`` (plane/row/column) or ``2/0/3/5`` (time point first).
+
+    In every time point where none is named, and in every channel.
 
     Raises
     ------
     JobError
-        If it is neither, or names a tile that the run has not.
+        If it is none of these, or names a tile that the run has not.
     """
     grid = plan.grid
     found: set[Place] = set()
     rows, cols = grid.tile_rows(grid.y), grid.tile_cols(grid.x)
     for part in text.replace(" ", "").split(","):
-        numbers = [int(number) for number in part.split("/")] if re.fullmatch(r"\d+(/\d+){1,2}", part) else []
-        if not numbers or numbers[-2] not in rows or numbers[-1] not in cols:
+        numbers = [int(number) for number in part.split("/")] if re.fullmatch(r"\d+(/\d+){1,3}", part) else []
+        allowed = (range(*grid.t), range(*grid.z), rows, cols)[-len(numbers) :]
+        if not numbers or any(n not in there for n, there in zip(numbers, allowed, strict=True)):
             raise JobError(
                 f"tile {part!r}",
-                f"row/column or plane/row/column, rows {rows[0]} to {rows[-1]}, columns {cols[0]} to {cols[-1]}",
+                f"row/column, plane/row/column or time/plane/row/column, "
+                f"rows {rows[0]} to {rows[-1]}, columns {cols[0]} to {cols[-1]}",
             )
-        planes = range(numbers[0], numbers[0] + 1) if len(numbers) == 3 else range(*grid.z)
-        found |= set(_places(plan, planes, [numbers[-2]], [numbers[-1]]))
+        times = [numbers[-4]] if len(numbers) == 4 else range(*grid.t)
+        planes = [numbers[-3]] if len(numbers) > 2 else range(*grid.z)
+        found |= set(product(times, planes, range(grid.groups), [numbers[-2]], [numbers[-1]]))
     return found
 
 
@@ -115,7 +121,8 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, pr
     """
     if not tiles:
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
-    with Output.begin(plan, path, forecast=cost(plan).output_bytes // len(plan.grid), worker="redo") as output:
+    needed = cost(plan).output_bytes // len(plan.grid)
+    with Output.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
         generations.keep(path)
         Redone.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
         count = 0
@@ -134,10 +141,3 @@ def held(plan: Plan, path: Path) -> Iterator[None]:
     """Hold the lock of a result, so that nobody runs into a generation that comes or goes."""
     with Output.begin(plan, path, forecast=0, worker="redo"):
         yield
-
-
-def _places(plan: Plan, planes: Iterable[int], rows: Iterable[int], cols: Iterable[int]) -> Iterator[Place]:
-    for t in range(*plan.grid.t):
-        for z in planes:
-            for group in range(plan.grid.groups):
-                yield from ((t, z, group, row, col) for row in rows for col in cols)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.engine.protocol import Engine, Thought
+from napari_s1omni.execution.keys import key_of
 from napari_s1omni.execution.redone import Place, Redone
 from napari_s1omni.operations import Operation
 from napari_s1omni.plan import Plan
@@ -53,6 +54,8 @@ class Window:
     """float32 (3, tile_size, tile_size), model range; one px of nothing where it is `outside`."""
     outside: bool = False
     """Whether it has no px in the job's region: it is neither read nor drawn."""
+    unknown: NDArray[np.bool_] | None = None
+    """Px that are background whatever is drawn, (tile_size, tile_size); None where there are none."""
 
     @property
     def t(self) -> int:
@@ -68,22 +71,6 @@ class Window:
     def place(self) -> Place:
         """Which tile it is, whatever the block."""
         return self.block.t, self.z, self.block.group, *self.tile.index
-
-
-def key_of(plan: Plan, window: Window) -> str:
-    """Name of the thought that a window is drawn from."""
-    plane = f"t{window.t}/z{window.z}/g{window.group}"
-    row, col = window.tile.index
-    match plan.sampling.think:
-        case "per_tile":
-            return f"{plane}/tile/{row}/{col}"
-        case "per_region":
-            k = plan.sampling.region_tiles
-            return f"{plane}/region/{row // k}/{col // k}"
-        case "once":
-            return f"g{window.group}/layer"
-        case _:
-            return "off"
 
 
 class Mind:
@@ -112,7 +99,7 @@ class Mind:
     def key(self, window: Window) -> str:
         """Name of the thought that a window is drawn from, the last one where it was redone."""
         found = self._redone.of(window.place)
-        key = key_of(self._plan, window)
+        key = key_of(self._plan, window.place)
         return f"{key}/redo/{found.number}" if found else key
 
     def round(self, window: Window) -> int:

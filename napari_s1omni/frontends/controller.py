@@ -19,14 +19,15 @@ from napari_s1omni.api import Prepared, Seen, prepare
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.errands import Errands
-from napari_s1omni.frontends.forecast import empty_share, sentence
-from napari_s1omni.frontends.layers import LayerView, Located, show_of
+from napari_s1omni.frontends.forecast import empty_share, rate_for, sentence
+from napari_s1omni.frontends.layers import LayerView, Located, place, show_of
 from napari_s1omni.frontends.previewing import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
 from napari_s1omni.frontends.queueing import Queue
-from napari_s1omni.frontends.remembered import new_output, remember
+from napari_s1omni.frontends.remembered import new_output
 from napari_s1omni.frontends.runs import Deliver, Run
 from napari_s1omni.frontends.sources import Sources
 from napari_s1omni.frontends.spilling import Spills
+from napari_s1omni.frontends.starting import Starts
 from napari_s1omni.job import Job
 
 _DEBOUNCE = 0.15
@@ -85,6 +86,7 @@ class Controller:
         """For what may wait for a disk."""
         self.queue = Queue(self._launch)
         self.spills = Spills()
+        self._starts = Starts(self.errands, self.deliver)
         self.previewer = Previewer(lambda answer: self.deliver(lambda: self._answered(answer)), python)
         self.preview: Previewed | None = None
         """The last preview."""
@@ -207,6 +209,22 @@ class Controller:
         job = self.job().replace(region=dict(region), output=None, into=None, **changes)
         self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts))
 
+    def share(self, then: Callable[[Job], Any]) -> None:
+        """Call `then` with the job as it is written now, such that any process can run it.
+
+        That is at once, or soon where px that only this process has are written out first.
+
+        Raises
+        ------
+        JobError
+            If there is no layer, or a field is wrong.
+        """
+        job = self.job()
+        if self.source is None or self.source.array is None:
+            then(job)
+        else:
+            self._reachable(lambda ref: self.deliver(lambda: then(job.replace(source=ref))))
+
     def tell(self, found: Failure) -> None:
         """Tell a person of a failure, from any thread."""
         self.deliver(lambda: self.failed.emit(found))
@@ -255,6 +273,7 @@ class Controller:
             if job.output is None and job.into is None:
                 named = named.replace(output=str(new_output(f"{located.view.name}-{job.operation.type}")))
             run = Run(named, prepared.plan, words, self.deliver, show)
+            self._starts.place(run, place(located, prepared.plan, show))
             self.deliver(lambda: self.add(run))
 
         self._reachable(begin)
@@ -313,7 +332,7 @@ class Controller:
             self.located.emit(located)
         self.prepared, self.empty, self.refusal = prepared, empty, None
         self._planned = number
-        self.prepared_changed.emit(prepared, sentence(prepared, empty, self._rate()))
+        self.prepared_changed.emit(prepared, sentence(prepared, empty, rate_for(prepared, self.preview)))
         awaiting, self._awaiting = self._awaiting, None
         if awaiting is not None:
             try:
@@ -330,16 +349,6 @@ class Controller:
                 self._awaiting = None
                 self.failed.emit(found)
 
-    def _rate(self) -> float | None:
-        """Seconds per tile in the last preview of this engine."""
-        if self.preview is None or self.prepared is None:
-            return None
-        made, planned = self.preview.plan, self.prepared.plan
-        # A rate holds for tiles of the same size, drawn by the same engine in as many steps.
-        same = made.engine.revision == planned.engine.revision and made.grid.tile_size == planned.grid.tile_size
-        steps = made.sampling.num_inference_steps == planned.sampling.num_inference_steps
-        return self.preview.rate if same and steps else None
-
     def _answered(self, answer: Answer) -> None:
         match answer:
             case Previewed():
@@ -350,7 +359,8 @@ class Controller:
                 self.loading, self.loaded = answer.loading, answer.loaded or ("" if answer.loading else self.loaded)
         self.preview_changed.emit(answer)
         if isinstance(answer, Previewed) and self.prepared is not None:
-            self.prepared_changed.emit(self.prepared, sentence(self.prepared, self.empty, self._rate()))
+            line = sentence(self.prepared, self.empty, rate_for(self.prepared, answer))
+            self.prepared_changed.emit(self.prepared, line)
 
     def _reachable(self, then: Callable[[Mapping[str, Any]], Any]) -> None:
         """Call `then`, on a thread that may wait, with a reference that another process can open.
@@ -369,22 +379,4 @@ class Controller:
         self.errands.do(work)
 
     def _launch(self, run: Run) -> None:
-        layer = self.view.name if self.view else ""
-        # From now on it is no run that waits, though its process is not there yet.
-        run.queued = False
-        run.status = run.status.replace(state="starting")
-
-        def work() -> None:
-            try:
-                run.start(self.python, self.options)
-                remember(run.path, run.title, layer)
-            except (S1OmniError, OSError) as error:
-                found = failure(error)
-                self.deliver(lambda: self._not_launched(run, found))
-
-        self.errands.do(work)
-
-    def _not_launched(self, run: Run, found: Failure) -> None:
-        run.status = run.status.replace(state="failed", error=found)
-        run.changed.emit(run)
-        run.ended.emit(run)
+        self._starts.start(run, self.view.name if self.view else "", self.python, self.options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_s1omni.api import Prepared
 from napari_s1omni.cost import duration, size
+from napari_s1omni.frontends.previewing import Previewed
 
 _SAMPLED = 24
 """Tiles that are looked at."""
@@ -60,3 +61,14 @@ def sentence(prepared: Prepared, empty: float | None = None, rate: float | None 
     time = "time unknown" if seconds is None else f"about {duration(max(1, seconds))} here"
     words = f"{tiles}, {time}, {size(cost.output_bytes)}"
     return words if not empty else f"{words}; {empty:.0%} look empty"
+
+
+def rate_for(prepared: Prepared, preview: Previewed | None) -> float | None:
+    """Return the seconds per tile that a preview took, where they hold for a plan too."""
+    if preview is None:
+        return None
+    made, planned = preview.plan, prepared.plan
+    # A rate holds for tiles of the same size, drawn by the same engine in as many steps.
+    same = made.engine.revision == planned.engine.revision and made.grid.tile_size == planned.grid.tile_size
+    steps = made.sampling.num_inference_steps == planned.sampling.num_inference_steps
+    return preview.rate if same and steps else None

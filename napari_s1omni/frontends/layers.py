@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import PlanError, S1OmniError
 from napari_s1omni.frontends.live import LiveLevels, Show
+from napari_s1omni.frontends.opening import JOBS
+from napari_s1omni.frontends.placing import grown, read_place, shear_matrix, shear_of
 from napari_s1omni.job import SourceRef
 from napari_s1omni.plan import Plan
 from napari_s1omni.spec import LayerSpec
@@ -194,7 +196,7 @@ def place(located: Located, plan: Plan, show: Show) -> dict[str, Any]:
             start = target.translate[target.axes.index(a)] - source.translate[source.axes.index(a)]
             offset[i] = level * start / source.scale_of(a) + (level - 1) / 2
     scale = np.array(view.scale)
-    linear = view.rotate @ _shear_matrix(view.shear, view.ndim)
+    linear = view.rotate @ shear_matrix(view.shear, view.ndim)
     translate = np.array(view.translate) + linear @ (scale * offset)
     scale = scale * factor
     kept = [i for i in at if i is not None]
@@ -204,9 +206,9 @@ def place(located: Located, plan: Plan, show: Show) -> dict[str, Any]:
     return {
         "scale": (*(1.0,) * new, *scale[kept]),
         "translate": (*(0.0,) * new, *translate[kept]),
-        "rotate": _grown(view.rotate[chosen], new),
-        "shear": _shear_of(_grown(_shear_matrix(view.shear, view.ndim)[chosen], new)),
-        "affine": _grown(affine, new),
+        "rotate": grown(view.rotate[chosen], new),
+        "shear": shear_of(grown(shear_matrix(view.shear, view.ndim)[chosen], new)),
+        "affine": grown(affine, new),
         "units": (*("pixel",) * new, *(view.units[i] for i in kept)),
         "axis_labels": tuple(axes) if new else tuple(view.axis_labels[i] for i in kept),
     }
@@ -252,27 +254,32 @@ def appearance(plan: Plan) -> dict[str, Any]:
     return {"contrast_limits": (low, max(high, low + 1e-6)), "rgb": plan.target.rgb}
 
 
-def stored_place(plan: Plan, show: str) -> dict[str, Any]:
-    """Put a result where its own plan says, for when its source layer is not open.
+def stored_place(plan: Plan, show: str, path: Path | None = None) -> dict[str, Any]:
+    """Put a result where is noted beside it, else where its own plan says, for when its source layer is not open.
 
     Parameters
     ----------
     plan : Plan
     show : str
         Axes that are shown, in order.
+    path : Path, optional
+        The output folder, whose note is read; None reads nothing.
     """
     target = plan.target
-    at = [target.axes.index(a) for a in show if not (target.rgb and a == "c")]
-    return {
+    axes = [a for a in show if not (target.rgb and a == "c")]
+    at = [target.axes.index(a) for a in axes]
+    options = {
         "scale": tuple(target.scale[i] for i in at),
         "translate": tuple(target.translate[i] for i in at),
         "units": tuple(target.units[i] or "pixel" for i in at),
         "axis_labels": tuple(target.axes[i] for i in at),
     }
+    return options if path is None else read_place(path, "".join(axes), options)
 
 
 def _path(layer: Any, array: Any) -> str | None:
-    if layer.source.path:
+    # A job file names an image and is none; the array knows from where it is read.
+    if layer.source.path and not str(layer.source.path).lower().endswith(JOBS):
         return str(layer.source.path)
     # A zarr array knows its own place; one in memory has none that starts so.
     place = str(getattr(array, "store_path", "") or "")
@@ -348,23 +355,3 @@ def _sizes(view: LayerView, axes: str) -> tuple[float, ...]:
 def _scale(view: LayerView, axes: str) -> tuple[float, ...] | None:
     scale = (*_sizes(view, axes), *((1.0,) if view.rgb else ()))
     return scale if any(s != 1 for s in scale) else None
-
-
-def _shear_matrix(shear: NDArray[Any], ndim: int) -> NDArray[Any]:
-    if shear.ndim == 2:
-        return shear
-    matrix = np.eye(ndim)
-    matrix[np.triu_indices(ndim, 1)] = shear
-    return matrix
-
-
-def _shear_of(matrix: NDArray[Any]) -> NDArray[Any]:
-    upper = matrix[np.triu_indices(len(matrix), 1)]
-    return upper if np.allclose(np.tril(matrix, -1), 0) else matrix
-
-
-def _grown(matrix: NDArray[Any], new: int) -> NDArray[Any]:
-    """Put dimensions that stand for themselves in front."""
-    grown = np.eye(len(matrix) + new)
-    grown[new:, new:] = matrix
-    return grown

@@ -1,8 +1,10 @@
-"""Opening: results of ours as layers, for napari's File > Open and for drops."""
+"""Opening: results of ours, and images of jobs, as layers, for napari's File > Open and for drops."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,34 +15,55 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | list[str]], list[LayerData]]
 
+JOBS = (".yaml", ".yml")
+"""Endings of job files."""
+WRITTEN = "s1omni_job"
+"""Key in the metadata of a layer that a job file opened: the job, until a dock takes it."""
+_HEAD = 2**16
+"""Characters of a file in which a job names its source and its operation."""
+
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Return :func:`read` for one of our results or a synthetic image, None for everything else.
+    """Return :func:`read` for one of our results, a job file or a synthetic image, None for everything else.
 
     Parameters
     ----------
     path : str or list of str
     """
     paths = [path] if isinstance(path, str) else path
-    return read if paths and all(_is_ours(p) for p in paths) else None
+    return read if paths and all(_is_ours(p) or _is_job(p) for p in paths) else None
 
 
 def read(path: str | list[str]) -> list[LayerData]:
-    """Open results as layers, lazily.
+    """Open results, and the images of jobs, as layers, lazily.
 
     Parameters
     ----------
     path : str or list of str
-        Output folders, or ``synthetic://`` addresses.
+        Output folders, job files, or ``synthetic://`` addresses.
 
     Returns
     -------
     list of (levels, options, type)
     """
-    from napari_s1omni.frontends.samples import synthetic_layer
+    return [_layer(p) for p in ([path] if isinstance(path, str) else path)]
 
-    paths = [path] if isinstance(path, str) else path
-    return [synthetic_layer(p) if p.startswith("synthetic:") else result_layer(Path(p)) for p in paths]
+
+def job_layer(path: Path) -> LayerData:
+    """Open the image of a job file as a layer that carries the job, for the dock to take over.
+
+    Raises
+    ------
+    JobError
+        If it is no job.
+    SourceError
+        If its image is missing, damaged, or of a kind that cannot be read.
+    """
+    from napari_s1omni.job import Job
+
+    job = Job.load(path)
+    data, options, kind = source_layer(job.source)
+    return data, {**options, "metadata": {WRITTEN: job.dump()}}, kind
 
 
 def result_layer(path: Path) -> LayerData:
@@ -69,7 +92,7 @@ def result_layer(path: Path) -> LayerData:
     options = {
         "name": name_of(plan, path.stem),
         "metadata": metadata(plan, path, levels),
-        **stored_place(plan, axes),
+        **stored_place(plan, axes, path),
         **appearance(plan),
         "multiscale": len(data) > 1,
     }
@@ -107,6 +130,33 @@ def source_layer(ref: SourceRef) -> LayerData:
         "contrast_limits": (min(found.low), max(found.high)),
     }
     return data if len(data) > 1 else data[0], options, "image"
+
+
+def _layer(path: str) -> LayerData:
+    from napari_s1omni.frontends.samples import synthetic_layer
+
+    if path.startswith("synthetic:"):
+        return synthetic_layer(path)
+    if not path.lower().endswith(JOBS):
+        return result_layer(Path(path))
+    made = job_layer(Path(path))
+    if "napari" in sys.modules:
+        from napari_s1omni.frontends.dock.dropping import offer_dock
+
+        offer_dock()
+    return made
+
+
+def _is_job(path: str) -> bool:
+    """Whether a file reads like a job, without reading all of it."""
+    if not path.lower().endswith(JOBS):
+        return False
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            head = file.read(_HEAD)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return all(re.search(rf"^{name}\s*:", head, re.MULTILINE) for name in ("source", "operation"))
 
 
 def _is_ours(path: str) -> bool:

@@ -15,8 +15,9 @@ from napari_s1omni.api import accept, drop
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.control import Focus, request
+from napari_s1omni.execution.keys import find_thought, round_of
 from napari_s1omni.execution.launching import Launched, launch, launch_redo
-from napari_s1omni.execution.redone import Redone
+from napari_s1omni.execution.redone import Place, Redone
 from napari_s1omni.execution.status import RunStatus
 from napari_s1omni.execution.watching import JournalTail, status
 from napari_s1omni.frontends.live import LiveLevels, Show
@@ -114,7 +115,7 @@ class Run:
         Parameters
         ----------
         tiles : str
-            ``plane/row/column``, several with commas.
+            As :func:`napari_s1omni.execution.redo.parse_tiles` reads them.
         seed : int, optional
         prompt : str, optional
             Another wording for these tiles.
@@ -197,20 +198,15 @@ class Run:
         self._thoughts.refresh()
         return self._thoughts
 
-    def thought_of(self, row: int, col: int, z: int = 0, t: int = 0) -> tuple[str, Thought] | None:
-        """Find the thought that a tile was drawn from; reads a disk."""
-        k = self.plan.sampling.region_tiles
-        found = self.thoughts()
-        again = Redone.read(self.path / WORK).of((t, z, 0, row, col))
-        for key in (f"t{t}/z{z}/g0/tile/{row}/{col}", f"t{t}/z{z}/g0/region/{row // k}/{col // k}", "g0/layer", "off"):
-            for name in (f"{key}/redo/{again.number}", key) if again else (key,):
-                if name in found:
-                    return name, found[name]
-        return None
+    def thought_of(self, place: Place) -> tuple[str, Thought] | None:
+        """Find the thought that a tile was drawn from, and its key; reads a disk."""
+        return find_thought(self.plan, self.thoughts(), place, Redone.read(self.path / WORK))
 
-    def parameters_of(self, row: int, col: int, z: int = 0, t: int = 0) -> str:
-        """Say in one line with what a tile was thought and drawn; reads a disk."""
-        again = Redone.read(self.path / WORK).of((t, z, 0, row, col))
+    def parameters_of(self, key: str) -> str:
+        """Say in one line with what something was thought and drawn; reads a disk."""
+        number = round_of(key)
+        rounds = Redone.read(self.path / WORK).rounds if number else ()
+        again = next((found for found in rounds if found.number == number), None)
         sampling = again.sampling if again else self.plan.sampling
         engine = self.plan.engine
         words = [f"{engine.name} {engine.revision}", f"seed {sampling.seed}", f"thinking {sampling.think}"]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.execution.commit import grid_index
+from napari_s1omni.execution.redone import Place
 from napari_s1omni.frontends.quality import TileQuality
 from napari_s1omni.plan import Plan
 from napari_s1omni.storage.journal import BlockRecord
@@ -67,6 +68,8 @@ class TileInfo:
     """Seam score; about 1 cannot be seen."""
     confidence: float | None = None
     """Mean over its cell, 0 to 1."""
+    place: Place = (0, 0, 0, 0, 0)
+    """Time point, plane, channel group, row and column."""
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -98,7 +101,7 @@ class TileStates:
         self.rows = grid.tile_rows(grid.y)
         self.cols = grid.tile_cols(grid.x)
         self._records: dict[tuple[int, ...], BlockRecord] = {}
-        self._failed: dict[tuple[int, int, int, int], str] = {}
+        self._failed: dict[Place, str] = {}
         self._quality: dict[tuple[int, ...], TileQuality] = {}
 
     def enter(
@@ -111,24 +114,26 @@ class TileStates:
             if known is not None and known.attempt > record.attempt:
                 continue
             self._records[record.block] = record
-            t = grid_index(self.plan, record.block)[0] + self.plan.grid.t[0]
+            t, group = grid_index(self.plan, record.block)[:2]
+            t += self.plan.grid.t[0]
             for hole in (record.error or "").split("; "):
                 place, _, reason = hole.partition(": ")
                 parts = place.split("/")
                 if len(parts) == 3 and all(p.isdecimal() for p in parts):
                     z, row, col = map(int, parts)
-                    self._failed[t, z, row, col] = reason
+                    self._failed[t, z, group, row, col] = reason
 
-    def at(self, y: float, x: float, z: int = 0, t: int = 0) -> TileInfo | None:
+    def at(self, y: float, x: float, z: int = 0, t: int = 0, group: int = 0) -> TileInfo | None:
         """Tell about the tile whose cell holds a px of the source; None outside of the run."""
         grid = self.plan.grid
         if not (grid.y[0] <= y < grid.y[1] and grid.x[0] <= x < grid.x[1]):
             return None
-        return self.info(min(int(y // grid.step), self.rows[-1]), min(int(x // grid.step), self.cols[-1]), z, t)
+        row, col = min(int(y // grid.step), self.rows[-1]), min(int(x // grid.step), self.cols[-1])
+        return self.info(row, col, z, t, group)
 
-    def info(self, row: int, col: int, z: int = 0, t: int = 0) -> TileInfo:
+    def info(self, row: int, col: int, z: int = 0, t: int = 0, group: int = 0) -> TileInfo:
         """Tell about one tile."""
-        block = self._block_of(row, col, z, t)
+        block = self._block_of((t, z, group, row, col))
         record = self._records.get(block)
         state, seconds, objects, error = "waiting", None, None, None
         if record is not None:
@@ -136,7 +141,7 @@ class TileStates:
             state = "empty" if record.state == "empty" else "drawn"
             seconds = sum(record.seconds.values()) / count
             objects = None if record.labels is None else record.labels / count
-            error = self._failed.get((t, z, row, col))
+            error = self._failed.get((t, z, group, row, col))
             if error is not None:
                 state = "failed"
             elif record.state in ("failed", "stale"):
@@ -147,9 +152,9 @@ class TileStates:
             cell = z - at.z[0], row - at.y[0] // grid.step, col - at.x[0] // grid.step
             if all(0 <= i < n for i, n in zip(cell, maps.seams.shape, strict=True)):
                 seam, confidence = _known(maps.seams[cell]), _known(maps.confidence[cell])
-        return TileInfo(row, col, state, seconds, block, objects, error, seam, confidence)
+        return TileInfo(row, col, state, seconds, block, objects, error, seam, confidence, (t, z, group, row, col))
 
-    def picture(self, by: Quantity = "state", z: int = 0, t: int = 0) -> NDArray[np.uint8]:
+    def picture(self, by: Quantity = "state", z: int = 0, t: int = 0, group: int = 0) -> NDArray[np.uint8]:
         """Colour the lattice: RGBA uint8, one cell per step, from the first row and column of the region."""
         height, width = self.cells
         colours = np.zeros((height, width, 4), np.uint8)
@@ -159,14 +164,14 @@ class TileStates:
         # A copy: blocks may end while the picture is made in another thread.
         for record in list(self._records.values()):
             block = self._block(record.block)
-            if not (block.t == t and block.z[0] <= z < block.z[1]):
+            if not ((block.t, block.group) == (t, group) and block.z[0] <= z < block.z[1]):
                 continue
             step = self.plan.grid.step
             part = (
                 slice(block.y[0] // step - row0, -(-block.y[1] // step) - row0),
                 slice(block.x[0] // step - col0, -(-block.x[1] // step) - col0),
             )
-            info = self.info(block.y[0] // step, block.x[0] // step, z, t)
+            info = self.info(block.y[0] // step, block.x[0] // step, z, t, group)
             colours[part] = COLOURS["drawn" if info.state == "failed" else info.state]
             if by in ("seam", "confidence"):
                 if (maps := self._quality.get(record.block)) is not None:
@@ -178,8 +183,8 @@ class TileStates:
             values[part] = np.nan if value is None else value
         if by != "state":
             colours = _ordered(values, RANGES.get(by))
-        for at, plane, row, col in list(self._failed):
-            if (at, plane) == (t, z) and 0 <= row - row0 < height and 0 <= col - col0 < width:
+        for *at, row, col in list(self._failed):
+            if at == [t, z, group] and 0 <= row - row0 < height and 0 <= col - col0 < width:
                 colours[row - row0, col - col0] = COLOURS["failed"]
         cell = next((c for c in _CELLS if height * width * c**2 <= _PICTURE), 0)
         if not cell:
@@ -211,11 +216,11 @@ class TileStates:
                 found[state] = found.get(state, 0) + n
         return found
 
-    def _block_of(self, row: int, col: int, z: int, t: int) -> tuple[int, ...]:
-        grid = self.plan.grid
+    def _block_of(self, place: Place) -> tuple[int, ...]:
+        (t, z, group, row, col), grid = place, self.plan.grid
         found = {
             "t": t - grid.t[0],
-            "c": 0,
+            "c": group,
             "z": (z - grid.z[0]) // grid.depth,
             "y": max(0, row * grid.step - grid.y[0]) // grid.block_size,
             "x": max(0, col * grid.step - grid.x[0]) // grid.block_size,

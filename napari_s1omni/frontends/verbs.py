@@ -55,11 +55,25 @@ def segment(
         Whether to wait for the result. If not, the job runs in a process of its
         own, and what is returned at once shows it and can be awaited.
     **options
-        As in :func:`napari_s1omni.api.segment`.
+        The most used: ``engine`` (``"auto"``, ``"reference"``, ``"nano"`` or a checkpoint folder); ``tile_size``,
+        ``overlap`` and ``block_size`` in px; ``axes`` such as ``"czyx"``, ``scale`` and ``units`` of an array that
+        does not say them; ``region``; ``seed``; ``workers``. All of them: :func:`napari_s1omni.api.segment`.
 
     Returns
     -------
     Result or RunningJob
+        A label layer, uint32 in the axes of the source without channels; 0 is background.
+
+    Raises
+    ------
+    JobError
+        If an option is unknown or its value not allowed.
+    SourceError
+        If the image is missing, damaged, or of a shape or type that cannot be read.
+    StoreError
+        If the output cannot be written, or holds something else.
+    EngineUnavailable
+        If the engine, or a package that it needs, is not here.
     """
     if block:
         return api.segment(source, output, prompt=prompt, **options)
@@ -87,7 +101,24 @@ def super_resolve(
 def super_resolve(
     source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
 ) -> Result | RunningJob:
-    """Restore an image on a finer grid (``factor=2``); parameters as in :func:`segment`."""
+    """Restore an image on a finer grid.
+
+    Parameters
+    ----------
+    source, output, prompt, block, **options
+        As in :func:`segment`; the prompt may say the blur to a neural engine, ``"restore, blurred by 1.5 px"``.
+        ``factor``: 2 (default), 4, or one number for y and one for x, such as ``(2, 1)``.
+
+    Returns
+    -------
+    Result or RunningJob
+        An image layer of the source's axes and type with `factor` times as many px, of a `factor`-th of their size.
+
+    Raises
+    ------
+    JobError, SourceError, StoreError, EngineUnavailable
+        As :func:`segment`.
+    """
     if block:
         return api.super_resolve(source, output, prompt=prompt, **options)
     return _begun("super_resolution", source, output, prompt, options)
@@ -114,7 +145,26 @@ def translate(
 def translate(
     source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
 ) -> Result | RunningJob:
-    """Draw an image as another modality would show it (``target="hematoxylin"``); parameters as in :func:`segment`."""
+    """Draw an image as another modality would show it.
+
+    Parameters
+    ----------
+    source, output, prompt, block, **options
+        As in :func:`segment`. ``target``: the modality, which must be said; the engine `reference` knows stains
+        (``"hematoxylin"``, ``"eosin"``, ``"DAB"``), ``"inverted contrast"`` and ``"equalized histogram"``.
+
+    Returns
+    -------
+    Result or RunningJob
+        An image layer, float32 in 0 to 1.
+
+    Raises
+    ------
+    JobError, SourceError, StoreError, EngineUnavailable
+        As :func:`segment`.
+    OperationRefused
+        If the engine does not translate to this target; the message names those that do.
+    """
     if block:
         return api.translate(source, output, prompt=prompt, **options)
     return _begun("modality_translation", source, output, prompt, options)

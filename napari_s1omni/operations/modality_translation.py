@@ -11,6 +11,7 @@ from pydantic import Field
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.engine.registry import trained_for
 from napari_s1omni.errors import OperationRefused
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.operations.base import Edges, Encoding, Finished, Operation, grey
@@ -51,7 +52,7 @@ class ModalityTranslation(Operation):
             raise OperationRefused(
                 f"engine '{description.name}' does not translate to '{self.target}'",
                 f"it translates to {', '.join(description.targets)}",
-                "choose one of these, or an engine trained for it (a checkpoint folder, such as S1-Omni-Image's)",
+                f"choose one of these, or {trained_for(self.target)}",
                 target=self.target,
                 engine=description.name,
             )

@@ -36,6 +36,9 @@ def measure(source: Source) -> Normalization:
     three. Where the two percentiles coincide, minimum and maximum take their
     place; where those coincide too, the layer is constant and becomes 0.
 
+    NaN and infinite px take the median of the finite ones of their channel, so
+    that they are ground whether objects are bright or dark.
+
     Parameters
     ----------
     source : Source
@@ -45,13 +48,18 @@ def measure(source: Source) -> Normalization:
     -------
     Normalization
         One pair per channel, in layer intensities; `nonfinite`, `sampled` and
-        `note` say what was seen.
+        `note` say what was seen. It has a `ground` where px are not finite, or
+        may be among those that were not read.
     """
     spec = source.spec
     chosen, how = _choose(source)
     if spec.rgb and spec.dtype == "uint8":
         return Normalization((0.0,) * 3, (255.0,) * 3, 0, 1.0, "8-bit colours: 0 and 255")
     values, nonfinite, seen = _gather(chosen)
+    unread = chosen is not source or seen < math.prod(spec.shape)
+    ground = None
+    if nonfinite or (unread and spec.np_dtype.kind == "f"):
+        ground = tuple(float(np.median(v)) if v.size else 0.0 for v in values)
     sampled = seen / math.prod(chosen.spec.shape)
     if spec.rgb:
         values = [np.concatenate(values)] * 3
@@ -62,7 +70,7 @@ def measure(source: Source) -> Normalization:
     if chosen is not source:
         sampled *= math.prod(chosen.spec.shape) / math.prod(spec.shape)
     low, high = zip(*pairs, strict=True)
-    return Normalization(low, high, nonfinite, sampled, "; ".join(dict.fromkeys(notes)))
+    return Normalization(low, high, nonfinite, sampled, "; ".join(dict.fromkeys(notes)), ground)
 
 
 def _choose(source: Source) -> tuple[Source, str]:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,22 @@ class Ground:
     """Half-written files of killed processes that were deleted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """Space that a run needs."""
+
+    fingerprint: Mapping[str, Any]
+    forecast: int
+    left: Callable[[], int] | None
+
+
 @contextlib.contextmanager
 def preflight(
     path: Path | str,
     *,
     fingerprint: Mapping[str, Any],
     forecast: int,
+    left: Callable[[], int] | None = None,
     resume: bool = True,
     source: str | None = None,
     into: bool = False,
@@ -55,7 +65,10 @@ def preflight(
     fingerprint : mapping
         Everything that affects pixels, as JSON values; may be nested.
     forecast : int
-        Bytes that are still to be written.
+        Bytes that a whole run writes.
+    left : callable, optional
+        Says how many bytes a run that was begun here has still to write. It is asked only where less than
+        `forecast` is free, and the run there has the same fingerprint.
     resume : bool
         Whether a run with the same fingerprint may be continued.
     source : str, optional
@@ -79,12 +92,12 @@ def preflight(
     StoreLocked
         Another process writes it; ``facts['pid']`` is its process.
     DiskFull
-        Less space is left than `forecast`.
+        Less space is free than what is still to be written.
     """
     path = Path(path)
     disk = disk or Disk()
     plain = json.loads(json.dumps(fingerprint))
-    _check_ground(path, forecast, source, into)
+    _check_ground(path, _Need(plain, forecast, left), source, into)
     work = path / WORK
     with disk_errors("writing", path):
         disk.make_folder(work)
@@ -103,6 +116,7 @@ def rehearse(
     *,
     fingerprint: Mapping[str, Any],
     forecast: int,
+    left: Callable[[], int] | None = None,
     source: str | None = None,
     into: bool = False,
 ) -> bool:
@@ -110,7 +124,7 @@ def rehearse(
 
     Parameters
     ----------
-    path, fingerprint, forecast, source, into
+    path, fingerprint, forecast, left, source, into
         As in :func:`preflight`.
 
     Returns
@@ -124,7 +138,8 @@ def rehearse(
         As :func:`preflight` would now.
     """
     path = Path(path)
-    _check_ground(path, forecast, source, into)
+    plain = json.loads(json.dumps(fingerprint))
+    _check_ground(path, _Need(plain, forecast, left), source, into)
     nearest = _nearest(path)
     if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
         raise StoreError(
@@ -135,7 +150,7 @@ def rehearse(
         _check_free(work / LOCK, path)
     begun = (work / FINGERPRINT).exists()
     if begun:
-        _check_same(path, work / FINGERPRINT, json.loads(json.dumps(fingerprint)), resume=True)
+        _check_same(path, work / FINGERPRINT, plain, resume=True)
     return begun
 
 
@@ -151,13 +166,13 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
     return tuple(keys)
 
 
-def _check_ground(path: Path, forecast: int, source: str | None, into: bool) -> None:
+def _check_ground(path: Path, need: _Need, source: str | None, into: bool) -> None:
     with disk_errors("reading", path):
         if into:
             check_labels_path(path)
         _check_apart(path, source, into)
         _check_foreign(path)
-        _check_space(path, forecast)
+        _check_space(path, need)
 
 
 def _nearest(path: Path) -> Path:
@@ -212,9 +227,13 @@ def _check_foreign(path: Path) -> None:
     )
 
 
-def _check_space(path: Path, forecast: int) -> None:
+def _check_space(path: Path, need: _Need) -> None:
     folder = _nearest(path)
     total, _, free = shutil.disk_usage(folder)
+    forecast = need.forecast
+    # Reading a long journal takes its time, so only where the answer counts.
+    if free < forecast and need.left is not None and _is_begun(path, need.fingerprint):
+        forecast = need.left()
     # File systems of the kernel have no size; writing there fails by itself.
     if total and free < forecast:
         raise DiskFull(
@@ -223,6 +242,14 @@ def _check_space(path: Path, forecast: int) -> None:
             free=free,
             forecast=forecast,
         )
+
+
+def _is_begun(path: Path, fingerprint: Mapping[str, Any]) -> bool:
+    """Whether this very run was begun here; what cannot be read is refused later, with its own words."""
+    try:
+        return bool(json.loads((path / WORK / FINGERPRINT).read_bytes()) == fingerprint)
+    except (OSError, ValueError):
+        return False
 
 
 def _check_same(path: Path, file: Path, new: Mapping[str, Any], resume: bool) -> None:

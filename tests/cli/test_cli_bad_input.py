@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -83,6 +84,16 @@ def test_a_factor_that_is_none(s1omni, image, factor):
     refused(s1omni("superres", image, "out.zarr", f"--factor={factor}"), 2, "factor")
 
 
+@pytest.mark.parametrize("words", [("translate",), ("plan", "--operation", "modality_translation")])
+def test_an_option_that_is_missing_is_named(s1omni, image, tmp_path, words):
+    sentence = refused(s1omni(words[0], image, *words[1:]), 2, "the option --target is missing", "what to draw")
+    assert "{" not in sentence
+    document = {"source": str(image), "output": "out.zarr", "operation": {"type": "modality_translation"}}
+    (tmp_path / "job.json").write_text(json.dumps(document))
+    sentence = refused(s1omni("run", "job.json"), 2, "job.json", "'target' is missing in 'operation")
+    assert "{" not in sentence
+
+
 def test_a_prompt_of_100_kb(s1omni, image, tmp_path):
     sentence = refused(s1omni("segment", image, "out.zarr", "--prompt", "nuclei " * 14_000), 2, "prompt", "4000")
     assert len(sentence) < 500
@@ -105,15 +116,23 @@ def test_a_job_file_that_is_none(s1omni, tmp_path, text):
     refused(s1omni("run", "missing.yaml"), 2, "missing.yaml")
 
 
-def test_nan_and_infinity_are_counted_and_are_background(s1omni, tmp_path, discs, small):
+@pytest.mark.parametrize("kind", ["bright", "dark", "bright in uneven light", "dark in uneven light"])
+def test_nan_and_infinity_are_counted_and_are_background(s1omni, tmp_path, discs, small, kind):
     pixels = discs[0].astype(np.float32)
-    pixels[40:60, :30] = np.nan
+    if kind.startswith("dark"):
+        pixels = 255 - pixels
+    if "uneven" in kind:
+        # The ground at the holes is far from that of the whole, on the objects' other side.
+        pixels += np.linspace(0, 250, 120)[:: -1 if kind.startswith("dark") else 1]
+    pixels[8:24, :30] = np.nan
     pixels[0, 0] = np.inf
     np.save(tmp_path / "holes.npy", pixels)
-    done = s1omni("segment", "holes.npy", "out.zarr", *small[:-1])
+    done = s1omni("segment", "holes.npy", "out.zarr", *small[:-2], f"segment the {kind} discs, about 16 px")
     assert done.code == 0, done.err
-    assert "601 px" in done.err
-    assert not Result.open(tmp_path / "out.zarr").array[42:58, :28].any()
+    assert "481 px" in done.err
+    result = Result.open(tmp_path / "out.zarr")
+    assert result.summary["objects"] == 11, "the twelfth lies in the hole"
+    assert not result.array[8:24, :30].any()
     up = s1omni("superres", "holes.npy", "up.zarr", "-q", "--tile-size", 64)
     assert up.code == 0, up.err
     assert np.isfinite(Result.open(tmp_path / "up.zarr").array[...]).all()
@@ -213,6 +232,22 @@ def test_a_full_disk_keeps_the_state(s1omni, tmp_path):
         np.testing.assert_array_equal(
             Result.open(tmp_path / "small/up.zarr").array[...], Result.open(tmp_path / "up.zarr").array[...]
         )
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "small"], check=True)
+
+
+def test_a_nearly_full_disk_refuses_a_new_run_and_not_a_finished_one(s1omni, tmp_path):
+    save(tmp_path / "noise.png", np.random.default_rng(5).integers(0, 255, (260, 260), np.uint8))
+    options = ("--tile-size", 128, "--overlap", 16, "--block-size", 112, "-q")
+    mounted(tmp_path / "small", "size=2m")
+    try:
+        assert s1omni("superres", "noise.png", "small/up.zarr", *options).code == 0
+        free = shutil.disk_usage(tmp_path / "small").free
+        (tmp_path / "small/full").write_bytes(bytes(free - 100_000))
+        for more in ((), ("--dry-run",)):
+            again = s1omni("superres", "noise.png", "small/up.zarr", *options, *more)
+            assert again.code == 0, again.err
+            refused(s1omni("superres", "noise.png", "small/new.zarr", *options, *more), 75, "may need 0.00018 GB")
     finally:
         subprocess.run(["umount", "-l", tmp_path / "small"], check=True)
 

@@ -70,6 +70,9 @@ def test_translate_to_a_stain(s1omni, tmp_path):
     assert refused.code == 69
     assert "hematoxylin" in refused.sentence
     assert not (tmp_path / "ct.zarr").exists()
+    refused = s1omni("translate", "slide.png", "ct.zarr", "--target", "Nuclei", "--engine", "reference", "-q")
+    assert refused.code == 69
+    assert "an engine that does: 'nano'" in refused.sentence
 
 
 def test_a_plan_becomes_a_job_file_and_runs_the_same(s1omni, image, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,8 @@ pytest.importorskip("diffusers")
 from napari_s1omni.engine.s1omni.engine import load
 from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
 from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
-from napari_s1omni.training.traces import read_trace
+from napari_s1omni.training.traces import Truth, read_trace
+from napari_s1omni.training.wording import NOUNS, STAINS
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 
@@ -93,3 +95,22 @@ def test_falsifying_exchanges_one_word_and_its_repetitions():
     text = "<think>dark; low noise; no blur; 3 % covered; size 9 px; count 4; draw small spots masks</think>small spots"
     assert "draw large spots" in falsified(text)
     assert falsified("<think>empty</think>") == "<think>empty</think>"
+
+
+def test_falsifying_a_trace_of_super_resolution_exchanges_noise_and_blur():
+    text = "<think>detail; low noise; slight blur; draw 2 x finer</think>finer image<image_edit>"
+    assert falsified(text) == text.replace("low", "high").replace("slight", "strong")
+
+
+def test_falsifying_changes_what_any_trace_states():
+    """Whatever it is about; only its numbers may stay."""
+    words = itertools.product(("low", "medium", "high"), ("no", "slight", "strong"), (True, False), (0, 5))
+    for noise, blur, bright, count in words:
+        seen = {"bright": bright, "coverage": 0.1, "size": 9.0, "count": count, "noise": noise, "blur": blur}
+        truths = [Truth("segmentation", n, size_class=c, **seen) for n in NOUNS for c in (None, "small", "large")]
+        truths += [Truth("modality_translation", stain, **seen) for stain in STAINS]
+        truths += [Truth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
+        for truth in truths:
+            before, after = read_trace(truth.text), read_trace(falsified(truth.text))
+            assert before != after
+            assert after.target is not None

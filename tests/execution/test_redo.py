@@ -6,7 +6,9 @@ from test_kill_serial import contents
 
 from napari_s1omni import api
 from napari_s1omni.errors import JobError, StoreError
+from napari_s1omni.execution.keys import tile_of
 from napari_s1omni.frontends.cli.main import main
+from napari_s1omni.frontends.runs import reopen
 from napari_s1omni.results import Result
 
 
@@ -57,7 +59,7 @@ def test_what_was_accepted_stays_and_is_made_the_same_when_verified(made):
     assert contents(made) == after
 
 
-@pytest.mark.parametrize("tiles", ["99/0", "1", "a/b", "1/1/1/1"])
+@pytest.mark.parametrize("tiles", ["99/0", "1", "a/b", "1/1/1/1", "0/1/1/1", "0/0/0/0/0"])
 def test_tiles_that_are_none_are_refused(made, tiles):
     with pytest.raises(JobError, match="row/column"):
         api.redo(made, tiles)
@@ -65,6 +67,27 @@ def test_tiles_that_are_none_are_refused(made, tiles):
         api.redo(made, failed=True)
     with pytest.raises(JobError, match="way of thinking"):
         api.redo(made, "0/0", sampling={"think": "off"})
+
+
+def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel(tmp_path):
+    """What a tile shows in one channel and at one time is told apart from the others."""
+    image = np.random.default_rng(3).integers(0, 60000, (2, 2, 128, 128)).astype("uint16")
+    image[0, 1] = image[0, 1] // 8 * 8 // 4
+    np.save(tmp_path / "image.npy", image)
+    options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "durable": False}
+    made = api.super_resolve(tmp_path / "image.npy", tmp_path / "out.zarr", axes="tcyx", **options)
+    assert made.plan.grid.groups == 2
+    again = api.redo(made.path, "1/0/0/0", sampling={"seed": 7}, durable=False)
+    assert {key for key in again.thoughts if "redo" in key} == {f"t1/z0/g{g}/tile/0/0/redo/1" for g in (0, 1)}
+    run = reopen(made.path, "again", lambda work: work())
+    run.tiles.enter(again.records)
+    keys = [run.thought_of(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
+    assert keys == ["t0/z0/g0/tile/0/0", "t0/z0/g1/tile/0/0", "t1/z0/g1/tile/0/0/redo/1"]
+    assert [tile_of(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
+    assert "redone in round 1" in run.parameters_of(keys[2])
+    assert "seed 0" in run.parameters_of(keys[0])
+    blocks = {run.tiles.info(0, 0, t=t, group=g).block[:2] for t in (0, 1) for g in (0, 1)}
+    assert blocks == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 @pytest.fixture

@@ -251,7 +251,8 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     assert result.spec.units == ("micrometer", "micrometer")
     levels = run.levels
     assert np.array_equal(np.asarray(levels.data[0]), result.array[...])
-    key, thought = run.thought_of(0, 0)
+    key, thought = run.thought_of((0, 0, 0, 0, 0))
+    assert "seed 0" in run.parameters_of(key)
     assert thought.text
     assert run.search("bright")
     assert not run.search("zebra")

@@ -29,6 +29,11 @@ VERBS = (
     "Pause",
     "Cancel",
     "Copy",
+    "Try",
+    "Accept",
+    "Use",
+    "Bring",
+    "Save",
 )
 
 
@@ -111,6 +116,13 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
         "cancel": "nothing is running",
         "undo": "no correction to undo",
         "merge": "no crop is open",
+        "another_seed": "no tile is chosen",
+        "another_wording": "no wording is written",
+        "accept": "was tried again",
+        "undo_tile": "no accepted tile",
+        "use_for_all": "no tile was tried",
+        "restore": "tiles were redone is kept",
+        "save_table": "nothing is measured",
     }.items():
         told.clear()
         do(name)
@@ -124,10 +136,35 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
         "copy_command": "s1omni segment",
     }.items():
         do(name)
-        assert words in QApplication.clipboard().text()
+        until(lambda words=words: words in QApplication.clipboard().text())
     do("load_job")
     do("open_result")
     assert page.run_button.isEnabled()
+
+
+def test_commands_press_the_buttons_of_their_pages(viewer, panel):
+    from napari._app_model import get_app_model
+
+    _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
+    why = panel.why_page
+    why.wording.setText("about 12 px")
+    buttons = {
+        "another_seed": why.again_seed,
+        "another_wording": why.again_words,
+        "accept": why.accept,
+        "undo_tile": why.undo,
+        "use_for_all": why.for_all,
+        "restore": panel.correct_page.restore_button,
+        "save_table": table.save_button,
+    }
+    pressed = []
+    for name, made in buttons.items():
+        made.clicked.disconnect()
+        made.clicked.connect(lambda _, name=name: pressed.append(name))
+        made.setEnabled(True)
+        get_app_model().commands.execute_command(f"napari_s1omni.{name}").result()
+    assert pressed == list(buttons)
+    table.shut()
 
 
 def test_shortcuts_stand_on_their_buttons(panel):

@@ -1,10 +1,13 @@
 """Records: dock, Python and command line make one plan to the byte, and a dropped job fills the form."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 
+import numpy as np
+import pytest
 import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -12,7 +15,9 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 
 from napari_s1omni.api import prepare
+from napari_s1omni.frontends.opening import get_reader
 from napari_s1omni.job import Job
+from napari_s1omni.storage.source import open_source
 
 
 def written(plan):
@@ -77,6 +82,32 @@ def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, s
     assert json.dumps(json.loads(done.stdout)["plan"], sort_keys=True) == dock
 
 
+def test_a_layer_in_memory_is_copied_as_a_file_that_others_can_open(
+    viewer, panel, settle, until, told, errors, tmp_path
+):
+    viewer.add_image(data.coins()[:96, :128], name="coins", scale=(0.5, 0.5), units=("um", "um"))
+    settle()
+    clipboard = QApplication.clipboard()
+    uris = set()
+    for kind, start in (("yaml", "schema_version"), ("python", "import napari_s1omni"), ("command", "s1omni segment")):
+        clipboard.setText("")
+        told.clear()
+        panel.copy(kind)
+        until(told)
+        assert told() == ["The job is on the clipboard."]
+        text = clipboard.text()
+        assert text.startswith(start)
+        assert "memory:" not in text
+        uris |= set(re.findall(r"/[^\s'\"]*/layers/[^\s'\"]*\.zarr", text))
+        if kind == "yaml":
+            (tmp_path / "job.yaml").write_text(text, encoding="utf-8")
+    plan = prepare(Job.load(tmp_path / "job.yaml")).plan
+    assert plan.source.scale == (0.5, 0.5)
+    (uri,) = uris
+    assert np.array_equal(open_source(uri).read((slice(None), slice(None))), data.coins()[:96, :128])
+    assert not errors()
+
+
 def test_dropping_a_job_on_the_canvas_fills_the_form_and_opens_its_image(
     viewer, panel, settle, until, tmp_path, errors
 ):
@@ -116,3 +147,39 @@ def test_a_dropped_file_that_is_no_job_is_one_notification(viewer, panel, tmp_pa
     drop(viewer.window._qt_viewer, tmp_path / "other.yaml")
     assert len(errors()) == 1
     assert "Traceback" not in errors()[0].message
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["closed", "open"])
+def test_a_job_that_napari_opens_fills_the_dock(viewer, until, tmp_path, told, errors, request, is_open):
+    tifffile.imwrite(tmp_path / "coins.tif", data.coins()[:96, :128])
+    job = Job(
+        source={"uri": str(tmp_path / "coins.tif"), "scale": (0.25, 0.25), "units": "micrometer"},
+        engine="reference",
+        operation={"type": "super_resolution"},
+        tiling={"tile_size": 96},
+    )
+    (tmp_path / "job.yaml").write_text(job.dump(), encoding="utf-8")
+    (tmp_path / "other.yaml").write_text("operation: {type: segmentation}\n", encoding="utf-8")
+    assert get_reader(str(tmp_path / "other.yaml")) is None
+    panel = request.getfixturevalue("panel") if is_open else None
+    if is_open:
+        viewer.open(str(tmp_path / "job.yaml"), plugin="napari_s1omni")
+    else:
+        drop(viewer.window._qt_viewer, tmp_path / "job.yaml")
+    (layer,) = viewer.layers
+    assert tuple(layer.scale) == (0.25, 0.25)
+    assert ["when that is opened" in words for words in told()] == [True] * (not is_open)
+    if not is_open:
+        from napari.utils.notifications import notification_manager
+
+        ((words, act),) = notification_manager.records[-1].actions
+        assert words == "Open the dock"
+        act(None)
+        panel = request.getfixturevalue("panel")
+    controller = panel.controller
+    until(lambda: controller.prepared is not None and controller.prepared.plan.grid.tile_size == 96)
+    assert panel.link.layer is layer
+    assert controller.source.array is None, "it is read from its own file, not from the job's"
+    assert written(controller.prepared.plan) == written(prepare(job).plan)
+    assert len(viewer.layers) == 1
+    assert not errors()

@@ -47,15 +47,31 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     why.search.returnPressed.emit()
     until(lambda: why.hits.count() > 0)
     assert "smoothing" in why.hits.item(0).text()
-    why.wording.setText("segment the coins, about 12 px")
-    why._another_wording()
+    # Whatever is written for the next run, a tile is tried as its own run drew it.
+    panel.controller.edit("tiling.tile_size", 64)
+    panel.controller.edit("operation.prompt", "segment the holes")
+    viewer.add_image(data.camera()[:64, :64], name="other")
+    settle(lambda plan: plan.grid.tile_size == 64 and plan.source.shape == (64, 64))
+    why.again_seed.click()
     until(why.accept.isEnabled)
     assert "Tried again" in why.trace.toPlainText()
+    tried = panel.controller.preview.plan
+    assert (tried.grid.tile_size, tried.sampling.seed, tried.source.shape) == (128, 1, (256, 256))
+    assert tried.job.operation.prompt == "segment the coins, about 45 px"
+    why.wording.setText("segment the coins, about 12 px")
+    why.again_words.click()
+    assert not why.accept.isEnabled()
+    until(why.accept.isEnabled)
+    assert "seed 1" in why.trace.toPlainText()
+    why.for_all.click()
+    assert panel.controller.document["operation"]["prompt"] == "segment the coins, about 12 px"
+    assert panel.controller.document["sampling"]["seed"] == 1
     picture("again")
     why.accept.click()
     until(lambda: run.status.state == "complete" and why.undo.isEnabled(), 120)
     until(lambda: "redone in round 1" in why.trace.toPlainText())
     assert "12 px" in Result.open(run.path).thought_at(10, 10)[1].text
+    assert "seed 1" in why.trace.toPlainText()
     after = Result.open(run.path).array[...]
     assert not np.array_equal(before, after)
     viewer.layers.selection.active = panel.results.layer_of(run)
@@ -65,4 +81,31 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     assert np.array_equal(Result.open(run.path).array[...] > 0, before > 0)
     why.undo.click()
     until(lambda: np.array_equal(Result.open(run.path).array[...], before))
+    assert not errors()
+
+
+def test_a_thought_that_was_searched_for_is_brought_into_view(viewer, panel, until, settle, errors):
+    """Its plane, its channel: where a run has several, each tile is told apart."""
+    noisy = np.random.default_rng(1).integers(0, 4000, (3, 128, 128))
+    soft = np.linspace(0, 4000, 128 * 128).reshape(1, 128, 128).repeat(3, 0)
+    viewer.add_image(np.stack([soft, noisy]).astype("uint16"), name="two", axis_labels=("c", "z", "y", "x"))
+    panel.controller.choose_operation("super_resolution")
+    panel.controller.edit("sampling.think", "per_tile")
+    settle(lambda plan: plan.grid.groups == 2)
+    panel.run()
+    until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive)
+    run, why = panel.controller.queue.runs[0], panel.why_page
+    wanted = "t0/z2/g1/tile/0/0"
+    words = run.thoughts()[wanted].text.splitlines()[0]
+    why.search.setText(words)
+    why.search.returnPressed.emit()
+    until(lambda: why.hits.count() > 1)
+    items = [why.hits.item(i) for i in range(why.hits.count())]
+    (found,) = [item for item in items if item.data(256) == wanted]
+    why.hits.itemClicked.emit(found)
+    until(lambda: "channel 1" in why.trace.toPlainText() and "seed 0" in why.trace.toPlainText())
+    assert why.tile.place == (0, 2, 1, 0, 0)
+    assert why.overlay.plane() == (2, 0, 1)
+    assert run.plan.target.size("c") == 2
+    assert [viewer.dims.current_step[i] for i in (0, 1)] == [1, 2]
     assert not errors()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import zarr
 
+from napari_s1omni.intensity import Normalization
 from napari_s1omni.storage import measure, measuring, open_source
 
 RNG = np.random.default_rng(0)
@@ -36,6 +39,32 @@ def test_not_finite_px_are_counted_and_ignored():
     assert "3 px are NaN or infinite" in found.note
     assert found.high == pytest.approx(clean.high, abs=1e-3)
     assert found.low[0] >= 0
+
+
+def test_not_finite_px_become_the_median_so_they_are_ground():
+    pixels = RNG.random((2, 100, 101)).astype(np.float32) + np.array([[[3]], [[7]]], np.float32)
+    clean = measure(open_source(pixels.copy(), axes="cyx"))
+    assert clean.ground is None
+    assert "ground" not in clean.to_json(), "a plan made before is still the same plan"
+    lost = np.s_[:, 20:30, 5:15]
+    pixels[lost] = np.nan
+    pixels[:, 20, 5] = np.inf
+    found = measure(open_source(pixels, axes="cyx"))
+    for c in range(2):
+        assert found.ground[c] == np.median(pixels[c][np.isfinite(pixels[c])])
+    assert Normalization.from_json(json.loads(json.dumps(found.to_json()))) == found
+    shown = found.to_model(pixels)
+    np.testing.assert_allclose(shown[lost], 0.5, atol=0.02)
+    known = np.isfinite(pixels)
+    plain = Normalization(found.low, found.high).to_model(pixels)
+    np.testing.assert_array_equal(shown[known], plain[known])
+
+
+def test_a_float_layer_that_is_not_read_whole_has_a_ground_for_what_may_be_there(monkeypatch):
+    monkeypatch.setattr(measuring, "_BUDGET", 10_000)
+    monkeypatch.setattr(measuring, "_PIECE", 1000)
+    assert measure(open_source(RNG.random((200, 200)))).ground is not None
+    assert measure(open_source(RNG.integers(0, 99, (200, 200)))).ground is None
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])

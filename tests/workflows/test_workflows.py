@@ -93,12 +93,21 @@ def test_snakemake_runs_then_does_nothing_then_makes_what_was_deleted(snakemake)
     assert second.returncode == 0
     assert "Nothing to be done" in second.stderr
     before = (results / "zweite-münze.json").stat().st_mtime_ns
-    shutil.rmtree(results / "first coin.zarr")
-    (results / "first coin.json").unlink()
-    third = call("--cores", "1", "results/first coin.json")
+    page = results / "first coin.html"
+    page.unlink()
+    third = call()
     assert third.returncode == 0, third.stderr
-    assert (results / "first coin.zarr").is_dir()
+    assert page.is_file()
     assert (results / "zweite-münze.json").stat().st_mtime_ns == before
+    assert "rule run:" not in third.stderr
+    # All of one image: it is run again, the other is not.
+    shutil.rmtree(results / "first coin.zarr")
+    for ending in ("json", "html", "csv"):
+        (results / f"first coin.{ending}").unlink()
+    planned = call("--dry-run", "--cores", "1")
+    said = planned.stdout + planned.stderr
+    assert "--source 'images/first coin.png'" in said or "output: results/first coin.json" in said
+    assert "output: results/zweite-münze.json" not in said
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,8 @@ def test_a_wrong_configuration_is_refused(snakemake, images, said):
 def test_images_of_one_stem_are_two_images(snakemake):
     home, call = snakemake
     np.save(home / "images" / "first coin.npy", data.coins()[:90, 110:220])
+    (home / "images" / "notes.txt").write_text("no image")
+    (home / "my.yaml").write_text(f"job: job.yaml\nimages: {home}/images/*\nresults: results\n", encoding="utf-8")
     planned = call("--dry-run", "--cores", "1")
     assert planned.returncode == 0, planned.stderr
     for name in ("first coin.npy", "first coin.png", "zweite-münze"):

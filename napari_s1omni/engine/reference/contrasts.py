@@ -10,6 +10,7 @@ from napari_s1omni.engine.reference.description import TARGETS
 from napari_s1omni.engine.reference.measuring import Look, is_colour
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.engine.reference.stains import STAINS, counterstain, separate
+from napari_s1omni.engine.registry import trained_for
 from napari_s1omni.errors import OperationRefused, ThoughtError
 
 _RANKS = 17
@@ -31,7 +32,7 @@ def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[s
         raise OperationRefused(
             f"the reference engine cannot translate to '{words.target}'",
             f"it computes {', '.join(TARGETS)}",
-            "use an engine trained for it, such as a folder with the weights of S1-Omni-Image",
+            f"choose one of these, or {trained_for(words.target or '')}",
             target=words.target,
         )
     if target in STAINS:

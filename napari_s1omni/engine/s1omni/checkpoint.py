@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from napari_s1omni.engine.s1omni.classes import DENOISERS, class_name
 from napari_s1omni.engine.s1omni.codec import PixelUnshuffleCodec, VaeCodec, build_codec
 from napari_s1omni.engine.s1omni.config import CONFIG_NAME, CheckpointConfig, Prefixes
 from napari_s1omni.engine.s1omni.connector import Connector
@@ -24,9 +25,6 @@ from napari_s1omni.engine.s1omni.layout import COMPONENTS, Layout, TensorEntry, 
 from napari_s1omni.engine.s1omni.patches import PatchGeometry
 from napari_s1omni.engine.s1omni.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.errors import CheckpointError
-
-DENOISERS = ("QwenImageTransformer2DModel", "UNet2DConditionModel")
-"""Editor networks that ``transformer_config._class_name`` may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,7 @@ def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Check
     CheckpointError
         If a configuration names an unknown class or cannot be built.
     """
-    name = config.transformer_config.get("_class_name", DENOISERS[0])
-    if name not in DENOISERS:
-        raise CheckpointError(
-            f"transformer_config._class_name = {name!r}",
-            " or ".join(DENOISERS),
-            "correct the configuration or use another checkpoint",
-            class_name=name,
-        )
+    name = class_name("transformer_config", config.transformer_config, DENOISERS)
     import diffusers
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
@@ -107,8 +98,12 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
     ------
     CheckpointError
         If tensors are missing, unexpected or of another shape (all named), or
-        a shard does not have its listed digest.
+        a file does not have its listed digest.
     """
+    listed = layout.config.sha256
+    # A shard's turn comes right before it is read.
+    for name in sorted(listed.keys() - {shard.name for shard in layout.shards}):
+        _verify(layout.folder / name, listed[name])
     with torch.device("meta"):
         checkpoint = build(layout.config, layout.backbone_config)
     modules = checkpoint.modules()
@@ -119,7 +114,7 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
         for name, entry in entries.items():
             wanted.setdefault(entry.file, []).append((entry, module, name, component))
     for shard in layout.shards:
-        _verify(shard, layout.config.sha256.get(shard.name))
+        _verify(shard, listed.get(shard.name))
         with _tensors_of(shard) as read:
             for entry, module, name, component in wanted.pop(shard, []):
                 tensor = read(entry.key)
@@ -259,16 +254,20 @@ def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntr
     )
 
 
-def _verify(shard: Path, digest: str | None) -> None:
+def _verify(path: Path, digest: str | None) -> None:
     if digest is None:
         return
-    found = file_digest(shard)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} is missing", f"every file that sha256 in {CONFIG_NAME} lists", "fetch it again", file=str(path)
+        )
+    found = file_digest(path)
     if found != digest.lower():
         raise CheckpointError(
-            f"{shard} has SHA-256 {found[:12]}..., listed is {digest[:12]}...",
+            f"{path} has SHA-256 {found[:12]}..., listed is {digest[:12]}...",
             "the file that was published",
             "delete it and fetch it again",
-            file=str(shard),
+            file=str(path),
             found=found,
             expected=digest,
         )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_s1omni.errors import CheckpointError
+from napari_s1omni.engine.s1omni.classes import CODECS, class_name
 
 
 class Codec(Protocol):
@@ -88,16 +88,8 @@ def build_codec(config: dict[str, Any]) -> PixelUnshuffleCodec | VaeCodec:
     CheckpointError
         If ``_class_name`` is unknown.
     """
-    name = config.get("_class_name", "AutoencoderKLQwenImage")
-    if name == "PixelUnshuffleCodec":
+    if class_name("vae_config", config, CODECS) == "PixelUnshuffleCodec":
         return PixelUnshuffleCodec(int(config.get("factor", 4)))
-    if name == "AutoencoderKLQwenImage":
-        from diffusers import AutoencoderKLQwenImage
+    from diffusers import AutoencoderKLQwenImage
 
-        return VaeCodec(AutoencoderKLQwenImage.from_config(config))
-    raise CheckpointError(
-        f"vae_config._class_name = {name!r}",
-        "AutoencoderKLQwenImage or PixelUnshuffleCodec",
-        "correct the configuration or use another checkpoint",
-        class_name=name,
-    )
+    return VaeCodec(AutoencoderKLQwenImage.from_config(config))

@@ -173,7 +173,7 @@ class CheckpointConfig(_Part):
     sampling: SamplingDefaults = SamplingDefaults()
     engine: EngineFacts = EngineFacts()
     sha256: dict[str, str] = Field(default_factory=dict)
-    """Digest per file of the folder, lower-case hex; files listed here are verified when they are loaded."""
+    """Digest per file of the folder, lower-case hex; each must be there and is verified on loading."""
 
     @property
     def noise_scale(self) -> float:

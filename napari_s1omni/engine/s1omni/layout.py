@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.engine.s1omni.classes import CODECS, DENOISERS, SCHEDULERS, check_backbone, class_name
 from napari_s1omni.engine.s1omni.config import CONFIG_NAME, CheckpointConfig, Prefixes, read_json
 from napari_s1omni.engine.s1omni.prompting import TOKENIZER_NAME
 from napari_s1omni.errors import CheckpointError
@@ -89,11 +90,15 @@ def open_layout(folder: str | Path) -> Layout:
     Raises
     ------
     CheckpointError
-        If a file is missing, damaged or truncated, or the index and the
-        shards disagree; names the file.
+        If a file is missing, damaged or truncated, the index and the shards
+        disagree, or a class is named that is not known; names the file.
     """
     folder = Path(folder)
     config = CheckpointConfig.read(folder)
+    class_name("transformer_config", config.transformer_config, DENOISERS, folder / CONFIG_NAME)
+    class_name("vae_config", config.vae_config, CODECS, folder / CONFIG_NAME)
+    class_name("scheduler_config", config.scheduler_config, SCHEDULERS, folder / CONFIG_NAME)
+    backbone_config = _backbone_config(folder)
     entries = _entries(folder)
     prefixes = config.prefixes or _family(entries)
     tensors: dict[str, dict[str, TensorEntry]] = {name: {} for name in COMPONENTS}
@@ -109,7 +114,7 @@ def open_layout(folder: str | Path) -> Layout:
                 key=key,
             )
         tensors[component][key.removeprefix(getattr(prefixes, component))] = entry
-    return Layout(folder, config, _backbone_config(folder), tensors)
+    return Layout(folder, config, backbone_config, tensors)
 
 
 def _family(keys: Iterable[str]) -> Prefixes:
@@ -121,6 +126,7 @@ def _backbone_config(folder: Path) -> dict[str, Any]:
     """The backbone's configuration: embedded in either file, or a file of its own."""
     own = read_json(folder / CONFIG_NAME).get("qwen3_vl_config")
     if isinstance(own, dict):
+        check_backbone(own, folder / CONFIG_NAME)
         return own
     data = read_json(folder / "config.json")
     embedded = data.get("qwen3_vl_config")
@@ -132,6 +138,7 @@ def _backbone_config(folder: Path) -> dict[str, Any]:
             "fetch the folder again",
             file=str(folder / "config.json"),
         )
+    check_backbone(found, folder / "config.json")
     return found
 
 
@@ -161,6 +168,16 @@ def _entries(folder: Path) -> dict[str, TensorEntry]:
             "fetch the folder again",
             keys=lost,
         )
+    for name, header in headers.items():
+        unexpected = sorted(set(header) - set(weight_map))
+        if unexpected:
+            raise CheckpointError(
+                f"{folder / name} holds {len(unexpected)} unexpected tensors, such as {unexpected[0]!r}",
+                f"the tensors that {indices[0].name} places there",
+                "fetch the folder again",
+                file=str(folder / name),
+                unexpected=unexpected,
+            )
     return {key: headers[name][key] for key, name in weight_map.items()}
 
 

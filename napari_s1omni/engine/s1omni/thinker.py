@@ -18,7 +18,8 @@ from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
 
 RETRY_TEMPERATURE = 0.7
-"""A thought that ran away is tried once more, sampled with this temperature: greedy decoding would run away again."""
+"""A thought that ran away is tried once more, sampled with at least this temperature: greedy decoding would run away
+again. The second attempt has a seed of its own, or one that was sampled before would repeat itself too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,10 @@ class Thinker:
     def _think_batch(
         self, images: torch.Tensor, start: int, instruction: str, sampling: Sampling, on_text: OnText | None
     ) -> list[Thought]:
-        ids, endings = self._write(images, start, instruction, sampling, sampling.temperature, on_text)
+        ids, endings = self._write(images, start, instruction, sampling, 0, on_text)
         again = [i for i, ending in enumerate(endings) if ending != "stopped"]
         for i in again:
-            heat = max(RETRY_TEMPERATURE, sampling.temperature)
-            (new,), (ending,) = self._write(images[i : i + 1], start + i, instruction, sampling, heat, on_text)
+            (new,), (ending,) = self._write(images[i : i + 1], start + i, instruction, sampling, 1, on_text)
             if ending != "stopped":
                 text = self.prompting.decode(new)
                 raise ThoughtError(
@@ -125,10 +125,11 @@ class Thinker:
         start: int,
         instruction: str,
         sampling: Sampling,
-        temperature: float,
+        attempt: int,
         on_text: OnText | None,
     ) -> tuple[list[list[int]], list[str]]:
         """One pass of decoding over at most one micro-batch; keeps the states where they will be needed."""
+        temperature = max(RETRY_TEMPERATURE, sampling.temperature) if attempt else sampling.temperature
         count = len(images)
         images = self._filled(images)
         prompt = self._prompt(instruction, images)
@@ -142,7 +143,7 @@ class Thinker:
                 on_text(start + row, text[len(shown[row]) :])
                 shown[row] = text
 
-        seeds = tuple(_seed(sampling.seed, image) for image in images) if temperature else ()
+        seeds = tuple(_seed(sampling.seed, image, attempt) for image in images) if temperature else ()
         capture = self.config.condition.mode == "capture"
         with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
@@ -315,8 +316,8 @@ def _digest(image: torch.Tensor) -> bytes:
     return hashlib.blake2b(image.float().cpu().numpy().tobytes(), digest_size=16).digest()
 
 
-def _seed(seed: int, image: torch.Tensor) -> int:
-    return (seed << 128) + int.from_bytes(_digest(image), "little")
+def _seed(seed: int, image: torch.Tensor, attempt: int) -> int:
+    return (attempt << 192) + (seed << 128) + int.from_bytes(_digest(image), "little")
 
 
 def _key(image: torch.Tensor, prompt: Prompt, ids: Sequence[int]) -> bytes:

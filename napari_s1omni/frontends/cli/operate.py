@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from napari_s1omni.api import make_job
-from napari_s1omni.frontends.cli.options import job_options, read_options, with_options
+from napari_s1omni.frontends.cli.options import job_options, read_options, require_options, with_options
 from napari_s1omni.frontends.cli.running import (
     DryRun,
     Durable,
@@ -43,6 +43,7 @@ def _command(operation: OperationType, doc: str) -> Callable[..., Any]:
         **options: Any,
     ) -> None:
         given = read_options(options)
+        require_options(operation, given)
         job, _ = make_job(operation, image, output, given.pop("prompt", None), given)
         running: Running = {"verify": verify, "durable": durable}
         running |= {"executor": executor, "workers": workers, "scheduler": scheduler}

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from napari_s1omni.errors import JobError
 from napari_s1omni.job import Job, SourceRef, read_region
 from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
 from napari_s1omni.sampling import Sampling
@@ -83,14 +84,39 @@ def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def require_options(operation: str, given: Mapping[str, Any]) -> None:
+    """Check that every option is given that an operation cannot do without.
+
+    Parameters
+    ----------
+    operation : str
+        Operation type.
+    given : mapping
+        From :func:`read_options`.
+
+    Raises
+    ------
+    JobError
+        If one is missing; the sentence says what it is for.
+    """
+    for name, field in OPERATIONS[operation].model_fields.items():
+        if field.is_required() and name not in given:
+            purpose = _help(field)
+            raise JobError(
+                f"the option {_flag(name)} is missing",
+                f"it says {purpose[:1].lower()}{purpose[1:]}",
+                "add it and run again",
+            )
+
+
 def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     kind, parser = _kind(field.annotation)
     bounds = {type(m).__name__: m for m in field.metadata}
-    flag = f"--{name.replace('_', '-')}"
+    flag = _flag(name)
     flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *filter(None, [_SHORT.get(name)])]
     option = typer.Option(
         *flags,
-        help=" ".join((field.description or "").replace("`", "").split()),
+        help=_help(field),
         show_default=_default(field),
         min=getattr(bounds.get("Ge"), "ge", None),
         max=getattr(bounds.get("Le"), "le", None),
@@ -101,6 +127,14 @@ def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _help(field: FieldInfo) -> str:
+    return " ".join((field.description or "").replace("`", "").split())
 
 
 def _default(field: FieldInfo) -> str | bool:

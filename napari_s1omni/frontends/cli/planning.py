@@ -9,7 +9,7 @@ import typer
 
 from napari_s1omni.api import make_job, prepare
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.options import OPERATIONS, job_options, read_options, with_options
+from napari_s1omni.frontends.cli.options import OPERATIONS, job_options, read_options, require_options, with_options
 from napari_s1omni.frontends.cli.running import Json
 from napari_s1omni.frontends.cli.wording import print_plan
 from napari_s1omni.job import Job
@@ -42,6 +42,7 @@ def plan(
             )
         job = Job.load(what)
     else:
+        require_options(operation, given)
         job, _ = make_job(operation, what, output, given.pop("prompt", None), given)
     if yaml:
         typer.echo(job.dump(), nl=False)

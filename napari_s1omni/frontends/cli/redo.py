@@ -18,7 +18,7 @@ def redo(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
     tiles: Annotated[
         str | None,
-        typer.Option("--tiles", metavar="TILES", help="row/column or plane/row/column, several with commas."),
+        typer.Option("--tiles", metavar="TILES", help="[[time/]plane/]row/column, several with commas."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Tiles that failed.")] = False,
     uncertain: Annotated[bool, typer.Option("--uncertain", help="Tiles that see an uncertain join of labels.")] = False,

@@ -5,22 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.dock.telling import tell
+from napari_s1omni.frontends.dock.telling import inform, tell
 from napari_s1omni.frontends.opening import get_reader
 from napari_s1omni.job import Job
 
 PLUGIN = "napari_s1omni"
 PANEL = "Think and generate"
 TABLE = "Measurements"
+_NO_TILE = "No tile is chosen; click one on the page 'Why'."
 
 
 def panel(viewer: Any) -> Any:
     """Return the dock of a viewer, opening it where it is closed."""
     return viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)[1]
+
+
+def is_open(viewer: Any) -> bool:
+    """Whether the dock of a viewer is there."""
+    return any(name.startswith(PANEL) for name in viewer.window.dock_widgets)
 
 
 def segment(viewer: napari.viewer.Viewer) -> None:
@@ -54,6 +60,58 @@ def explain(viewer: napari.viewer.Viewer) -> None:
     found.tabs.setCurrentWidget(found.why_page)
     if found.controller.queue.runs:
         found.why_page.choose(found.controller.queue.runs[-1])
+
+
+def another_seed(viewer: napari.viewer.Viewer) -> None:
+    """Try the chosen tile again with another seed."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    _press(found.why_page.again_seed, _NO_TILE)
+
+
+def another_wording(viewer: napari.viewer.Viewer) -> None:
+    """Try the chosen tile again with the wording that is written for it."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    if found.why_page.wording.text().strip():
+        _press(found.why_page.again_words, _NO_TILE)
+    else:
+        found.why_page.wording.setFocus()
+        inform("No wording is written; write one for the tile on the page 'Why'.")
+
+
+def accept(viewer: napari.viewer.Viewer) -> None:
+    """Draw the chosen tile in its result as it was tried."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    _press(found.why_page.accept, "No tile of a complete result was tried again.")
+
+
+def undo_tile(viewer: napari.viewer.Viewer) -> None:
+    """Return to the result before the last tile that was accepted."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    _press(found.why_page.undo, "There is no accepted tile to undo.")
+
+
+def use_for_all(viewer: napari.viewer.Viewer) -> None:
+    """Take what was tried on a tile over into the job."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    _press(found.why_page.for_all, "No tile was tried again.")
+
+
+def restore(viewer: napari.viewer.Viewer) -> None:
+    """Bring back what is in view from before tiles were redone."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.correct_page)
+    _press(found.correct_page.restore_button, "No result from before tiles were redone is kept.")
+
+
+def save_table(viewer: napari.viewer.Viewer) -> None:
+    """Save the table of measurements as CSV."""
+    found = viewer.window.add_plugin_dock_widget(PLUGIN, TABLE)[1]
+    _press(found.save_button, "Nothing is measured yet; choose labels and measure them.")
 
 
 def correct(viewer: napari.viewer.Viewer) -> None:
@@ -120,3 +178,11 @@ def open_result(viewer: napari.viewer.Viewer) -> None:
     path = QFileDialog.getExistingDirectory(None, "Output folder of a run")
     if path and get_reader(path):
         viewer.open(path, plugin=PLUGIN)
+
+
+def _press(made: QPushButton, otherwise: str) -> None:
+    """Press a button, or say why that cannot be done now."""
+    if made.isEnabled():
+        made.click()
+    else:
+        inform(otherwise)

@@ -1,17 +1,22 @@
-"""JobDrop: a job file that is dropped on napari fills the form."""
+"""A job file that is dropped on napari, or opened in it, fills the form."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import napari
+import yaml
+from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.dock.telling import tell
+from napari_s1omni.frontends.opening import JOBS, WRITTEN
 from napari_s1omni.job import Job
 
 
@@ -45,7 +50,7 @@ class JobDrop(QObject):
         if event.type() != QEvent.Type.Drop:
             return False
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
-        if len(paths) != 1 or paths[0].suffix.lower() not in (".yaml", ".yml"):
+        if len(paths) != 1 or paths[0].suffix.lower() not in JOBS:
             return False
         try:
             self._on_job(Job.load(paths[0]))
@@ -53,3 +58,48 @@ class JobDrop(QObject):
             tell(failure(error))
         event.acceptProposedAction()
         return True
+
+
+class JobLayers:
+    """Takes over the jobs of layers that napari opened from a job file, those that are there already first.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    on_job : callable
+        Called with the job and the name of its layer.
+    """
+
+    def __init__(self, viewer: Any, on_job: Callable[[Job, str], None]) -> None:
+        self._viewer = viewer
+        self._on_job = on_job
+        viewer.layers.events.inserted.connect(self._inserted)
+        for layer in list(viewer.layers):
+            self._take(layer)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._viewer.layers.events.inserted.disconnect(self._inserted)
+
+    def _inserted(self, event: Any) -> None:
+        self._take(event.value)
+
+    def _take(self, layer: Any) -> None:
+        text = layer.metadata.pop(WRITTEN, None)
+        if text is None:
+            return
+        try:
+            self._on_job(Job.read(yaml.safe_load(text)), layer.name)
+        except (S1OmniError, yaml.YAMLError) as error:
+            tell(failure(error))
+
+
+def offer_dock() -> None:
+    """Offer to open the dock for a job that napari reads; one that is open takes it by itself."""
+    from napari_s1omni.frontends.dock.commands import is_open, panel
+
+    viewer = napari.current_viewer()
+    if viewer is not None and not is_open(viewer):
+        act = ("Open the dock", lambda shown: panel(viewer))
+        words = "The job fills the dock of think and generate when that is opened."
+        notification_manager.dispatch(Notification(words, NotificationSeverity.INFO, (act,)))

@@ -46,12 +46,12 @@ class Overlay:
 
     def _draw(self, then: Callable[[Any], None]) -> None:
         """Colour the lattice elsewhere, for it may be large, and hand the picture on."""
-        run, by, (z, t) = self.run, self._by, self.plane()
+        run, by, plane = self.run, self._by, self.plane()
         if run is None:
             return
 
         def work() -> None:
-            picture = run.tiles.picture(by, z, t)
+            picture = run.tiles.picture(by, *plane)
             self._link.controller.deliver(lambda: then(picture) if self.run is run and by == self._by else None)
 
         self._ask(work)
@@ -94,21 +94,24 @@ class Overlay:
             return None
         show, grid = self.run.levels.show, self.run.plan.grid
         at = dict(zip(show.axes, self._result.world_to_data(np.asarray(world)[-self._result.ndim :]), strict=False))
-        z, t = self.plane()
         y = at["y"] / grid.factor[0] + grid.y[0]
         x = at["x"] / grid.factor[1] + grid.x[0]
-        return self.run.tiles.at(y, x, z, t)
+        return self.run.tiles.at(y, x, *self.plane())
 
-    def plane(self) -> tuple[int, int]:
-        """Plane and time point of the source that the viewer shows."""
+    def plane(self) -> tuple[int, int, int]:
+        """Plane and time point of the source that the viewer shows, and the channel group."""
         if self.run is None or self._result is None:
-            return 0, 0
+            return 0, 0, 0
         show, grid = self.run.levels.show, self.run.plan.grid
         point = self._result.world_to_data(np.array(self._link.viewer.dims.point, float)[-self._result.ndim :])
         at = dict(zip(show.axes, point, strict=False))
         z = grid.z[0] + round(at.get("z", 0))
         t = grid.t[0] + round(at.get("t", 0))
-        return min(max(z, grid.z[0]), grid.z[1] - 1), min(max(t, grid.t[0]), grid.t[1] - 1)
+        target, group = self.run.plan.target, 0
+        if grid.groups > 1:
+            group = round(at.get("c", 0)) // (target.size("c") // grid.groups)
+        z, t = min(max(z, grid.z[0]), grid.z[1] - 1), min(max(t, grid.t[0]), grid.t[1] - 1)
+        return z, t, min(max(group, 0), grid.groups - 1)
 
     def _place(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Where the picture lies: its first px begins where the first px of the result begins."""

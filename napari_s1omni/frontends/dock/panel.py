@@ -12,7 +12,7 @@ from napari_s1omni.execution.status import Failure, failure
 from napari_s1omni.frontends.controller import Controller
 from napari_s1omni.frontends.dock.bridge import Bridge
 from napari_s1omni.frontends.dock.correct_page import CorrectPage
-from napari_s1omni.frontends.dock.dropping import JobDrop
+from napari_s1omni.frontends.dock.dropping import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.farewell import Farewell
 from napari_s1omni.frontends.dock.job_page import JobPage
 from napari_s1omni.frontends.dock.preferences import Preferences
@@ -82,7 +82,7 @@ class Panel(QWidget):
         self.controller.run_added.connect(self._added)
         self.controller.failed.connect(tell)
         self.job_page.preview.curtain_moved.connect(self.previews.curtain)
-        self._guests: list[JobDrop | Farewell] = []
+        self._guests: list[JobDrop | JobLayers | Farewell] = []
         self._closed = False
         self.results.ask(self._find_unfinished)
         # What napari loads when it makes its first layer of labels takes a second, which then nobody waits for.
@@ -121,17 +121,24 @@ class Panel(QWidget):
 
     def copy(self, kind: str, run: Run | None = None) -> None:
         """Put a job on the clipboard as ``yaml``, ``python`` or ``command``: that of a run, or as it is written now."""
-        with self._told():
-            self._commit()
-            words = {"yaml": as_yaml, "python": as_python, "command": as_command}[kind]
-            QApplication.clipboard().setText(words(run.job if run is not None else self.controller.job()))
+        words = {"yaml": as_yaml, "python": as_python, "command": as_command}[kind]
+
+        def put(job: Job) -> None:
+            QApplication.clipboard().setText(words(job))
             inform("The job is on the clipboard.")
 
-    def load(self, job: Job) -> None:
-        """Fill the form from a job file, opening its image if it is not open."""
+        with self._told():
+            self._commit()
+            if run is not None:
+                put(run.job)
+            else:
+                self.controller.share(put)
+
+    def load(self, job: Job, layer: str | None = None) -> None:
+        """Fill the form from a job file, opening its image if it is not open; a layer that shows it may be named."""
         self.tabs.setCurrentWidget(self.job_page)
         self.controller.load(job)
-        known = self.link.name_of(job.source.uri)
+        known = layer or self.link.name_of(job.source.uri)
         if known is not None:
             self.link.choose(known)
             return
@@ -155,7 +162,11 @@ class Panel(QWidget):
         while holder is not None and not isinstance(holder, QMainWindow):
             holder = holder.parent()
         if holder is not None and not self._guests:
-            self._guests = [JobDrop(holder, self.load), Farewell(holder, self.controller.queue)]
+            self._guests = [
+                JobDrop(holder, self.load),
+                JobLayers(self.viewer, self.load),
+                Farewell(holder, self.controller.queue),
+            ]
 
     def closeEvent(self, event: Any) -> None:
         """Leave runs to themselves."""
@@ -193,9 +204,13 @@ class Panel(QWidget):
 
     def _previewed(self, answer: Answer) -> None:
         self.job_page.preview.show_answer(answer)
-        if isinstance(answer, Previewed) and self.controller.source is not None:
-            self.previews.show(answer, self.controller.source)
-            self.why_page.show_preview(answer)
+        if isinstance(answer, Previewed):
+            run = self.why_page.owner_of(answer)
+            located = self.controller.source if run is None else self._source_of(run)
+            if located is not None:
+                self.previews.show(answer, located)
+            if run is not None:
+                self.why_page.show_preview(answer)
         elif isinstance(answer, PreviewFailed):
             tell(answer.failure, "No preview.")
 
@@ -265,6 +280,7 @@ class Panel(QWidget):
         for entry, _ in unfinished():
             try:
                 found.append(reopen(entry.output, entry.title, self.bridge.deliver))
+                self.results.foresee(found[-1])
             except (S1OmniError, OSError):
                 # What never began, or lies on a disk that is away, is not offered.
                 continue

@@ -6,9 +6,13 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QSlider, QVBoxLayout, QWidget
 
+from napari_s1omni.execution.keys import round_of
 from napari_s1omni.frontends.dock.parts import BAR, row
 from napari_s1omni.frontends.dock.trace import TraceView
 from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, PreviewStep
+
+_AXES = {"t": "t", "z": "z", "g": "channel"}
+"""Parts of a key that are worth a word, where they are not the first."""
 
 
 class PreviewView(QWidget):
@@ -86,11 +90,13 @@ class PreviewView(QWidget):
 
 
 def thought_name(key: str) -> str:
-    """Word the key of a thought: ``tile 3/5``, ``the whole layer``."""
+    """Word the key of a thought: ``tile 3/5``, ``tile 0/1 (z 4), redone``, ``the whole layer``."""
+    if number := round_of(key):
+        return f"{thought_name(key.removesuffix(f'/redo/{number}'))}, redone"
     parts = key.split("/")
     if parts[-1] == "layer":
         return "the whole layer"
     if len(parts) >= 3 and parts[-3] in ("tile", "region"):
-        place = ", ".join(f"{p[0]} {p[1:]}" for p in parts[:-3] if p[0] in "tz" and p[1:] != "0")
+        place = ", ".join(f"{_AXES[p[0]]} {p[1:]}" for p in parts[:-3] if p[0] in _AXES and p[1:] != "0")
         return f"{parts[-3]} {parts[-2]}/{parts[-1]}{f' ({place})' if place else ''}"
     return "the instruction"

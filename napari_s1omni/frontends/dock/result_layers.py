@@ -44,6 +44,8 @@ class ResultLayers:
         self._link = link
         self.layers: dict[Run, Any] = {}
         """Run -> its layer, while that is in the viewer."""
+        self._places: dict[Run, dict[str, Any]] = {}
+        """Run -> where its layer stands, for when its source layer is not the chosen one."""
         self.make_bars = Bars
         self._bars: dict[Run, Bars] = {}
         self._refreshed: dict[Run, float] = {}
@@ -80,18 +82,24 @@ class ResultLayers:
         """Do what may wait for a disk away from the thread of the widgets."""
         self._errands.do(work)
 
+    def foresee(self, run: Run) -> None:
+        """Read where the result of a run that was found stands; from a thread that may wait for a disk."""
+        self._places[run] = stored_place(run.plan, run.levels.show.axes, run.path)
+
     def add(self, run: Run, located: Located | None) -> None:
         """Show a run that has begun or waits."""
         levels = run.levels
         labels = run.plan.target.kind == "labels"
         options: dict[str, Any] = {"metadata": metadata(run.plan, run.path, levels), **appearance(run.plan)}
         if located is not None:
-            options |= {**place(located, run.plan, levels.show), "name": name_of(run.plan, located.view.name)}
+            self._places[run] = place(located, run.plan, levels.show)
+            options["name"] = name_of(run.plan, located.view.name)
             source = self._link.layer
             if run.plan.job.operation.type == "super_resolution" and source is not None and not run.plan.target.rgb:
                 options |= {"contrast_limits": source.contrast_limits, "colormap": source.colormap.name}
         else:
-            options |= {**stored_place(run.plan, levels.show.axes), "name": name_of(run.plan, run.path.stem)}
+            options["name"] = name_of(run.plan, run.path.stem)
+        options |= self._places.get(run) or stored_place(run.plan, levels.show.axes)
         data = levels.data
         options["multiscale"] = len(data) > 1
         layer = create(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)

@@ -9,7 +9,9 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.keys import tile_of
+from napari_s1omni.execution.redone import Place
 from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.controller import Controller
 from napari_s1omni.frontends.dock.overlay import Overlay
@@ -95,6 +97,7 @@ class WhyPage(QWidget):
         self._later.setInterval(_LATER)
         self._later.timeout.connect(self._redraw)
         self._tried: dict[str, Any] = {}
+        self._request = 0
         for made in (self.again_seed, self.again_words, self.accept, self.undo, self.for_all):
             made.setEnabled(False)
         link.viewer.mouse_move_callbacks.append(self._hovered)
@@ -129,9 +132,13 @@ class WhyPage(QWidget):
         self._tell_legend()
         self._look_back(run)
 
+    def owner_of(self, made: Previewed) -> Run | None:
+        """Return the run of which a preview tries a tile again; None where it is no such preview."""
+        return self.overlay.run if made.request == self._request else None
+
     def show_preview(self, made: Previewed) -> None:
         """Show the thought of a tile that was drawn again."""
-        if self._tried and made.thoughts:
+        if made.thoughts:
             key, thought = next(iter(made.thoughts.items()))
             words = ", ".join(f"{name} {value}" for name, value in self._tried.items())
             self.trace.show_thought(key, thought, f"Tried again: {thought_name(key)}", words)
@@ -146,19 +153,15 @@ class WhyPage(QWidget):
         self.tile = tile
         self._tried = {}
         self.hover.setText(tile.sentence())
-        z, t = self.overlay.plane()
-        self._results.ask(lambda: self._fetch(run, tile, z, t))
+        self._results.ask(lambda: self._fetch(run, tile))
         for made in (self.accept, self.for_all):
             made.setEnabled(False)
         for made in (self.again_seed, self.again_words):
-            made.setEnabled(self._controller.source is not None)
+            made.setEnabled(True)
 
-    def _fetch(self, run: Run, tile: TileInfo, z: int, t: int) -> None:
-        try:
-            found = run.thought_of(tile.row, tile.col, z, t)
-            words = run.parameters_of(tile.row, tile.col, z, t)
-        except (S1OmniError, OSError, ValueError):
-            found, words = None, ""
+    def _fetch(self, run: Run, tile: TileInfo) -> None:
+        found = run.thought_of(tile.place)
+        words = run.parameters_of(found[0]) if found else ""
         self._controller.deliver(lambda: self._show(tile, found, words))
 
     def _show(self, tile: TileInfo, found: tuple[str, Thought] | None, words: str) -> None:
@@ -181,12 +184,12 @@ class WhyPage(QWidget):
             self._again(prompt=words)
 
     def _again(self, **changed: Any) -> None:
-        """Draw the clicked tile again, as a preview through the real path."""
+        """Draw the clicked tile again as its run would, as a preview through the real path."""
         run, tile = self.overlay.run, self.tile
         if run is None or tile is None:
             return
         grid = run.plan.grid
-        z, t = self.overlay.plane()
+        t, z, *_ = tile.place
         y, x = tile.row * grid.step, tile.col * grid.step
         box = {
             "type": "box",
@@ -198,10 +201,15 @@ class WhyPage(QWidget):
         self._tried = {**self._tried, **changed}
         sampling = run.job.sampling.model_dump() | {k: v for k, v in self._tried.items() if k == "seed"}
         operation = run.job.operation.model_dump() | {k: v for k, v in self._tried.items() if k == "prompt"}
-        try:
-            self._controller.show_preview(box, sampling=sampling, operation=operation)
-        except (JobError, S1OmniError) as error:
-            tell(failure(error))
+        changes = {"region": box, "sampling": sampling, "operation": operation}
+        self.accept.setEnabled(False)
+        # Drawn as the run draws, whatever the form says by now.
+        job = run.job.replace(engine=run.plan.engine.name, output=None, into=None, **changes)
+
+        def ask() -> None:
+            self._request = self._controller.previewer.ask(job)
+
+        self._controller.errands.do(ask)
 
     def _is_complete(self) -> bool:
         return self.overlay.run is not None and self.overlay.run.status.state == "complete"
@@ -211,7 +219,7 @@ class WhyPage(QWidget):
         run, tile, tried = self.overlay.run, self.tile, dict(self._tried)
         if run is None or tile is None:
             return
-        z, _ = self.overlay.plane()
+        t, z, *_ = tile.place
         python, options = self._controller.python, self._controller.options
         self.accept.setEnabled(False)
         # From now on it is at work, though its process is not there yet.
@@ -219,7 +227,7 @@ class WhyPage(QWidget):
         self._ask(
             run,
             lambda: run.redo(
-                f"{z}/{tile.row}/{tile.col}", tried.get("seed"), tried.get("prompt"), python=python, options=options
+                f"{t}/{z}/{tile.row}/{tile.col}", tried.get("seed"), tried.get("prompt"), python=python, options=options
             ),
         )
 
@@ -330,10 +338,7 @@ class WhyPage(QWidget):
             self._results.ask(lambda: self._look_for(run, words))
 
     def _look_for(self, run: Run, words: str) -> None:
-        try:
-            found = run.search(words)
-        except (S1OmniError, OSError, ValueError):
-            found = []
+        found = run.search(words)
         self._controller.deliver(lambda: self._show_hits(found))
 
     def _show_hits(self, found: list[tuple[str, str]]) -> None:
@@ -350,25 +355,36 @@ class WhyPage(QWidget):
         key, run = item.data(Qt.ItemDataRole.UserRole), self.overlay.run or self._runs[self.which.currentIndex()]
         if key is None:
             return
-        parts = key.split("/")
-        if parts[-3:-2] == ["tile"]:
-            row_at, col_at = int(parts[-2]), int(parts[-1])
-            self.open_tile(run.tiles.info(row_at, col_at))
-            self._go(run, row_at, col_at)
+        if run is not self.overlay.run:
+            self.choose(run)
+        place = tile_of(key)
+        if place is not None:
+            t, z, group, row_at, col_at = place
+            self._go(run, place)
+            self.open_tile(run.tiles.info(row_at, col_at, z, t, group))
         self._results.ask(lambda: self._deliver_thought(run, key))
 
     def _deliver_thought(self, run: Run, key: str) -> None:
-        thought = run.thoughts()[key]
-        self._controller.deliver(lambda: self.trace.show_thought(key, thought, f"Thought of {thought_name(key)}"))
+        thought, words = run.thoughts()[key], run.parameters_of(key)
+        heading = f"Thought of {thought_name(key)}"
+        self._controller.deliver(lambda: self.trace.show_thought(key, thought, heading, words))
 
-    def _go(self, run: Run, row_at: int, col_at: int) -> None:
-        layer, grid = self._results.layer_of(run), run.plan.grid
+    def _go(self, run: Run, place: Place) -> None:
+        """Bring a tile into view: its plane, its time point, its channel."""
+        layer, grid, axes = self._results.layer_of(run), run.plan.grid, run.levels.show.axes
         if layer is None:
             return
-        point = [0.0] * layer.ndim
-        for axis, k, first, factor in (
-            ("y", row_at, grid.y[0], grid.factor[0]),
-            ("x", col_at, grid.x[0], grid.factor[1]),
-        ):
-            point[run.levels.show.axes.index(axis)] = (k * grid.step + grid.step / 2 - first) * factor
-        self._link.viewer.scene.camera.center = tuple(layer.data_to_world(point))[-3:]
+        t, z, group, row_at, col_at = place
+        at = {
+            "t": t - grid.t[0],
+            "c": group * run.plan.target.size("c") // grid.groups,
+            "z": z - grid.z[0],
+            "y": (row_at * grid.step + grid.step / 2 - grid.y[0]) * grid.factor[0],
+            "x": (col_at * grid.step + grid.step / 2 - grid.x[0]) * grid.factor[1],
+        }
+        world = layer.data_to_world([at[axis] for axis in axes[: layer.ndim]])
+        dims = self._link.viewer.dims
+        for axis, value in enumerate(world, dims.ndim - layer.ndim):
+            if axis not in dims.displayed:
+                dims.set_point(axis, value)
+        self._link.viewer.scene.camera.center = tuple(world)[-3:]

@@ -22,8 +22,8 @@ import traitlets
 from PIL import Image
 
 from napari_s1omni.api import Prepared
-from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.execution.keys import find_thought
 from napari_s1omni.execution.status import failure
 from napari_s1omni.frontends.forecast import sentence
 from napari_s1omni.frontends.layers import GENERATED
@@ -33,7 +33,6 @@ from napari_s1omni.frontends.notebook.still import still_picture
 from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
 from napari_s1omni.frontends.runs import Run
 from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, Quantity
-from napari_s1omni.plan import Plan
 
 if TYPE_CHECKING:
     from napari_s1omni.frontends.notebook.job import RunningJob
@@ -215,9 +214,9 @@ class Panel(anywidget.AnyWidget):
             cell += [at * grid.step, size if at == n - 1 else (at + 1) * grid.step]
         words, found = f"tile {row}/{col} of the preview", None
         if preview is not None:
-            found = _of_tile(preview.thoughts, plan, row, col, z, t)
+            found = find_thought(plan, preview.thoughts, (t, z, 0, row, col))
         elif run is not None and (info := run.tiles.at(y, x, z, t)) is not None:
-            words, found = info.sentence(), run.thought_of(info.row, info.col, z, t)
+            words, found = info.sentence(), run.thought_of(info.place)
         answer = {"sentence": words, "box": cell}
         if found is not None:
             key, thought = found
@@ -367,13 +366,3 @@ def _written(job: RunningJob) -> dict[str, Any]:
     """Return what the form shows: the controller's document, or the job before the controller has it."""
     document = job.controller.document
     return document if job.controller.source is not None else job.job.model_dump(mode="json")
-
-
-def _of_tile(
-    thoughts: Mapping[str, Thought], plan: Plan, row: int, col: int, z: int, t: int
-) -> tuple[str, Thought] | None:
-    k = plan.sampling.region_tiles
-    for key in (f"t{t}/z{z}/g0/tile/{row}/{col}", f"t{t}/z{z}/g0/region/{row // k}/{col // k}", "g0/layer", "off"):
-        if key in thoughts:
-            return key, thoughts[key]
-    return None

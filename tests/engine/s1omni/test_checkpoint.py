@@ -258,12 +258,52 @@ def test_configuration_values_are_checked(copy_of, unet_folder, changes, word):
     [
         ({"transformer_config": {"_class_name": "Flux"}}, "QwenImageTransformer2DModel"),
         ({"vae_config": {"_class_name": "Zip"}}, "PixelUnshuffleCodec"),
-        ({"transformer_config": {"cross_attention_dim": "wide"}}, "cannot be built"),
+        ({"scheduler_config": {"_class_name": "DDIMScheduler"}}, "FlowMatchEulerDiscreteScheduler"),
+        ({"qwen3_vl_config": {"model_type": "qwen2_5_vl"}}, "qwen3_vl"),
+        ({"qwen3_vl_config": {"architectures": ["LlamaForCausalLM"]}}, "Qwen3VLForConditionalGeneration"),
     ],
 )
 def test_unknown_classes_are_named(copy_of, unet_folder, changes, word):
-    with pytest.raises(CheckpointError, match=word):
-        load_engine(str(copy_of(unet_folder, **changes)))
+    """When the folder is opened, before anything is built, and with the file."""
+    folder = copy_of(unet_folder, **changes)
+    with pytest.raises(CheckpointError, match=word) as caught:
+        open_layout(folder)
+    assert caught.value.facts["file"] == str(folder / "s1_omni_image_config.json")
+    assert str(folder) in str(caught.value)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"model_type": "qwen3_vl_moe"}, "backbone.model_type = 'qwen3_vl_moe'"),
+        ({"architectures": ["Qwen3VLMoeForConditionalGeneration"]}, "Qwen3VLForConditionalGeneration"),
+    ],
+)
+def test_another_backbone_is_named(copy_of, unet_folder, changes, word):
+    folder = copy_of(unet_folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(CheckpointError, match=word) as caught:
+        open_layout(folder)
+    assert caught.value.facts["file"] == str(path)
+
+
+def test_classes_that_are_not_named_are_those_of_the_release(copy_of, mmdit_folder):
+    folder = copy_of(mmdit_folder)
+    for path in (folder / "config.json", folder / "s1_omni_image_config.json"):
+        data = json.loads(path.read_text())
+        for section in (part for part in data.values() if isinstance(part, dict)):
+            for key in ("_class_name", "model_type", "architectures"):
+                section.pop(key, None)
+        path.write_text(json.dumps(data))
+    assert open_layout(folder).counts() == open_layout(mmdit_folder).counts()
+    load(open_layout(folder), CPU, torch.float32)
+
+
+def test_a_configuration_that_cannot_be_built(copy_of, unet_folder):
+    with pytest.raises(CheckpointError, match="cannot be built"):
+        load_engine(str(copy_of(unet_folder, transformer_config={"cross_attention_dim": "wide"})))
 
 
 def test_truncated_shard(copy_of, unet_folder):
@@ -300,6 +340,34 @@ def test_index_and_shards_disagree(copy_of, unet_folder):
     index.write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match=r"dit\.ghost"):
         open_layout(folder)
+
+
+def test_tensors_beyond_the_index_are_named(copy_of, unet_folder):
+    folder = copy_of(unet_folder)
+    shard = sorted(folder.glob("*.safetensors"))[1]
+    save_file({**load_file(shard), "dit.wings": torch.zeros(2)}, shard)
+    with pytest.raises(CheckpointError, match=r"dit\.wings") as caught:
+        open_layout(folder)
+    assert caught.value.facts["unexpected"] == ["dit.wings"]
+    assert caught.value.facts["file"] == str(shard)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "config.json", "notes.txt"])
+def test_wrong_digest_of_any_listed_file(copy_of, unet_folder, name):
+    original = copy_of(unet_folder)
+    (original / name).touch()
+    good = hashlib.sha256((original / name).read_bytes()).hexdigest()
+    load(open_layout(copy_of(original, sha256={name: good.upper()})), CPU, torch.float32)
+    folder = copy_of(original, sha256={name: "0" * 64})
+    with pytest.raises(CheckpointError, match=name) as caught:
+        load_engine(str(folder))
+    assert caught.value.facts["found"] == good
+    assert caught.value.facts["file"] == str(folder / name)
+
+
+def test_a_listed_file_that_is_missing(copy_of, unet_folder):
+    with pytest.raises(CheckpointError, match=r"vocabulary\.txt is missing"):
+        load_engine(str(copy_of(unet_folder, sha256={"vocabulary.txt": "0" * 64})))
 
 
 def test_wrong_digest(copy_of, unet_folder):

@@ -7,8 +7,10 @@ import pytest
 
 import napari_s1omni
 from napari_s1omni.engine.s1omni import decoding
+from napari_s1omni.engine.s1omni.codec import VaeCodec
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
 from napari_s1omni.engine.s1omni.thinker import Thinker
+from napari_s1omni.operations.segmentation import _MARK
 
 TILING = {"tile_size": 32, "overlap": 8, "num_inference_steps": 1}
 
@@ -29,6 +31,30 @@ def test_segmentation(unet_folder, picture):
     assert _failed(result) == 0
     assert {t.route for t in result.thoughts.values()} == {"<image_edit>"}
     assert all(t.token_ids and t.prompt for t in result.thoughts.values())
+
+
+def test_segmentation_by_an_overlay(mmdit_folder, picture):
+    result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(mmdit_folder), **{**TILING, "overlap": 16})
+    assert result.array.shape == picture.shape
+    assert result.complete
+    assert _failed(result) == 0
+    assert all(f"Mark: {_MARK}\n" in t.prompt for t in result.thoughts.values())
+
+
+def test_red_that_the_editor_lays_over_the_source_is_an_object(mmdit_folder, monkeypatch):
+    """Here the codec gives back a half-transparent red square, whatever was drawn."""
+
+    def decode(self, latent):
+        out = latent.new_zeros(len(latent), 3, 32, 32)
+        out[:, 0, 8:24, 8:24] = 0.5
+        return out
+
+    monkeypatch.setattr(VaeCodec, "decode", decode)
+    grey = np.linspace(0, 4000, 32 * 32).reshape(32, 32).astype(np.uint16)
+    result = napari_s1omni.segment(grey, prompt="nuclei", engine=str(mmdit_folder), **{**TILING, "overlap": 16})
+    assert _failed(result) == 0
+    assert (result.array[8:24, 8:24] == 1).all()
+    assert np.count_nonzero(result.array[:]) == 16 * 16
 
 
 @pytest.mark.parametrize("folder", ["unet_folder", "mmdit_folder"])

@@ -254,3 +254,16 @@ def test_upsampling_keeps_constants_and_half_pixel_centres():
     inner = twice[0, 0, 16, 8:24]
     torch.testing.assert_close(inner, torch.arange(8, 24) / 2 - 0.25)
     assert enlarge(ramp, (16, 16)) is ramp
+
+
+def test_the_limit_is_the_most_condition_tokens_that_the_editor_takes(parts):
+    """With one more, the text's positions run out of diffusers' rotary table."""
+    denoiser = MmditDenoiser(parts[1]["transformer"])
+    assert denoiser.limit(128, 128) == 4064
+    assert denoiser.limit(16, 16) == denoiser.limit(8, 16) == 4092
+    latent = torch.zeros(1, 16, 8, 16)
+    states, mask = torch.zeros(1, 4093, 16), torch.ones(1, 4093, dtype=torch.bool)
+    drawn = denoiser.predict(latent, 0.5, latent, states[:, 1:], mask[:, 1:])
+    assert drawn.shape == latent.shape
+    with pytest.raises(RuntimeError, match="size"):
+        denoiser.predict(latent, 0.5, latent, states, mask)

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
+from napari_s1omni.api import prepare
 from napari_s1omni.engine import registry
 from napari_s1omni.engine.s1omni import description as description_module
 from napari_s1omni.engine.s1omni import models
@@ -16,6 +18,8 @@ from napari_s1omni.engine.s1omni.description import describe, merit
 from napari_s1omni.engine.s1omni.layout import open_layout
 from napari_s1omni.engine.s1omni.placement import Room, place, rooms
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
+from napari_s1omni.job import Job, SourceRef
+from napari_s1omni.operations import ModalityTranslation
 
 GIB = 2**30
 RELEASED = {"backbone": 62 * GIB, "alignment": GIB // 16, "transformer": 38 * GIB, "vae": GIB // 4}
@@ -147,6 +151,49 @@ def test_auto_without_scores_or_packages_is_the_reference(as_nano, monkeypatch):
     monkeypatch.setattr(description_module.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
     assert merit("nano", "segmentation") == (False, "torch not installed")
     assert "torch not installed" in registry.describe("auto", "segmentation").why
+
+
+@pytest.fixture
+def few_targets(copy_of, monkeypatch, unet_folder):
+    """A tiny checkpoint as the bundled one, with the bundled one's targets and a score of the test's choice."""
+
+    def make(own):
+        folder = copy_of(unet_folder, engine={"targets": ["nuclei", "hematoxylin", "eosin"]})
+        (folder / "validation.json").write_text(json.dumps({"modality_translation": {"nano": own, "reference": 0.5}}))
+        monkeypatch.setattr(models.KnownModel, "folder", property(lambda self: folder))
+
+    return make
+
+
+@pytest.mark.parametrize("own", [0.1, 0.9])
+def test_auto_takes_an_engine_that_draws_the_target(few_targets, own):
+    """One that does not draw it loses, whatever the score."""
+    few_targets(own)
+    nuclei = registry.describe("auto", "modality_translation", " Nuclei ")
+    assert nuclei.name == "nano"
+    assert "reference: does not translate to ' Nuclei '" in nuclei.why
+    stain = registry.describe("auto", "modality_translation", "DAB")
+    assert stain.name == "reference"
+    assert "nano: does not translate to 'DAB'" in stain.why
+    by_score = registry.describe("auto", "modality_translation", "hematoxylin")
+    assert by_score.name == ("nano" if own > 0.5 else "reference")
+
+
+def test_auto_without_an_engine_for_the_target(few_targets):
+    few_targets(0.9)
+    with pytest.raises(OperationRefused, match=r"nano: .* reference: .* nuclei, .* dab") as caught:
+        registry.describe("auto", "modality_translation", "CT")
+    assert caught.value.exit_code == 69
+
+
+def test_a_job_tells_auto_its_target(few_targets):
+    few_targets(0.1)
+    picture = np.zeros((64, 64), np.uint8)
+    for target, name in (("nuclei", "nano"), ("inverted contrast", "reference")):
+        job = Job(operation=ModalityTranslation(target=target), source=SourceRef(uri="memory"))
+        plan = prepare(job, picture).plan
+        assert plan.engine.name == name
+        assert any("does not translate to" in note for note in plan.notes)
 
 
 # Devices

@@ -153,6 +153,27 @@ def test_a_repeating_thought_is_tried_once_more(monkeypatch, thinker, images):
     assert temperatures[1] > 0
 
 
+def test_the_second_attempt_at_a_sampled_thought_is_another(monkeypatch, thinker, images):
+    """It has other random numbers, else it would run away as the first did; they are the same in each run."""
+    written = []
+    real, choose = thinker._write, decoding._choose
+    # The tiny thinker is too sure of its three words to say anything else at this temperature.
+    monkeypatch.setattr(decoding, "_choose", lambda logits, *rest: choose(logits * 0.2, *rest))
+
+    def write(*arguments):
+        ids, _ = real(*arguments)
+        written.append(list(ids[0]))
+        return ids, ["too long"] * len(ids)
+
+    monkeypatch.setattr(thinker, "_write", write)
+    hot = Sampling(temperature=0.9, seed=3, max_new_tokens=60)
+    for _ in range(2):
+        with pytest.raises(ThoughtError, match="twice"):
+            thinker.think(images[1:2], instruction(), hot)
+    assert written[0] != written[1]
+    assert written[2:] == written[:2]
+
+
 @pytest.mark.parametrize(("text", "ending"), [("ab" * 40, "repeating"), ("the quick brown fox jumps over", "too long")])
 def test_a_thought_that_runs_away_twice_is_an_error(monkeypatch, thinker, images, text, ending):
     ids = thinker.prompting.encode(text)

@@ -1,0 +1,73 @@
+"""Masks that an engine lays over its source as translucent red, and the words that ask for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.intensity import Normalization
+from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.segmentation import _MARK
+from napari_s1omni.spec import LayerSpec
+
+SIZE = 96
+RED = np.array([1, 0, 0], np.float32)[:, None, None]
+
+
+def _discs():
+    y, x = np.mgrid[:SIZE, :SIZE]
+    centres = [(24, 24, 12), (24, 70, 8), (68, 30, 15), (72, 74, 10)]
+    return np.any([(y - cy) ** 2 + (x - cx) ** 2 <= r**2 for cy, cx, r in centres], axis=0)
+
+
+def _source(kind):
+    """A grey picture from black to white, or a reddish one (as of eosin), with noise that leaves 0..1."""
+    grey = np.random.default_rng(0).normal(np.linspace(0, 1, SIZE), 0.05, (SIZE, SIZE)).astype(np.float32)
+    return np.stack([grey, grey, grey] if kind == "grey" else [0.5 + 0.5 * grey, 0.6 * grey, 0.7 * grey])
+
+
+def _laid_half(source):
+    return 0.5 * source + 0.5 * RED
+
+
+def _laid_as_seen(source):
+    """As the released model was seen to lay it over grey; see MARK_THRESHOLD."""
+    return np.stack([0.67 * source[0] + 0.33, 0.49 * source[1] + 0.10, 0.49 * source[2] + 0.10])
+
+
+@pytest.mark.parametrize(("kind", "lay"), [("grey", _laid_half), ("grey", _laid_as_seen), ("reddish", _laid_half)])
+def test_what_was_marked_is_found(kind, lay):
+    source, marked = _source(kind), _discs()
+    shown = np.clip(source, 0, 1)
+    drawn = np.where(marked, lay(shown), shown)
+    # An autoencoder gives no px back exactly.
+    drawn = (drawn + np.random.default_rng(1).normal(0, 0.01, drawn.shape)).astype(np.float32)
+    fields = Segmentation().decode(drawn, source, "overlay")
+    found = fields[0] >= 0.5
+    assert (found & marked).sum() / (found | marked).sum() > 0.95
+    assert fields.shape == (3, SIZE, SIZE)
+    assert fields.dtype == np.float32
+    assert fields.min() >= 0
+    assert fields.max() <= 1
+    labels = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint32", kind="labels")
+    objects = Segmentation().finish(fields[:, None], Normalization((0.0,), (1.0,)), (0,), labels).pixels
+    assert objects.max() == 4
+
+
+@pytest.mark.parametrize("kind", ["grey", "reddish"])
+def test_where_nothing_was_marked_nothing_is_found(kind):
+    """Red of the source itself is no mark, and neither is what lies outside of what the engine saw."""
+    source = _source(kind)
+    assert not (Segmentation().decode(np.clip(source, 0, 1), source, "overlay")[0] >= 0.5).any()
+    assert Segmentation().decode(np.clip(source, 0, 1), source, "overlay")[2].max() == 0
+
+
+def test_the_instruction_states_the_mark_that_is_looked_for():
+    spec = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint8")
+    overlay, fields = (Segmentation().instruction(spec, 32, encoding) for encoding in ("overlay", "fields"))
+    assert f"Mark: {_MARK}\n" in overlay
+    assert "R 255 G 0 B 0" in _MARK
+    assert "half transparent" in _MARK
+    assert Instruction.read(overlay).mark == _MARK
+    assert "Mark:" not in fields
