@@ -17,10 +17,8 @@ CODECS = ("AutoencoderKLQwenImage", "PixelUnshuffleCodec")
 """Codecs that ``vae_config._class_name`` may name; the first where it is absent."""
 SCHEDULERS = ("FlowMatchEulerDiscreteScheduler",)
 """What ``scheduler_config._class_name`` may name."""
-BACKBONE_TYPES = ("qwen3_vl",)
-"""What ``model_type`` of the backbone may be."""
-BACKBONES = ("Qwen3VLForConditionalGeneration",)
-"""What ``architectures`` of the backbone must hold."""
+BACKBONE_TYPES = ("qwen3_vl", "s1-omni-image")
+"""What ``model_type`` of the backbone, or of the whole that holds its two configurations, may be."""
 
 
 def class_name(
@@ -54,7 +52,7 @@ def class_name(
 
 
 def check_backbone(config: Mapping[str, Any], file: Path) -> None:
-    """Check the type and the class that the backbone's configuration names, where it does.
+    """Check the type that the backbone's configuration names, where it does.
 
     Raises
     ------
@@ -62,9 +60,6 @@ def check_backbone(config: Mapping[str, Any], file: Path) -> None:
         If it is another model.
     """
     class_name("backbone", config, BACKBONE_TYPES, file, "model_type")
-    names = config.get("architectures")
-    if names and not (isinstance(names, list) and any(name in BACKBONES for name in names)):
-        raise _unknown(f"backbone.architectures = {names!r}", BACKBONES, file, names)
 
 
 def _unknown(given: str, allowed: tuple[str, ...], file: Path | None, name: object) -> CheckpointError:
