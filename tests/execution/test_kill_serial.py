@@ -1,5 +1,6 @@
 """A real SIGKILL to a real process, anywhere: the same command again gives the same bytes."""
 
+import functools
 import hashlib
 import json
 import os
@@ -58,14 +59,20 @@ def image(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(request, image, tmp_path_factory):
-    output = tmp_path_factory.mktemp("whole") / "out.zarr"
-    done = run(request.param, image, output)
-    assert done.returncode == 0, done.stderr
-    result = Result.open(output)
-    assert len(result.plan.grid) >= 12
-    assert len(result.levels) >= 4
-    return request.param, contents(output), int(done.stdout.split()[1])
+def undisturbed(image, tmp_path_factory):
+    """By operation: what a run makes that nobody kills, and the tiles that it draws."""
+
+    @functools.cache
+    def whole(operation):
+        output = tmp_path_factory.mktemp("whole") / "out.zarr"
+        done = run(operation, image, output)
+        assert done.returncode == 0, done.stderr
+        result = Result.open(output)
+        assert len(result.plan.grid) >= 12
+        assert len(result.levels) >= 4
+        return contents(output), int(done.stdout.split()[1])
+
+    return whole
 
 
 STEPS = [("read", 12), ("think", 40), ("generate", 40), ("temp", 24), ("renamed", 24), ("journal", 4), ("temp", "late")]
@@ -75,16 +82,15 @@ QUICK |= {("segmentation", "temp", "late"), ("super_resolution", "renamed")}
 
 
 @pytest.mark.parametrize(
-    ("undisturbed", "step", "number"),
+    ("operation", "step", "number"),
     [
         pytest.param(o, s, n, id=f"{o}-{s}-{n}", marks=[] if QUICK & {(o, s), (o, s, n)} else pytest.mark.slow)
         for o in ("segmentation", "super_resolution")
         for s, n in STEPS
     ],
-    indirect=["undisturbed"],
 )
-def test_killed_anywhere_and_run_again(undisturbed, image, tmp_path, step, number):
-    operation, expected, drawn = undisturbed
+def test_killed_anywhere_and_run_again(undisturbed, image, tmp_path, operation, step, number):
+    expected, drawn = undisturbed(operation)
     output = tmp_path / "out.zarr"
     if number == "late":  # in the pass that joins labels; the last block of an image
         number = {"segmentation": 95, "super_resolution": 59}[operation]

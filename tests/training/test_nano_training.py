@@ -108,7 +108,7 @@ def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path
     assert torch.isfinite(loss).all()
 
 
-@pytest.mark.parametrize("name", ["nano", "nano_more", "nano_gpu", "nano_task_only"])
+@pytest.mark.parametrize("name", ["nano", "nano_more", "nano_longer", "nano_gpu", "nano_task_only"])
 def test_the_recipes_are_valid(name: str):
     recipe = Recipe.open(Path(nano.__file__).parent / "configs" / f"{name}.yaml")
     assert recipe.backbone.hidden == 192

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,14 @@ def tokenizer() -> Any:
 
 
 @pytest.fixture(scope="session")
-def backbone() -> Any:
-    return taught_backbone()
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The tiny thinker; one of the processes of tests teaches it, for all of them."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / "taught.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return taught_backbone(shared / "taught.pt")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -85,13 +84,15 @@ def backbone_config() -> dict[str, Any]:
     }
 
 
-@functools.cache
-def taught_backbone() -> Any:
-    """A tiny thinker that tells an empty tile, a ramp and noise apart."""
+def taught_backbone(kept: Path) -> Any:
+    """A tiny thinker that tells an empty tile, a ramp and noise apart; what it learnt is kept in a file."""
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     torch.manual_seed(0)
     model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(**backbone_config()))
+    if kept.exists():
+        model.load_state_dict(torch.load(kept, weights_only=True))
+        return model.eval().requires_grad_(False)
     prompting = Prompting(tiny_tokenizer(), CheckpointConfig.model_validate(parts_config()).prompting)
     geometry, vision = PatchGeometry(8, 2, 2), VisionConfig.model_validate(VISION)
     rng = np.random.default_rng(1)
@@ -123,6 +124,7 @@ def taught_backbone() -> Any:
         loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.1, "the tiny thinker did not learn its three words"
+    torch.save(model.state_dict(), kept)
     return model.eval().requires_grad_(False)
 
 
