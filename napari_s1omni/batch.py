@@ -17,10 +17,10 @@ import yaml
 from napari_s1omni import api
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, StoreError
 from napari_s1omni.execution.events import OnEvent, ignore
+from napari_s1omni.execution.output import is_complete
 from napari_s1omni.job import Job
-from napari_s1omni.results import Result
 from napari_s1omni.storage.listing import Entry
 
 TABLE = "batch.csv"
@@ -225,7 +225,7 @@ def _row(entry: Entry, job: Job | JobError, do: Callable[[Job], dict[str, Any]],
 
 
 def _run(job: Job, **running: Any) -> dict[str, Any]:
-    known = _is_complete(Path(str(job.output)))
+    known = is_complete(Path(str(job.output)))
     result = api.run(job, **running)
     holes = result.summary.get("holes", 0)
     return {
@@ -244,7 +244,7 @@ class _Rehearsal:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         prepared = api.rehearse(job, reserved=self._reserved)
-        if _is_complete(Path(str(job.output))):
+        if is_complete(Path(str(job.output))):
             return {"state": "already done", "tiles": prepared.cost.tiles}
         self._reserved += prepared.to_write
         return {"state": "would run", "tiles": prepared.cost.tiles}
@@ -252,13 +252,6 @@ class _Rehearsal:
 
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _is_complete(path: Path) -> bool:
-    try:
-        return Result.open(path).complete
-    except S1OmniError:
-        return False
 
 
 def _set(data: dict[str, Any], key: str, text: str) -> None:

@@ -165,12 +165,13 @@ def bytes_left(plan: Plan, path: Path, forecast: int) -> int:
     """
     left = len(Ledger.replay(plan, path / WORK / "journal").todo()) / len(plan.grid)
     # Labels are written twice: by the blocks, and once more when they are joined.
-    if is_stitched(plan) and not _is_complete(path):
+    if is_stitched(plan) and not is_complete(path):
         left = (left + 1) / 2
     return math.ceil(forecast * left)
 
 
-def _is_complete(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
+    """Whether a finished result is there."""
     try:
         return ResultStore.open(path).attributes.get("state") == "complete"
     except StoreError:

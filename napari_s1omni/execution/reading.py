@@ -112,7 +112,7 @@ class PlaneReader:
         self.on_step("read")
         pixels = self._pixels(block.t, z, block.group, y, x)
         unknown = None
-        if self.plan.target.kind == "labels" and pixels.dtype.kind == "f":
+        if self.plan.target.kind == "labels" and self.plan.normalization.ground is not None:
             lost = ~np.isfinite(pixels).any(axis=0)
             unknown = lost if lost.any() else None
         image = self._to_model(pixels, block.group)

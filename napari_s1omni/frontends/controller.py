@@ -192,22 +192,16 @@ class Controller:
         self._timer.daemon = True
         self._timer.start()
 
-    def show_preview(
-        self, region: Mapping[str, Any], thoughts: Mapping[str, str] | None = None, **changes: Any
-    ) -> None:
+    def show_preview(self, region: Mapping[str, Any]) -> None:
         """Ask for a preview of a region, a box of a few tiles in px of the source.
 
         Parameters
         ----------
         region : mapping
             Fields of :class:`~napari_s1omni.job.Box`.
-        thoughts : mapping, optional
-            Thoughts to draw from instead of thinking.
-        **changes
-            Fields of the job that differ in this preview, such as ``sampling``.
         """
-        job = self.job().replace(region=dict(region), output=None, into=None, **changes)
-        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref), thoughts))
+        job = self.job().replace(region=dict(region), output=None, into=None)
+        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref)))
 
     def share(self, then: Callable[[Job], Any]) -> None:
         """Call `then` with the job as it is written now, such that any process can run it.

@@ -52,9 +52,8 @@ _PICTURE = 2**19
 class TileInfo:
     """What is known of one tile."""
 
-    row: int
-    """In the lattice of the whole source."""
-    col: int
+    place: Place
+    """Time point, plane, channel group, and row and column in the lattice of the whole source."""
     state: str
     seconds: float | None
     """Time of one tile of its block; None while it waits."""
@@ -68,8 +67,16 @@ class TileInfo:
     """Seam score; about 1 cannot be seen."""
     confidence: float | None = None
     """Mean over its cell, 0 to 1."""
-    place: Place = (0, 0, 0, 0, 0)
-    """Time point, plane, channel group, row and column."""
+
+    @property
+    def row(self) -> int:
+        """In the lattice of the whole source."""
+        return self.place[3]
+
+    @property
+    def col(self) -> int:
+        """In the lattice of the whole source."""
+        return self.place[4]
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -133,7 +140,8 @@ class TileStates:
 
     def info(self, row: int, col: int, z: int = 0, t: int = 0, group: int = 0) -> TileInfo:
         """Tell about one tile."""
-        block = self._block_of((t, z, group, row, col))
+        place = (t, z, group, row, col)
+        block = self._block_of(place)
         record = self._records.get(block)
         state, seconds, objects, error = "waiting", None, None, None
         if record is not None:
@@ -141,7 +149,7 @@ class TileStates:
             state = "empty" if record.state == "empty" else "drawn"
             seconds = sum(record.seconds.values()) / count
             objects = None if record.labels is None else record.labels / count
-            error = self._failed.get((t, z, group, row, col))
+            error = self._failed.get(place)
             if error is not None:
                 state = "failed"
             elif record.state in ("failed", "stale"):
@@ -152,7 +160,7 @@ class TileStates:
             cell = z - at.z[0], row - at.y[0] // grid.step, col - at.x[0] // grid.step
             if all(0 <= i < n for i, n in zip(cell, maps.seams.shape, strict=True)):
                 seam, confidence = _known(maps.seams[cell]), _known(maps.confidence[cell])
-        return TileInfo(row, col, state, seconds, block, objects, error, seam, confidence, (t, z, group, row, col))
+        return TileInfo(place, state, seconds, block, objects, error, seam, confidence)
 
     def picture(self, by: Quantity = "state", z: int = 0, t: int = 0, group: int = 0) -> NDArray[np.uint8]:
         """Colour the lattice: RGBA uint8, one cell per step, from the first row and column of the region."""

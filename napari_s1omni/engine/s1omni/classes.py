@@ -47,27 +47,11 @@ def class_name(
     """
     name = config.get(key, allowed[0])
     if name not in allowed:
-        raise _unknown(f"{section}.{key} = {name!r}", allowed, file, name)
+        raise CheckpointError(
+            f"{section}.{key} = {name!r}{'' if file is None else f' in {file}'}",
+            " or ".join(allowed),
+            "correct the configuration or use another checkpoint",
+            class_name=name,
+            **({} if file is None else {"file": str(file)}),
+        )
     return str(name)
-
-
-def check_backbone(config: Mapping[str, Any], file: Path) -> None:
-    """Check the type that the backbone's configuration names, where it does.
-
-    Raises
-    ------
-    CheckpointError
-        If it is another model.
-    """
-    class_name("backbone", config, BACKBONE_TYPES, file, "model_type")
-
-
-def _unknown(given: str, allowed: tuple[str, ...], file: Path | None, name: object) -> CheckpointError:
-    facts = {} if file is None else {"file": str(file)}
-    return CheckpointError(
-        f"{given}{'' if file is None else f' in {file}'}",
-        " or ".join(allowed),
-        "correct the configuration or use another checkpoint",
-        class_name=name,
-        **facts,
-    )

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.engine.s1omni.classes import CODECS, DENOISERS, SCHEDULERS, check_backbone, class_name
+from napari_s1omni.engine.s1omni.classes import BACKBONE_TYPES, CODECS, DENOISERS, SCHEDULERS, class_name
 from napari_s1omni.engine.s1omni.config import CONFIG_NAME, CheckpointConfig, Prefixes, read_json
 from napari_s1omni.engine.s1omni.prompting import TOKENIZER_NAME
 from napari_s1omni.errors import CheckpointError
@@ -126,7 +126,7 @@ def _backbone_config(folder: Path) -> dict[str, Any]:
     """The backbone's configuration: embedded in either file, or a file of its own."""
     own = read_json(folder / CONFIG_NAME).get("qwen3_vl_config")
     if isinstance(own, dict):
-        check_backbone(own, folder / CONFIG_NAME)
+        class_name("backbone", own, BACKBONE_TYPES, folder / CONFIG_NAME, "model_type")
         return own
     data = read_json(folder / "config.json")
     embedded = data.get("qwen3_vl_config")
@@ -138,7 +138,7 @@ def _backbone_config(folder: Path) -> dict[str, Any]:
             "fetch the folder again",
             file=str(folder / "config.json"),
         )
-    check_backbone(found, folder / "config.json")
+    class_name("backbone", found, BACKBONE_TYPES, folder / "config.json", "model_type")
     return found
 
 

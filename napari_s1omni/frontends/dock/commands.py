@@ -64,41 +64,32 @@ def explain(viewer: napari.viewer.Viewer) -> None:
 
 def another_seed(viewer: napari.viewer.Viewer) -> None:
     """Try the chosen tile again with another seed."""
-    found = panel(viewer)
-    found.tabs.setCurrentWidget(found.why_page)
-    _press(found.why_page.again_seed, _NO_TILE)
+    _press(_why(viewer).again_seed, _NO_TILE)
 
 
 def another_wording(viewer: napari.viewer.Viewer) -> None:
     """Try the chosen tile again with the wording that is written for it."""
-    found = panel(viewer)
-    found.tabs.setCurrentWidget(found.why_page)
-    if found.why_page.wording.text().strip():
-        _press(found.why_page.again_words, _NO_TILE)
+    page = _why(viewer)
+    if page.wording.text().strip():
+        _press(page.again_words, _NO_TILE)
     else:
-        found.why_page.wording.setFocus()
+        page.wording.setFocus()
         inform("No wording is written; write one for the tile on the page 'Why'.")
 
 
 def accept(viewer: napari.viewer.Viewer) -> None:
     """Draw the chosen tile in its result as it was tried."""
-    found = panel(viewer)
-    found.tabs.setCurrentWidget(found.why_page)
-    _press(found.why_page.accept, "No tile of a complete result was tried again.")
+    _press(_why(viewer).accept, "No tile of a complete result was tried again.")
 
 
 def undo_tile(viewer: napari.viewer.Viewer) -> None:
     """Return to the result before the last tile that was accepted."""
-    found = panel(viewer)
-    found.tabs.setCurrentWidget(found.why_page)
-    _press(found.why_page.undo, "There is no accepted tile to undo.")
+    _press(_why(viewer).undo, "There is no accepted tile to undo.")
 
 
 def use_for_all(viewer: napari.viewer.Viewer) -> None:
     """Take what was tried on a tile over into the job."""
-    found = panel(viewer)
-    found.tabs.setCurrentWidget(found.why_page)
-    _press(found.why_page.for_all, "No tile was tried again.")
+    _press(_why(viewer).for_all, "No tile was tried again.")
 
 
 def restore(viewer: napari.viewer.Viewer) -> None:
@@ -178,6 +169,13 @@ def open_result(viewer: napari.viewer.Viewer) -> None:
     path = QFileDialog.getExistingDirectory(None, "Output folder of a run")
     if path and get_reader(path):
         viewer.open(path, plugin=PLUGIN)
+
+
+def _why(viewer: Any) -> Any:
+    """Open the dock on its page of tiles."""
+    found = panel(viewer)
+    found.tabs.setCurrentWidget(found.why_page)
+    return found.why_page
 
 
 def _press(made: QPushButton, otherwise: str) -> None:
