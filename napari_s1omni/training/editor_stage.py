@@ -13,10 +13,13 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from napari_s1omni.engine.s1omni.checkpoint import Checkpoint
 from napari_s1omni.engine.s1omni.config import AlignmentConfig
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
-from napari_s1omni.training.editor_batches import EditorBatch
+from napari_s1omni.training.deepen import deepen
+from napari_s1omni.training.editor_batches import TASKS, EditorBatch
+from napari_s1omni.training.emphasis import between_objects
 from napari_s1omni.training.loop import Bench, train
 from napari_s1omni.training.progress import Progress
 from napari_s1omni.training.recipe import EditorRecipe
@@ -69,6 +72,11 @@ class Editor(nn.Module):
         self.unet = UNet2DConditionModel.from_config(editor_config(recipe))
         self.recipe = recipe
 
+    def begin(self, start: Checkpoint) -> None:
+        """Take the weights of a checkpoint, whose UNet may have fewer residual blocks."""
+        self.connector.load_state_dict(start.connector.state_dict())
+        deepen(start.transformer, self.unet)
+
     def forward(self, batch: EditorBatch, states: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row."""
         recipe = self.recipe
@@ -78,6 +86,10 @@ class Editor(nn.Module):
         source, image, base = (functional.pixel_unshuffle(planes, FACTOR) for planes in seen)
         wanted = torch.where(batch.residual.view(-1, 1, 1, 1), image - base, image)
         weight = batch.weight.repeat_interleave(FACTOR**2, 1)[..., None, None]
+        if recipe.borders:
+            drawn = (batch.task == TASKS.index("segmentation")).view(-1, 1, 1, 1)
+            border = functional.pixel_unshuffle(between_objects(batch.target) * drawn, FACTOR)
+            weight = weight * (1 + recipe.borders * border.repeat(1, 3, 1, 1))
         chance = torch.rand(2, rows, device=states.device)
         time_ = torch.where(chance[0] < recipe.at_one, torch.ones_like(chance[1]), chance[1])
         level = time_.view(-1, 1, 1, 1)

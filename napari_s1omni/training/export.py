@@ -29,9 +29,10 @@ def export(workshop: Workshop, output: Path) -> Path:
     editor.load_state_dict(state["average"])
     start = workshop.start() if recipe.start_editor and recipe.editor.kept else None
     if start is not None:
-        for own, before in ((editor.connector, start.connector), (editor.unet, start.transformer)):
-            for new, old in zip(own.parameters(), before.parameters(), strict=True):
-                new.data.lerp_(old.data, recipe.editor.kept)
+        before = Editor(recipe.editor, recipe.backbone.hidden)
+        before.begin(start)
+        for new, old in zip(editor.parameters(), before.parameters(), strict=True):
+            new.data.lerp_(old.data, recipe.editor.kept)
     config = CheckpointConfig.model_validate(checkpoint_facts(recipe))
     codec = PixelUnshuffleCodec(FACTOR)
     parts = Checkpoint(config, workshop.latest_thinker(), editor.connector, editor.unet, codec)

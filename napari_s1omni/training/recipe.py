@@ -89,8 +89,9 @@ class EditorRecipe(StageRecipe):
     """Decay of the averaged weights, which are those that are shipped."""
     blocks: tuple[int, ...] = (64, 96, 128, 160)
     """Channels of each level of the UNet."""
-    depth: int = 2
-    """Residual blocks per level."""
+    depth: int | tuple[int, ...] = 2
+    """Residual blocks of every level, or of each. More of them than `start` has are begun as if they were not there,
+    see :func:`napari_s1omni.training.deepen.deepen`."""
     cross: tuple[bool, ...] = (False, False, True, True)
     """Levels that attend to the condition."""
     head_width: int = 32
@@ -103,6 +104,9 @@ class EditorRecipe(StageRecipe):
     """How a source to be restored comes to the finer grid; residuals are what is missing then."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""
+    borders: float = 0.0
+    """Added weight of the px between objects that touch, see
+    :func:`napari_s1omni.training.emphasis.between_objects`."""
     at_one: float = 0.7
     """Share of samples that start from pure noise; the others from a uniform time."""
     null: float = 0.1

@@ -25,11 +25,12 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If the folder is no checkpoint, or its editor is not the one that the recipe describes.
+        If the folder is no checkpoint, or its editor is not the one that the recipe describes, nor one of fewer
+        residual blocks.
     """
     layout = open_layout(folder)
     stored = layout.config.transformer_config
-    differing = sorted(key for key, value in editor_config.items() if _plain(stored.get(key)) != _plain(value))
+    differing = sorted(key for key, value in editor_config.items() if not _fits(key, stored.get(key), value))
     if differing:
         raise CheckpointError(
             f"the editor in {folder} differs from the recipe's in {', '.join(differing)}",
@@ -40,6 +41,18 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
         )
     cpu = torch.device("cpu")
     return load(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
+
+
+def _fits(key: str, stored: Any, wanted: Any) -> bool:
+    if key == "layers_per_block" and stored is not None:
+        levels = max(_levels(stored), _levels(wanted), key=len)
+        old, new = (_levels(value) * (len(levels) if isinstance(value, int) else 1) for value in (stored, wanted))
+        return len(old) == len(new) and all(before <= after for before, after in zip(old, new, strict=True))
+    return bool(_plain(stored) == _plain(wanted))
+
+
+def _levels(depth: Any) -> list[int]:
+    return [depth] if isinstance(depth, int) else list(depth)
 
 
 def _plain(value: Any) -> Any:

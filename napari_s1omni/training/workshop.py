@@ -159,8 +159,7 @@ class Workshop:
         editor = Editor(recipe, self.recipe.backbone.hidden)
         start = self.start() if self.recipe.start_editor else None
         if start is not None:
-            editor.connector.load_state_dict(start.connector.state_dict())
-            editor.unet.load_state_dict(start.transformer.state_dict())
+            editor.begin(start)
         editor.to(device)
         average = averaged(editor)
         train_editor(
