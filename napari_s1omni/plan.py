@@ -36,7 +36,17 @@ _DEEP_BLOCK = 512
 """Block edge aimed at where a block has several planes, in target px."""
 _LARGEST_DEEP_BLOCK = 2048
 """Block edge that is not exceeded there."""
-_NOT_IN_FINGERPRINT = ("title", "why", "citation", "seconds_per_tile", "memory", "devices", "weights_license")
+_NOT_IN_FINGERPRINT = (
+    "title",
+    "why",
+    "citation",
+    "seconds_per_tile",
+    "memory",
+    "devices",
+    "gpus",
+    "placement",
+    "weights_license",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,14 @@ class EngineDescription:
     generates: bool = True
     """Whether its images are drawn by a generative model and must be marked as such."""
     devices: tuple[str, ...] = ("cpu",)
-    """Devices that hold it."""
+    """Kinds of devices that can hold it, the first choice first."""
+    gpus: int = 0
+    """GPUs that each worker needs."""
+    placement: str = ""
+    """Which devices of this machine hold which of its parts, or what it would take to hold them, in words; empty where
+    the processor does."""
+    threads: int = 0
+    """Threads with which it computes on a CPU, in every worker alike: their number changes bits. 0: it does not."""
     why: str = ""
     """Why this engine was chosen, when the user asked for ``auto``."""
 
@@ -103,6 +110,13 @@ class Thought:
     prompt: str = ""
     """The instruction it answers; part of what the drawing is conditioned on, so it is stored with it.
     Empty together with no `token_ids` means that `text` itself is the instruction and nothing was thought."""
+    runaway: str = ""
+    """How a first attempt ended that was thrown away, such as ``repeating``; empty: this is the first."""
+
+    @property
+    def remark(self) -> str:
+        """What people should know of how it came about, as a sentence; mostly empty."""
+        return f"A first attempt was {self.runaway}; this is the second." if self.runaway else ""
 
     @property
     def trace(self) -> str:

@@ -97,6 +97,12 @@ def create_engine(name: str, **settings: Any) -> Engine:
     return engine
 
 
+def load_engine(described: EngineDescription) -> Engine:
+    """Load the engine of a plan, to compute with the threads that the plan fixes."""
+    settings = {"threads": described.threads} if described.threads else {}
+    return create_engine(described.name, **settings)
+
+
 def _choose(operation: str | None, target: str | None) -> EngineDescription:
     candidates = AUTO.get(operation, ()) if operation is not None else ("reference",)
     able: list[tuple[str, EngineDescription]] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import resource
 import sys
 import time
@@ -119,8 +118,8 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
     """
     from napari_s1omni.noise import NoiseField
 
-    threads = os.cpu_count() or 1
-    loaded = create_engine(engine, threads=threads)
+    loaded = create_engine(engine)
+    threads = loaded.description.threads
     images = np.random.default_rng(0).random((8, 3, tile, tile), np.float32) * 0.2
     prompt = f"Task: segmentation\nTile: {tile} x {tile} px\nRequest: segment the nuclei"
     noise = [NoiseField(0, (0, 0), (0, 0), (tile, tile)) for _ in range(8)]

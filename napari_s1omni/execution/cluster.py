@@ -83,7 +83,8 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
     import distributed
 
     gpus = _gpus() if any(device.startswith("cuda") for device in plan.engine.devices) else ()
-    count = fleet.workers or len(gpus) or 1
+    each = max(1, plan.engine.gpus)
+    count = fleet.workers or len(gpus) // each or 1
     # How long a scheduler may take to answer is Dask's own affair.
     answer = dask.config.get("distributed.comm.timeouts.connect")
     with contextlib.ExitStack() as stack:
@@ -98,7 +99,7 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
         warnings.simplefilter("ignore")
         target: Any = fleet.scheduler
         if fleet.scheduler is None:
-            target = stack.enter_context(_local(count, gpus))
+            target = stack.enter_context(_local(count, dealt(gpus, each)))
         elif fleet.scheduler == SLURM:
             target = stack.enter_context(_slurm(count))
         try:
@@ -144,7 +145,7 @@ def _blame_nobody(dask_scheduler: Any) -> None:
 
 
 def _local(count: int, gpus: tuple[str, ...]) -> Any:
-    """One process per GPU, or `count` of them; each draws in one thread and sees one GPU only."""
+    """`count` processes; each draws in one thread and sees the GPUs of one group only."""
     import distributed
 
     threads = str(max(1, len(os.sched_getaffinity(0)) // count))
@@ -179,6 +180,11 @@ def _slurm(count: int) -> Any:
     cluster = dask_jobqueue.SLURMCluster(cores=WINDOW, processes=1)
     cluster.scale(count)
     return cluster
+
+
+def dealt(gpus: tuple[str, ...], each: int) -> tuple[str, ...]:
+    """Deal out GPUs to workers that need `each` of them; what does not come out even is left over."""
+    return tuple(",".join(gpus[i : i + each]) for i in range(0, len(gpus) - each + 1, each))
 
 
 def _gpus() -> tuple[str, ...]:

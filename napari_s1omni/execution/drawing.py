@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.errors import EngineOutOfMemory, GenerationError, TileError
+from napari_s1omni.errors import EngineOutOfMemory, GenerationError, ThoughtError, TileError
 from napari_s1omni.execution.thinking import Mind, Window
 from napari_s1omni.noise import NoiseField
 from napari_s1omni.plan import Plan
 
 _TRIES = 2
-"""Times a suspect tile is run alone before it is given up."""
+"""Times a suspect tile is run alone before it is given up; a thought that ran away alone is not asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +146,17 @@ class Artist:
             return self._attempt(windows)
         except TileError as error:
             # Only the culprit may pay: every tile of the batch gets its own tries.
-            tries = _TRIES - 1 if len(windows) == 1 else _TRIES
+            tries = _TRIES if len(windows) > 1 else 0 if isinstance(error, ThoughtError) else _TRIES - 1
             return [self._alone(window, tries, error) for window in windows]
 
     def _alone(self, window: Window, tries: int, error: TileError) -> Drawn:
         for _ in range(tries):
             try:
                 return self._attempt([window])[0]
+            except ThoughtError as again:
+                # The engine itself has thought twice.
+                error = again
+                break
             except TileError as again:
                 error = again
         return Drawn(window, None, "failed", f"{type(error).__name__}: {error}", self.micro_batch)

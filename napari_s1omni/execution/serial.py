@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_s1omni.cost import cost
 from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.engine.registry import create_engine
+from napari_s1omni.engine.registry import load_engine
 from napari_s1omni.execution.control import Control, Interrupt
 from napari_s1omni.execution.events import Event, OnEvent, RunPaused, RunStarted, ignore
 from napari_s1omni.execution.order import Order
@@ -76,7 +76,7 @@ def run_serial(
         todo = output.todo(verify=verify)
         tell(RunStarted(plan, len(plan.grid) - len(todo), output.ledger.tiles("drawn", "empty", "outside")))
         if todo:
-            loaded = engine() if engine else create_engine(plan.engine.name)
+            loaded = engine() if engine else load_engine(plan.engine)
             pipeline = Pipeline(
                 plan=plan,
                 engine=loaded,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.engine.registry import create_engine
+from napari_s1omni.engine.registry import load_engine
 from napari_s1omni.errors import RunInterrupted
 from napari_s1omni.execution.allocator import keep_freed
 from napari_s1omni.execution.belt import Belt
@@ -91,7 +91,7 @@ class Workplace:
         quality = None if assignment.dry else QualityMaps(plan, store)
         self._writer = BlockWriter(plan, sink, scratch, self._journal, self._thoughts, quality)
         self._source = assignment.source()
-        self._engine = assignment.engine() if assignment.engine else create_engine(plan.engine.name)
+        self._engine = assignment.engine() if assignment.engine else load_engine(plan.engine)
         self._control = Control(path)
         self._attempts: dict[Index5, int] = {}
         self._pipeline = Pipeline(

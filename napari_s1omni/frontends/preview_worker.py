@@ -101,7 +101,10 @@ class Worker:
             id=number,
             event="done",
             plan=made.plan.to_json(),
-            thoughts={k: {"text": t.text, "prompt": t.prompt} for k, t in made.thoughts.items()},
+            thoughts={
+                key: {"text": thought.text, "prompt": thought.prompt, "runaway": thought.runaway}
+                for key, thought in made.thoughts.items()
+            },
             errors=[r.error for r in made.records if r.error],
             seconds=time.perf_counter() - started,
             rate=(time.perf_counter() - ready) / done if done else None,

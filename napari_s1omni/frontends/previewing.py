@@ -195,7 +195,7 @@ class Previewer:
                 pixels = Path(str(self._folder)) / f"{number}.npy"
                 made = np.load(pixels, allow_pickle=False)
                 pixels.unlink()
-                thoughts = {k: Thought(t["text"], prompt=t["prompt"]) for k, t in message["thoughts"].items()}
+                thoughts = {key: Thought(**told) for key, told in message["thoughts"].items()}
                 plan = Plan.from_json(message["plan"])
                 errors = tuple(message["errors"])
                 return Previewed(number, plan, made, thoughts, message["seconds"], message["rate"], errors)

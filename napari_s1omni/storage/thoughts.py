@@ -64,6 +64,8 @@ class ThoughtStore(Mapping[str, Thought]):
             entry["prompt"] = thought.prompt
         if thought.route is not None:
             entry["route"] = thought.route
+        if thought.runaway:
+            entry["runaway"] = thought.runaway
         with self._lock:
             self._first_look()
             place = self._number(self._path), self._lines.append(entry)
@@ -73,7 +75,8 @@ class ThoughtStore(Mapping[str, Thought]):
         entry = self._entry(key)
         if entry is None:
             raise KeyError(key)
-        return Thought(entry["text"], tuple(entry.get("token_ids", ())), entry.get("route"), entry.get("prompt", ""))
+        ids, runaway = tuple(entry.get("token_ids", ())), entry.get("runaway", "")
+        return Thought(entry["text"], ids, entry.get("route"), entry.get("prompt", ""), runaway)
 
     def commit(self) -> None:
         """Wait until all thoughts are stored: before the line of a block that was drawn from them."""

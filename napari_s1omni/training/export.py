@@ -68,6 +68,7 @@ def checkpoint_facts(recipe: Recipe, micro_batch: int = 8) -> dict[str, Any]:
             "think": "per_tile",
             "dtype": "float32",
             "devices": ("cpu",),
+            "threads": 2,
             "bytes_per_tile_pixel": 600.0,
             "weights_license": "BSD-3-Clause; see MODEL_CARD.md for the data",
             "citation": "the napari_s1omni authors, nano",

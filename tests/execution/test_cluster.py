@@ -2,7 +2,9 @@
 
 import time
 
-from napari_s1omni.execution.cluster import SLURM, Fleet, open_cluster, replenish
+import pytest
+
+from napari_s1omni.execution.cluster import SLURM, Fleet, dealt, open_cluster, replenish
 from napari_s1omni.testing.rehearsal import Rehearsal
 
 
@@ -28,3 +30,16 @@ def test_a_busy_machine_and_a_queue_are_given_time():
     assert Fleet(scheduler=SLURM).waits > 3600
     assert Fleet(scheduler="tcp://somewhere:8786").waits == 120
     assert Fleet(patience=3).waits == 3
+
+
+@pytest.mark.parametrize(
+    ("gpus", "each", "expected"),
+    [
+        (("0", "1", "2"), 1, ("0", "1", "2")),
+        (("0", "1", "2", "3", "4"), 2, ("0,1", "2,3")),
+        (("GPU-a",), 2, ()),
+        ((), 1, ()),
+    ],
+)
+def test_gpus_are_dealt_out_by_what_a_worker_needs(gpus, each, expected):
+    assert dealt(gpus, each) == expected

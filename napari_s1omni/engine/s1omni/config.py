@@ -145,6 +145,8 @@ class EngineFacts(_Part):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Type in which it computes unless told otherwise."""
     devices: tuple[str, ...] = ("cuda",)
+    threads: int = Field(2, ge=1)
+    """Threads of each worker where it computes on a CPU."""
     seconds_per_tile: float | None = None
     bytes_per_tile_pixel: float = 4096.0
     """Peak working memory for each drawn pixel of a micro-batch."""

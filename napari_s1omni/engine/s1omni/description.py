@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
 from napari_s1omni.engine.s1omni.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.models import MODELS, locate
+from napari_s1omni.engine.s1omni.placement import installed, worded
+from napari_s1omni.errors import EngineUnavailable
 
 CODE_REVISION = "1"
 """Raised whenever the same weights, tile and thought would give other px."""
 VALIDATION_NAME = "validation.json"
 """Beside the weights: for each operation the scores of this model and of the reference engine on validation data."""
+THREADS = "S1OMNI_THREADS"
+"""Variable of the environment: threads of a checkpoint that computes on the CPU, in each worker. Part of the plan."""
+HOST_PER_PIXEL = 48.0
+"""Bytes on the host for each drawn px of a micro-batch that a GPU draws: the tiles themselves, there and back."""
 LIBRARIES = 450 * 2**20
 """Bytes that torch, transformers and diffusers take once imported."""
 
@@ -41,14 +48,22 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
     """Describe an opened checkpoint under the name by which it can be found again."""
     facts = layout.config.engine
     multiple = multiple_of(layout.config)
-    weights = sum(layout.counts().values()) * _BYTES[facts.dtype]
+    sizes = {name: count * _BYTES[facts.dtype] for name, count in layout.counts().items()}
+    gpus, placement, memory = 0, "", EngineMemory(sum(sizes.values()) + LIBRARIES, facts.bytes_per_tile_pixel)
+    wanted = [kind.startswith("cuda") for kind in facts.devices]
+    available = installed() if any(wanted) else []
+    if all(wanted) or (wanted[0] and available):
+        working = int(facts.bytes_per_tile_pixel * facts.micro_batch * facts.tile_size**2)
+        gpus, placement = worded(sizes, working, available)
+        # Weights pass through the host one shard after the other, tiles as they are.
+        memory = EngineMemory(LIBRARIES, HOST_PER_PIXEL)
     return EngineDescription(
         name=name,
         revision=f"{CODE_REVISION}-{layout.revision()}",
         operations=facts.operations,
         title=facts.title,
         limits=EngineLimits(multiple, math.ceil(facts.min_size / multiple) * multiple, facts.max_size),
-        memory=EngineMemory(resident=weights + LIBRARIES, per_tile_pixel=facts.bytes_per_tile_pixel),
+        memory=memory,
         tile_size=facts.tile_size,
         overlap=facts.overlap,
         micro_batch=facts.micro_batch,
@@ -60,7 +75,26 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         citation=facts.citation,
         generates=True,
         devices=facts.devices,
+        gpus=gpus,
+        placement=placement,
+        threads=0 if gpus else threads_wanted(facts.threads),
     )
+
+
+def threads_wanted(usual: int) -> int:
+    """Return :data:`THREADS` of the environment, or the checkpoint's own number.
+
+    Raises
+    ------
+    EngineUnavailable
+        If it is no number above zero.
+    """
+    said = os.environ.get(THREADS, "").strip()
+    if not said:
+        return usual
+    if not said.isdigit() or int(said) < 1:
+        raise EngineUnavailable(f"{THREADS}={said}", "a number above zero", "correct or unset it", threads=said)
+    return int(said)
 
 
 def multiple_of(config: CheckpointConfig) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -95,12 +96,13 @@ class S1OmniEngine:
             raise EngineUnavailable(
                 f"dtype '{dtype}'", f"one of {', '.join(kinds)}", "choose one of these", dtype=dtype
             )
-        if threads is not None:
-            torch.set_num_threads(threads)
         description = describe_layout(layout, name_or_folder)
+        if threads is not None:
+            description = dataclasses.replace(description, threads=threads)
         sizes = {name: count * kind.itemsize for name, count in layout.counts().items()}
         working = int(facts.bytes_per_tile_pixel * facts.micro_batch * facts.tile_size**2)
-        placement = place(sizes, working, rooms(device, facts.devices))
+        held = place(sizes, working, rooms(device, facts.devices))
+        placement = {name: torch.device(where) for name, where in held.items()}
         checkpoint = load_checkpoint(layout, placement, kind)
         return cls(description, checkpoint, read_prompting(layout), placement)
 
@@ -130,7 +132,7 @@ class S1OmniEngine:
                 "choose another engine or operation",
                 task=task,
             )
-        with self._within_memory(len(images)):
+        with self._computing(), self._within_memory(len(images)):
             tensor = self._tensor(images, "backbone")
             thoughts: list[Thought] = self._parts.thinker.think(tensor, prompt, sampling, on_text)
         if task:
@@ -167,7 +169,7 @@ class S1OmniEngine:
             for start in range(0, len(members), size):
                 part = members[start : start + size]
                 edit = route == self._config.prompting.edit_route
-                with self._within_memory(len(thoughts)):
+                with self._computing(), self._within_memory(len(thoughts)):
                     out = self._draw(
                         images[part], [thoughts[i] for i in part], sampling, [noise[i] for i in part], task, edit
                     )
@@ -261,6 +263,18 @@ class S1OmniEngine:
         return torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self._placement[component])
 
     @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute with the plan's threads, whichever thread this is: torch keeps their number for each."""
+        before, wanted = torch.get_num_threads(), self._description.threads
+        if wanted and wanted != before:
+            torch.set_num_threads(wanted)
+        try:
+            yield
+        finally:
+            if wanted and wanted != before:
+                torch.set_num_threads(before)
+
+    @contextmanager
     def _within_memory(self, count: int) -> Iterator[None]:
         """Turn a device without room into a typed error, and fill fewer rows from then on."""
         try:
@@ -334,7 +348,7 @@ def load(
     dtype : {'float32', 'bfloat16', 'float16'}, optional
         Type to compute in; default as the checkpoint says.
     threads : int, optional
-        Threads of torch on the CPU in this process. They affect bits, so a plan fixes them.
+        Threads with which it computes on the CPU; default as described. They affect bits, so a plan fixes them.
 
     Raises
     ------

@@ -1,12 +1,13 @@
-"""Which device holds which component, decided from numbers before anything is loaded."""
+"""Which device holds which component, decided from numbers before anything is loaded, and without torch."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
-import torch
 
 from napari_s1omni.errors import EngineUnavailable
 
@@ -37,6 +38,8 @@ def rooms(device: str | None, preferred: Sequence[str]) -> list[Room]:
     EngineUnavailable
         If the device is not here.
     """
+    import torch
+
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     here = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{i}" for i in range(gpus))]
     wanted = device or next((name for name in preferred if name in here), preferred[0])
@@ -54,7 +57,36 @@ def rooms(device: str | None, preferred: Sequence[str]) -> list[Room]:
     return [Room(f"cuda:{i}", torch.cuda.mem_get_info(i)[0]) for i in indices]
 
 
-def place(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> dict[str, torch.device]:
+def installed() -> list[Room]:
+    """Return the GPUs that this process may use, as their driver names them, without loading torch."""
+    asked = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [[word.strip() for word in line.split(",")] for line in told.splitlines() if line.count(",") == 2]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        named = [name.strip() for name in visible.split(",") if name.strip()]
+        rows = [
+            row for name in named for row in rows if name == row[0] or (name[:1] == "G" and row[1].startswith(name))
+        ]
+    return [Room(f"cuda:{i}", int(free) * 2**20) for i, (_, _, free) in enumerate(rows) if free.isdigit()]
+
+
+def worded(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> tuple[int, str]:
+    """Return how many devices will hold the components, and say which; or what would hold them where these do not."""
+    try:
+        placed = place(sizes, working, available)
+    except EngineUnavailable as error:
+        return 1, f"{error.given}; it takes {error.allowed}"
+    parts: dict[str, list[str]] = {}
+    for name, device in placed.items():
+        parts.setdefault(device, []).append(f"{name} {_gib(sizes[name])}")
+    return len(parts), "; ".join(f"{device}: {', '.join(names)}" for device, names in parts.items())
+
+
+def place(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> dict[str, str]:
     """Put all components on one device, or the thinker's side and the editor's side on two.
 
     Parameters
@@ -72,13 +104,14 @@ def place(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> 
     """
     ordered = sorted(available, key=lambda room: -room.free)
     total = sum(sizes.values())
-    if total + working <= ordered[0].free:
-        return {name: torch.device(ordered[0].device) for name in sizes}
+    if ordered and total + working <= ordered[0].free:
+        return dict.fromkeys(sizes, ordered[0].device)
     halves = sorted(HALVES, key=lambda names: -sum(sizes.get(name, 0) for name in names))
     needs = [sum(sizes.get(name, 0) for name in names) + working for names in halves]
     if len(ordered) > 1 and all(need <= room.free for need, room in zip(needs, ordered[:2], strict=True)):
-        return {name: torch.device(room.device) for names, room in zip(halves, ordered, strict=False) for name in names}
-    free = ", ".join(f"{room.device} has {_gib(room.free)} free" for room in ordered)
+        held = {name: room.device for names, room in zip(halves, ordered, strict=False) for name in names}
+        return {name: held[name] for name in sizes}
+    free = ", ".join(f"{room.device} has {_gib(room.free)} free" for room in ordered) or "no GPU is here"
     raise EngineUnavailable(
         f"the model needs {_gib(total + working)} ({', '.join(f'{n} {_gib(s)}' for n, s in sizes.items())}, "
         f"working memory {_gib(working)}), but {free}",

@@ -98,8 +98,8 @@ class Thinker:
     def _think_batch(
         self, images: torch.Tensor, start: int, instruction: str, sampling: Sampling, on_text: OnText | None
     ) -> list[Thought]:
-        ids, endings = self._write(images, start, instruction, sampling, 0, on_text)
-        again = [i for i, ending in enumerate(endings) if ending != "stopped"]
+        ids, first = self._write(images, start, instruction, sampling, 0, on_text)
+        again = [i for i, ending in enumerate(first) if ending != "stopped"]
         for i in again:
             (new,), (ending,) = self._write(images[i : i + 1], start + i, instruction, sampling, 1, on_text)
             if ending != "stopped":
@@ -113,11 +113,12 @@ class Thinker:
                     text=text,
                 )
             ids[i] = new
-        return [self._thought(row, instruction) for row in ids]
+        return [self._thought(row, instruction, ending) for row, ending in zip(ids, first, strict=True)]
 
-    def _thought(self, ids: Sequence[int], instruction: str) -> Thought:
+    def _thought(self, ids: Sequence[int], instruction: str, first: str) -> Thought:
         text = self.prompting.decode(ids)
-        return Thought(text, tuple(ids), self.prompting.route(ids, text), instruction)
+        runaway = "" if first == "stopped" else first
+        return Thought(text, tuple(ids), self.prompting.route(ids, text), instruction, runaway)
 
     def _write(
         self,

@@ -149,5 +149,6 @@ def _print_thought(key: str, thought: Thought) -> None:
             title=f"answer, route {thought.route or 'none'}",
             title_align="left",
             border_style="green",
+            subtitle=thought.remark or None,
         )
     )

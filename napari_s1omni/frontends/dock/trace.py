@@ -38,6 +38,8 @@ class TraceView(QTextBrowser):
             parts.append(f"<p style='margin:0'>{_lines(thought.trace)}</p>")
         if thought.answer:
             parts.append(f"<p style='margin:6px 0 0 0'><i>Answer:</i> {_lines(thought.answer)}</p>")
+        if thought.remark:
+            parts.append(f"<p style='margin:6px 0 0 0; color:#8c8c8c'>{_lines(thought.remark)}</p>")
         if not thought.trace and not thought.answer:
             parts.append("<p>Nothing was thought: the instruction itself is drawn from.</p>")
         self.setHtml("".join(parts))

@@ -220,6 +220,7 @@ class Panel(anywidget.AnyWidget):
         answer = {"sentence": words, "box": cell}
         if found is not None:
             key, thought = found
+            answer["sentence"] = " ".join(part for part in (words, thought.remark) if part)
             answer |= {"key": key, "trace": thought.trace or thought.text, "answer": thought.answer}
         return answer, []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -15,11 +17,12 @@ from napari_s1omni.engine import registry
 from napari_s1omni.engine.s1omni import description as description_module
 from napari_s1omni.engine.s1omni import models
 from napari_s1omni.engine.s1omni.description import describe, merit
-from napari_s1omni.engine.s1omni.layout import open_layout
-from napari_s1omni.engine.s1omni.placement import Room, place, rooms
+from napari_s1omni.engine.s1omni.layout import Layout, open_layout
+from napari_s1omni.engine.s1omni.placement import Room, installed, place, rooms
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
+from napari_s1omni.frontends.cli.wording import plan_rows
 from napari_s1omni.job import Job, SourceRef
-from napari_s1omni.operations import ModalityTranslation
+from napari_s1omni.operations import ModalityTranslation, Segmentation
 
 GIB = 2**30
 RELEASED = {"backbone": 62 * GIB, "alignment": GIB // 16, "transformer": 38 * GIB, "vae": GIB // 4}
@@ -201,13 +204,13 @@ def test_a_job_tells_auto_its_target(few_targets):
 
 def test_one_device_where_it_fits():
     placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 80 * GIB), Room("cuda:1", 139 * GIB)])
-    assert set(placed.values()) == {torch.device("cuda:1")}
+    assert set(placed.values()) == {"cuda:1"}
 
 
 def test_two_devices_hold_a_side_each():
     placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 79 * GIB), Room("cuda:1", 70 * GIB)])
-    assert placed["backbone"] == placed["alignment"] == torch.device("cuda:0")
-    assert placed["transformer"] == placed["vae"] == torch.device("cuda:1")
+    assert placed["backbone"] == placed["alignment"] == "cuda:0"
+    assert placed["transformer"] == placed["vae"] == "cuda:1"
 
 
 @pytest.mark.parametrize("free", [[79], [60, 60], [79, 30]])
@@ -215,6 +218,76 @@ def test_what_does_not_fit_is_refused_with_numbers(free):
     with pytest.raises(EngineUnavailable, match=r"104\.\d GiB") as caught:
         place(RELEASED, 4 * GIB, [Room(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
     assert caught.value.facts["free"] == {f"cuda:{i}": size * GIB for i, size in enumerate(free)}
+
+
+@pytest.fixture
+def as_released(monkeypatch, mmdit_folder, copy_of):
+    """A checkpoint for GPUs whose parts seem to be as large as the released ones."""
+    monkeypatch.setattr(Layout, "counts", lambda self: {name: size // 2 for name, size in RELEASED.items()})
+    return copy_of(mmdit_folder, engine={"devices": ["cuda"], "dtype": "bfloat16"})
+
+
+@pytest.fixture
+def picture_file(tmp_path):
+    """A picture to make plans for."""
+    np.save(tmp_path / "picture.npy", np.random.default_rng(0).random((96, 96), np.float32))
+    return str(tmp_path / "picture.npy")
+
+
+def _driver(tmp_path, monkeypatch, *free):
+    """Put a program in the place of the driver's own, which names GPUs with this many GiB free."""
+    program = tmp_path / "nvidia-smi"
+    rows = "".join(f"{i}, GPU-{i}a{i}b, {size * 1024}\\n" for i, size in enumerate(free))
+    program.write_text(f'#!/bin/sh\nprintf "{rows}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_gpus_are_known_before_torch_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert installed() == []
+    _driver(tmp_path, monkeypatch, 79, 139)
+    assert installed() == [Room("cuda:0", 79 * GIB), Room("cuda:1", 139 * GIB)]
+    for visible, sizes in {"1": [139], "1,0": [139, 79], "GPU-0a": [79], "": [], "7": []}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert [room.free // GIB for room in installed()] == sizes
+
+
+@pytest.mark.parametrize(
+    ("free", "gpus", "words"),
+    [
+        ((139,), 1, r"cuda:0: backbone 6\d\.\d GiB, alignment"),
+        ((79, 70), 2, r"cuda:0: backbone .*; cuda:1: transformer 38.* GiB, vae"),
+        ((40,), 1, r"needs 10\d\.\d GiB .* but cuda:0 has 40.0 GiB free; it takes one device with 10"),
+        ((), 1, r"but no GPU is here; it takes one device with 10\d\.\d GiB, or two with"),
+    ],
+)
+def test_the_plan_of_a_large_model_says_which_gpus_hold_it(
+    as_released, picture_file, tmp_path, monkeypatch, free, gpus, words
+):
+    _driver(tmp_path, monkeypatch, *free)
+    plan = prepare(Job(source=SourceRef(uri=picture_file), engine=str(as_released), operation=Segmentation())).plan
+    assert plan.engine.gpus == gpus
+    assert re.search(words, plan.engine.placement)
+    assert plan_rows(plan)["held by"] == plan.engine.placement
+    assert plan.engine.memory.resident < GIB
+    assert plan.engine.threads == 0
+    assert not any("placement" in key or "gpus" in key for key in plan.fingerprint())
+
+
+def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
+    monkeypatch.delenv(description_module.THREADS, raising=False)
+    job = Job(source=SourceRef(uri=picture_file), engine=str(unet_folder), operation=Segmentation())
+    plan = prepare(job).plan
+    assert plan.engine.threads == 2
+    assert plan_rows(plan)["threads per worker"] == "2"
+    monkeypatch.setenv(description_module.THREADS, "3")
+    assert prepare(job).plan.digest != plan.digest
+    for wrong in ("0", "many"):
+        monkeypatch.setenv(description_module.THREADS, wrong)
+        with pytest.raises(EngineUnavailable, match="above zero"):
+            prepare(job)
 
 
 def test_devices_that_are_not_here(monkeypatch):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tiny_checkpoints import instruction
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
 from napari_s1omni.engine.s1omni.enlarging import enlarge
-from napari_s1omni.engine.s1omni.thinker import Condition
+from napari_s1omni.engine.s1omni.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, RouteError
 from napari_s1omni.noise import NoiseField
 from napari_s1omni.sampling import Sampling
@@ -238,15 +239,6 @@ def test_unknown_dtype(unet_folder):
         load(str(unet_folder), dtype="int4")
 
 
-def test_threads_are_set(unet_folder):
-    before = torch.get_num_threads()
-    try:
-        load(str(unet_folder), threads=2)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(
     "error",
     [torch.OutOfMemoryError("CUDA out of memory"), MemoryError("none"), RuntimeError("can't allocate memory: 9")],
@@ -305,3 +297,28 @@ np.save({str(tmp_path / "drawn.npy")!r}, engine.generate(tiles, thoughts, sampli
     thoughts = engine.think(tiles, instruction(), SAMPLING)
     drawn = engine.generate(tiles, thoughts, SAMPLING, _noise(4))
     assert np.array_equal(np.load(tmp_path / "drawn.npy"), drawn)
+
+
+def test_it_computes_with_the_threads_of_the_plan_in_any_thread(unet_folder, tiles, monkeypatch):
+    """torch keeps the number for each thread; what others set is given back."""
+    seen = []
+    real = Thinker.think
+
+    def think(self, *arguments):
+        seen.append(torch.get_num_threads())
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Thinker, "think", think)
+    engine = load(str(unet_folder), threads=3)
+    assert engine.description.threads == 3
+
+    def work():
+        torch.set_num_threads(1)
+        engine.think(tiles[:1], instruction(), SAMPLING)
+        seen.append(torch.get_num_threads())
+
+    other = threading.Thread(target=work)
+    other.start()
+    other.join()
+    engine.close()
+    assert seen == [3, 1]

@@ -149,6 +149,7 @@ def test_a_repeating_thought_is_tried_once_more(monkeypatch, thinker, images):
     temperatures = _scripted(monkeypatch, thinker, [thinker.prompting.encode("ab" * 40), good])
     (thought,) = thinker.think(images[:1], instruction(), Sampling(max_new_tokens=100))
     assert thought.token_ids == good
+    assert thought.remark == "A first attempt was repeating; this is the second."
     assert temperatures[0] == 0
     assert temperatures[1] > 0
 
