@@ -56,9 +56,13 @@ def segmentation(data: Path, engine: str) -> dict[str, Counts]:
     return found
 
 
-def super_resolution(data: Path, engine: str, factor: int = 2) -> dict[str, tuple[float, float]]:
-    """PSNR in dB of (bicubic, engine) for each validation field, blurred by one px and binned."""
+def super_resolution(data: Path, engine: str, factor: int = 2, noise: float = 0.0) -> dict[str, tuple[float, float]]:
+    """PSNR in dB of (bicubic, engine) for each validation field, blurred by one px and binned.
+
+    With `noise`, Gaussian noise of this share of the field's range is added to what the camera sees.
+    """
     found = {}
+    rng = np.random.default_rng(0)
     for folder, sides in read_split().items():
         if not folder.startswith("sr/"):
             continue
@@ -66,6 +70,7 @@ def super_resolution(data: Path, engine: str, factor: int = 2) -> dict[str, tupl
             (sharp,) = raw_channels(data, folder, stem)
             truth, binned = degraded(sharp, factor)
             low, high = np.percentile(truth, (0.1, 99.9))
+            binned += np.float32(noise * (high - low)) * rng.standard_normal(binned.shape, np.float32)
             result = api.super_resolve(binned, factor=factor, engine=engine, durable=False)
             drawn = np.asarray(result.array[...], np.float64).squeeze()
             plain = enlarged(binned[None], factor)[0]
@@ -165,6 +170,10 @@ def measure(data: Path, nano: str, parts: tuple[str, ...], control: str | None =
             numbers.setdefault("segmentation", {})[label] = {k: c.average_precision for k, c in counts.items()}
         if "super_resolution" in parts:
             numbers.setdefault("super_resolution", {})[label] = super_resolution(data, engine)
+        if "noisy" in parts:
+            numbers.setdefault("noisy", {})[label] = {
+                f"{noise:g}": super_resolution(data, engine, noise=noise) for noise in NOISES
+            }
         if "stains" in parts:
             numbers.setdefault("stains", {})[label] = stains(data, engine)
         if "translation" in parts:
@@ -182,7 +191,9 @@ def measure(data: Path, nano: str, parts: tuple[str, ...], control: str | None =
     return numbers
 
 
-PARTS = ("segmentation", "super_resolution", "translation", "stains", "traces", "speed", "ablation")
+PARTS = ("segmentation", "super_resolution", "noisy", "translation", "stains", "traces", "speed", "ablation")
+NOISES = (0.01, 0.02, 0.05)
+"""Standard deviations of the noise added to sources that are restored, as shares of their range."""
 NUMBERS_NAME = "numbers.json"
 """Beside the weights: everything that was measured, from which the card's tables are written."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from napari_s1omni.errors import SourceError
@@ -38,6 +39,7 @@ def page(numbers: Mapping[str, Any]) -> str:
         for name, words in (
             ("segmentation", _segmentation),
             ("super_resolution", _super_resolution),
+            ("noisy", _noisy),
             ("translation", _translation),
             ("stains", _stains),
             ("traces", _traces),
@@ -77,6 +79,20 @@ def _segmentation(found: Mapping[str, Mapping[str, float]]) -> str:
         other = found["reference"][name]
         aim = f"{other + AIM_OVER_REFERENCE:.3f}" if name in _NUCLEI else ""
         lines.append(f"| {name} | {own:.3f} | {other:.3f} | {aim} |")
+    return "\n".join(lines)
+
+
+def _noisy(found: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]) -> str:
+    lines = [
+        "The same with noise in the source, as a share of its range, mean over the fields:",
+        "",
+        "| noise | bicubic | nano | reference engine |",
+        "|---|---|---|---|",
+    ]
+    for noise, fields in found["nano"].items():
+        plain, own = (fmean(pair[i] for pair in fields.values()) for i in range(2))
+        other = fmean(pair[1] for pair in found["reference"][noise].values())
+        lines.append(f"| {noise} | {plain:.2f} | {own:.2f} | {other:.2f} |")
     return "\n".join(lines)
 
 

@@ -21,6 +21,10 @@ NUMBERS = {
         "reference": {"fluorescence": 0.71, "tissue": 0.8, "histology": 0.6, "axons (SEM)": 0.0},
     },
     "super_resolution": {"nano": {"a": (24.0, 25.5)}, "reference": {"a": (24.0, 24.5)}},
+    "noisy": {
+        "nano": {"0.02": {"a": (22.0, 23.5), "b": (24.0, 25.5)}},
+        "reference": {"0.02": {"a": (22.0, 24.0), "b": (24.0, 26.0)}},
+    },
     "stains": {"nano": {"a": 0.9, "b": 0.8}, "reference": {"a": 0.99, "b": 0.97}},
 }
 
@@ -29,7 +33,7 @@ def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
     (tmp_path / "MODEL_CARD.md").write_text(f"# nano\n\n{BEGIN}\nold\n{END}\n\n## Limits\n")
     layout = show("nano")
     monkeypatch.setattr(nano_card, "show", lambda name: layout)
-    for part in ("segmentation", "super_resolution", "stains"):
+    for part in ("segmentation", "super_resolution", "noisy", "stains"):
         nano_card.write(tmp_path, {part: NUMBERS[part]})
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "old" not in card
@@ -37,6 +41,7 @@ def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
     assert "| fluorescence | 0.700 | 0.710 | 0.810 |" in card
     assert "| axons (SEM) | 0.200 | 0.000 |  |" in card
     assert "| a | 24.00 | 25.50 | 24.50 |" in card
+    assert "| 0.02 | 23.00 | 24.50 | 25.00 |" in card
     scores = json.loads((tmp_path / "validation.json").read_text())
     assert scores["super_resolution"]["nano"] > scores["super_resolution"]["reference"]
     assert scores["segmentation"]["nano"] == pytest.approx((0.7 + 0.75 + 0.4) / 3)

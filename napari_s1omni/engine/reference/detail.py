@@ -1,4 +1,4 @@
-"""Super-resolution: interpolation, then back-projection of what a coarse px has averaged."""
+"""Super-resolution: noise taken away, interpolation, then back-projection of what a coarse px has averaged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.noisiness import LEAST, denoised, noise_of, rounds_for
 from napari_s1omni.engine.reference.measuring import Look
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.errors import ThoughtError
@@ -14,26 +15,25 @@ from napari_s1omni.errors import ThoughtError
 _BLUR = 0.4
 """Assumed blur of the optics before sampling: sigma in source px."""
 
-_ROUNDS = ((0.01, 8), (0.03, 4), (0.08, 2), (float("inf"), 1))
-"""Noise below which so many rounds are done: each round sharpens detail and noise alike."""
-
-DEFAULTS = {"blur": f"{_BLUR:g} px", "rounds": "4"}
+DEFAULTS = {"denoise": "0", "blur": f"{_BLUR:g} px", "rounds": "4"}
 """Steps of a thought that does not state them."""
 
 
 def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
     """Choose the steps for one image."""
-    rounds = next(n for limit, n in _ROUNDS if seen.noise < limit)
+    noise = noise_of(image)
+    found = f"{noise:.3f} (non-local means for noise of this standard deviation)"
     return {
+        "denoise": found if noise >= LEAST else f"0 (noise {noise:.4f} is too little to see)",
         "blur": f"{_BLUR:g} px (sigma of the optics in source px, assumed; the averaging inside a px is known)",
-        "rounds": f"{rounds} (noise {seen.noise:.3f}: every round sharpens detail and noise alike)",
+        "rounds": f"{rounds_for(noise)} (every round sharpens detail and what is left of the noise alike)",
     }
 
 
 def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Compute the finer image, float32 (3, H, W).
 
-    Spline interpolation, then iterative back-projection (Irani and Peleg, 1991):
+    Non-local means, spline interpolation, then iterative back-projection (Irani and Peleg, 1991):
     the finer image is blurred and averaged as the instrument would have, and
     what is missing against the source is added back.
 
@@ -51,7 +51,8 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     sigma = recipe.number("blur", 0, 10)
     rounds = int(recipe.number("rounds", 0, 100))
     grey = bool((image[0] == image[1]).all() and (image[1] == image[2]).all())
-    planes = [_restore(plane, by, sigma, rounds) for plane in (image[:1] if grey else image)]
+    quiet = denoised(image[:1] if grey else image, recipe.number("denoise", 0, 1))
+    planes = [_restore(plane, by, sigma, rounds) for plane in quiet]
     return np.stack(planes * 3 if grey else planes)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.engine.noisiness import noise_sd
+
 SIGNALS = ("bright", "dark", "stain")
 """What makes an object stand out: more light, less light, or the light a stain takes away."""
 
@@ -129,12 +131,6 @@ def ground_of(plane: NDArray[np.float32], window: float) -> NDArray[np.float32]:
     edge = 2 * int(window / 2) + 1
     low = ndi.minimum_filter(ndi.gaussian_filter(plane, 2.0), edge)
     return np.asarray(ndi.gaussian_filter(ndi.maximum_filter(low, edge), window / 3), np.float32)
-
-
-def noise_sd(plane: NDArray[np.float32]) -> float:
-    """Noise of an image from the median absolute Laplacian (after Immerkaer, 1996, with a robust mean)."""
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    return float(np.median(np.abs(ndi.convolve(plane, kernel, mode="reflect"))) / (0.6745 * 6.0))
 
 
 def otsu(values: NDArray[Any]) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_s1omni.engine.noisiness import denoised, noise_of, rounds_for
 from napari_s1omni.engine.s1omni.config import Enlargement
 
-_ROUNDS = 4
+_MOST = 4
+"""Rounds of back-projection of a picture without noise."""
 _BLUR = 0.5
 """Sigma of the optics in source px that :func:`restore` assumes; what is left of another one is for the editor."""
 
@@ -21,8 +24,9 @@ def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bic
     size : (int, int)
         Height and width to draw.
     how : {'bicubic', 'restored'}
-        ``bicubic``: Keys (1981), a = -0.5, px centres half a px inside. ``restored``: then :func:`restore`, where
-        both edges are multiples of the source's and at least one is longer.
+        ``bicubic``: Keys (1981), a = -0.5, px centres half a px inside. ``restored``: noise is taken
+        away before and :func:`restore` comes after it, where both edges are multiples of the source's and at least one
+        is longer.
 
     Returns
     -------
@@ -31,12 +35,23 @@ def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bic
     """
     if tuple(images.shape[-2:]) == tuple(size):
         return images
-    fine = _bicubic(images, size)
     whole = all(large % small == 0 for large, small in zip(size, images.shape[-2:], strict=True))
-    return restore(images, fine) if how == "restored" and whole else fine
+    if how != "restored" or not whole:
+        return _bicubic(images, size)
+    return torch.cat([_restored(image, size) for image in images.split(1)])
 
 
-def restore(images: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+def _restored(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Enlarge one picture, (1, C, h, w), as its noise allows."""
+    planes = image[0].float().cpu().numpy()
+    grey = bool((planes == planes[:1]).all())
+    noise = noise_of(planes[:1] if grey else planes)
+    quiet = np.repeat(denoised(planes[:1], noise), 3, 0) if grey else denoised(planes, noise)
+    source = torch.from_numpy(quiet).to(image)[None]
+    return restore(source, _bicubic(source, size), min(_MOST, rounds_for(noise)))
+
+
+def restore(images: torch.Tensor, fine: torch.Tensor, rounds: int = _MOST) -> torch.Tensor:
     """Add back what blur and the averaging inside a source px have taken: iterative back-projection.
 
     The fine picture is blurred and averaged as the instrument would have, and
@@ -47,10 +62,11 @@ def restore(images: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
     images : float32 tensor (B, C, h, w)
     fine : float32 tensor (B, C, h * m, w * n)
         A first guess.
+    rounds : int
     """
     size = (int(fine.shape[-2]), int(fine.shape[-1]))
     by = (size[0] // images.shape[-2], size[1] // images.shape[-1])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         seen = functional.avg_pool2d(_blurred(fine, by), by)
         fine = fine + _bicubic(images - seen, size)
     return fine

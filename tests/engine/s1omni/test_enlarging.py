@@ -33,6 +33,24 @@ def test_what_is_flat_stays_flat_and_what_fits_stays():
     torch.testing.assert_close(enlarge(flat, (12, 10), "restored"), torch.full((2, 3, 12, 10), 0.4))
 
 
+@pytest.mark.parametrize(("noise", "gain"), [(0.02, -0.3), (0.05, 0.7)])
+def test_a_noisy_picture_is_nearer_to_the_truth_than_bicubic(noise, gain):
+    truth = np.asarray(data.immunohistochemistry()[100:356, 100:356, 0], np.float32) / 255
+    coarse = ndi.gaussian_filter(truth, 1).reshape(128, 2, 128, 2).mean((1, 3))
+    coarse = coarse + noise * np.random.default_rng(0).standard_normal(coarse.shape, np.float32)
+    seen = torch.from_numpy(coarse)[None, None].repeat(2, 3, 1, 1)
+    plain, restored = (enlarge(seen, (256, 256), how)[1, 0].numpy() for how in ("bicubic", "restored"))
+    assert psnr(truth, restored, 1.0) > psnr(truth, plain, 1.0) + gain
+
+
+def test_each_picture_of_a_batch_is_restored_as_its_own_noise_allows():
+    quiet = ndi.gaussian_filter(np.random.default_rng(1).random((3, 48, 48), np.float32), (0, 2, 2))
+    loud = quiet + 0.1 * np.random.default_rng(2).standard_normal(quiet.shape, np.float32)
+    both = torch.from_numpy(np.stack([quiet, loud]))
+    together, alone = enlarge(both, (96, 96), "restored"), enlarge(both[:1], (96, 96), "restored")
+    torch.testing.assert_close(together[:1], alone, rtol=0, atol=0)
+
+
 def test_it_is_linear_so_that_light_does_not_matter():
     image = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(enlarge(2.5 * image, (32, 32), "restored"), 2.5 * enlarge(image, (32, 32), "restored"))
