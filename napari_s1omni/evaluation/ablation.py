@@ -47,6 +47,8 @@ VARIANTS = (
     "counterfactual trace",
 )
 """What is done to the states that condition the editor."""
+_TONE = 0.01
+_TONES = f"px by over {_TONE:g}"
 CONTROL = "task embedding only"
 """Another editor, that was trained with one learned vector per task instead of the thinker's states."""
 _OPPOSITES = {"small": "large", "bright": "dark", "nuclei": "cells", "axons": "fibers"}
@@ -238,9 +240,10 @@ def _task_rows(
         plain = plain or drawn
         scores[variant] = score(cases, drawn)
         rows.append(_row(task, variant, scores[variant], scores[variants[0]], seed))
-        if variant == "counterfactual trace" and task.startswith("two requests"):
-            changed = np.array([_changed(a, b) for a, b in zip(plain, drawn, strict=True)])
-            rows.append(_row(f"{task.split(' (')[0]} (objects' px changed)", variant, changed, changed * 0, seed))
+        if variant == "counterfactual trace":
+            what, measure = ("objects' px", _redrawn) if cases[0].instances is not None else (_TONES, _toned)
+            changed = np.array([measure(a, b) for a, b in zip(plain, drawn, strict=True)])
+            rows.append(_row(f"{task.split(' (')[0]} ({what} changed)", variant, changed, changed * 0, seed))
     engine.mute = None
     if control is not None:
         control.mute = CONTROL
@@ -296,9 +299,15 @@ def _or_restated(thought: Thought | None, sample: Sample) -> Thought:
     return thought or Thought(sample.instruction)
 
 
-def _changed(before: Images, after: Images) -> float:
+def _redrawn(before: Images, after: Images) -> float:
+    """Share of the px of objects, before or after, that are in one of the two only."""
     a, b = before[0] >= 0.5, after[0] >= 0.5
     return float((a ^ b).sum() / max(1, (a | b).sum()))
+
+
+def _toned(before: Images, after: Images) -> float:
+    """Share of the px of an image that change by more than a hundredth of the range."""
+    return float((np.abs(after - before).max(0) > _TONE).mean())
 
 
 def _row(task: str, variant: str, scores: NDArray[Any], base: NDArray[Any], seed: int) -> Row:
