@@ -20,7 +20,7 @@ from napari_s1omni.engine.s1omni.codec import Codec
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise
 from napari_s1omni.engine.s1omni.description import describe_layout
-from napari_s1omni.engine.s1omni.enlarging import enlarge
+from napari_s1omni.engine.s1omni.enlarging import agree, enlarge
 from napari_s1omni.engine.s1omni.ensemble import mirrored
 from napari_s1omni.engine.s1omni.layout import open_layout
 from napari_s1omni.engine.s1omni.models import locate
@@ -241,6 +241,8 @@ class S1OmniEngine:
         )
         out = mirrored(codec.decode(latent)[: len(thoughts) * copies].float(), copies)
         out = out.unflatten(0, (-1, copies)).mean(1) if copies > 1 else out
+        if edit and prediction == "residual" and config.denoising.enlargement == "restored":
+            out = agree(self._tensor(images, "transformer"), out)
         if task == "segmentation" and config.engine.encoding == "fields":
             out = out.clamp(0, 1)
         drawn: Images = out.cpu().numpy()

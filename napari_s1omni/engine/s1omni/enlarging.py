@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_s1omni.engine.noisiness import denoised, noise_of, rounds_for
+from napari_s1omni.engine.noisiness import LEAST, denoised, noise_of, rounds_for
 from napari_s1omni.engine.s1omni.config import Enlargement
 
 _MOST = 4
 """Rounds of back-projection of a picture without noise."""
+_AGREEING = 2
+"""Rounds after drawing."""
 _BLUR = 0.5
 """Sigma of the optics in source px that :func:`restore` assumes; what is left of another one is for the editor."""
 
@@ -35,10 +37,38 @@ def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bic
     """
     if tuple(images.shape[-2:]) == tuple(size):
         return images
-    whole = all(large % small == 0 for large, small in zip(size, images.shape[-2:], strict=True))
-    if how != "restored" or not whole:
+    if how != "restored" or not _whole(images, size):
         return _bicubic(images, size)
     return torch.cat([_restored(image, size) for image in images.split(1)])
+
+
+def agree(images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """Make drawn pictures agree with their sources again, where these are free of noise: :func:`restore` once more.
+
+    An editor's errors that blur and averaging would let through are visible in the source, and so can be taken back.
+
+    Parameters
+    ----------
+    images : float32 tensor (B, C, h, w)
+    drawn : float32 tensor (B, C, H, W)
+        Edges are multiples of the source's; others are left as they are.
+
+    Returns
+    -------
+    float32 tensor (B, C, H, W)
+    """
+    if not _whole(images, (int(drawn.shape[-2]), int(drawn.shape[-1]))):
+        return drawn
+    parts = zip(images.split(1), drawn.split(1), strict=True)
+    quiet = [noise_of(image[0].float().cpu().numpy()) < LEAST for image in images.split(1)]
+    return torch.cat(
+        [restore(image, fine, _AGREEING) if calm else fine for calm, (image, fine) in zip(quiet, parts, strict=True)]
+    )
+
+
+def _whole(images: torch.Tensor, size: tuple[int, int]) -> bool:
+    by = [divmod(large, small) for large, small in zip(size, images.shape[-2:], strict=True)]
+    return all(not rest for _, rest in by) and any(times > 1 for times, _ in by)
 
 
 def _restored(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

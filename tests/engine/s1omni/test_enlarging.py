@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage as ndi
 from skimage import data
 
-from napari_s1omni.engine.s1omni.enlarging import enlarge
+from napari_s1omni.engine.s1omni.enlarging import agree, enlarge
 from napari_s1omni.evaluation.metrics import psnr
 
 
@@ -49,6 +49,18 @@ def test_each_picture_of_a_batch_is_restored_as_its_own_noise_allows():
     both = torch.from_numpy(np.stack([quiet, loud]))
     together, alone = enlarge(both, (96, 96), "restored"), enlarge(both[:1], (96, 96), "restored")
     torch.testing.assert_close(together[:1], alone, rtol=0, atol=0)
+
+
+def test_what_an_editor_drew_is_brought_to_agree_with_a_source_without_noise():
+    truth = np.asarray(data.immunohistochemistry()[100:356, 100:356], np.float32).transpose(2, 0, 1) / 255
+    seen = torch.from_numpy(ndi.gaussian_filter(truth, (0, 1, 1)).reshape(3, 128, 2, 128, 2).mean((2, 4)))[None]
+    y, x = np.mgrid[:256, :256] / 20
+    drawn = enlarge(seen, (256, 256), "restored") + torch.from_numpy(0.02 * np.sin(y + x)).float()
+    better = agree(seen, drawn)
+    assert psnr(truth, better[0].numpy(), 1.0) > psnr(truth, drawn[0].numpy(), 1.0) + 1
+    loud = seen + 0.1 * torch.randn(seen.shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(agree(loud, drawn), drawn)
+    assert agree(seen, seen) is seen
 
 
 def test_it_is_linear_so_that_light_does_not_matter():
