@@ -8,9 +8,9 @@ from scipy import ndimage as ndi
 
 LEAST = 0.01
 """Noise in model range below which a picture is left as it is."""
-_ROUNDS = ((LEAST, 8), (0.015, 4), (0.03, 2), (0.08, 1))
-_STRENGTH = 0.65
-"""Filter strength of non-local means as a share of the noise, as its authors of the fast form advise (0.6 to 1)."""
+_ROUNDS = ((LEAST, 8), (0.015, 4), (0.035, 2), (0.08, 1))
+_STRENGTH = 0.4
+"""Filter strength of non-local means as a share of the noise, the less the more texture is left that looks like noise."""
 
 
 def noise_sd(plane: NDArray[np.float32]) -> float:
