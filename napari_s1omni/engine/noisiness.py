@@ -10,7 +10,7 @@ LEAST = 0.01
 """Noise in model range below which a picture is left as it is."""
 _ROUNDS = ((LEAST, 8), (0.015, 4), (0.035, 2), (0.08, 1))
 _STRENGTH = 0.4
-"""Filter strength of non-local means as a share of the noise, the less the more texture is left that looks like noise."""
+"""Filter strength of non-local means as a share of the noise, small, to keep texture that looks like it."""
 
 
 def noise_sd(plane: NDArray[np.float32]) -> float:
