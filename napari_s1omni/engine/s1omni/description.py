@@ -22,6 +22,8 @@ THREADS = "S1OMNI_THREADS"
 """Variable of the environment: threads of a checkpoint that computes on the CPU, in each worker. Part of the plan."""
 HOST_PER_PIXEL = 48.0
 """Bytes on the host for each drawn px of a micro-batch that a GPU draws: the tiles themselves, there and back."""
+MARGIN = 0.01
+"""By which share of the reference engine's score a model must be better: it is slower, and its thoughts can fail."""
 LIBRARIES = 450 * 2**20
 """Bytes that torch, transformers and diffusers take once imported."""
 
@@ -124,4 +126,4 @@ def merit(name: str, operation: str) -> tuple[bool, str]:
         return False, "no validation scores"
     own, other = float(entry["nano"]), float(entry["reference"])
     words = f"{entry.get('metric', 'score')} on validation: {own:.3g}, reference {other:.3g}"
-    return own > other, words
+    return own > (1 + MARGIN) * other, words
