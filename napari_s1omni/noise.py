@@ -10,7 +10,7 @@ releases and those of a GPU depend on the device.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,15 @@ class NoiseField:
     """First row and column of the tile, absolute, in target px."""
     shape: tuple[int, int]
     """Height and width of the tile, in target px."""
+
+    def on_grid(self, shape: tuple[int, int], multiple: int) -> NoiseField:
+        """Return the noise of the same tile drawn with `shape` px, at the nearest place that `multiple` divides."""
+        if shape == self.shape:
+            return self
+        top, left = (
+            at * new // old // multiple * multiple for at, new, old in zip(self.origin, shape, self.shape, strict=True)
+        )
+        return replace(self, origin=(top, left), shape=shape)
 
     def draw(self, step: int, channels: int, downscale: int = 1) -> NDArray[np.float32]:
         """Return standard normal noise for one step of the sampler.

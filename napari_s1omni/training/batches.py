@@ -122,7 +122,8 @@ class ThinkerCollate:
         body = [*self._prompting.encode(sample.truth.text), self._prompting.ids["turn_end"]]
         weight = []
         for at, token in enumerate(body):
-            share = 3.0 if token in self._numbers else 1.0
+            # The first word after the tag tells the polarity, from which all else follows.
+            share = 3.0 if token in self._numbers or at == 1 else 1.0
             # The optics stand in the first words of the trace; the same words elsewhere are plain text.
             if at < 8 and token in self._noise_words:
                 share = 0.0 if sample.truth.noise is None else 3.0

@@ -52,7 +52,12 @@ def checkpoint_facts(recipe: Recipe, micro_batch: int = 8) -> dict[str, Any]:
             "shift": 1.0,
         },
         "condition": {"mode": "reencode", "image_pads": False},
-        "denoising": {"schedule": "stock", "prediction": PREDICTION, "enlargement": recipe.editor.enlargement},
+        "denoising": {
+            "schedule": "stock",
+            "prediction": PREDICTION,
+            "enlargement": recipe.editor.enlargement,
+            "object_size": recipe.editor.grid,
+        },
         "vision": VISION.model_dump(),
         "sampling": {"max_new_tokens": 48, "edit_steps": 1, "generation_steps": 1, "true_cfg_scale": 1.0},
         "engine": {

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from napari_s1omni.engine.s1omni.scaling import grid_for
 from napari_s1omni.engine.s1omni.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
-from napari_s1omni.training.samples import Mixture, Sample, turned, window_of
+from napari_s1omni.training.editor_stage import FACTOR
+from napari_s1omni.training.samples import REAL, Mixture, Sample, resized, turned, window_of
 from napari_s1omni.training.traces import Truth
 
 if TYPE_CHECKING:
@@ -23,9 +26,17 @@ class EditorLessons:
 
     def __init__(self, workshop: Workshop, seed: int, tile: int, batch: int) -> None:
         recipe = workshop.recipe.editor
-        mixture = Mixture(recipe.simulated, recipe.super_resolution, recipe.translation, enlargement=recipe.enlargement)
+        mixture = Mixture(
+            recipe.simulated,
+            recipe.super_resolution,
+            recipe.translation,
+            enlargement=recipe.enlargement,
+            object_size=recipe.grid,
+            weights=tuple(recipe.real.items()) or REAL,
+        )
         self._sampler = workshop.sampler(mixture, seed)
-        self._collate = EditorCollate(workshop.prompting(), recipe, seed)
+        self._prompting = workshop.prompting()
+        self._collate = EditorCollate(self._prompting, recipe, seed)
         self._tile, self._batch = tile, batch
         self._recipe, self._path = recipe, workshop.folder / "thoughts.pt"
         self._seed = seed
@@ -48,6 +59,11 @@ class EditorLessons:
         images = {name: kept[name].float().numpy() for name in ("source", "target", "base")}
         truth = Truth(kept["task"], kept["noun"])
         sample = Sample(instruction=kept["instruction"], truth=truth, **images)
+        if self._recipe.grid is not None and kept["task"] == "segmentation":
+            whole, multiple = sample.target.shape[-1], FACTOR * 2 ** (len(self._recipe.blocks) - 1)
+            text = self._prompting.decode(kept["ids"])
+            edge, _ = grid_for(text, (whole, whole), self._recipe.grid, multiple, 2 * whole)
+            sample = replace(sample, **{name: resized(image, edge) for name, image in images.items()})
         seen = window_of(sample, self._tile, rng)
         return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from napari_s1omni.document import Document
-from napari_s1omni.engine.s1omni.config import Enlargement
+from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
 
 
 class PoolRecipe(Document):
@@ -73,8 +73,12 @@ class ThinkerRecipe(StageRecipe):
     """Width of the soft number targets, bins."""
     simulated: float = 0.7
     """Share of simulated tiles."""
+    kinds: dict[str, float] = Field(default_factory=dict)
+    """How much oftener than others simulated scenes of a kind are drawn, such as ``axons: 3``."""
+    halved: float = 0.0
+    """Share of batches of tiles of half the edge, as small layers have."""
     restoration: float = 0.1
-    """Share of super-resolution requests."""
+    """Share of batches of super-resolution requests, whose tiles have the edge, a half or a quarter of it."""
     translation: float = 0.06
 
 
@@ -102,6 +106,9 @@ class EditorRecipe(StageRecipe):
     """Standard deviation of the noise from which drawing starts."""
     enlargement: Enlargement = "bicubic"
     """How a source to be restored comes to the finer grid; residuals are what is missing then."""
+    object_size: float | None = Field(None, gt=0)
+    """Diameter in px at which objects are drawn, see :mod:`napari_s1omni.engine.s1omni.scaling`; None: as they are.
+    `thought_tile` must then be at least twice `tile`."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""
     borders: float = 0.0
@@ -122,6 +129,8 @@ class EditorRecipe(StageRecipe):
     thought_tile: int = 128
     """Edge in px of the tiles that it thinks about; the editor learns from windows of `tile` px inside."""
     simulated: float = 0.45
+    real: dict[str, float] = Field(default_factory=dict)
+    """Share of each real data set among real segmentation lessons; empty: as for the thinker."""
     super_resolution: float = 0.14
     translation: float = 0.1
     kept: float = 0.0
@@ -136,6 +145,17 @@ class EditorRecipe(StageRecipe):
     """New lessons that come into the bank before each step."""
     words: Literal["thought", "task"] = "thought"
     """What the editor listens to: the states of the thought, or one learned vector per task, for the ablation."""
+
+    @model_validator(mode="after")
+    def _room_to_shrink(self) -> Self:
+        if self.grid is not None and min(self.grid.scales) * self.thought_tile < self.tile:
+            raise ValueError(f"thought_tile {self.thought_tile} px drawn at half its size is below tile {self.tile} px")
+        return self
+
+    @property
+    def grid(self) -> ObjectSize | None:
+        """On which grid objects are drawn."""
+        return None if self.object_size is None else ObjectSize(drawn=self.object_size)
 
 
 class Recipe(Document):

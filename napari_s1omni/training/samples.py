@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from torch.nn import functional
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.config import Enlargement
+from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
 from napari_s1omni.engine.s1omni.enlarging import enlarge
+from napari_s1omni.engine.s1omni.scaling import resampled, scale_for
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
-from napari_s1omni.training.traces import Truth, describe
+from napari_s1omni.training.traces import Truth, describe, measure
 from napari_s1omni.training.wording import (
     Told,
     ask_restoration,
@@ -35,6 +35,18 @@ INTERIOR = 0.35
 """Share of an object's largest distance from its border beyond which a px is interior."""
 SMALL = 16.0
 """Diameter in px that divides small from large objects in the auxiliary targets."""
+_MARGIN = 16
+"""Px around a tile to be restored that are blurred with it and cut off."""
+
+
+REAL = (
+    ("dsb2018_fluo", 0.40),
+    ("dsb2018_tissue_512x640", 0.22),
+    ("dsb2018_histology", 0.26),
+    ("axondeepseg_sem", 0.09),
+    ("maize_clsm", 0.03),
+)
+"""Real data sets, and their shares unless a recipe says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +81,11 @@ class Mixture:
     """Whether crops are turned, scaled and changed in light; validation is not."""
     enlargement: Enlargement = "bicubic"
     """How a source to be restored comes to the finer grid."""
-    weights: tuple[tuple[str, float], ...] = (
-        ("dsb2018_fluo", 0.40),
-        ("dsb2018_tissue_512x640", 0.22),
-        ("dsb2018_histology", 0.26),
-        ("axondeepseg_sem", 0.09),
-        ("maize_clsm", 0.03),
-    )
+    object_size: ObjectSize | None = None
+    """On which grid a segmentation is drawn; its words stay those of the tile that was thought about."""
+    kinds: tuple[tuple[str, float], ...] = ()
+    """How much oftener than others simulated scenes of a kind are asked for their objects."""
+    weights: tuple[tuple[str, float], ...] = REAL
     """Share of each real data set among real segmentation samples."""
 
 
@@ -94,6 +104,8 @@ class Sampler:
         self._rng = np.random.default_rng(seed)
         self._mixture = mixture
         self._simulated = list(simulated)
+        often = dict(mixture.kinds)
+        self._shares = np.cumsum([often.get(f.field.dataset, 1.0) for f in self._simulated])
         self._sharp = [f for f in real if f.field.detail]
         self._paired = [f for f in real if f.field.pairs]
         self._sim_paired = [f for f in self._simulated if f.field.pairs]
@@ -116,7 +128,8 @@ class Sampler:
             if pool:
                 return self.translation(self._pick(pool), edge)
         if simulated and self._simulated:
-            return self.segmentation(self._pick(self._simulated), edge)
+            at = np.searchsorted(self._shares, rng.random() * self._shares[-1], "right")
+            return self.segmentation(self._simulated[int(at)], edge)
         weights = np.array([w for _, w in self._labelled])
         group = self._labelled[int(rng.choice(len(weights), p=weights / weights.sum()))][0]
         return self.segmentation(self._pick(group), edge)
@@ -127,8 +140,10 @@ class Sampler:
         """Ask for one kind of object of a field; `which` fixes the layer."""
         rng, field = self._rng, item.field
         at = int(rng.integers(len(field.layers))) if which is None else which
-        cut = self._window(item.image.shape[1:], edge, self._zoom(field.dataset, item))
-        zoom = edge / cut.size
+        zoom = self._zoom(field.dataset, item)
+        scale = self._scale(field.layers[at].labels, zoom)
+        cut = self._window(item.image.shape[1:], edge, zoom * scale)
+        zoom, told_edge = edge / cut.size / scale, round(edge / scale)
         image = resized(cut.of(item.image).astype(np.float32), edge)
         (distance,) = resized(cut.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
         labels = [resized_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
@@ -139,7 +154,7 @@ class Sampler:
         bright = [layer.bright != flipped for layer in layers]
         layer, instances = layers[at], labels[at]
         asked = Layer(layer.noun, instances, bright[at], layer.size_class)
-        told = self._told(field.dataset, instances, len(layers))
+        told = self._told(field.dataset, measure(instances)[1] / scale)
         if field.dataset == "plain" and self._mixture.augment and rng.random() < 0.04:
             # Somebody asks for what is not there.
             asked = Layer(layer.noun, instances, not bright[at], layer.size_class)
@@ -148,10 +163,11 @@ class Sampler:
         pixel = float(np.exp(rng.uniform(math.log(0.05), math.log(2)))) if rng.random() < 0.4 else None
         request = ask_segmentation(rng, asked, told, pixel)
         words = Instruction(
-            "segmentation", request, (edge, edge), pixel=None if pixel is None else float(f"{pixel:.4g}")
+            "segmentation", request, (told_edge, told_edge), pixel=None if pixel is None else float(f"{pixel:.4g}")
         )
         truth = Truth("segmentation", layer.noun, asked.bright, asked.size_class if told.size_class else None)
         truth = describe(truth, instances, noise, blur)
+        truth = replace(truth, size=truth.size / scale)
         foreground = (instances > 0).astype(np.float32)
         distance = distance * foreground
         target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
@@ -185,8 +201,7 @@ class Sampler:
         factor = int(rng.choice([2, 2, 2, 4])) if factor is None else factor
         shrunk = self._mixture.augment and rng.random() < 0.5
         zoom = float(np.exp(rng.uniform(-0.7, 0.1))) if shrunk else 1.0
-        margin = 16
-        whole = edge + 2 * margin
+        whole = edge + 2 * _MARGIN
         cut = self._window(item.image.shape[1:], whole, max(zoom, whole / min(item.image.shape[1:])))
         sharp = resized(cut.of(item.image).astype(np.float32), whole)
         if self._mixture.augment:
@@ -198,9 +213,9 @@ class Sampler:
         binned = soft.reshape(3, whole // factor, factor, whole // factor, factor).mean((2, 4), dtype=np.float32)
         noise = float(rng.choice([0.002, rng.uniform(0.0, 0.05)], p=[0.6, 0.4]))
         binned = binned + noise * rng.standard_normal(binned.shape[1:]).astype(np.float32)
-        side = margin // factor
+        side = _MARGIN // factor
         source = binned[:, side:-side, side:-side]
-        target = sharp[:, margin:-margin, margin:-margin]
+        target = sharp[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         source = np.clip(source, 0, 1)
         blur = sigma / factor
         told = blur if sigma and rng.random() < 0.5 else None
@@ -212,16 +227,32 @@ class Sampler:
         return Sample(source, words.text(), truth, target.astype(np.float32), base, (), noise, blur)
 
     def look(self, edge: int) -> Sample:
-        """Draw a tile to be restored as the thinker sees it: any field, of which only noise and blur are stated."""
+        """Draw a tile to be restored as the thinker sees it, `edge` px wide; only its noise and blur are stated.
+
+        It is a coarse one as the editor gets, a simulated one, or one with nothing to see.
+        """
         rng = self._rng
-        sample = self.segmentation(self._pick(self._simulated), edge)
         factor = int(rng.choice([2, 4]))
+        dice = rng.random()
+        if dice < 0.4 and self._sharp:
+            item = self._pick(self._sharp_source())
+            # An enlarged picture would not be as sharp as its words say.
+            if edge * factor + 2 * _MARGIN <= min(item.image.shape[1:]):
+                return self.super_resolution(item, edge * factor, factor)
+        sample = self._flat(edge) if dice > 0.9 else self.segmentation(self._pick(self._simulated), edge)
         told = sample.blur if rng.random() < 0.3 else None
         words = Instruction("super_resolution", ask_restoration(rng, told), (edge, edge), factor=(factor, factor))
-        truth = Truth("super_resolution", str(factor), count=1, noise=sample.truth.noise, blur=sample.truth.blur)
-        return Sample(
-            sample.source, words.text(), truth, sample.target, sample.base, sample.layers, sample.noise, sample.blur
-        )
+        seen = sample.truth
+        truth = Truth("super_resolution", str(factor), count=1, noise=seen.noise, blur=seen.blur)
+        return replace(sample, instruction=words.text(), truth=truth)
+
+    def _flat(self, edge: int) -> Sample:
+        """Draw a tile of one tone, mostly with noise."""
+        rng = self._rng
+        noise = float(np.exp(rng.uniform(math.log(0.0005), math.log(0.2)))) if rng.random() < 0.7 else 0.0
+        tone = rng.uniform(0, 1) + noise * rng.standard_normal((1, edge, edge))
+        image = _three(np.clip(tone, 0, 1).astype(np.float32))
+        return Sample(image, "", Truth("", "", noise=noise_word(noise)), image, image, noise=noise)
 
     # Choices.
 
@@ -234,12 +265,16 @@ class Sampler:
             return self._labelled[int(self._rng.integers(len(self._labelled)))][0]
         return self._sharp
 
-    def _told(self, dataset: str, instances: NDArray[Any], layers: int) -> Told:
+    def _scale(self, labels: NDArray[Any], zoom: float) -> float:
+        """Scale at which a thinker that is a little off has these objects drawn."""
+        how = self._mixture.object_size
+        if how is None or not labels.any():
+            return 1.0
+        return scale_for(zoom * measure(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
+
+    def _told(self, dataset: str, known: float) -> Told:
         rng = self._rng
-        area = np.bincount(instances.ravel())[1:]
-        area = area[area > 0]
-        known = 2 * math.sqrt(float(np.median(area)) / math.pi) if len(area) else None
-        diameter = known if rng.random() < 0.3 else None
+        diameter = known if known and rng.random() < 0.3 else None
         if dataset == "sizes":
             return Told(bool(rng.random() < 0.3), True, diameter)
         return Told(dataset == "polarities" or bool(rng.random() < 0.25), False, diameter)
@@ -335,12 +370,7 @@ def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
 
 def resized(planes: NDArray[np.float32], edge: int) -> Image:
     """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
-    if planes.shape[-1] == edge:
-        return planes
-    tensor = torch.from_numpy(np.ascontiguousarray(planes))[None]
-    out: Image = functional.interpolate(
-        tensor, (edge, edge), mode="bilinear", align_corners=False, antialias=edge < planes.shape[-1]
-    )[0].numpy()
+    out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
     return out
 
 

@@ -199,14 +199,19 @@ class Workshop:
         return path
 
     def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> Make:
-        mixture = Mixture(simulated=phase.simulated, super_resolution=0.0, translation=phase.translation)
+        kinds = tuple(phase.kinds.items())
+        mixture = Mixture(phase.simulated, super_resolution=0.0, translation=phase.translation, kinds=kinds)
         sampler = self.sampler(mixture, seed)
         collate = ThinkerCollate(self.prompting(), geometry, VISION, phase.sigma)
 
         def make(step: int) -> ThinkerBatch:
             sampler.at_step(step)
-            looks = int(np.random.default_rng((seed, step)).binomial(phase.batch, phase.restoration))
-            samples = [sampler.draw(phase.tile) for _ in range(phase.batch - looks)]
-            return collate([*samples, *(sampler.look(phase.tile) for _ in range(looks))])
+            rng = np.random.default_rng((seed, step))
+            # One batch has tiles of one size.
+            dice, look = rng.random(), sampler.draw
+            edge = phase.tile // 2 if dice < phase.halved else phase.tile
+            if phase.halved <= dice < phase.halved + phase.restoration:
+                edge, look = phase.tile // int(rng.choice((1, 2, 2, 4))), sampler.look
+            return collate([look(edge) for _ in range(phase.batch)])
 
         return make

@@ -48,7 +48,16 @@ def recipe(tmp_path_factory) -> Recipe:
             ThinkerRecipe(tile=64, batch=4, steps=2, translation=0),
         ),
         editor=EditorRecipe(
-            tile=64, batch=2, steps=2, blocks=(32, 32, 64, 64), depth=1, condition=32, thoughts=2, super_resolution=0
+            tile=64,
+            batch=2,
+            steps=2,
+            blocks=(32, 32, 64, 64),
+            depth=1,
+            condition=32,
+            thoughts=4,
+            self_sampled=0.7,
+            super_resolution=0,
+            object_size=16.0,
         ),
     )
 
@@ -108,10 +117,16 @@ def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path
     assert torch.isfinite(loss).all()
 
 
-@pytest.mark.parametrize("name", ["nano", "nano_more", "nano_longer", "nano_gpu", "nano_task_only"])
-def test_the_recipes_are_valid(name: str):
-    recipe = Recipe.open(Path(nano.__file__).parent / "configs" / f"{name}.yaml")
-    assert recipe.backbone.hidden == 192
+@pytest.mark.parametrize(
+    "path", sorted((Path(nano.__file__).parent / "configs").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_recipes_are_valid(path: Path):
+    assert Recipe.open(path).backbone.hidden == 192
+
+
+def test_a_tile_too_small_to_be_drawn_at_half_its_size_is_refused():
+    with pytest.raises(JobError, match="thought_tile 128"):
+        Recipe.read({"editor": {"tile": 96, "thought_tile": 128, "object_size": 16}})
 
 
 def test_the_recipe_for_a_gpu_ships_at_most_18_million_parameters_in_small_files():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.s1omni.config import ObjectSize
 from napari_s1omni.training.pool import prepare, read_split, simulated_fields
 from napari_s1omni.training.samples import Mixture, Sampler, enlarged, resized_labels, turned
 from napari_s1omni.training.traces import measure, read_trace, to_grid
@@ -42,9 +45,38 @@ def test_one_tile_and_two_requests_give_two_targets(scenes):
     assert not second.truth.bright
 
 
-def test_super_resolution_starts_from_fewer_px(scenes):
-    from dataclasses import replace
+def test_objects_are_drawn_at_one_size_and_told_at_their_own(scenes):
+    """The words are those of a tile on its own grid; what is drawn lies on the grid of the stated size."""
+    how = ObjectSize(drawn=16)
+    scene = max(scenes, key=lambda s: measure(s.field.layers[0].labels)[1])
+    plain, scaled = (Sampler([], scenes, Mixture(augment=False, object_size=o), 3) for o in (None, how))
+    own, drawn = plain.segmentation(scene, 256, 0), scaled.segmentation(scene, 128, 0)
+    assert drawn.target.shape == (3, 128, 128)
+    assert Instruction.read(drawn.instruction).tile == Instruction.read(own.instruction).tile == (256, 256)
+    assert drawn.truth.size == pytest.approx(own.truth.size, rel=0.05)
+    assert measure(drawn.instances)[1] == pytest.approx(own.truth.size / 2, rel=0.05)
+    assert drawn.truth.count == pytest.approx(own.truth.count, abs=1)
 
+
+@pytest.mark.parametrize("edge", [32, 64, 256])
+def test_tiles_to_be_restored_are_of_every_size_and_some_are_plain(scenes, edge):
+    sharp = [replace(s, field=replace(s.field, detail=True)) for s in scenes if len(s.image) == 1]
+    looks = [Sampler(sharp, scenes, Mixture(), seed).look(edge) for seed in range(60)]
+    assert {look.source.shape for look in looks} == {(3, edge, edge)}
+    for look in looks:
+        words = Instruction.read(look.instruction)
+        assert words.task == "super_resolution"
+        assert words.tile == (edge, edge)
+        assert read_trace(look.truth.text).noise == (look.truth.noise or "low")
+    assert any(not look.layers and look.blur is None for look in looks)
+
+
+def test_some_kinds_of_scenes_may_come_oftener(scenes):
+    often = Sampler([], scenes, Mixture(simulated=1, super_resolution=0, translation=0, kinds=(("axons", 1e6),)), 0)
+    assert {often.draw(64).truth.target for _ in range(20)} <= {"axons", "fibers"}
+
+
+def test_super_resolution_starts_from_fewer_px(scenes):
     sharp = [replace(s, field=replace(s.field, detail=True)) for s in scenes if len(s.image) == 1]
     sample = Sampler(sharp, [], Mixture(augment=False), 0).super_resolution(sharp[0], 128, 4)
     assert sample.source.shape == (3, 32, 32)

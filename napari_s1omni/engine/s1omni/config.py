@@ -8,10 +8,11 @@ folders written by others carry more than is needed here.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_s1omni.errors import CheckpointError
 
@@ -64,6 +65,28 @@ class ConditionConfig(_Part):
     """Whether the end-of-turn token closes the sequence."""
 
 
+class ObjectSize(_Part):
+    """On which grid objects are drawn, see :mod:`napari_s1omni.engine.s1omni.scaling`."""
+
+    drawn: float = Field(16.0, gt=0)
+    """Diameter in px that the editor knows best."""
+    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 0.75, 1.0, 1.5), min_length=1)
+    """Scales of a tile to choose from."""
+    stated: str = r"size (\d+) px"
+    """Regular expression that finds the objects' diameter in px in a thought, as its first group."""
+
+    @field_validator("stated")
+    @classmethod
+    def _one_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"{value} is no regular expression: {error}") from None
+        if groups < 1:
+            raise ValueError(f"{value} has no group")
+        return value
+
+
 class DenoisingConfig(_Part):
     """How the editor draws."""
 
@@ -80,6 +103,8 @@ class DenoisingConfig(_Part):
     """How a source comes to a finer grid."""
     self_ensemble: Literal[1, 2, 4] = 1
     """How many mirror images of a tile are drawn and averaged, see :mod:`napari_s1omni.engine.s1omni.ensemble`."""
+    object_size: ObjectSize | None = None
+    """Draws a segmentation on the grid that the stated size of its objects asks for; None: on the tile's own."""
 
     def prediction_of(self, operation: str | None) -> Literal["velocity", "x0", "residual"]:
         """Return the meaning of the output for one operation type."""

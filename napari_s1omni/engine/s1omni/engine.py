@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Tho
 from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, read_prompting
 from napari_s1omni.engine.s1omni.checkpoint import load as load_checkpoint
 from napari_s1omni.engine.s1omni.codec import Codec
+from napari_s1omni.engine.s1omni.config import ObjectSize
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise
 from napari_s1omni.engine.s1omni.description import describe_layout
@@ -26,6 +28,7 @@ from napari_s1omni.engine.s1omni.layout import open_layout
 from napari_s1omni.engine.s1omni.models import locate
 from napari_s1omni.engine.s1omni.placement import place, rooms
 from napari_s1omni.engine.s1omni.prompting import Prompting
+from napari_s1omni.engine.s1omni.scaling import grid_for, resampled
 from napari_s1omni.engine.s1omni.schedule import noise_levels
 from napari_s1omni.engine.s1omni.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
@@ -150,6 +153,8 @@ class S1OmniEngine:
     ) -> Images:
         """Draw each tile from its thought; source tiles of another size than `noise` says are resampled to it.
 
+        Objects may be drawn on another grid and brought back, see :mod:`napari_s1omni.engine.s1omni.scaling`.
+
         Raises
         ------
         RouteError
@@ -160,19 +165,22 @@ class S1OmniEngine:
             If the device has no room; the next calls use a smaller micro-batch.
         """
         self._check_sizes(noise)
-        groups: dict[tuple[str, str | None, tuple[int, int]], list[int]] = {}
+        groups: dict[tuple[str, str | None, tuple[int, int], tuple[int, int]], list[int]] = {}
         for i, thought in enumerate(thoughts):
-            groups.setdefault((*self._task_and_route(i, thought), noise[i].shape), []).append(i)
+            task, route = self._task_and_route(i, thought)
+            groups.setdefault((task, route, noise[i].shape, self._grid(thought, task, noise[i])), []).append(i)
         drawn: list[Images | None] = [None] * len(thoughts)
-        size = max(1, self._parts.thinker.micro_batch // self._config.denoising.self_ensemble)
-        for (task, route, _), members in groups.items():
+        for (task, route, shape, grid), members in groups.items():
+            # A larger grid takes the room of several tiles.
+            most = max(1, self._parts.thinker.micro_batch * math.prod(shape) // max(math.prod(shape), math.prod(grid)))
+            size = max(1, most // self._config.denoising.self_ensemble)
             for start in range(0, len(members), size):
                 part = members[start : start + size]
+                fields = [noise[i].on_grid(grid, self._parts.codec.downscale) for i in part]
                 edit = route == self._config.prompting.edit_route
                 with self._computing(), self._within_memory(len(thoughts)):
-                    out = self._draw(
-                        images[part], [thoughts[i] for i in part], sampling, [noise[i] for i in part], task, edit
-                    )
+                    out = self._draw(images[part], [thoughts[i] for i in part], sampling, fields, task, edit, most)
+                    out = resampled(torch.from_numpy(out), shape).numpy()
                 for i, image in zip(part, out, strict=True):
                     if not np.isfinite(image).all():
                         raise GenerationError(
@@ -211,21 +219,26 @@ class S1OmniEngine:
         noise: list[NoiseField],
         task: str,
         edit: bool,
+        rows: int,
     ) -> Images:
-        """Draw one group whose copies are at most a micro-batch, filled up with copies of its first tile."""
+        """Draw one group whose copies are at most `rows`, filled up with copies of its first tile."""
         codec, denoiser, config = self._parts.codec, self._parts.denoiser, self._config
         height, width = (v // codec.downscale for v in noise[0].shape)
         limit = denoiser.limit(height, width)
         copies = config.denoising.self_ensemble
         fill = [i for i in range(len(thoughts)) for _ in range(copies)]
-        fill += [0] * (self._parts.thinker.micro_batch - len(fill))
+        fill += [0] * (rows - len(fill))
         condition = self.condition(images if edit else None, thoughts, sampling, limit)
         states, mask = condition.states[fill], condition.mask[fill]
         start = mirrored(self._noise(noise, 0)[fill] * config.noise_scale, copies)
         source = base = guidance = None
         prediction = config.denoising.prediction_of(task)
         if edit:
-            raw = enlarge(self._tensor(images, "transformer"), noise[0].shape, config.denoising.enlargement)
+            raw = self._tensor(images, "transformer")
+            if self._object_size(task):
+                raw = resampled(raw, noise[0].shape)
+            else:
+                raw = enlarge(raw, noise[0].shape, config.denoising.enlargement)
             raw = mirrored(raw[fill], copies)
             seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
             sampled = config.denoising.schedule == "released"
@@ -247,6 +260,16 @@ class S1OmniEngine:
             out = out.clamp(0, 1)
         drawn: Images = out.cpu().numpy()
         return drawn
+
+    def _object_size(self, task: str) -> ObjectSize | None:
+        return self._config.denoising.object_size if task == "segmentation" else None
+
+    def _grid(self, thought: Thought, task: str, noise: NoiseField) -> tuple[int, int]:
+        """Height and width in px at which a tile is drawn."""
+        how, limits = self._object_size(task), self._description.limits
+        if how is None:
+            return noise.shape
+        return grid_for(thought.text, noise.shape, how, limits.multiple_of, limits.max_size)
 
     def _guidance(self, sampling: Sampling, limit: int | None, fill: list[int]) -> Guidance | None:
         scale = sampling.true_cfg_scale or self._config.sampling.true_cfg_scale
