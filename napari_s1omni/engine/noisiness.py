@@ -21,7 +21,12 @@ def noise_sd(plane: NDArray[np.float32]) -> float:
 
 def noise_of(image: NDArray[np.float32]) -> float:
     """Mean noise of the channels of an image, float32 (C, H, W)."""
-    return float(np.mean([noise_sd(plane) for plane in image]))
+    return float(np.mean([noise_sd(plane) for plane in (image[:1] if is_grey(image) else image)]))
+
+
+def is_grey(image: NDArray[np.float32]) -> bool:
+    """Whether all channels of an image, (C, H, W), are the same."""
+    return bool((image == image[:1]).all())
 
 
 def rounds_for(noise: float) -> int:

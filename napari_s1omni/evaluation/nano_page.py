@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -68,55 +68,46 @@ def rewrite(card: Path, numbers: Mapping[str, Any]) -> None:
     card.write_text(f"{before}{BEGIN}\n{page(numbers)}\n{END}{rest.split(END, 1)[1]}", "utf-8")
 
 
+def _table(head: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (columns, *rows)]
+    return "\n".join([head, "", lines[0], f"|{'---|' * len(columns)}", *lines[1:]])
+
+
 def _segmentation(found: Mapping[str, Mapping[str, float]]) -> str:
-    lines = [
-        "Instances, AP at IoU 0.5, pooled over the validation fields of each set:",
-        "",
-        "| set | nano | reference engine | aimed at |",
-        "|---|---|---|---|",
-    ]
+    rows = []
     for name, own in found["nano"].items():
         other = found["reference"][name]
         aim = f"{other + AIM_OVER_REFERENCE:.3f}" if name in _NUCLEI else ""
-        lines.append(f"| {name} | {own:.3f} | {other:.3f} | {aim} |")
-    return "\n".join(lines)
+        rows.append((name, f"{own:.3f}", f"{other:.3f}", aim))
+    head = "Instances, AP at IoU 0.5, pooled over the validation fields of each set:"
+    return _table(head, ("set", "nano", "reference engine", "aimed at"), rows)
 
 
 def _noisy(found: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]) -> str:
-    lines = [
-        "The same with noise in the source, as a share of its range, mean over the fields:",
-        "",
-        "| noise | bicubic | nano | reference engine |",
-        "|---|---|---|---|",
-    ]
+    rows = []
     for noise, fields in found["nano"].items():
         plain, own = (fmean(pair[i] for pair in fields.values()) for i in range(2))
         other = fmean(pair[1] for pair in found["reference"][noise].values())
-        lines.append(f"| {noise} | {plain:.2f} | {own:.2f} | {other:.2f} |")
-    return "\n".join(lines)
+        rows.append((noise, f"{plain:.2f}", f"{own:.2f}", f"{other:.2f}"))
+    head = "The same with noise in the source, as a share of its range, mean over the fields:"
+    return _table(head, ("noise", "bicubic", "nano", "reference engine"), rows)
 
 
 def _super_resolution(found: Mapping[str, Mapping[str, tuple[float, float]]]) -> str:
-    lines = [
-        "Super-resolution x2, PSNR in dB, source blurred by one px and binned; at least one dB above bicubic and not "
-        "below the reference engine is aimed at:",
-        "",
-        "| field | bicubic | nano | reference engine |",
-        "|---|---|---|---|",
+    rows = [
+        (name, f"{plain:.2f}", f"{own:.2f}", f"{found['reference'][name][1]:.2f}")
+        for name, (plain, own) in found["nano"].items()
     ]
-    for name, (plain, own) in found["nano"].items():
-        lines.append(f"| {name} | {plain:.2f} | {own:.2f} | {found['reference'][name][1]:.2f} |")
-    return "\n".join(lines)
+    head = (
+        "Super-resolution x2, PSNR in dB, source blurred by one px and binned; at least one dB above bicubic and not "
+        "below the reference engine is aimed at:"
+    )
+    return _table(head, ("field", "bicubic", "nano", "reference engine"), rows)
 
 
 def _translation(found: Mapping[str, Any]) -> str:
-    lines = [
-        "Nuclei from other channels, Pearson r; at least 0.7 is aimed at on fields of sets seen in training:",
-        "",
-        "| field | r |",
-        "|---|---|",
-    ]
-    return "\n".join([*lines, *(f"| {name} | {r:.2f} |" for name, r in found["nano"].items())])
+    head = "Nuclei from other channels, Pearson r; at least 0.7 is aimed at on fields of sets seen in training:"
+    return _table(head, ("field", "r"), [(name, f"{r:.2f}") for name, r in found["nano"].items()])
 
 
 def _stains(found: Mapping[str, Mapping[str, float]]) -> str:
@@ -128,17 +119,15 @@ def _stains(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _traces(found: Mapping[str, float]) -> str:
-    lines = [
+    head = (
         f"Traces, on {found['tiles']} requests about simulated scenes of 256 px that training never saw "
-        f"({found['empty tiles']} of them about tiles with nothing to find):",
-        "",
-        "| statement | nano | aimed at |",
-        "|---|---|---|",
+        f"({found['empty tiles']} of them about tiles with nothing to find):"
+    )
+    rows = [
+        (name, "none to judge" if math.isnan(found[name]) else f"{found[name]:.2f}", aim)
+        for name, aim in _TRACES.items()
     ]
-    for name, aim in _TRACES.items():
-        value = found[name]
-        lines.append(f"| {name} | {'none to judge' if math.isnan(value) else f'{value:.2f}'} | {aim} |")
-    return "\n".join(lines)
+    return _table(head, ("statement", "nano", "aimed at"), rows)
 
 
 def _seconds(found: Mapping[str, float]) -> str:

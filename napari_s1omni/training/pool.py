@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.engine.noisiness import noise_sd
 from napari_s1omni.engine.reference.stains import separate
 from napari_s1omni.errors import SourceError
 from napari_s1omni.intensity import Normalization
@@ -179,7 +180,7 @@ def _read(data: Path, folder: str, stem: str) -> Iterator[Field]:
         pixels = _open(data / folder / "images", stem)
         mask = _open(data / folder / "masks", "maize_clsm_labels" if dataset == "maize_clsm" else stem)
         image = normalised(pixels)
-        yield Field(stem, dataset, image, _layers(dataset, mask), estimate_noise(image), None, _stains(image))
+        yield Field(stem, dataset, image, _layers(dataset, mask), noise_sd(image.mean(0)), None, _stains(image))
 
 
 def _layers(dataset: str, mask: NDArray[Any]) -> tuple[Layer, ...]:
@@ -268,16 +269,3 @@ def normalised(pixels: NDArray[Any]) -> NDArray[np.float32]:
     if high <= low:
         low, high = values.min(), max(values.max(), values.min() + 1)
     return Normalization((float(low),), (float(high),)).to_model(pixels[None])
-
-
-_LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-
-
-def estimate_noise(image: NDArray[np.float32]) -> float:
-    """Standard deviation of the noise of a field in model range, from a difference of Laplacians.
-
-    Immerkaer, "Fast noise variance estimation" (1996), with the median in place of the mean so that edges do
-    not count.
-    """
-    grey = image.mean(0)
-    return float(np.median(np.abs(ndi.convolve(grey, _LAPLACIAN)))) / 0.6745 / 6

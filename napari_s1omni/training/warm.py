@@ -30,7 +30,15 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     """
     layout = open_layout(folder)
     stored = layout.config.transformer_config
-    differing = sorted(key for key, value in editor_config.items() if not _fits(key, stored.get(key), value))
+    differing = sorted(
+        key
+        for key, value in editor_config.items()
+        if key != "layers_per_block" and _plain(stored.get(key)) != _plain(value)
+    )
+    if editor_config and not differing:
+        old, new = _depths(stored), _depths(editor_config)
+        if len(old) != len(new) or any(before > after for before, after in zip(old, new, strict=True)):
+            differing = ["layers_per_block"]
     if differing:
         raise CheckpointError(
             f"the editor in {folder} differs from the recipe's in {', '.join(differing)}",
@@ -43,16 +51,10 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     return load(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
 
 
-def _fits(key: str, stored: Any, wanted: Any) -> bool:
-    if key == "layers_per_block" and stored is not None:
-        levels = max(_levels(stored), _levels(wanted), key=len)
-        old, new = (_levels(value) * (len(levels) if isinstance(value, int) else 1) for value in (stored, wanted))
-        return len(old) == len(new) and all(before <= after for before, after in zip(old, new, strict=True))
-    return bool(_plain(stored) == _plain(wanted))
-
-
-def _levels(depth: Any) -> list[int]:
-    return [depth] if isinstance(depth, int) else list(depth)
+def _depths(config: dict[str, Any]) -> list[int]:
+    """Residual blocks of each level."""
+    depth = config.get("layers_per_block", 2)
+    return [depth] * len(config["block_out_channels"]) if isinstance(depth, int) else list(depth)
 
 
 def _plain(value: Any) -> Any:

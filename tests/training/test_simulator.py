@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from napari_s1omni.training.pool import estimate_noise, prepare, read_pool, simulated_fields, write_pool
+from napari_s1omni.engine.noisiness import noise_sd
+from napari_s1omni.training.pool import prepare, read_pool, simulated_fields, write_pool
 from napari_s1omni.training.shapes import depth
 
 
@@ -55,7 +56,7 @@ def test_noise_is_what_was_promised(scenes):
     assert sharp
     for scene in sharp:
         # The camera's noise grows with the light, from 0.7 to 1.2 times the stated level.
-        assert 0.55 < estimate_noise(scene.image) / scene.noise < 1.5
+        assert 0.55 < noise_sd(scene.image.mean(0)) / scene.noise < 1.5
 
 
 def test_touching_objects_have_a_border_between_them():

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.noisiness import LEAST, denoised, noise_of, rounds_for
+from napari_s1omni.engine.noisiness import LEAST, denoised, is_grey, noise_of, rounds_for
 from napari_s1omni.engine.reference.measuring import Look
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.errors import ThoughtError
@@ -50,7 +50,7 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
         )
     sigma = recipe.number("blur", 0, 10)
     rounds = int(recipe.number("rounds", 0, 100))
-    grey = bool((image[0] == image[1]).all() and (image[1] == image[2]).all())
+    grey = is_grey(image)
     quiet = denoised(image[:1] if grey else image, recipe.number("denoise", 0, 1))
     planes = [_restore(plane, by, sigma, rounds) for plane in quiet]
     return np.stack(planes * 3 if grey else planes)

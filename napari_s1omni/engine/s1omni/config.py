@@ -178,6 +178,11 @@ class EngineFacts(_Part):
     weights_license: str = "Apache-2.0"
     citation: str = "Li et al., S1-Omni-Image, arXiv:2606.24441"
 
+    @property
+    def working(self) -> int:
+        """Peak working memory of a micro-batch in bytes."""
+        return int(self.bytes_per_tile_pixel * self.micro_batch * self.tile_size**2)
+
 
 class CheckpointConfig(_Part):
     """All of ``s1_omni_image_config.json``."""

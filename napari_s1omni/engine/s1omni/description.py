@@ -55,8 +55,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
     wanted = [kind.startswith("cuda") for kind in facts.devices]
     available = installed() if any(wanted) else []
     if all(wanted) or (wanted[0] and available):
-        working = int(facts.bytes_per_tile_pixel * facts.micro_batch * facts.tile_size**2)
-        gpus, placement = worded(sizes, working, available)
+        gpus, placement = worded(sizes, facts.working, available)
         # Weights pass through the host one shard after the other, tiles as they are.
         memory = EngineMemory(LIBRARIES, HOST_PER_PIXEL)
     return EngineDescription(

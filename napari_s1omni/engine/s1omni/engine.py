@@ -103,8 +103,7 @@ class S1OmniEngine:
         if threads is not None:
             description = dataclasses.replace(description, threads=threads)
         sizes = {name: count * kind.itemsize for name, count in layout.counts().items()}
-        working = int(facts.bytes_per_tile_pixel * facts.micro_batch * facts.tile_size**2)
-        held = place(sizes, working, rooms(device, facts.devices))
+        held = place(sizes, facts.working, rooms(device, facts.devices))
         placement = {name: torch.device(where) for name, where in held.items()}
         checkpoint = load_checkpoint(layout, placement, kind)
         return cls(description, checkpoint, read_prompting(layout), placement)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_s1omni.engine.noisiness import LEAST, denoised, noise_of, rounds_for
+from napari_s1omni.engine.noisiness import LEAST, denoised, is_grey, noise_of, rounds_for
 from napari_s1omni.engine.s1omni.config import Enlargement
 
 _MOST = 4
@@ -74,9 +74,8 @@ def _whole(images: torch.Tensor, size: tuple[int, int]) -> bool:
 def _restored(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Enlarge one picture, (1, C, h, w), as its noise allows."""
     planes = image[0].float().cpu().numpy()
-    grey = bool((planes == planes[:1]).all())
-    noise = noise_of(planes[:1] if grey else planes)
-    quiet = np.repeat(denoised(planes[:1], noise), 3, 0) if grey else denoised(planes, noise)
+    noise = noise_of(planes)
+    quiet = np.repeat(denoised(planes[:1], noise), 3, 0) if is_grey(planes) else denoised(planes, noise)
     source = torch.from_numpy(quiet).to(image)[None]
     return restore(source, _bicubic(source, size), min(_MOST, rounds_for(noise)))
 
