@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,13 +56,12 @@ class EditorLessons:
             return self._sampler.draw(self._tile), None
         kept = self._stored[int(rng.integers(len(self._stored)))]
         images = {name: kept[name].float().numpy() for name in ("source", "target", "base")}
-        truth = Truth(kept["task"], kept["noun"])
-        sample = Sample(instruction=kept["instruction"], truth=truth, **images)
-        if self._recipe.grid is not None and kept["task"] == "segmentation":
-            whole, multiple = sample.target.shape[-1], FACTOR * 2 ** (len(self._recipe.blocks) - 1)
-            text = self._prompting.decode(kept["ids"])
-            edge, _ = grid_for(text, (whole, whole), self._recipe.grid, multiple, 2 * whole)
-            sample = replace(sample, **{name: resized(image, edge) for name, image in images.items()})
+        grid = self._recipe.grid if kept["task"] == "segmentation" else None
+        if grid is not None:
+            whole, multiple = images["target"].shape[-1], FACTOR * 2 ** (len(self._recipe.blocks) - 1)
+            edge, _ = grid_for(self._prompting.decode(kept["ids"]), (whole, whole), grid, multiple, 2 * whole)
+            images = {name: resized(image, edge) for name, image in images.items()}
+        sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
         seen = window_of(sample, self._tile, rng)
         return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
 

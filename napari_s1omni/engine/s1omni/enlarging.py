@@ -46,6 +46,7 @@ def agree(images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """Make drawn pictures agree with their sources again, where these are free of noise: :func:`restore` once more.
 
     An editor's errors that blur and averaging would let through are visible in the source, and so can be taken back.
+    A source of one tone has no detail, so its tone is all there is to draw.
 
     Parameters
     ----------
@@ -59,11 +60,15 @@ def agree(images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """
     if not _whole(images, (int(drawn.shape[-2]), int(drawn.shape[-1]))):
         return drawn
-    parts = zip(images.split(1), drawn.split(1), strict=True)
-    quiet = [noise_of(image[0].float().cpu().numpy()) < LEAST for image in images.split(1)]
-    return torch.cat(
-        [restore(image, fine, _AGREEING) if calm else fine for calm, (image, fine) in zip(quiet, parts, strict=True)]
-    )
+    return torch.cat([_agreeing(*pair) for pair in zip(images.split(1), drawn.split(1), strict=True)])
+
+
+def _agreeing(image: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+    tone = image[..., :1, :1]
+    if (image == tone).all():
+        return tone.expand_as(fine)
+    calm = noise_of(image[0].float().cpu().numpy()) < LEAST
+    return restore(image, fine, _AGREEING) if calm else fine
 
 
 def _whole(images: torch.Tensor, size: tuple[int, int]) -> bool:

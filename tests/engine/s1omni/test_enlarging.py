@@ -63,6 +63,12 @@ def test_what_an_editor_drew_is_brought_to_agree_with_a_source_without_noise():
     assert agree(seen, seen) is seen
 
 
+def test_over_a_source_of_one_tone_nothing_is_drawn_but_that_tone():
+    tone = torch.tensor([0.2, 0.7, 0.1]).view(1, 3, 1, 1)
+    drawn = tone.expand(1, 3, 32, 32) + 0.01 * torch.rand(1, 3, 32, 32)
+    assert torch.equal(agree(tone.expand(1, 3, 16, 16), drawn), tone.expand(1, 3, 32, 32))
+
+
 def test_it_is_linear_so_that_light_does_not_matter():
     image = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(enlarge(2.5 * image, (32, 32), "restored"), 2.5 * enlarge(image, (32, 32), "restored"))
