@@ -10,6 +10,8 @@ import pytest
 gc.set_threshold(50_000, 20, 50)
 # Runs share the processors with other tests, not with somebody who looks at a window.
 os.environ.setdefault("S1OMNI_NICENESS", "0")
+# What is tested of tiles, blocks and runs is the same with the engine that needs no weights; tests of an engine name it.
+os.environ.setdefault("S1OMNI_AUTO", "reference")
 
 
 def _mounted(folder, options):

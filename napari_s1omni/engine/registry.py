@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ AUTO = {
 """Engines that ``auto`` tries, best first, for each operation. One whose ``description`` module has
 ``merit(name, operation)`` is taken only where that says that it has shown to be better, or where no other draws the
 target."""
+
+
+OWN_CHOICE = "S1OMNI_AUTO"
+"""Variable of the environment: the engine that ``auto`` takes wherever it does what is asked, whatever its scores."""
 
 
 def names() -> tuple[str, ...]:
@@ -105,6 +110,9 @@ def load_engine(described: EngineDescription) -> Engine:
 
 def _choose(operation: str | None, target: str | None) -> EngineDescription:
     candidates = AUTO.get(operation, ()) if operation is not None else ("reference",)
+    own = os.environ.get(OWN_CHOICE, "").strip()
+    if own:
+        candidates = tuple(dict.fromkeys((own, *candidates)))
     able: list[tuple[str, EngineDescription]] = []
     reasons: list[str] = []
     others: list[str] = []
@@ -122,7 +130,10 @@ def _choose(operation: str | None, target: str | None) -> EngineDescription:
     for name, description in able:
         merit = getattr(_module(name, "description"), "merit", None)
         # Scores compare two; they say nothing against the only one.
-        proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")
+        if name == own:
+            proven, words = True, f"{OWN_CHOICE} says so"
+        else:
+            proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")
         if not proven:
             reasons.append(f"{name}: {words}")
             continue

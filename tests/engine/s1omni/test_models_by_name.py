@@ -135,6 +135,25 @@ def test_fetching_without_a_network(monkeypatch, tmp_path):
 # auto
 
 
+@pytest.fixture(autouse=True)
+def _by_scores(monkeypatch):
+    monkeypatch.delenv("S1OMNI_AUTO", raising=False)
+
+
+def test_auto_may_be_told_which_engine_to_take(as_nano, monkeypatch, unet_folder):
+    """It is taken for what it does, whatever its scores; for all else the scores decide."""
+    as_nano(segmentation={"nano": 0.8, "reference": 0.6})
+    for name in ("reference", str(unet_folder)):
+        monkeypatch.setenv("S1OMNI_AUTO", name)
+        chosen = registry.describe("auto", "segmentation")
+        assert chosen.name == name
+        assert "S1OMNI_AUTO says so" in chosen.why
+    monkeypatch.setenv("S1OMNI_AUTO", "nobody")
+    other = registry.describe("auto", "segmentation")
+    assert other.name == "nano"
+    assert "nobody" in other.why
+
+
 def test_auto_takes_nano_where_it_is_better(as_nano):
     as_nano(
         segmentation={"nano": 0.8, "reference": 0.6, "metric": "AP@0.5"}, super_resolution={"nano": 30, "reference": 31}
