@@ -31,7 +31,7 @@ from napari_s1omni.evaluation.nano_page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano_traces import measure_traces
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.pool import raw_channels, raw_pair, read_split
-from napari_s1omni.training.samples import enlarged
+from napari_s1omni.training.resampling import enlarged
 
 SETS = {
     "fluorescence": ("seg2d_nuclei/dsb2018_fluo", "segment the nuclei"),

@@ -13,7 +13,8 @@ from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
 from napari_s1omni.training.editor_stage import FACTOR
-from napari_s1omni.training.samples import REAL, Mixture, Sample, resized, turned, window_of
+from napari_s1omni.training.resampling import resized
+from napari_s1omni.training.samples import REAL, Mixture, Sample, turned, window_of
 from napari_s1omni.training.traces import Truth
 
 if TYPE_CHECKING:

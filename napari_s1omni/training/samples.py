@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
-from napari_s1omni.engine.s1omni.enlarging import enlarge
-from napari_s1omni.engine.s1omni.scaling import resampled, scale_for
+from napari_s1omni.engine.s1omni.scaling import scale_for
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
+from napari_s1omni.training.resampling import Image, enlarged, resized, resized_labels
 from napari_s1omni.training.traces import Truth, describe, measure
 from napari_s1omni.training.wording import (
     Told,
@@ -29,7 +28,6 @@ from napari_s1omni.training.wording import (
 )
 
 Rng = np.random.Generator
-Image = NDArray[np.float32]
 
 INTERIOR = 0.35
 """Share of an object's largest distance from its border beyond which a px is interior."""
@@ -366,27 +364,6 @@ def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
         return image[:, y // by : (y + edge) // by, x // by : (x + edge) // by]
 
     return replace(sample, source=cut(sample.source, factor), target=cut(sample.target, 1), base=cut(sample.base, 1))
-
-
-def resized(planes: NDArray[np.float32], edge: int) -> Image:
-    """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
-    out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
-    return out
-
-
-def enlarged(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
-    """Resample (C, h, w) to `factor` times its size as the engine does before drawing."""
-    size = (planes.shape[1] * factor, planes.shape[2] * factor)
-    out: Image = enlarge(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
-    return out
-
-
-def resized_labels(labels: NDArray[np.uint16], edge: int) -> NDArray[np.uint16]:
-    """Resample (n, n) to (edge, edge) by nearest neighbour."""
-    if labels.shape[-1] == edge:
-        return labels
-    at = ((np.arange(edge) + 0.5) * labels.shape[-1] / edge).astype(np.intp)
-    return labels[np.ix_(at, at)]
 
 
 def _three(image: NDArray[Any]) -> Image:
