@@ -129,10 +129,10 @@ def _choose(operation: str | None, target: str | None) -> EngineDescription:
             others += description.targets
     for name, description in able:
         merit = getattr(_module(name, "description"), "merit", None)
-        # Scores compare two; they say nothing against the only one.
         if name == own:
             proven, words = True, f"{OWN_CHOICE} says so"
         else:
+            # Scores compare two; they say nothing against the only one.
             proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")
         if not proven:
             reasons.append(f"{name}: {words}")

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_s1omni.engine.s1omni.config import CheckpointConfig
+from napari_s1omni.engine.s1omni.description import multiple_of
 from napari_s1omni.engine.s1omni.scaling import grid_for
 from napari_s1omni.engine.s1omni.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
-from napari_s1omni.training.editor_stage import FACTOR
+from napari_s1omni.training.export import checkpoint_facts
 from napari_s1omni.training.resampling import resized
 from napari_s1omni.training.samples import REAL, Mixture, Sample, turned, window_of
 from napari_s1omni.training.traces import Truth
@@ -37,6 +39,7 @@ class EditorLessons:
         self._sampler = workshop.sampler(mixture, seed)
         self._prompting = workshop.prompting()
         self._collate = EditorCollate(self._prompting, recipe, seed)
+        self._multiple = multiple_of(CheckpointConfig.model_validate(checkpoint_facts(workshop.recipe)))
         self._tile, self._batch = tile, batch
         self._recipe, self._path = recipe, workshop.folder / "thoughts.pt"
         self._seed = seed
@@ -59,8 +62,8 @@ class EditorLessons:
         images = {name: kept[name].float().numpy() for name in ("source", "target", "base")}
         grid = self._recipe.grid if kept["task"] == "segmentation" else None
         if grid is not None:
-            whole, multiple = images["target"].shape[-1], FACTOR * 2 ** (len(self._recipe.blocks) - 1)
-            edge, _ = grid_for(self._prompting.decode(kept["ids"]), (whole, whole), grid, multiple, 2 * whole)
+            whole = images["target"].shape[-1]
+            edge, _ = grid_for(self._prompting.decode(kept["ids"]), (whole, whole), grid, self._multiple, 2 * whole)
             images = {name: resized(image, edge) for name, image in images.items()}
         sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
         seen = window_of(sample, self._tile, rng)

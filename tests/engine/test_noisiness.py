@@ -27,7 +27,7 @@ def with_noise(image: np.ndarray, sd: float) -> np.ndarray:
 def test_noise_is_measured_and_taken_away(cells, sd):
     seen = with_noise(cells, sd)
     assert noise_of(seen) == pytest.approx(sd, rel=0.25)
-    assert psnr(cells, denoised(seen, noise_of(seen)), 1.0) > psnr(cells, seen, 1.0) + (0.5 if sd < 0.05 else 2)
+    assert psnr(cells, denoised(seen, noise_of(seen)), 1.0) > psnr(cells, seen, 1.0) + (0.5 if sd < 0.05 else 3)
     assert psnr(cells[:1], denoised(seen[:1], sd), 1.0) > psnr(cells[:1], seen[:1], 1.0) + 0.5
 
 
@@ -38,7 +38,7 @@ def test_a_clean_picture_stays_what_it_is(cells):
     assert rounds[-1] == 0
 
 
-@pytest.mark.parametrize(("sd", "gain", "sharpened"), [(0.02, -0.5, 0.5), (0.05, 0.5, 3.0)])
+@pytest.mark.parametrize(("sd", "gain", "sharpened"), [(0.02, -0.5, 0.5), (0.05, 0.7, 4.0)])
 def test_the_reference_engine_restores_noisy_pictures(cells, sd, gain, sharpened):
     """It loses little where texture looks like noise, and gains where noise is seen; detail is never bought with noise."""
     truth = cells[0]
