@@ -34,6 +34,7 @@ class EditorLessons:
             recipe.translation,
             enlargement=recipe.enlargement,
             object_size=recipe.grid,
+            crowded=recipe.crowded,
             weights=tuple(recipe.real.items()) or REAL,
         )
         self._sampler = workshop.sampler(mixture, seed)

@@ -14,6 +14,7 @@ from scipy import ndimage as ndi
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
 from napari_s1omni.engine.s1omni.scaling import scale_for
+from napari_s1omni.training.crowding import crowded
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.resampling import Image, enlarged, resized, resized_labels
@@ -45,6 +46,8 @@ REAL = (
     ("maize_clsm", 0.03),
 )
 """Real data sets, and their shares unless a recipe says otherwise."""
+CROWDED = ("dsb2018_fluo", "dsb2018_tissue_512x640", "dsb2018_histology")
+"""Those of nuclei, which may be laid beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Mixture:
     """On which grid a segmentation is drawn; its words stay those of the tile that was thought about."""
     kinds: tuple[tuple[str, float], ...] = ()
     """How much oftener than others simulated scenes of a kind are asked for their objects."""
+    crowded: float = 0.0
+    """Share of samples of real nuclei with more of them that touch."""
     weights: tuple[tuple[str, float], ...] = REAL
     """Share of each real data set among real segmentation samples."""
 
@@ -146,6 +151,8 @@ class Sampler:
         (distance,) = resized(cut.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
         labels = [resized_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
         layers = list(field.layers)
+        if field.dataset in CROWDED and rng.random() < self._mixture.crowded:
+            image, labels[at], distance = crowded(image, labels[at], distance, rng)
         noise = field.noise
         blur = None if field.blur is None else field.blur * zoom
         image, noise, blur, flipped = self._light(image, noise, blur)

@@ -189,7 +189,11 @@ class Workshop:
         if not path.is_file():
             recipe = self.recipe.editor
             mixture = Mixture(
-                recipe.simulated, recipe.super_resolution / 2, recipe.translation, enlargement=recipe.enlargement
+                recipe.simulated,
+                recipe.super_resolution / 2,
+                recipe.translation,
+                enlargement=recipe.enlargement,
+                crowded=recipe.crowded,
             )
             sampler = self.sampler(mixture, 30)
             config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))

@@ -70,7 +70,7 @@ class ObjectSize(_Part):
 
     drawn: float = Field(16.0, gt=0)
     """Diameter in px that the editor knows best."""
-    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 0.75, 1.0, 1.5), min_length=1)
+    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 0.75, 1.0, 1.5, 2.0), min_length=1)
     """Scales of a tile to choose from."""
     stated: str = r"size (\d+) px"
     """Regular expression that finds the objects' diameter in px in a thought, as its first group."""

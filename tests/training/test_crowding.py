@@ -1,0 +1,64 @@
+"""Copies of nuclei beside nuclei: what is told of them is what is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from napari_s1omni.training.crowding import crowded
+from napari_s1omni.training.shapes import depth
+
+Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def tile() -> Tile:
+    y, x = np.mgrid[:96, :96]
+    labels = np.zeros((96, 96), np.uint16)
+    for number, (cy, cx, r) in enumerate(((24, 24, 9), (60, 66, 12), (4, 80, 8)), start=1):
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= r * r] = number
+    image = ndi.gaussian_filter((labels > 0).astype(np.float32) * 0.5, 1)[None] + 0.1
+    near = depth(labels)
+    most = np.asarray(ndi.maximum(near, labels, np.arange(4)))
+    return image, labels, np.where(labels > 0, near / np.maximum(most, 1)[labels], 0).astype(np.float32)
+
+
+def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> None:
+    image, labels, distance = tile
+    touching = added = 0
+    for seed in range(40):
+        new, found, share = crowded(image, labels, distance, np.random.default_rng(seed))
+        before, after = np.bincount(labels.ravel()), np.bincount(found.ravel())
+        assert (after[1:4] >= 0.88 * before[1:4]).all()
+        # A copy of one of the two whole discs, never of the one at the side.
+        for area in after[4:]:
+            assert any(0.88 * whole <= area <= whole for whole in before[1:3])
+        assert not share[found == 0].any()
+        summits = np.asarray(ndi.maximum(share, found, np.arange(1, len(after))))
+        assert (summits > 0.7).all() and share.max() <= 1
+        far = ~ndi.binary_dilation(found != labels, iterations=12)
+        assert np.array_equal(new[:, far], image[:, far])
+        added += len(after) - 4
+        for axis in (0, 1):
+            a, b = np.moveaxis(found, axis, 0)[:-1], np.moveaxis(found, axis, 0)[1:]
+            low = np.minimum(np.moveaxis(share, axis, 0)[:-1], np.moveaxis(share, axis, 0)[1:])
+            border = (a != b) & (a > 0) & (b > 0)
+            touching += int(border.any())
+            assert not border.any() or low[border].max() < 0.25
+    assert added > 20 and touching > 20
+
+
+def test_light_of_a_copy_adds_to_what_was_there(tile: Tile) -> None:
+    image, labels, distance = tile
+    new, found, _ = crowded(image, labels, distance, np.random.default_rng(2))
+    copies = found > 3
+    assert copies.any()
+    assert new[0][copies].mean() == pytest.approx(image[0][labels > 0].mean(), rel=0.25)
+
+
+def test_a_tile_without_whole_objects_stays_as_it_is(tile: Tile) -> None:
+    image, labels, distance = tile
+    only = np.where(labels == 3, labels, 0)
+    new, found, share = crowded(image, only, distance, np.random.default_rng(0))
+    assert new is image and found is only and share is distance
