@@ -39,7 +39,7 @@ def crowded(
     Returns
     -------
     image, labels, distance
-        Of the same shapes; themselves where no copy finds room.
+        Of the same shapes; themselves where no object is whole.
     """
     cuts = ndi.find_objects(labels)
     whole = [i + 1 for i, cut in enumerate(cuts) if cut is not None and _inside(cut, labels.shape)]
@@ -51,11 +51,13 @@ def crowded(
     for _ in range(int(rng.integers(1, 2 + len(whole)))):
         chosen, host = (int(v) for v in rng.choice(whole, 2))
         box = tuple(slice(s.start - _HALO, s.stop + _HALO) for s in cuts[chosen - 1])
-        turn, angle, near = int(rng.integers(4)), rng.uniform(0, 2 * math.pi), rng.uniform(0.85, 1.1)
-        parts = [np.rot90(p, turn, (-2, -1)) for p in (image[:, *box] - background, labels[box] == chosen, distance[box])]
-        far = near * (math.sqrt(area[chosen] / math.pi) + math.sqrt(area[host] / math.pi))
-        centre = [(s.start + s.stop) / 2 for s in cuts[host - 1]]
-        _lay(new, area, parts, (centre[0] + far * math.sin(angle), centre[1] + far * math.cos(angle)), rng.random() < 0.5)
+        turn, angle = int(rng.integers(4)), rng.uniform(0, 2 * math.pi)
+        copied = (image[:, *box] - background, labels[box] == chosen, distance[box])
+        parts = [np.rot90(part, turn, (-2, -1)) for part in copied]
+        far = rng.uniform(0.85, 1.1) * sum(math.sqrt(area[i] / math.pi) for i in (chosen, host))
+        y, x = ((s.start + s.stop) / 2 for s in cuts[host - 1])
+        centre = (y + far * math.sin(angle), x + far * math.cos(angle))
+        _lay(new, area, parts, centre, over=rng.random() < 0.5)
     return _renewed(*new)
 
 
@@ -64,9 +66,7 @@ def _inside(cut: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
     return all(s.start >= _HALO and s.stop <= edge - _HALO for s, edge in zip(cut, shape, strict=True))
 
 
-def _lay(
-    planes: tuple[Any, ...], area: list[int], parts: list[Any], centre: tuple[float, float], over: bool
-) -> None:
+def _lay(planes: tuple[Any, ...], area: list[int], parts: list[Any], centre: tuple[float, float], over: bool) -> None:
     """Lay one copy at `centre`, over what is there or under it, in place; not where too much would be hidden.
 
     `area` holds the px of each object when nothing hid it, and gets those of the copy.

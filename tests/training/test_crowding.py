@@ -36,7 +36,8 @@ def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> No
             assert any(0.88 * whole <= area <= whole for whole in before[1:3])
         assert not share[found == 0].any()
         summits = np.asarray(ndi.maximum(share, found, np.arange(1, len(after))))
-        assert (summits > 0.7).all() and share.max() <= 1
+        assert (summits > 0.7).all()
+        assert share.max() <= 1
         far = ~ndi.binary_dilation(found != labels, iterations=12)
         assert np.array_equal(new[:, far], image[:, far])
         added += len(after) - 4
@@ -46,7 +47,8 @@ def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> No
             border = (a != b) & (a > 0) & (b > 0)
             touching += int(border.any())
             assert not border.any() or low[border].max() < 0.25
-    assert added > 20 and touching > 20
+    assert added > 20
+    assert touching > 20
 
 
 def test_light_of_a_copy_adds_to_what_was_there(tile: Tile) -> None:
@@ -61,4 +63,6 @@ def test_a_tile_without_whole_objects_stays_as_it_is(tile: Tile) -> None:
     image, labels, distance = tile
     only = np.where(labels == 3, labels, 0)
     new, found, share = crowded(image, only, distance, np.random.default_rng(0))
-    assert new is image and found is only and share is distance
+    assert new is image
+    assert found is only
+    assert share is distance
