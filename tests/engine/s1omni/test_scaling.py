@@ -25,7 +25,7 @@ def engine(unet_folder):
 
 
 @pytest.mark.parametrize(
-    ("diameter", "scale"), [(4, 1.5), (12, 1.5), (14, 1.0), (16, 1.0), (22, 0.75), (30, 0.5), (90, 0.5)]
+    ("diameter", "scale"), [(4, 2.0), (9, 2.0), (12, 1.5), (14, 1.0), (16, 1.0), (22, 0.75), (30, 0.5), (90, 0.5)]
 )
 def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
     assert scale_for(diameter, HOW) == scale
@@ -34,7 +34,8 @@ def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
 @pytest.mark.parametrize(
     ("text", "shape", "grid"),
     [
-        ("size 8 px", (256, 192), (384, 288)),
+        ("size 8 px", (256, 192), (512, 384)),
+        ("size 11 px", (256, 192), (384, 288)),
         ("size 21 px", (256, 128), (192, 96)),
         ("size 60 px", (256, 256), (128, 128)),
         ("size 60 px", (32, 32), (32, 32)),
@@ -91,7 +92,7 @@ def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch)
         return torch.zeros_like(noisy)
 
     monkeypatch.setattr(type(denoiser), "predict", predict)
-    sizes = ("8 px", "16 px", "60 px")
+    sizes = ("11 px", "16 px", "60 px")
     drawn = engine.generate(large[:3], [_saying(size) for size in sizes], SAMPLING, _noise(3))
     assert drawn.shape == (3, 3, 64, 64)
     downscale, rows = engine._parts.codec.downscale, engine._parts.thinker.micro_batch
