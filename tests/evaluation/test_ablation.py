@@ -36,7 +36,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def table():
-    return run_ablation("nano", scenes=13, control="nano", variants=SHOWN)
+    return run_ablation("nano", scenes=22, control="nano", variants=SHOWN)
 
 
 @pytest.fixture(scope="module")
