@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.resampling import Image
-from napari_s1omni.training.shapes import depth
+from napari_s1omni.training.shapes import depth_share
 
 _HALO = 4
 """Px around an object that are copied with it."""
@@ -58,7 +58,8 @@ def crowded(
         y, x = ((s.start + s.stop) / 2 for s in cuts[host - 1])
         centre = (y + far * math.sin(angle), x + far * math.cos(angle))
         _lay(new, area, parts, centre, over=rng.random() < 0.5)
-    return _renewed(*new)
+    # The distance falls off towards the new borders.
+    return new[0], new[1], np.minimum(new[2], depth_share(new[1]))
 
 
 def _inside(cut: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
@@ -89,10 +90,3 @@ def _lay(planes: tuple[Any, ...], area: list[int], parts: list[Any], centre: tup
     there[seen] = len(area)
     area.append(int(shape.sum()))
     distance[at][seen] = share[seen]
-
-
-def _renewed(image: Image, labels: NDArray[np.uint16], distance: Image) -> tuple[Image, NDArray[np.uint16], Image]:
-    """Let the distance fall off towards the new borders."""
-    near = depth(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
-    most = np.maximum(ndi.maximum(near, labels, np.arange(int(labels.max()) + 1)), 1)
-    return image, labels, np.minimum(distance, near / np.asarray(most, np.float32)[labels]).astype(np.float32)

@@ -18,7 +18,7 @@ from napari_s1omni.engine.reference.stains import separate
 from napari_s1omni.errors import SourceError
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.training.fields import Field, Layer
-from napari_s1omni.training.shapes import depth
+from napari_s1omni.training.shapes import depth_share
 from napari_s1omni.training.simulator import Simulator
 
 Side = Literal["train", "validation"]
@@ -71,13 +71,7 @@ class Prepared:
 
 def prepare(field: Field) -> Prepared:
     """Measure the distances of every layer of a field."""
-    distances = []
-    for layer in field.layers:
-        near = depth(np.pad(layer.labels, 1, mode="edge"))[1:-1, 1:-1]
-        largest = ndi.maximum(near, layer.labels, np.arange(int(layer.labels.max()) + 1)) if layer.labels.any() else [1]
-        largest = np.maximum(np.asarray(largest, np.float32), 1)
-        share = np.where(layer.labels > 0, near / largest[layer.labels], 0)
-        distances.append(np.rint(255 * share).astype(np.uint8))
+    distances = (np.rint(255 * depth_share(layer.labels)).astype(np.uint8) for layer in field.layers)
     image = np.clip(field.image, -1, 2).astype(np.float16)
     return Prepared(field, image, tuple(distances))
 

@@ -114,6 +114,13 @@ def depth(labels: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(ndi.distance_transform_edt(inside_of(labels)), np.float32)
 
 
+def depth_share(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Depth of each px over the largest depth in its object, 0 to 1; an object goes on beyond the side of the array."""
+    near = depth(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
+    largest = np.asarray(ndi.maximum(near, labels, np.arange(int(labels.max(initial=0)) + 1)), np.float32)
+    return np.asarray(near / np.maximum(largest, 1)[labels], np.float32)
+
+
 def inside_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Px of an object less those that touch another object."""
     inside = labels > 0

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.crowding import crowded
-from napari_s1omni.training.shapes import depth
+from napari_s1omni.training.shapes import depth_share
 
 Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -19,9 +19,7 @@ def tile() -> Tile:
     for number, (cy, cx, r) in enumerate(((24, 24, 9), (60, 66, 12), (4, 80, 8)), start=1):
         labels[(y - cy) ** 2 + (x - cx) ** 2 <= r * r] = number
     image = ndi.gaussian_filter((labels > 0).astype(np.float32) * 0.5, 1)[None] + 0.1
-    near = depth(labels)
-    most = np.asarray(ndi.maximum(near, labels, np.arange(4)))
-    return image, labels, np.where(labels > 0, near / np.maximum(most, 1)[labels], 0).astype(np.float32)
+    return image, labels, depth_share(labels)
 
 
 def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> None:
