@@ -15,6 +15,7 @@ from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
 from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
 from napari_s1omni.training.export import checkpoint_facts
+from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.resampling import resized
 from napari_s1omni.training.samples import REAL, Mixture, Sample, turned, window_of
 from napari_s1omni.training.traces import Truth
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
     from napari_s1omni.training.workshop import Workshop
 
 
+def mixture_of(recipe: EditorRecipe) -> Mixture:
+    """What the editor's lessons are drawn from."""
+    return Mixture(
+        recipe.simulated,
+        recipe.super_resolution,
+        recipe.translation,
+        recipe.stains,
+        enlargement=recipe.enlargement,
+        object_size=recipe.grid,
+        crowded=recipe.crowded,
+        weights=tuple(recipe.real.items()) or REAL,
+    )
+
+
 class EditorLessons:
     """Makes batches for the editor: fresh samples, and stored ones for which the thinker wrote the thought."""
 
     def __init__(self, workshop: Workshop, seed: int, tile: int, batch: int) -> None:
         recipe = workshop.recipe.editor
-        mixture = Mixture(
-            recipe.simulated,
-            recipe.super_resolution,
-            recipe.translation,
-            enlargement=recipe.enlargement,
-            object_size=recipe.grid,
-            crowded=recipe.crowded,
-            weights=tuple(recipe.real.items()) or REAL,
-        )
-        self._sampler = workshop.sampler(mixture, seed)
+        self._sampler = workshop.sampler(mixture_of(recipe), seed)
         self._prompting = workshop.prompting()
         self._collate = EditorCollate(self._prompting, recipe, seed)
         self._multiple = multiple_of(CheckpointConfig.model_validate(checkpoint_facts(workshop.recipe)))

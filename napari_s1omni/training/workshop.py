@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,7 +24,7 @@ from napari_s1omni.training.batches import Make, ThinkerBatch, ThinkerCollate, s
 from napari_s1omni.training.editor_batches import EditorBatch
 from napari_s1omni.training.editor_stage import Editor, averaged, editor_config, train_editor
 from napari_s1omni.training.export import VISION, checkpoint_facts
-from napari_s1omni.training.lessons import EditorLessons, written
+from napari_s1omni.training.lessons import EditorLessons, mixture_of, written
 from napari_s1omni.training.loop import Bench, choose_device
 from napari_s1omni.training.pool import Prepared, prepare, read_pool, real_fields, simulate, write_pool
 from napari_s1omni.training.progress import Progress
@@ -188,13 +189,8 @@ class Workshop:
         path = self.folder / "thoughts.pt"
         if not path.is_file():
             recipe = self.recipe.editor
-            mixture = Mixture(
-                recipe.simulated,
-                recipe.super_resolution / 2,
-                recipe.translation,
-                enlargement=recipe.enlargement,
-                crowded=recipe.crowded,
-            )
+            # Tiles as they are: the thought about one decides on which grid it is drawn.
+            mixture = replace(mixture_of(recipe), super_resolution=recipe.super_resolution / 2, object_size=None)
             sampler = self.sampler(mixture, 30)
             config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))
             geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
