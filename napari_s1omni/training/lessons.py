@@ -30,7 +30,6 @@ def mixture_of(recipe: EditorRecipe) -> Mixture:
         recipe.simulated,
         recipe.super_resolution,
         recipe.translation,
-        recipe.stains,
         enlargement=recipe.enlargement,
         object_size=recipe.grid,
         crowded=recipe.crowded,

@@ -135,8 +135,6 @@ class EditorRecipe(StageRecipe):
     """Share of each real data set among real segmentation lessons; empty: as for the thinker."""
     super_resolution: float = 0.14
     translation: float = 0.1
-    stains: float | None = None
-    """Share of stains among translations, the rest being nuclei; None: as fields of both come."""
     kept: float = 0.0
     """Share of the weights of `start` in those that are exported, the rest being the averaged ones: what was learnt
     before and since, in one network (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""

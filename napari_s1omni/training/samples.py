@@ -78,8 +78,6 @@ class Mixture:
     """Share of samples from simulated scenes."""
     super_resolution: float = 0.12
     translation: float = 0.08
-    stains: float | None = None
-    """Share of stains among translations, the rest being nuclei; None: as fields of both come."""
     augment: bool = True
     """Whether crops are turned, scaled and changed in light; validation is not."""
     enlargement: Enlargement = "bicubic"
@@ -130,9 +128,6 @@ class Sampler:
         simulated = bool(rng.random() < mix.simulated) or not self._labelled
         if dice < mix.super_resolution + mix.translation:
             pool = self._sim_paired if simulated and self._sim_paired else self._paired
-            if mix.stains is not None:
-                stained = bool(rng.random() < mix.stains)
-                pool = [f for f in pool if ("nuclei" not in f.field.pairs) == stained] or pool
             if pool:
                 return self.translation(self._pick(pool), edge)
         if simulated and self._simulated:

@@ -44,7 +44,7 @@ EXAMPLES = (
         "coins",
         "coins",
         "segmentation",
-        {"block_size": 192, "drop_border": True, "prompt": "segment the coins, about 45 px"},
+        {"block_size": 192, "prompt": "segment the coins, about 45 px"},
     ),
     Example(
         "retina",
