@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.protocol import Division, EngineDescription, EngineLimits, EngineMemory
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.job import Box, Job, Shape
@@ -101,6 +101,7 @@ class Plan:
         """Read a plan back from a result's metadata."""
         engine: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["engine"].items()}
         engine.update(limits=EngineLimits(**engine["limits"]), memory=EngineMemory(**engine["memory"]))
+        engine["division"] = Division(**engine.get("division", {}))
         return cls(
             job=Job.read(data["job"], "job in the plan"),
             source=LayerSpec.from_json(data["source"]),

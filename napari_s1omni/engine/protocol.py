@@ -53,6 +53,35 @@ class EngineMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Division:
+    """How objects are best told apart in the :data:`FIELDS` that an engine draws, see
+    :func:`napari_s1omni.operations.instancing.label_plane`. Each engine has its own habits of drawing.
+
+    Raises
+    ------
+    ValueError
+        If a share is none.
+    """
+
+    distance: float = 0.5
+    """Share of the drawn distance in the depth over which objects are divided; the rest is that of the distance
+    transform of the foreground."""
+    rise: float = 0.08
+    """Least rise of an object's summit over its saddle to another, in the natural logarithm of the depth: a
+    share, so that small and large objects are divided alike."""
+    least: float = 0.0
+    """Mean foreground below which an object is too doubtful to be one, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.distance <= 1 and 0 <= self.least <= 1 and self.rise >= 0):
+            raise ValueError(f"{self}: distance and least are 0 to 1, rise is 0 or more")
+
+
+DIVISION = Division()
+"""That of an engine which states no other."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineDescription:
     """What can be known of an engine without loading it. Plans are made from this."""
 
@@ -76,6 +105,8 @@ class EngineDescription:
     """Modalities it translates to, lower case; empty where it takes any."""
     encoding: Literal["fields", "overlay"] = "fields"
     """How it draws a mask; see :data:`FIELDS` and :mod:`napari_s1omni.operations.segmentation`."""
+    division: Division = DIVISION
+    """How the objects of its masks are told apart."""
     seconds_per_tile: float | None = None
     """Expected time of one tile on this machine, for forecasts."""
     think: Literal["per_tile", "per_region", "once", "off"] = "per_tile"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import Images, Thought
+from napari_s1omni.engine.protocol import Division, Images, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
 from napari_s1omni.engine.s1omni.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
@@ -157,7 +158,8 @@ def run_ablation(
         "two requests, one tile (choice)": (ambiguous_cases(scenes, tile), choice)
     }
     if data is not None:
-        tasks.update(_real_tasks([prepare(field) for field in real_fields(data, "validation")], real_tile, seed))
+        fields = [prepare(field) for field in real_fields(data, "validation")]
+        tasks.update(_real_tasks(fields, real_tile, seed, loaded.description.division))
     other = None if control is None else Muted.of(load(control))
     rows = []
     for task, (cases, score) in tasks.items():
@@ -188,13 +190,18 @@ def choice(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float
     return np.array(scores)
 
 
-def _real_tasks(fields: list[Prepared], tile: int, seed: int) -> dict[str, tuple[list[Sample], Any]]:
+def _real_tasks(
+    fields: list[Prepared], tile: int, seed: int, division: Division
+) -> dict[str, tuple[list[Sample], Any]]:
     sampler = Sampler(fields, [], Mixture(augment=False), seed)
     nuclei = [f for f in fields if f.field.layers and f.field.layers[0].noun == "nuclei"]
     sharp = [f for f in fields if f.field.detail]
     paired = [f for f in fields if "nuclei" in f.field.pairs]
     return {
-        "nuclei, real (AP at IoU 0.5)": ([sampler.segmentation(f, tile, 0) for f in nuclei], _each(_precision)),
+        "nuclei, real (AP at IoU 0.5)": (
+            [sampler.segmentation(f, tile, 0) for f in nuclei],
+            _each(partial(_precision, division)),
+        ),
         "super-resolution x2 (PSNR, dB)": (
             [sampler.super_resolution(f, tile, 2) for f in sharp for _ in range(4)],
             _each(lambda case, drawn: psnr(case.target, drawn, 1.0)),
@@ -211,10 +218,11 @@ def _each(metric: Callable[[Sample, Images], float]) -> Score:
     return lambda cases, drawn: np.array([metric(case, image) for case, image in zip(cases, drawn, strict=True)])
 
 
-def _precision(case: Sample, drawn: Images) -> float:
+def _precision(division: Division, case: Sample, drawn: Images) -> float:
     labels = LayerSpec(shape=drawn.shape[1:], axes=("y", "x"), dtype="uint32", kind="labels")
     fields = np.clip(drawn, 0, 1)[:, None]
-    found = Segmentation().finish(fields, Normalization((0.0,), (1.0,)), (0,), labels).pixels.squeeze()
+    one = Normalization((0.0,), (1.0,))
+    found = Segmentation().finish(fields, one, (0,), labels, division=division).pixels.squeeze()
     assert case.instances is not None
     return match(case.instances, found)[0].average_precision
 

@@ -134,7 +134,12 @@ class BlockWork:
         if fields is not None:
             plan = self._plan
             finished = plan.job.operation.finish(
-                fields, plan.normalization, plan.groups[self.block.group], plan.target, self._edges()
+                fields,
+                plan.normalization,
+                plan.groups[self.block.group],
+                plan.target,
+                self._edges(),
+                plan.engine.division,
             )
             if inside is not None:
                 finished.pixels[:, ~inside] = 0

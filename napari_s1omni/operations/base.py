@@ -12,7 +12,7 @@ from pydantic import Field
 
 from napari_s1omni.document import Document, nearest
 from napari_s1omni.engine.instruction import UM, Instruction, size_hint
-from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.sizes import read_size
@@ -171,6 +171,7 @@ class Operation(Document, abc.ABC):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
+        division: Division = DIVISION,
     ) -> Finished:
         """Turn the joined fields of a block, with its halo, into the target's px.
 
@@ -186,6 +187,8 @@ class Operation(Document, abc.ABC):
             What :meth:`output_spec` gave.
         edges : 4 bool
             Which sides (top, bottom, left, right) of `fields` are the layer's own border.
+        division : Division
+            How the engine's objects are told apart.
         """
 
     def _must_be_done_by(self, description: EngineDescription, hint: str = "") -> None:

@@ -10,25 +10,18 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.basins import divide
+from napari_s1omni.engine.protocol import Division
 from napari_s1omni.operations.base import Edges
 
 MARK_THRESHOLD = 0.12
 """Gain in redness over the source at which a px counts as marked. Half-transparent red over grey g in 0..1 was
 seen as R = 0.67 g + 0.33, G = B = 0.49 g + 0.10, a gain of 0.23 (black) to 0.41 (white): half of the weakest."""
 
-_RISE = 0.08
-"""Least rise of an object's summit over its saddle to another, in the natural logarithm of the depth: a
-share, so that small and large objects are divided alike."""
-
 _SPLINTER = 0.15
 """Share of a touching object's area below which a part is a splinter of that object."""
 
 _FLOOR = 0.1
 """Added to the normalised depth before its logarithm, so that the rim of an object has no summits."""
-
-_DRAWN = 0.5
-"""Share of the drawn distance in the depth; the rest is the distance transform of the foreground. This, the rise and
-the smoothing were chosen for nano on its training fields of nuclei, among those with which tiles equal the whole."""
 
 _CROSS = ndi.generate_binary_structure(2, 1)
 
@@ -76,7 +69,7 @@ def mark_to_fields(drawn: NDArray[np.float32], source: NDArray[np.float32]) -> N
     return np.stack([foreground, foreground, _normalised_depth(mask)])
 
 
-def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> NDArray[np.uint32]:
+def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges, division: Division) -> NDArray[np.uint32]:
     """Number the objects of one plane.
 
     Foreground above 0.5 is divided where the depth has a saddle: the drawn
@@ -90,6 +83,8 @@ def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> 
     rule : Instancing
     edges : 4 bool
         Which sides are the layer's own border (for `rule.drop_border`).
+    division : Division
+        The engine's.
 
     Returns
     -------
@@ -100,11 +95,17 @@ def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges) -> 
         return np.zeros(mask.shape, np.uint32)
     if rule.fill_holes:
         mask = fill_small_holes(mask, rule.largest_pit)
-    depth = _DRAWN * np.clip(fields[2], 0, 1) + (1 - _DRAWN) * _normalised_depth(mask)
-    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, _RISE, _SPLINTER)
+    depth = division.distance * np.clip(fields[2], 0, 1) + (1 - division.distance) * _normalised_depth(mask)
+    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, division.rise, _SPLINTER)
     if rule.fill_holes:
         labels = _fill_inside(labels, rule.largest_hole)
-    return _select(labels, rule, edges)
+    return _select(labels, rule, edges, _doubtful(labels, fields[0], division.least))
+
+
+def _doubtful(labels: NDArray[np.int32], foreground: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
+    """Which numbers, from 0 on, have too little foreground on the mean."""
+    numbers = np.arange(int(labels.max(initial=0)) + 1)
+    return np.asarray(ndi.mean(foreground, labels, numbers) < least)
 
 
 def fill_small_holes(mask: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:
@@ -137,9 +138,9 @@ def _fill_inside(labels: NDArray[np.int32], largest: int) -> NDArray[np.int32]:
     return np.asarray(np.where(holes > 0, owner[holes], labels), np.int32)
 
 
-def _select(labels: NDArray[Any], rule: Instancing, edges: Edges) -> NDArray[np.uint32]:
+def _select(labels: NDArray[Any], rule: Instancing, edges: Edges, unwanted: NDArray[np.bool_]) -> NDArray[np.uint32]:
     area = np.bincount(labels.ravel())
-    keep = area >= rule.min_size
+    keep = (area >= rule.min_size) & ~unwanted
     if rule.max_size is not None:
         keep &= area <= rule.max_size
     if rule.drop_border:

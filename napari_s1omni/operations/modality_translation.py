@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
 from napari_s1omni.engine.registry import trained_for
 from napari_s1omni.errors import OperationRefused
 from napari_s1omni.intensity import Normalization
@@ -83,6 +83,7 @@ class ModalityTranslation(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
+        division: Division = DIVISION,
     ) -> Finished:
         """Keep the model range; grey targets are the mean of the three drawn channels."""
         drawn = fields if target.rgb else grey(fields)

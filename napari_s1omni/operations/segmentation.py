@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
 from napari_s1omni.errors import PlanError
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.operations.base import Edges, Encoding, Finished, Operation, hinted_size, in_px
@@ -150,6 +150,7 @@ class Segmentation(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
+        division: Division = DIVISION,
     ) -> Finished:
         """Number the objects 1 to n, plane by plane, and link them along z; ids mean nothing beyond this block.
 
@@ -160,7 +161,7 @@ class Segmentation(Operation):
         labels = np.zeros(fields.shape[1:], np.uint32)
         last = 0
         for z in range(fields.shape[1]):
-            plane = label_plane(fields[:, z], rule, edges)
+            plane = label_plane(fields[:, z], rule, edges, division)
             labels[z] = np.where(plane > 0, plane + np.uint32(last), 0) if self.instances else plane > 0
             last = max(last, int(labels[z].max()))
         if self.links(target):

@@ -87,7 +87,7 @@ class EditorCollate:
         base, target = (torch.from_numpy(np.stack([getattr(s, k) for s in samples])) for k in ("base", "target"))
         residual = torch.tensor([PREDICTION[s.truth.task] == "residual" for s in samples])
         weight = torch.tensor([self._weights[s.truth.task] for s in samples])
-        null = torch.from_numpy(self._rng.random(len(rows)) < self._recipe.null)
+        null = torch.from_numpy(self._rng.random(len(rows)) < self._recipe.proportion_empty_prompts)
         task = torch.tensor([TASKS.index(s.truth.task) for s in samples])
         return EditorBatch(base.float(), target.float(), residual, weight, ids, mask, null, task, drop)
 

@@ -118,7 +118,7 @@ class EditorRecipe(StageRecipe):
     :func:`napari_s1omni.training.emphasis.between_objects`."""
     at_one: float = 0.7
     """Share of samples that start from pure noise; the others from a uniform time."""
-    null: float = 0.1
+    proportion_empty_prompts: float = 0.1
     """Share of samples with an empty condition."""
     instruction_only: float = 0.1
     """Share of samples conditioned on the instruction and the route alone."""

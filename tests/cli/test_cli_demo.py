@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from napari_s1omni import Result
+from napari_s1omni.frontends.cli.demo import EXAMPLES, _run
 
 
 def test_demo(s1omni, tmp_path):
@@ -26,3 +27,11 @@ def test_demo(s1omni, tmp_path):
     before = (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns
     assert s1omni("demo", "here", "-q").code == 0
     assert (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns == before
+
+
+def test_a_user_s_demo_shows_every_coin(tmp_path, monkeypatch):
+    monkeypatch.delenv("S1OMNI_AUTO")
+    coins = next(example for example in EXAMPLES if example.name == "coins")
+    result = _run(coins, tmp_path, "auto", quiet=True).result
+    assert result.plan.engine.name == "nano"
+    assert len(np.unique(result.array[...])) - 1 == 24

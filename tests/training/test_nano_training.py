@@ -105,7 +105,7 @@ def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path
         patch.setattr(workshop, "real_fields", lambda data, side: [])
         shop = workshop.Workshop(recipe)
         samples = [shop.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
-    quiet = recipe.editor.replace(instruction_only=0.0, null=0.0)
+    quiet = recipe.editor.replace(instruction_only=0.0, proportion_empty_prompts=0.0)
     batch = EditorCollate(shop.prompting(), quiet, 0)(samples, [None] * 4)
     body = shop.prompting().encode(samples[0].truth.text)
     row = batch.ids[0, batch.drop :][batch.mask[0]].tolist()

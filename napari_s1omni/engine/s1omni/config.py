@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from napari_s1omni.engine.protocol import DIVISION, Division
 from napari_s1omni.errors import CheckpointError
 
 CONFIG_NAME = "s1_omni_image_config.json"
@@ -161,6 +162,7 @@ class EngineFacts(_Part):
     targets: tuple[str, ...] = ()
     """Modalities it translates to, lower case; empty where it takes any."""
     encoding: Literal["fields", "overlay"] = "overlay"
+    division: Division = DIVISION
     tile_size: int = Field(1024, ge=8)
     overlap: int = Field(256, ge=0)
     micro_batch: int = Field(1, ge=1)

@@ -70,6 +70,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         micro_batch=facts.micro_batch,
         targets=facts.targets,
         encoding=facts.encoding,
+        division=facts.division,
         seconds_per_tile=facts.seconds_per_tile,
         think=facts.think,
         weights_license=facts.weights_license,
