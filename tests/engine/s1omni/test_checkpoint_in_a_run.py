@@ -125,7 +125,7 @@ def test_workers_draw_what_one_process_draws(unet_folder, picture, tmp_path):
     """With a seed that matters, in blocks that several processes take in an order of their own."""
     pytest.importorskip("distributed")
     np.save(tmp_path / "picture.npy", np.tile(picture, (2, 3)))
-    options = {**TILING, "engine": str(unet_folder), "seed": 11, "block": 48}
+    options = {**TILING, "engine": str(unet_folder), "seed": 11, "block_size": 48}
     drawn = [
         napari_s1omni.super_resolve(
             str(tmp_path / "picture.npy"), str(tmp_path / f"{n}.zarr"), factor=2, **options, **how
