@@ -182,7 +182,9 @@ class Workshop:
         fresh = max(1, recipe.fresh // per)
         lessons = stream(EditorLessons(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
         bank = Bank(recipe.bank, self.bench.device)
-        return banked(lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts)
+        return banked(
+            lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
+        )
 
     def thoughts(self) -> Path:
         """Let the finished thinker write thoughts for tiles, so that the editor meets its real errors."""
