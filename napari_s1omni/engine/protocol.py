@@ -29,6 +29,12 @@ FIELDS = ("foreground", "interior", "distance")
 the pixel belongs to an object, that it belongs to the object's eroded inside,
 and its distance to the object's border over the object's largest one; all 0 to 1."""
 
+OFFSETS = ("foreground", "offset_y", "offset_x")
+"""Channels of an engine whose masks are encoded as ``offsets``: probability that
+the pixel belongs to an object, and the way from it to the object's middle along y
+and x in units of the object's half axes, so that its border is at a length of 1.
+An offset of -1 to 1 is drawn as 0 to 1; 0.5 is none, also in the background."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
@@ -54,13 +60,13 @@ class EngineMemory:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """How objects are best told apart in the :data:`FIELDS` that an engine draws, see
+    """How objects are best told apart in the :data:`FIELDS` or :data:`OFFSETS` that an engine draws, see
     :func:`napari_s1omni.operations.instancing.label_plane`. Each engine has its own habits of drawing.
 
     Raises
     ------
     ValueError
-        If a share is none.
+        If a number is outside of its range.
     """
 
     distance: float = 0.5
@@ -71,10 +77,12 @@ class Division:
     share, so that small and large objects are divided alike."""
     least: float = 0.0
     """Mean foreground below which an object is too doubtful to be one, 0 to 1."""
+    jump: float = 0.1
+    """Where offsets are drawn: least mean jump of the offsets at the border of two objects, 0 to 2."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.distance <= 1 and 0 <= self.least <= 1 and self.rise >= 0):
-            raise ValueError(f"{self}: distance and least are 0 to 1, rise is 0 or more")
+        if not (0 <= self.distance <= 1 and 0 <= self.least <= 1 and self.rise >= 0 and 0 <= self.jump <= 2):
+            raise ValueError(f"{self}: distance and least are 0 to 1, rise is 0 or more, jump is 0 to 2")
 
 
 DIVISION = Division()
@@ -103,8 +111,8 @@ class EngineDescription:
     """Tiles per call; fixed, because the composition of a batch can change bits."""
     targets: tuple[str, ...] = ()
     """Modalities it translates to, lower case; empty where it takes any."""
-    encoding: Literal["fields", "overlay"] = "fields"
-    """How it draws a mask; see :data:`FIELDS` and :mod:`napari_s1omni.operations.segmentation`."""
+    encoding: Literal["fields", "offsets", "overlay"] = "fields"
+    """How it draws a mask; see :data:`FIELDS`, :data:`OFFSETS` and :mod:`napari_s1omni.operations.segmentation`."""
     division: Division = DIVISION
     """How the objects of its masks are told apart."""
     seconds_per_tile: float | None = None
@@ -216,7 +224,7 @@ class Engine(Protocol):
         Returns
         -------
         float32 (B, 3, H, W)
-            Fields (see :data:`FIELDS`) for a mask, model range for an image.
+            Fields (see :data:`FIELDS`, :data:`OFFSETS`) for a mask, model range for an image.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
 from napari_s1omni.intensity import Normalization, cast_to
-from napari_s1omni.operations.base import Edges, Finished, Operation, channel_index, grey
+from napari_s1omni.operations.base import Edges, Encoding, Finished, Operation, channel_index, grey
 from napari_s1omni.spec import LayerSpec
 
 Factor = Literal[1, 2, 4]
@@ -67,6 +67,7 @@ class SuperResolution(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
+        encoding: Encoding = "fields",
         division: Division = DIVISION,
     ) -> Finished:
         """Map model range back to the layer's intensities and cast to its dtype."""

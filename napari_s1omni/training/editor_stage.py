@@ -88,7 +88,7 @@ class Editor(nn.Module):
         weight = batch.weight.repeat_interleave(FACTOR**2, 1)[..., None, None]
         if recipe.borders:
             drawn = (batch.task == TASKS.index("segmentation")).view(-1, 1, 1, 1)
-            border = functional.pixel_unshuffle(between_objects(batch.target) * drawn, FACTOR)
+            border = functional.pixel_unshuffle(between_objects(batch.target, recipe.encoding) * drawn, FACTOR)
             weight = weight * (1 + recipe.borders * border.repeat(1, 3, 1, 1))
         chance = torch.rand(2, rows, device=states.device)
         time_ = torch.where(chance[0] < recipe.at_one, torch.ones_like(chance[1]), chance[1])

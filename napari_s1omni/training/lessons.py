@@ -13,11 +13,12 @@ from napari_s1omni.engine.s1omni.scaling import grid_for
 from napari_s1omni.engine.s1omni.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.sampling import Sampling
+from napari_s1omni.training.cutting import turned, window_of
 from napari_s1omni.training.editor_batches import EditorBatch, EditorCollate
 from napari_s1omni.training.export import checkpoint_facts
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.resampling import resized
-from napari_s1omni.training.samples import REAL, Mixture, Sample, turned, window_of
+from napari_s1omni.training.samples import REAL, Mixture, Sample
 from napari_s1omni.training.traces import Truth
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def mixture_of(recipe: EditorRecipe) -> Mixture:
         enlargement=recipe.enlargement,
         object_size=recipe.grid,
         crowded=recipe.crowded,
+        encoding=recipe.encoding,
         weights=tuple(recipe.real.items()) or REAL,
     )
 
@@ -73,7 +75,8 @@ class EditorLessons:
             images = {name: resized(image, edge) for name, image in images.items()}
         sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
         seen = window_of(sample, self._tile, rng)
-        return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
+        offsets = kept["task"] == "segmentation" and self._recipe.encoding == "offsets"
+        return turned(seen, int(rng.integers(8)), offsets), tuple(kept["ids"])
 
 
 def written(thinker: Thinker, sample: Sample) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
 from napari_s1omni.engine.s1omni.scaling import scale_for
 from napari_s1omni.training.crowding import crowded
 from napari_s1omni.training.fields import Layer
+from napari_s1omni.training.offsets import offsets_of
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.resampling import Image, enlarged, resized, resized_labels
 from napari_s1omni.training.traces import Truth, describe, measure
@@ -88,6 +89,8 @@ class Mixture:
     """How much oftener than others simulated scenes of a kind are asked for their objects."""
     crowded: float = 0.0
     """Share of samples of real nuclei with more of them that touch."""
+    encoding: Literal["fields", "offsets"] = "fields"
+    """What is drawn of objects, see :mod:`napari_s1omni.engine.protocol`."""
     weights: tuple[tuple[str, float], ...] = REAL
     """Share of each real data set among real segmentation samples."""
 
@@ -174,8 +177,11 @@ class Sampler:
         truth = describe(truth, instances, noise, blur)
         truth = replace(truth, size=truth.size / scale)
         foreground = (instances > 0).astype(np.float32)
-        distance = distance * foreground
-        target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
+        if self._mixture.encoding == "offsets":
+            target = np.stack([foreground, *(0.5 + 0.5 * offsets_of(instances))])
+        else:
+            distance = distance * foreground
+            target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
         everything = tuple(zip(labels, bright, strict=True))
         return Sample(image, words.text(), truth, target, image, everything, noise, blur, instances)
 
@@ -347,30 +353,6 @@ class Window:
         """Cut (C, H, W) to (C, size, size)."""
         cut = np.rot90(planes[:, self.y : self.y + self.size, self.x : self.x + self.size], self.turns, (1, 2))
         return np.ascontiguousarray(cut[:, :, ::-1] if self.mirrored else cut)
-
-
-def turned(sample: Sample, which: int) -> Sample:
-    """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true."""
-
-    def turn(image: Image) -> Image:
-        out = np.rot90(image, which % 4, (1, 2))
-        return np.ascontiguousarray(out[:, :, ::-1] if which >= 4 else out)
-
-    return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
-
-
-def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
-    """Cut a random square of `edge` px of the result, and what it was made from; its words stay those of the whole."""
-    whole = sample.target.shape[-1]
-    if whole == edge:
-        return sample
-    factor = whole // sample.source.shape[-1]
-    y, x = (int(v) * factor for v in rng.integers(0, (whole - edge) // factor + 1, 2))
-
-    def cut(image: Image, by: int) -> Image:
-        return image[:, y // by : (y + edge) // by, x // by : (x + edge) // by]
-
-    return replace(sample, source=cut(sample.source, factor), target=cut(sample.target, 1), base=cut(sample.base, 1))
 
 
 def _three(image: NDArray[Any]) -> Image:

@@ -181,7 +181,7 @@ class Workshop:
         per = 16
         fresh = max(1, recipe.fresh // per)
         lessons = stream(EditorLessons(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
-        bank = Bank(recipe.bank, self.bench.device)
+        bank = Bank(recipe.bank, self.bench.device, recipe.encoding == "offsets")
         return banked(
             lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
         )

@@ -9,9 +9,10 @@ import pytest
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.config import ObjectSize
+from napari_s1omni.training.cutting import turned
 from napari_s1omni.training.pool import prepare, read_split, simulated_fields
 from napari_s1omni.training.resampling import enlarged, resized_labels
-from napari_s1omni.training.samples import Mixture, Sampler, turned
+from napari_s1omni.training.samples import Mixture, Sampler
 from napari_s1omni.training.traces import measure, read_trace, to_grid
 
 

@@ -161,7 +161,7 @@ class EngineFacts(_Part):
     operations: tuple[str, ...] = ("segmentation", "super_resolution", "modality_translation")
     targets: tuple[str, ...] = ()
     """Modalities it translates to, lower case; empty where it takes any."""
-    encoding: Literal["fields", "overlay"] = "overlay"
+    encoding: Literal["fields", "offsets", "overlay"] = "overlay"
     division: Division = DIVISION
     tile_size: int = Field(1024, ge=8)
     overlap: int = Field(256, ge=0)
