@@ -24,6 +24,9 @@ Images = NDArray[np.float32]
 OnText = Callable[[int, str], None]
 """Called with (index in the batch, newly written piece of text)."""
 
+Encoding = Literal["fields", "offsets", "overlay"]
+"""How an engine draws a mask: as :data:`FIELDS`, as :data:`OFFSETS`, or as a translucent colour over the source."""
+
 FIELDS = ("foreground", "interior", "distance")
 """Channels of an engine whose masks are encoded as ``fields``: probability that
 the pixel belongs to an object, that it belongs to the object's eroded inside,
@@ -111,8 +114,8 @@ class EngineDescription:
     """Tiles per call; fixed, because the composition of a batch can change bits."""
     targets: tuple[str, ...] = ()
     """Modalities it translates to, lower case; empty where it takes any."""
-    encoding: Literal["fields", "offsets", "overlay"] = "fields"
-    """How it draws a mask; see :data:`FIELDS`, :data:`OFFSETS` and :mod:`napari_s1omni.operations.segmentation`."""
+    encoding: Encoding = "fields"
+    """How it draws a mask; see :mod:`napari_s1omni.operations.segmentation`."""
     division: Division = DIVISION
     """How the objects of its masks are told apart."""
     seconds_per_tile: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,11 @@ from pydantic import Field
 
 from napari_s1omni.document import Document, nearest
 from napari_s1omni.engine.instruction import UM, Instruction, size_hint
-from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.intensity import Normalization
 from napari_s1omni.sizes import read_size
 from napari_s1omni.spec import LayerSpec
-
-Encoding = Literal["fields", "offsets", "overlay"]
 
 Edges = tuple[bool, bool, bool, bool]
 """Which sides (top, bottom, left, right) of a piece are the layer's own border."""

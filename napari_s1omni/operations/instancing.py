@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.basins import divide, without_splinters
-from napari_s1omni.engine.protocol import Division
+from napari_s1omni.engine.protocol import Division, Encoding
 from napari_s1omni.gathering import gather
-from napari_s1omni.operations.base import Edges, Encoding
+from napari_s1omni.operations.base import Edges
 
 MARK_THRESHOLD = 0.12
 """Gain in redness over the source at which a px counts as marked. Half-transparent red over grey g in 0..1 was

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.intensity import Normalization, cast_to
-from napari_s1omni.operations.base import Edges, Encoding, Finished, Operation, channel_index, grey
+from napari_s1omni.operations.base import Edges, Finished, Operation, channel_index, grey
 from napari_s1omni.spec import LayerSpec
 
 Factor = Literal[1, 2, 4]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_s1omni.engine.protocol import DIVISION, Division
+from napari_s1omni.engine.protocol import DIVISION, Division, Encoding
 from napari_s1omni.errors import CheckpointError
 
 CONFIG_NAME = "s1_omni_image_config.json"
@@ -161,7 +161,7 @@ class EngineFacts(_Part):
     operations: tuple[str, ...] = ("segmentation", "super_resolution", "modality_translation")
     targets: tuple[str, ...] = ()
     """Modalities it translates to, lower case; empty where it takes any."""
-    encoding: Literal["fields", "offsets", "overlay"] = "overlay"
+    encoding: Encoding = "overlay"
     division: Division = DIVISION
     tile_size: int = Field(1024, ge=8)
     overlap: int = Field(256, ge=0)
