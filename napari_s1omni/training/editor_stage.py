@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from napari_s1omni.engine.s1omni.checkpoint import Checkpoint
+from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, editor_class
 from napari_s1omni.engine.s1omni.config import AlignmentConfig
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
@@ -25,21 +25,28 @@ from napari_s1omni.training.progress import Progress
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.task_only import task_states
 
-FACTOR = 4
-"""Px per latent px of the codec."""
-
 
 def editor_config(recipe: EditorRecipe) -> dict[str, Any]:
-    """Return the configuration of nano's ``UNet2DConditionModel``.
+    """Return the configuration of nano's editor network.
 
     Besides attending to the condition, every block is scaled and shifted by its pooled states: what a request
     means must reach the fine levels too, where attention would cost most.
     """
-    latent = 3 * FACTOR**2
+    latent = 3 * recipe.factor**2
+    if recipe.network == "FilmUNet2DModel":
+        return {
+            "_class_name": recipe.network,
+            "in_channels": 2 * latent,
+            "out_channels": latent,
+            "block_out_channels": recipe.blocks,
+            "layers_per_block": recipe.depth,
+            "cross_attention_dim": recipe.condition,
+            "attention_head_dim": recipe.head_width,
+        }
     down = tuple("CrossAttnDownBlock2D" if cross else "DownBlock2D" for cross in recipe.cross)
     up = tuple("CrossAttnUpBlock2D" if cross else "UpBlock2D" for cross in reversed(recipe.cross))
     return {
-        "_class_name": "UNet2DConditionModel",
+        "_class_name": recipe.network,
         "sample_size": 64,
         "in_channels": 2 * latent,
         "out_channels": latent,
@@ -66,10 +73,8 @@ class Editor(nn.Module):
 
     def __init__(self, recipe: EditorRecipe, width: int) -> None:
         super().__init__()
-        from diffusers import UNet2DConditionModel
-
         self.connector = Connector(connector_config(recipe, width))
-        self.unet = UNet2DConditionModel.from_config(editor_config(recipe))
+        self.unet = editor_class(recipe.network).from_config(editor_config(recipe))
         self.recipe = recipe
 
     def begin(self, start: Checkpoint) -> None:
@@ -79,16 +84,16 @@ class Editor(nn.Module):
 
     def forward(self, batch: EditorBatch, states: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row."""
-        recipe = self.recipe
+        recipe, factor = self.recipe, self.recipe.factor
         rows = len(states)
         states = states.masked_fill(batch.null[:, None, None], 0.0)
         seen = (batch.base.clamp(0, 1), batch.target, batch.base)
-        source, image, base = (functional.pixel_unshuffle(planes, FACTOR) for planes in seen)
+        source, image, base = (functional.pixel_unshuffle(planes, factor) for planes in seen)
         wanted = torch.where(batch.residual.view(-1, 1, 1, 1), image - base, image)
-        weight = batch.weight.repeat_interleave(FACTOR**2, 1)[..., None, None]
+        weight = batch.weight.repeat_interleave(factor**2, 1)[..., None, None]
         if recipe.borders:
             drawn = (batch.task == TASKS.index("segmentation")).view(-1, 1, 1, 1)
-            border = functional.pixel_unshuffle(between_objects(batch.target, recipe.encoding) * drawn, FACTOR)
+            border = functional.pixel_unshuffle(between_objects(batch.target, recipe.encoding) * drawn, factor)
             weight = weight * (1 + recipe.borders * border.repeat(1, 3, 1, 1))
         chance = torch.rand(2, rows, device=states.device)
         time_ = torch.where(chance[0] < recipe.at_one, torch.ones_like(chance[1]), chance[1])
@@ -147,8 +152,7 @@ def train_editor(
     """
     recipe = editor.recipe
     optimiser = torch.optim.AdamW(editor.parameters(), recipe.learning_rate, (0.9, 0.99), weight_decay=0.01)
-    if bench.device.type == "cuda":
-        editor.unet.to(memory_format=torch.channels_last)
+    editor.unet.to(memory_format=torch.channels_last)
     backbone = thinker()
 
     def lesson(batch: EditorBatch) -> tuple[torch.Tensor, dict[str, float]]:

@@ -12,7 +12,7 @@ from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, save
 from napari_s1omni.engine.s1omni.codec import PixelUnshuffleCodec
 from napari_s1omni.engine.s1omni.config import CheckpointConfig, VisionConfig
 from napari_s1omni.training.editor_batches import PREDICTION
-from napari_s1omni.training.editor_stage import FACTOR, Editor, connector_config, editor_config
+from napari_s1omni.training.editor_stage import Editor, connector_config, editor_config
 from napari_s1omni.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def export(workshop: Workshop, output: Path) -> Path:
         for new, old in zip(editor.parameters(), before.parameters(), strict=True):
             new.data.lerp_(old.data, recipe.editor.kept)
     config = CheckpointConfig.model_validate(checkpoint_facts(recipe))
-    codec = PixelUnshuffleCodec(FACTOR)
+    codec = PixelUnshuffleCodec(recipe.editor.factor)
     parts = Checkpoint(config, workshop.latest_thinker(), editor.connector, editor.unet, codec)
     shard = int(recipe.shard_mib * 2**20)
     return save(output, parts, workshop.prompting().tokenizer, shard_bytes=shard)
@@ -48,7 +48,7 @@ def checkpoint_facts(recipe: Recipe, micro_batch: int = 8) -> dict[str, Any]:
     return {
         "alignment_layer": connector_config(recipe.editor, recipe.backbone.hidden).model_dump(),
         "transformer_config": editor_config(recipe.editor),
-        "vae_config": {"_class_name": "PixelUnshuffleCodec", "factor": FACTOR},
+        "vae_config": {"_class_name": "PixelUnshuffleCodec", "factor": recipe.editor.factor},
         "scheduler_config": {
             "_class_name": "FlowMatchEulerDiscreteScheduler",
             "noise_scale": recipe.editor.noise_scale,

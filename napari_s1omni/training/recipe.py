@@ -91,6 +91,9 @@ class EditorRecipe(StageRecipe):
     warmup: int = 200
     ema: float = 0.999
     """Decay of the averaged weights, which are those that are shipped."""
+    network: Literal["UNet2DConditionModel", "FilmUNet2DModel"] = "UNet2DConditionModel"
+    factor: int = 4
+    """Px per latent px of the codec."""
     blocks: tuple[int, ...] = (64, 96, 128, 160)
     """Channels of each level of the UNet."""
     depth: int | tuple[int, ...] = 2

@@ -85,8 +85,11 @@ def settled(page):
 
 def slide(page, slider, share):
     """Drag a slider with the mouse to a share of its way."""
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    box = None
+    while box is None:
+        # An output that is drawn anew just now takes the slider off the page for a moment.
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
     first, last = (float(slider.get_attribute(name)) for name in ("min", "max"))
     now = (float(slider.input_value()) - first) / (last - first)
     thumb = 16

@@ -60,7 +60,6 @@ def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Check
         If a configuration names an unknown class or cannot be built.
     """
     name = class_name("transformer_config", config.transformer_config, DENOISERS)
-    import diffusers
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     editor = dict(config.transformer_config)
@@ -72,7 +71,7 @@ def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Check
             config,
             Qwen3VLForConditionalGeneration(Qwen3VLConfig(**known)),
             Connector(config.alignment_layer),
-            getattr(diffusers, name).from_config(editor),
+            editor_class(name).from_config(editor),
             build_codec(config.vae_config),
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -81,6 +80,15 @@ def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Check
             "configurations that transformers and diffusers accept",
             f"correct {CONFIG_NAME} or the backbone's config.json",
         ) from error
+
+
+def editor_class(name: str) -> Any:
+    """Return the class of an editor network by its name."""
+    import diffusers
+
+    from napari_s1omni.engine.s1omni.film_unet import FilmUNet2DModel
+
+    return FilmUNet2DModel if name == FilmUNet2DModel.__name__ else getattr(diffusers, name)
 
 
 def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dtype) -> Checkpoint:

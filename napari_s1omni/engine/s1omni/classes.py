@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_s1omni.errors import CheckpointError
 
-DENOISERS = ("QwenImageTransformer2DModel", "UNet2DConditionModel")
+DENOISERS = ("QwenImageTransformer2DModel", "UNet2DConditionModel", "FilmUNet2DModel")
 """Editor networks that ``transformer_config._class_name`` may name; the first where it is absent."""
 CODECS = ("AutoencoderKLQwenImage", "PixelUnshuffleCodec")
 """Codecs that ``vae_config._class_name`` may name; the first where it is absent."""

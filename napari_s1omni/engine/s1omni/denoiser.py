@@ -80,7 +80,8 @@ class MmditDenoiser:
 
 
 class UNetDenoiser:
-    """``UNet2DConditionModel``: noisy latent and source latent on top of each other, states by cross-attention."""
+    """``UNet2DConditionModel`` or ``FilmUNet2DModel``: noisy latent and source latent on top of each other, states
+    by attention."""
 
     def __init__(self, unet: Any) -> None:
         self.unet = unet

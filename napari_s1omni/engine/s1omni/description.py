@@ -106,7 +106,7 @@ def multiple_of(config: CheckpointConfig) -> int:
         downscale = int(codec.get("factor", 4))
     else:
         downscale = 2 ** len(codec.get("temperal_downsample", (False, True, True)))
-    if editor.get("_class_name") == "UNet2DConditionModel":
+    if "UNet" in editor.get("_class_name", ""):
         return int(downscale * 2 ** (len(editor.get("block_out_channels", range(4))) - 1))
     return downscale * 2
 
