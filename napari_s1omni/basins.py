@@ -41,7 +41,7 @@ def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float, share: float
         return np.zeros(mask.shape, np.int32)
     hills = watershed(-height, summits, mask=mask)
     hills = np.asarray(_joined(hills, height, n, h)[hills], np.int32)
-    return without_splinters(hills, height, share) if share else hills
+    return _without_splinters(hills, height, share) if share else hills
 
 
 def _joined(hills: NDArray[Any], height: NDArray[Any], n: int, h: float) -> NDArray[np.int64]:
@@ -66,7 +66,7 @@ def _joined(hills: NDArray[Any], height: NDArray[Any], n: int, h: float) -> NDAr
     return np.unique(roots, return_inverse=True)[1].ravel()
 
 
-def without_splinters(hills: NDArray[np.int32], height: NDArray[Any], share: float) -> NDArray[np.int32]:
+def _without_splinters(hills: NDArray[np.int32], height: NDArray[Any], share: float) -> NDArray[np.int32]:
     """Give every hill of less than `share` of a touching one's area to the one of these over the highest saddle."""
     n = int(hills.max(initial=0))
     pairs, saddles = _saddles(hills, height, n)

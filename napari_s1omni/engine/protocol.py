@@ -24,19 +24,13 @@ Images = NDArray[np.float32]
 OnText = Callable[[int, str], None]
 """Called with (index in the batch, newly written piece of text)."""
 
-Encoding = Literal["fields", "offsets", "overlay"]
-"""How an engine draws a mask: as :data:`FIELDS`, as :data:`OFFSETS`, or as a translucent colour over the source."""
+Encoding = Literal["fields", "overlay"]
+"""How an engine draws a mask: as :data:`FIELDS`, or as a translucent colour over the source."""
 
 FIELDS = ("foreground", "interior", "distance")
 """Channels of an engine whose masks are encoded as ``fields``: probability that
 the pixel belongs to an object, that it belongs to the object's eroded inside,
 and its distance to the object's border over the object's largest one; all 0 to 1."""
-
-OFFSETS = ("foreground", "offset_y", "offset_x")
-"""Channels of an engine whose masks are encoded as ``offsets``: probability that
-the pixel belongs to an object, and the way from it to the object's middle along y
-and x in units of the object's half axes, so that its border is at a length of 1.
-An offset of -1 to 1 is drawn as 0 to 1; 0.5 is none, also in the background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +57,13 @@ class EngineMemory:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """How objects are best told apart in the :data:`FIELDS` or :data:`OFFSETS` that an engine draws, see
+    """How objects are best told apart in the :data:`FIELDS` that an engine draws, see
     :func:`napari_s1omni.operations.instancing.label_plane`. Each engine has its own habits of drawing.
 
     Raises
     ------
     ValueError
-        If a number is outside of its range.
+        If a share is none.
     """
 
     distance: float = 0.5
@@ -80,12 +74,10 @@ class Division:
     share, so that small and large objects are divided alike."""
     least: float = 0.0
     """Mean foreground below which an object is too doubtful to be one, 0 to 1."""
-    jump: float = 0.1
-    """Where offsets are drawn: least mean jump of the offsets at the border of two objects, 0 to 2."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.distance <= 1 and 0 <= self.least <= 1 and self.rise >= 0 and 0 <= self.jump <= 2):
-            raise ValueError(f"{self}: distance and least are 0 to 1, rise is 0 or more, jump is 0 to 2")
+        if not (0 <= self.distance <= 1 and 0 <= self.least <= 1 and self.rise >= 0):
+            raise ValueError(f"{self}: distance and least are 0 to 1, rise is 0 or more")
 
 
 DIVISION = Division()
@@ -227,7 +219,7 @@ class Engine(Protocol):
         Returns
         -------
         float32 (B, 3, H, W)
-            Fields (see :data:`FIELDS`, :data:`OFFSETS`) for a mask, model range for an image.
+            Fields (see :data:`FIELDS`) for a mask, model range for an image.
 
         Raises
         ------

@@ -21,10 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription, Images, Thought
+from napari_s1omni.engine.protocol import Division, Images, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
 from napari_s1omni.engine.s1omni.thinker import Condition
-from napari_s1omni.errors import PlanError
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
 from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
 from napari_s1omni.intensity import Normalization
@@ -152,11 +151,6 @@ def run_ablation(
     -------
     list of Row
         Per task and variant, with paired bootstrap intervals over tiles.
-
-    Raises
-    ------
-    PlanError
-        If the control draws objects in another encoding.
     """
     loaded = Muted.of(load(engine))
     loaded.seed = seed
@@ -165,14 +159,8 @@ def run_ablation(
     }
     if data is not None:
         fields = [prepare(field) for field in real_fields(data, "validation")]
-        tasks.update(_real_tasks(fields, real_tile, seed, loaded.description))
+        tasks.update(_real_tasks(fields, real_tile, seed, loaded.description.division))
     other = None if control is None else Muted.of(load(control))
-    if other is not None and other.description.encoding != loaded.description.encoding:
-        raise PlanError(
-            f"the control {control} draws objects as {other.description.encoding}",
-            f"{engine} draws them as {loaded.description.encoding}, and both are scored in one way",
-            "train the control with the same 'encoding'",
-        )
     rows = []
     for task, (cases, score) in tasks.items():
         rows += _task_rows(loaded, other, task, cases, score, seed, variants)
@@ -203,7 +191,7 @@ def choice(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float
 
 
 def _real_tasks(
-    fields: list[Prepared], tile: int, seed: int, description: EngineDescription
+    fields: list[Prepared], tile: int, seed: int, division: Division
 ) -> dict[str, tuple[list[Sample], Any]]:
     sampler = Sampler(fields, [], Mixture(augment=False), seed)
     nuclei = [f for f in fields if f.field.layers and f.field.layers[0].noun == "nuclei"]
@@ -212,7 +200,7 @@ def _real_tasks(
     return {
         "nuclei, real (AP at IoU 0.5)": (
             [sampler.segmentation(f, tile, 0) for f in nuclei],
-            _each(partial(_precision, description)),
+            _each(partial(_precision, division)),
         ),
         "super-resolution x2 (PSNR, dB)": (
             [sampler.super_resolution(f, tile, 2) for f in sharp for _ in range(4)],
@@ -230,14 +218,11 @@ def _each(metric: Callable[[Sample, Images], float]) -> Score:
     return lambda cases, drawn: np.array([metric(case, image) for case, image in zip(cases, drawn, strict=True)])
 
 
-def _precision(description: EngineDescription, case: Sample, drawn: Images) -> float:
+def _precision(division: Division, case: Sample, drawn: Images) -> float:
     labels = LayerSpec(shape=drawn.shape[1:], axes=("y", "x"), dtype="uint32", kind="labels")
     fields = np.clip(drawn, 0, 1)[:, None]
     one = Normalization((0.0,), (1.0,))
-    finished = Segmentation().finish(
-        fields, one, (0,), labels, encoding=description.encoding, division=description.division
-    )
-    found = finished.pixels.squeeze()
+    found = Segmentation().finish(fields, one, (0,), labels, division=division).pixels.squeeze()
     assert case.instances is not None
     return match(case.instances, found)[0].average_precision
 

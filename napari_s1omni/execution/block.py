@@ -139,7 +139,6 @@ class BlockWork:
                 plan.groups[self.block.group],
                 plan.target,
                 self._edges(),
-                plan.engine.encoding,
                 plan.engine.division,
             )
             if inside is not None:

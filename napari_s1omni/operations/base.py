@@ -100,7 +100,7 @@ class Operation(Document, abc.ABC):
             The source.
         tile_size : int
             Edge of a tile in source px.
-        encoding : {"fields", "offsets", "overlay"}
+        encoding : {"fields", "overlay"}
             How the engine draws a mask, from its description.
         view : float
             Tile px per px of the image shown; above 1 when the image is a reduced overview.
@@ -152,7 +152,7 @@ class Operation(Document, abc.ABC):
             What the engine drew.
         source : float32 (3, h, w)
             What it was shown, model range.
-        encoding : {"fields", "offsets", "overlay"}
+        encoding : {"fields", "overlay"}
             How the engine draws a mask; images are themselves.
 
         Returns
@@ -169,7 +169,6 @@ class Operation(Document, abc.ABC):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
-        encoding: Encoding = "fields",
         division: Division = DIVISION,
     ) -> Finished:
         """Turn the joined fields of a block, with its halo, into the target's px.
@@ -186,8 +185,6 @@ class Operation(Document, abc.ABC):
             What :meth:`output_spec` gave.
         edges : 4 bool
             Which sides (top, bottom, left, right) of `fields` are the layer's own border.
-        encoding : {"fields", "offsets", "overlay"}
-            How the engine draws a mask.
         division : Division
             How the engine's objects are told apart.
         """

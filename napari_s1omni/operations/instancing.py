@@ -1,4 +1,4 @@
-"""From what was drawn to objects, in one plane: thresholds, a watershed of the depth or a gathering by offsets."""
+"""From fields to objects: thresholds, seeds and watershed in one plane."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.basins import divide, without_splinters
-from napari_s1omni.engine.protocol import Division, Encoding
-from napari_s1omni.gathering import gather
+from napari_s1omni.basins import divide
+from napari_s1omni.engine.protocol import Division
 from napari_s1omni.operations.base import Edges
 
 MARK_THRESHOLD = 0.12
@@ -70,25 +69,20 @@ def mark_to_fields(drawn: NDArray[np.float32], source: NDArray[np.float32]) -> N
     return np.stack([foreground, foreground, _normalised_depth(mask)])
 
 
-def label_plane(
-    fields: NDArray[np.float32], rule: Instancing, edges: Edges, encoding: Encoding, division: Division
-) -> NDArray[np.uint32]:
+def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges, division: Division) -> NDArray[np.uint32]:
     """Number the objects of one plane.
 
     Foreground above 0.5 is divided where the depth has a saddle: the drawn
     distance mixed with the distance transform of the foreground itself, as a
-    logarithm (:func:`napari_s1omni.basins.divide`); or, of ``offsets``, where they point apart
-    (:func:`napari_s1omni.gathering.gather`). Splinters go to the object they touch.
+    logarithm (:func:`napari_s1omni.basins.divide`). Splinters go to the object they touch.
 
     Parameters
     ----------
     fields : float32 (3, H, W)
-        Foreground, interior and distance; or foreground and offsets.
+        Foreground, interior and distance.
     rule : Instancing
     edges : 4 bool
         Which sides are the layer's own border (for `rule.drop_border`).
-    encoding : {"fields", "offsets", "overlay"}
-        The engine's.
     division : Division
         The engine's.
 
@@ -101,12 +95,8 @@ def label_plane(
         return np.zeros(mask.shape, np.uint32)
     if rule.fill_holes:
         mask = fill_small_holes(mask, rule.largest_pit)
-    depth = _normalised_depth(mask)
-    if encoding == "offsets":
-        labels = without_splinters(gather(2 * fields[1:] - 1, mask, division.jump), depth, _SPLINTER)
-    else:
-        depth = division.distance * np.clip(fields[2], 0, 1) + (1 - division.distance) * depth
-        labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, division.rise, _SPLINTER)
+    depth = division.distance * np.clip(fields[2], 0, 1) + (1 - division.distance) * _normalised_depth(mask)
+    labels = divide(np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, division.rise, _SPLINTER)
     if rule.fill_holes:
         labels = _fill_inside(labels, rule.largest_hole)
     return _select(labels, fields[0], rule, edges, division.least)

@@ -83,7 +83,6 @@ class ModalityTranslation(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
-        encoding: Encoding = "fields",
         division: Division = DIVISION,
     ) -> Finished:
         """Keep the model range; grey targets are the mean of the three drawn channels."""

@@ -133,12 +133,10 @@ class Segmentation(Operation):
     def decode(
         self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
     ) -> NDArray[np.float32]:
-        """Return three channels of 0 to 1.
+        """Return foreground, interior and distance, each 0 to 1.
 
-        With ``fields`` (foreground, interior and distance) and ``offsets``
-        (foreground and the ways to the middles along y and x) they are what the
-        engine drew. With ``overlay`` they are fields, found from the translucent
-        red it laid over the source, see
+        With ``fields`` they are what the engine drew. With ``overlay`` they are
+        found from the translucent red it laid over the source, see
         :func:`napari_s1omni.operations.instancing.mark_to_fields`.
         """
         if encoding == "overlay":
@@ -152,7 +150,6 @@ class Segmentation(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
-        encoding: Encoding = "fields",
         division: Division = DIVISION,
     ) -> Finished:
         """Number the objects 1 to n, plane by plane, and link them along z; ids mean nothing beyond this block.
@@ -164,7 +161,7 @@ class Segmentation(Operation):
         labels = np.zeros(fields.shape[1:], np.uint32)
         last = 0
         for z in range(fields.shape[1]):
-            plane = label_plane(fields[:, z], rule, edges, encoding, division)
+            plane = label_plane(fields[:, z], rule, edges, division)
             labels[z] = np.where(plane > 0, plane + np.uint32(last), 0) if self.instances else plane > 0
             last = max(last, int(labels[z].max()))
         if self.links(target):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
+from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
 from napari_s1omni.intensity import Normalization, cast_to
 from napari_s1omni.operations.base import Edges, Finished, Operation, channel_index, grey
 from napari_s1omni.spec import LayerSpec
@@ -67,7 +67,6 @@ class SuperResolution(Operation):
         channels: tuple[int, ...],
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
-        encoding: Encoding = "fields",
         division: Division = DIVISION,
     ) -> Finished:
         """Map model range back to the layer's intensities and cast to its dtype."""

@@ -171,7 +171,7 @@ class EngineTests:
         assert drawn.shape == (len(scene), 3, *shape)
         assert drawn.dtype == np.float32
         assert np.isfinite(drawn).all()
-        if operation == "segmentation" and engine.description.encoding != "overlay":
+        if operation == "segmentation" and engine.description.encoding == "fields":
             assert drawn.min() >= 0
             assert drawn.max() <= 1
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
-from napari_s1omni.training.editor_batches import TASKS, EditorBatch
-from napari_s1omni.training.offsets import turned_along
+from napari_s1omni.training.editor_batches import EditorBatch
 
 _IMAGES = ("base", "target")
 _TOKENS = 224
@@ -28,12 +27,10 @@ class Bank:
     room : int
         Lessons it holds.
     device : torch.device
-    offsets : bool
-        Whether the masks' second and third channel are offsets, which point elsewhere when the planes are turned.
     """
 
-    def __init__(self, room: int, device: torch.device, offsets: bool = False) -> None:
-        self._room, self._device, self._offsets = room, device, offsets
+    def __init__(self, room: int, device: torch.device) -> None:
+        self._room, self._device = room, device
         self._held: dict[str, torch.Tensor] = {}
         self._drop = 0
         self._put = 0
@@ -71,8 +68,7 @@ class Bank:
         which = torch.randint(len(self), (count,)).to(self._device)
         rows = {name: held[which] for name, held in self._held.items()}
         base, target = (rows[name].float() for name in _IMAGES)
-        pointing = (rows["task"] == TASKS.index("segmentation")) & self._offsets
-        base, target = _cut(base, target, edge, pointing)
+        base, target = _cut(base, target, edge)
         base, target = _lit(base, target, rows["residual"])
         words = int(rows["mask"].sum(1).max())
         rows.update(
@@ -117,22 +113,15 @@ def _wide(tokens: torch.Tensor, width: int) -> torch.Tensor:
     return torch.cat([tokens, tokens[:, -1:].expand(-1, missing)], 1)
 
 
-def _cut(
-    base: torch.Tensor, target: torch.Tensor, edge: int, pointing: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One window and one symmetry for all rows of each eighth of the batch; `pointing` (B,) are rows of offsets."""
+def _cut(base: torch.Tensor, target: torch.Tensor, edge: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """One window and one symmetry for all rows of each eighth of the batch."""
     parts = []
-    for both, points in zip(torch.cat([base, target], 1).tensor_split(8), pointing.tensor_split(8), strict=True):
+    for both in torch.cat([base, target], 1).tensor_split(8):
         span = both.shape[-1] - edge + 1
         # Multiples of 4: windows of an enlarged source begin with a whole source px.
         y, x = (4 * int(torch.randint((span + 3) // 4, ())) for _ in range(2))
-        turns = int(torch.randint(4, ()))
-        mirrored = bool(torch.rand(()) < 0.5)
-        cut = both[..., y : y + edge, x : x + edge].rot90(turns, (-2, -1))
-        cut = cut.flip(-1) if mirrored else cut
-        along = torch.stack(turned_along(cut[:, 4], cut[:, 5], turns, mirrored), 1)
-        cut[:, 4:] = torch.where(points.view(-1, 1, 1, 1), along, cut[:, 4:])
-        parts.append(cut)
+        cut = both[..., y : y + edge, x : x + edge].rot90(int(torch.randint(4, ())), (-2, -1))
+        parts.append(cut.flip(-1) if torch.rand(()) < 0.5 else cut)
     whole = torch.cat(parts)
     return whole[:, :3], whole[:, 3:]
 

@@ -6,25 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_s1omni.training.offsets import turned_along
 from napari_s1omni.training.resampling import Image
 from napari_s1omni.training.samples import Rng, Sample
 
 
-def turned(sample: Sample, which: int, offsets: bool = False) -> Sample:
-    """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true.
-
-    `offsets` says that the target's second and third channel point somewhere, and are turned too.
-    """
+def turned(sample: Sample, which: int) -> Sample:
+    """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true."""
 
     def turn(image: Image) -> Image:
         out = np.rot90(image, which % 4, (1, 2))
         return np.ascontiguousarray(out[:, :, ::-1] if which >= 4 else out)
 
-    target = turn(sample.target)
-    if offsets:
-        target = np.stack([target[0], *turned_along(target[1], target[2], which, which >= 4)])
-    return replace(sample, source=turn(sample.source), target=target, base=turn(sample.base))
+    return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
 
 
 def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:

@@ -17,8 +17,8 @@ from napari_s1omni.training.traces import ROUTE, misjudged
 PREDICTION = {"segmentation": "x0", "modality_translation": "x0", "super_resolution": "residual"}
 """What the editor's output means, per task."""
 TASKS = tuple(PREDICTION)
-_MASKS = {"fields": (1.0, 0.5, 1.5), "offsets": (1.0, 2.0, 2.0)}
-"""Weight of each drawn channel of a segmentation in the loss."""
+_WEIGHTS = {"segmentation": (1.0, 0.5, 1.5), "modality_translation": (1.0,) * 3}
+"""Weight of each drawn channel in the loss; that of residuals stands in the recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,7 @@ class EditorCollate:
         self._prompting, self._recipe = prompting, recipe
         self._seed = seed
         self._rng = np.random.default_rng(seed)
-        self._weights = {
-            "segmentation": _MASKS[recipe.encoding],
-            "modality_translation": (1.0,) * 3,
-            "super_resolution": (recipe.residual_weight,) * 3,
-        }
+        self._weights = {**_WEIGHTS, "super_resolution": (recipe.residual_weight,) * 3}
 
     def at_step(self, step: int) -> None:
         """Go on with the random numbers of one step of training."""

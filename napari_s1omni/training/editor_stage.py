@@ -93,7 +93,7 @@ class Editor(nn.Module):
         weight = batch.weight.repeat_interleave(factor**2, 1)[..., None, None]
         if recipe.borders:
             drawn = (batch.task == TASKS.index("segmentation")).view(-1, 1, 1, 1)
-            border = functional.pixel_unshuffle(between_objects(batch.target, recipe.encoding) * drawn, factor)
+            border = functional.pixel_unshuffle(between_objects(batch.target) * drawn, factor)
             weight = weight * (1 + recipe.borders * border.repeat(1, 3, 1, 1))
         chance = torch.rand(2, rows, device=states.device)
         time_ = torch.where(chance[0] < recipe.at_one, torch.ones_like(chance[1]), chance[1])
@@ -151,7 +151,7 @@ def train_editor(
         If the bench's time is over; the state is kept.
     """
     recipe = editor.recipe
-    optimiser = torch.optim.AdamW(editor.parameters(), recipe.learning_rate, (0.9, 0.99), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(_groups(editor), recipe.learning_rate, (0.9, 0.99), weight_decay=0.01)
     editor.unet.to(memory_format=torch.channels_last)
     backbone = thinker()
 
@@ -178,6 +178,13 @@ def train_editor(
         after_step=lambda step: _follow(average, editor, min(recipe.ema, (1 + step) / (20 + step))),
         after_save=renew,
     )
+
+
+def _groups(editor: Editor) -> list[dict[str, Any]]:
+    """What draws and what listens: layers with a thousand inputs need smaller steps than convolutions do."""
+    drawing = [p for p in editor.parameters() if p.ndim == 4]
+    listening = [p for p in editor.parameters() if p.ndim != 4]
+    return [{"params": drawing, "share": 1.0}, {"params": listening, "share": editor.recipe.listening}]
 
 
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[None]:

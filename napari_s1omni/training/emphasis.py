@@ -7,12 +7,9 @@ from torch.nn import functional
 
 _STEEP = 0.45
 """A px whose distance is below this share of a neighbour's lies on a border; inside one object the share is larger."""
-_JUMP = 0.45
-"""A change of an offset by this share of its range over two px lies on a border, of which it is all; inside an object
-of 9 px it is a quarter."""
 
 
-def between_objects(fields: torch.Tensor, encoding: str = "fields") -> torch.Tensor:
+def between_objects(fields: torch.Tensor) -> torch.Tensor:
     """Find the px on both sides of a border between two objects, and the narrow gaps between them.
 
     They are weighted more in the loss, as in U-Net (Ronneberger, Fischer and Brox, 2015), where the weight comes from
@@ -21,21 +18,15 @@ def between_objects(fields: torch.Tensor, encoding: str = "fields") -> torch.Ten
     Parameters
     ----------
     fields : float tensor (B, 3, H, W)
-        What should be drawn.
-    encoding : ``fields`` or ``offsets``
+        Foreground, interior and distance, as they should be drawn.
 
     Returns
     -------
     float tensor (B, 1, H, W), 0 or 1
     """
-    foreground = fields[:, :1].round().clamp(0, 1)
+    foreground, distance = fields[:, :1].round().clamp(0, 1), fields[:, 2:]
     surrounded = _least(foreground, 3) > 0.5
-    if encoding == "offsets":
-        jump = (_most(fields[:, 1:], 3) - _least(fields[:, 1:], 3)).amax(1, keepdim=True)
-        valley = surrounded & (jump > _JUMP)
-    else:
-        distance = fields[:, 2:]
-        valley = surrounded & (distance < _STEEP * _most(distance, 3))
+    valley = surrounded & (distance < _STEEP * _most(distance, 3))
     gap = (_least(_most(foreground, 5), 5) > 0.5) & (foreground < 0.5)
     return _most((valley | gap).to(fields.dtype), 3)
 

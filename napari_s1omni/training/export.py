@@ -67,7 +67,7 @@ def checkpoint_facts(recipe: Recipe, micro_batch: int = 8) -> dict[str, Any]:
             "name": "nano",
             "title": "nano: the bundled S1-Omni checkpoint for a CPU",
             "targets": ("nuclei", "hematoxylin", "eosin"),
-            "encoding": recipe.editor.encoding,
+            "encoding": "fields",
             "division": DIVISION,
             "tile_size": 256,
             "overlap": 64,

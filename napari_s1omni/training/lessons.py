@@ -34,7 +34,6 @@ def mixture_of(recipe: EditorRecipe) -> Mixture:
         enlargement=recipe.enlargement,
         object_size=recipe.grid,
         crowded=recipe.crowded,
-        encoding=recipe.encoding,
         weights=tuple(recipe.real.items()) or REAL,
     )
 
@@ -75,8 +74,7 @@ class EditorLessons:
             images = {name: resized(image, edge) for name, image in images.items()}
         sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
         seen = window_of(sample, self._tile, rng)
-        offsets = kept["task"] == "segmentation" and self._recipe.encoding == "offsets"
-        return turned(seen, int(rng.integers(8)), offsets), tuple(kept["ids"])
+        return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
 
 
 def written(thinker: Thinker, sample: Sample) -> dict[str, Any]:

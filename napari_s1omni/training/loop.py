@@ -98,8 +98,9 @@ def train(
     while used < 60 * recipe.minutes and step < recipe.steps:
         share = max(used / (60 * recipe.minutes), step / recipe.steps)
         warm = min(1.0, (step + 1) / recipe.warmup)
+        rate = recipe.learning_rate * warm * (_LAST + (1 - _LAST) * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * warm * (_LAST + (1 - _LAST) * 0.5 * (1 + math.cos(math.pi * share)))
+            group["lr"] = group.get("share", 1.0) * rate
         batch = next(batches)
         torch.manual_seed(bench.seed * 1_000_003 + step)
         with _half(bench.device, recipe.bfloat16):

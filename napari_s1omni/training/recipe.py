@@ -101,6 +101,8 @@ class EditorRecipe(StageRecipe):
     see :func:`napari_s1omni.training.deepen.deepen`."""
     cross: tuple[bool, ...] = (False, False, True, True)
     """Levels that attend to the condition."""
+    listening: float = 1.0
+    """Learning rate of connector, attention and what scales and shifts, as a share of that of the convolutions."""
     head_width: int = 32
     """Channels per attention head."""
     condition: int = 192
@@ -114,8 +116,6 @@ class EditorRecipe(StageRecipe):
     `thought_tile` must then be at least twice `tile`."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""
-    encoding: Literal["fields", "offsets"] = "fields"
-    """What is drawn of objects, see :mod:`napari_s1omni.engine.protocol`."""
     crowded: float = 0.0
     """Share of the lessons of real nuclei in which more of them touch, see :mod:`napari_s1omni.training.crowding`."""
     borders: float = 0.0

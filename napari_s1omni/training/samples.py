@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
 from napari_s1omni.engine.s1omni.scaling import scale_for
 from napari_s1omni.training.crowding import crowded
 from napari_s1omni.training.fields import Layer
-from napari_s1omni.training.offsets import offsets_of
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.resampling import Image, enlarged, resized, resized_labels
 from napari_s1omni.training.traces import Truth, describe, measure
@@ -89,8 +88,6 @@ class Mixture:
     """How much oftener than others simulated scenes of a kind are asked for their objects."""
     crowded: float = 0.0
     """Share of samples of real nuclei with more of them that touch."""
-    encoding: Literal["fields", "offsets"] = "fields"
-    """What is drawn of objects, see :mod:`napari_s1omni.engine.protocol`."""
     weights: tuple[tuple[str, float], ...] = REAL
     """Share of each real data set among real segmentation samples."""
 
@@ -177,11 +174,8 @@ class Sampler:
         truth = describe(truth, instances, noise, blur)
         truth = replace(truth, size=truth.size / scale)
         foreground = (instances > 0).astype(np.float32)
-        if self._mixture.encoding == "offsets":
-            target = np.stack([foreground, *(0.5 + 0.5 * offsets_of(instances))])
-        else:
-            distance = distance * foreground
-            target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
+        distance = distance * foreground
+        target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
         everything = tuple(zip(labels, bright, strict=True))
         return Sample(image, words.text(), truth, target, image, everything, noise, blur, instances)
 

@@ -19,10 +19,11 @@ from napari_s1omni.engine.s1omni.config import CheckpointConfig, PromptingConfig
 from napari_s1omni.engine.s1omni.patches import PatchGeometry
 from napari_s1omni.engine.s1omni.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.engine.s1omni.thinker import Thinker
+from napari_s1omni.training.attuning import attune
 from napari_s1omni.training.bank import Bank, banked
 from napari_s1omni.training.batches import Make, ThinkerBatch, ThinkerCollate, stream
 from napari_s1omni.training.editor_batches import EditorBatch
-from napari_s1omni.training.editor_stage import Editor, averaged, editor_config, train_editor
+from napari_s1omni.training.editor_stage import Editor, averaged, editor_config, encode, train_editor
 from napari_s1omni.training.export import VISION, checkpoint_facts
 from napari_s1omni.training.lessons import EditorLessons, mixture_of, written
 from napari_s1omni.training.loop import Bench, choose_device
@@ -33,6 +34,9 @@ from napari_s1omni.training.samples import Mixture, Sampler
 from napari_s1omni.training.thinker_stage import Apprentice, backbone_config, renew_vision, train_thinker
 from napari_s1omni.training.tokenizer import train_tokenizer
 from napari_s1omni.training.warm import read_start
+
+_HEARD = 128
+"""Lessons to which an editor that begins from nothing is attuned."""
 
 
 class Workshop:
@@ -161,6 +165,9 @@ class Workshop:
         start = self.start() if self.recipe.start_editor else None
         if start is not None:
             editor.begin(start)
+        else:
+            lessons, thinker = EditorLessons(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
+            attune(editor, ((batch, encode(thinker, batch)) for batch in map(lessons, range(_HEARD // recipe.batch))))
         editor.to(device)
         average = averaged(editor)
         train_editor(
@@ -181,7 +188,7 @@ class Workshop:
         per = 16
         fresh = max(1, recipe.fresh // per)
         lessons = stream(EditorLessons(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
-        bank = Bank(recipe.bank, self.bench.device, recipe.encoding == "offsets")
+        bank = Bank(recipe.bank, self.bench.device)
         return banked(
             lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
         )

@@ -80,8 +80,7 @@ class MmditDenoiser:
 
 
 class UNetDenoiser:
-    """``UNet2DConditionModel`` or ``FilmUNet2DModel``: noisy latent and source latent on top of each other, states
-    by attention."""
+    """A UNet of either class: noisy latent and source latent on top of each other, states by attention."""
 
     def __init__(self, unet: Any) -> None:
         self.unet = unet

@@ -255,7 +255,7 @@ class S1OmniEngine:
         out = out.unflatten(0, (-1, copies)).mean(1) if copies > 1 else out
         if edit and prediction == "residual" and config.denoising.enlargement == "restored":
             out = agree(self._tensor(images, "transformer"), out)
-        if task == "segmentation" and config.engine.encoding != "overlay":
+        if task == "segmentation" and config.engine.encoding == "fields":
             out = out.clamp(0, 1)
         drawn: Images = out.cpu().numpy()
         return drawn

@@ -47,7 +47,7 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         cross_attention_dim: int = 192,
         attention_head_dim: int = 32,
         norm_num_groups: int = 8,
-        questions: int = 4,
+        questions: int = 8,
     ) -> None:
         super().__init__()
         widths = list(block_out_channels)
@@ -55,9 +55,11 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         wide = 2 * cross_attention_dim
         self.time = Timesteps(widths[0], flip_sin_to_cos=True, downscale_freq_shift=0)
         self.time_embedding = TimestepEmbedding(widths[0], wide)
-        self.asked = nn.Parameter(torch.randn(1, questions, cross_attention_dim))
+        # So large that each looks at few states from the beginning: the mean of all is much the same for any request.
+        self.asked = nn.Parameter(10 * torch.randn(1, questions, cross_attention_dim))
         self.answers = _Attention(cross_attention_dim, cross_attention_dim, attention_head_dim)
         self.meaning = nn.Linear(questions * cross_attention_dim, wide)
+        self.told_norm = nn.LayerNorm(wide)
 
         def level(width: int, depth: int) -> nn.ModuleList:
             return nn.ModuleList(_Block(width, wide, norm_num_groups) for _ in range(depth))
@@ -100,8 +102,7 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         """
         states, mask = encoder_hidden_states, encoder_attention_mask[:, None, None, :]
         time = self.time_embedding(self.time(timestep.reshape(-1).expand(len(sample))).to(sample.dtype))
-        answers = self.answers(self.asked.expand(len(sample), -1, -1), states, mask)
-        told = functional.silu(time + self.meaning(answers.flatten(1)))
+        told = functional.silu(self.told_norm(time + self.meaning(self.hear(states, encoder_attention_mask))))
 
         image = self.conv_in(sample)
         beside: list[torch.Tensor] = []
@@ -119,6 +120,10 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
                 image = block(image, told)
         return (self.conv_out(functional.silu(self.norm_out(image))),)
 
+    def hear(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the answers (B, questions * cross_attention_dim) that states (B, L, cross_attention_dim) give."""
+        return self.answers(self.asked.expand(len(states), -1, -1), states, mask[:, None, None, :]).flatten(1)
+
 
 class _Block(nn.Module):
     """A residual block that begins as nothing."""
@@ -129,9 +134,9 @@ class _Block(nn.Module):
         self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.film = nn.Linear(told, 2 * width)
-        for layer in (self.conv2, self.film):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        # Not `film` too: with both at zero neither would learn what only the condition tells apart.
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
 
     def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         scale, shift = self.film(told)[..., None, None].chunk(2, 1)
