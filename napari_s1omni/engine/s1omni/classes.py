@@ -11,7 +11,9 @@ from typing import Any
 
 from napari_s1omni.errors import CheckpointError
 
-DENOISERS = ("QwenImageTransformer2DModel", "UNet2DConditionModel", "FilmUNet2DModel")
+UNETS = ("UNet2DConditionModel", "FilmUNet2DModel")
+"""Those editor networks that halve the latent from level to level."""
+DENOISERS = ("QwenImageTransformer2DModel", *UNETS)
 """Editor networks that ``transformer_config._class_name`` may name; the first where it is absent."""
 CODECS = ("AutoencoderKLQwenImage", "PixelUnshuffleCodec")
 """Codecs that ``vae_config._class_name`` may name; the first where it is absent."""

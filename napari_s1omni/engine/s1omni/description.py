@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.s1omni.classes import UNETS
 from napari_s1omni.engine.s1omni.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.models import MODELS, locate
@@ -106,7 +107,7 @@ def multiple_of(config: CheckpointConfig) -> int:
         downscale = int(codec.get("factor", 4))
     else:
         downscale = 2 ** len(codec.get("temperal_downsample", (False, True, True)))
-    if "UNet" in editor.get("_class_name", ""):
+    if editor.get("_class_name") in UNETS:
         return int(downscale * 2 ** (len(editor.get("block_out_channels", range(4))) - 1))
     return downscale * 2
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from tiny_checkpoints import parts_config
 
 from napari_s1omni.engine.s1omni.checkpoint import editor_class
 from napari_s1omni.engine.s1omni.config import CheckpointConfig
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser, build_denoiser
 from napari_s1omni.engine.s1omni.description import multiple_of
 from napari_s1omni.engine.s1omni.film_unet import FilmUNet2DModel
-from tests.engine.s1omni.tiny_checkpoints import parts_config
 
 SIZES: dict[str, Any] = {
     "in_channels": 24,
@@ -106,19 +106,17 @@ def test_it_is_told_apart_by_its_name_and_wrapped_as_a_unet() -> None:
 
 
 def test_it_learns_to_draw_what_it_is_told() -> None:
-    """One source and two orders: keep it, or turn it over."""
+    """One source and two orders: all of it, or nothing."""
     torch.manual_seed(5)
     net = network(awake=False).train()
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
     words, mask = torch.randn(2, 9, 16), torch.ones(2, 9, dtype=torch.bool)
-    losses = []
-    for _ in range(120):
+    wanted = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).expand(2, 12, 16, 16)
+    for _ in range(60):
         source = torch.rand(1, 12, 16, 16).expand(2, -1, -1, -1)
-        wanted = torch.stack([source[0], 1 - source[1]])
         (drawn,) = net(torch.cat([torch.zeros_like(source), source], 1), torch.tensor(1000.0), words, mask)
         loss = (drawn - wanted).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < 0.03, "without a word it could at best draw the mean of both, 0.083 from either"
+    assert float(loss.detach()) < 0.02, "without a word it could at best draw grey, 0.25 from either"
