@@ -1,0 +1,53 @@
+"""An editor that begins from nothing hears requests apart that have most of their words in common."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from napari_s1omni.training.attuning import attune
+from napari_s1omni.training.editor_stage import Editor
+from napari_s1omni.training.recipe import EditorRecipe
+
+SMALL: dict[str, Any] = {"blocks": (16, 16, 32), "depth": 1, "condition": 32, "head_width": 8}
+
+
+def heard(count: int = 12, rows: int = 8) -> list[tuple[Any, torch.Tensor]]:
+    """Batches of requests of nine words, of which one is the request's own."""
+    torch.manual_seed(1)
+    common = torch.randn(1, 9, 32)
+    batches = []
+    for _ in range(count):
+        states = common.repeat(rows, 1, 1)
+        states[:, 4] = torch.randn(rows, 32)
+        batches.append((SimpleNamespace(mask=torch.ones(rows, 9, dtype=torch.bool)), states))
+    return batches
+
+
+@torch.inference_mode()
+def spread(editor: Editor) -> float:
+    """Standard deviation over requests of what the blocks are told, against that of all of it."""
+    net = editor.unet
+    told = torch.cat([net.meaning(net.hear(editor.connector(states), batch.mask)) for batch, states in heard()])
+    return float(told.std(0).mean() / told.square().mean().sqrt())
+
+
+def test_what_differs_between_requests_is_most_of_what_is_heard() -> None:
+    torch.manual_seed(0)
+    editor = Editor(EditorRecipe(network="FilmUNet2DModel", factor=2, **SMALL), 32)
+    before = spread(editor)
+    attune(editor, heard())
+    assert before < 0.6
+    assert spread(editor) == pytest.approx(1, abs=0.1)
+
+
+def test_an_editor_of_another_class_stays_as_it_is() -> None:
+    torch.manual_seed(0)
+    shape = {"blocks": (32, 32), "depth": 1, "cross": (False, True), "condition": 32}
+    editor = Editor(EditorRecipe(**shape), 32)
+    before = {name: value.clone() for name, value in editor.state_dict().items()}
+    attune(editor, [])
+    assert all(torch.equal(before[name], value) for name, value in editor.state_dict().items())
