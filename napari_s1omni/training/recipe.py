@@ -92,6 +92,7 @@ class EditorRecipe(StageRecipe):
     ema: float = 0.999
     """Decay of the averaged weights, which are those that are shipped."""
     network: Literal["UNet2DConditionModel", "FilmUNet2DModel"] = "UNet2DConditionModel"
+    """Class of the editor network."""
     factor: int = 4
     """Px per latent px of the codec."""
     blocks: tuple[int, ...] = (64, 96, 128, 160)

@@ -163,11 +163,11 @@ class Workshop:
         torch.manual_seed(self.recipe.seed + 1)
         editor = Editor(recipe, self.recipe.backbone.hidden)
         start = self.start() if self.recipe.start_editor else None
+        state = self.folder / "editor-state.pt"
         if start is not None:
             editor.begin(start)
-        else:
-            lessons, thinker = EditorLessons(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
-            attune(editor, ((batch, encode(thinker, batch)) for batch in map(lessons, range(_HEARD // recipe.batch))))
+        elif recipe.words == "thought" and not state.is_file():
+            attune(editor, self._heard())
         editor.to(device)
         average = averaged(editor)
         train_editor(
@@ -175,11 +175,18 @@ class Workshop:
             average,
             lambda: self.latest_thinker().to(device),
             self._editor_lessons,
-            self.folder / "editor-state.pt",
+            state,
             self.progress("editor"),
             self.bench,
         )
         return average
+
+    def _heard(self) -> Iterator[tuple[EditorBatch, torch.Tensor]]:
+        """Make the first lessons, and the thinker's states of them; nothing is read before the first is asked for."""
+        recipe = self.recipe.editor
+        lessons, thinker = EditorLessons(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
+        for batch in map(lessons, range(_HEARD // recipe.batch)):
+            yield batch, encode(thinker, batch)
 
     def _editor_lessons(self, first: int) -> Iterator[EditorBatch]:
         recipe = self.recipe.editor

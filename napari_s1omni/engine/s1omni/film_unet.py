@@ -1,4 +1,4 @@
-"""The editor network of nano: a lean UNet whose every block listens to the thought."""
+"""A lean editor network: a UNet whose every block listens to the thought."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.nn import functional
 class FilmUNet2DModel(ModelMixin, ConfigMixin):
     """Convolutions on four scales; what the condition means scales and shifts the channels of every block.
 
-    It takes and returns what ``UNet2DConditionModel`` does, in a third of its time: what comes from the side is added
+    It takes and returns what ``UNet2DConditionModel`` does at less cost: what comes from the side is added
     where that one concatenates, and there is attention on the coarsest level alone. So latent px can be finer, which
     objects that touch need. The thought reaches the fine levels through a few learned questions to its states, whose
     answers scale and shift (Perez et al., "FiLM", 2018).

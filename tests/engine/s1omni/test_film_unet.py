@@ -1,4 +1,4 @@
-"""The lean editor network: it draws, listens to the condition everywhere, and travels in a checkpoint."""
+"""The lean editor network: it draws, listens to the condition everywhere, and is built by its name."""
 
 from __future__ import annotations
 
