@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from napari_s1omni.training.deepen import deepen
 from napari_s1omni.training.editor_batches import TASKS, EditorBatch
 from napari_s1omni.training.emphasis import between_objects
 from napari_s1omni.training.loop import Bench, train
+from napari_s1omni.training.optimising import Muon, Together
 from napari_s1omni.training.progress import Progress
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.task_only import task_states
@@ -78,9 +80,12 @@ class Editor(nn.Module):
         self.recipe = recipe
 
     def begin(self, start: Checkpoint) -> None:
-        """Take the weights of a checkpoint, whose UNet may have fewer residual blocks."""
+        """Take the weights of a checkpoint; a ``UNet2DConditionModel`` of it may have fewer residual blocks."""
         self.connector.load_state_dict(start.connector.state_dict())
-        deepen(start.transformer, self.unet)
+        if self.recipe.network == "FilmUNet2DModel":
+            self.unet.load_state_dict(start.transformer.state_dict())
+        else:
+            deepen(start.transformer, self.unet)
 
     def forward(self, batch: EditorBatch, states: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row."""
@@ -151,7 +156,7 @@ def train_editor(
         If the bench's time is over; the state is kept.
     """
     recipe = editor.recipe
-    optimiser = torch.optim.AdamW(_groups(editor), recipe.learning_rate, (0.9, 0.99), weight_decay=0.01)
+    optimiser = _optimiser(editor)
     editor.unet.to(memory_format=torch.channels_last)
     backbone = thinker()
 
@@ -180,11 +185,18 @@ def train_editor(
     )
 
 
-def _groups(editor: Editor) -> list[dict[str, Any]]:
-    """What draws and what listens: layers with a thousand inputs need smaller steps than convolutions do."""
-    drawing = [p for p in editor.parameters() if p.ndim == 4]
-    listening = [p for p in editor.parameters() if p.ndim != 4]
-    return [{"params": drawing, "share": 1.0}, {"params": listening, "share": editor.recipe.listening}]
+def _optimiser(editor: Editor) -> torch.optim.Optimizer | Together:
+    """What the recipe names for what draws; AdamW, with smaller steps, for what listens.
+
+    Layers with a thousand inputs need smaller steps than convolutions do.
+    """
+    recipe = editor.recipe
+    drawing = {"params": [p for p in editor.parameters() if p.ndim == 4]}
+    listening = {"params": [p for p in editor.parameters() if p.ndim != 4], "share": recipe.listening}
+    adam = partial(torch.optim.AdamW, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    if recipe.optimiser == "AdamW":
+        return adam([drawing, listening])
+    return Together(Muon([drawing], recipe.learning_rate), adam([listening]))
 
 
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[None]:

@@ -102,6 +102,8 @@ class EditorRecipe(StageRecipe):
     see :func:`napari_s1omni.training.deepen.deepen`."""
     cross: tuple[bool, ...] = (False, False, True, True)
     """Levels that attend to the condition."""
+    optimiser: Literal["AdamW", "Muon"] = "AdamW"
+    """What takes the steps of convolutions, see :mod:`napari_s1omni.training.optimising`; all else has AdamW."""
     listening: float = 1.0
     """Learning rate of connector, attention and what scales and shifts, as a share of that of the convolutions."""
     head_width: int = 32

@@ -18,6 +18,7 @@ from napari_s1omni.training.crowding import crowded
 from napari_s1omni.training.fields import Layer
 from napari_s1omni.training.pool import Prepared
 from napari_s1omni.training.resampling import Image, enlarged, resized, resized_labels
+from napari_s1omni.training.staining import restained
 from napari_s1omni.training.traces import Truth, describe, measure
 from napari_s1omni.training.wording import (
     Told,
@@ -114,6 +115,8 @@ class Sampler:
         self._sim_paired = [f for f in self._simulated if f.field.pairs]
         by = {name: [f for f in real if f.field.dataset == name] for name, _ in mixture.weights}
         self._labelled = [(by[name], weight) for name, weight in mixture.weights if by[name]]
+        # Many objects make many different crops.
+        self._crowds = [np.cumsum([_crowd(field) for field in group]) for group, _ in self._labelled]
 
     def at_step(self, step: int) -> None:
         """Go on with the random numbers of one step of training."""
@@ -134,8 +137,10 @@ class Sampler:
             at = np.searchsorted(self._shares, rng.random() * self._shares[-1], "right")
             return self.segmentation(self._simulated[int(at)], edge)
         weights = np.array([w for _, w in self._labelled])
-        group = self._labelled[int(rng.choice(len(weights), p=weights / weights.sum()))][0]
-        return self.segmentation(self._pick(group), edge)
+        which = int(rng.choice(len(weights), p=weights / weights.sum()))
+        crowds = self._crowds[which]
+        at = np.searchsorted(crowds, rng.random() * crowds[-1], "right")
+        return self.segmentation(self._labelled[which][0][int(at)], edge)
 
     # One sample per task.
 
@@ -309,11 +314,13 @@ class Sampler:
         rng = self._rng
         if not self._mixture.augment:
             return _three(np.clip(image, 0, 1)), noise, blur, False
-        if len(image) == 3 and rng.random() < 0.2:
+        if len(image) == 3 and rng.random() < 0.15:
             image = image.mean(0, keepdims=True)
         if len(image) == 3 and rng.random() < 0.5:
+            image = restained(image, rng)
+        if len(image) == 3 and rng.random() < 0.5:
             image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.25, (3, 1, 1))).astype(np.float32)
-        flipped = bool(invert and rng.random() < 0.2) and len(image) == 1
+        flipped = bool(invert and rng.random() < 0.1) and len(image) == 1
         if flipped:
             image = 1 - image
         if rng.random() < 0.4:
@@ -347,6 +354,11 @@ class Window:
         """Cut (C, H, W) to (C, size, size)."""
         cut = np.rot90(planes[:, self.y : self.y + self.size, self.x : self.x + self.size], self.turns, (1, 2))
         return np.ascontiguousarray(cut[:, :, ::-1] if self.mirrored else cut)
+
+
+def _crowd(item: Prepared) -> float:
+    """How often a field is drawn: by the root of the number of its objects."""
+    return math.sqrt(1 + sum(len(np.unique(layer.labels)) for layer in item.field.layers))
 
 
 def _three(image: NDArray[Any]) -> Image:

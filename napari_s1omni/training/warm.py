@@ -25,17 +25,14 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If the folder is no checkpoint, or its editor is not the one that the recipe describes, nor one of fewer
-        residual blocks.
+        If the folder is no checkpoint, or its editor is not the one that the recipe describes, nor a
+        ``UNet2DConditionModel`` of fewer residual blocks.
     """
     layout = open_layout(folder)
     stored = layout.config.transformer_config
-    differing = sorted(
-        key
-        for key, value in editor_config.items()
-        if key != "layers_per_block" and _plain(stored.get(key)) != _plain(value)
-    )
-    if editor_config and not differing:
+    differing = sorted(key for key, value in editor_config.items() if _plain(stored.get(key)) != _plain(value))
+    if differing == ["layers_per_block"] and editor_config["_class_name"] == "UNet2DConditionModel":
+        differing = []
         old, new = _depths(stored), _depths(editor_config)
         if len(old) != len(new) or any(before > after for before, after in zip(old, new, strict=True)):
             differing = ["layers_per_block"]
