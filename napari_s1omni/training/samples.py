@@ -134,13 +134,10 @@ class Sampler:
             if pool:
                 return self.translation(self._pick(pool), edge)
         if simulated and self._simulated:
-            at = np.searchsorted(self._shares, rng.random() * self._shares[-1], "right")
-            return self.segmentation(self._simulated[int(at)], edge)
+            return self.segmentation(self._pick(self._simulated, self._shares), edge)
         weights = np.array([w for _, w in self._labelled])
         which = int(rng.choice(len(weights), p=weights / weights.sum()))
-        crowds = self._crowds[which]
-        at = np.searchsorted(crowds, rng.random() * crowds[-1], "right")
-        return self.segmentation(self._labelled[which][0][int(at)], edge)
+        return self.segmentation(self._pick(self._labelled[which][0], self._crowds[which]), edge)
 
     # One sample per task.
 
@@ -266,8 +263,11 @@ class Sampler:
 
     # Choices.
 
-    def _pick(self, fields: Sequence[Any]) -> Any:
-        return fields[int(self._rng.integers(len(fields)))]
+    def _pick(self, fields: Sequence[Any], shares: NDArray[Any] | None = None) -> Any:
+        """Draw one of the fields: all alike, or by the running sum of their shares."""
+        if shares is None:
+            return fields[int(self._rng.integers(len(fields)))]
+        return fields[int(np.searchsorted(shares, self._rng.random() * shares[-1], "right"))]
 
     def _sharp_source(self) -> Sequence[Prepared]:
         """Mostly pictures meant for it, else any real field: nuclei have edges worth restoring too."""

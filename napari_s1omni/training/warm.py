@@ -31,11 +31,8 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     layout = open_layout(folder)
     stored = layout.config.transformer_config
     differing = sorted(key for key, value in editor_config.items() if _plain(stored.get(key)) != _plain(value))
-    if differing == ["layers_per_block"] and editor_config["_class_name"] == "UNet2DConditionModel":
+    if differing == ["layers_per_block"] and _grown(stored, editor_config):
         differing = []
-        old, new = _depths(stored), _depths(editor_config)
-        if len(old) != len(new) or any(before > after for before, after in zip(old, new, strict=True)):
-            differing = ["layers_per_block"]
     if differing:
         raise CheckpointError(
             f"the editor in {folder} differs from the recipe's in {', '.join(differing)}",
@@ -46,6 +43,13 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
         )
     cpu = torch.device("cpu")
     return load(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
+
+
+def _grown(stored: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether an editor is of the class that ``deepen`` knows, and none of its levels shrinks."""
+    old, new = _depths(stored), _depths(wanted)
+    deeper = len(old) == len(new) and all(before <= after for before, after in zip(old, new, strict=True))
+    return deeper and wanted["_class_name"] == "UNet2DConditionModel"
 
 
 def _depths(config: dict[str, Any]) -> list[int]:
