@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from napari_s1omni.engine.s1omni.film_unet import FilmUNet2DModel
 from napari_s1omni.training.editor_batches import EditorBatch
 
 if TYPE_CHECKING:
@@ -25,13 +24,11 @@ def attune(editor: Editor, heard: Iterable[tuple[EditorBatch, torch.Tensor]]) ->
     Parameters
     ----------
     editor : Editor
-        Its network is changed; one of a class without :meth:`FilmUNet2DModel.hear` stays as it is.
+        Its network is changed.
     heard : iterable of (EditorBatch, float tensor (B, L, width))
         Lessons, and the thinker's states of them.
     """
-    net: Any = editor.unet
-    if not isinstance(net, FilmUNet2DModel):
-        return
+    net = editor.unet
     rows = [net.hear(editor.connector(states), batch.mask[:, : states.shape[1]]) for batch, states in heard]
     answers = torch.cat(rows)
     middle, spread = answers.mean(0), answers.std(0) + 1e-4

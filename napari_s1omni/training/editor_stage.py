@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, editor_class
+from napari_s1omni.engine.s1omni.checkpoint import Checkpoint
 from napari_s1omni.engine.s1omni.config import AlignmentConfig
 from napari_s1omni.engine.s1omni.connector import Connector
 from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
-from napari_s1omni.training.deepen import deepen
+from napari_s1omni.engine.s1omni.film_unet import FilmUNet2DModel
 from napari_s1omni.training.editor_batches import TASKS, EditorBatch
 from napari_s1omni.training.emphasis import between_objects
 from napari_s1omni.training.loop import Bench, train
@@ -29,39 +29,16 @@ from napari_s1omni.training.task_only import task_states
 
 
 def editor_config(recipe: EditorRecipe) -> dict[str, Any]:
-    """Return the configuration of nano's editor network.
-
-    Besides attending to the condition, every block is scaled and shifted by its pooled states: what a request
-    means must reach the fine levels too, where attention would cost most.
-    """
+    """Return the configuration of nano's ``FilmUNet2DModel``."""
     latent = 3 * recipe.factor**2
-    if recipe.network == "FilmUNet2DModel":
-        return {
-            "_class_name": recipe.network,
-            "in_channels": 2 * latent,
-            "out_channels": latent,
-            "block_out_channels": recipe.blocks,
-            "layers_per_block": recipe.depth,
-            "cross_attention_dim": recipe.condition,
-            "attention_head_dim": recipe.head_width,
-        }
-    down = tuple("CrossAttnDownBlock2D" if cross else "DownBlock2D" for cross in recipe.cross)
-    up = tuple("CrossAttnUpBlock2D" if cross else "UpBlock2D" for cross in reversed(recipe.cross))
     return {
-        "_class_name": recipe.network,
-        "sample_size": 64,
+        "_class_name": FilmUNet2DModel.__name__,
         "in_channels": 2 * latent,
         "out_channels": latent,
-        "down_block_types": down,
-        "up_block_types": up,
         "block_out_channels": recipe.blocks,
         "layers_per_block": recipe.depth,
         "cross_attention_dim": recipe.condition,
-        # In this class the name stands for the number of heads.
-        "attention_head_dim": tuple(width // recipe.head_width for width in recipe.blocks),
-        "addition_embed_type": "text",
-        "addition_embed_type_num_heads": 4,
-        "resnet_time_scale_shift": "scale_shift",
+        "attention_head_dim": recipe.head_width,
     }
 
 
@@ -76,16 +53,13 @@ class Editor(nn.Module):
     def __init__(self, recipe: EditorRecipe, width: int) -> None:
         super().__init__()
         self.connector = Connector(connector_config(recipe, width))
-        self.unet = editor_class(recipe.network).from_config(editor_config(recipe))
+        self.unet = FilmUNet2DModel.from_config(editor_config(recipe))
         self.recipe = recipe
 
     def begin(self, start: Checkpoint) -> None:
-        """Take the weights of a checkpoint; a ``UNet2DConditionModel`` of it may have fewer residual blocks."""
+        """Take the weights of a checkpoint."""
         self.connector.load_state_dict(start.connector.state_dict())
-        if self.recipe.network == "FilmUNet2DModel":
-            self.unet.load_state_dict(start.transformer.state_dict())
-        else:
-            deepen(start.transformer, self.unet)
+        self.unet.load_state_dict(start.transformer.state_dict())
 
     def forward(self, batch: EditorBatch, states: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row."""

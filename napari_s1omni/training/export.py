@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 VISION = VisionConfig(min_pixels=32 * 32, max_pixels=512 * 512, clamp=(0.0, 1.0))
 """How tiles enter nano's thinker: as they are."""
-DIVISION = Division(distance=0.55, rise=0.18, least=0.6)
-"""Chosen for the weights of nano_finer.yaml on its training fields of nuclei; other weights may want another."""
+DIVISION = Division(distance=0.55, rise=0.25, least=0.6)
+"""Chosen for the bundled weights on their training fields of nuclei; other weights may want another."""
 
 
 def export(workshop: Workshop, output: Path) -> Path:

@@ -87,24 +87,19 @@ class EditorRecipe(StageRecipe):
 
     batch: int = 16
     minutes: float = 60.0
-    learning_rate: float = 1.2e-3
+    learning_rate: float = 2e-3
     warmup: int = 200
     ema: float = 0.999
     """Decay of the averaged weights, which are those that are shipped."""
-    network: Literal["UNet2DConditionModel", "FilmUNet2DModel"] = "UNet2DConditionModel"
-    """Class of the editor network."""
-    factor: int = 4
+    factor: int = 2
     """Px per latent px of the codec."""
-    blocks: tuple[int, ...] = (64, 96, 128, 160)
+    blocks: tuple[int, ...] = (32, 64, 128, 192)
     """Channels of each level of the UNet."""
-    depth: int | tuple[int, ...] = 2
-    """Residual blocks of every level, or of each. More of them than `start` has are begun as if they were not there,
-    see :func:`napari_s1omni.training.deepen.deepen`."""
-    cross: tuple[bool, ...] = (False, False, True, True)
-    """Levels that attend to the condition."""
+    depth: int | tuple[int, ...] = (1, 2, 2, 2)
+    """Residual blocks of every level, or of each."""
     optimiser: Literal["AdamW", "Muon"] = "AdamW"
     """What takes the steps of convolutions, see :mod:`napari_s1omni.training.optimising`; all else has AdamW."""
-    listening: float = 1.0
+    listening: float = 0.1
     """Learning rate of connector, attention and what scales and shifts, as a share of that of the convolutions."""
     head_width: int = 32
     """Channels per attention head."""

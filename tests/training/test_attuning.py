@@ -37,17 +37,8 @@ def spread(editor: Editor) -> float:
 
 def test_what_differs_between_requests_is_most_of_what_is_heard() -> None:
     torch.manual_seed(0)
-    editor = Editor(EditorRecipe(network="FilmUNet2DModel", factor=2, **SMALL), 32)
+    editor = Editor(EditorRecipe(**SMALL), 32)
     before = spread(editor)
     attune(editor, heard())
     assert before < 0.6
     assert spread(editor) == pytest.approx(1, abs=0.1)
-
-
-def test_an_editor_of_another_class_stays_as_it_is() -> None:
-    torch.manual_seed(0)
-    shape = {"blocks": (32, 32), "depth": 1, "cross": (False, True), "condition": 32}
-    editor = Editor(EditorRecipe(**shape), 32)
-    before = {name: value.clone() for name, value in editor.state_dict().items()}
-    attune(editor, [])
-    assert all(torch.equal(before[name], value) for name, value in editor.state_dict().items())

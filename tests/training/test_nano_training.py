@@ -72,7 +72,7 @@ def checkpoint(recipe: Recipe) -> Path:
 def test_the_engine_opens_what_training_wrote(checkpoint: Path):
     description = describe(str(checkpoint))
     assert description.encoding == "fields"
-    assert description.limits.multiple_of == 32
+    assert description.limits.multiple_of == 16
     engine = create_engine(str(checkpoint))
     prompt = "Task: segmentation\nTile: 64 x 64 px\nRequest: segment the nuclei"
     thought = Thought("<think>bright</think><image_edit>", (), "<image_edit>", prompt)
