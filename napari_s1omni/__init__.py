@@ -13,15 +13,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_s1omni.api import prepare, run
-    from napari_s1omni.frontends.notebook.job import RunningJob
-    from napari_s1omni.frontends.verbs import attach, segment, super_resolve, translate
-    from napari_s1omni.job import Job
+    from napari_s1omni.api import attach, segment, super_resolve, translate
+    from napari_s1omni.core.sampling import Sampling
+    from napari_s1omni.core.tiling import Tiling
+    from napari_s1omni.frontends.notebook.running_job import RunningJob
+    from napari_s1omni.jobs.run import prepare, run
     from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
-    from napari_s1omni.plan import Plan
-    from napari_s1omni.results import Result
-    from napari_s1omni.sampling import Sampling
-    from napari_s1omni.tiling import Tiling
+    from napari_s1omni.planning.job import Job
+    from napari_s1omni.planning.plan import Plan
+    from napari_s1omni.results.result import Result
 
 __version__ = "0.1.0"
 

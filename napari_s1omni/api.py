@@ -1,299 +1,45 @@
-"""The Python door: three verbs and a job. Every other surface goes through ``prepare`` and ``run``."""
+"""The public verbs: as in :mod:`napari_s1omni.jobs.run`, and with ``block=False`` as a handle that is there at once."""
 
 from __future__ import annotations
 
-import atexit
-import dataclasses
-import functools
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-import psutil
+from napari_s1omni.errors import JobError
+from napari_s1omni.jobs import run as api
+from napari_s1omni.results.result import Result
 
-from napari_s1omni.cost import Cost, validate
-from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.engine.registry import create_engine, describe
-from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.cluster import Fleet
-from napari_s1omni.execution.dask_executor import run_dask
-from napari_s1omni.execution.events import OnEvent, ignore
-from napari_s1omni.execution.output import bytes_left
-from napari_s1omni.execution.redo import begin_redo, failed_tiles, held, parse_tiles, uncertain_tiles
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.execution.status import announced
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.job import Job, Shape, SourceRef, output_path
-from napari_s1omni.plan import Plan, resolve
-from napari_s1omni.results import Result
-from napari_s1omni.sampling import Sampling
-from napari_s1omni.storage import generations, preflight
-from napari_s1omni.storage.measuring import measure
-from napari_s1omni.storage.regions import open_region
-from napari_s1omni.storage.source import Source, open_source
-from napari_s1omni.storage.store import ResultStore
-from napari_s1omni.tiling import Span, Tiling
+if TYPE_CHECKING:
+    from napari_s1omni.frontends.notebook.running_job import RunningJob
 
-IN_MEMORY = "memory:"
-"""How the URI of a source begins that only this process has."""
+Kind = Literal["segmentation", "super_resolution", "modality_translation"]
 
-_TILING = tuple(Tiling.model_fields)
-_SAMPLING = (
-    "think",
-    "region_tiles",
-    "max_new_tokens",
-    "temperature",
-    "top_p",
-    "num_inference_steps",
-    "true_cfg_scale",
-    "seed",
-)
-_RUNNING = ("executor", "workers", "scheduler", "verify", "durable", "on_event")
+_VALUES = ("executor", "workers", "scheduler")
+_SWITCHES = {"verify": ("--verify", ""), "durable": ("", "--no-durable")}
+"""Name -> options of the command line that say yes and no."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A plan beside the opened source; nothing is written and no model is loaded yet."""
-
-    plan: Plan
-    source: Source
-    cost: Cost
-    to_write: int = 0
-    """Bytes that a run has still to write, where its output was rehearsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A source with what was measured on it, to be kept while a job is being written."""
-
-    source: Source
-    normalization: Normalization
-    digest: str
-    """Fingerprint of its content."""
-
-
-def see(ref: SourceRef, array: Any = None) -> Seen:
-    """Open a source and measure it.
-
-    Parameters
-    ----------
-    ref : SourceRef
-    array : array-like, optional
-        The pixels, where they live in this process.
-
-    Raises
-    ------
-    SourceError
-    """
-    source = open_source(
-        ref.uri if array is None else array, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units
-    )
-    return Seen(source, measure(source), source.fingerprint())
-
-
-def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Seen | None = None) -> Prepared:
-    """Open the source, measure it, choose the engine and resolve the plan.
-
-    Parameters
-    ----------
-    job : Job
-    array : array-like, optional
-        The pixels, where they live in this process instead of at ``job.source.uri``.
-    memory : int, optional
-        Bytes a worker may use; by default what is free now.
-    seen : Seen, optional
-        What :func:`see` returned for this source before.
-
-    Raises
-    ------
-    SourceError, PlanError, EngineError
-    """
-    known = seen or see(job.source, array)
-    source = known.source
-    description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
-    job, bounds, region, said = _region(job, source)
-    plan = resolve(job, source.spec, known.normalization, description, known.digest, bounds, region)
-    plan = dataclasses.replace(plan, notes=(*source.notes, *said, *plan.notes))
-    return Prepared(plan, source, validate(plan, psutil.virtual_memory().available if memory is None else memory))
-
-
-def rehearse(job: Job, *, reserved: int = 0) -> Prepared:
-    """Prepare a job and check its output as a run would, writing nothing and loading no model.
-
-    Parameters
-    ----------
-    job : Job
-    reserved : int
-        Bytes of the same disk that others will have written before.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    S1OmniError
-        What a run would raise before its first tile.
-    """
-    prepared = prepare(job)
-    if job.output is None and job.into is None:
-        return prepared
-    plan, path = prepared.plan, output_path(job)
-    whole = prepared.cost.output_bytes // 2
-
-    def left() -> int:
-        needed = bytes_left(plan, path, whole)
-        return needed + reserved if needed else 0
-
-    begun = preflight.rehearse(
-        path,
-        fingerprint=plan.fingerprint(),
-        forecast=whole + reserved,
-        left=left,
-        source=plan.source.source,
-        into=job.into is not None,
-    )
-    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
-
-
-def run(
-    job: Job,
-    array: Any = None,
+@overload
+def segment(
+    source: Any,
+    output: str | Path | None = None,
     *,
-    executor: Literal["serial", "dask"] | None = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    verify: bool = False,
-    durable: bool = True,
-    engines: Callable[[str], Engine] = create_engine,
-    on_event: OnEvent = ignore,
-) -> Result:
-    """Run a job to its end, or go on with it where an earlier run stopped.
-
-    Parameters
-    ----------
-    job : Job
-    array : array-like, optional
-        The pixels, where they live in this process.
-    executor : str, optional
-        ``serial`` in this process; ``dask`` in worker processes. Left out, it is
-        ``dask`` where workers or a scheduler are named. The result does not depend on it.
-    workers : int, optional
-        Worker processes; by default one per GPU, or one.
-    scheduler : str, optional
-        Address of a Dask scheduler, or ``slurm``; by default processes of this machine.
-    verify : bool
-        Reread what an earlier run wrote and redo blocks that were damaged since.
-    durable : bool
-        Wait until written data is on the medium; without it a power cut may cost finished blocks.
-    engines : callable
-        Loads an engine by its name, for the serial executor; a caller may keep it warm from run to run.
-    on_event : callable
-        Receives the events of :mod:`napari_s1omni.execution.events`.
-
-    Returns
-    -------
-    Result
-
-    Raises
-    ------
-    S1OmniError
-        See :mod:`napari_s1omni.errors`; whatever was finished is kept.
-    """
-    if job.output is None and job.into is None:
-        job = job.replace(output=_temporary())
-    path = output_path(job)
-    with announced(path):
-        prepared = prepare(job, array)
-        plan, source = prepared.plan, prepared.source
-        if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
-            fleet = Fleet(workers, scheduler)
-            run_dask(plan, source, path, fleet=fleet, verify=verify, durable=durable, on_event=on_event)
-        else:
-            load = functools.partial(engines, plan.engine.name)
-            run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
-    return Result.open(path)
-
-
-def redo(
-    path: str | Path,
-    tiles: str | None = None,
-    array: Any = None,
-    *,
-    failed: bool = False,
-    uncertain: bool = False,
-    sampling: Mapping[str, Any] | None = None,
     prompt: str | None = None,
-    **running: Any,
-) -> Result:
-    """Think and draw some tiles of a result anew; the result before is kept until :func:`accept` or :func:`drop`.
-
-    Parameters
-    ----------
-    path : str or Path
-        A result.
-    tiles : str, optional
-        ``row/column``, ``plane/row/column`` or ``time/plane/row/column`` in the lattice, several with commas.
-    array : array-like, optional
-        The source's pixels, where they live in this process.
-    failed : bool
-        Take the tiles that failed.
-    uncertain : bool
-        Take the tiles that see an uncertain join of labels.
-    sampling : mapping, optional
-        What of the run's sampling to change, such as ``{"seed": 1}``; how often to think is not for single tiles.
-    prompt : str, optional
-        Another wording for these tiles.
-    **running
-        Of :func:`run`.
-
-    Returns
-    -------
-    Result
-
-    Raises
-    ------
-    JobError
-        If no tile is named, or the sampling cannot be changed so.
-    PlanError
-        If source or engine are not those of the result any more.
-    StoreError
-        If the result before the last redo is still undecided.
-    """
-    folder = Path(path)
-    store = ResultStore.open(folder)
-    plan = Plan.from_json(store.attributes["plan"])
-    changes = dict(sampling or {})
-    if {"think", "region_tiles"} & changes.keys():
-        raise JobError("another way of thinking for single tiles", "other numbers than think and region_tiles")
-    wanted = parse_tiles(plan, tiles) if tiles else set()
-    wanted |= failed_tiles(plan, store) if failed else set()
-    wanted |= uncertain_tiles(plan, store) if uncertain else set()
-    changed = Sampling.read({**plan.sampling.model_dump(), **changes}, "sampling")
-    job = plan.job if plan.job.into else plan.job.replace(output=str(path))
-    # Before anything is marked, so that a run that is refused leaves all as it was.
-    if prepare(job, array).plan.digest != plan.digest:
-        raise PlanError("the source or the engine changed since the run", remedy="run it anew into another output")
-    begin_redo(plan, folder, wanted, changed, prompt)
-    return run(job, array, **running)
-
-
-def accept(path: str | Path) -> None:
-    """Keep what was redone last, and forget what it replaced."""
-    with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
-        generations.accept(Path(path))
-
-
-def drop(path: str | Path) -> None:
-    """Forget what was redone last, and return to the result before."""
-    with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
-        generations.drop(Path(path))
-
-
-def segment(source: Any, output: str | Path | None = None, *, prompt: str | None = None, **options: Any) -> Result:
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def segment(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def segment(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
     """Find objects; the result is a label layer.
 
     Parameters
@@ -301,96 +47,174 @@ def segment(source: Any, output: str | Path | None = None, *, prompt: str | None
     source : str, Path or array
         Path or URL of an image, or an array.
     output : str or Path, optional
-        Folder of the result; a temporary one if left out, removed when Python ends.
+        Folder of the result; if left out a temporary one, removed when Python
+        ends, or with ``block=False`` one in the cache folder, which stays.
     prompt : str, optional
         What to find, such as ``"segment the nuclei, about 20 px"``.
+    block : bool
+        Whether to wait for the result. If not, the job runs in a process of its
+        own, and what is returned at once shows it and can be awaited.
     **options
-        ``engine``, ``region``, ``axes``, ``scale``, ``units``, ``level``; any field of
-        :class:`~napari_s1omni.operations.Segmentation`, :class:`~napari_s1omni.tiling.Tiling`
-        and :class:`~napari_s1omni.sampling.Sampling`; and those of :func:`run`.
-    """
-    return _verb("segmentation", source, output, prompt, options)
-
-
-def super_resolve(
-    source: Any, output: str | Path | None = None, *, prompt: str | None = None, **options: Any
-) -> Result:
-    """Restore an image on a finer grid (``factor=2``); parameters as in :func:`segment`."""
-    return _verb("super_resolution", source, output, prompt, options)
-
-
-def translate(source: Any, output: str | Path | None = None, *, prompt: str | None = None, **options: Any) -> Result:
-    """Draw an image as another modality would show it (``target="hematoxylin"``); parameters as in :func:`segment`."""
-    return _verb("modality_translation", source, output, prompt, options)
-
-
-def make_job(
-    operation: Literal["segmentation", "super_resolution", "modality_translation"],
-    source: Any,
-    output: str | Path | None = None,
-    prompt: str | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> tuple[Job, Any]:
-    """Sort flat options into a job.
-
-    Parameters
-    ----------
-    operation : str
-    source : str, Path or array
-    output : str or Path, optional
-    prompt : str, optional
-    options : mapping
-        Flat names as in :func:`segment`; None means left out.
+        The most used: ``engine`` (``"auto"``, ``"reference"``, ``"nano"`` or a checkpoint folder); ``tile_size``,
+        ``overlap`` and ``block_size`` in px; ``axes`` such as ``"czyx"``, ``scale`` and ``units`` of an array that
+        does not say them; ``region``; ``seed``; ``workers``. All of them: :func:`napari_s1omni.jobs.run.segment`.
 
     Returns
     -------
-    (Job, array or None)
-        The array, where the source is one.
+    Result or RunningJob
+        A label layer, uint32 in the axes of the source without channels; 0 is background.
 
     Raises
     ------
     JobError
-        If an option is unknown or wrong.
+        If an option is unknown or its value not allowed.
+    SourceError
+        If the image is missing, damaged, or of a shape or type that cannot be read.
+    StoreError
+        If the output cannot be written, or holds something else.
+    EngineUnavailable
+        If the engine, or a package that it needs, is not here.
     """
-    rest = {name: value for name, value in (options or {}).items() if value is not None}
-    array = None if isinstance(source, str | Path) else source
-    reference = {"uri": str(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"}
-    reference |= {name: rest.pop(name) for name in ("level", "axes", "scale", "units") if name in rest}
-    document: dict[str, Any] = {"source": reference, "output": None if output is None else str(output)}
-    document |= {name: rest.pop(name) for name in ("engine", "region", "into") if name in rest}
-    for section, names in (("tiling", _TILING), ("sampling", _SAMPLING)):
-        document[section] = {name: rest.pop(name) for name in names if name in rest}
-    # What is left belongs to the operation, which refuses what it does not know.
-    document["operation"] = {"type": operation, **({} if prompt is None else {"prompt": prompt}), **rest}
-    return Job.read(document, "options"), array
+    if block:
+        return api.segment(source, output, prompt=prompt, **options)
+    return _begun("segmentation", source, output, prompt, options)
 
 
-def _region(job: Job, source: Source) -> tuple[Job, Mapping[str, Span], str, tuple[str, ...]]:
-    """Open a region that is no box: the job with its full path, its bounds, its fingerprint and what is to be said."""
-    if not isinstance(job.region, Shape):
-        return job, {}, "", ()
-    shape = job.region
-    if "://" not in shape.uri:
-        # A worker's working folder may be another one.
-        shape = shape.replace(uri=str(Path(shape.uri).expanduser().absolute()))
-    region = open_region(shape, source.spec)
-    return job.replace(region=shape), region.bounds, region.fingerprint(), region.notes
-
-
-def _verb(
-    operation: Literal["segmentation", "super_resolution", "modality_translation"],
+@overload
+def super_resolve(
     source: Any,
-    output: str | Path | None,
-    prompt: str | None,
-    options: dict[str, Any],
-) -> Result:
-    running = {name: options.pop(name) for name in _RUNNING if name in options}
-    job, array = make_job(operation, source, output, prompt, options)
-    return run(job, array, **running)
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def super_resolve(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def super_resolve(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
+    """Restore an image on a finer grid.
+
+    Parameters
+    ----------
+    source, output, prompt, block, **options
+        As in :func:`segment`; the prompt may say the blur to a neural engine, ``"restore, blurred by 1.5 px"``.
+        ``factor``: 2 (default), 4, or one number for y and one for x, such as ``(2, 1)``.
+
+    Returns
+    -------
+    Result or RunningJob
+        An image layer of the source's axes and type with `factor` times as many px, of a `factor`-th of their size.
+
+    Raises
+    ------
+    JobError, SourceError, StoreError, EngineUnavailable
+        As :func:`segment`.
+    """
+    if block:
+        return api.super_resolve(source, output, prompt=prompt, **options)
+    return _begun("super_resolution", source, output, prompt, options)
 
 
-def _temporary() -> str:
-    """Name of a folder that is removed when Python ends."""
-    parent = tempfile.mkdtemp(prefix="s1omni-")
-    atexit.register(shutil.rmtree, parent, ignore_errors=True)
-    return str(Path(parent) / "result.zarr")
+@overload
+def translate(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[True] = True,
+    **options: Any,
+) -> Result: ...
+@overload
+def translate(
+    source: Any,
+    output: str | Path | None = None,
+    *,
+    prompt: str | None = None,
+    block: Literal[False],
+    **options: Any,
+) -> RunningJob: ...
+def translate(
+    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
+) -> Result | RunningJob:
+    """Draw an image as another modality would show it.
+
+    Parameters
+    ----------
+    source, output, prompt, block, **options
+        As in :func:`segment`. ``target``: the modality, which must be said; the engine `reference` knows stains
+        (``"hematoxylin"``, ``"eosin"``, ``"DAB"``), ``"inverted contrast"`` and ``"equalized histogram"``.
+
+    Returns
+    -------
+    Result or RunningJob
+        An image layer, float32 in 0 to 1.
+
+    Raises
+    ------
+    JobError, SourceError, StoreError, EngineUnavailable
+        As :func:`segment`.
+    OperationRefused
+        If the engine does not translate to this target; the message names those that do.
+    """
+    if block:
+        return api.translate(source, output, prompt=prompt, **options)
+    return _begun("modality_translation", source, output, prompt, options)
+
+
+def attach(path: str | Path) -> RunningJob:
+    """Watch a run again that was started before: by another kernel, by napari, by the command line.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of its result.
+
+    Raises
+    ------
+    StoreError
+        If nothing was ever begun there.
+    """
+    return _running_job().attach(path)
+
+
+def _begun(
+    kind: Kind, source: Any, output: str | Path | None, prompt: str | None, options: dict[str, Any]
+) -> RunningJob:
+    words = _command(options)
+    job, array = api.make_job(kind, source, output, prompt, options)
+    return _running_job()(job, array, words)
+
+
+def _command(options: dict[str, Any]) -> tuple[str, ...]:
+    """Take out what belongs to running, and say it as the command line does."""
+    if "on_event" in options:
+        raise JobError("on_event with block=False", "a run in another process is watched", "use on_news of the job")
+    words: list[str] = []
+    for name in _VALUES:
+        if (value := options.pop(name, None)) is not None:
+            words += [f"--{name}", str(value)]
+    for name, (yes, no) in _SWITCHES.items():
+        if (value := options.pop(name, None)) is not None:
+            words += [word for word in (yes if value else no,) if word]
+    return tuple(words)
+
+
+def _running_job() -> type[RunningJob]:
+    try:
+        from napari_s1omni.frontends.notebook.running_job import RunningJob
+    except ImportError as error:
+        raise JobError(
+            f"block=False without the package {error.name}",
+            "it needs the extra 'notebook'",
+            "pip install 'napari_s1omni[notebook]'",
+        ) from error
+    return RunningJob

@@ -89,8 +89,8 @@ def test_nothing_is_left_to_do():
 
 
 def test_every_command_has_its_home():
-    from napari_s1omni.frontends.cli import table
-    from napari_s1omni.frontends.cli.lazy import load
+    from napari_s1omni.frontends.cli import command_table as table
+    from napari_s1omni.frontends.cli.lazy_group import load
 
     for entries in (table.COMMANDS, table.BENCHES, table.TRAINING):
         for name, entry in entries.items():

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from napari_s1omni.figure import PALETTE, SCALE, Sheet, View, colour_of, contours, grid, width_of, wrapped
+from napari_s1omni.results.figure import PALETTE, SCALE, Sheet, View, colour_of, contours, grid, width_of, wrapped
 
 
 def test_lines_fit_and_lose_no_word():

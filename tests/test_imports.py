@@ -28,7 +28,7 @@ def loaded_by(code: str) -> tuple[set[str], float]:
 
 PLAN = """
 import numpy as np
-from napari_s1omni.api import make_job, prepare
+from napari_s1omni.jobs.run import make_job, prepare
 job, array = make_job("segmentation", np.random.default_rng(0).random((64, 64)))
 assert prepare(job, array).plan.engine.name
 """

@@ -15,8 +15,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 
 Images = NDArray[np.float32]
 """float32 (B, 3, H, W) in model range: 0 is the layer's dark end, 1 its bright end, never clipped."""
@@ -182,7 +182,7 @@ class Engine(Protocol):
         images : float32 (B, 3, H, W)
             Source tiles in model range.
         prompt : str
-            The instruction, as :meth:`napari_s1omni.operations.base.Operation.instruction` words it:
+            The instruction, as :meth:`napari_s1omni.operations.operation.Operation.instruction` words it:
             a line ``Task: <operation type>``, lines of facts, and the user's own words.
         sampling : Sampling
         on_text : callable, optional

@@ -20,21 +20,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Division, Images, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
-from napari_s1omni.engine.s1omni.thinker import Condition
+from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
-from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.noise import NoiseField
+from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.sampling import Sampling
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.training.editor_batches import TASKS
-from napari_s1omni.training.pool import Prepared, prepare, real_fields
-from napari_s1omni.training.samples import Mixture, Sample, Sampler
-from napari_s1omni.training.task_only import task_states
+from napari_s1omni.training.data.editor_batches import TASKS
+from napari_s1omni.training.data.pool import Prepared, prepare, real_fields
+from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
+from napari_s1omni.training.stages.task_only import task_states
 
 AMBIGUOUS = ("sizes", "polarities", "cells", "axons")
 """Simulated families with two kinds of objects in one picture."""

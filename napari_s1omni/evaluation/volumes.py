@@ -17,10 +17,10 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni import api
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.stitching import link_planes
+from napari_s1omni.jobs import run as api
+from napari_s1omni.joining.stitching import link_planes
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
 """Names of the stacks that are known."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.basins import divide
+from napari_s1omni.core.watershed import divide
 from napari_s1omni.engine.protocol import Division
-from napari_s1omni.operations.base import Edges
+from napari_s1omni.operations.operation import Edges
 
 MARK_THRESHOLD = 0.12
 """Gain in redness over the source at which a px counts as marked. Half-transparent red over grey g in 0..1 was
@@ -74,7 +74,7 @@ def label_plane(fields: NDArray[np.float32], rule: Instancing, edges: Edges, div
 
     Foreground above 0.5 is divided where the depth has a saddle: the drawn
     distance mixed with the distance transform of the foreground itself, as a
-    logarithm (:func:`napari_s1omni.basins.divide`). Splinters go to the object they touch.
+    logarithm (:func:`napari_s1omni.core.watershed.divide`). Splinters go to the object they touch.
 
     Parameters
     ----------

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.registry import trained_for
 from napari_s1omni.errors import OperationRefused
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.operations.base import Edges, Finished, Operation, grey
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.operations.operation import Edges, Finished, Operation, grey
 
 _COLOUR = re.compile(r"\b(h\s*&\s*e|he|hes|ihc|rgb|colou?r|bright-?field colou?r|masson|pas|giemsa)\b", re.I)
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.sizes import read_size
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.errors import PlanError
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.operations.base import Edges, Finished, Operation, hinted_size, in_px
+from napari_s1omni.joining.stitching import link_planes
 from napari_s1omni.operations.instancing import Instancing, label_plane, mark_to_fields
-from napari_s1omni.sizes import read_size
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.stitching import link_planes
+from napari_s1omni.operations.operation import Edges, Finished, Operation, hinted_size, in_px
 
 DEFAULT_DIAMETER = 32.0
 """Object diameter in px that is assumed where neither prompt nor `max_size` tells one."""

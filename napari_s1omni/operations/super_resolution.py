@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from napari_s1omni.core.normalization import Normalization, cast_to
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
-from napari_s1omni.intensity import Normalization, cast_to
-from napari_s1omni.operations.base import Edges, Finished, Operation, channel_index, grey
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.operations.operation import Edges, Finished, Operation, channel_index, grey
 
 Factor = Literal[1, 2, 4]
 

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_s1omni.storage.measuring import measure
+    from napari_s1omni.storage.normalization_estimate import measure
     from napari_s1omni.storage.source import Source, open_source
 
 _HOME = {

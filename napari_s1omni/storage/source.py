@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import one_length, unit_name
 from napari_s1omni.errors import SourceError
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.layout import Layout, lay_out
-from napari_s1omni.storage.readers import read_stored
-from napari_s1omni.storage.stored import Pixels, Stored
-from napari_s1omni.storage.units import one_length, unit_name
+from napari_s1omni.storage.readers.axis_order import Layout, lay_out
+from napari_s1omni.storage.readers.by_format import read_stored
+from napari_s1omni.storage.readers.raw_image import Pixels, Stored
 
 _WHOLE = 16 * 2**20
 """Bytes up to which the whole layer is digested or compared."""

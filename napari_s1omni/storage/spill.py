@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.disk import Disk
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source
-from napari_s1omni.storage.store import ResultStore
 
 _EDGE = 1024
 """Edge in px of the pieces that are read and written."""

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from napari_s1omni.cost import SPILL_EDGE
+from napari_s1omni.planning.cost import SPILL_EDGE
+from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_source
-from napari_s1omni.storage.store import ResultStore
 
 NAME = "source"
 """The array under ``.s1omni/``."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_s1omni.engine.protocol import Division
-from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, save
-from napari_s1omni.engine.s1omni.codec import PixelUnshuffleCodec
-from napari_s1omni.engine.s1omni.config import CheckpointConfig, VisionConfig
-from napari_s1omni.training.editor_batches import PREDICTION
-from napari_s1omni.training.editor_stage import Editor, connector_config, editor_config
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, save
+from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec
+from napari_s1omni.training.data.editor_batches import PREDICTION
 from napari_s1omni.training.recipe import Recipe
+from napari_s1omni.training.stages.editor_stage import Editor, connector_config, editor_config
 
 if TYPE_CHECKING:
-    from napari_s1omni.training.workshop import Workshop
+    from napari_s1omni.training.training_run import Workshop
 
 VISION = VisionConfig(min_pixels=32 * 32, max_pixels=512 * 512, clamp=(0.0, 1.0))
 """How tiles enter nano's thinker: as they are."""

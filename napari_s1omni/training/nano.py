@@ -10,7 +10,7 @@ import torch
 
 from napari_s1omni.training.export import export
 from napari_s1omni.training.recipe import Recipe
-from napari_s1omni.training.workshop import Workshop
+from napari_s1omni.training.training_run import Workshop
 
 STEPS = ("pool", "thinker", "thoughts", "editor", "export")
 """Steps of a training, one after the other."""

@@ -7,8 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from napari_s1omni.document import Document
-from napari_s1omni.engine.s1omni.config import Enlargement, ObjectSize
+from napari_s1omni.core.document import Document
+from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSize
 
 
 class PoolRecipe(Document):
@@ -63,7 +63,7 @@ class ThinkerRecipe(StageRecipe):
     vision_only: bool = False
     """Whether only the vision tower learns, through its auxiliary heads: three times as fast."""
     renew_vision: bool = False
-    """Whether the vision tower begins anew, see :func:`napari_s1omni.training.thinker_stage.renew_vision`."""
+    """Whether the vision tower begins anew, see :func:`napari_s1omni.training.stages.thinker_stage.renew_vision`."""
     vision_through_language: bool = False
     """Whether the vision tower learns from the text while the language model stands still, so that the states
     that condition the editor do not change any more."""
@@ -98,7 +98,7 @@ class EditorRecipe(StageRecipe):
     depth: int | tuple[int, ...] = (1, 2, 2, 2)
     """Residual blocks of every level, or of each."""
     optimiser: Literal["AdamW", "Muon"] = "AdamW"
-    """What takes the steps of convolutions, see :mod:`napari_s1omni.training.optimising`; all else has AdamW."""
+    """What takes the steps of convolutions, see :mod:`napari_s1omni.training.stages.optimizers`; all else has AdamW."""
     listening: float = 0.1
     """Learning rate of connector, attention and what scales and shifts, as a share of that of the convolutions."""
     head_width: int = 32
@@ -110,15 +110,15 @@ class EditorRecipe(StageRecipe):
     enlargement: Enlargement = "bicubic"
     """How a source to be restored comes to the finer grid; residuals are what is missing then."""
     object_size: float | None = Field(None, gt=0)
-    """Diameter in px at which objects are drawn, see :mod:`napari_s1omni.engine.s1omni.scaling`; None: as they are.
+    """Diameter in px at which objects are drawn, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`; None: as they are.
     `thought_tile` must then be at least twice `tile`."""
     residual_weight: float = 12.0
     """Weight of super-resolution's residuals in the loss: they are small numbers."""
     crowded: float = 0.0
-    """Share of the lessons of real nuclei in which more of them touch, see :mod:`napari_s1omni.training.crowding`."""
+    """Share of the lessons of real nuclei in which more of them touch, see :mod:`napari_s1omni.training.data.copy_paste`."""
     borders: float = 0.0
     """Added weight of the px between objects that touch, see
-    :func:`napari_s1omni.training.emphasis.between_objects`."""
+    :func:`napari_s1omni.training.stages.border_weights.between_objects`."""
     at_one: float = 0.7
     """Share of samples that start from pure noise; the others from a uniform time."""
     proportion_empty_prompts: float = 0.1
@@ -142,7 +142,7 @@ class EditorRecipe(StageRecipe):
     """Share of the weights of `start` in those that are exported, the rest being the averaged ones: what was learnt
     before and since, in one network (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
     bank: int = 0
-    """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.bank`; 0: each lesson
+    """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.data.replay_buffer`; 0: each lesson
     is drawn once. A training with a bank that is resumed fills a new one, so it goes on, but not to the same bits."""
     bank_tile: int = 192
     """Edge in px of the lessons in the bank, of which windows of `tile` px are drawn."""

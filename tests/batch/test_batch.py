@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from napari_s1omni.batch import TABLE, WarmEngine, run_batch
+from napari_s1omni.benchmarks.batch import measure
 from napari_s1omni.errors import SourceError
-from napari_s1omni.job import Job
-from napari_s1omni.results import Result
-from napari_s1omni.storage.listing import is_collection, list_sources
-from napari_s1omni.testing.batch_scale import measure
+from napari_s1omni.jobs.batch import TABLE, WarmEngine, run_batch
+from napari_s1omni.planning.job import Job
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.collections import is_collection, list_sources
 
 TEMPLATE = Job.read(
     {
@@ -66,8 +66,8 @@ def test_a_dry_run_says_what_would_fail_and_writes_nothing(folder, tmp_path):
 
 
 def test_one_engine_serves_all_images(folder, tmp_path, monkeypatch):
-    from napari_s1omni import batch
     from napari_s1omni.engine.registry import create_engine
+    from napari_s1omni.jobs import batch
 
     loaded = []
     monkeypatch.setattr(batch, "create_engine", lambda name: loaded.append(name) or create_engine(name))
@@ -76,8 +76,8 @@ def test_one_engine_serves_all_images(folder, tmp_path, monkeypatch):
 
 
 def test_engines_are_closed_in_the_end(monkeypatch):
-    from napari_s1omni import batch
-    from napari_s1omni.testing.fake import FakeEngine
+    from napari_s1omni.jobs import batch
+    from napari_s1omni.testing.fake_engine import FakeEngine
 
     closed = []
     engine = FakeEngine()

@@ -16,11 +16,11 @@ from skimage import data
 from skimage.io import imsave
 from test_batch import TEMPLATE, spots
 
-from napari_s1omni import api
-from napari_s1omni.batch import TABLE, run_batch
 from napari_s1omni.errors import StoreError
-from napari_s1omni.results import Result
-from napari_s1omni.storage.listing import list_sources
+from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.batch import TABLE, run_batch
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 

@@ -8,11 +8,11 @@ import pytest
 from skimage.data import coins
 from skimage.io import imsave
 
-from napari_s1omni import api
 from napari_s1omni.engine.reference.engine import ReferenceEngine
 from napari_s1omni.errors import GenerationError
 from napari_s1omni.frontends.cli.main import main
-from napari_s1omni.report import report, write_report
+from napari_s1omni.jobs import run as api
+from napari_s1omni.results.report import report, write_report
 
 OPTIONS = {
     "engine": "reference",

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from napari_s1omni import Result
-from napari_s1omni.frontends.cli.demo import EXAMPLES, _run
+from napari_s1omni.frontends.cli.demo.demo import EXAMPLES, _run
 
 
 def test_demo(s1omni, tmp_path):

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from napari_s1omni.results import Result
+from napari_s1omni.results.result import Result
 
 SMALL = ("--tile-size", 48, "--overlap", 16, "--block-size", 64, "--prompt", "segment the discs, about 16 px")
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from napari_s1omni.frontends.cli.page import updated
+from napari_s1omni.frontends.cli.reference_page import updated
 
 PAGE = Path(__file__).parents[2] / "docs/cli.md"
 
 
 def test_the_page_is_up_to_date():
     text = PAGE.read_text(encoding="utf-8")
-    assert updated(text) == text, "write it anew: python -m napari_s1omni.frontends.cli.page docs/cli.md"
+    assert updated(text) == text, "write it anew: python -m napari_s1omni.frontends.cli.reference_page docs/cli.md"

@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 from skimage import data
 
 import napari_s1omni
-from napari_s1omni.engine.noisiness import LEAST, denoised, noise_of, rounds_for
+from napari_s1omni.engine.denoising import LEAST, denoised, noise_of, rounds_for
 from napari_s1omni.evaluation.metrics import psnr
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.testing.engine import EngineTests
+from napari_s1omni.testing.engine_tests import EngineTests
 
 
 class TestReference(EngineTests):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference import blobs
-from napari_s1omni.engine.reference.measuring import look
+from napari_s1omni.engine.reference import segmentation as blobs
+from napari_s1omni.engine.reference.measurement import look
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.errors import ThoughtError
 

@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import OperationRefused
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
 
 ENGINE = create_engine("reference")
 EDGE = 96

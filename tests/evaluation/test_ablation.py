@@ -14,9 +14,9 @@ pytest.importorskip("diffusers")
 
 from napari_s1omni.engine.s1omni.engine import load
 from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
-from napari_s1omni.evaluation.nano_traces import lessons, think_in_groups, validation_scenes
-from napari_s1omni.training.traces import Truth, read_trace
-from napari_s1omni.training.wording import NOUNS, STAINS
+from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS
+from napari_s1omni.training.prompts.traces import Truth, read_trace
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 

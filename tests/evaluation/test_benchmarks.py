@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import OperationRefused, SourceError
-from napari_s1omni.evaluation.benchmark import evaluate, means
-from napari_s1omni.evaluation.benchmarks import BENCHMARKS
-from napari_s1omni.evaluation.ixi import halved
-from napari_s1omni.evaluation.metaimage import read_metaimage
-from napari_s1omni.evaluation.synthrad import ms_ssim
+from napari_s1omni.evaluation.datasets.by_name import BENCHMARKS
+from napari_s1omni.evaluation.datasets.dataset import evaluate, means
+from napari_s1omni.evaluation.datasets.ixi import halved
+from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
+from napari_s1omni.evaluation.datasets.synthrad import ms_ssim
 
 nibabel = pytest.importorskip("nibabel")
 

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from napari_s1omni.engine.s1omni.models import MODELS, show
+from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, show
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation import nano_card
-from napari_s1omni.evaluation.nano_page import BEGIN, END, page, rewrite
+from napari_s1omni.evaluation.nano import card as nano_card
+from napari_s1omni.evaluation.nano.page import BEGIN, END, page, rewrite
 
 NUMBERS = {
     "segmentation": {

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.pictures import nuclei, restored
+from napari_s1omni.evaluation.single_images import nuclei, restored
 
 
 def discs(seed):

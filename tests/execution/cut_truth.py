@@ -3,10 +3,10 @@
 import csv
 import io
 
-from napari_s1omni.execution.stitch import TABLE
-from napari_s1omni.execution.uncertain import COLUMNS
-from napari_s1omni.storage.label_scratch import DiskScratch
-from napari_s1omni.testing.stitching_run import fill, store_of
+from napari_s1omni.benchmarks.stitching.label_run import fill, store_of
+from napari_s1omni.execution.stitching.stitching_pass import TABLE
+from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS
+from napari_s1omni.storage.result.label_scratch import DiskScratch
 
 
 def flat(truth):

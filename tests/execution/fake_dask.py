@@ -10,15 +10,15 @@ from pathlib import Path
 
 from faults import Fault, FaultyEngine
 
-from napari_s1omni.api import make_job
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.cluster import Fleet
-from napari_s1omni.execution.dask_executor import run_dask
-from napari_s1omni.execution.patience import Patience
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.plan import resolve
+from napari_s1omni.execution.executors.cluster import Fleet
+from napari_s1omni.execution.executors.dask_executor import run_dask
+from napari_s1omni.execution.executors.serial import run_serial
+from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.jobs.run import make_job
+from napari_s1omni.planning.plan import resolve
 from napari_s1omni.storage import measure, open_source
-from napari_s1omni.storage.disk import no_step
+from napari_s1omni.storage.files.disk import no_step
 
 SMALL = {"tile_size": 128, "overlap": 32, "block_size": 192, "prompt": "objects of about 12 px"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import EngineOutOfMemory
-from napari_s1omni.testing.fake import FakeEngine
+from napari_s1omni.testing.fake_engine import FakeEngine
 
 
 @dataclass(frozen=True)

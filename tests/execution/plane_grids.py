@@ -1,6 +1,6 @@
 """Grids of one plane, without halos, for tests of what goes through their blocks."""
 
-from napari_s1omni.tiling import TileGrid
+from napari_s1omni.core.tiling import TileGrid
 
 
 def plane(extent, overlap, block_size):

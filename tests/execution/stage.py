@@ -15,8 +15,8 @@ from scipy import ndimage
 from test_kill_serial import contents
 
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.watching import status
-from napari_s1omni.results import Result
+from napari_s1omni.execution.run.watch import status
+from napari_s1omni.results.result import Result
 
 SCRIPT = Path(__file__).with_name("fake_dask.py")
 OPERATIONS = ("segmentation", "super_resolution")

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from cut_truth import flat, on_disk, rows_of, stack, whole
 
-from napari_s1omni.execution.stitch import stitch
+from napari_s1omni.benchmarks.stitching.label_run import plan_of
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, known_ids
+from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.testing.stitching import Agreement, known_ids
-from napari_s1omni.testing.stitching_run import plan_of
 
 
 def dropping(plan):

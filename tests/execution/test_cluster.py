@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from napari_s1omni.execution.cluster import SLURM, Fleet, dealt, open_cluster, replenish
-from napari_s1omni.testing.rehearsal import Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import Rehearsal
+from napari_s1omni.execution.executors.cluster import SLURM, Fleet, dealt, open_cluster, replenish
 
 
 def test_a_nanny_that_gave_up_is_replaced():

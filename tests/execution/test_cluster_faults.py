@@ -14,9 +14,9 @@ import pytest
 from leash import leash
 from stage import OPERATIONS, assert_same
 
-from napari_s1omni.execution.control import request
-from napari_s1omni.execution.watching import status
-from napari_s1omni.results import Result
+from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.watch import status
+from napari_s1omni.results.result import Result
 
 distributed = pytest.importorskip("distributed")
 

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_s1omni.testing import comparison, face_merging, rivals
-from napari_s1omni.testing.face_merging import merge_by_faces
-from napari_s1omni.testing.rehearsal import Rehearsal
-from napari_s1omni.testing.stitching import Agreement, components, known_ids
+from napari_s1omni.benchmarks import durability_page as comparison
+from napari_s1omni.benchmarks import other_frameworks as rivals
+from napari_s1omni.benchmarks.stitching import face_merging
+from napari_s1omni.benchmarks.stitching.face_merging import merge_by_faces
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, known_ids
+from napari_s1omni.benchmarks.synthetic_run import Rehearsal
 
 
 def test_merging_by_faces_joins_what_is_broad_at_a_face_and_keeps_apart_what_is_apart():

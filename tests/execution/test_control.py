@@ -16,13 +16,13 @@ from plane_grids import plane
 from test_kill_serial import contents
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
-from napari_s1omni.execution.control import Wishes, request, wishes
-from napari_s1omni.execution.launching import launch
-from napari_s1omni.execution.order import Order
-from napari_s1omni.execution.watching import JournalTail, status, watch
-from napari_s1omni.job import Job
-from napari_s1omni.results import Result
-from napari_s1omni.storage.journal import BlockRecord, Journal
+from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.run.control import Wishes, request, wishes
+from napari_s1omni.execution.run.launch import launch
+from napari_s1omni.execution.run.watch import JournalTail, status, watch
+from napari_s1omni.planning.job import Job
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 
 SCRIPT = Path(__file__).with_name("fake_dask.py")
 

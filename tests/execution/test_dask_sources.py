@@ -5,11 +5,11 @@ import pickle
 import numpy as np
 import pytest
 
-from napari_s1omni.api import prepare, run, segment
-from napari_s1omni.cost import cost, describe
-from napari_s1omni.execution.leases import LARGEST, Lease
-from napari_s1omni.execution.workplace import LeaseReport
-from napari_s1omni.job import Job
+from napari_s1omni.execution.executors.leases import LARGEST, Lease
+from napari_s1omni.execution.executors.worker_context import LeaseReport
+from napari_s1omni.jobs.run import prepare, run, segment
+from napari_s1omni.planning.cost import cost, describe
+from napari_s1omni.planning.job import Job
 from napari_s1omni.storage import open_source
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from stage import OPERATIONS, SPECIAL, assert_same
 
-from napari_s1omni.execution.commit import target_index
-from napari_s1omni.execution.watching import status
-from napari_s1omni.results import Result
+from napari_s1omni.execution.pipeline.block_geometry import target_index
+from napari_s1omni.execution.run.watch import status
+from napari_s1omni.results.result import Result
 
 
 def pids(stage):

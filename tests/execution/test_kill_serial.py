@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_s1omni.results import Result
+from napari_s1omni.results.result import Result
 
 SCRIPT = Path(__file__).with_name("fake_run.py")
 

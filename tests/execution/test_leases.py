@@ -6,8 +6,8 @@ import pytest
 from plane_grids import plane
 
 from napari_s1omni.errors import ClusterError
-from napari_s1omni.execution.leases import WINDOW, LeaseBook
-from napari_s1omni.execution.order import Order
+from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.leases import WINDOW, LeaseBook
 
 
 def grid(blocks):

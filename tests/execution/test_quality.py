@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from napari_s1omni.api import make_job
-from napari_s1omni.execution.redo import begin_redo, failed_tiles
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.plan import resolve
-from napari_s1omni.results import Result
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.execution.executors.serial import run_serial
+from napari_s1omni.execution.run.redo import begin_redo, failed_tiles
+from napari_s1omni.jobs.run import make_job
+from napari_s1omni.planning.plan import resolve
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage import open_source
-from napari_s1omni.storage.store import ResultStore
-from napari_s1omni.testing.fake import FakeEngine
+from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.testing.fake_engine import FakeEngine
 
 ONE = Normalization((0.0,), (1.0,))
 SMALL = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "discs of about 10 px"}

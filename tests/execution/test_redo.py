@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from test_kill_serial import contents
 
-from napari_s1omni import api
 from napari_s1omni.errors import JobError, StoreError
-from napari_s1omni.execution.keys import tile_of
+from napari_s1omni.execution.pipeline.thought_keys import tile_of
 from napari_s1omni.frontends.cli.main import main
-from napari_s1omni.frontends.runs import reopen
-from napari_s1omni.results import Result
+from napari_s1omni.frontends.session.run import reopen
+from napari_s1omni.jobs import run as api
+from napari_s1omni.results.result import Result
 
 
 @pytest.fixture

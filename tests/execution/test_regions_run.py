@@ -8,14 +8,14 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_s1omni import api
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import PlanMismatch
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.job import Box, Shape, read_region
-from napari_s1omni.results import Result
+from napari_s1omni.execution.executors.serial import run_serial
+from napari_s1omni.jobs import run as api
+from napari_s1omni.planning.job import Box, Shape, read_region
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import Source
-from napari_s1omni.testing.fake import FakeEngine
+from napari_s1omni.testing.fake_engine import FakeEngine
 
 SHAPE = (300, 340)
 TRIANGLE = [[20, 10], [320, 30], [40, 280], [20, 10]]

@@ -3,15 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_s1omni.api import make_job
+from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.errors import PlanMismatch, RunInterrupted, StoreExists
-from napari_s1omni.execution.events import BlockDone, RunFinished, RunStarted, TilesDone
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.plan import resolve
-from napari_s1omni.results import Result
+from napari_s1omni.execution.executors.serial import run_serial
+from napari_s1omni.execution.run.events import BlockDone, RunFinished, RunStarted, TilesDone
+from napari_s1omni.jobs.run import make_job
+from napari_s1omni.planning.plan import resolve
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage import open_source
-from napari_s1omni.testing.fake import FakeEngine
+from napari_s1omni.testing.fake_engine import FakeEngine
 
 
 def plan_for(operation, image, engine, normalization=None, axes=None, **options):

@@ -7,9 +7,9 @@ import pytest
 
 import napari_s1omni
 from napari_s1omni.errors import DiskFull
-from napari_s1omni.execution.output import bytes_left
-from napari_s1omni.storage import preflight
-from napari_s1omni.storage.store import ResultStore
+from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.result.store import ResultStore
 
 SIZES = {"tile_size": 48, "overlap": 16, "block_size": 32, "engine": "reference", "durable": False}
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8)

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from cut_truth import flat, on_disk, rows_of, stack, whole
 
+from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, imprecise, known_ids
+from napari_s1omni.benchmarks.stitching.oracles import ellipses, noise
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
-from napari_s1omni.execution.commit import block_shape
-from napari_s1omni.execution.stitch import LOG, TABLE, StitchPass, is_stitched, stitch
+from napari_s1omni.execution.pipeline.block_geometry import block_shape
+from napari_s1omni.execution.stitching.stitching_pass import LOG, TABLE, StitchPass, is_stitched, stitch
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.storage.journal import Journal
-from napari_s1omni.storage.label_scratch import DiskScratch, MemoryScratch
-from napari_s1omni.storage.lines import read_lines
-from napari_s1omni.storage.memory import MemorySink
-from napari_s1omni.testing.stitching import Agreement, components, imprecise, known_ids
-from napari_s1omni.testing.stitching_oracles import ellipses, noise
-from napari_s1omni.testing.stitching_run import fill, plan_of
+from napari_s1omni.storage.logs.append_log import read_lines
+from napari_s1omni.storage.logs.journal import Journal
+from napari_s1omni.storage.result.label_scratch import DiskScratch, MemoryScratch
+from napari_s1omni.storage.sinks.memory_sink import MemorySink
 
 
 def files(store):
@@ -114,11 +114,11 @@ def test_memory_and_disk_agree(tmp_path):
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from napari_s1omni.execution.stitch import stitch
-    from napari_s1omni.storage.disk import Disk
-    from napari_s1omni.storage.journal import replay
-    from napari_s1omni.storage.store import ResultStore
-    from napari_s1omni.testing.stitching_run import plan_of
+    from napari_s1omni.execution.stitching.stitching_pass import stitch
+    from napari_s1omni.storage.files.disk import Disk
+    from napari_s1omni.storage.logs.journal import replay
+    from napari_s1omni.storage.result.store import ResultStore
+    from napari_s1omni.benchmarks.stitching.label_run import plan_of
 
     path, step, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     seen = []

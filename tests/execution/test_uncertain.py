@@ -6,13 +6,13 @@ import tracemalloc
 import numpy as np
 from cut_truth import flat, on_disk, rows_of, whole
 
-from napari_s1omni.execution import uncertain
-from napari_s1omni.execution.stitch import stitch
-from napari_s1omni.execution.uncertain import FOUND, Spool, to_csv, uncertain_rows
-from napari_s1omni.stitching import number
-from napari_s1omni.testing.stitching import known_ids, voronoi
-from napari_s1omni.testing.stitching_oracles import ellipses
-from napari_s1omni.testing.stitching_run import plan_of
+from napari_s1omni.benchmarks.stitching.label_run import plan_of
+from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
+from napari_s1omni.benchmarks.stitching.oracles import ellipses
+from napari_s1omni.execution.stitching import uncertain_joins as uncertain
+from napari_s1omni.execution.stitching.stitching_pass import stitch
+from napari_s1omni.execution.stitching.uncertain_joins import FOUND, Spool, to_csv, uncertain_rows
+from napari_s1omni.joining.stitching import number
 
 
 def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypatch):

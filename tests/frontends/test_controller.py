@@ -8,16 +8,16 @@ import tifffile
 from skimage import data
 from surface import Image, Labels, Points, Surface
 
-from napari_s1omni.api import prepare
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.frontends.controller import Controller
-from napari_s1omni.frontends.errands import Errands
-from napari_s1omni.frontends.layers import look_at
-from napari_s1omni.frontends.previewing import Previewed, PreviewFailed, preview_box
-from napari_s1omni.frontends.remembered import unfinished
-from napari_s1omni.frontends.runs import reopen
-from napari_s1omni.job import Job
-from napari_s1omni.results import Result
+from napari_s1omni.frontends.napari_layers.layers import look_at
+from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.preview_client import Previewed, PreviewFailed, preview_box
+from napari_s1omni.frontends.session.run import reopen
+from napari_s1omni.frontends.session.run_history import unfinished
+from napari_s1omni.jobs.run import prepare
+from napari_s1omni.planning.job import Job
+from napari_s1omni.results.result import Result
 
 pytest.importorskip("psygnal")
 

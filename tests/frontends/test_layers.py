@@ -7,11 +7,11 @@ import pytest
 import tifffile
 from surface import Image
 
-from napari_s1omni.api import prepare
-from napari_s1omni.frontends.layers import appearance, locate, look_at, name_of, place, show_of
-from napari_s1omni.frontends.live import LiveLevels
-from napari_s1omni.frontends.opening import get_reader, source_layer
-from napari_s1omni.job import Job, SourceRef
+from napari_s1omni.frontends.napari_layers.layers import appearance, locate, look_at, name_of, place, show_of
+from napari_s1omni.frontends.napari_layers.reader import get_reader, source_layer
+from napari_s1omni.frontends.views.live_pyramid import LiveLevels
+from napari_s1omni.jobs.run import prepare
+from napari_s1omni.planning.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 

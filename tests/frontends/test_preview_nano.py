@@ -7,8 +7,8 @@ from surface import Surface
 
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.previewing import Previewed, Previewer, PreviewFailed, PreviewStep
-from napari_s1omni.job import Job
+from napari_s1omni.frontends.session.preview_client import Previewed, Previewer, PreviewFailed, PreviewStep
+from napari_s1omni.planning.job import Job
 
 pytest.importorskip("torch", reason="the bundled checkpoint needs the extra 'models'")
 

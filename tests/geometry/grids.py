@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from napari_s1omni.blending import Join, cut
-from napari_s1omni.tiling import TileGrid, snap_out
+from napari_s1omni.core.tiling import TileGrid, snap_out
+from napari_s1omni.joining.blending import Join, cut
 
 
 @st.composite

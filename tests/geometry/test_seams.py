@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_s1omni.seams import seam_score, tile_scores
-from napari_s1omni.tiling import TileGrid
+from napari_s1omni.core.tiling import TileGrid
+from napari_s1omni.joining.seams import seam_score, tile_scores
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.blending import Join, ramp
-from napari_s1omni.tiling import TileGrid, lattice_size, snap_out
+from napari_s1omni.core.tiling import TileGrid, lattice_size, snap_out
+from napari_s1omni.joining.blending import Join, ramp
 
 sys.path.insert(0, str(Path(__file__).parent))
 from grids import grids, run_grid

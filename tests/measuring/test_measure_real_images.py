@@ -13,12 +13,12 @@ from skimage.data import coins
 from skimage.draw import polygon2mask
 from skimage.measure import regionprops_table
 
-from napari_s1omni import api
-from napari_s1omni.measure import Layers, table
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.jobs import run as api
+from napari_s1omni.results.region_properties import Layers, table
 from napari_s1omni.storage import open_source
-from napari_s1omni.storage.tracing import traced
-from napari_s1omni.storage.writing_outlines import write_outlines
+from napari_s1omni.storage.writers.contours import traced
+from napari_s1omni.storage.writers.outlines import write_outlines
 
 DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAPE = ["area", "equivalent_diameter_area", "axis_major_length", "axis_minor_length", "eccentricity", "orientation"]

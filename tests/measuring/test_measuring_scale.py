@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 
-from napari_s1omni.testing.measuring_scale import measure
-from napari_s1omni.testing.stitching_scale import Ellipses
+from napari_s1omni.benchmarks.measure import measure
+from napari_s1omni.benchmarks.stitching.scale import Ellipses
 
 
 def test_every_ellipse_is_a_row_with_its_area(tmp_path):

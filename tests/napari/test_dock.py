@@ -12,10 +12,10 @@ from skimage import data
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.evaluation.metrics import average_precision, pearson
-from napari_s1omni.frontends.previewing import Previewed
-from napari_s1omni.results import Result
+from napari_s1omni.frontends.session.preview_client import Previewed
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.store import ResultStore
 
 SCENE = "shape=4096,4096&seed=4&diameter=24&scale=0.5,0.5"
 

@@ -7,8 +7,8 @@ makes the pictures of the documentation.
 import pytest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit
 
-from napari_s1omni.frontends.dock.parts import Section
-from napari_s1omni.frontends.previewing import Previewed
+from napari_s1omni.frontends.dock.widgets.parts import Section
+from napari_s1omni.frontends.session.preview_client import Previewed
 
 pytestmark = pytest.mark.slow
 

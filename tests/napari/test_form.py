@@ -200,8 +200,8 @@ def test_a_drawn_shape_is_a_region(viewer, panel, settle, until):
 def test_details_are_one_click_away_and_no_traceback(viewer, panel, qapp):
     from napari.utils.notifications import notification_manager
 
-    from napari_s1omni.execution.status import Failure
-    from napari_s1omni.frontends.dock.telling import Details, tell
+    from napari_s1omni.execution.run.status import Failure
+    from napari_s1omni.frontends.dock.notifications import Details, tell
 
     tell(
         Failure("DiskFull", "no space is left on /data", "free some, then resume", 75),

@@ -10,7 +10,7 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QPushButton
 
 import napari_s1omni
-from napari_s1omni.frontends.samples import volume
+from napari_s1omni.frontends.napari_layers.sample_data import volume
 
 VERBS = (
     "Open",
@@ -58,7 +58,7 @@ def test_reading_the_manifest_and_asking_the_reader_imports_nothing_heavy():
     code = (
         "import sys; from npe2 import PluginManifest; import napari_s1omni;"
         "PluginManifest.from_file(napari_s1omni.__path__[0] + '/napari.yaml');"
-        "from napari_s1omni.frontends.opening import get_reader; get_reader('/nowhere/a.zarr');"
+        "from napari_s1omni.frontends.napari_layers.reader import get_reader; get_reader('/nowhere/a.zarr');"
         "bad = {'torch', 'qtpy', 'napari', 'dask', 'zarr', 'magicgui'} & set(sys.modules); sys.exit(repr(bad) if bad else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -72,7 +72,7 @@ def test_menus_and_palette_have_our_commands(viewer):
     wanted = {
         "napari/layers/segment": {"napari_s1omni.segment", "napari_s1omni.correct", "napari_s1omni.explain"},
         "napari/layers/filter": {"napari_s1omni.super_resolve", "napari_s1omni.translate"},
-        "napari/layers/measure": {"napari_s1omni.measure"},
+        "napari/layers/measure": {"napari_s1omni.results.region_properties"},
         "napari/file/io_utilities": {"napari_s1omni.open_result", "napari_s1omni.load_job"},
     }
     for menu, commands in wanted.items():
@@ -200,7 +200,7 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request)
     from napari.settings import get_plugin_settings
 
     from napari_s1omni.frontends.dock.preferences import Preferences
-    from napari_s1omni.frontends.remembered import cache_folder
+    from napari_s1omni.frontends.session.run_history import cache_folder
 
     assert Preferences.read() == Preferences("auto", None, None)
     engines = get_plugin_settings()["napari_s1omni"].engines

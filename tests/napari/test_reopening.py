@@ -6,9 +6,9 @@ from napari.layers import Image
 from napari.layers._source import layer_source
 from skimage import data
 
-from napari_s1omni.frontends.placing import NAME
-from napari_s1omni.frontends.runs import reopen
-from napari_s1omni.storage.fsync_store import WORK
+from napari_s1omni.frontends.napari_layers.layer_transforms import NAME
+from napari_s1omni.frontends.session.run import reopen
+from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 
@@ -77,7 +77,7 @@ def test_labels_within_a_tilted_store_opened_again(viewer, panel, until, settle,
 
 @pytest.mark.parametrize("rgb", [False, True], ids=["grey", "colours"])
 def test_a_note_says_only_what_it_knows(tmp_path, rgb):
-    from napari_s1omni.frontends.placing import noted, read_place
+    from napari_s1omni.frontends.napari_layers.layer_transforms import noted, read_place
 
     options = {
         "scale": (2.0, 3.0),

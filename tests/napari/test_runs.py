@@ -9,9 +9,9 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
 
-from napari_s1omni.execution.watching import status
-from napari_s1omni.frontends.live import LiveLevels
-from napari_s1omni.results import Result
+from napari_s1omni.execution.run.watch import status
+from napari_s1omni.frontends.views.live_pyramid import LiveLevels
+from napari_s1omni.results.result import Result
 
 
 def test_a_large_image_fills_in_while_one_looks(viewer, panel, until, settle, errors):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from skimage import data
 
-from napari_s1omni.results import Result
+from napari_s1omni.results.result import Result
 
 
 def click(viewer, page, where):

@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from napari_s1omni.benchmarks.jupyter_lab import (
+    IDLE,
+    PATIENCE,
+    browsing,
+    chromium,
+    find_panel,
+    first_pixels,
+    run_cell,
+    serving,
+)
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.control import request as request_stop
-from napari_s1omni.execution.watching import status
-from napari_s1omni.testing.lab import IDLE, PATIENCE, browsing, chromium, find_panel, first_pixels, run_cell, serving
+from napari_s1omni.execution.run.control import request as request_stop
+from napari_s1omni.execution.run.watch import status
 
 if chromium() is None:
     pytest.skip("there is no chromium; scripts/test installs it where it may", allow_module_level=True)

@@ -13,9 +13,9 @@ from skimage import data
 from skimage.io import imsave
 
 import napari_s1omni
-from napari_s1omni.api import make_job, prepare
 from napari_s1omni.frontends.notebook.panel import Panel
-from napari_s1omni.job import Job
+from napari_s1omni.jobs.run import make_job, prepare
+from napari_s1omni.planning.job import Job
 
 
 def until(condition, seconds=90):

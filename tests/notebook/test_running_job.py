@@ -11,7 +11,7 @@ from skimage import data
 
 import napari_s1omni
 from napari_s1omni.errors import JobError, RunInterrupted, SourceError, StoreError
-from napari_s1omni.frontends.notebook.job import RunningJob
+from napari_s1omni.frontends.notebook.running_job import RunningJob
 from napari_s1omni.storage.source import open_source
 
 SLOW = "synthetic://nuclei?shape=12,1024,1024&axes=zyx&seed=2&diameter=24"
@@ -138,7 +138,7 @@ def test_an_output_on_a_read_only_share_is_refused_and_one_that_lies_there_is_sh
 
 
 def test_options_of_running_become_those_of_the_command_line(monkeypatch, tmp_path):
-    from napari_s1omni.frontends import verbs
+    from napari_s1omni import api as verbs
 
     heard = []
     monkeypatch.setattr(verbs, "_running_job", lambda: lambda job, array, words: heard.append((job, words)))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import napari_s1omni
-from napari_s1omni.frontends.notebook.fields import fields, read_value
+from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices, View
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.source import open_source

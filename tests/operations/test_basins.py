@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_s1omni.basins import divide
+from napari_s1omni.core.watershed import divide
 
 Y, X = np.mgrid[:40, :60]
 

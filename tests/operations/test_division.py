@@ -8,15 +8,15 @@ import json
 import numpy as np
 import pytest
 
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import DIVISION, Division
 from napari_s1omni.engine.registry import describe
-from napari_s1omni.engine.s1omni.config import CheckpointConfig
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.errors import CheckpointError
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.job import Job
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.plan import Plan, resolve
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.plan import Plan, resolve
 
 SHAPE = (48, 96)
 TARGET = LayerSpec(SHAPE, ("y", "x"), "uint32", kind="labels")

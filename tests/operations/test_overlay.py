@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.intensity import Normalization
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.operations.segmentation import _MARK
-from napari_s1omni.spec import LayerSpec
 
 SIZE = 96
 RED = np.array([1, 0, 0], np.float32)[:, None, None]

@@ -5,19 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_s1omni import api
-from napari_s1omni.cost import cost
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.sizes import read_size
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.serial import run_serial
-from napari_s1omni.intensity import Normalization
+from napari_s1omni.execution.executors.serial import run_serial
+from napari_s1omni.jobs import run as api
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.plan import resolve
-from napari_s1omni.results import Result
-from napari_s1omni.sizes import read_size
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.plan import resolve
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage import open_source
-from napari_s1omni.testing.fake import FakeEngine
-from napari_s1omni.testing.stitching import Agreement
+from napari_s1omni.testing.fake_engine import FakeEngine
 
 ONE = Normalization((0.0,), (1.0,))
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import napari_s1omni
-from napari_s1omni.api import make_job
+from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.jobs.run import make_job
 from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
-from napari_s1omni.sampling import Sampling
-from napari_s1omni.tiling import Tiling
 
 VERBS = {"segment": Segmentation, "super_resolve": SuperResolution, "translate": ModalityTranslation}
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from napari_s1omni.cost import cost, validate
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
 from napari_s1omni.errors import JobError, NotEnoughMemory, OperationRefused, PlanError, S1OmniError
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.job import Box, Job
-from napari_s1omni.plan import Plan, resolve
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.planning.cost import cost, validate
+from napari_s1omni.planning.job import Box, Job
+from napari_s1omni.planning.plan import Plan, resolve
 
 ENGINE = EngineDescription(
     name="test",

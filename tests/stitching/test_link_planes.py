@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.stitching import link_planes
-from napari_s1omni.testing.stitching import Agreement, stitch, voronoi
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, stitch, voronoi
+from napari_s1omni.joining.stitching import link_planes
 
 
 def disks(depth=12, moving=1, missing=()):

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.stitching import pairs, slabs, window
-from napari_s1omni.testing.stitching import blocks_of
+from napari_s1omni.benchmarks.stitching.oracle_images import blocks_of
+from napari_s1omni.joining.stitching import pairs, slabs, window
 
 
 @st.composite

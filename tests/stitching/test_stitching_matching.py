@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from napari_s1omni.stitching import REASONS, MatchRule, contingency, match
+from napari_s1omni.joining.stitching import REASONS, MatchRule, contingency, match
 
 labelings = arrays(np.int64, st.tuples(st.integers(1, 7), st.integers(1, 9)), elements=st.integers(0, 4))
 

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_s1omni.stitching import number, settle, unite
-from napari_s1omni.stitching.numbering import flatten
-from napari_s1omni.testing.stitching_memory import Chain
+from napari_s1omni.benchmarks.stitching.memory import Chain
+from napari_s1omni.joining.stitching import number, settle, unite
+from napari_s1omni.joining.stitching.numbering import flatten
 
 
 def ids(*pairs):

@@ -9,9 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_s1omni.stitching import contingency
-from napari_s1omni.testing.stitching import Agreement, components, imprecise, known_ids, stitch, voronoi
-from napari_s1omni.testing.stitching_oracles import HEAD, ellipses, noise, oracles, row
+from napari_s1omni.benchmarks.stitching.oracle_images import (
+    Agreement,
+    components,
+    imprecise,
+    known_ids,
+    stitch,
+    voronoi,
+)
+from napari_s1omni.benchmarks.stitching.oracles import HEAD, ellipses, noise, oracles, row
+from napari_s1omni.joining.stitching import contingency
 
 ORACLES = oracles()
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 from typer.testing import CliRunner
 
+from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components
+from napari_s1omni.benchmarks.stitching.oracles import HEAD, Oracle, row
+from napari_s1omni.benchmarks.stitching.scale import Ellipses
 from napari_s1omni.frontends.cli.bench.stitching import app
-from napari_s1omni.testing.stitching import Agreement, components
-from napari_s1omni.testing.stitching_oracles import HEAD, Oracle, row
-from napari_s1omni.testing.stitching_scale import Ellipses
 
 
 def test_a_small_plane_of_ellipses_equals_its_truth():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_s1omni.storage.disk import Disk
+from napari_s1omni.storage.files.disk import Disk
 
 
 @contextlib.contextmanager

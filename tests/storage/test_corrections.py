@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreError
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.corrections import correct, corrections, undo
-from napari_s1omni.storage.store import ResultStore
+from napari_s1omni.storage.result.corrections import correct, corrections, undo
+from napari_s1omni.storage.result.store import ResultStore
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 import zarr
 from small_disk import FailingDisk, RecordingDisk, as_nobody, mounted, open_folder
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import DiskFull, StoreError
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.disk import Disk, disk_errors
-from napari_s1omni.storage.fsync_store import FsyncStore
-from napari_s1omni.storage.store import ResultStore
+from napari_s1omni.storage.files.disk import Disk, disk_errors
+from napari_s1omni.storage.files.fsync_store import FsyncStore
+from napari_s1omni.storage.result.store import ResultStore
 
 COMMIT = [("write", ".partial"), ("sync",), ("rename", ".partial", "key"), ("sync_folder", "a")]
 
@@ -164,7 +164,7 @@ def test_other_errors_keep_their_cause(tmp_path):
 WRITER = """
     import os, signal, sys
     import numpy as np
-    from napari_s1omni.storage.store import ResultStore
+    from napari_s1omni.storage.result.store import ResultStore
 
     step, times = sys.argv[2], int(sys.argv[3])
     seen = []

@@ -18,11 +18,11 @@ from small_disk import mounted
 
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import DiskFull
-from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.journal import BlockRecord, Journal, damaged, replay, scan
-from napari_s1omni.storage.lines import LineWriter, decode_line, encode_line, read_lines
-from napari_s1omni.storage.places import Places
-from napari_s1omni.storage.thoughts import ThoughtStore, read_thoughts
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.logs.append_log import LineWriter, decode_line, encode_line, read_lines
+from napari_s1omni.storage.logs.journal import BlockRecord, Journal, damaged, replay, scan
+from napari_s1omni.storage.logs.offset_index import Places
+from napari_s1omni.storage.logs.thoughts import ThoughtStore, read_thoughts
 
 FULL = BlockRecord(
     block=(0, 3, 17),
@@ -214,7 +214,7 @@ def test_many_processes_at_once(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from napari_s1omni.storage.journal import BlockRecord, Journal
+        from napari_s1omni.storage.logs.journal import BlockRecord, Journal
         with Journal(Path(sys.argv[1]), sys.argv[2]) as journal:
             for i in range(300):
                 journal.append(BlockRecord((int(sys.argv[2]), i), "written", "x" * 32))
@@ -230,7 +230,7 @@ def test_a_process_killed_before_the_line_has_not_done_the_block(tmp_path):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from napari_s1omni.storage.journal import BlockRecord, Journal
+        from napari_s1omni.storage.logs.journal import BlockRecord, Journal
         steps = []
         def step(name):
             steps.append(name)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.stitching import settle
-from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.label_scratch import DiskScratch, MemoryScratch
-from napari_s1omni.storage.store import ResultStore
+from napari_s1omni.joining.stitching import settle
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.result.label_scratch import DiskScratch, MemoryScratch
+from napari_s1omni.storage.result.store import ResultStore
 
 SHAPE, BLOCK, HALO = (3, 40, 50), (2, 16, 16), (1, 4, 4)
 TARGET = LayerSpec((2, *SHAPE), ("t", "z", "y", "x"), "uint32", kind="labels")

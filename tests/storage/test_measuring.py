@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_s1omni.intensity import Normalization
-from napari_s1omni.storage import measure, measuring, open_source
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.storage import measure, open_source
+from napari_s1omni.storage import normalization_estimate as measuring
 
 RNG = np.random.default_rng(0)
 

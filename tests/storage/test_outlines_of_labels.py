@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError, StoreExists
-from napari_s1omni.job import Shape
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.planning.job import Shape
 from napari_s1omni.storage.regions import fill, open_region
-from napari_s1omni.storage.tracing import Traced, trace, traced
-from napari_s1omni.storage.writing_outlines import write_outlines
+from napari_s1omni.storage.writers.contours import Traced, trace, traced
+from napari_s1omni.storage.writers.outlines import write_outlines
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from small_disk import as_nobody, mounted, open_folder
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import DiskFull, PlanMismatch, StoreDamaged, StoreError, StoreExists, StoreLocked
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.preflight import differing_keys, preflight
-from napari_s1omni.storage.store import ResultStore
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.result.preflight import differing_keys, preflight
+from napari_s1omni.storage.result.store import ResultStore
 
 PRINT = {"operation": {"prompt": "nuclei", "channels": (0, 1)}, "sampling": {"seed": 3}, "engine": "reference"}
 
@@ -193,7 +193,7 @@ def test_a_place_without_permission():
 
 HOLDER = """
     import sys, time
-    from napari_s1omni.storage.preflight import preflight
+    from napari_s1omni.storage.result.preflight import preflight
     with preflight(sys.argv[1], fingerprint={"a": 1}, forecast=0):
         print("locked", flush=True)
         time.sleep(60)

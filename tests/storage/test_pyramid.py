@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.pyramid import SMALLEST_LEVEL, SMALLEST_SHARD, Pyramid, halve
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.storage.result.pyramid import SMALLEST_LEVEL, SMALLEST_SHARD, Pyramid, halve
 
 
 def windows(pixels, axes):

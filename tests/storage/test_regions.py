@@ -10,9 +10,9 @@ import roifile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import PlanError, SourceError
-from napari_s1omni.job import Shape
-from napari_s1omni.spec import LayerSpec
+from napari_s1omni.planning.job import Shape
 from napari_s1omni.storage.regions import fill, open_region
 
 SPEC = LayerSpec(shape=(2, 5, 60, 80), axes=tuple("tzyx"), dtype="uint8")

@@ -1,10 +1,10 @@
 """Both sinks pass the conformance suite."""
 
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.memory import MemorySink
-from napari_s1omni.storage.store import ResultStore
-from napari_s1omni.testing.sink import SinkTests
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.storage.sinks.memory_sink import MemorySink
+from napari_s1omni.testing.sink_tests import SinkTests
 
 
 class TestMemorySink(SinkTests):

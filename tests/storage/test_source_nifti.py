@@ -82,7 +82,7 @@ def test_without_nibabel_it_says_what_to_install(tmp_path, monkeypatch):
             raise ImportError(name)
         return original(name, *args, **kwargs)
 
-    monkeypatch.delitem(sys.modules, "napari_s1omni.storage.readers_nifti", raising=False)
+    monkeypatch.delitem(sys.modules, "napari_s1omni.storage.readers.nifti", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SourceError, match=r"napari-s1omni\[medical\]"):
         open_source(path)

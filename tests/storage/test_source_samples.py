@@ -10,7 +10,8 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import formats, open_source
+from napari_s1omni.storage import open_source
+from napari_s1omni.storage.readers import formats_page as formats
 
 HERE = Path(__file__).parents[2]
 DATA = Path(os.environ.get("S1OMNI_DATA", HERE.parent / "shared" / "data")) / "omezarr"

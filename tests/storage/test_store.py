@@ -8,13 +8,13 @@ import yaozarrs
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
-from napari_s1omni.spec import LayerSpec
-from napari_s1omni.storage.disk import Disk
-from napari_s1omni.storage.journal import BlockRecord
-from napari_s1omni.storage.shards import encode_shard, inner_chunk
-from napari_s1omni.storage.store import ResultStore
-from napari_s1omni.storage.verify import verify
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.logs.journal import BlockRecord
+from napari_s1omni.storage.result.shards import encode_shard, inner_chunk
+from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.storage.result.verify import verify
 
 FAST = Disk(durable=False)
 UM = "micrometer"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from napari_s1omni.training.attuning import attune
-from napari_s1omni.training.editor_stage import Editor
 from napari_s1omni.training.recipe import EditorRecipe
+from napari_s1omni.training.stages.data_dependent_init import attune
+from napari_s1omni.training.stages.editor_stage import Editor
 
 SMALL: dict[str, Any] = {"blocks": (16, 16, 32), "depth": 1, "condition": 32, "head_width": 8}
 

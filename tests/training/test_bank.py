@@ -12,9 +12,9 @@ pytest.importorskip("diffusers")
 
 import torch
 
-from napari_s1omni.training.bank import Bank, banked
-from napari_s1omni.training.editor_batches import EditorBatch
-from napari_s1omni.training.pool import PACKED, prepare, read_pool, simulated_fields, write_pool
+from napari_s1omni.training.data.editor_batches import EditorBatch
+from napari_s1omni.training.data.pool import PACKED, prepare, read_pool, simulated_fields, write_pool
+from napari_s1omni.training.data.replay_buffer import Bank, banked
 
 CPU = torch.device("cpu")
 

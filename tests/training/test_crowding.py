@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from napari_s1omni.training.crowding import crowded
-from napari_s1omni.training.shapes import depth_share
+from napari_s1omni.training.data.copy_paste import crowded
+from napari_s1omni.training.data.shapes import depth_share
 
 Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_s1omni.training.emphasis import between_objects
-from napari_s1omni.training.fields import Field, Layer
-from napari_s1omni.training.pool import prepare
+from napari_s1omni.training.data.fields import Field, Layer
+from napari_s1omni.training.data.pool import prepare
+from napari_s1omni.training.stages.border_weights import between_objects
 
 
 def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarray]:

@@ -12,16 +12,17 @@ pytest.importorskip("diffusers")
 
 import torch
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.registry import create_engine, describe
 from napari_s1omni.errors import JobError
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
-from napari_s1omni.training import nano, workshop
-from napari_s1omni.training.editor_batches import EditorCollate
-from napari_s1omni.training.editor_stage import Editor
+from napari_s1omni.training import nano
+from napari_s1omni.training import training_run as workshop
+from napari_s1omni.training.data.editor_batches import EditorCollate
+from napari_s1omni.training.data.samples import Mixture
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, PoolRecipe, Recipe, ThinkerRecipe
-from napari_s1omni.training.samples import Mixture
+from napari_s1omni.training.stages.editor_stage import Editor
 
 
 @pytest.fixture(scope="module", autouse=True)

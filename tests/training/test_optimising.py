@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_s1omni.training.optimising import Muon, Together, orthogonal
+from napari_s1omni.training.stages.optimizers import Muon, Together, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(8, 50), (50, 8), (16, 16)])

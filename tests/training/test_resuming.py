@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 
 from napari_s1omni.errors import CheckpointError, EngineUnavailable, RunInterrupted
 from napari_s1omni.training import nano
-from napari_s1omni.training.loop import choose_device
-from napari_s1omni.training.pool import prepare, simulated_fields, write_pool
+from napari_s1omni.training.data.pool import prepare, simulated_fields, write_pool
 from napari_s1omni.training.recipe import Recipe
+from napari_s1omni.training.stages.loop import choose_device
 
 _RECIPE = """
 work: {folder}

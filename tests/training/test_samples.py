@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.config import ObjectSize
-from napari_s1omni.training.cutting import turned
-from napari_s1omni.training.pool import prepare, read_split, simulated_fields
-from napari_s1omni.training.resampling import enlarged, resized_labels
-from napari_s1omni.training.samples import Mixture, Sampler
-from napari_s1omni.training.traces import measure, read_trace, to_grid
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.training.data.crops import turned
+from napari_s1omni.training.data.pool import prepare, read_split, simulated_fields
+from napari_s1omni.training.data.resampling import enlarged, resized_labels
+from napari_s1omni.training.data.samples import Mixture, Sampler
+from napari_s1omni.training.prompts.traces import measure, read_trace, to_grid
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from napari_s1omni.engine.noisiness import noise_sd
-from napari_s1omni.training.pool import prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.shapes import depth
+from napari_s1omni.engine.denoising import noise_sd
+from napari_s1omni.training.data.pool import prepare, read_pool, simulated_fields, write_pool
+from napari_s1omni.training.data.shapes import depth
 
 
 @pytest.fixture(scope="module")

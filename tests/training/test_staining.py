@@ -6,7 +6,7 @@ import numpy as np
 from skimage import data
 from skimage.color import rgb2hed
 
-from napari_s1omni.training.staining import restained
+from napari_s1omni.training.data.staining import restained
 
 
 def test_stains_change_and_what_is_shown_does_not() -> None:

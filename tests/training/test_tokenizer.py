@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_s1omni.engine.s1omni.config import PromptingConfig
-from napari_s1omni.engine.s1omni.prompting import Prompting
-from napari_s1omni.training.pool import prepare, simulated_fields
-from napari_s1omni.training.samples import Mixture, Sampler
-from napari_s1omni.training.tokenizer import SPECIAL, number_ids, train_tokenizer
-from napari_s1omni.training.wording import GRID
+from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
+from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.training.data.pool import prepare, simulated_fields
+from napari_s1omni.training.data.samples import Mixture, Sampler
+from napari_s1omni.training.prompts.prompt_templates import GRID
+from napari_s1omni.training.prompts.tokenizer import SPECIAL, number_ids, train_tokenizer
 
 
 @pytest.fixture(scope="module")

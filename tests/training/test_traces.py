@@ -7,9 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_s1omni.training.fields import Layer
-from napari_s1omni.training.traces import Truth, describe, measure, read_trace
-from napari_s1omni.training.wording import (
+from napari_s1omni.training.data.fields import Layer
+from napari_s1omni.training.prompts.prompt_templates import (
     GRID,
     NOUNS,
     Told,
@@ -20,6 +19,7 @@ from napari_s1omni.training.wording import (
     soft_target,
     to_grid,
 )
+from napari_s1omni.training.prompts.traces import Truth, describe, measure, read_trace
 
 
 def squares(count: int, edge: int) -> np.ndarray:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_s1omni.api import run
-from napari_s1omni.execution import cluster
-from napari_s1omni.execution.watching import status
-from napari_s1omni.job import Job
-from napari_s1omni.results import Result
-from napari_s1omni.testing.rehearsal import Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import Rehearsal
+from napari_s1omni.execution.executors import cluster
+from napari_s1omni.execution.run.watch import status
+from napari_s1omni.jobs.run import run
+from napari_s1omni.planning.job import Job
+from napari_s1omni.results.result import Result
 
 SCRIPT = Path(__file__).parents[2] / "workflows" / "slurm" / "run.sbatch"
 

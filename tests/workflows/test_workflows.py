@@ -13,8 +13,8 @@ from fake_slurm import write_slurm
 from skimage import data
 from skimage.io import imsave
 
-from napari_s1omni.api import run
-from napari_s1omni.job import Job
+from napari_s1omni.jobs.run import run
+from napari_s1omni.planning.job import Job
 
 HOME = Path(__file__).parents[2] / "workflows"
 TEMPLATES = sorted(HOME.glob("jobs/*.yaml"))

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Thought
-from napari_s1omni.engine.reference import blobs, contrasts, detail
+from napari_s1omni.engine.reference import segmentation as blobs
+from napari_s1omni.engine.reference import super_resolution as detail
+from napari_s1omni.engine.reference import translation as contrasts
 from napari_s1omni.engine.reference.description import describe
-from napari_s1omni.engine.reference.measuring import Look, look
-from napari_s1omni.engine.reference.reading import polarity_of
+from napari_s1omni.engine.reference.measurement import Look, look
+from napari_s1omni.engine.reference.prompt_words import polarity_of
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.engine.reference.trace import ROUTE, write
 from napari_s1omni.errors import GenerationError, OperationRefused, ThoughtError
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference.measuring import Look
-from napari_s1omni.engine.reference.reading import target_of
+from napari_s1omni.engine.reference.measurement import Look
+from napari_s1omni.engine.reference.prompt_words import target_of
 
 ROUTE = "<image_edit>"
 """The route token: draw from the source."""

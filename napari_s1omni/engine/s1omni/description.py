@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
-from napari_s1omni.engine.s1omni.classes import UNETS
-from napari_s1omni.engine.s1omni.config import CheckpointConfig, read_json
-from napari_s1omni.engine.s1omni.layout import Layout, open_layout
-from napari_s1omni.engine.s1omni.models import MODELS, locate
-from napari_s1omni.engine.s1omni.placement import installed, worded
+from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
+from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
+from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, locate
+from napari_s1omni.engine.s1omni.device_map import installed, worded
 from napari_s1omni.errors import EngineUnavailable
 
 CODE_REVISION = "1"

@@ -13,27 +13,27 @@ from typing import Self
 import numpy as np
 import torch
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Thought
-from napari_s1omni.engine.s1omni.checkpoint import Checkpoint, read_prompting
-from napari_s1omni.engine.s1omni.checkpoint import load as load_checkpoint
-from napari_s1omni.engine.s1omni.codec import Codec
-from napari_s1omni.engine.s1omni.config import ObjectSize
-from napari_s1omni.engine.s1omni.connector import Connector
-from napari_s1omni.engine.s1omni.denoiser import Denoiser, Guidance, build_denoiser, denoise
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.layout import open_layout
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, read_prompting
+from napari_s1omni.engine.s1omni.checkpoint.loading import load as load_checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.model_store import locate
 from napari_s1omni.engine.s1omni.description import describe_layout
-from napari_s1omni.engine.s1omni.enlarging import agree, enlarge
-from napari_s1omni.engine.s1omni.ensemble import mirrored
-from napari_s1omni.engine.s1omni.layout import open_layout
-from napari_s1omni.engine.s1omni.models import locate
-from napari_s1omni.engine.s1omni.placement import place, rooms
-from napari_s1omni.engine.s1omni.prompting import Prompting
-from napari_s1omni.engine.s1omni.scaling import grid_for, resampled
-from napari_s1omni.engine.s1omni.schedule import noise_levels
-from napari_s1omni.engine.s1omni.thinker import Condition, Thinker
+from napari_s1omni.engine.s1omni.device_map import place, rooms
+from napari_s1omni.engine.s1omni.editor.codec import Codec
+from napari_s1omni.engine.s1omni.editor.connector import Connector
+from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, build_denoiser, denoise
+from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for, resampled
+from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
+from napari_s1omni.engine.s1omni.editor.self_ensemble import mirrored
+from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
+from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
 
 POSTERIOR_DRAW = 2**32
 """Index of the noise that samples the codec's posterior of the source; far from those of the denoising steps."""
@@ -152,7 +152,7 @@ class S1OmniEngine:
     ) -> Images:
         """Draw each tile from its thought; source tiles of another size than `noise` says are resampled to it.
 
-        Objects may be drawn on another grid and brought back, see :mod:`napari_s1omni.engine.s1omni.scaling`.
+        Objects may be drawn on another grid and brought back, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
 
         Raises
         ------

@@ -12,8 +12,8 @@ from typer.main import get_command
 
 import napari_s1omni
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.cli.lazy import lazy_group
-from napari_s1omni.frontends.cli.table import COMMANDS
+from napari_s1omni.frontends.cli.command_table import COMMANDS
+from napari_s1omni.frontends.cli.lazy_group import lazy_group
 
 EXIT_CODES = {
     0: "finished",

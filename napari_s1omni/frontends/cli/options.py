@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
-from napari_s1omni.job import Job, SourceRef, read_region
 from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
-from napari_s1omni.sampling import Sampling
-from napari_s1omni.tiling import Tiling
+from napari_s1omni.planning.job import Job, SourceRef, read_region
 
 OPERATIONS: dict[str, type[BaseModel]] = {
     "segmentation": Segmentation,

@@ -8,10 +8,10 @@ import napari
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.dock.telling import inform, tell
-from napari_s1omni.frontends.opening import get_reader
-from napari_s1omni.job import Job
+from napari_s1omni.execution.run.status import failure
+from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.napari_layers.reader import get_reader
+from napari_s1omni.planning.job import Job
 
 PLUGIN = "napari_s1omni"
 PANEL = "Think and generate"

@@ -8,26 +8,26 @@ from typing import Any
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.status import Failure, failure
-from napari_s1omni.frontends.controller import Controller
-from napari_s1omni.frontends.dock.bridge import Bridge
-from napari_s1omni.frontends.dock.correct_page import CorrectPage
-from napari_s1omni.frontends.dock.dropping import JobDrop, JobLayers
-from napari_s1omni.frontends.dock.farewell import Farewell
-from napari_s1omni.frontends.dock.job_page import JobPage
+from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.frontends.dock.close_dialog import Farewell
+from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
+from napari_s1omni.frontends.dock.layers.preview_layers import Previews
+from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
+from napari_s1omni.frontends.dock.main_thread import Bridge
+from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.dock.pages.correct_page import CorrectPage
+from napari_s1omni.frontends.dock.pages.job_page import JobPage
+from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
+from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
-from napari_s1omni.frontends.dock.previews import Previews
-from napari_s1omni.frontends.dock.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.runs_page import RunsPage
-from napari_s1omni.frontends.dock.telling import inform, tell
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
-from napari_s1omni.frontends.dock.why_page import WhyPage
-from napari_s1omni.frontends.opening import source_layer
-from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, preview_box
-from napari_s1omni.frontends.record import as_command, as_python, as_yaml
-from napari_s1omni.frontends.remembered import forget, unfinished
-from napari_s1omni.frontends.runs import Run, reopen
-from napari_s1omni.job import Job
+from napari_s1omni.frontends.napari_layers.reader import source_layer
+from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
+from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, preview_box
+from napari_s1omni.frontends.session.run import Run, reopen
+from napari_s1omni.frontends.session.run_history import forget, unfinished
+from napari_s1omni.planning.job import Job
 
 _SLOW = 0.3
 """Seconds per tile above which a preview is one cell of the lattice instead of four."""

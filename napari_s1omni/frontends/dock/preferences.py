@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from napari_s1omni.frontends.remembered import CACHE
+from napari_s1omni.frontends.session.run_history import CACHE
 
 PLUGIN = "napari_s1omni"
 

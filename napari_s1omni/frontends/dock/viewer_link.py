@@ -9,11 +9,11 @@ import numpy as np
 from napari.layers import Image, Layer, Shapes
 
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.controller import Controller
-from napari_s1omni.frontends.dock.telling import tell
-from napari_s1omni.frontends.drawn import region_of
-from napari_s1omni.frontends.layers import Located, look_at
+from napari_s1omni.execution.run.status import failure
+from napari_s1omni.frontends.dock.notifications import tell
+from napari_s1omni.frontends.napari_layers.layers import Located, look_at
+from napari_s1omni.frontends.napari_layers.region_from_shapes import region_of
+from napari_s1omni.frontends.session.controller import Controller
 
 MARK = "s1omni"
 """Key in the metadata of layers that the dock made."""

@@ -21,21 +21,21 @@ import anywidget
 import traitlets
 from PIL import Image
 
-from napari_s1omni.api import Prepared
 from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.execution.keys import find_thought
-from napari_s1omni.execution.status import failure
-from napari_s1omni.frontends.forecast import sentence
-from napari_s1omni.frontends.layers import GENERATED
-from napari_s1omni.frontends.notebook.fields import fields, read_value
+from napari_s1omni.execution.pipeline.thought_keys import find_thought
+from napari_s1omni.execution.run.status import failure
+from napari_s1omni.frontends.napari_layers.layers import GENERATED
+from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices, View, encode
-from napari_s1omni.frontends.notebook.still import still_picture
-from napari_s1omni.frontends.previewing import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
-from napari_s1omni.frontends.runs import Run
-from napari_s1omni.frontends.tiles import COLOURS, QUANTITIES, Quantity
+from napari_s1omni.frontends.notebook.static_repr import still_picture
+from napari_s1omni.frontends.session.estimate import sentence
+from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
+from napari_s1omni.frontends.session.run import Run
+from napari_s1omni.frontends.views.tile_states import COLOURS, QUANTITIES, Quantity
+from napari_s1omni.jobs.run import Prepared
 
 if TYPE_CHECKING:
-    from napari_s1omni.frontends.notebook.job import RunningJob
+    from napari_s1omni.frontends.notebook.running_job import RunningJob
 
 _HERE = Path(__file__).parent
 
@@ -59,7 +59,7 @@ class Panel(anywidget.AnyWidget):
     scene = traitlets.Dict().tag(sync=True)
     """Sizes of the axes, extent in px, the first view, and what the result is; empty before the image is open."""
     form = traitlets.List().tag(sync=True)
-    """Fields of :func:`napari_s1omni.frontends.notebook.fields.fields`."""
+    """Fields of :func:`napari_s1omni.frontends.notebook.form_fields.fields`."""
     forecast = traitlets.Unicode().tag(sync=True)
     """What the job in the form will cost, or why it cannot run."""
     ready = traitlets.Bool(False).tag(sync=True)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_s1omni.figure import colour_of
-from napari_s1omni.frontends.layers import appearance
-from napari_s1omni.plan import Plan
+from napari_s1omni.frontends.napari_layers.layers import appearance
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.results.figure import colour_of
 from napari_s1omni.storage.source import Source
 
 WIDTH, HEIGHT = 640, 480

@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import mmdit_parts, tiny_tokenizer
 
-from napari_s1omni.engine.s1omni import checkpoint as module
-from napari_s1omni.engine.s1omni.checkpoint import build, load, read_prompting, save
-from napari_s1omni.engine.s1omni.config import AlignmentConfig, CheckpointConfig, Prefixes
-from napari_s1omni.engine.s1omni.connector import Connector
-from napari_s1omni.engine.s1omni.layout import COMPONENTS, open_layout
+from napari_s1omni.engine.s1omni.checkpoint import loading as module
+from napari_s1omni.engine.s1omni.checkpoint.config import AlignmentConfig, CheckpointConfig, Prefixes
+from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
+from napari_s1omni.engine.s1omni.checkpoint.loading import build, load, read_prompting, save
+from napari_s1omni.engine.s1omni.editor.connector import Connector
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import napari_s1omni
-from napari_s1omni.engine.s1omni import decoding
-from napari_s1omni.engine.s1omni.codec import VaeCodec
-from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser
-from napari_s1omni.engine.s1omni.thinker import Thinker
+from napari_s1omni.engine.s1omni.editor.codec import VaeCodec
+from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser
+from napari_s1omni.engine.s1omni.thinker import decoding
+from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.operations.segmentation import _MARK
 
 TILING = {"tile_size": 32, "overlap": 8, "num_inference_steps": 1}

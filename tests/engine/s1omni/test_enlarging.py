@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage as ndi
 from skimage import data
 
-from napari_s1omni.engine.s1omni.enlarging import agree, enlarge
+from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
 from napari_s1omni.evaluation.metrics import psnr
 
 

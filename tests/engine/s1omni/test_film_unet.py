@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from tiny_checkpoints import parts_config
 
-from napari_s1omni.engine.s1omni.checkpoint import editor_class
-from napari_s1omni.engine.s1omni.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.denoiser import UNetDenoiser, build_denoiser
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
+from napari_s1omni.engine.s1omni.checkpoint.loading import editor_class
 from napari_s1omni.engine.s1omni.description import multiple_of
-from napari_s1omni.engine.s1omni.film_unet import FilmUNet2DModel
+from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser, build_denoiser
+from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
 
 SIZES: dict[str, Any] = {
     "in_channels": 24,

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from tiny_checkpoints import mmdit_parts
 
-from napari_s1omni.engine.s1omni.codec import PixelUnshuffleCodec, VaeCodec
-from napari_s1omni.engine.s1omni.denoiser import Guidance, MmditDenoiser, build_denoiser, denoise
-from napari_s1omni.engine.s1omni.enlarging import enlarge
-from napari_s1omni.engine.s1omni.schedule import noise_levels
+from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec, VaeCodec
+from napari_s1omni.engine.s1omni.editor.denoiser import Guidance, MmditDenoiser, build_denoiser, denoise
+from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
+from napari_s1omni.engine.s1omni.editor.upsampling import enlarge
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_s1omni.api import prepare
 from napari_s1omni.engine import registry
 from napari_s1omni.engine.s1omni import description as description_module
-from napari_s1omni.engine.s1omni import models
+from napari_s1omni.engine.s1omni.checkpoint import model_store as models
+from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.description import describe, merit
-from napari_s1omni.engine.s1omni.layout import Layout, open_layout
-from napari_s1omni.engine.s1omni.placement import Room, installed, place, rooms
+from napari_s1omni.engine.s1omni.device_map import Room, installed, place, rooms
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
-from napari_s1omni.frontends.cli.wording import plan_rows
-from napari_s1omni.job import Job, SourceRef
+from napari_s1omni.frontends.cli.formatting import plan_rows
+from napari_s1omni.jobs.run import prepare
 from napari_s1omni.operations import ModalityTranslation, Segmentation
+from napari_s1omni.planning.job import Job, SourceRef
 
 GIB = 2**30
 RELEASED = {"backbone": 62 * GIB, "alignment": GIB // 16, "transformer": 38 * GIB, "vae": GIB // 4}

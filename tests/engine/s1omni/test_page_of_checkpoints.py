@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from napari_s1omni.engine.s1omni.config import CheckpointConfig
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 
 PAGE = (Path(__file__).parents[3] / "docs" / "checkpoints.md").read_text("utf-8")
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.engine.s1omni.models import MODELS
-from napari_s1omni.testing.engine import EngineTests
+from napari_s1omni.testing.engine_tests import EngineTests
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import pytest
 import torch
 from tiny_checkpoints import instruction
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Engine, Thought
+from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
-from napari_s1omni.engine.s1omni.enlarging import agree, enlarge
-from napari_s1omni.engine.s1omni.thinker import Condition, Thinker
+from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, RouteError
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
 
 SAMPLING = Sampling(seed=5, num_inference_steps=2)
 
@@ -285,9 +285,9 @@ import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 from tiny_checkpoints import instruction
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
-from napari_s1omni.engine.s1omni.thinker import Condition
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
+from napari_s1omni.engine.s1omni.thinker.thinker import Condition
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 engine = load({str(unet_folder)!r}, threads=1)
 tiles = np.load({str(tmp_path / "tiles.npy")!r})
 sampling = Sampling(seed=5, num_inference_steps=2)

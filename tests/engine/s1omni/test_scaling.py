@@ -8,12 +8,12 @@ import torch
 from pydantic import ValidationError
 from tiny_checkpoints import instruction
 
+from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.engine.s1omni.config import ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for, resampled, scale_for
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.engine.s1omni.scaling import grid_for, resampled, scale_for
-from napari_s1omni.noise import NoiseField
-from napari_s1omni.sampling import Sampling
 
 HOW = ObjectSize(drawn=16, stated=r"(\d+) px")
 SAMPLING = Sampling(seed=5, num_inference_steps=2)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tiny_checkpoints import TRACES, instruction
 
+from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.engine.s1omni import decoding
 from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni.thinker import decoding
 from napari_s1omni.errors import ThoughtError
-from napari_s1omni.sampling import Sampling
 
 KINDS = ("empty", "noise", "ramp", "noise")
 
@@ -140,7 +140,7 @@ def _scripted(monkeypatch, thinker, scripts):
         monkeypatch.setattr(decoding, "_choose", choose)
         return real(*arguments, **options)
 
-    monkeypatch.setattr("napari_s1omni.engine.s1omni.thinker.decode", decode)
+    monkeypatch.setattr("napari_s1omni.engine.s1omni.thinker.thinker.decode", decode)
     return temperatures
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny_checkpoints import tiny_tokenizer
 
-from napari_s1omni.engine.s1omni.config import PromptingConfig, VisionConfig
-from napari_s1omni.engine.s1omni.patches import PatchGeometry, fitted_size, patchify
-from napari_s1omni.engine.s1omni.prompting import Prompting
+from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig, VisionConfig
+from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, fitted_size, patchify
+from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 from napari_s1omni.errors import CheckpointError
 
 

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.config import CheckpointConfig, VisionConfig
-from napari_s1omni.engine.s1omni.connector import Connector
-from napari_s1omni.engine.s1omni.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.prompting import Prompting
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
+from napari_s1omni.engine.s1omni.editor.connector import Connector
+from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
+from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 
 SPECIAL = (
     "<|im_start|> <|im_end|> <|vision_start|> <|vision_end|> <|image_pad|> <think> </think> <image_edit> <image_gen> <prot_st>"

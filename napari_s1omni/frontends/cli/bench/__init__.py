@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
-from napari_s1omni.frontends.cli.lazy import group
-from napari_s1omni.frontends.cli.table import BENCHES
+from napari_s1omni.frontends.cli.command_table import BENCHES
+from napari_s1omni.frontends.cli.lazy_group import group
 
 app = group(BENCHES, help="Measure the numbers that the README states.")
 

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.frontends.cli.running import Json
-from napari_s1omni.frontends.cli.wording import print_rows
-from napari_s1omni.testing import comparison, durability
+from napari_s1omni.benchmarks import durability
+from napari_s1omni.benchmarks import durability_page as comparison
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_rows
 
 
 def overhead(

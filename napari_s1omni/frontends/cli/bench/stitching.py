@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.frontends.cli.running import Json
-from napari_s1omni.frontends.cli.wording import print_json, print_rows
-from napari_s1omni.testing import stitching_memory, stitching_oracles, stitching_scale
+from napari_s1omni.benchmarks.stitching import memory as stitching_memory
+from napari_s1omni.benchmarks.stitching import oracles as stitching_oracles
+from napari_s1omni.benchmarks.stitching import scale as stitching_scale
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Labels across blocks: oracles, scale and memory.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_s1omni.frontends.cli.lazy import group
-from napari_s1omni.frontends.cli.table import TRAINING
+from napari_s1omni.frontends.cli.command_table import TRAINING
+from napari_s1omni.frontends.cli.lazy_group import group
 
 app = group(TRAINING, help="Make and tune checkpoints.")

@@ -1,0 +1,1 @@
+"""What the commands of ``s1omni bench`` measure."""

@@ -1,0 +1,68 @@
+"""Measuring at scale: the objects of a plane that is computed where it is read."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureReport:
+    """What was measured."""
+
+    objects: int
+    """Rows of the table."""
+    cpu_seconds: float
+    """Time of one CPU for measuring and writing the table, without making the labels."""
+    seconds: float
+    """Time on the clock, with making the labels."""
+    peak_memory: int
+    """Largest resident size of the whole process in bytes."""
+
+
+class _Plane:
+    """Labels of ellipses by slices, and the time they took."""
+
+    def __init__(self, truth: Ellipses) -> None:
+        self._truth = truth
+        self.seconds = 0.0
+
+    def __getitem__(self, box: tuple[slice, ...]) -> NDArray[Any]:
+        start = time.process_time()
+        labels = self._truth.labels(box).astype(np.uint32)
+        self.seconds += time.process_time() - start
+        return labels
+
+
+def measure(path: Path, edge: int = 16384, count: int = 200_000, block: int = 1024) -> MeasureReport:
+    """Measure every object of a plane into a table.
+
+    Parameters
+    ----------
+    path : Path
+        The table, ``.csv`` or ``.parquet``.
+    edge, count
+        Of the plane, see :class:`~napari_s1omni.benchmarks.stitching.scale.Ellipses`.
+    block : int
+        Edge of a block in px.
+    """
+    plane = _Plane(Ellipses(edge, count))
+    layers = Layers(plane, LayerSpec((edge, edge), ("y", "x"), "uint32", kind="labels"), (block, block))
+    clock, cpu = time.perf_counter(), time.process_time()
+    rows = write_tables(measure_blocks(layers), path)
+    return MeasureReport(
+        objects=rows,
+        cpu_seconds=time.process_time() - cpu - plane.seconds,
+        seconds=time.perf_counter() - clock,
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )

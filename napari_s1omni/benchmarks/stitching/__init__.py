@@ -1,0 +1,1 @@
+"""Benchmarks of stitching: correctness, scale and memory."""

@@ -1,0 +1,168 @@
+"""Merging by faces: the way of distributed Cellpose, to compare stitching with.
+
+After ``cellpose/contrib/distributed_segmentation.py`` (Stringer and Pachitariu,
+https://github.com/MouseLand/cellpose): halos are cut off, ids become unique by
+writing the block's number before them in decimals, and labels are joined that
+meet on the two voxel planes at a face. Each plane's labels are shrunk by 1 px
+first, so that neighbours in contact are kept apart; what then still hangs
+together across the planes is one object, whatever its ids. It is made for
+volumes: a face is a plane.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
+
+from napari_s1omni.benchmarks.stitching.oracle_images import (
+    Agreement,
+    Labels,
+    WindowEngine,
+    blocks_of,
+    components,
+    imprecise,
+    known_ids,
+    stitch,
+    voronoi,
+)
+from napari_s1omni.benchmarks.stitching.oracles import Oracle, noise
+from napari_s1omni.joining.stitching import window
+
+_SHRINK = 1.0
+"""px that labels lose on each face, as in the original."""
+
+
+def merge_by_faces(truth: Labels, engine: WindowEngine, block: tuple[int, ...], halo: tuple[int, ...]) -> Labels:
+    """Run `engine` on every block's window and merge the answers over faces, all in memory.
+
+    Parameters
+    ----------
+    truth : ndarray of int, shape (D, H, W)
+        True labels of the whole volume.
+    engine : callable
+        Labels a window.
+    block, halo : tuple of int
+        Size of a block, and its halo, in px per axis.
+
+    Returns
+    -------
+    ndarray of int64, shape (D, H, W)
+    """
+    boxes = blocks_of(truth.shape, block)
+    labels = np.zeros(truth.shape, np.uint32)
+    for number, box in enumerate(boxes.values()):
+        seen = window(box, halo, truth.shape)
+        core = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, seen, strict=True))
+        labels[box] = _packed(engine(truth[seen])[core], number)
+    pairs = [np.zeros((2, 0), np.int64)]
+    for box in boxes.values():
+        for axis in range(labels.ndim):
+            if box[axis].stop < labels.shape[axis]:
+                face = list(box)
+                face[axis] = slice(box[axis].stop - 1, box[axis].stop + 1)
+                pairs.append(_meeting(labels[tuple(face)], axis))
+    i, j = np.concatenate(pairs, axis=1)
+    size = int(labels.max()) + 1
+    groups = connected_components(sparse.coo_array((np.ones(len(i), bool), (i, j)), (size, size)), directed=False)[1]
+    used = np.zeros(size, bool)
+    used[np.unique(labels)] = True
+    groups[~used] = groups[0]
+    return np.asarray(np.unique(groups, return_inverse=True)[1][labels], np.int64)
+
+
+def _packed(labels: Labels, number: int) -> NDArray[np.uint32]:
+    """Write a block's number before its ids, which have five decimals."""
+    digits = np.maximum(5, np.ceil(np.log10(np.maximum(labels, 1) + 1))).astype(np.int64)
+    return np.asarray(np.where(labels > 0, number * 10**digits + labels, 0), np.uint32)
+
+
+def _meeting(face: NDArray[np.uint32], axis: int) -> NDArray[np.int64]:
+    """Pairs of labels (2, n) that hang together on two neighbouring planes, by faces, once each plane is shrunk."""
+    planes = np.stack([_shrunk(plane) for plane in np.moveaxis(face, axis, 0)])
+    parts, _ = ndimage.label(planes)
+    both = np.unique(np.stack([parts.ravel(), planes.ravel().astype(np.int64)]), axis=1)
+    part, label = both[:, both.all(axis=0)]
+    same = np.flatnonzero(np.diff(part) == 0)
+    return np.stack([label[same], label[same + 1]])
+
+
+def _shrunk(plane: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Take away whatever is near another label."""
+    steep = np.linalg.norm(np.gradient(plane.astype(np.float64)), axis=0) > 0
+    kept = np.where(steep, 0, plane)
+    return np.where(ndimage.distance_transform_edt(kept) <= _SHRINK, 0, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One volume, put together in both ways."""
+
+    name: str
+    blocks: int
+    stitched: Agreement
+    by_faces: Agreement
+    stitched_s: float
+    """Seconds of stitching, without those of the engine."""
+    by_faces_s: float
+
+
+def volumes() -> list[Oracle]:
+    """Volumes whose answer is known, in at least eight blocks."""
+    cut: dict[str, Any] = {"block": (32, 48, 48), "halo": (8, 8, 8)}
+    cells, apart = (lambda: voronoi((64, 96, 96), 400)), (lambda: _apart(voronoi((64, 96, 96), 400)))
+    return [
+        Oracle("cells apart, 2 voxels between them", apart, known_ids, **cut),
+        Oracle("cells in contact", cells, known_ids, **cut),
+        Oracle("cells in contact, borders waver by 2 voxels", cells, lambda: imprecise(2.0), **cut),
+        Oracle("components, 26 neighbours", lambda: noise((64, 96, 96), 0.1), lambda: components(3), **cut),
+        Oracle("4,000 cells in contact", lambda: voronoi((96, 192, 192), 4000), known_ids, (48, 48, 48), (8, 8, 8)),
+    ]
+
+
+def compare(oracle: Oracle) -> Merged:
+    """Put a volume together in both ways, each time with the same answers of the engine."""
+    layer = oracle.layer()
+    # Of a mask the components are the truth; ids are the truth themselves, even where the engine wavers.
+    truth = components(layer.ndim)(layer) if layer.dtype == np.uint8 else layer
+    timed = _Timed(oracle.engine())
+    start = time.perf_counter()
+    stitched = stitch(layer, timed, oracle.block, oracle.halo).labels
+    middle, engine_s = time.perf_counter(), timed.seconds
+    timed = _Timed(oracle.engine())
+    by_faces = merge_by_faces(layer, timed, oracle.block, oracle.halo)
+    end = time.perf_counter()
+    return Merged(
+        oracle.name,
+        len(blocks_of(layer.shape, oracle.block)),
+        Agreement.of(truth, stitched),
+        Agreement.of(truth, by_faces),
+        middle - start - engine_s,
+        end - middle - timed.seconds,
+    )
+
+
+class _Timed:
+    """An engine whose time is counted."""
+
+    def __init__(self, engine: WindowEngine) -> None:
+        self._engine = engine
+        self.seconds = 0.0
+
+    def __call__(self, labels: Labels) -> Labels:
+        start = time.perf_counter()
+        try:
+            return self._engine(labels)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+def _apart(cells: Labels) -> Labels:
+    """Take a voxel away on either side of every border."""
+    low, high = ndimage.minimum_filter(cells, 3), ndimage.maximum_filter(cells, 3)
+    return np.where(low == high, cells, 0)

@@ -1,0 +1,1 @@
+"""Values and pure arithmetic: documents, layers, tiles, sampling, noise, units."""

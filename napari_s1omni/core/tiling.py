@@ -1,0 +1,268 @@
+"""Tiling: from a wish about sizes to blocks and tiles. Pure integer geometry.
+
+::
+
+    source px   0        step      2 step     3 step            S
+    tile 0      |=================|                              T = tile_size
+    tile 1               |=================|                     V = overlap = T - step
+    tile 2                          |=================|
+    tile 3                                     |============:::::|  ::: reflected beyond the source's edge
+                         |<- V ->|  shared by tiles 0 and 1, joined by a ramp
+
+    block       |<-------- n steps -------->|<------- n steps -> ...   counted from the region's own start
+    field box   |<------------------------------>|                     block + halo, clipped to the source
+    read box    |<----------------------------------->|                all tiles that touch the field box
+
+The lattice is anchored at source voxel 0 and knows nothing of regions and
+blocks: tile k starts at ``k * step``. So a crop's run computes the very tiles
+of the whole run. Frames of reference: *source px* counts from the source's
+first px; *field px* and *target px* are source px times the factor of the
+operation; target px count from the region's start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Self
+
+from pydantic import Field, field_validator
+
+from napari_s1omni.core.document import Document
+from napari_s1omni.core.sizes import read_size
+
+Span = tuple[int, int]
+"""First and one past last index."""
+
+_WIDEST = 8192
+"""Most px, along y and along x, that one look takes in."""
+
+
+class Tiling(Document):
+    """A wish about sizes; ``None`` leaves the choice to the plan, which notes it."""
+
+    tile_size: int | None = Field(None, ge=1)
+    """Edge of a tile in source px."""
+    overlap: int | None = Field(None, ge=0)
+    """Source px shared by two neighbouring tiles; the step is ``tile_size - overlap``."""
+    block_size: int | None = Field(None, ge=1)
+    """Edge of a block in source px: the unit of work, of writing and of resuming."""
+    depth: int | None = Field(None, ge=1)
+    """Planes (z) in a block."""
+    halo: int | str | None = None
+    """How far beyond a block objects are looked at, in source px or as a length such as ``20 um``; None is two
+    object diameters, so that an object cut by a block is seen whole."""
+
+    @field_validator("halo")
+    @classmethod
+    def _length(cls, value: int | str | None) -> int | str | None:
+        if value is not None:
+            read_size(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One window of the model."""
+
+    index: tuple[int, int]
+    """Row and column in the lattice of the whole source."""
+    y: Span
+    """Rows to read, in source px, within the source."""
+    x: Span
+    """Columns to read, in source px, within the source."""
+    pad: tuple[int, int]
+    """Rows and columns to add at the end by reflection at the source's edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Unit of lease, write and journal: one shard of the output."""
+
+    index: tuple[int, int, int, int, int]
+    """Position (t, group, z, y, x) in the grid of blocks."""
+    t: int
+    """Time point, in source px."""
+    group: int
+    """Which of the operation's channel groups."""
+    z: Span
+    """Planes it writes, in source px."""
+    y: Span
+    """Rows it writes, in source px."""
+    x: Span
+    """Columns it writes, in source px."""
+    field_z: Span
+    """Planes over which fields are computed: `z` and the halo, in source px."""
+    field_y: Span
+    """Rows over which fields are joined: `y` and the halo, in source px."""
+    field_x: Span
+    """Columns over which fields are joined, in source px."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileGrid:
+    """All blocks and tiles of a run, derived from a few integers."""
+
+    extent: tuple[int, int]
+    """Rows and columns of the whole source, in px."""
+    tile_size: int
+    """Edge of a tile, in source px."""
+    overlap: int
+    """Px shared by two neighbouring tiles; at most half a tile."""
+    block_size: int
+    """Edge of a block, in source px; a multiple of the step."""
+    depth: int
+    """Planes in a block."""
+    halo: int
+    """Px beyond a block over which labels are computed, in source px; 0 for images."""
+    halo_z: int
+    """Planes beyond a block over which labels are computed."""
+    factor: tuple[int, int]
+    """Target px per source px, along y and x."""
+    planes: int
+    """Planes of the whole source."""
+    t: Span
+    """Time points of the region."""
+    groups: int
+    """Channel groups that are run one after the other."""
+    z: Span
+    """Planes of the region."""
+    y: Span
+    """Rows of the region, starting on a whole step."""
+    x: Span
+    """Columns of the region, starting on a whole step."""
+
+    @property
+    def overview(self) -> tuple[Span, Span]:
+        """Rows and columns that a thought about the whole layer looks at: its middle, up to 8192 px each way.
+
+        Reduced any further, objects would be lost, and the first tile of a very large layer would wait for all of it.
+        """
+        starts = [max(0, (n - _WIDEST) // 2) for n in self.extent]
+        (top, left), (height, width) = starts, self.extent
+        return (top, min(height, top + _WIDEST)), (left, min(width, left + _WIDEST))
+
+    @property
+    def step(self) -> int:
+        """Distance of two neighbouring tiles, in source px."""
+        return self.tile_size - self.overlap
+
+    @property
+    def lattice(self) -> tuple[int, int]:
+        """Rows and columns of tiles over the whole source."""
+        rows, cols = (lattice_size(size, self.tile_size, self.overlap) for size in self.extent)
+        return rows, cols
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Blocks along (t, group, z, y, x)."""
+        return (
+            self.t[1] - self.t[0],
+            self.groups,
+            -(-(self.z[1] - self.z[0]) // self.depth),
+            -(-(self.y[1] - self.y[0]) // self.block_size),
+            -(-(self.x[1] - self.x[0]) // self.block_size),
+        )
+
+    def __len__(self) -> int:
+        """Count the blocks."""
+        return math.prod(self.shape)
+
+    def __iter__(self) -> Iterator[Block]:
+        """Yield the blocks in lexicographic order of their index."""
+        return (self.block(index) for index in self.indices())
+
+    def indices(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """Yield the block indices in lexicographic order."""
+        return product(*map(range, self.shape))  # type: ignore[return-value]  # mypy does not count map's items
+
+    def block(self, index: tuple[int, int, int, int, int]) -> Block:
+        """Return the block at a position in the grid of blocks."""
+        t, group, k, i, j = index
+        z = _span(self.z, k, self.depth)
+        y = _span(self.y, i, self.block_size)
+        x = _span(self.x, j, self.block_size)
+        rows, cols = self.extent
+        return Block(
+            index=index,
+            t=self.t[0] + t,
+            group=group,
+            z=z,
+            y=y,
+            x=x,
+            field_z=(max(0, z[0] - self.halo_z), min(self.planes, z[1] + self.halo_z)),
+            field_y=(max(0, y[0] - self.halo), min(rows, y[1] + self.halo)),
+            field_x=(max(0, x[0] - self.halo), min(cols, x[1] + self.halo)),
+        )
+
+    def tile(self, row: int, col: int) -> Tile:
+        """Return the tile at a position in the lattice."""
+        y, pad_y = self._reach(row, self.extent[0])
+        x, pad_x = self._reach(col, self.extent[1])
+        return Tile((row, col), y, x, (pad_y, pad_x))
+
+    def tile_rows(self, span: Span) -> range:
+        """Rows of the lattice whose tiles touch the rows `span` of the source."""
+        return self._touching(span, self.lattice[0])
+
+    def tile_cols(self, span: Span) -> range:
+        """Columns of the lattice whose tiles touch the columns `span` of the source."""
+        return self._touching(span, self.lattice[1])
+
+    def tiles(self, block: Block) -> Iterator[Tile]:
+        """Yield the tiles of one plane of a block, in lattice order."""
+        for row in self.tile_rows(block.field_y):
+            for col in self.tile_cols(block.field_x):
+                yield self.tile(row, col)
+
+    def read_box(self, block: Block) -> tuple[Span, Span]:
+        """Rows and columns to read once for all tiles of a block, in source px."""
+        rows, cols = self.tile_rows(block.field_y), self.tile_cols(block.field_x)
+        first, last = self.tile(rows[0], cols[0]), self.tile(rows[-1], cols[-1])
+        return (first.y[0], last.y[1]), (first.x[0], last.x[1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        names = self.__slots__
+        return {n: list(v) if isinstance(v := getattr(self, n), tuple) else v for n in names}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Inverse of :meth:`to_json`."""
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        return cls(**fields)
+
+    def _reach(self, k: int, size: int) -> tuple[Span, int]:
+        start = k * self.step
+        stop = min(start + self.tile_size, size)
+        return (start, stop), start + self.tile_size - stop
+
+    def _touching(self, span: Span, count: int) -> range:
+        first = span[0] // self.step
+        if span[0] % self.step < self.overlap:
+            first -= 1
+        return range(max(0, min(first, count - 1)), min(count - 1, (span[1] - 1) // self.step) + 1)
+
+
+def lattice_size(size: int, tile_size: int, overlap: int) -> int:
+    """Tiles needed along an axis of `size` px.
+
+    The last one ends at the edge, or at least a quarter of the overlap beyond
+    it: a thinner strip of reflected px would stand between the edge and the
+    end of the tile and be taken for structure by neither rule of reflection.
+    """
+    count = max(1, -(-(size - overlap) // (tile_size - overlap)))
+    beyond = (count - 1) * (tile_size - overlap) + tile_size - size
+    return count + (0 < beyond < overlap // 4)
+
+
+def snap_out(span: Span, step: int, size: int) -> Span:
+    """Grow a span to whole steps from 0, ending at the latest at `size`."""
+    return span[0] // step * step, min(size, -(-span[1] // step) * step)
+
+
+def _span(region: Span, k: int, edge: int) -> Span:
+    start = region[0] + k * edge
+    return start, min(region[1], start + edge)

@@ -1,0 +1,1 @@
+"""The image editor: connector, denoiser, codec and the grids they draw on."""

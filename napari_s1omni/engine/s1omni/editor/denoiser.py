@@ -1,0 +1,185 @@
+"""The editor: flow matching from noise to an image, with the source and the thinker's states at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Classifier-free guidance, used where an image is drawn from words alone."""
+
+    states: torch.Tensor
+    """Condition (B, L, width) of the empty request."""
+    mask: torch.Tensor
+    scale: float
+    rescale: bool
+    """Whether the result gets the norm of the guided prediction, as in diffusers; the released model does not."""
+
+
+class Denoiser(Protocol):
+    """One editor network. Latents are float32 (B, C, h, w)."""
+
+    align: int
+    """Height and width of a latent must be multiples of this."""
+
+    def predict(
+        self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the network's output (B, C, h, w) for one noise level."""
+        ...
+
+    def tokens(self, height: int, width: int) -> int:
+        """Image tokens of a latent of this size, which shift the schedule."""
+        ...
+
+    def limit(self, height: int, width: int) -> int | None:
+        """Most condition tokens at this latent size; None: any number."""
+        ...
+
+
+class MmditDenoiser:
+    """``QwenImageTransformer2DModel``: noise tokens, then source tokens, beside the condition's tokens."""
+
+    align = 2
+
+    def __init__(self, transformer: Any) -> None:
+        self.transformer = transformer
+
+    def predict(
+        self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the velocity; the source is appended as tokens of a second image."""
+        batch, channels, height, width = noisy.shape
+        images = [noisy] if source is None else [noisy, source]
+        packed = torch.cat([_pack(image) for image in images], 1)
+        kind = self.transformer.dtype
+        # Scaling up and down by 1000 costs a rounding that the stock pipeline makes too.
+        time = noisy.new_full((batch,), level) * 1000 / 1000
+        out = self.transformer(
+            hidden_states=packed.to(kind),
+            timestep=time.to(kind),
+            encoder_hidden_states=states.to(kind),
+            encoder_hidden_states_mask=mask,
+            img_shapes=[[(1, image.shape[-2] // 2, image.shape[-1] // 2) for image in images]] * batch,
+            return_dict=False,
+        )[0]
+        return _unpack(out[:, : height * width // 4].float(), channels, height, width)
+
+    def tokens(self, height: int, width: int) -> int:
+        """One token for each square of 2 x 2."""
+        return height * width // 4
+
+    def limit(self, height: int, width: int) -> int | None:
+        """Text positions start beside the image's own in a rotary table of 4,096 rows."""
+        return 4096 - max(height, width) // 4
+
+
+class UNetDenoiser:
+    """A UNet of either class: noisy latent and source latent on top of each other, states by attention."""
+
+    def __init__(self, unet: Any) -> None:
+        self.unet = unet
+        self.align = 2 ** (len(unet.config.block_out_channels) - 1)
+
+    def predict(
+        self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the network's output; without a source its channels are zero."""
+        beside = torch.zeros_like(noisy) if source is None else source
+        kind = self.unet.dtype
+        out: torch.Tensor = self.unet(
+            torch.cat([noisy, beside], 1).to(kind),
+            noisy.new_tensor(level * 1000),
+            encoder_hidden_states=states.to(kind),
+            encoder_attention_mask=mask,
+            return_dict=False,
+        )[0]
+        return out.float()
+
+    def tokens(self, height: int, width: int) -> int:
+        """One token for each latent px."""
+        return height * width
+
+    def limit(self, height: int, width: int) -> int | None:
+        """Cross-attention takes any number."""
+        return None
+
+
+def build_denoiser(transformer: Any) -> Denoiser:
+    """Wrap an editor network by its class."""
+    return (
+        UNetDenoiser(transformer) if hasattr(transformer.config, "cross_attention_dim") else MmditDenoiser(transformer)
+    )
+
+
+def denoise(
+    denoiser: Denoiser,
+    start: torch.Tensor,
+    levels: torch.Tensor,
+    source: torch.Tensor | None,
+    states: torch.Tensor,
+    mask: torch.Tensor,
+    *,
+    prediction: Literal["velocity", "x0", "residual"] = "velocity",
+    base: torch.Tensor | None = None,
+    guidance: Guidance | None = None,
+) -> torch.Tensor:
+    """Draw latents: Euler steps along the flow from noise to image (Lipman et al., 2023).
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+    start : float32 tensor (B, C, h, w)
+        Noise.
+    levels : float32 tensor (steps + 1,)
+        From :func:`napari_s1omni.engine.s1omni.editor.schedule.noise_levels`.
+    source : float32 tensor (B, C, h, w) or None
+        Latent of the source as the network may see it; None draws from words alone.
+    states, mask : tensors
+        Condition (B, L, width) and which of it is not padding.
+    prediction : {'velocity', 'x0', 'residual'}
+        What the output means: noise less image, the image, or the image less `base`.
+    base : float32 tensor (B, C, h, w), optional
+        Latent to which a residual is added.
+    guidance : Guidance, optional
+
+    Returns
+    -------
+    float32 tensor (B, C, h, w)
+    """
+    latent = start
+    for level, following in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
+        out = denoiser.predict(latent, level, source, states, mask)
+        if guidance is not None:
+            out = _guided(out, denoiser.predict(latent, level, source, guidance.states, guidance.mask), guidance)
+        if prediction == "velocity":
+            latent = latent + (following - level) * out
+        else:
+            image = out if base is None or prediction == "x0" else base + out
+            # At the last step this is the image itself, without rounding.
+            latent = image if following == 0 else image + (following / level) * (latent - image)
+    return latent
+
+
+def _guided(out: torch.Tensor, empty: torch.Tensor, guidance: Guidance) -> torch.Tensor:
+    mixed = empty + guidance.scale * (out - empty)
+    if not guidance.rescale:
+        return mixed
+    tokens, mixed_tokens = _pack(out), _pack(mixed)
+    ratio = tokens.norm(dim=-1, keepdim=True) / mixed_tokens.norm(dim=-1, keepdim=True)
+    return _unpack(mixed_tokens * ratio, *out.shape[1:])
+
+
+def _pack(latent: torch.Tensor) -> torch.Tensor:
+    """(B, C, h, w) to tokens (B, h/2 * w/2, 4 C) of 2 x 2 squares."""
+    return functional.pixel_unshuffle(latent, 2).flatten(2).transpose(1, 2)
+
+
+def _unpack(tokens: torch.Tensor, channels: int, height: int, width: int) -> torch.Tensor:
+    squares = tokens.transpose(1, 2).reshape(-1, channels * 4, height // 2, width // 2)
+    return functional.pixel_shuffle(squares, 2)

@@ -1,0 +1,1 @@
+"""The vision-language model that writes a thought for each tile."""

@@ -1,0 +1,130 @@
+"""Words to tokens: the ChatML turns around an instruction, and the sequence that conditions the editor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
+from napari_s1omni.errors import CheckpointError
+
+TOKENIZER_NAME = "tokenizer.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids of everything before the thought."""
+
+    ids: tuple[int, ...]
+    drop: int
+    """First token of the user's own content. What stands before it, the template's prefix, never conditions."""
+
+
+class Prompting:
+    """Builds and reads token sequences for one tokenizer.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+    config : PromptingConfig
+        Names of the special tokens and the system prompt.
+
+    Raises
+    ------
+    CheckpointError
+        If the tokenizer does not know one of the special tokens.
+    """
+
+    def __init__(self, tokenizer: Any, config: PromptingConfig) -> None:
+        self.tokenizer = tokenizer
+        self.config = config
+        names = {name: getattr(config, name) for name in type(config).model_fields if name not in _NOT_TOKENS}
+        found = {name: tokenizer.token_to_id(token) for name, token in names.items()}
+        missing = [names[name] for name, token_id in found.items() if token_id is None]
+        if missing:
+            raise CheckpointError(
+                f"the tokenizer lacks {', '.join(missing)}",
+                "one token for each special name of the checkpoint's 'prompting'",
+                "correct the names or use the tokenizer that belongs to the weights",
+                tokens=missing,
+            )
+        self.ids: dict[str, int] = found
+        """Id of each special token, by its field name in :class:`PromptingConfig`."""
+        self.routes: dict[int, str] = {
+            token_id: token
+            for token in (config.edit_route, config.generation_route, *config.other_routes)
+            if (token_id := tokenizer.token_to_id(token)) is not None
+        }
+        """Name of each route token, by its id."""
+        self._reserved = [*names.values(), *config.other_routes]
+
+    @classmethod
+    def read(cls, folder: Path, config: PromptingConfig) -> Prompting:
+        """Read ``tokenizer.json`` of a checkpoint folder."""
+        from tokenizers import Tokenizer
+
+        path = folder / TOKENIZER_NAME
+        try:
+            tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
+        except Exception as error:  # the library raises bare Exception
+            raise CheckpointError(
+                f"{path} cannot be read: {error}",
+                "a tokenizer of the tokenizers library",
+                "fetch it again",
+                file=str(path),
+            ) from None
+        return cls(tokenizer, config)
+
+    def prompt(self, instruction: str, pads: int | None) -> Prompt:
+        """Return the sequence up to the assistant's first word.
+
+        Parameters
+        ----------
+        instruction : str
+            The user's words. Special tokens written in it stay plain text.
+        pads : int or None
+            Placeholder tokens of the source image; None where there is no image.
+        """
+        ids = self.ids
+        system = self.config.system_prompt
+        head = (
+            [ids["turn_start"], *self._text(f"system\n{system}"), ids["turn_end"], *self._text("\n")] if system else []
+        )
+        head += [ids["turn_start"], *self._text("user\n")]
+        image = [] if pads is None else [ids["vision_start"], *[ids["image_pad"]] * pads, ids["vision_end"]]
+        tail = [ids["turn_end"], *self._text("\n"), ids["turn_start"], *self._text("assistant\n")]
+        return Prompt((*head, *image, *self._text(instruction.strip()), *tail), len(head))
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Tokens of an assistant's text, in which special tokens are meant."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of tokens, special ones included."""
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=False)
+        return text
+
+    def closed(self, ids: Sequence[int], end_token: bool) -> tuple[int, ...]:
+        """A thought's tokens as they enter the condition: with the end-of-turn token if the checkpoint wants it."""
+        end = self.ids["turn_end"]
+        body = tuple(ids[:-1]) if ids and ids[-1] == end else tuple(ids)
+        return (*body, end) if end_token else body
+
+    def route(self, ids: Sequence[int], text: str) -> str | None:
+        """The route a thought took: the last route token by id, else the last one spelled out in its text."""
+        for token_id in reversed(ids):
+            if token_id in self.routes:
+                return self.routes[token_id]
+        found = re.findall("|".join(re.escape(name) for name in self.routes.values()), text)
+        return found[-1] if found else None
+
+    def _text(self, text: str) -> tuple[int, ...]:
+        for name in self._reserved:
+            text = text.replace(name, f"{name[0]} {name[1:]}")
+        return self.encode(text)
+
+
+_NOT_TOKENS = {"system_prompt", "other_routes"}

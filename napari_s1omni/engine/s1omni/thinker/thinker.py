@@ -1,0 +1,325 @@
+"""The thinker: looks at tiles, writes thoughts, and turns thoughts into the states that condition the editor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.protocol import OnText, Thought
+from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
+from napari_s1omni.engine.s1omni.thinker.decoding import Choice, StateProbe, decode
+from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
+from napari_s1omni.engine.s1omni.thinker.prompting import Prompt, Prompting
+from napari_s1omni.errors import ThoughtError
+
+RETRY_TEMPERATURE = 0.7
+"""A thought that ran away is tried once more, sampled with at least this temperature: greedy decoding would run away
+again. The second attempt has a seed of its own, or one that was sampled before would repeat itself too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """States of a batch, padded to one length."""
+
+    states: torch.Tensor
+    """(B, L, width of the thinker)."""
+    mask: torch.Tensor
+    """bool (B, L); False where padded. Always given to the editor, also where nothing is padded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One tile's whole sequence."""
+
+    prompt: Prompt
+    body: tuple[int, ...]
+    """The thought as it enters the condition."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return (*self.prompt.ids, *self.body)
+
+
+class Thinker:
+    """Qwen3-VL with a decoding loop of its own.
+
+    Every batch is filled up with empty tiles to `micro_batch` rows, so that
+    a tile's numbers do not depend on how many others happen to come with it.
+
+    Parameters
+    ----------
+    backbone : Qwen3VLForConditionalGeneration
+    prompting : Prompting
+    config : CheckpointConfig
+    geometry : PatchGeometry
+    """
+
+    def __init__(self, backbone: Any, prompting: Prompting, config: CheckpointConfig, geometry: PatchGeometry) -> None:
+        self.backbone = backbone
+        self.prompting = prompting
+        self.config = config
+        self.geometry = geometry
+        self.micro_batch = config.engine.micro_batch
+        """Rows of every batch; lowered when the device has no room for them."""
+        self._captured: dict[bytes, torch.Tensor] = {}
+
+    @torch.inference_mode()
+    def think(
+        self, images: torch.Tensor, instruction: str, sampling: Sampling, on_text: OnText | None = None
+    ) -> list[Thought]:
+        """Write one thought per tile.
+
+        Parameters
+        ----------
+        images : float tensor (B, 3, H, W)
+            Model range.
+        instruction : str
+        sampling : Sampling
+        on_text : callable, optional
+            Receives (index, piece) while the text is written.
+
+        Raises
+        ------
+        ThoughtError
+            If a tile's thought is endless or repeating twice; ``facts['tile']`` is its index.
+        """
+        self._captured.clear()
+        thoughts: list[Thought] = []
+        for start in range(0, len(images), self.micro_batch):
+            part = images[start : start + self.micro_batch]
+            thoughts += self._think_batch(part, start, instruction, sampling, on_text)
+        return thoughts
+
+    def _think_batch(
+        self, images: torch.Tensor, start: int, instruction: str, sampling: Sampling, on_text: OnText | None
+    ) -> list[Thought]:
+        ids, first = self._write(images, start, instruction, sampling, 0, on_text)
+        again = [i for i, ending in enumerate(first) if ending != "stopped"]
+        for i in again:
+            (new,), (ending,) = self._write(images[i : i + 1], start + i, instruction, sampling, 1, on_text)
+            if ending != "stopped":
+                text = self.prompting.decode(new)
+                raise ThoughtError(
+                    f"the thought of tile {start + i} of the batch is {ending} after {len(new)} tokens, twice",
+                    "a thought that ends with a route token",
+                    "reword the request, or raise max_new_tokens if the thought was cut short",
+                    tile=start + i,
+                    ending=ending,
+                    text=text,
+                )
+            ids[i] = new
+        return [self._thought(row, instruction, ending) for row, ending in zip(ids, first, strict=True)]
+
+    def _thought(self, ids: Sequence[int], instruction: str, first: str) -> Thought:
+        text = self.prompting.decode(ids)
+        runaway = "" if first == "stopped" else first
+        return Thought(text, tuple(ids), self.prompting.route(ids, text), instruction, runaway)
+
+    def _write(
+        self,
+        images: torch.Tensor,
+        start: int,
+        instruction: str,
+        sampling: Sampling,
+        attempt: int,
+        on_text: OnText | None,
+    ) -> tuple[list[list[int]], list[str]]:
+        """One pass of decoding over at most one micro-batch; keeps the states where they will be needed."""
+        temperature = max(RETRY_TEMPERATURE, sampling.temperature) if attempt else sampling.temperature
+        count = len(images)
+        images = self._filled(images)
+        prompt = self._prompt(instruction, images)
+        pixel_values, grid = self._patches(images)
+        shown = [""] * count
+
+        def stream(row: int, ids: list[int]) -> None:
+            text = self.prompting.decode(ids)
+            # A character of several bytes is shown once it is whole.
+            if on_text is not None and row < count and not text.endswith("\ufffd"):
+                on_text(start + row, text[len(shown[row]) :])
+                shown[row] = text
+
+        seeds = tuple(_seed(sampling.seed, image, attempt) for image in images) if temperature else ()
+        capture = self.config.condition.mode == "capture"
+        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+            decoded = decode(
+                self.backbone,
+                self.prompting,
+                prompt.ids,
+                pixel_values,
+                grid,
+                max_new_tokens=self.max_new_tokens(sampling),
+                choice=Choice(temperature, sampling.top_p, seeds),
+                on_token=stream,
+                probe=probe if capture else None,
+            )
+        if decoded.states is not None:
+            for i in range(count):
+                self._captured[_key(images[i], prompt, decoded.ids[i])] = decoded.states[i]
+        return decoded.ids[:count], decoded.endings[:count]
+
+    @torch.inference_mode()
+    def condition(
+        self, images: torch.Tensor | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None = None
+    ) -> Condition:
+        """Turn thoughts into states; the tokens are the truth, the text only where there are none.
+
+        Parameters
+        ----------
+        images : float tensor (B, 3, h, w) or None
+            Source tiles in model range, at most a micro-batch; None where an image is drawn from words alone.
+        thoughts : sequence of B Thought
+        sampling : Sampling
+            Its ``max_new_tokens`` fixes the padded length, so that this does not depend on the batch.
+        limit : int, optional
+            Most tokens the editor can take. A longer sequence loses, in this order, its image placeholders
+            and the oldest tokens of its thought; the instruction and the end of the thought, with answer
+            and route, always stay.
+        """
+        count = len(thoughts)
+        rows = [self._row(thought, images) for thought in thoughts]
+        rows += [rows[0]] * (self.micro_batch - count)
+        filled = None if images is None else self._filled(images)
+        if images is not None and self.config.condition.mode == "capture":
+            states = self._capture(filled, rows, thoughts)
+        else:
+            states = self._reencode(filled, rows, sampling)
+        return self._padded(states, rows[:count], sampling, limit)
+
+    @torch.inference_mode()
+    def nothing(self, sampling: Sampling, limit: int | None = None) -> Condition:
+        """States of the template around an empty request, without any thought; one row. Guidance leads away from it."""
+        row = _Row(self._prompt("", None), ())
+        return self._padded(self._reencode(None, [row] * self.micro_batch, sampling), [row], sampling, limit)
+
+    def _padded(self, states: torch.Tensor, rows: Sequence[_Row], sampling: Sampling, limit: int | None) -> Condition:
+        """Pick the states that condition, and bring all rows to one length."""
+        kept = [self._kept(row, limit) for row in rows]
+        length = max(map(len, kept))
+        if self.micro_batch > 1:
+            length = max(length, self._fixed_length(rows[0], sampling))
+        length = min(-(-length // 8) * 8, limit or length + 8)
+        out = states.new_zeros(len(rows), length, states.shape[-1])
+        mask = torch.zeros(len(rows), length, dtype=torch.bool, device=states.device)
+        for i, positions in enumerate(kept):
+            out[i, : len(positions)] = states[i, positions]
+            mask[i, : len(positions)] = True
+        return Condition(out, mask)
+
+    def max_new_tokens(self, sampling: Sampling) -> int:
+        """Most tokens of a thought."""
+        return sampling.max_new_tokens or self.config.sampling.max_new_tokens
+
+    def _row(self, thought: Thought, images: torch.Tensor | None) -> _Row:
+        instruction, text, ids = thought.prompt, thought.text, thought.token_ids
+        if not ids and not instruction:
+            instruction, text = text, thought.route or self.prompting.config.edit_route
+        prompt = self._prompt(instruction, images)
+        if images is not None and self.config.condition.mode == "reencode" and not self.config.condition.image_pads:
+            pad = self.prompting.ids["image_pad"]
+            prompt = Prompt(tuple(i for i in prompt.ids if i != pad), prompt.drop)
+        body = self.prompting.closed(ids or self.prompting.encode(text), self.config.condition.end_token)
+        return _Row(prompt, body)
+
+    def _reencode(self, images: torch.Tensor | None, rows: Sequence[_Row], sampling: Sampling) -> torch.Tensor:
+        """Run the finished sequences again; padding stands to the right, where causal attention never looks."""
+        width = max(len(row.ids) for row in rows)
+        if self.micro_batch > 1:
+            width = max(width, rows[0].prompt.drop + self._fixed_length(rows[0], sampling))
+        end = self.prompting.ids["turn_end"]
+        ids = torch.tensor([[*row.ids, *[end] * (width - len(row.ids))] for row in rows], device=self.backbone.device)
+        seen: dict[str, torch.Tensor] = {
+            "position_ids": torch.arange(width, device=ids.device).expand(3, len(rows), -1)
+        }
+        if images is not None and self.config.condition.mode == "reencode_with_pixels":
+            pixel_values, grid = self._patches(images)
+            kinds = (ids == self.prompting.ids["image_pad"]).int()
+            positions, _ = self.backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
+            seen = {"position_ids": positions, "pixel_values": pixel_values, "image_grid_thw": grid}
+        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+            return probe.take(self.backbone.model(input_ids=ids, use_cache=False, **seen).last_hidden_state)
+
+    def _capture(self, images: Any, rows: Sequence[_Row], thoughts: Sequence[Thought]) -> torch.Tensor:
+        """States of the decoding itself: those still at hand, else decoded again along the stored tokens."""
+        bodies = [row.body for row in rows]
+        keys = [_key(images[i], rows[i].prompt, thoughts[i].token_ids) for i in range(len(thoughts))]
+        if all(key in self._captured for key in keys):
+            return torch.nn.utils.rnn.pad_sequence([self._captured[key] for key in keys], batch_first=True)
+        if len({row.prompt for row in rows}) > 1:
+            one = [
+                self._capture(images[[i] * len(rows)], [rows[i]] * len(rows), [thoughts[i]])[0]
+                for i in range(len(thoughts))
+            ]
+            return torch.nn.utils.rnn.pad_sequence(one, batch_first=True)
+        pixel_values, grid = self._patches(images)
+        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+            decoded = decode(
+                self.backbone,
+                self.prompting,
+                rows[0].prompt.ids,
+                pixel_values,
+                grid,
+                max_new_tokens=max(map(len, bodies)),
+                choice=Choice(),
+                forced=bodies,
+                probe=probe,
+            )
+        assert decoded.states is not None  # a probe was given
+        return decoded.states
+
+    def _kept(self, row: _Row, limit: int | None) -> list[int]:
+        """Positions of a row that enter the condition."""
+        ids = row.ids
+        kept = list(range(row.prompt.drop, len(ids)))
+        if limit is None or len(kept) <= limit:
+            return kept
+        pad = self.prompting.ids["image_pad"]
+        kept = [i for i in kept if ids[i] != pad]
+        excess = len(kept) - limit
+        if excess <= 0:
+            return kept
+        first = sum(i < len(row.prompt.ids) for i in kept)
+        if first + excess >= len(kept):
+            raise ThoughtError(
+                f"the instruction alone takes {first} tokens",
+                f"the editor takes {limit} at this tile size",
+                "shorten the request or use smaller tiles",
+                tokens=first,
+                limit=limit,
+            )
+        return kept[:first] + kept[first + excess :]
+
+    def _fixed_length(self, row: _Row, sampling: Sampling) -> int:
+        return len(row.prompt.ids) - row.prompt.drop + self.max_new_tokens(sampling) + 1
+
+    def _prompt(self, instruction: str, images: torch.Tensor | None) -> Prompt:
+        if images is None:
+            return self.prompting.prompt(instruction, None)
+        height, width = images.shape[-2:]
+        return self.prompting.prompt(instruction, self.geometry.tokens(height, width, self.config.vision))
+
+    def _patches(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.backbone.device
+        values, grid = patchify(images.to(device), self.geometry, self.config.vision)
+        return values.to(self.backbone.dtype), grid
+
+    def _filled(self, images: torch.Tensor) -> torch.Tensor:
+        missing = self.micro_batch - len(images)
+        return torch.cat([images, images.new_zeros(missing, *images.shape[1:])]) if missing > 0 else images
+
+
+def _digest(image: torch.Tensor) -> bytes:
+    return hashlib.blake2b(image.float().cpu().numpy().tobytes(), digest_size=16).digest()
+
+
+def _seed(seed: int, image: torch.Tensor, attempt: int) -> int:
+    return (attempt << 192) + (seed << 128) + int.from_bytes(_digest(image), "little")
+
+
+def _key(image: torch.Tensor, prompt: Prompt, ids: Sequence[int]) -> bytes:
+    return hashlib.blake2b(_digest(image) + repr((prompt.ids, tuple(ids))).encode(), digest_size=16).digest()

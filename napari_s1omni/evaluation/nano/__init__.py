@@ -1,0 +1,1 @@
+"""The measurements in nano's model card."""

@@ -1,0 +1,156 @@
+"""Scores of single pictures: instances against annotated nuclei, tiled against whole, restored against bicubic."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from napari_s1omni.core.normalization import cast_to
+from napari_s1omni.errors import SourceError
+from napari_s1omni.evaluation.metrics import Counts, match, psnr
+from napari_s1omni.jobs import run as api
+from napari_s1omni.storage.source import open_source
+
+TILED = {"tile_size": 128, "overlap": 32}
+"""How a picture is cut to be compared with itself as a whole."""
+_BLUR = 0.8
+"""Sigma in px of the blur before 2 x 2 px are averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nuclei:
+    """Scores of one set of annotated pictures, pooled over all objects."""
+
+    name: str
+    """Folder of the set."""
+    images: int
+    objects: int
+    """Annotated objects."""
+    first_half: float
+    """Instance AP at IoU 0.5 of the first half of the files by name."""
+    second_half: float
+    """The same of the others."""
+    all: float
+    """The same of all."""
+    tiled_to_whole: float
+    """AP at IoU 0.5 of the tiled results against those of the whole pictures."""
+    fewest_blocks: int
+    """Blocks of the tiled run of the smallest picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A picture that was blurred, averaged 2 x 2 and restored."""
+
+    name: str
+    ours: float
+    """PSNR in dB; the peak is the span of the original."""
+    bicubic: float
+    """The same of bicubic interpolation."""
+
+    @property
+    def gain(self) -> float:
+        """How much nearer ours is, in dB."""
+        return self.ours - self.bicubic
+
+
+def nuclei(folder: Path, engine: str = "reference", limit: int | None = None) -> Iterator[Nuclei]:
+    """Score every set ``folder/NAME/{images,masks}``, whose files share their stems.
+
+    Parameters
+    ----------
+    folder : Path
+    engine : str
+    limit : int, optional
+        Take this many pictures of each set, spread evenly.
+
+    Raises
+    ------
+    SourceError
+        If there is no such set.
+    """
+    sets = sorted(path.parent for path in folder.glob("*/masks") if (path.parent / "images").is_dir())
+    if not sets:
+        raise SourceError(f"{folder} holds no set", "folders with 'images' and 'masks'", "name their folder")
+    for place in sets:
+        truths = {path.stem: path for path in (place / "masks").iterdir()}
+        files = sorted(path for path in (place / "images").iterdir() if path.stem in truths)
+        if limit and limit < len(files):
+            files = [files[i * len(files) // limit] for i in range(limit)]
+        yield _nuclei(place.name, [(path, truths[path.stem]) for path in files], engine)
+
+
+def restored(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[Restored]:
+    """Degrade and restore every picture below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    limit : int, optional
+        Take this many pictures, spread evenly.
+    engine : str
+
+    Raises
+    ------
+    SourceError
+        If there is no picture.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".tif", ".tiff", ".png"})
+    if not files:
+        raise SourceError(f"{folder} holds no picture", "TIFF or PNG files", "name their folder")
+    if limit and limit < len(files):
+        files = [files[i * len(files) // limit] for i in range(limit)]
+    for path in files:
+        truth = _plane(path)
+        truth = truth[: truth.shape[0] // 2 * 2, : truth.shape[1] // 2 * 2]
+        blurred = gaussian_filter(truth.astype(np.float32), _BLUR)
+        coarse = blurred.reshape(truth.shape[0] // 2, 2, truth.shape[1] // 2, 2).mean(axis=(1, 3))
+        given = cast_to(coarse, truth.dtype)
+        with tempfile.TemporaryDirectory() as place:
+            result = api.super_resolve(given, Path(place) / "fine.zarr", factor=2, engine=engine, durable=False)
+            fine = result.array[...]
+        size = truth.shape[1], truth.shape[0]
+        bicubic = np.asarray(Image.fromarray(given.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+        span = float(truth.max()) - float(truth.min())
+        yield Restored(str(path.relative_to(folder)), psnr(truth, fine, span), psnr(truth, bicubic, span))
+
+
+def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei:
+    halves = [Counts(), Counts()]
+    against_whole = Counts()
+    fewest = 10**9
+    for i, (path, truth_path) in enumerate(pairs):
+        truth = _plane(truth_path)
+        longest = max(truth.shape)
+        whole, _ = _labels(path, engine, {"tile_size": longest, "overlap": 0, "block_size": longest})
+        tiled, blocks = _labels(path, engine, {**TILED, "block_size": -(-min(truth.shape) // 2)})
+        halves[2 * i >= len(pairs)] += match(truth, whole)[0]
+        against_whole += match(whole, tiled)[0]
+        fewest = min(fewest, blocks)
+    both = halves[0] + halves[1]
+    objects = both.true_positives + both.false_negatives
+    first, second, every, against = (c.average_precision for c in (*halves, both, against_whole))
+    return Nuclei(name, len(pairs), objects, first, second, every, against, fewest)
+
+
+def _labels(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "labels.zarr"
+        result = api.segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
+        labels: NDArray[Any] = result.array[...]
+        return labels, len(result.plan.grid)
+
+
+def _plane(path: Path) -> NDArray[Any]:
+    """Read a picture of one plane and one channel."""
+    source = open_source(str(path))
+    pixels = source.read()
+    return pixels.reshape(pixels.shape[-2:]) if pixels.size == pixels.shape[-1] * pixels.shape[-2] else pixels[0]

@@ -1,0 +1,1 @@
+"""The way of one block: read, think, generate, join, write."""

@@ -1,0 +1,41 @@
+"""``s1omni bench napari``: a real window, panned with and without a run beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.frontends.cli.bench import clean_up_when_terminated
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+
+
+def napari(
+    edge: Annotated[int, typer.Option(min=4096, help="Edge of the virtual image in px.")] = 65536,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="Engine of the preview.")] = "nano",
+    json: Json = False,
+) -> None:
+    """Time the dock, a preview, and the frames of a window that is panned with and without a run beside it.
+
+    It needs a display: xvfb-run -a s1omni bench napari
+    """
+    try:
+        from napari_s1omni.benchmarks.napari_window import rehearse
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
+        ) from error
+    # Its run would go on for days.
+    clean_up_when_terminated()
+    numbers = rehearse(edge, engine)
+    if json:
+        print_json(numbers)
+    else:
+        print_rows("napari", {k: f"{v:.3g}" if isinstance(v, float) else str(v) for k, v in numbers.items()})
+    # Qt is not taken apart together with the interpreter: PySide6 does not survive that with napari.
+    sys.stdout.flush()
+    os._exit(0)

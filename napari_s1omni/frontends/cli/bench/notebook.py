@@ -1,0 +1,40 @@
+"""``s1omni bench notebook``: a real JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.frontends.cli.bench import clean_up_when_terminated
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+
+
+def notebook(
+    times: Annotated[int, typer.Option(min=1, help="Kernels to show it in.")] = 5,
+    json: Json = False,
+) -> None:
+    """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
+    clean_up_when_terminated()
+    try:
+        from napari_s1omni.benchmarks.notebook_panel import rehearse
+
+        numbers = rehearse(times)
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"a browser without the package {error.name}", "the extra 'browser'", "pip install 'napari_s1omni[browser]'"
+        ) from error
+    if json:
+        print_json(numbers)
+        return
+    first, slowest = numbers["first_pixels_seconds"], numbers["slowest_seconds"]
+    rows = {
+        "first px (s)": f"{first:.2f}, at most {slowest:.2f} in {times} kernels",
+        "in a kernel that has imported nothing (s)": f"{numbers['first_cell_seconds']:.2f}",
+        "sent for it (MB)": f"{numbers['view_bytes'] / 1e6:.2f}",
+        "largest full view (MB)": f"{numbers['largest_view_bytes'] / 1e6:.2f}",
+        "largest report (MB)": f"{numbers['largest_report_bytes'] / 1e6:.2f}",
+    }
+    print_rows(f"a volume of {numbers['source_bytes'] / 1e9:.0f} GB in JupyterLab and Chromium", rows)

@@ -1,0 +1,123 @@
+"""``s1omni status``, ``attach``, ``pause`` and ``cancel``: a run seen and steered from any other process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.status import RunStatus
+from napari_s1omni.execution.run.watch import status as status_of
+from napari_s1omni.execution.run.watch import watch
+from napari_s1omni.frontends.cli.commands.run import HOLES, Json
+from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
+from napari_s1omni.planning.cost import duration, size
+
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder that a run writes.", show_default=False)]
+
+_EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+def status(output: Output, json: Json = False) -> None:
+    """Say how far a run is, whether it lives or was killed."""
+    found = status_of(output)
+    if json:
+        print_json({**found.to_json(), "alive": found.alive, "resumable": found.resumable})
+    else:
+        print_rows(str(output), _rows(found))
+
+
+def attach(output: Output) -> None:
+    """Watch a run until it ends; Ctrl-C stops watching and leaves the run alone.
+
+    Ends with the exit code of the run: 0 complete, 3 with holes, 130 cancelled.
+    """
+    screen = console()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[words]}"),
+        console=screen,
+        disable=not screen.is_terminal,
+    )
+    task = bar.add_task("starting", total=None, words="")
+    last, said = None, 0.0
+    try:
+        with bar:
+            for change in watch(output):
+                last = change.status
+                words = _words(last)
+                bar.update(task, description=last.state, total=last.tiles_total, completed=last.tiles_done, words=words)
+                if not screen.is_terminal and (time.monotonic() - said > _EVERY or not last.alive):
+                    said = time.monotonic()
+                    screen.print(f"{last.state}: {words}", highlight=False)
+    except KeyboardInterrupt:
+        screen.print(f"The run goes on. Stop it with: s1omni cancel {output}", highlight=False)
+        return
+    if last is not None and (code := _exit_code(last)):
+        if last.error:
+            screen.print(last.error.words, highlight=False, markup=False)
+        raise typer.Exit(code)
+
+
+def pause(
+    output: Output,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Go on instead.")] = False,
+) -> None:
+    """Let a run wait after the tiles in hand; with --go-on, let it go on."""
+    request(output, pause=not go_on)
+
+
+def cancel(output: Output) -> None:
+    """Stop a run after the tiles in hand; what is finished is kept and can be resumed."""
+    request(output, cancel=True)
+
+
+def _exit_code(found: RunStatus) -> int:
+    if found.state == "complete":
+        return HOLES if found.holes else 0
+    if found.error:
+        return found.error.exit_code
+    return 130 if found.state == "cancelled" else 1
+
+
+def _words(found: RunStatus) -> str:
+    words = [f"{found.blocks_done} of {found.blocks_total} blocks"]
+    if found.rate:
+        words.append(f"{found.rate:.3g} tiles/s")
+    if found.eta is not None:
+        words.append(f"{duration(found.eta)} left")
+    if found.holes:
+        words.append(f"{found.holes} holes")
+    return ", ".join(words)
+
+
+def _rows(found: RunStatus) -> dict[str, str]:
+    rows = {
+        "state": found.state + (" (resume it with: s1omni resume)" if found.resumable else ""),
+        "blocks": f"{found.blocks_done:,} of {found.blocks_total:,}",
+        "tiles": f"{found.tiles_done:,} of {found.tiles_total:,}",
+        "process": f"{found.pid} on {found.host}",
+        "workers": str(found.workers),
+    }
+    if found.rate:
+        rows["rate"] = f"{found.rate:.3g} tiles/s"
+    if found.eta is not None:
+        rows["left"] = duration(found.eta)
+    if found.busy is not None:
+        rows["engines at work"] = f"{found.busy:.0%} of the time"
+    if found.peak_memory:
+        rows["peak memory of a worker"] = size(found.peak_memory)
+    if found.holes:
+        rows["holes"] = f"{found.holes:,} tiles"
+    if found.dashboard:
+        rows["dashboard"] = found.dashboard
+    if found.error:
+        rows["error"] = f"{found.error.kind}: {found.error.words}"
+    return rows

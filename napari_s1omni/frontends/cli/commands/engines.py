@@ -1,0 +1,55 @@
+"""``s1omni engines``: who can do the work."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.engine import registry
+from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.errors import EngineError
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+
+
+def engines(
+    folder: Annotated[str | None, typer.Argument(help="Only this engine: a name or a folder of weights.")] = None,
+    json: Json = False,
+) -> None:
+    """List the engines, what each one does, and whether it works here."""
+    found: dict[str, EngineDescription | str] = {}
+    for name in [folder] if folder else registry.names():
+        try:
+            found[name] = registry.describe(name)
+        except EngineError as error:
+            if folder:
+                raise
+            found[name] = str(error)
+    chosen = {operation: registry.describe("auto", operation).name for operation in registry.AUTO}
+    if json:
+        described = {n: dataclasses.asdict(d) if not isinstance(d, str) else {"missing": d} for n, d in found.items()}
+        print_json({"engines": described, "auto": chosen})
+        return
+    for name, description in found.items():
+        print_rows(name, {"": description} if isinstance(description, str) else _rows(description))
+        typer.echo("")
+    if not folder:
+        print_rows("'auto' takes", chosen)
+
+
+def _rows(description: EngineDescription) -> dict[str, str]:
+    limits = description.limits
+    rows = {
+        "what": description.title,
+        "operations": ", ".join(description.operations),
+        "targets": ", ".join(description.targets),
+        "tiles": f"{description.tile_size} px, overlap {description.overlap} px; "
+        f"draws {limits.min_size} to {limits.max_size} px in multiples of {limits.multiple_of}",
+        "thinks": description.think.replace("_", " "),
+        "revision": description.revision,
+        "licence": description.weights_license,
+        "generates": "yes: its images are marked as generated" if description.generates else "no: it computes",
+    }
+    return {name: text for name, text in rows.items() if text}

@@ -1,0 +1,52 @@
+"""``s1omni evaluate-benchmark``: a published benchmark in its official folder layout."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_s1omni.evaluation.datasets.by_name import BENCHMARKS
+from napari_s1omni.evaluation.datasets.dataset import evaluate, means
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json
+
+Name = Literal["msd", "cigrocksem", "synthrad2025", "ixi"]
+
+
+def evaluate_benchmark(
+    name: Annotated[Name, typer.Argument(metavar="NAME", help="msd, cigrocksem, synthrad2025 or ixi.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data, laid out as published.")],
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Folder with predictions to score; nothing is run.", show_default=False),
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "auto",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases to take.", show_default="all")] = None,
+    json: Json = False,
+) -> None:
+    """Score an engine, or predictions that are there, by the protocol of a published benchmark.
+
+    The protocol is printed with the numbers.
+    """
+    benchmark = BENCHMARKS[name]
+    rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit))
+    groups = means(rows)
+    if json:
+        cases = [{"group": r.group, "case": r.name, **{k: _plain(v) for k, v in r.numbers.items()}} for r in rows]
+        tidy = {group: {k: _plain(v) for k, v in numbers.items()} for group, numbers in groups.items()}
+        print_json({"benchmark": name, "protocol": benchmark.protocol, "means": tidy, "cases": cases})
+        return
+    typer.echo(benchmark.protocol + "\n")
+    names = list(next(iter(groups.values())))
+    typer.echo(f"| group | cases | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}")
+    for group, numbers in groups.items():
+        count = len(rows) if group == "all" else sum(row.group == group for row in rows)
+        typer.echo(f"| {group} | {count} | {' | '.join(f'{numbers[n]:.4f}' for n in names)} |")
+
+
+def _plain(value: float) -> float | None:
+    # JSON has no infinity and no not-a-number.
+    return value if math.isfinite(value) else None

@@ -1,0 +1,70 @@
+"""``s1omni models``: the weights an engine is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_s1omni.engine.s1omni.checkpoint import model_store as models
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="List, show and fetch models.", rich_markup_mode="rich"
+)
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List the models that have a name, and which of them are here."""
+    known = models.list_models()
+    if json:
+        print_json(
+            [
+                {"name": m.name, "title": m.title, "license": m.license, "folder": str(m.folder), "present": m.present}
+                for m in known
+            ]
+        )
+        return
+    for model in known:
+        where = f"in {model.folder}" if model.present else f"not here; 's1omni models fetch {model.name}' gets it"
+        print_rows(model.name, {"what": model.title, "licence": model.license, "where": where})
+        typer.echo("")
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="Name of a model, or a folder with a checkpoint.")],
+    json: Json = False,
+) -> None:
+    """Show what a checkpoint holds, without loading it."""
+    layout = models.show(model)
+    if json:
+        config = layout.config.model_dump(mode="json")
+        print_json(
+            {"folder": str(layout.folder), "revision": layout.revision(), "parameters": layout.counts()} | config
+        )
+        return
+    counts = layout.counts()
+    rows = {
+        "folder": str(layout.folder),
+        "revision": layout.revision(),
+        "parameters": f"{sum(counts.values()):,}",
+        **{f"  {name}": f"{count:,}" for name, count in counts.items()},
+        "editor": str(layout.config.transformer_config.get("_class_name", "")),
+        "codec": str(layout.config.vae_config.get("_class_name", "")),
+        "files": str(len(layout.shards)),
+    }
+    print_rows(model, rows)
+
+
+@app.command()
+def fetch(
+    model: Annotated[str, typer.Argument(help="Name of a model, or 'owner/name' on the hub.")],
+    folder: Annotated[Path | None, typer.Option("--folder", help="Where to put it.")] = None,
+    revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit.")] = None,
+) -> None:
+    """Download a model; an interrupted download goes on where it stopped."""
+    typer.echo(f"{model} is in {models.fetch(model, folder, revision)}")

@@ -1,0 +1,154 @@
+"""``s1omni show``: what an output is, how far it is, and what was thought for any place of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markdown import Markdown
+from rich.panel import Panel
+
+from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.errors import JobError
+from napari_s1omni.frontends.cli.commands.run import Json
+from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
+from napari_s1omni.planning.cost import duration
+from napari_s1omni.results.result import Result
+
+
+def show(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
+    tile: Annotated[
+        str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of a tile of the lattice.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="Y,X", help="Show the thought of a position in px of the source.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--thought", metavar="KEY", help="Show the thought of this key.")] = None,
+    z: Annotated[int, typer.Option("--z", help="Plane of the source, for --tile and --at.")] = 0,
+    t: Annotated[int, typer.Option("--t", help="Time point of the source, for --tile and --at.")] = 0,
+    group: Annotated[int, typer.Option("--group", help="Channel group, for --tile and --at.")] = 0,
+    thoughts: Annotated[bool, typer.Option("--thoughts", help="List the keys of all thoughts.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the job, plan, progress and thoughts of an output, finished or not."""
+    result = Result.open(output)
+    if thoughts:
+        keys = list(result.thoughts)
+        if json:
+            print_json(keys)
+        else:
+            typer.echo("\n".join(keys))
+    elif tile or at or key:
+        name, thought = _find(result, tile, at, key, (z, t, group))
+        if json:
+            print_json({"key": name, **dataclasses.asdict(thought)})
+        else:
+            _print_thought(name, thought)
+    elif json:
+        print_json(
+            {
+                "path": str(result.path),
+                "complete": result.complete,
+                "progress": _progress(result),
+                "summary": result.summary,
+                "plan": result.plan.to_json(),
+                "records": [r.to_json() for r in result.records],
+            }
+        )
+    else:
+        _print_all(result)
+
+
+def _print_all(result: Result) -> None:
+    plan = result.plan
+    rows = plan_rows(plan)
+    if plan.engine.why:
+        rows["why this engine"] = plan.engine.why
+    print_rows(str(result.path), {**rows, "instruction": plan.instruction.replace("\n", "; ")})
+    print_notes(plan.notes)
+    counted = _progress(result)
+    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {result.path}"}
+    progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
+    progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
+    if counted["seconds"]:
+        spent = {stage: duration(seconds) for stage, seconds in counted["seconds"].items() if seconds >= 0.5}
+        progress["time"] = ", ".join(f"{stage} {words}" for stage, words in spent.items()) or "under a second"
+    progress |= {name: str(value) for name, value in result.summary.items() if value is not None}
+    progress["thoughts"] = str(len(result.thoughts))
+    print_rows("Progress", progress)
+    failed = {
+        f"block {','.join(map(str, r.block))}": r.error or r.state for r in result.records if r.error or not r.done
+    }
+    if failed:
+        print_rows("Failed", failed)
+
+
+def _progress(result: Result) -> dict[str, Any]:
+    tiles: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    for record in result.records:
+        tiles.update(record.tiles)
+        seconds.update(record.seconds)
+    return {
+        "blocks": len(result.plan.grid),
+        "done": sum(record.done for record in result.records),
+        "tiles": {state: n for state, n in tiles.items() if n},
+        "seconds": dict(seconds),
+    }
+
+
+def _find(
+    result: Result, tile: str | None, at: str | None, key: str | None, place: tuple[int, int, int]
+) -> tuple[str, Thought]:
+    if key:
+        if key not in result.thoughts:
+            raise JobError(f"{result.path} has no thought '{key}'", remedy="list the keys with --thoughts")
+        return key, result.thoughts[key]
+    z, t, group = place
+    if at:
+        y, x = _pair(at, "--at", "Y,X")
+    else:
+        grid = result.plan.grid
+        row, col = _pair(tile or "", "--tile", "ROW,COLUMN")
+        rows, cols = grid.lattice
+        if not (0 <= row < rows and 0 <= col < cols):
+            raise JobError(f"tile {tile} of a lattice of {rows} x {cols} tiles", f"0,0 to {rows - 1},{cols - 1}")
+        # The middle of a step is the px where its own tile counts most.
+        y, x = (i * grid.step + grid.tile_size / 2 for i in (row, col))
+    found = result.thought_at(y, x, z=z, t=t, group=group)
+    if found is None:
+        raise JobError(
+            f"nothing was thought at y={y:g}, x={x:g}, z={z}, t={t}",
+            "a place inside the region of a run that has come so far, and where something varies",
+            "list the keys with --thoughts",
+        )
+    return found
+
+
+def _pair(text: str, option: str, form: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise JobError(f"{option} {text!r}", f"two numbers, {form}", f"write {option} 3,5") from None
+    return first, second
+
+
+def _print_thought(key: str, thought: Thought) -> None:
+    out = console()
+    if thought.prompt:
+        out.print(Panel(thought.prompt, title="asked", title_align="left", border_style="dim"))
+    if thought.trace:
+        out.print(Panel(Markdown(thought.trace), title=f"thought {key}", title_align="left", border_style="cyan"))
+    out.print(
+        Panel(
+            thought.answer or "(no words)",
+            title=f"answer, route {thought.route or 'none'}",
+            title_align="left",
+            border_style="green",
+            subtitle=thought.remark or None,
+        )
+    )

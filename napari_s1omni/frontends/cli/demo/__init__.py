@@ -1,0 +1,1 @@
+"""``s1omni demo``: the three operations on real images."""

@@ -1,0 +1,118 @@
+"""Progress: what a running job shows on the terminal, or prints now and then where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from napari_s1omni.execution.run.events import (
+    BlockDone,
+    Event,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+    StageStarted,
+    TilesDone,
+)
+from napari_s1omni.planning.cost import cost, duration
+
+_WINDOW = 60.0
+"""Seconds over which the rate is averaged."""
+_EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class ProgressLine:
+    """Watches a run; use it as a context manager and give it as ``on_event``.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    notes : bool
+        Print the notes of the plan when the run starts.
+    console : Console, optional
+        Where to write; standard error if left out.
+    """
+
+    def __init__(self, *, quiet: bool = False, notes: bool = True, console: Console | None = None) -> None:
+        self._notes = notes
+        self._console = console or Console(stderr=True, quiet=quiet)
+        self._live = self._console.is_terminal and not quiet
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("blocks, {task.fields[words]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("running", total=None, words="")
+        self._recent: deque[tuple[float, int]] = deque()
+        self._tiles = self._tiles_before = 0
+        self._total = 0
+        self._blocks = self._done = 0
+        self._begun = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take note of what happened."""
+        match event:
+            case RunStarted(plan=plan, done=done, dashboard=dashboard):
+                self._blocks, self._done = len(plan.grid), done
+                self._total = round(cost(plan).tiles_computed * (1 - done / self._blocks))
+                self._bar.update(self._task, total=self._blocks, completed=done, words="starting")
+                for note in plan.notes if self._notes else ():
+                    self._console.print(f"note: {note}", style="dim", highlight=False, markup=False)
+                if dashboard:
+                    self._console.print(f"Dask's dashboard: {dashboard}", highlight=False)
+                if done:
+                    self._console.print(f"{done} of {self._blocks} blocks were finished before", highlight=False)
+            case TilesDone(count=count):
+                self._tiles += count
+                self._recent.append((time.monotonic(), count))
+                self._show()
+            case BlockDone():
+                self._done += 1
+                self._bar.update(self._task, completed=self._done)
+                self._show()
+            case RunPaused(waiting=waiting):
+                self._bar.update(self._task, description="paused" if waiting else "running")
+            case StageStarted(name=name):
+                self._bar.update(self._task, description=name, words="nearly done")
+                if not self._live and self._notes:
+                    self._console.print(name, highlight=False)
+            case RunFinished():
+                self._bar.update(self._task, description="finished", words=f"{self._tiles} tiles")
+
+    @property
+    def rate(self) -> float:
+        """Tiles per second of late, or of the whole run while there is little of it."""
+        now = time.monotonic()
+        while self._recent and now - self._recent[0][0] > _WINDOW:
+            self._recent.popleft()
+        seconds = min(_WINDOW, now - self._begun)
+        return sum(count for _, count in self._recent) / seconds if seconds else 0.0
+
+    def _show(self) -> None:
+        rate = self.rate
+        left = duration(max(0, self._total - self._tiles) / rate) if rate else "unknown time"
+        words = f"{rate:.3g} tiles/s, {left} left"
+        self._bar.update(self._task, words=words)
+        if not self._live and time.monotonic() - self._said >= _EVERY:
+            self._said = time.monotonic()
+            self._console.print(f"{self._done} of {self._blocks} blocks, {words}", highlight=False)

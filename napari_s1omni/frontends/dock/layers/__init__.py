@@ -1,0 +1,1 @@
+"""The layers that the dock adds to the viewer."""

@@ -1,0 +1,74 @@
+"""Bars: napari's progress of a run, its tiles nested under its blocks, with what is left and a button that cancels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.progress import cancelable_progress, progress
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_s1omni.execution.run.status import RunStatus
+from napari_s1omni.planning.cost import duration
+
+
+class Bars:
+    """The two bars of one run.
+
+    Parameters
+    ----------
+    title : str
+    status : RunStatus
+    """
+
+    def __init__(self, title: str, status: RunStatus) -> None:
+        self._title = title
+        self._blocks = cancelable_progress(total=status.blocks_total, desc=title)
+        self._tiles = progress(total=status.tiles_total, desc="tiles", nest_under=self._blocks)
+        self._widgets = {bar: _widget_of(bar) for bar in (self._blocks, self._tiles)}
+        shown = self._widgets[self._blocks]
+        self._group = None if shown is None else shown.parent()
+        if self._group is not None:
+            # napari would delete it with the bars still in it, and look at it while it is half gone: PySide6 then
+            # ends the process. It is deleted here, when it is empty.
+            self._group.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether its button was pressed."""
+        return bool(self._blocks.is_canceled)
+
+    def show(self, status: RunStatus) -> None:
+        """Show how far the run is."""
+        left = ""
+        if status.state != "running":
+            left = status.state
+        elif status.eta is not None:
+            left = f"{duration(status.eta)} left"
+        blocks = f"{self._title}: {status.blocks_done:,} of {status.blocks_total:,} blocks"
+        self._set(self._blocks, blocks, status.blocks_done, "")
+        self._set(self._tiles, f"{status.tiles_done:,} of {status.tiles_total:,} tiles", status.tiles_done, left)
+
+    def _set(self, bar: progress, words: str, done: int, left: str) -> None:
+        """Bring a bar up to date without napari's own way, which draws the whole window anew at each change."""
+        bar.desc, bar.n = f"{words}: ", done
+        widget = self._widgets[bar]
+        if widget is not None:
+            widget.description_label.setText(bar.desc)
+            widget.qt_progress_bar.setValue(done)
+            widget.eta_label.setText(left)
+
+    def close(self) -> None:
+        """Take them away."""
+        self._tiles.close()
+        self._blocks.close()
+        self._widgets = {}
+        if self._group is not None:
+            # After its bars, whose deletion is due already.
+            self._group.deleteLater()
+            self._group = None
+
+
+def _widget_of(bar: progress) -> Any:
+    """Return the widget in which napari shows a bar; None without a window."""
+    return next((widget for widget in QApplication.allWidgets() if getattr(widget, "progress", None) is bar), None)

@@ -1,0 +1,1 @@
+"""Between napari layers and jobs: layer metadata, transforms, readers, sample data."""

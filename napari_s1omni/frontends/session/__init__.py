@@ -1,0 +1,1 @@
+"""State behind dock and notebook, without a toolkit: job form, runs, previews."""

@@ -1,0 +1,70 @@
+"""Record: one job as YAML, as Python, as a line of shell. All three make the same plan."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from napari_s1omni.planning.job import Box, Job
+
+_VERBS = {
+    "segmentation": ("segment", "segment"),
+    "super_resolution": ("super_resolve", "superres"),
+    "modality_translation": ("translate", "translate"),
+}
+"""Operation -> name of the function, name of the command."""
+
+
+def as_yaml(job: Job) -> str:
+    """Return the job as a file for ``s1omni run``."""
+    return job.dump()
+
+
+def as_python(job: Job) -> str:
+    """Return Python that runs the job."""
+    name, _ = _VERBS[job.operation.type]
+    arguments = [repr(job.source.uri)]
+    if job.output is not None:
+        arguments.append(repr(job.output))
+    arguments += [f"{key}={value!r}" for key, value in _options(job).items()]
+    body = "".join(f"    {argument},\n" for argument in arguments)
+    return f"import napari_s1omni\n\nresult = napari_s1omni.{name}(\n{body})\n"
+
+
+def as_command(job: Job) -> str:
+    """Return a line of shell that runs the job; one that no options can say goes through a file."""
+    if job.region is not None and not isinstance(job.region, Box):
+        return f"cat > job.yaml <<'JOB'\n{job.dump()}JOB\ns1omni run job.yaml\n"
+    _, command = _VERBS[job.operation.type]
+    words = ["s1omni", command, job.source.uri, *([job.output] if job.output else [])]
+    for key, value in _options(job).items():
+        flag = f"--{key.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            # One word each, so that a value may begin with a dash.
+            words.append(f"{flag}={_word(key, value)}")
+    return " ".join(shlex.quote(word) for word in words) + "\n"
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """Flat options that differ from their defaults, as the functions and the command line name them."""
+    data = json.loads(job.model_dump_json(exclude_defaults=True))
+    options: dict[str, Any] = dict(data.get("operation", {}))
+    options.pop("type", None)
+    options.update({k: v for k, v in data.get("source", {}).items() if k != "uri"})
+    options.update(data.get("tiling", {}))
+    options.update(data.get("sampling", {}))
+    options.update({k: data[k] for k in ("engine", "region", "into") if k in data})
+    if isinstance(job.region, Box):
+        options["region"] = job.region.model_dump(mode="json", exclude_none=True, exclude={"type"})
+    return options
+
+
+def _word(key: str, value: Any) -> str:
+    if key == "region":
+        return ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in value.items())
+    if isinstance(value, list):
+        return ",".join(str(v) for v in value)
+    return str(value)

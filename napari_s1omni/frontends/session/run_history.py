@@ -1,0 +1,116 @@
+"""The runs that were started from this account: a small file in the user's cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from napari_s1omni.errors import StoreError
+from napari_s1omni.execution.run.status import RunStatus
+from napari_s1omni.execution.run.watch import status
+
+CACHE = "S1OMNI_CACHE"
+"""Environment variable that names the cache folder."""
+_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A run that was started."""
+
+    output: str
+    """Its folder."""
+    title: str
+    """Such as ``segment the nuclei · plate 3``."""
+    started: float
+    """Unix time."""
+    layer: str = ""
+    """Name of the source layer, to be found again."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: ``S1OMNI_CACHE``, else ``napari_s1omni`` in the user's cache."""
+    named = os.environ.get(CACHE)
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "napari_s1omni"
+    base.mkdir(parents=True, exist_ok=True)
+    return base
+
+
+def new_output(name: str) -> Path:
+    """Make an empty folder for a result in the cache.
+
+    Parameters
+    ----------
+    name : str
+        How it begins; whatever no file name should hold becomes a dash.
+    """
+    stem = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in name).strip("-") or "result"
+    folder = cache_folder() / "results"
+    folder.mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        with contextlib.suppress(FileExistsError):
+            # Making it is what keeps two surfaces from choosing the same one.
+            (path := folder / f"{stem}-{number}.zarr").mkdir()
+            return path
+    raise AssertionError("unreachable")
+
+
+def remember(output: Path | str, title: str, layer: str = "", folder: Path | None = None) -> Remembered:
+    """Note that a run was started; an earlier note on the same output is replaced."""
+    entry = Remembered(str(Path(output).absolute()), title, time.time(), layer)
+    with _locked(folder) as file:
+        kept = [e for e in _read(file) if e.output != entry.output]
+        _write(file, [*kept, entry][-_LIMIT:])
+    return entry
+
+
+def forget(output: Path | str, folder: Path | None = None) -> None:
+    """Do not offer a run again."""
+    gone = str(Path(output).absolute())
+    with _locked(folder) as file:
+        _write(file, [e for e in _read(file) if e.output != gone])
+
+
+def unfinished(folder: Path | None = None) -> list[tuple[Remembered, RunStatus]]:
+    """Return the runs that are at work or can be resumed, newest first; lost ones are forgotten."""
+    found = []
+    with _locked(folder) as file:
+        for entry in _read(file):
+            with contextlib.suppress(StoreError, OSError):
+                found.append((entry, status(entry.output)))
+        _write(file, [entry for entry, _ in found])
+    return [(entry, now) for entry, now in reversed(found) if now.alive or now.resumable]
+
+
+@contextlib.contextmanager
+def _locked(folder: Path | None) -> Iterator[Path]:
+    base = folder or cache_folder()
+    lock = os.open(base / "runs.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Several viewers may start runs at once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield base / "runs.json"
+    finally:
+        os.close(lock)
+
+
+def _read(file: Path) -> list[Remembered]:
+    try:
+        return [Remembered(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        # A file that cannot be read costs a convenience, no run.
+        return []
+
+
+def _write(file: Path, entries: list[Remembered]) -> None:
+    with contextlib.suppress(OSError):
+        temporary = file.with_suffix(".tmp")
+        temporary.write_text(json.dumps([asdict(e) for e in entries], indent=1), encoding="utf-8")
+        temporary.replace(file)

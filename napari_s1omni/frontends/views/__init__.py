@@ -1,0 +1,1 @@
+"""What a viewer draws of a result that is still being made."""

@@ -1,0 +1,1 @@
+"""A job from its document to its result: prepare, dry run, run, redo, batch."""

@@ -1,0 +1,1 @@
+"""Joining tiles and blocks: blending, seam scores, labels across blocks."""

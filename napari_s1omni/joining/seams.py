@@ -1,0 +1,82 @@
+"""Seams: how visible the joins between tiles are, measured instead of hoped.
+
+The score of a line is the mean absolute step across it over the mean absolute
+step across parallel lines nearby. About 1 (0.95 to 1.05) means that the line
+cannot be told from any other; 2 means that steps are twice as large there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.core.tiling import Block, TileGrid
+
+_NEAR = 2
+"""Lines this close to a join do not count as ordinary ones, in px."""
+
+
+def seam_score(pixels: NDArray[np.float32], rows: list[int], cols: list[int]) -> float | None:
+    """Score the lines of one image.
+
+    Parameters
+    ----------
+    pixels : float32 (channels, H, W)
+    rows : list of int
+        A join lies between rows ``r - 1`` and ``r``.
+    cols : list of int
+        Likewise for columns.
+
+    Returns
+    -------
+    float or None
+        The mean over both directions; None where there is no join, or nothing varies.
+    """
+    scores = [s for s in (_score(pixels, 1, rows), _score(pixels, 2, cols)) if s is not None]
+    return float(np.mean(scores)) if scores else None
+
+
+def tile_scores(fields: NDArray[np.float32], grid: TileGrid, block: Block) -> dict[tuple[int, int], float]:
+    """Score the joins of each tile whose cell lies in a block with its earlier neighbours.
+
+    Parameters
+    ----------
+    fields : float32 (channels, H, W)
+        Joined over the block's field box.
+    grid : TileGrid
+    block : Block
+
+    Returns
+    -------
+    dict of (row, column) in the lattice to score
+        Without tiles that have no join inside the field box, or nothing that varies.
+    """
+    found = {}
+    for row in grid.tile_rows(block.y):
+        for col in grid.tile_cols(block.x):
+            y = _cell(row, grid, grid.factor[0], block.field_y, fields.shape[1])
+            x = _cell(col, grid, grid.factor[1], block.field_x, fields.shape[2])
+            piece = fields[:, y[0] : y[1], x[0] : x[1]]
+            score = seam_score(piece, [y[2] - y[0]] if row else [], [x[2] - x[0]] if col else [])
+            if score is not None:
+                found[row, col] = score
+    return found
+
+
+def _cell(k: int, grid: TileGrid, factor: int, field: tuple[int, int], size: int) -> tuple[int, int, int]:
+    """Start and end of the surroundings of a tile's first join, and the join itself, in field px."""
+    join = (k * grid.step + grid.overlap // 2 - field[0]) * factor
+    half = grid.step // 2 * factor
+    return max(0, join - half), min(size, join + grid.step * factor), join
+
+
+def _score(pixels: NDArray[np.float32], axis: int, lines: list[int]) -> float | None:
+    inside = [n - 1 for n in lines if 1 <= n < pixels.shape[axis]]
+    if not inside:
+        return None
+    steps = np.abs(np.diff(pixels.astype(np.float64), axis=axis)).mean(axis=(0, 3 - axis))
+    ordinary = np.ones(len(steps), bool)
+    for line in inside:
+        ordinary[max(0, line - _NEAR) : line + _NEAR + 1] = False
+    usual = steps[ordinary].mean() if ordinary.any() else 0.0
+    return float(steps[inside].mean() / usual) if usual > 0 else None

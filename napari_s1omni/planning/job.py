@@ -1,0 +1,190 @@
+"""Job: the one document a human writes, and every surface edits, submits or watches."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from napari_s1omni.core.document import Document
+from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.errors import JobError
+from napari_s1omni.operations import AnyOperation
+
+Range = tuple[int, int]
+
+
+class SourceRef(Document):
+    """Where the image is, and corrections of what its metadata says."""
+
+    uri: str = Field(min_length=1)
+    """Path or URL of an image, an array or a store."""
+    level: int = Field(0, ge=0)
+    """Pyramid level to work on; 0 is full resolution."""
+    axes: str | None = None
+    """Axes as stored, such as ``zyx``, where the metadata is missing or wrong."""
+    scale: float | tuple[float, ...] | None = None
+    """Size of a px in `units`: one number, or one per stored axis, where the metadata is missing or wrong."""
+    units: str | None = None
+    """Unit of `scale` along z, y and x, such as ``um``."""
+
+
+class Box(Document):
+    """A box in px of the source level; an axis left out is taken whole."""
+
+    type: Literal["box"] = "box"
+    t: Range | None = None
+    """First and one past last time point."""
+    z: Range | None = None
+    """First and one past last plane."""
+    y: Range | None = None
+    """First and one past last row."""
+    x: Range | None = None
+    """First and one past last column."""
+
+    @field_validator("t", "z", "y", "x")
+    @classmethod
+    def _not_empty(cls, value: Range | None) -> Range | None:
+        if value is not None and not 0 <= value[0] < value[1]:
+            raise ValueError(f"{value[0]}:{value[1]} is empty; a range is start:stop with 0 <= start < stop")
+        return value
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``y=0:512,x=128:640`` or the short form ``0:512,128:640`` (rows, columns)."""
+        parts = [p for p in text.replace(" ", "").split(",") if p]
+        named: dict[str, Any] = {}
+        for position, part in enumerate(parts):
+            name, _, span = part.rpartition("=")
+            name = name or "tzyx"[4 - len(parts) + position : 5 - len(parts) + position]
+            try:
+                start, stop = (int(v) for v in span.split(":"))
+            except ValueError:
+                raise JobError(
+                    f"region {text!r}",
+                    "a region is 'y=0:512,x=128:640' or '0:512,128:640'",
+                    "write start:stop per axis",
+                ) from None
+            named[name] = (start, stop)
+        return cls.read(named, "region")
+
+
+class Shape(Document):
+    """A region that is not a box: outside of it nothing is computed."""
+
+    type: Literal["polygon", "mask"] = "polygon"
+    """``polygon``: GeoJSON or ImageJ ROI file; ``mask``: an image of the source's size, 0 outside."""
+    uri: str
+    """The file."""
+
+
+def read_region(text: str) -> Box | Shape:
+    """Read a region from one line: a box as :meth:`Box.parse` reads it, or the path of a file.
+
+    Files that end with ``.geojson``, ``.json``, ``.roi`` or ``.zip`` hold polygons, any other is a mask.
+
+    Raises
+    ------
+    JobError
+        If it is neither.
+    """
+    if re.fullmatch(r"[tzyx\d:=,\s-]+", text):
+        return Box.parse(text)
+    if "://" not in text and not Path(text).exists():
+        raise JobError(
+            f"region {text!r}",
+            "a region is a box such as '0:512,128:640' or 'y=0:512,x=128:640', or a file of outlines or a mask",
+            "write start:stop per axis, or name a file that exists",
+        )
+    polygons = text.lower().endswith((".geojson", ".json", ".roi", ".zip"))
+    return Shape(type="polygon" if polygons else "mask", uri=text)
+
+
+class Job(Document):
+    """Everything that is needed to run, and to run again."""
+
+    schema_version: Literal[1] = 1
+    source: SourceRef
+    """The image; a plain string is its path or URL."""
+    output: str | None = None
+    """Folder of the result, an OME-Zarr image; None is a temporary one."""
+    into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    """Write labels into the source's own ``labels/<into>`` instead of `output`."""
+    region: Box | Shape | None = Field(None, discriminator="type")
+    """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; None is all
+    of it."""
+    operation: AnyOperation
+    """What to do."""
+    tiling: Tiling = Tiling()
+    """Sizes of tiles and blocks."""
+    sampling: Sampling = Sampling()
+    """Numbers of thinking and denoising."""
+    engine: str = "auto"
+    """Name of an engine, a folder with a checkpoint, or ``auto``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            data = dict(data)
+            if isinstance(data.get("source"), str):
+                data["source"] = {"uri": data["source"]}
+            if isinstance(data.get("region"), str):
+                data["region"] = read_region(data["region"])
+            if isinstance(data.get("region"), dict):
+                data["region"] = {"type": "box", **data["region"]}
+        return data
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.into and self.output:
+            raise ValueError("'into' writes into the source's own store; leave 'output' out")
+        if self.into and self.operation.type != "segmentation":
+            raise ValueError("'into' holds labels; only a segmentation can be written there")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a job from a YAML or JSON file.
+
+        Raises
+        ------
+        JobError
+            If the file cannot be read or says something a job does not know.
+        """
+        try:
+            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise JobError(f"job file {path}: {error}", remedy="Name a readable YAML or JSON file") from None
+        except yaml.YAMLError as error:
+            raise JobError(f"job file {path} is not YAML: {error}") from None
+        if not isinstance(data, dict):
+            raise JobError(f"job file {path} holds {type(data).__name__}", "a mapping with source, operation, ...")
+        return cls.read(data, str(path))
+
+    def dump(self) -> str:
+        """Return the job as YAML, without what has its default."""
+        data = json.loads(self.model_dump_json(exclude_defaults=True))
+        data["operation"] = {"type": self.operation.type, **data.get("operation", {})}
+        text: str = yaml.safe_dump({"schema_version": self.schema_version, **data}, sort_keys=False, allow_unicode=True)
+        return text
+
+
+def output_path(job: Job) -> Path:
+    """Folder that a job writes.
+
+    Raises
+    ------
+    JobError
+        If the job names none.
+    """
+    if job.into:
+        return Path(job.source.uri) / "labels" / job.into
+    if job.output is None:
+        raise JobError("the job names no output", "a folder to write to", "set 'output'")
+    return Path(job.output)

@@ -1,0 +1,1 @@
+"""Finished and unfinished results: arrays, tables of objects, reports."""

@@ -1,0 +1,146 @@
+"""Exhibits: pictures of a result beside its source, for pages that are read without a viewer."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_s1omni.results import figure
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.source import Source
+
+EDGE = 224
+"""Px of the longer side of a tile's picture."""
+WIDE = 500
+"""Px of the longer side of a picture of the whole."""
+_READ = 2**23
+"""Px of one plane that are read at most for a picture of the whole."""
+
+Span = tuple[int, int]
+
+
+def tile_pictures(result: Result, image: Source | None, spans: Mapping[str, Span], group: int) -> list[Image.Image]:
+    """Draw a tile: its source, where that is there, and what was made of it.
+
+    Parameters
+    ----------
+    result : Result
+    image : Source, optional
+    spans : mapping of axis to span
+        ``t``, ``z``, ``y`` and ``x`` in px of the source.
+    group : int
+        Of channels that are read together.
+    """
+    source = None if image is None else _source(result, image, spans, group, EDGE)
+    made = _made(result, 0, spans, group, source, EDGE)
+    return [made] if source is None else [source, made]
+
+
+def overview(result: Result, image: Source | None) -> list[Image.Image]:
+    """Draw the plane in the middle of a result, and its source where that can be read in a moment.
+
+    Returns
+    -------
+    list of Image
+        Source and result, or the result alone.
+    """
+    grid = result.plan.grid
+    z, t = (grid.z[0] + grid.z[1]) // 2, grid.t[0]
+    spans = {"t": (t, t + 1), "z": (z, z + 1), "y": grid.y, "x": grid.x}
+    source = None
+    if image is not None:
+        levels = [image, *image.levels()]
+        level = next((one for one in levels if _px(one, image, grid.y, grid.x) <= _READ), None)
+        if level is not None:
+            source = _source(result, level, _at(level, image, spans), 0, WIDE)
+    coarse = next((i for i, a in enumerate(result.levels) if max(a.shape[-2:]) <= 2 * WIDE), len(result.levels) - 1)
+    made = _made(result, coarse, spans, 0, source, WIDE)
+    return [made] if source is None else [source, made]
+
+
+def as_data(picture: Image.Image) -> str:
+    """Encode a picture as the address of an ``img``: PNG, or JPEG where that is much smaller."""
+    exact, small = io.BytesIO(), io.BytesIO()
+    picture.save(exact, "PNG", optimize=True)
+    # Outlines are one px wide: colours are not thinned out.
+    picture.save(small, "JPEG", quality=82, subsampling=0)
+    kind, data = ("jpeg", small) if 2 * len(small.getvalue()) < len(exact.getvalue()) else ("png", exact)
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _px(level: Source, image: Source, y: Span, x: Span) -> float:
+    share = (y[1] - y[0]) * (x[1] - x[0]) / (image.spec.size("y") * image.spec.size("x"))
+    return share * level.spec.size("y") * level.spec.size("x")
+
+
+def _at(level: Source, image: Source, spans: Mapping[str, Span]) -> dict[str, Span]:
+    """Spans of the finest level in px of another one."""
+    found = dict(spans)
+    for axis in "zyx":
+        by = level.spec.size(axis) / image.spec.size(axis)
+        start = min(int(spans[axis][0] * by), level.spec.size(axis) - 1)
+        found[axis] = start, max(start + 1, min(round(spans[axis][1] * by), level.spec.size(axis)))
+    return found
+
+
+def _source(result: Result, image: Source, spans: Mapping[str, Span], group: int, edge: int) -> Image.Image:
+    channels = result.plan.groups[group]
+    whole = {**spans, "c": (min(channels), max(channels) + 1)}
+    pixels = image.read(tuple(slice(*whole[a]) for a in image.spec.axes))
+    pixels = pixels.reshape(-1, *pixels.shape[-2:])[[c - min(channels) for c in channels]]
+    shown = result.plan.job.operation.to_model(pixels, result.plan.normalization, channels)
+    return _picture(np.moveaxis(shown, 0, -1), edge)
+
+
+def _made(
+    result: Result, level: int, spans: Mapping[str, Span], group: int, source: Image.Image | None, edge: int
+) -> Image.Image:
+    plan, grid = result.plan, result.plan.grid
+    array, finest = result.levels[level], result.levels[0]
+    sizes = dict(zip(result.spec.axes, array.shape, strict=True))
+    by = {a: (n / m) for a, n, m in zip(result.spec.axes, array.shape, finest.shape, strict=True)}
+    zoom = {"y": grid.factor[0], "x": grid.factor[1]}
+    start = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
+    box: dict[str, Span] = {}
+    for axis, (first, last) in spans.items():
+        k = zoom.get(axis, 1) * by.get(axis, 1.0)
+        low = min(int(max(0, first - start[axis]) * k), sizes.get(axis, 1) - 1)
+        box[axis] = low, max(low + 1, min(round((last - start[axis]) * k), sizes.get(axis, 1)))
+    per = result.spec.size("c") // grid.groups
+    box["c"] = (group * per, (group + 1) * per)
+    pixels = np.asarray(array[tuple(slice(*box[a]) for a in result.spec.axes)])
+    pixels = pixels.reshape(-1, *pixels.shape[-2:])
+    if result.spec.kind == "labels":
+        labels = _nearest(pixels[0], source.size if source is not None else _size(pixels.shape[-2:], edge))
+        back = source or Image.new("RGB", (labels.shape[1], labels.shape[0]))
+        return figure.contours(back, labels, thickness=1 if edge == WIDE else 2)
+    values = pixels.astype(np.float64)
+    low_, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
+    shown = (values - low_) / max(high - low_, 1e-9)
+    if plan.target.rgb and plan.target.dtype == "uint8":
+        shown = values / 255
+    return _picture(np.moveaxis(shown if len(shown) == 3 else np.repeat(shown[:1], 3, axis=0), 0, -1), edge)
+
+
+def _picture(values: NDArray[Any], edge: int) -> Image.Image:
+    """(H, W, 3) in 0 to 1 as a picture with this longer side."""
+    picture = Image.fromarray((np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8))
+    return picture.resize(_size(values.shape[:2], edge), Image.Resampling.BICUBIC)
+
+
+def _size(shape: tuple[int, ...], edge: int) -> tuple[int, int]:
+    by = edge / max(shape)
+    return max(1, round(shape[1] * by)), max(1, round(shape[0] * by))
+
+
+def _nearest(labels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    rows = np.arange(size[1]) * labels.shape[0] // size[1]
+    cols = np.arange(size[0]) * labels.shape[1] // size[0]
+    found: NDArray[Any] = labels[np.ix_(rows, cols)]
+    return found

@@ -1,0 +1,144 @@
+"""Collections: many sources under one name, listed without reading a px."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.readers.by_format import FILE_ENDINGS
+
+_ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One source of a collection."""
+
+    name: str
+    """Unique within the collection, good as the name of a folder."""
+    uri: str
+    """Where it is."""
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """What its row of a CSV says beside, by dotted key of a job."""
+
+
+def list_sources(where: str | Path) -> list[Entry]:
+    """List the images of a folder, a glob, an OME-Zarr plate or a CSV file.
+
+    Parameters
+    ----------
+    where : str or Path
+        A folder (its image files and Zarr stores, not those of its subfolders, and not results of this package);
+        a pattern with ``*``, ``?`` or ``[...]``; the folder of an OME-Zarr plate
+        (every field of every well); or a CSV file with a column ``source`` and,
+        if wanted, more columns named like keys of a job, such as ``operation.prompt``.
+
+    Returns
+    -------
+    list of Entry
+        Sorted by name; a CSV in its own order.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing, or nothing readable, there.
+    """
+    text = str(where)
+    path = Path(where)
+    if path.suffix.lower() == ".csv":
+        entries = _rows(path)
+    elif path.is_dir() and (fields := _fields(path)):
+        entries = [Entry(name.replace("/", "-"), f"{text}/{name}") for name in fields]
+    elif path.is_dir() and not _is_zarr(path):
+        # Results of ours beside their sources are no sources of the next run; a pattern may name them.
+        entries = _named(sorted(p for p in path.iterdir() if _is_image(p) and not (p / WORK).exists()))
+    elif glob.has_magic(text):
+        entries = _named(sorted(Path(p) for p in glob.glob(text) if _is_image(Path(p))))
+    else:
+        raise SourceError(f"{text} is one image or nothing", "a folder, a pattern, a plate or a CSV file of images")
+    if not entries:
+        raise SourceError(
+            f"{text} holds no images",
+            f"files ending in {', '.join(FILE_ENDINGS)}, or Zarr stores",
+            "name another place",
+        )
+    return entries
+
+
+def is_collection(where: str | Path) -> bool:
+    """Whether a name stands for many sources."""
+    path = Path(where)
+    return (
+        path.suffix.lower() == ".csv"
+        or (path.is_dir() and (bool(_fields(path)) or not _is_zarr(path)))
+        or (glob.has_magic(str(where)) and "://" not in str(where) and not path.exists())
+    )
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in _ZARR)
+
+
+def _is_image(path: Path) -> bool:
+    if path.is_dir():
+        return _is_zarr(path)
+    return path.name.lower().endswith(FILE_ENDINGS)
+
+
+def _named(paths: list[Path]) -> list[Entry]:
+    """Name each file by its stem, or by its whole name where two share a stem."""
+    stems = [p.name.split(".")[0] or p.name for p in paths]
+    return [
+        Entry(stem if stems.count(stem) == 1 else path.name, str(path)) for stem, path in zip(stems, paths, strict=True)
+    ]
+
+
+def _rows(path: Path) -> list[Entry]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: {error}", remedy="name a readable CSV file in UTF-8") from None
+    if not rows or "source" not in rows[0]:
+        raise SourceError(f"{path} has no column 'source'", "one row per image with its path or URL", "add the column")
+    entries: list[Entry] = []
+    for number, row in enumerate(rows, 2):
+        uri = (row.pop("source") or "").strip()
+        if not uri:
+            raise SourceError(f"line {number} of {path} names no source", "a path or URL in the column 'source'")
+        # Paths in a table are meant from where the table lies.
+        local = uri if "://" in uri or Path(uri).is_absolute() else str(path.parent / uri)
+        changes = {key: value for key, value in row.items() if isinstance(value, str) and value.strip()}
+        entries.append(Entry(f"{number - 1:04d}-{Path(uri).name.split('.')[0]}", local, changes))
+    return entries
+
+
+def _fields(path: Path) -> list[str]:
+    """Paths of the fields of a plate, or nothing where there is no plate."""
+    wells = _attributes(path).get("plate", {}).get("wells", [])
+    found: list[str] = []
+    for well in wells:
+        at = str(well.get("path", ""))
+        images = _attributes(path / at).get("well", {}).get("images", [])
+        # A well whose list of fields cannot be read is tried all the same, so that its error is reported.
+        found += [f"{at}/{image.get('path', '0')}" for image in images] or [f"{at}/0"]
+    return found
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    """Attributes of a Zarr group of either version, or nothing."""
+    for name in ("zarr.json", ".zattrs"):
+        try:
+            data = json.loads((path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        attributes = data.get("attributes", {}) if name == "zarr.json" else data
+        return dict(attributes.get("ome", attributes))
+    return {}

@@ -1,0 +1,185 @@
+"""Layout: how the dimensions of a stored array become the axes ``t c z y x``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.core.spec import AXES
+from napari_s1omni.errors import SourceError
+
+_GUESSES = {2: "yx", 3: "zyx", 5: "tczyx"}
+_SAMPLES = "s"
+"""Letter of the dimension that holds the colour samples of one picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which stored dimension is which axis, and what is left out of each."""
+
+    axes: str
+    """Axes of the layer, canonical order."""
+    order: tuple[int, ...]
+    """Stored dimension of each axis of `axes`."""
+    shape: tuple[int, ...]
+    """Size along `axes` in px."""
+    dropped: tuple[int, ...]
+    """Stored dimensions of which only the first px is read: singletons that are no axis."""
+    rgb: bool
+    """Whether c holds the colours of one picture."""
+    notes: tuple[str, ...]
+    """What was guessed, moved or left out."""
+
+    @property
+    def stored_axes(self) -> str:
+        """The letters of `axes` in stored order."""
+        return "".join(a for _, a in sorted(zip(self.order, self.axes, strict=True)))
+
+    def stored_box(self, box: Sequence[slice]) -> tuple[slice, ...]:
+        """Turn a box along `axes` into one slice per stored dimension."""
+        index = [slice(0, 1)] * (len(self.order) + len(self.dropped))
+        for dimension, part in zip(self.order, box, strict=True):
+            index[dimension] = part
+        return tuple(index)
+
+    def canonical(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Bring a stored box into the order of `axes`."""
+        return pixels.transpose(*self.order, *self.dropped).reshape([pixels.shape[d] for d in self.order])
+
+    def grey(self) -> Layout:
+        """Return the layout of a colour picture whose channels are equal: the first stands for all."""
+        i = self.axes.index("c")
+        return Layout(
+            self.axes.replace("c", ""),
+            (*self.order[:i], *self.order[i + 1 :]),
+            (*self.shape[:i], *self.shape[i + 1 :]),
+            (*self.dropped, self.order[i]),
+            False,
+            (*self.notes, "the colour channels are equal and are read as one grey channel"),
+        )
+
+
+def lay_out(name: str, shape: Sequence[int], dtype: np.dtype[Any], found: str | None, wanted: str | None) -> Layout:
+    """Decide which stored dimension is which axis.
+
+    Parameters
+    ----------
+    name : str
+        The image, for messages.
+    shape : sequence of int
+        Stored shape.
+    dtype : dtype
+        Stored type; tells a colour picture from a stack where nothing else does.
+    found, wanted : str or None
+        Axis letters in stored order as the file has them, and as the user gives them; the user wins.
+
+    Raises
+    ------
+    SourceError
+        If the letters are not one per dimension, repeat, lack y or x, or cannot be guessed.
+    """
+    notes: list[str] = []
+    axes = (wanted if wanted is not None else found or "").lower()
+    if not axes or (wanted is None and set(axes) & {"q", "i", "?"}):
+        axes = _guess(name, shape, dtype, notes)
+    if len(axes) != len(shape):
+        raise SourceError(
+            f"axes '{axes}' for {name}, whose stored array has {len(shape)} dimensions, shape {tuple(shape)}",
+            "axes hold one letter for each stored dimension: t, c, z, y, x, or s for the colour samples of a picture",
+            "give axes that fit",
+            axes=axes,
+            shape=tuple(shape),
+        )
+    if len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes):
+        raise SourceError(
+            f"axes '{axes}' of {name}",
+            "y and x are there and no letter stands twice",
+            "give the right letters as axes, such as axes='czyx'",
+            axes=axes,
+        )
+    if min(shape, default=0) < 1:
+        raise SourceError(
+            f"shape {tuple(shape)} of {name} is empty",
+            "every axis has at least 1 px",
+            "check how the image was written",
+            shape=tuple(shape),
+        )
+    return _arrange(name, tuple(shape), dtype, axes, wanted is not None, notes)
+
+
+def _arrange(
+    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str, said: bool, notes: list[str]
+) -> Layout:
+    sizes = dict(zip(axes, shape, strict=True))
+    names = dict(zip(axes, axes, strict=True))
+    rgb = False
+    if _SAMPLES in sizes:
+        if sizes.get("c", 1) > 1:
+            raise SourceError(
+                f"{name} has {sizes['c']} channels of {sizes['s']} colour samples each",
+                "an image has channels or colours, not both",
+                "split the channels into files of their own",
+            )
+        names.pop("c", None)
+        names[_SAMPLES] = "c"
+        rgb = True
+    elif axes.endswith("c") and sizes["c"] in (3, 4) and dtype == np.uint8:
+        # Channels are stored last only in pictures; stains of a microscope come before y.
+        rgb = True
+    if rgb:
+        rgb = _drop_alpha(sizes, "s" if _SAMPLES in sizes else "c", names, notes)
+    for letter in axes:
+        if names.get(letter) is not None and names[letter] not in AXES:
+            if sizes[letter] > 1:
+                raise SourceError(
+                    f"axis '{letter}' of {name} has {sizes[letter]} px",
+                    f"axes are a subset of '{AXES}'",
+                    f"say what it is, with one letter for each of the {len(axes)} dimensions in '{axes}'",
+                    axes=axes,
+                )
+            notes.append(f"axis '{letter}' of 1 px is left out")
+            del names[letter]
+    place = {names[letter]: axes.index(letter) for letter in axes if letter in names}
+    canonical = "".join(a for a in AXES if a in place)
+    order = tuple(place[a] for a in canonical)
+    if tuple(sorted(order)) != order and not rgb:
+        notes.append(f"axes are stored as '{axes}' and read as '{canonical}'")
+    return Layout(
+        canonical,
+        order,
+        tuple(sizes[axes[d]] for d in order),
+        tuple(d for d in range(len(axes)) if d not in order),
+        rgb,
+        tuple(notes),
+    )
+
+
+def _drop_alpha(sizes: dict[str, int], letter: str, names: dict[str, str], notes: list[str]) -> bool:
+    """Reduce colour samples to 3 or to none; return whether colours are left."""
+    n = sizes[letter]
+    if n in (2, 4):
+        sizes[letter] = n - 1
+        notes.append("the alpha channel is left out")
+    if n in (1, 2):
+        del names[letter]
+    return n in (3, 4)
+
+
+def _guess(name: str, shape: Sequence[int], dtype: np.dtype[Any], notes: list[str]) -> str:
+    """Guess axes from the shape where there is one likely answer, and note it."""
+    picture = len(shape) == 3 and shape[2] in (3, 4) and dtype == np.uint8 and min(shape[:2]) > 4
+    axes = "yxs" if picture else _GUESSES.get(len(shape))
+    if axes is None:
+        raise SourceError(
+            f"{name} has {len(shape)} dimensions, shape {tuple(shape)}, and nothing says which axes they are",
+            f"an image has 2 to 5 dimensions, a subset of '{AXES}'",
+            "give axes, such as axes='czyx' or axes='tzyx'" if len(shape) == 4 else "give an image",
+            shape=tuple(shape),
+        )
+    if len(shape) > 2:
+        notes.append(f"nothing says which axes shape {tuple(shape)} has; taken as '{axes}' (give axes if it is not so)")
+    return axes

@@ -1,0 +1,89 @@
+"""OME-Zarr 0.5 metadata of a result, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.storage.result.pyramid import Pyramid
+
+KEY = "s1omni"
+"""Our own attributes stand under this key, beside ``ome``."""
+
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
+_PRIMARIES = ("FF0000", "00FF00", "0000FF")
+
+Window = tuple[float, float]
+"""Lower and upper end of a display range, in px values."""
+
+
+def ome_metadata(
+    target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = (), source: str | None = None
+) -> dict[str, Any]:
+    """Describe a result in the words of OME-Zarr 0.5.
+
+    Parameters
+    ----------
+    target : LayerSpec
+    pyramid : Pyramid
+    name : str
+    windows : sequence of (low, high), optional
+        Display range of each channel, or one for all; the dtype's range if absent.
+    source : str, optional
+        For labels: path from them to their image, where both are in one hierarchy.
+    """
+    axes = []
+    for axis, unit in zip(target.axes, target.units, strict=True):
+        axes.append({"name": axis, "type": _TYPES[axis], **({"unit": unit} if unit and axis != "c" else {})})
+    datasets = []
+    for i, level in enumerate(pyramid.levels):
+        scale = [s * f for s, f in zip(target.scale, level.factor, strict=True)]
+        # The first px of a level is the mean of `factor` px: its centre lies half of the difference further in.
+        shift = [t + (f - 1) / 2 * s for t, f, s in zip(target.translate, level.factor, target.scale, strict=True)]
+        transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
+        datasets.append({"path": str(i), "coordinateTransformations": transformations})
+    multiscale = {
+        "name": name,
+        "axes": axes,
+        "datasets": datasets,
+        "type": "mode" if pyramid.labels else "mean",
+        "metadata": {"method": "napari_s1omni.storage.result.pyramid.halve"},
+    }
+    ome: dict[str, Any] = {"version": "0.5", "multiscales": [multiscale]}
+    if target.kind == "labels":
+        ome["image-label"] = {"source": {"image": source}} if source else {}
+    else:
+        ome["omero"] = {"channels": _channels(target, windows)}
+    return ome
+
+
+def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, Any]]:
+    dtype = target.np_dtype
+    full = (0.0, 1.0)
+    if dtype.kind in "iu":
+        full = (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
+    count = target.size("c")
+    chosen = list(windows) * count if len(windows) == 1 else list(windows) or [full] * count
+    palette = _PRIMARIES if target.rgb else ("FFFFFF",) if count == 1 else _COLORS
+    channels = []
+    for i in range(count):
+        low, high = map(float, chosen[i])
+        ends = {"min": min(low, full[0]), "max": max(high, full[1]), "start": low, "end": high}
+        label = target.channel_names[i] if target.channel_names else f"channel {i}"
+        channels.append({"label": label, "color": palette[i % len(palette)], "active": True, "window": ends})
+    return channels
+
+
+def group_document(attributes: Mapping[str, Any]) -> bytes:
+    """Encode the metadata of a zarr v3 group."""
+    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=2).encode()
+
+
+def own_metadata(attributes: Mapping[str, Any], target: LayerSpec, block: tuple[int, ...]) -> dict[str, Any]:
+    """Our own attributes with what is needed to open the store again."""
+    return {**attributes, "layer": target.to_json(), "block": list(block)}

@@ -1,0 +1,133 @@
+"""Quality maps of a result: how sure each px is, how visible the joins of each tile are, and what is missing.
+
+Three arrays under ``.s1omni/quality/``, written block by block by the one writer of that block. Files exist only
+where there is something to say: the map of holes of a run without failures is its metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.storage.result.sharded_array import ShardedArray
+from napari_s1omni.storage.result.shards import digest
+from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.storage.sinks.sink import BlockIndex
+
+CONFIDENCE = "quality/confidence"
+SEAMS = "quality/seams"
+HOLES = "quality/holes"
+
+SURE = 255
+"""Confidence of a px that is certain; 0 is one that is undecided or was not drawn."""
+
+BINS = (0.0, 0.8, 0.95, 1.05, 1.2, 1.5, 2.0)
+"""Where the bins of the histogram of seam scores begin; the last one has no end. 0.95 to 1.05 cannot be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockQuality:
+    """What is known of one block beside its px."""
+
+    confidence: NDArray[np.uint8] | None
+    """In the axes of the target; None where the operation has none or nothing was drawn."""
+    seams: NDArray[np.float32]
+    """Score of each tile whose cell is in the block, (D, rows, columns); 0 where there is no join or nothing varies."""
+    holes: NDArray[np.uint8] | None = None
+    """1 where a tile that failed reaches, in the axes of the target; None where none does."""
+
+
+class QualityMaps:
+    """Writes the maps of a run.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : ResultStore
+        Opened for writing.
+    """
+
+    def __init__(self, plan: Plan, store: ResultStore) -> None:
+        self._block = store.block
+        self._confidence: ShardedArray | None = None
+        if plan.target.kind == "labels":
+            self._confidence = store.scratch(CONFIDENCE, "uint8", store.target.shape, store.block)
+        shape, cells = lattice(plan)
+        self._cells = cells
+        self._seams = store.scratch(SEAMS, "float32", shape, cells)
+        self._holes = store.scratch(HOLES, "uint8", store.target.shape, store.block)
+
+    def put(self, index: BlockIndex, quality: BlockQuality) -> str:
+        """Write the maps of one block, again where it is run again; return their digest."""
+        px = tuple(i * b for i, b in zip(index, self._block, strict=True))
+        if self._confidence is not None and quality.confidence is not None:
+            self._confidence.put(px, quality.confidence)
+        at = tuple(i * b for i, b in zip(index, self._cells, strict=True))
+        box = zip(at, self._cells, self._seams.shape, strict=True)
+        size = [min(n, total - start) for start, n, total in box]
+        self._seams.put(at, quality.seams.reshape(size))
+        if quality.holes is None:
+            self._holes.clear(px)
+        else:
+            self._holes.put(px, quality.holes)
+        return _joint(quality.confidence, quality.seams.reshape(size), quality.holes)
+
+    def digest(self, index: BlockIndex) -> str:
+        """Digest of the maps of one block as they are stored now.
+
+        Raises
+        ------
+        StoreDamaged
+            If a checksum does not match or a file is cut short.
+        """
+        confidence = None if self._confidence is None else self._confidence.read_block(index)
+        return _joint(confidence, self._seams.read_block(index), self._holes.read_block(index))
+
+    def summary(self, counts: tuple[int, ...]) -> dict[str, object]:
+        """Return the mean seam score, the number of tiles that have one, and their histogram.
+
+        Parameters
+        ----------
+        counts : tuple of int
+            Blocks along each axis of the target.
+        """
+        total, tiles = 0.0, 0
+        histogram = np.zeros(len(BINS), np.int64)
+        for index in np.ndindex(*counts):
+            scores = self._seams.read_block(index)
+            scores = scores[scores > 0].astype(np.float64)
+            total, tiles = total + float(scores.sum()), tiles + scores.size
+            histogram += np.histogram(scores, [*BINS, np.inf])[0]
+        return {
+            "score": round(total / tiles, 4) if tiles else None,
+            "tiles": tiles,
+            "histogram": {f"from {low:g}": int(n) for low, n in zip(BINS, histogram, strict=True)},
+        }
+
+
+def _joint(*maps: NDArray[Any] | None) -> str:
+    """Digest of the maps of a block; a map that holds nothing is one that is not there."""
+    words = (digest(pixels) if pixels is not None and pixels.any() else "" for pixels in maps)
+    return hashlib.sha256("/".join(words).encode()).hexdigest()[:32]
+
+
+def lattice(plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape of the map of seams, one px per tile, and of a block in it, along the axes of the target."""
+    grid = plan.grid
+    step = grid.step
+    whole = {
+        "t": grid.t[1] - grid.t[0],
+        "c": grid.groups,
+        "z": grid.z[1] - grid.z[0],
+        "y": -(-(grid.y[1] - grid.y[0]) // step),
+        "x": -(-(grid.x[1] - grid.x[0]) // step),
+    }
+    edge = grid.block_size // step
+    block = {"t": 1, "c": 1, "z": grid.depth, "y": edge, "x": edge}
+    axes = plan.target.axes
+    return tuple(whole[a] for a in axes), tuple(block[a] for a in axes)

@@ -1,0 +1,126 @@
+"""ShardedArray: one zarr array of which every shard is written whole, by one writer."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from napari_s1omni.errors import StoreDamaged, StoreError
+from napari_s1omni.storage.files.fsync_store import FsyncStore
+from napari_s1omni.storage.result.shards import ZSTD_LEVEL, digest, encode_shard, inner_chunk
+from napari_s1omni.storage.sinks.sink import BlockIndex, check_block
+
+
+class ShardedArray:
+    """An array in a :class:`FsyncStore`.
+
+    Parameters
+    ----------
+    store : FsyncStore
+    name : str
+        Path of the array in the store.
+    array : zarr.Array
+        The same array, for reading.
+    """
+
+    def __init__(self, store: FsyncStore, name: str, array: Any) -> None:
+        self.store = store
+        self.name = name
+        self.array = array
+        self.shape: tuple[int, ...] = tuple(array.shape)
+        self.chunk: tuple[int, ...] = tuple(array.chunks)
+        self.shard: tuple[int, ...] = tuple(array.shards)
+        self.dtype = str(np.dtype(array.dtype).name)
+
+    @classmethod
+    def create(
+        cls,
+        store: FsyncStore,
+        name: str,
+        *,
+        shape: tuple[int, ...],
+        dtype: str,
+        shard: tuple[int, ...],
+        axes: tuple[str, ...],
+    ) -> Self:
+        """Create an array of zeros, or replace what a killed attempt left of its metadata."""
+        # Created aside: in place, zarr would also make the groups above, which come last here.
+        aside: dict[str, Any] = {}
+        zarr.create_array(
+            aside,
+            shape=shape,
+            dtype=dtype,
+            chunks=inner_chunk(shard, axes, np.dtype(dtype).itemsize),
+            shards=shard,
+            compressors=[ZstdCodec(level=ZSTD_LEVEL), Crc32cCodec()],
+            fill_value=0,
+            dimension_names=axes,
+            zarr_format=3,
+        )
+        store.put(f"{name}/zarr.json", aside["zarr.json"].to_bytes())
+        return cls.open(store, name)
+
+    @classmethod
+    def open(cls, store: FsyncStore, name: str) -> Self:
+        """Open an existing array."""
+        try:
+            return cls(store, name, zarr.open_array(store, path=name, mode="r"))
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+            raise StoreDamaged(
+                f"array {name} of {store.root}: {error}", remedy="run again into another output"
+            ) from error
+
+    def key(self, origin: tuple[int, ...]) -> str:
+        """Key of the shard that starts at `origin`."""
+        return "/".join([self.name, "c", *(str(o // s) for o, s in zip(origin, self.shard, strict=True))])
+
+    def write(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
+        """Write the shard that starts at `origin`; return the digest of its pixels."""
+        self.put(origin, pixels)
+        return digest(pixels)
+
+    def put(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> None:
+        """Write the shard that starts at `origin`."""
+        check_block(origin, pixels, shape=self.shape, block=self.shard, dtype=self.dtype, name=self.name)
+        data = encode_shard(pixels, self.chunk, self.shard)
+        if data is None:
+            self.store.remove(self.key(origin))
+        else:
+            self.store.put(self.key(origin), data, fresh=True)
+
+    def clear(self, origin: tuple[int, ...]) -> None:
+        """Make all px of the shard that starts at `origin` 0."""
+        self.store.remove(self.key(origin))
+
+    def read(self, box: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a box in px.
+
+        Raises
+        ------
+        StoreDamaged
+            If a checksum does not match or a file is cut short.
+        """
+        try:
+            pixels: NDArray[Any] = np.asarray(self.array[box])
+        except OSError as error:
+            raise StoreError(f"reading {self.name} of {self.store.root} failed: {error}") from error
+        except (ValueError, RuntimeError) as error:
+            shown = ", ".join(f"{s.start}:{s.stop}" for s in box)
+            raise StoreDamaged(
+                f"px [{shown}] of {self.store.root}/{self.name} are damaged: {error}",
+                remedy="verify the output to have the damaged blocks made again",
+            ) from error
+        return pixels
+
+    def read_block(self, index: BlockIndex) -> NDArray[Any]:
+        """Read one shard by its index along each axis."""
+        pairs = zip(index, self.shard, self.shape, strict=True)
+        return self.read(tuple(slice(i * s, min(i * s + s, n)) for i, s, n in pairs))
+
+    def digest(self, origin: tuple[int, ...]) -> str:
+        """Digest of the stored pixels of one shard, as :meth:`write` returned it."""
+        return digest(self.read_block(tuple(o // s for o, s in zip(origin, self.shard, strict=True))))

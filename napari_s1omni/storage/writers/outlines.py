@@ -1,0 +1,131 @@
+"""write_outlines: labels as outlines that QuPath (GeoJSON) and ImageJ (a zip of ROIs) open."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roifile
+
+from napari_s1omni.errors import SourceError, StoreExists
+from napari_s1omni.storage.files.disk import disk_errors
+from napari_s1omni.storage.writers.contours import Ring, Traced
+
+ENDINGS = (".geojson", ".json", ".zip")
+"""Endings of files with outlines."""
+_FARTHEST = 32767
+"""Largest coordinate of an ROI."""
+
+
+def write_outlines(path: Path, objects: Iterable[Traced], offset: Mapping[str, int], *, overwrite: bool = False) -> int:
+    """Write outlines into one file, one object after the other; return how many.
+
+    An object that spans planes has one outline in each of them. Coordinates
+    are px of the source, as for a region; corner 0, 0 is that of its first px.
+
+    Parameters
+    ----------
+    path : Path
+        Ends with ``.geojson``, ``.json`` or ``.zip``. It appears when it is whole.
+    objects : iterable of Traced
+    offset : mapping of axis to int
+        First px of the labels in the source, along t, z, y and x.
+    overwrite : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    StoreExists
+        If there is a file already.
+    SourceError
+        If a coordinate is too large for ImageJ.
+    """
+    if path.exists() and not overwrite:
+        raise StoreExists(f"{path} is there already", remedy="choose another name, or --overwrite")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    moved = (_moved(item, offset) for item in objects)
+    try:
+        with disk_errors("writing", path):
+            count = _write_rois(part, moved) if path.suffix.lower() == ".zip" else _write_geojson(part, moved)
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _moved(item: Traced, offset: Mapping[str, int]) -> Traced:
+    shift = np.array([offset.get("x", 0), offset.get("y", 0)])
+    parts = tuple(tuple(ring + shift for ring in rings) for rings in item.parts)
+    return Traced(item.label, item.t + offset.get("t", 0), item.z + offset.get("z", 0), parts)
+
+
+def _write_geojson(path: Path, objects: Iterable[Traced]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for count, item in enumerate(objects, 1):
+            file.write(",\n" if count > 1 else "\n")
+            json.dump(_feature(item), file, separators=(",", ":"))
+        file.write("\n]}\n")
+    return count
+
+
+def _feature(item: Traced) -> dict[str, Any]:
+    polygons = [[[*ring.tolist(), ring[0].tolist()] for ring in rings] for rings in item.parts]
+    kind = "Polygon" if len(polygons) == 1 else "MultiPolygon"
+    return {
+        "type": "Feature",
+        # QuPath tells objects apart by an id of this form; the same object gets the same one again.
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{item.label}/{item.t}/{item.z}")),
+        "geometry": {
+            "type": kind,
+            "coordinates": polygons[0] if len(polygons) == 1 else polygons,
+            "plane": {"c": -1, "z": item.z, "t": item.t},
+        },
+        "properties": {"objectType": "detection", "name": str(item.label), "label": item.label},
+    }
+
+
+def _write_rois(path: Path, objects: Iterable[Traced]) -> int:
+    count = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for item in objects:
+            count += 1
+            name = f"{item.label:06d}-t{item.t}-z{item.z}"
+            file.writestr(f"{name}.roi", _roi(item, name).tobytes())
+    return count
+
+
+def _roi(item: Traced, name: str) -> Any:
+    rings = [ring for part in item.parts for ring in part]
+    farthest = max(int(ring.max()) for ring in rings)
+    if farthest > _FARTHEST:
+        raise SourceError(
+            f"an outline that reaches px {farthest}",
+            f"ImageJ ROIs end at px {_FARTHEST}",
+            "export GeoJSON, or segment regions one by one",
+        )
+    place = {"z": item.z, "t": item.t}
+    roi = roifile.ImagejRoi.frompoints(np.concatenate(rings).astype(np.int32), name=name, **place)
+    if len(rings) > 1:
+        path = np.concatenate([_path(ring) for ring in rings]).astype(np.float32)
+        roi.roitype, roi.n_coordinates, roi.integer_coordinates = roifile.ROI_TYPE.RECT, 0, None
+        roi.shape_roi_size, roi.multi_coordinates = len(path), path
+    else:
+        roi.roitype = roifile.ROI_TYPE.TRACED
+    # A polygon ends at its last corner, not one px beyond.
+    roi.right, roi.bottom = (int(np.concatenate(rings)[:, i].max()) for i in (0, 1))
+    return roi
+
+
+def _path(ring: Ring) -> Any:
+    """The path of a ring: move to, line to, ..., close."""
+    lines = np.column_stack([np.ones(len(ring)), ring])
+    lines[0, 0] = 0
+    return np.append(lines.ravel(), 4)

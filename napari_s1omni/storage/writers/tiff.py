@@ -1,0 +1,127 @@
+"""write_tiff: a layer as OME-TIFF, tile by tile, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import METRES
+from napari_s1omni.errors import SourceError, StoreExists
+from napari_s1omni.storage.files.disk import disk_errors
+
+_TILE = 512
+"""Edge of a stored tile in px."""
+_BIG = 4 * 10**9
+"""Uncompressed bytes from which the file uses 64-bit offsets."""
+_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_SYMBOLS = {
+    "angstrom": "Å",
+    "nanometer": "nm",
+    "micrometer": "µm",
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "inch": "in",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "minute": "min",
+    "hour": "h",
+    "day": "d",
+}
+
+
+def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
+    """Write an array as OME-TIFF with its px size, units and channel names.
+
+    The file appears under its name only when it is whole. World positions
+    (``translate``) have no agreed place in OME-TIFF and are not written.
+
+    Parameters
+    ----------
+    path : Path
+    array : array-like
+        Read by slices, in the axes of `spec`.
+    spec : LayerSpec
+    overwrite : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    StoreExists
+        If there is a file already.
+    SourceError
+        If OME-TIFF has no such dtype.
+    """
+    if path.exists() and not overwrite:
+        raise StoreExists(f"{path} is there already", remedy="choose another name, or --overwrite")
+    if spec.dtype not in _DTYPES:
+        raise SourceError(f"dtype {spec.dtype} of {spec.source or 'the layer'}", f"OME-TIFF holds {', '.join(_DTYPES)}")
+    colours = spec.rgb and spec.dtype in ("uint8", "uint16")
+    stacked = [a for a in spec.axes if a not in "yx" and not (colours and a == "c")]
+    sizes = [spec.size(a) for a in (*stacked, "y", "x")]
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with (
+            disk_errors("writing", path),
+            tifffile.TiffWriter(part, ome=True, bigtiff=spec.nbytes > _BIG) as writer,
+        ):
+            writer.write(
+                _tiles(array, spec, stacked, colours),
+                shape=(*sizes, 3) if colours else tuple(sizes),
+                dtype=spec.np_dtype,
+                tile=(_TILE, _TILE),
+                photometric="rgb" if colours else "minisblack",
+                compression="zlib",
+                predictor=spec.dtype not in ("float32", "float64") and spec.kind == "image",
+                metadata=_metadata(spec, "".join((*stacked, "y", "x", "s" if colours else "")).upper(), colours),
+                **_resolution(spec),
+            )
+        with disk_errors("writing", path):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _tiles(array: Any, spec: LayerSpec, stacked: list[str], colours: bool) -> Iterator[NDArray[Any]]:
+    """Tiles in the order of the file; one row of tiles is read at a time."""
+    height, width = spec.size("y"), spec.size("x")
+    for index in product(*(range(spec.size(a)) for a in stacked)):
+        fixed: dict[str, int | slice] = dict(zip(stacked, index, strict=True))
+        for top in range(0, height, _TILE):
+            rows = fixed | {"y": slice(top, min(top + _TILE, height))}
+            band = np.asarray(array[tuple(rows.get(a, slice(None)) for a in spec.axes)])
+            if colours:
+                band = np.moveaxis(band, 0, -1)
+            for left in range(0, width, _TILE):
+                yield np.ascontiguousarray(band[:, left : left + _TILE])
+
+
+def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {"axes": axes}
+    for axis, key in (("x", "PhysicalSizeX"), ("y", "PhysicalSizeY"), ("z", "PhysicalSizeZ"), ("t", "TimeIncrement")):
+        unit = spec.unit_of(axis)
+        if axis in spec and unit in _SYMBOLS:
+            data[key], data[f"{key}Unit"] = spec.scale_of(axis), _SYMBOLS[unit or ""]
+        elif axis in spec and axis != "t" and spec.scale_of(axis) != 1:
+            data[key], data[f"{key}Unit"] = spec.scale_of(axis), "pixel"
+    if spec.channel_names and not colours:
+        data["Channel"] = {"Name": list(spec.channel_names)}
+    return data
+
+
+def _resolution(spec: LayerSpec) -> dict[str, Any]:
+    """The same px size in the tags that programs read which know no OME-XML."""
+    units = [METRES.get(spec.unit_of(a) or "") for a in "xy"]
+    if None in units:
+        return {}
+    per_centimetre = tuple(0.01 / (spec.scale_of(a) * (u or 1.0)) for a, u in zip("xy", units, strict=True))
+    return {"resolution": per_centimetre, "resolutionunit": "CENTIMETER"}

@@ -1,0 +1,1 @@
+"""Training data: fields, samples, augmentations, batches."""

@@ -1,0 +1,34 @@
+"""Resampling of square cuts: images linearly, labels never mixed, a source as the engine enlarges it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement
+from napari_s1omni.engine.s1omni.editor.object_scaling import resampled
+from napari_s1omni.engine.s1omni.editor.upsampling import enlarge
+
+Image = NDArray[np.float32]
+
+
+def resized(planes: NDArray[np.float32], edge: int) -> Image:
+    """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
+    out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
+    return out
+
+
+def enlarged(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
+    """Resample (C, h, w) to `factor` times its size as the engine does before drawing."""
+    size = (planes.shape[1] * factor, planes.shape[2] * factor)
+    out: Image = enlarge(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
+    return out
+
+
+def resized_labels(labels: NDArray[np.uint16], edge: int) -> NDArray[np.uint16]:
+    """Resample (n, n) to (edge, edge) by nearest neighbour."""
+    if labels.shape[-1] == edge:
+        return labels
+    at = ((np.arange(edge) + 0.5) * labels.shape[-1] / edge).astype(np.intp)
+    return labels[np.ix_(at, at)]

@@ -1,0 +1,1 @@
+"""The language of training: prompts, traces and the tokenizer."""

@@ -1,0 +1,1 @@
+"""The training stages of thinker and editor, and what they share."""
