@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Job": "job",
+    "Job": "planning.job",
     "ModalityTranslation": "operations",
-    "Plan": "plan",
-    "Result": "results",
-    "RunningJob": "frontends.notebook.job",
-    "Sampling": "sampling",
+    "Plan": "planning.plan",
+    "Result": "results.result",
+    "RunningJob": "frontends.notebook.running_job",
+    "Sampling": "core.sampling",
     "Segmentation": "operations",
     "SuperResolution": "operations",
-    "Tiling": "tiling",
-    "attach": "frontends.verbs",
-    "prepare": "api",
-    "run": "api",
-    "segment": "frontends.verbs",
-    "super_resolve": "frontends.verbs",
-    "translate": "frontends.verbs",
+    "Tiling": "core.tiling",
+    "attach": "api",
+    "prepare": "jobs.run",
+    "run": "jobs.run",
+    "segment": "api",
+    "super_resolve": "api",
+    "translate": "api",
 }
 
 __all__ = [

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.benchmarks.synthetic_run import Rehearsal, own_peak
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, own_peak
 from napari_s1omni.errors import EngineUnavailable, RunInterrupted
-from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.events import BlockDone, Event
 from napari_s1omni.execution.run.watch import JournalTail
 from napari_s1omni.planning.cost import cost
@@ -40,9 +40,9 @@ def _folder() -> Iterator[Path]:
         yield Path(name) / "result.zarr"
 
 
-def paced(seconds: float, tiles: int) -> Rehearsal:
+def paced(seconds: float, tiles: int) -> SyntheticRun:
     """Plan a run of so many tiles, a multiple of 16, that take so long each."""
-    return Rehearsal.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
+    return SyntheticRun.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
 
 
 def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
@@ -78,10 +78,10 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     return found
 
 
-def blank(blocks: int) -> Rehearsal:
+def blank(blocks: int) -> SyntheticRun:
     """Plan a run of so many blocks, a square number, of one tile in which there is nothing to do."""
     edge = int(blocks**0.5)
-    return Rehearsal.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
+    return SyntheticRun.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
 
 
 def no_op(blocks: int = 16384, lease: int = 64, times: int = 5) -> Numbers:
@@ -164,10 +164,10 @@ def memory_once(run: Numbers) -> Numbers:
     """Run one volume of ``gb`` GB of uint16, or of one of the :data:`KINDS`, on one worker; return peaks in MB."""
     if "kind" in run:
         settings = dict(KINDS[run["kind"]])
-        rehearsal = Rehearsal.of(settings.pop("shape"), **settings)
+        rehearsal = SyntheticRun.of(settings.pop("shape"), **settings)
     else:
         edge = 4096
-        rehearsal = Rehearsal.of((max(1, round(run["gb"] * 1e9 / 2 / edge**2)), edge, edge), tile=512, block=1024)
+        rehearsal = SyntheticRun.of((max(1, round(run["gb"] * 1e9 / 2 / edge**2)), edge, edge), tile=512, block=1024)
     with _folder() as path:
         clock = rehearsal.run(path, workers=1, durable=False, dry="gb" in run, lease_seconds=5)
     forecast = cost(rehearsal.plan).peak_memory
@@ -206,7 +206,7 @@ def resume(seconds: float = 0.05, workers: int = 2) -> Numbers:
 
 def resumable(settings: Numbers) -> Numbers:
     """Run, or go on with, a run of 32 blocks; return when it began to draw."""
-    rehearsal = Rehearsal.of((2048, 4096), block=512, seconds=settings["seconds"])
+    rehearsal = SyntheticRun.of((2048, 4096), block=512, seconds=settings["seconds"])
     clock = rehearsal.run(Path(settings["path"]), workers=settings["workers"], lease_seconds=1)
     return {"startup_s": clock.startup, "first_s": clock.first, "blocks": clock.blocks}
 
@@ -215,7 +215,7 @@ def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
     """Compare one worker with two, the model sleeping."""
     found: Numbers = {"tiles": tiles}
     for workers in (1, 2):
-        rehearsal = Rehearsal.of((512 * (tiles // 4), 512), block=512, seconds=seconds)
+        rehearsal = SyntheticRun.of((512 * (tiles // 4), 512), block=512, seconds=seconds)
         with _folder() as path:
             clock = rehearsal.run(path, workers=workers, lease_seconds=2)
         found[f"seconds_{workers}"] = clock.seconds - clock.first
@@ -242,7 +242,7 @@ def many_once(blocks: int, workers: int = 2) -> Numbers:
             nonlocal done
             done += isinstance(event, BlockDone)
             if done == blocks // 2:
-                request(path, cancel=True)
+                write_control(path, cancel=True)
 
         start = time.perf_counter()
         try:

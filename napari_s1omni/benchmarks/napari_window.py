@@ -24,7 +24,7 @@ _PATIENCE = 300.0
 Numbers = dict[str, float | int | str]
 
 
-def rehearse(edge: int, engine: str) -> Numbers:
+def measure_window(edge: int, engine: str) -> Numbers:
     """Open a window, pan over a virtual image, preview, run, and pan again.
 
     Parameters

@@ -12,9 +12,9 @@ import numpy as np
 
 from napari_s1omni.benchmarks.jupyter_lab import PATIENCE, browsing, find_panel, first_pixels, run_cell, serving
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices
+from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices
 from napari_s1omni.jobs import run as api
 from napari_s1omni.results.report import write_report
 from napari_s1omni.storage.source import open_source
@@ -32,7 +32,7 @@ job
 """
 
 
-def rehearse(times: int) -> dict[str, float]:
+def measure_panel(times: int) -> dict[str, float]:
     """Show a huge volume in one new kernel after the other; draw the largest view, write the largest report.
 
     Parameters
@@ -81,7 +81,7 @@ def _end(output: Path) -> None:
         with contextlib.suppress(StoreError):
             if not status(output).alive:
                 return
-            request(output, cancel=True)
+            write_control(output, cancel=True)
         time.sleep(0.1)
 
 
@@ -92,6 +92,6 @@ def _largest(home: Path) -> dict[str, float]:
     made = api.super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
     slices = SourceSlices(image)
     view = slices.start()
-    after = Made(made.plan, made.levels).see(view)
+    after = ResultSlices(made.plan, made.levels).see(view)
     pixels = len(slices.see(view).png) + (len(after.png) if after else 0)
     return {"largest_view_bytes": pixels, "largest_report_bytes": write_report(made, home / "noise.html", image)}

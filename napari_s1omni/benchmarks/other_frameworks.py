@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.benchmarks.synthetic_run import MadeUpSource, Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, SyntheticSource
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.errors import EngineUnavailable
 
@@ -36,18 +36,18 @@ class Drawing:
 
     Parameters
     ----------
-    rehearsal : Rehearsal
+    rehearsal : SyntheticRun
         A plane.
     """
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
+    def __init__(self, rehearsal: SyntheticRun) -> None:
         self._rehearsal = rehearsal
         self._engine: Any = None
 
-    def __getstate__(self) -> Rehearsal:
+    def __getstate__(self) -> SyntheticRun:
         return self._rehearsal
 
-    def __setstate__(self, rehearsal: Rehearsal) -> None:
+    def __setstate__(self, rehearsal: SyntheticRun) -> None:
         self._rehearsal, self._engine = rehearsal, None
 
     def __call__(self, tile: NDArray[Any]) -> NDArray[np.float32]:
@@ -61,12 +61,12 @@ class Drawing:
         return np.asarray(self._engine.generate(image, thoughts, plan.sampling, [noise])[0, 0])
 
 
-def map_overlap(rehearsal: Rehearsal, path: Path, depth: int = 0) -> Timed:
+def map_overlap(rehearsal: SyntheticRun, path: Path, depth: int = 0) -> Timed:
     """Time ``dask.array.map_overlap`` on one worker process with one thread, from made-up px to a Zarr array.
 
     Parameters
     ----------
-    rehearsal : Rehearsal
+    rehearsal : SyntheticRun
         A plane; a tile is a chunk.
     path : Path
         Folder to be made.
@@ -96,7 +96,7 @@ class _Layer:
 
     ndim = 2
 
-    def __init__(self, source: MadeUpSource) -> None:
+    def __init__(self, source: SyntheticSource) -> None:
         self._source = source
         self.shape, self.dtype = source.spec.shape, source.spec.np_dtype
 
@@ -104,14 +104,14 @@ class _Layer:
         return self._source.read(box)
 
 
-def daisy(rehearsal: Rehearsal, path: Path) -> Timed:
+def daisy(rehearsal: SyntheticRun, path: Path) -> Timed:
     """Time daisy on one worker process, from made-up px into an ``.npy`` file; its own tracking of blocks is on.
 
     Its start is that of a run of a single block.
 
     Parameters
     ----------
-    rehearsal : Rehearsal
+    rehearsal : SyntheticRun
         A plane; a tile is a block.
     path : Path
         File to be made.
@@ -123,7 +123,7 @@ def daisy(rehearsal: Rehearsal, path: Path) -> Timed:
     return Timed(startup, _daisy(rehearsal, path, extent) - startup)
 
 
-def _daisy(rehearsal: Rehearsal, path: Path, extent: tuple[int, int]) -> float:
+def _daisy(rehearsal: SyntheticRun, path: Path, extent: tuple[int, int]) -> float:
     import daisy
     import daisy.logging
 
@@ -148,15 +148,15 @@ def _daisy(rehearsal: Rehearsal, path: Path, extent: tuple[int, int]) -> float:
 class _Block:
     """A block of daisy, which goes to another process."""
 
-    def __init__(self, rehearsal: Rehearsal, path: Path) -> None:
+    def __init__(self, rehearsal: SyntheticRun, path: Path) -> None:
         self._given = rehearsal, path
         self._drawing: Drawing | None = None
         self._written: Any = None
 
-    def __getstate__(self) -> tuple[Rehearsal, Path]:
+    def __getstate__(self) -> tuple[SyntheticRun, Path]:
         return self._given
 
-    def __setstate__(self, given: tuple[Rehearsal, Path]) -> None:
+    def __setstate__(self, given: tuple[SyntheticRun, Path]) -> None:
         self.__init__(*given)  # type: ignore[misc]
 
     def __call__(self, block: Any) -> None:

@@ -27,7 +27,7 @@ from napari_s1omni.planning.plan import Plan, resolve
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 
-class MadeUpSource:
+class SyntheticSource:
     """A layer of any size that takes no space: stripes, or nothing at all.
 
     Parameters
@@ -59,7 +59,7 @@ class MadeUpSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class SyntheticRun:
     """A run of so many tiles."""
 
     plan: Plan
@@ -82,7 +82,7 @@ class Rehearsal:
         axes: str = "",
         overlap: int = 0,
         diameter: float | None = None,
-    ) -> Rehearsal:
+    ) -> SyntheticRun:
         """Plan a run over a made-up layer; unless said otherwise in tiles that do not overlap, easy to count.
 
         Parameters
@@ -128,9 +128,9 @@ class Rehearsal:
         return cls(dataclasses.replace(plan, grid=grid, source_digest=str(shape)), seconds, blank)
 
     @property
-    def source(self) -> MadeUpSource:
+    def source(self) -> SyntheticSource:
         """The layer."""
-        return MadeUpSource(self.plan.source, self.blank)
+        return SyntheticSource(self.plan.source, self.blank)
 
     @property
     def engine(self) -> Callable[[], FakeEngine]:
@@ -180,7 +180,7 @@ class Rehearsal:
         """Run it for real; in this process, or in `workers` processes."""
         clock = Clock(on_event)
         source: Any = self.source
-        opens: Any = functools.partial(MadeUpSource, self.plan.source, self.blank)
+        opens: Any = functools.partial(SyntheticSource, self.plan.source, self.blank)
         if workers is None:
             run_serial(self.plan, source, path, durable=durable, engine=self.engine, on_event=clock)
         else:

@@ -243,7 +243,7 @@ class _Rehearsal:
         self._reserved = 0
 
     def __call__(self, job: Job) -> dict[str, Any]:
-        prepared = api.rehearse(job, reserved=self._reserved)
+        prepared = api.dry_run(job, reserved=self._reserved)
         if is_complete(Path(str(job.output))):
             return {"state": "already done", "tiles": prepared.cost.tiles}
         self._reserved += prepared.to_write

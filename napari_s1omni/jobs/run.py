@@ -26,12 +26,12 @@ from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import OnEvent, ignore
 from napari_s1omni.execution.run.redo import begin_redo, failed_tiles, held, parse_tiles, uncertain_tiles
 from napari_s1omni.execution.run.run_output import bytes_left
-from napari_s1omni.execution.run.status import announced
+from napari_s1omni.execution.run.status import announce_failure
 from napari_s1omni.planning.cost import Cost, validate
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan, resolve
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.normalization_estimate import measure
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.result import snapshots as generations
@@ -67,7 +67,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MeasuredSource:
     """A source with what was measured on it, to be kept while a job is being written."""
 
     source: Source
@@ -76,7 +76,7 @@ class Seen:
     """Fingerprint of its content."""
 
 
-def see(ref: SourceRef, array: Any = None) -> Seen:
+def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
     """Open a source and measure it.
 
     Parameters
@@ -92,10 +92,10 @@ def see(ref: SourceRef, array: Any = None) -> Seen:
     source = open_source(
         ref.uri if array is None else array, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units
     )
-    return Seen(source, measure(source), source.fingerprint())
+    return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
 
 
-def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Seen | None = None) -> Prepared:
+def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: MeasuredSource | None = None) -> Prepared:
     """Open the source, measure it, choose the engine and resolve the plan.
 
     Parameters
@@ -105,14 +105,14 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: See
         The pixels, where they live in this process instead of at ``job.source.uri``.
     memory : int, optional
         Bytes a worker may use; by default what is free now.
-    seen : Seen, optional
-        What :func:`see` returned for this source before.
+    seen : MeasuredSource, optional
+        What :func:`measure_source` returned for this source before.
 
     Raises
     ------
     SourceError, PlanError, EngineError
     """
-    known = seen or see(job.source, array)
+    known = seen or measure_source(job.source, array)
     source = known.source
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, bounds, region, said = _region(job, source)
@@ -121,7 +121,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: See
     return Prepared(plan, source, validate(plan, psutil.virtual_memory().available if memory is None else memory))
 
 
-def rehearse(job: Job, *, reserved: int = 0) -> Prepared:
+def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     """Prepare a job and check its output as a run would, writing nothing and loading no model.
 
     Parameters
@@ -149,7 +149,7 @@ def rehearse(job: Job, *, reserved: int = 0) -> Prepared:
         needed = bytes_left(plan, path, whole)
         return needed + reserved if needed else 0
 
-    begun = preflight.rehearse(
+    begun = preflight.dry_run(
         path,
         fingerprint=plan.fingerprint(),
         forecast=whole + reserved,
@@ -207,7 +207,7 @@ def run(
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary())
     path = output_path(job)
-    with announced(path):
+    with announce_failure(path):
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":

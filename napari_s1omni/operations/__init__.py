@@ -8,7 +8,7 @@ from pydantic import Field
 
 from napari_s1omni.engine.protocol import Encoding
 from napari_s1omni.operations.modality_translation import ModalityTranslation
-from napari_s1omni.operations.operation import Edges, Finished, Operation
+from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation
 from napari_s1omni.operations.segmentation import Segmentation
 from napari_s1omni.operations.super_resolution import SuperResolution
 

@@ -15,7 +15,7 @@ from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.registry import trained_for
 from napari_s1omni.errors import OperationRefused
-from napari_s1omni.operations.operation import Edges, Finished, Operation, grey
+from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, grey
 
 _COLOUR = re.compile(r"\b(h\s*&\s*e|he|hes|ihc|rgb|colou?r|bright-?field colou?r|masson|pas|giemsa)\b", re.I)
 
@@ -84,7 +84,7 @@ class ModalityTranslation(Operation):
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
         division: Division = DIVISION,
-    ) -> Finished:
+    ) -> FinishedBlock:
         """Keep the model range; grey targets are the mean of the three drawn channels."""
         drawn = fields if target.rgb else grey(fields)
-        return Finished(drawn.astype(target.np_dtype), None)
+        return FinishedBlock(drawn.astype(target.np_dtype), None)

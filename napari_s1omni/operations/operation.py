@@ -23,7 +23,7 @@ Edges = tuple[bool, bool, bool, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedBlock:
     """The result of one block, in the target's own numbers."""
 
     pixels: NDArray[Any]
@@ -170,7 +170,7 @@ class Operation(Document, abc.ABC):
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
         division: Division = DIVISION,
-    ) -> Finished:
+    ) -> FinishedBlock:
         """Turn the joined fields of a block, with its halo, into the target's px.
 
         Parameters
@@ -274,6 +274,6 @@ def in_px(value: int | str, spec: LayerSpec, name: str, power: int = 1) -> float
     return number * UM[unit.lower()] ** power / (edge if power == 1 else sides[0] * sides[1])
 
 
-def hinted_size(prompt: str, spec: LayerSpec) -> float | None:
+def object_size(prompt: str, spec: LayerSpec) -> float | None:
     """Object diameter that `prompt` speaks of, in px of `spec`, or None."""
     return size_hint(prompt, pixel_um(spec))

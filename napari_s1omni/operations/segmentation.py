@@ -17,7 +17,7 @@ from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDe
 from napari_s1omni.errors import PlanError
 from napari_s1omni.joining.stitching import link_planes
 from napari_s1omni.operations.instancing import Instancing, label_plane, mark_to_fields
-from napari_s1omni.operations.operation import Edges, Finished, Operation, hinted_size, in_px
+from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, in_px, object_size
 
 DEFAULT_DIAMETER = 32.0
 """Object diameter in px that is assumed where neither prompt nor `max_size` tells one."""
@@ -86,7 +86,7 @@ class Segmentation(Operation):
 
     def halo(self, spec: LayerSpec) -> int:
         """Two object diameters, in source px: an object cut by a block is seen whole by it."""
-        diameter = hinted_size(self.prompt, spec) or DEFAULT_DIAMETER
+        diameter = object_size(self.prompt, spec) or DEFAULT_DIAMETER
         if self.max_size is not None:
             diameter = 2 * math.sqrt(in_px(self.max_size, spec, "max_size", 2) / math.pi)
         return min(512, math.ceil(2 * diameter))
@@ -151,7 +151,7 @@ class Segmentation(Operation):
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
         division: Division = DIVISION,
-    ) -> Finished:
+    ) -> FinishedBlock:
         """Number the objects 1 to n, plane by plane, and link them along z; ids mean nothing beyond this block.
 
         The confidence of a px is its distance from the decision: 0 where
@@ -167,10 +167,10 @@ class Segmentation(Operation):
         if self.links(target):
             labels = link_planes(labels, _LINK, self.z_gap)
         confidence = np.clip(np.abs(2 * fields[0] - 1), 0, 1).astype(np.float32)
-        return Finished(labels[None].astype(target.np_dtype), confidence)
+        return FinishedBlock(labels[None].astype(target.np_dtype), confidence)
 
     def _instancing(self, spec: LayerSpec) -> Instancing:
-        hint = hinted_size(self.prompt, spec)
+        hint = object_size(self.prompt, spec)
         if self.min_size is not None:
             smallest = round(in_px(self.min_size, spec, "min_size", 2))
         else:

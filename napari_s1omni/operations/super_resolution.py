@@ -11,7 +11,7 @@ from pydantic import Field
 from napari_s1omni.core.normalization import Normalization, cast_to
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
-from napari_s1omni.operations.operation import Edges, Finished, Operation, channel_index, grey
+from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, channel_index, grey
 
 Factor = Literal[1, 2, 4]
 
@@ -68,8 +68,8 @@ class SuperResolution(Operation):
         target: LayerSpec,
         edges: Edges = (True, True, True, True),
         division: Division = DIVISION,
-    ) -> Finished:
+    ) -> FinishedBlock:
         """Map model range back to the layer's intensities and cast to its dtype."""
         drawn = grey(fields) if len(channels) == 1 else fields[: len(channels)]
         values = normalization.from_model(drawn, channels)
-        return Finished(cast_to(values, target.np_dtype), None)
+        return FinishedBlock(cast_to(values, target.np_dtype), None)

@@ -16,7 +16,7 @@ from napari_s1omni.core.tiling import Span
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.pipeline.block_geometry import grid_index
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
-from napari_s1omni.execution.run.redo_log import Redone
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.stitching.stitching_pass import TABLE
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.region_properties import Columns, Layers, join, measure_blocks
@@ -275,5 +275,5 @@ class Result:
             max(0, min(int((v - grid.overlap / 2) // grid.step), n - 1))
             for v, n in zip((y, x), grid.lattice, strict=True)
         )
-        redone = Redone.read(self._store.work)
+        redone = RedoLog.read(self._store.work)
         return find_thought(self.plan, self.thoughts, (t, z, group, row, col), redone)

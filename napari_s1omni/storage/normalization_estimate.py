@@ -22,7 +22,7 @@ _ENOUGH = 2**20
 """Px per channel that a coarse level must have to stand for the layer."""
 
 
-def measure(source: Source) -> Normalization:
+def estimate_normalization(source: Source) -> Normalization:
     """Measure the intensities of a whole layer, the same for every job on it.
 
     A layer of at most 64 MB is read whole. Of a larger one, the finest coarser

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import one_length, unit_name
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.axis_order import Layout, lay_out
-from napari_s1omni.storage.readers.by_format import read_stored
-from napari_s1omni.storage.readers.raw_image import Pixels, Stored
+from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
+from napari_s1omni.storage.readers.by_format import read_raw
+from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
 
 _WHOLE = 16 * 2**20
 """Bytes up to which the whole layer is digested or compared."""
@@ -34,9 +34,9 @@ class Source:
 
     Parameters
     ----------
-    stored : Stored
+    stored : RawImage
         What a reader found.
-    layout : Layout
+    layout : AxisOrder
         How it becomes canonical.
     spec : LayerSpec
         The layer.
@@ -46,7 +46,7 @@ class Source:
 
     __slots__ = ("_layout", "_stored", "chunks", "notes", "spec")
 
-    def __init__(self, stored: Stored, layout: Layout, spec: LayerSpec, notes: tuple[str, ...]) -> None:
+    def __init__(self, stored: RawImage, layout: AxisOrder, spec: LayerSpec, notes: tuple[str, ...]) -> None:
         self._stored = stored
         self._layout = layout
         self.spec = spec
@@ -82,7 +82,7 @@ class Source:
         """Return the coarser levels of the same layer, finest first; empty without a pyramid."""
         found = []
         for pixels in self._stored.coarser:
-            layout = Layout(
+            layout = AxisOrder(
                 self._layout.axes,
                 self._layout.order,
                 tuple(min(n, pixels.shape[d]) for n, d in zip(self.spec.shape, self._layout.order, strict=True)),
@@ -92,7 +92,7 @@ class Source:
             )
             scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, layout.shape, strict=True))
             chunks = getattr(pixels, "chunks", None) or pixels.shape
-            stored = Stored(pixels, self._stored.axes, chunks)
+            stored = RawImage(pixels, self._stored.axes, chunks)
             found.append(Source(stored, layout, self.spec.replace(shape=layout.shape, scale=scale, source=None), ()))
         return found
 
@@ -167,10 +167,10 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    stored = read_stored(source, level=level)
+    stored = read_raw(source, level=level)
     name = stored.uri or "the array"
     dtype = _readable(stored.pixels.dtype, name)
-    layout = lay_out(name, stored.pixels.shape, stored.pixels.dtype, stored.axes, axes)
+    layout = order_axes(name, stored.pixels.shape, stored.pixels.dtype, stored.axes, axes)
     if layout.rgb and _equal_channels(stored, layout, dtype):
         layout = layout.grey()
     notes = [*stored.notes, *layout.notes]
@@ -205,7 +205,7 @@ def open_source(
     return Source(stored, layout, spec, tuple(notes))
 
 
-def _read(pixels: Pixels, layout: Layout, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read(pixels: Pixels, layout: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     found = np.asarray(pixels[layout.stored_box(box)])
     return np.array(layout.canonical(found), dtype=dtype, order="C", copy=True)
 
@@ -244,7 +244,7 @@ def _readable(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
     )
 
 
-def _equal_channels(stored: Stored, layout: Layout, dtype: np.dtype[Any]) -> bool:
+def _equal_channels(stored: RawImage, layout: AxisOrder, dtype: np.dtype[Any]) -> bool:
     """Whether a colour picture is grey; a picture too large to be looked at whole keeps its colours."""
     if math.prod(layout.shape) * dtype.itemsize > 4 * _WHOLE:
         return False

@@ -16,7 +16,7 @@ from napari_s1omni.training.recipe import Recipe
 from napari_s1omni.training.stages.editor_stage import Editor, connector_config, editor_config
 
 if TYPE_CHECKING:
-    from napari_s1omni.training.training_run import Workshop
+    from napari_s1omni.training.training_run import TrainingRun
 
 VISION = VisionConfig(min_pixels=32 * 32, max_pixels=512 * 512, clamp=(0.0, 1.0))
 """How tiles enter nano's thinker: as they are."""
@@ -24,7 +24,7 @@ DIVISION = Division(distance=0.55, rise=0.25, least=0.6)
 """Chosen for the bundled weights on their training fields of nuclei; other weights may want another."""
 
 
-def export(workshop: Workshop, output: Path) -> Path:
+def export(workshop: TrainingRun, output: Path) -> Path:
     """Write the newest thinker and the averaged editor as a checkpoint in the released layout, in float16."""
     recipe = workshop.recipe
     state = torch.load(workshop.folder / "editor-state.pt", map_location="cpu", weights_only=True)

@@ -10,7 +10,7 @@ import torch
 
 from napari_s1omni.training.export import export
 from napari_s1omni.training.recipe import Recipe
-from napari_s1omni.training.training_run import Workshop
+from napari_s1omni.training.training_run import TrainingRun
 
 STEPS = ("pool", "thinker", "thoughts", "editor", "export")
 """Steps of a training, one after the other."""
@@ -45,7 +45,7 @@ def main(config: Path | Recipe, only: str | None = None, limit: float | None = N
     recipe = config if isinstance(config, Recipe) else Recipe.open(Path(config))
     torch.set_num_threads(recipe.threads)
     until = None if limit is None else time.monotonic() + 60 * limit
-    workshop = Workshop(recipe, until)
+    workshop = TrainingRun(recipe, until)
     output = Path(recipe.output)
     steps: dict[str, Callable[[], object]] = {
         "pool": workshop.pack,

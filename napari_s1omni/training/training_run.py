@@ -20,26 +20,31 @@ from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
 from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.training.data.editor_batches import EditorBatch
-from napari_s1omni.training.data.editor_dataset import EditorLessons, mixture_of, written
+from napari_s1omni.training.data.editor_dataset import EditorDataset, mixture_of, written
 from napari_s1omni.training.data.pool import Prepared, prepare, read_pool, real_fields, simulate, write_pool
-from napari_s1omni.training.data.replay_buffer import Bank, banked
+from napari_s1omni.training.data.replay_buffer import ReplayBuffer, banked
 from napari_s1omni.training.data.samples import Mixture, Sampler
 from napari_s1omni.training.data.thinker_batches import Make, ThinkerBatch, ThinkerCollate, stream
 from napari_s1omni.training.export import VISION, checkpoint_facts
 from napari_s1omni.training.prompts.tokenizer import train_tokenizer
 from napari_s1omni.training.recipe import Recipe, ThinkerRecipe
-from napari_s1omni.training.stages.data_dependent_init import attune
+from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
 from napari_s1omni.training.stages.editor_stage import Editor, averaged, editor_config, encode, train_editor
 from napari_s1omni.training.stages.init_from_checkpoint import read_start
-from napari_s1omni.training.stages.loop import Bench, choose_device
+from napari_s1omni.training.stages.loop import TrainingDevice, choose_device
 from napari_s1omni.training.stages.progress import Progress
-from napari_s1omni.training.stages.thinker_stage import Apprentice, backbone_config, renew_vision, train_thinker
+from napari_s1omni.training.stages.thinker_stage import (
+    ThinkerTrainingModel,
+    backbone_config,
+    renew_vision,
+    train_thinker,
+)
 
 _HEARD = 128
 """Lessons to which an editor that begins from nothing is attuned."""
 
 
-class Workshop:
+class TrainingRun:
     """The pieces of one training, made on demand and kept in the recipe's folder.
 
     Parameters
@@ -51,7 +56,7 @@ class Workshop:
         self.recipe = recipe
         self.folder = Path(recipe.work)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.bench = Bench(choose_device(recipe.device), recipe.seed, until)
+        self.bench = TrainingDevice(choose_device(recipe.device), recipe.seed, until)
         self._fields: tuple[list[Prepared], list[Prepared]] | None = None
 
     def fields(self) -> tuple[list[Prepared], list[Prepared]]:
@@ -123,7 +128,7 @@ class Workshop:
 
     def thinker(self) -> Any:
         """Return the trained thinker; trains the phases that are not finished."""
-        apprentice = Apprentice(self.backbone(), self.prompting()).to(self.bench.device)
+        apprentice = ThinkerTrainingModel(self.backbone(), self.prompting()).to(self.bench.device)
         geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
         for i, phase in enumerate(self.recipe.thinker):
             done = self.folder / f"thinker-{i}.pt"
@@ -149,7 +154,7 @@ class Workshop:
         """Return the finished thinker, or what there is of it: the editor may begin while the thinker still learns."""
         phases = reversed(range(len(self.recipe.thinker)))
         kept = [self.folder / f"thinker-{i}{end}.pt" for i in phases for end in ("", "-state")]
-        apprentice = Apprentice(self.backbone(), self.prompting())
+        apprentice = ThinkerTrainingModel(self.backbone(), self.prompting())
         for path in kept:
             if path.is_file():
                 stored = torch.load(path, map_location="cpu", weights_only=True)
@@ -167,7 +172,7 @@ class Workshop:
         if start is not None:
             editor.begin(start)
         elif recipe.words == "thought" and not state.is_file():
-            attune(editor, self._heard())
+            data_dependent_init(editor, self._heard())
         editor.to(device)
         average = averaged(editor)
         train_editor(
@@ -184,18 +189,18 @@ class Workshop:
     def _heard(self) -> Iterator[tuple[EditorBatch, torch.Tensor]]:
         """Make the first lessons, and the thinker's states of them; nothing is read before the first is asked for."""
         recipe = self.recipe.editor
-        lessons, thinker = EditorLessons(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
+        lessons, thinker = EditorDataset(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
         for batch in map(lessons, range(_HEARD // recipe.batch)):
             yield batch, encode(thinker, batch)
 
     def _editor_lessons(self, first: int) -> Iterator[EditorBatch]:
         recipe = self.recipe.editor
         if not recipe.bank:
-            return stream(EditorLessons(self, 20, recipe.tile, recipe.batch), self.recipe.workers, first)
+            return stream(EditorDataset(self, 20, recipe.tile, recipe.batch), self.recipe.workers, first)
         per = 16
         fresh = max(1, recipe.fresh // per)
-        lessons = stream(EditorLessons(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
-        bank = Bank(recipe.bank, self.bench.device)
+        lessons = stream(EditorDataset(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
+        bank = ReplayBuffer(recipe.bank, self.bench.device)
         return banked(
             lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
         )

@@ -5,7 +5,7 @@ import pytest
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference import segmentation as blobs
-from napari_s1omni.engine.reference.measurement import look
+from napari_s1omni.engine.reference.measurement import measure_tile
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.errors import ThoughtError
 
@@ -20,7 +20,7 @@ def field(shading):
 
 
 def recipe_of(image, **changed):
-    steps = blobs.decide(image, look(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
+    steps = blobs.decide(image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
     read = Recipe.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).steps
     return Recipe({**read, **changed})
 

@@ -14,11 +14,11 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.executors.cluster import Fleet
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.jobs.run import make_job
 from napari_s1omni.planning.plan import resolve
-from napari_s1omni.storage import measure, open_source
 from napari_s1omni.storage.files.disk import no_step
+from napari_s1omni.storage.source import open_source
 
 SMALL = {"tile_size": 128, "overlap": 32, "block_size": 192, "prompt": "objects of about 12 px"}
 
@@ -34,7 +34,7 @@ def main(settings: dict) -> int:
         "on_step": fault,
         "durable": False,
         "verify": settings.get("verify", False),
-        "patience": Patience((0.01, 0.02)),
+        "patience": Retry((0.01, 0.02)),
     }
     try:
         if settings.get("serial"):

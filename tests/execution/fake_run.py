@@ -11,7 +11,7 @@ from pathlib import Path
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.jobs.run import make_job
 from napari_s1omni.planning.plan import resolve
-from napari_s1omni.storage import measure, open_source
+from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 SMALL = {"tile_size": 96, "overlap": 32, "block_size": 256, "prompt": "objects of about 12 px"}

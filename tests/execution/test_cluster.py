@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from napari_s1omni.benchmarks.synthetic_run import Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 from napari_s1omni.execution.executors.cluster import SLURM, Fleet, dealt, open_cluster, replenish
 
 
 def test_a_nanny_that_gave_up_is_replaced():
-    plan = Rehearsal.of((256, 256)).plan
+    plan = SyntheticRun.of((256, 256)).plan
     with open_cluster(Fleet(workers=1), plan) as (client, count):
         assert count == 1
         [first] = client.scheduler_info(n_workers=-1)["workers"]

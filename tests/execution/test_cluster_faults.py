@@ -14,7 +14,7 @@ import pytest
 from leash import leash
 from stage import OPERATIONS, assert_same
 
-from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.results.result import Result
 
@@ -131,11 +131,11 @@ def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
     process = stage.start(fleet={"scheduler": cluster.address}, engine={"seconds": 0.04})
     stage.wait_for(lambda s: s.blocks_done >= 1)
     # However long a worker takes to come, there is work left for it.
-    request(stage.output, pause=True)
+    write_control(stage.output, pause=True)
     [alone] = {record.pid for record in stage.records}
     cluster.add_worker()
     cluster.wait_for_workers(2)
-    request(stage.output, pause=False)
+    write_control(stage.output, pause=False)
     while len({record.pid for record in stage.records}) < 2:
         assert process.poll() is None, "it was over before the second worker did anything"
         time.sleep(0.02)

@@ -10,7 +10,7 @@ from napari_s1omni.benchmarks import other_frameworks as rivals
 from napari_s1omni.benchmarks.stitching import face_merging
 from napari_s1omni.benchmarks.stitching.face_merging import merge_by_faces
 from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, known_ids
-from napari_s1omni.benchmarks.synthetic_run import Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 
 
 def test_merging_by_faces_joins_what_is_broad_at_a_face_and_keeps_apart_what_is_apart():
@@ -41,12 +41,12 @@ def test_the_page_states_what_was_measured():
 @pytest.mark.slow
 def test_others_draw_the_same_px(tmp_path):
     pytest.importorskip("daisy", reason="daisy is not installed (extra 'bench')")
-    rehearsal = Rehearsal.of((128, 192), tile=64, block=64)
+    rehearsal = SyntheticRun.of((128, 192), tile=64, block=64)
     expected = np.asarray(rehearsal.source.read(), np.float32) / np.float32(4093)
     timed = rivals.daisy(rehearsal, tmp_path / "daisy.npy")
     assert timed.startup > 0
     np.testing.assert_array_equal(np.load(tmp_path / "daisy.npy"), expected)
     rivals.map_overlap(rehearsal, tmp_path / "overlap.zarr")
-    from napari_s1omni.storage import open_source
+    from napari_s1omni.storage.source import open_source
 
     np.testing.assert_array_equal(open_source(tmp_path / "overlap.zarr", axes="yx").read(), expected)

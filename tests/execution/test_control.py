@@ -16,8 +16,8 @@ from plane_grids import plane
 from test_kill_serial import contents
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
-from napari_s1omni.execution.executors.block_order import Order
-from napari_s1omni.execution.run.control import Wishes, request, wishes
+from napari_s1omni.execution.executors.block_order import BlockOrder
+from napari_s1omni.execution.run.control import ControlState, read_control, write_control
 from napari_s1omni.execution.run.launch import launch
 from napari_s1omni.execution.run.watch import JournalTail, status, watch
 from napari_s1omni.planning.job import Job
@@ -83,16 +83,16 @@ def wait_for(path, condition, seconds=120):
 def test_pause_go_on_cancel_and_resume(begin, executor):
     process, path = begin(**executor)
     wait_for(path, lambda s: s.state == "running" and s.tiles_done > 0)
-    request(path, pause=True)
+    write_control(path, pause=True)
     wait_for(path, lambda s: s.state == "paused")
     time.sleep(1.0)  # blocks whose tiles are all drawn are still written
     before = len(Result.open(path).records)
     time.sleep(0.7)
     assert len(Result.open(path).records) == before
-    request(path, pause=False)
+    write_control(path, pause=False)
     wait_for(path, lambda s: s.blocks_done > before)
     asked = time.monotonic()
-    request(path, cancel=True)
+    write_control(path, cancel=True)
     assert process.wait(120) == 130
     assert time.monotonic() - asked < 60
     found = status(path)
@@ -136,7 +136,7 @@ def test_watching_shows_every_block_once_and_ends(begin):
 def test_blocks_near_the_focus_come_first(begin):
     process, path = begin(serial=True, seconds=0.01, size=1300)
     wait_for(path, lambda s: s.blocks_done >= 1)
-    request(path, focus=(0, 0, 1290, 1290))
+    write_control(path, focus=(0, 0, 1290, 1290))
     assert process.wait(200) == 0
     order = [record.block for record in JournalTail(path / ".s1omni" / "journal").read()]
     corner = max(order)
@@ -150,16 +150,16 @@ def test_blocks_near_the_focus_come_first(begin):
 
 def test_requests_of_several_add_up_and_wrong_ones_are_refused(tmp_path):
     with pytest.raises(StoreError, match="holds no run"):
-        request(tmp_path, pause=True)
+        write_control(tmp_path, pause=True)
     with pytest.raises(StoreError, match="holds no run"):
         status(tmp_path)
     (tmp_path / ".s1omni").mkdir()
-    request(tmp_path, pause=True)
-    assert request(tmp_path, focus=(0, 1, 2, 3.5)) == Wishes(pause=True, focus=(0.0, 1.0, 2.0, 3.5))
-    request(tmp_path, pause=False)
-    assert wishes(tmp_path) == Wishes(focus=(0.0, 1.0, 2.0, 3.5))
+    write_control(tmp_path, pause=True)
+    assert write_control(tmp_path, focus=(0, 1, 2, 3.5)) == ControlState(pause=True, focus=(0.0, 1.0, 2.0, 3.5))
+    write_control(tmp_path, pause=False)
+    assert read_control(tmp_path) == ControlState(focus=(0.0, 1.0, 2.0, 3.5))
     with pytest.raises(JobError, match="Four numbers"):
-        request(tmp_path, focus=(1, 2))
+        write_control(tmp_path, focus=(1, 2))
 
 
 def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path, monkeypatch):
@@ -212,7 +212,7 @@ def test_the_tail_of_a_journal_skips_what_is_torn_and_reads_it_once_whole(tmp_pa
 
 
 def test_order_takes_every_block_once_whatever_is_asked(small_grid):
-    order = Order(small_grid, list(range(len(small_grid))))
+    order = BlockOrder(small_grid, list(range(len(small_grid))))
     taken = order.take(5)
     assert taken == [0, 1, 2, 3, 4]
     near = order.take(3, (0, 0, 10_000, 10_000))

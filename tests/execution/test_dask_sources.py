@@ -10,7 +10,7 @@ from napari_s1omni.execution.executors.worker_context import LeaseReport
 from napari_s1omni.jobs.run import prepare, run, segment
 from napari_s1omni.planning.cost import cost, describe
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 
 @pytest.fixture

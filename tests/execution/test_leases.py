@@ -6,7 +6,7 @@ import pytest
 from plane_grids import plane
 
 from napari_s1omni.errors import ClusterError
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.leases import WINDOW, LeaseBook
 
 
@@ -15,7 +15,7 @@ def grid(blocks):
 
 
 def book(blocks, **settings):
-    return LeaseBook(Order(grid(blocks), list(range(blocks))), **settings)
+    return LeaseBook(BlockOrder(grid(blocks), list(range(blocks))), **settings)
 
 
 def run(book, deadly=(), workers=("a", "b"), seed=0, give_up=10_000):

@@ -9,8 +9,8 @@ from napari_s1omni.execution.run.redo import begin_redo, failed_tiles
 from napari_s1omni.jobs.run import make_job
 from napari_s1omni.planning.plan import resolve
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage import open_source
 from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 ONE = Normalization((0.0,), (1.0,))

@@ -10,7 +10,7 @@ from napari_s1omni.execution.run.events import BlockDone, RunFinished, RunStarte
 from napari_s1omni.jobs.run import make_job
 from napari_s1omni.planning.plan import resolve
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 

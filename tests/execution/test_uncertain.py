@@ -11,7 +11,7 @@ from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
 from napari_s1omni.benchmarks.stitching.oracles import ellipses
 from napari_s1omni.execution.stitching import uncertain_joins as uncertain
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, Spool, to_csv, uncertain_rows
+from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import number
 
 
@@ -26,7 +26,11 @@ def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypa
     tables = []
     for portion in (100, 1 << 20):
         monkeypatch.setattr(uncertain, "_SORTED", portion)
-        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
+        with (
+            UncertainJoinFile(tmp_path) as joins,
+            UncertainJoinFile(tmp_path) as doubts,
+            UncertainJoinFile(tmp_path) as ordered,
+        ):
             doubts.append(again)
             found = uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)
             tables.append(list(to_csv(found)))
@@ -44,7 +48,11 @@ def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
         rows = np.zeros(count, FOUND)
         rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
         numbering = number([2 * count + 1], [])
-        with Spool(tmp_path) as joins, Spool(tmp_path) as doubts, Spool(tmp_path) as ordered:
+        with (
+            UncertainJoinFile(tmp_path) as joins,
+            UncertainJoinFile(tmp_path) as doubts,
+            UncertainJoinFile(tmp_path) as ordered,
+        ):
             doubts.append(rows)
             del rows
             tracemalloc.start()

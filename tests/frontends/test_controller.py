@@ -9,8 +9,8 @@ from skimage import data
 from surface import Image, Labels, Points, Surface
 
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.frontends.napari_layers.layers import look_at
-from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.napari_layers.layers import read_layer
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.preview_client import Previewed, PreviewFailed, preview_box
 from napari_s1omni.frontends.session.run import reopen
@@ -44,7 +44,7 @@ def picture(tmp_path):
 
 
 def choose(controller, surface, layer):
-    controller.choose_source(look_at(layer, [layer]))
+    controller.choose_source(read_layer(layer, [layer]))
     surface.until(lambda: controller.prepared is not None)
 
 
@@ -109,7 +109,7 @@ def test_a_run_waits_for_the_plan_of_what_was_edited_last(controller, surface, p
 
 def test_errands_go_on_after_one_has_failed():
     failed, done = [], threading.Event()
-    errands = Errands("errands", failed.append)
+    errands = BackgroundQueue("errands", failed.append)
     errands.do(lambda: 1 / 0)
     errands.do(done.set)
     assert done.wait(10)
@@ -122,7 +122,7 @@ def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture
     choose(controller, surface, layer)
     before = controller.source
     moved = Image(layer.data, path=str(picture), translate=(5, 7))
-    controller.choose_source(look_at(moved, [moved]))
+    controller.choose_source(read_layer(moved, [moved]))
     surface.until(lambda: controller.source is not None and controller.source is not before)
     assert controller.source.view.translate == (5, 7)
     assert controller.source.ref == before.ref
@@ -153,7 +153,7 @@ def test_no_layer_is_a_sentence(controller, surface):
 @pytest.mark.parametrize("layer", [Labels(np.zeros((8, 8), int), name="n"), Points(np.zeros((3, 2)), name="n")])
 def test_only_images_are_worked_on(layer):
     with pytest.raises(PlanError, match="hoose an image layer"):
-        look_at(layer)
+        read_layer(layer)
 
 
 @pytest.mark.parametrize(

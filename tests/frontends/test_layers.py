@@ -7,9 +7,9 @@ import pytest
 import tifffile
 from surface import Image
 
-from napari_s1omni.frontends.napari_layers.layers import appearance, locate, look_at, name_of, place, show_of
+from napari_s1omni.frontends.napari_layers.layers import appearance, locate, name_of, place, read_layer, show_of
 from napari_s1omni.frontends.napari_layers.reader import get_reader, source_layer
-from napari_s1omni.frontends.views.live_pyramid import LiveLevels
+from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.jobs.run import prepare
 from napari_s1omni.planning.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
@@ -17,7 +17,7 @@ from napari_s1omni.storage.spill import spill
 
 
 def planned(layer, operation, others=(), **job):
-    located = locate(look_at(layer, others))
+    located = locate(read_layer(layer, others))
     document = {"source": located.ref.model_dump(), "engine": "reference", "operation": operation, **job}
     if located.channel is not None:
         document["operation"] = {**operation, "channels": [located.channel]}
@@ -35,11 +35,11 @@ def world(options, index):
 def test_a_file_is_named_and_pixels_in_memory_are_not(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels)
-    assert locate(look_at(Image(pixels, path=str(tmp_path / "a.tif")))).array is None
-    assert locate(look_at(Image(pixels))).array is pixels
+    assert locate(read_layer(Image(pixels, path=str(tmp_path / "a.tif")))).array is None
+    assert locate(read_layer(Image(pixels))).array is pixels
     # A layer that is not what the file holds works on its own px.
-    assert locate(look_at(Image(pixels[:20], path=str(tmp_path / "a.tif")))).array is not None
-    assert locate(look_at(Image(pixels, path=str(tmp_path / "gone.tif")))).array is not None
+    assert locate(read_layer(Image(pixels[:20], path=str(tmp_path / "a.tif")))).array is not None
+    assert locate(read_layer(Image(pixels, path=str(tmp_path / "gone.tif")))).array is not None
 
 
 def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
@@ -87,7 +87,7 @@ def test_dimensions_stay_where_they_are():
     show = show_of(located, plan.target)
     assert show.axes == "tczyx"
     assert show.sizes == (0, 3, 0, 0, 0)
-    levels = LiveLevels(plan, located.view.path or __file__, show)
+    levels = LivePyramid(plan, located.view.path or __file__, show)
     assert [np.shape(a) for a in levels.data] == [(2, 3, 4, 40, 50)]
     options = place(located, plan, show)
     assert all(len(options[k]) == 5 for k in ("scale", "translate", "units", "axis_labels"))
@@ -98,7 +98,7 @@ def test_a_picture_keeps_its_colours():
     located, plan = planned(Image(pixels, rgb=True), {"type": "super_resolution"})
     show = show_of(located, plan.target)
     assert show.axes == "yxc"
-    assert np.shape(LiveLevels(plan, located.view.path or __file__, show).data[0]) == (128, 160, 3)
+    assert np.shape(LivePyramid(plan, located.view.path or __file__, show).data[0]) == (128, 160, 3)
     assert appearance(plan)["rgb"]
     assert len(place(located, plan, show)["scale"]) == 2
 
@@ -136,7 +136,7 @@ def test_a_file_is_not_corrected_where_a_layer_says_the_same_in_another_unit(tmp
         ((0.7, 0.7), ("micrometer",) * 2, (0.7, 0.7)),
     ):
         layer = Image(pixels, scale=scale, units=units, path=str(path))
-        assert locate(look_at(layer)).ref.scale == corrected
+        assert locate(read_layer(layer)).ref.scale == corrected
 
 
 def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
@@ -145,7 +145,7 @@ def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
         file.write(pixels, subifds=1, metadata={"axes": "YX"}, tile=(128, 128))
         file.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128))
     path = str(tmp_path / "a.ome.tif")
-    located = locate(look_at(Image(pixels, path=path)))
+    located = locate(read_layer(Image(pixels, path=path)))
     job = Job.read({"source": {"uri": path, "level": 1}, "engine": "reference", "operation": {"type": "segmentation"}})
     plan = prepare(job, memory=2**40).plan
     assert plan.source.shape == (256, 256)
@@ -157,8 +157,8 @@ def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
 
 def test_axes_that_are_asked_for_win_over_guesses():
     pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
-    assert locate(look_at(Image(pixels))).axes == "zyx"
-    located = locate(look_at(Image(pixels)), "tyx")
+    assert locate(read_layer(Image(pixels))).axes == "zyx"
+    located = locate(read_layer(Image(pixels)), "tyx")
     assert (located.axes, located.ref.axes, located.asked) == ("tyx", "tyx", "tyx")
 
 

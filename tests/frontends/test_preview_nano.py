@@ -7,7 +7,7 @@ from surface import Surface
 
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.session.preview_client import Previewed, Previewer, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.session.preview_client import PreviewClient, Previewed, PreviewFailed, PreviewStep
 from napari_s1omni.planning.job import Job
 
 pytest.importorskip("torch", reason="the bundled checkpoint needs the extra 'models'")
@@ -27,7 +27,7 @@ def nano():
 @pytest.mark.slow
 def test_the_first_tile_is_there_soon_and_the_next_preview_is_warm(nano):
     surface, heard = Surface(), []
-    previewer = Previewer(lambda answer: surface.deliver(lambda: heard.append((time.monotonic(), answer))))
+    previewer = PreviewClient(lambda answer: surface.deliver(lambda: heard.append((time.monotonic(), answer))))
     job = Job(
         source="synthetic://nuclei?shape=1024,1024&seed=1",
         engine="nano",

@@ -6,7 +6,7 @@ from skimage.measure import regionprops_table
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.results.region_properties import Layers, measure_blocks, table, write_table
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 SHAPE = (230, 310)
 

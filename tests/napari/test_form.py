@@ -201,9 +201,9 @@ def test_details_are_one_click_away_and_no_traceback(viewer, panel, qapp):
     from napari.utils.notifications import notification_manager
 
     from napari_s1omni.execution.run.status import Failure
-    from napari_s1omni.frontends.dock.notifications import Details, tell
+    from napari_s1omni.frontends.dock.notifications import Details, show_error
 
-    tell(
+    show_error(
         Failure("DiskFull", "no space is left on /data", "free some, then resume", 75),
         "'nuclei' failed.",
         "12 MB short",

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
 
 from napari_s1omni.execution.run.watch import status
-from napari_s1omni.frontends.views.live_pyramid import LiveLevels
+from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.results.result import Result
 
 
@@ -212,13 +212,13 @@ def test_a_scheduler_that_does_not_answer_is_one_notification(viewer, panel, unt
 
 def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkeypatch):
     """What is drawn, panned and refreshed while a run works comes from memory; threads of their own fetch it."""
-    readers, fetch = [], LiveLevels.fetch
+    readers, fetch = [], LivePyramid.fetch
 
     def watched(levels, level, box):
         readers.append(threading.current_thread())
         return fetch(levels, level, box)
 
-    monkeypatch.setattr(LiveLevels, "fetch", watched)
+    monkeypatch.setattr(LivePyramid, "fetch", watched)
     viewer.open("synthetic://nuclei?shape=1024,1024&seed=2", plugin="napari_s1omni")
     panel.controller.edit("tiling.block_size", 384)
     settle(lambda plan: plan.grid.block_size == 384)

@@ -18,7 +18,7 @@ from napari_s1omni.benchmarks.jupyter_lab import (
     serving,
 )
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.run.control import request as request_stop
+from napari_s1omni.execution.run.control import write_control as request_stop
 from napari_s1omni.execution.run.watch import status
 
 if chromium() is None:
@@ -66,19 +66,19 @@ def browser():
 
 
 @pytest.fixture
-def notebook(lab, browser, request):
+def notebook(lab, browser, write_control):
     """Open a notebook with some cells."""
     page = browser.new_page(viewport={"width": 1180, "height": 1100})
     page.set_default_timeout(PATIENCE)
     page.add_init_script(COUNT_PANELS)
 
     def open_it(*cells):
-        lab.open(page, request.node.name, cells)
+        lab.open(page, write_control.node.name, cells)
         return page
 
     yield open_it, lab.folder
     if PICTURES:
-        page.screenshot(path=str(Path(PICTURES) / f"{request.node.name}-end.png"))
+        page.screenshot(path=str(Path(PICTURES) / f"{write_control.node.name}-end.png"))
     page.close()
     for output in lab.folder.glob("*.zarr"):
         # A run outlives whoever watched it, also where a test failed.

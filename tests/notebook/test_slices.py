@@ -9,7 +9,7 @@ from PIL import Image
 
 import napari_s1omni
 from napari_s1omni.frontends.notebook.form_fields import fields, read_value
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices, View
+from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
@@ -88,7 +88,7 @@ def test_objects_lie_over_their_pixels(tmp_path):
         "synthetic://nuclei?shape=256,256&seed=3&diameter=24", tmp_path / "out.zarr", engine="reference", tile_size=64,
         overlap=16, region={"y": [96, 192], "x": [96, 240]},
     )  # fmt: skip
-    made = Made(result.plan, [result.array[...]])
+    made = ResultSlices(result.plan, [result.array[...]])
     seen = made.see(View(128, 128, 1, width=256, height=256))
     grid = result.plan.grid
     assert (seen.y, seen.x) == (grid.y, grid.x)

@@ -16,7 +16,7 @@ from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.planning.plan import resolve
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 ONE = Normalization((0.0,), (1.0,))

@@ -19,9 +19,9 @@ from small_disk import mounted
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import DiskFull
 from napari_s1omni.storage.files.disk import Disk
-from napari_s1omni.storage.logs.append_log import LineWriter, decode_line, encode_line, read_lines
+from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, encode_line, read_lines
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal, damaged, replay, scan
-from napari_s1omni.storage.logs.offset_index import Places
+from napari_s1omni.storage.logs.offset_index import OffsetIndex
 from napari_s1omni.storage.logs.thoughts import ThoughtStore, read_thoughts
 
 FULL = BlockRecord(
@@ -180,7 +180,7 @@ def test_any_json_survives(entry):
 
 def test_commits_are_grouped(tmp_path):
     disk = CountingDisk()
-    lines = LineWriter(tmp_path / "w.log", disk=disk, interval=3600)
+    lines = AppendLog(tmp_path / "w.log", disk=disk, interval=3600)
     for i in range(1000):
         lines.append(i)
     assert disk.syncs == 0
@@ -335,7 +335,7 @@ def test_a_reader_sees_new_thoughts_after_refresh_and_cannot_put(tmp_path):
 
 
 def test_very_many_thoughts_take_little_memory_and_every_one_is_found(tmp_path):
-    places, keys = Places(), [f"t0/z0/g0/tile/{i // 400}/{i % 400}" for i in range(50_000)]
+    places, keys = OffsetIndex(), [f"t0/z0/g0/tile/{i // 400}/{i % 400}" for i in range(50_000)]
     tracemalloc.start()
     for offset, key in enumerate(keys):
         places.put(key, (offset % 3, offset))

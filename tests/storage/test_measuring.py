@@ -9,8 +9,8 @@ import pytest
 import zarr
 
 from napari_s1omni.core.normalization import Normalization
-from napari_s1omni.storage import measure, open_source
 from napari_s1omni.storage import normalization_estimate as measuring
+from napari_s1omni.storage.source import open_source
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 
 def test_reads_any_stored_order_as_tczyx():
@@ -307,7 +307,7 @@ def test_fingerprint_of_a_large_layer_reads_little():
 
 def test_opening_an_array_loads_no_reader_of_files():
     code = (
-        "import sys, numpy; from napari_s1omni.storage import open_source, measure; "
+        "import sys, numpy; from napari_s1omni.storage.source import open_source, measure; "
         "measure(open_source(numpy.zeros((9, 9)))); "
         "print([name for name in ('zarr', 'dask', 'tifffile', 'PIL', 'nibabel', 'torch') if name in sys.modules])"
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 nibabel = pytest.importorskip("nibabel")
 

@@ -14,8 +14,8 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import open_source
 from napari_s1omni.storage.readers import zarr_store as readers_zarr
+from napari_s1omni.storage.source import open_source
 
 pytest.importorskip("aiohttp")
 VALUES = np.random.default_rng(0).integers(1, 999, (64, 64), np.uint16)

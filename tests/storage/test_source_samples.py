@@ -10,8 +10,8 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import open_source
 from napari_s1omni.storage.readers import formats_page as formats
+from napari_s1omni.storage.source import open_source
 
 HERE = Path(__file__).parents[2]
 DATA = Path(os.environ.get("S1OMNI_DATA", HERE.parent / "shared" / "data")) / "omezarr"

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_s1omni.errors import JobError, SourceError
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 
 @pytest.mark.parametrize(

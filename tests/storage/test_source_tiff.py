@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage import open_source
+from napari_s1omni.storage.source import open_source
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_s1omni.training.recipe import EditorRecipe
-from napari_s1omni.training.stages.data_dependent_init import attune
+from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
 from napari_s1omni.training.stages.editor_stage import Editor
 
 SMALL: dict[str, Any] = {"blocks": (16, 16, 32), "depth": 1, "condition": 32, "head_width": 8}
@@ -39,6 +39,6 @@ def test_what_differs_between_requests_is_most_of_what_is_heard() -> None:
     torch.manual_seed(0)
     editor = Editor(EditorRecipe(**SMALL), 32)
     before = spread(editor)
-    attune(editor, heard())
+    data_dependent_init(editor, heard())
     assert before < 0.6
     assert spread(editor) == pytest.approx(1, abs=0.1)

@@ -14,7 +14,7 @@ import torch
 
 from napari_s1omni.training.data.editor_batches import EditorBatch
 from napari_s1omni.training.data.pool import PACKED, prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.data.replay_buffer import Bank, banked
+from napari_s1omni.training.data.replay_buffer import ReplayBuffer, banked
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def _batch(first: int, rows: int = 4, length: int = 30, residual: bool = True) -
 
 
 def test_rows_stay_together():
-    bank = Bank(16, CPU)
+    bank = ReplayBuffer(16, CPU)
     bank.put(_batch(1))
     bank.put(_batch(9, length=20))
     torch.manual_seed(0)
@@ -55,14 +55,14 @@ def test_rows_stay_together():
 
 
 def test_images_that_are_drawn_themselves_keep_their_light():
-    bank = Bank(8, CPU)
+    bank = ReplayBuffer(8, CPU)
     bank.put(_batch(4, residual=False))
     drawn = bank.draw(16, 48, 0.0)
     assert set((64 * (drawn.target - 0.25)[:, 0, 0, 0]).round().int().tolist()) <= {4, 5, 6, 7}
 
 
 def test_the_oldest_make_room_and_long_rows_are_left_out():
-    bank = Bank(8, CPU)
+    bank = ReplayBuffer(8, CPU)
     for first in (1, 5, 9):
         bank.put(_batch(first))
     assert len(bank) == 8
@@ -73,7 +73,7 @@ def test_the_oldest_make_room_and_long_rows_are_left_out():
 
 
 def test_windows_and_turns_differ_but_cut_source_and_target_alike():
-    bank = Bank(4, CPU)
+    bank = ReplayBuffer(4, CPU)
     batch = _batch(1, rows=1)
     ramp = torch.arange(48.0).view(1, 1, 1, 48) + 100 * torch.arange(48.0).view(1, 1, 48, 1) + torch.zeros(1, 3, 1, 1)
     bank.put(EditorBatch(ramp, ramp, *list(batch.tensors().values())[2:], batch.drop))
@@ -89,7 +89,7 @@ def test_windows_and_turns_differ_but_cut_source_and_target_alike():
 
 def test_fresh_lessons_come_between_batches():
     made = iter(_batch(4 * i) for i in range(100))
-    bank = Bank(12, CPU)
+    bank = ReplayBuffer(12, CPU)
     batches = banked(made, bank, 1, 1, 8, 32, 0.0)
     sizes = []
     for _ in range(3):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from napari_s1omni.training.data.copy_paste import crowded
+from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.shapes import depth_share
 
 Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -26,7 +26,7 @@ def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> No
     image, labels, distance = tile
     touching = added = 0
     for seed in range(40):
-        new, found, share = crowded(image, labels, distance, np.random.default_rng(seed))
+        new, found, share = copy_paste(image, labels, distance, np.random.default_rng(seed))
         before, after = np.bincount(labels.ravel()), np.bincount(found.ravel())
         assert (after[1:4] >= 0.88 * before[1:4]).all()
         # A copy of one of the two whole discs, never of the one at the side.
@@ -51,7 +51,7 @@ def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> No
 
 def test_light_of_a_copy_adds_to_what_was_there(tile: Tile) -> None:
     image, labels, distance = tile
-    new, found, _ = crowded(image, labels, distance, np.random.default_rng(2))
+    new, found, _ = copy_paste(image, labels, distance, np.random.default_rng(2))
     copies = found > 3
     assert copies.any()
     assert new[0][copies].mean() == pytest.approx(image[0][labels > 0].mean(), rel=0.25)
@@ -60,7 +60,7 @@ def test_light_of_a_copy_adds_to_what_was_there(tile: Tile) -> None:
 def test_a_tile_without_whole_objects_stays_as_it_is(tile: Tile) -> None:
     image, labels, distance = tile
     only = np.where(labels == 3, labels, 0)
-    new, found, share = crowded(image, only, distance, np.random.default_rng(0))
+    new, found, share = copy_paste(image, only, distance, np.random.default_rng(0))
     assert new is image
     assert found is only
     assert share is distance

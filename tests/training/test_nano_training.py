@@ -104,7 +104,7 @@ def test_an_interrupted_editor_goes_on_where_it_stopped(recipe: Recipe, checkpoi
 def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workshop, "real_fields", lambda data, side: [])
-        shop = workshop.Workshop(recipe)
+        shop = workshop.TrainingRun(recipe)
         samples = [shop.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
     quiet = recipe.editor.replace(instruction_only=0.0, proportion_empty_prompts=0.0)
     batch = EditorCollate(shop.prompting(), quiet, 0)(samples, [None] * 4)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_s1omni.training.stages.optimizers import Muon, Together, orthogonal
+from napari_s1omni.training.stages.optimizers import CombinedOptimizer, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(8, 50), (50, 8), (16, 16)])
@@ -39,13 +39,13 @@ def test_what_goes_on_from_a_state_takes_the_same_steps() -> None:
     torch.manual_seed(0)
     batches = torch.randn(6, 4, 3, 8, 8)
 
-    def made() -> tuple[nn.Sequential, Together]:
+    def made() -> tuple[nn.Sequential, CombinedOptimizer]:
         torch.manual_seed(1)
         net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.Conv2d(4, 2, 3))
         split = [[p for p in net.parameters() if (p.ndim == 4) is drawing] for drawing in (True, False)]
-        return net, Together(Muon(split[0]), torch.optim.AdamW(split[1]))
+        return net, CombinedOptimizer(Muon(split[0]), torch.optim.AdamW(split[1]))
 
-    def learn(net: nn.Module, steps: Together, lessons: torch.Tensor) -> None:
+    def learn(net: nn.Module, steps: CombinedOptimizer, lessons: torch.Tensor) -> None:
         for batch in lessons:
             steps.zero_grad()
             net(batch).square().mean().backward()

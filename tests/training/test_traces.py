@@ -11,7 +11,7 @@ from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.prompts.prompt_templates import (
     GRID,
     NOUNS,
-    Told,
+    PromptFacts,
     ask_restoration,
     ask_segmentation,
     blur_word,
@@ -97,7 +97,7 @@ def test_a_request_tells_what_the_picture_cannot():
     small = Layer("objects", labels, True, "small")
     rng = np.random.default_rng(0)
     for _ in range(50):
-        text = ask_segmentation(rng, small, Told(False, True, None), None)
+        text = ask_segmentation(rng, small, PromptFacts(False, True, None), None)
         assert any(word in text for word in ("small", "little", "tiny"))
         assert "px" not in text
 

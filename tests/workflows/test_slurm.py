@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_s1omni.benchmarks.synthetic_run import Rehearsal
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 from napari_s1omni.execution.executors import cluster
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.jobs.run import run
@@ -113,7 +113,7 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
 
     dask.config.refresh()
     fleet = cluster.Fleet(workers=1, scheduler=cluster.SLURM)
-    with cluster.open_cluster(fleet, Rehearsal.of((256, 256)).plan) as (client, count):
+    with cluster.open_cluster(fleet, SyntheticRun.of((256, 256)).plan) as (client, count):
         assert count == 1
         client.wait_for_workers(1, timeout=120)
         [first] = numbers(slurm / "submitted")

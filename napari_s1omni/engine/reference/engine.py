@@ -16,7 +16,7 @@ from napari_s1omni.engine.reference import segmentation as blobs
 from napari_s1omni.engine.reference import super_resolution as detail
 from napari_s1omni.engine.reference import translation as contrasts
 from napari_s1omni.engine.reference.description import describe
-from napari_s1omni.engine.reference.measurement import Look, look
+from napari_s1omni.engine.reference.measurement import TileMeasurement, measure_tile
 from napari_s1omni.engine.reference.prompt_words import polarity_of
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.engine.reference.trace import ROUTE, write
@@ -25,7 +25,7 @@ from napari_s1omni.errors import GenerationError, OperationRefused, ThoughtError
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    decide: Callable[[NDArray[np.float32], Look, Instruction], dict[str, str]]
+    decide: Callable[[NDArray[np.float32], TileMeasurement, Instruction], dict[str, str]]
     draw: Callable[[NDArray[np.float32], Recipe, tuple[int, int]], NDArray[np.float32]]
     defaults: Mapping[str, str]
 
@@ -59,7 +59,7 @@ class ReferenceEngine:
         polarity = polarity_of(words.request) if words.task == "segmentation" else None
         thoughts = []
         for i, image in enumerate(images):
-            seen = look(image, polarity)
+            seen = measure_tile(image, polarity)
             text = write(seen, words, polarity, _METHODS[words.task].decide(image, seen, words))
             if on_text is not None:
                 on_text(i, text)

@@ -25,7 +25,7 @@ _DIVISIONS = ((0.5, "crowded"), (0.2, "dense"), (0.05, "scattered"), (0.0, "spar
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TileMeasurement:
     """What was measured in one image, in model range and px of that image."""
 
     colour: bool
@@ -53,7 +53,7 @@ class Look:
         return next(word for least, word in _DIVISIONS if self.cover >= least)
 
 
-def look(image: NDArray[np.float32], polarity: str | None = None) -> Look:
+def measure_tile(image: NDArray[np.float32], polarity: str | None = None) -> TileMeasurement:
     """Measure one image.
 
     Scale and threshold depend on each other through the smoothing and the
@@ -75,7 +75,7 @@ def look(image: NDArray[np.float32], polarity: str | None = None) -> Look:
     flat, ground, level = _flatten(plane, size or 20.0, name)
     objects = ndi.gaussian_filter(flat, smoothing(size or 20.0)) > level
     wide = ndi.gaussian_filter(ground, max(min(plane.shape) / 8, 1.0))
-    return Look(
+    return TileMeasurement(
         colour=colour,
         signal=name,
         ground=float(np.median(ground)),

@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.core.watershed import divide
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference.measurement import SIGNALS, Look, ground_of, signal_of, smoothing
+from napari_s1omni.engine.reference.measurement import SIGNALS, TileMeasurement, ground_of, signal_of, smoothing
 from napari_s1omni.engine.reference.recipe import Recipe
 
 _FAINT = 0.02
@@ -18,7 +18,7 @@ _EVEN = 0.25
 """Share of the contrast below which the ground's variation is no slope worth following."""
 
 
-def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
+def decide(image: NDArray[np.float32], seen: TileMeasurement, words: Instruction) -> dict[str, str]:
     """Choose the steps for one image. Values carry their reason in brackets; lengths are in tile px."""
     measured = None if seen.size is None else seen.size * words.view
     size = words.size or measured or 20.0
@@ -111,7 +111,7 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     return np.stack([foreground, np.clip(depth - 1, 0, 1), np.clip(distance, 0, 1)]).astype(np.float32)
 
 
-def _ground(seen: Look, window: float) -> dict[str, str]:
+def _ground(seen: TileMeasurement, window: float) -> dict[str, str]:
     """Word the ground: one level where it hardly varies, which no cut through the image can change."""
     if seen.slope < _EVEN * seen.contrast:
         return {"ground": f"{seen.ground:.3f} (one level: it varies by {seen.slope:.3f}, little against the contrast)"}

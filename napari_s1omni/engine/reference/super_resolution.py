@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.engine.denoising import LEAST, denoised, is_grey, noise_of, rounds_for
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference.measurement import Look
+from napari_s1omni.engine.reference.measurement import TileMeasurement
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.errors import ThoughtError
 
@@ -19,7 +19,7 @@ DEFAULTS = {"denoise": "0", "blur": f"{_BLUR:g} px", "rounds": "4"}
 """Steps of a thought that does not state them."""
 
 
-def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
+def decide(image: NDArray[np.float32], seen: TileMeasurement, words: Instruction) -> dict[str, str]:
     """Choose the steps for one image."""
     noise = noise_of(image)
     found = f"{noise:.3f} (non-local means for noise of this standard deviation)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference.measurement import Look
+from napari_s1omni.engine.reference.measurement import TileMeasurement
 from napari_s1omni.engine.reference.prompt_words import target_of
 
 ROUTE = "<image_edit>"
@@ -23,7 +23,7 @@ _DONE = {
 }
 
 
-def write(seen: Look, words: Instruction, polarity: str | None, steps: Mapping[str, str]) -> str:
+def write(seen: TileMeasurement, words: Instruction, polarity: str | None, steps: Mapping[str, str]) -> str:
     """Word a thought. The lines ``- name: value (reason)`` are what will be done."""
     lines = [
         f"What I see. {_seen(seen, words.view)}",
@@ -38,7 +38,7 @@ def write(seen: Look, words: Instruction, polarity: str | None, steps: Mapping[s
     return "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{answer}\n{ROUTE}"
 
 
-def _seen(seen: Look, view: float) -> str:
+def _seen(seen: TileMeasurement, view: float) -> str:
     sentences = [
         f"The image is {'coloured' if seen.colour else 'grey'} and shows {_LOOKS[seen.signal]}.",
         f"The ground lies at {seen.ground:.2f} of the layer's range and varies by {seen.slope:.2f} across the image.",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.description import TARGETS
-from napari_s1omni.engine.reference.measurement import Look, is_colour
+from napari_s1omni.engine.reference.measurement import TileMeasurement, is_colour
 from napari_s1omni.engine.reference.recipe import Recipe
 from napari_s1omni.engine.reference.stains import STAINS, counterstain, separate
 from napari_s1omni.engine.registry import trained_for
@@ -19,7 +19,7 @@ DEFAULTS = {"counterstain": "eosin"}
 """Steps of a thought that does not state them; the method has none."""
 
 
-def decide(image: NDArray[np.float32], seen: Look, words: Instruction) -> dict[str, str]:
+def decide(image: NDArray[np.float32], seen: TileMeasurement, words: Instruction) -> dict[str, str]:
     """Choose the steps for one image.
 
     Raises

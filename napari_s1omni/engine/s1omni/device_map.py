@@ -16,7 +16,7 @@ HALVES = (("backbone", "alignment"), ("transformer", "vae"))
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class DeviceMemory:
     """One device and the memory that is free on it."""
 
     device: str
@@ -24,7 +24,7 @@ class Room:
     """Bytes."""
 
 
-def rooms(device: str | None, preferred: Sequence[str]) -> list[Room]:
+def device_memory(device: str | None, preferred: Sequence[str]) -> list[DeviceMemory]:
     """Return the devices to use.
 
     Parameters
@@ -52,12 +52,12 @@ def rooms(device: str | None, preferred: Sequence[str]) -> list[Room]:
             available=here,
         )
     if wanted == "cpu":
-        return [Room("cpu", psutil.virtual_memory().available)]
+        return [DeviceMemory("cpu", psutil.virtual_memory().available)]
     indices = range(gpus) if wanted == "cuda" else [int(wanted.removeprefix("cuda:"))]
-    return [Room(f"cuda:{i}", torch.cuda.mem_get_info(i)[0]) for i in indices]
+    return [DeviceMemory(f"cuda:{i}", torch.cuda.mem_get_info(i)[0]) for i in indices]
 
 
-def installed() -> list[Room]:
+def installed() -> list[DeviceMemory]:
     """Return the GPUs that this process may use, as their driver names them, without loading torch."""
     asked = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
@@ -71,10 +71,10 @@ def installed() -> list[Room]:
         rows = [
             row for name in named for row in rows if name == row[0] or (name[:1] == "G" and row[1].startswith(name))
         ]
-    return [Room(f"cuda:{i}", int(free) * 2**20) for i, (_, _, free) in enumerate(rows) if free.isdigit()]
+    return [DeviceMemory(f"cuda:{i}", int(free) * 2**20) for i, (_, _, free) in enumerate(rows) if free.isdigit()]
 
 
-def worded(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> tuple[int, str]:
+def worded(sizes: Mapping[str, int], working: int, available: Sequence[DeviceMemory]) -> tuple[int, str]:
     """Return how many devices will hold the components, and say which; or what would hold them where these do not."""
     try:
         placed = place(sizes, working, available)
@@ -86,7 +86,7 @@ def worded(sizes: Mapping[str, int], working: int, available: Sequence[Room]) ->
     return len(parts), "; ".join(f"{device}: {', '.join(names)}" for device, names in parts.items())
 
 
-def place(sizes: Mapping[str, int], working: int, available: Sequence[Room]) -> dict[str, str]:
+def place(sizes: Mapping[str, int], working: int, available: Sequence[DeviceMemory]) -> dict[str, str]:
     """Put all components on one device, or the thinker's side and the editor's side on two.
 
     Parameters

@@ -23,7 +23,7 @@ from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, read_prom
 from napari_s1omni.engine.s1omni.checkpoint.loading import load as load_checkpoint
 from napari_s1omni.engine.s1omni.checkpoint.model_store import locate
 from napari_s1omni.engine.s1omni.description import describe_layout
-from napari_s1omni.engine.s1omni.device_map import place, rooms
+from napari_s1omni.engine.s1omni.device_map import device_memory, place
 from napari_s1omni.engine.s1omni.editor.codec import Codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, build_denoiser, denoise
@@ -103,7 +103,7 @@ class S1OmniEngine:
         if threads is not None:
             description = dataclasses.replace(description, threads=threads)
         sizes = {name: count * kind.itemsize for name, count in layout.counts().items()}
-        held = place(sizes, facts.working, rooms(device, facts.devices))
+        held = place(sizes, facts.working, device_memory(device, facts.devices))
         placement = {name: torch.device(where) for name, where in held.items()}
         checkpoint = load_checkpoint(layout, placement, kind)
         return cls(description, checkpoint, read_prompting(layout), placement)

@@ -14,7 +14,7 @@ from napari_s1omni.execution.run.control import Focus
 Index5 = tuple[int, int, int, int, int]
 
 
-class Order:
+class BlockOrder:
     """Blocks that are still to be run: nearest to the focus point first, in lexicographic order without one.
 
     Parameters

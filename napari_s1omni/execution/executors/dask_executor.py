@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.cluster import Fleet, dashboard, open_cluster
-from napari_s1omni.execution.executors.dask_scheduler import Foreman
+from napari_s1omni.execution.executors.dask_scheduler import DaskScheduler
 from napari_s1omni.execution.executors.leases import LARGEST, SECONDS, LeaseBook
 from napari_s1omni.execution.executors.worker_context import Assignment
-from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignore
-from napari_s1omni.execution.run.run_output import Output
+from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status import Reporter
 from napari_s1omni.planning.cost import cost, read_box
 from napari_s1omni.planning.job import SourceRef
@@ -39,7 +39,7 @@ def run_dask(
     opens: Callable[[], Source] | None = None,
     on_event: OnEvent = ignore,
     on_step: OnStep = no_step,
-    patience: Patience | None = None,
+    patience: Retry | None = None,
     lease_seconds: float = SECONDS,
     lease_blocks: int = LARGEST,
     dry: bool = False,
@@ -58,7 +58,7 @@ def run_dask(
         Opens the source in a worker; by default its URI is opened, or what is spilled of a source in memory.
     on_step : callable
         Told each step inside a block, in the workers; it must survive pickling.
-    patience : Patience, optional
+    patience : Retry, optional
         With transient errors of source and output.
     lease_seconds : float
         Work that is handed out at a time.
@@ -77,7 +77,7 @@ def run_dask(
     needed = expected.output_bytes // 2 + (0 if opens else expected.spilled_bytes)
     with (
         Interrupt() as interrupt,
-        Output.begin(plan, path, forecast=needed, durable=durable, worker="driver") as output,
+        RunOutput.begin(plan, path, forecast=needed, durable=durable, worker="driver") as output,
         Reporter(path) as report,
     ):
 
@@ -94,13 +94,13 @@ def run_dask(
         if todo:
             reachable = opens or _reachable(plan, source, output)
             assignment = Assignment(
-                plan, path.absolute(), reachable, engine, durable, dry, on_step, patience or Patience()
+                plan, path.absolute(), reachable, engine, durable, dry, on_step, patience or Retry()
             )
-            book = LeaseBook(Order(plan.grid, todo), seconds=lease_seconds, largest=lease_blocks)
+            book = LeaseBook(BlockOrder(plan.grid, todo), seconds=lease_seconds, largest=lease_blocks)
             with contextlib.ExitStack() as stack:
                 client, count = stack.enter_context(open_cluster(fleet, plan))
                 started = RunStarted(plan, len(plan.grid) - len(todo), tiles, max(1, count), dashboard(client))
-                Foreman(client, assignment, output, control, interrupt, tell, book, fleet, started).run()
+                DaskScheduler(client, assignment, output, control, interrupt, tell, book, fleet, started).run()
                 # Workers take their time to leave; nothing is asked of them any more.
                 leaving = threading.Thread(target=stack.pop_all().close, name="leave")
                 leaving.start()
@@ -114,7 +114,7 @@ def run_dask(
                 leaving.join()
 
 
-def _reachable(plan: Plan, source: Source, output: Output) -> Callable[[], Source]:
+def _reachable(plan: Plan, source: Source, output: RunOutput) -> Callable[[], Source]:
     """How a worker opens the source: by its URI, or from what is spilled of it."""
     if plan.source.source is not None:
         uri = plan.source.source

@@ -6,20 +6,20 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
-from napari_s1omni.execution.executors.worker_context import Desk
+from napari_s1omni.execution.executors.worker_context import LazyWorkerContext
 
 
-class DeskPlugin(WorkerPlugin):
+class WorkerContextPlugin(WorkerPlugin):
     """Holds what a worker keeps between leases.
 
     Parameters
     ----------
-    desk : Desk
+    desk : LazyWorkerContext
     """
 
     idempotent = True
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: LazyWorkerContext) -> None:
         self.desk = desk
 
     def setup(self, worker: Any) -> None:

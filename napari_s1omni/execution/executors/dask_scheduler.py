@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.errors import ClusterError, EngineError, S1OmniError, TileError
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.cluster import Fleet, replenish
 from napari_s1omni.execution.executors.leases import Lease, LeaseBook
-from napari_s1omni.execution.executors.worker_context import Assignment, Desk, LeaseReport
+from napari_s1omni.execution.executors.worker_context import Assignment, LazyWorkerContext, LeaseReport
 from napari_s1omni.execution.pipeline.block_geometry import target_index
-from napari_s1omni.execution.run.control import Control, Interrupt, request
+from napari_s1omni.execution.run.control import Control, Interrupt, write_control
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, RunPaused, RunStarted, TilesDone
-from napari_s1omni.execution.run.run_output import Output
+from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.watch import JournalTail
 from napari_s1omni.storage.logs.journal import BlockRecord
 
@@ -32,7 +32,7 @@ _DRAIN = 60.0
 """Seconds that workers get to end what they do when the run is stopped."""
 
 
-class Foreman:
+class DaskScheduler:
     """Runs the blocks of a plan on a cluster.
 
     Parameters
@@ -40,7 +40,7 @@ class Foreman:
     client : distributed.Client
     assignment : Assignment
         What every worker is told.
-    output : Output
+    output : RunOutput
     control : Control
     interrupt : Interrupt
     tell : callable
@@ -55,7 +55,7 @@ class Foreman:
         self,
         client: Any,
         assignment: Assignment,
-        output: Output,
+        output: RunOutput,
         control: Control,
         interrupt: Interrupt,
         tell: OnEvent,
@@ -74,7 +74,7 @@ class Foreman:
         self._started = started
         self._preparing: list[Any] = []
         self._reported = np.zeros(len(assignment.plan.grid), bool)
-        self._order = Order(assignment.plan.grid, [])
+        self._order = BlockOrder(assignment.plan.grid, [])
         self._tail = JournalTail(output.store.work / "journal", history=False)
         self._futures: dict[Any, tuple[str, Lease]] = {}
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -112,7 +112,7 @@ class Foreman:
             self._see_all()
         except BaseException:
             # Workers that outlive this process shall not go on without it.
-            request(self._output.store.path, cancel=True)
+            write_control(self._output.store.path, cancel=True)
             raise
 
     def _prepare(self) -> None:
@@ -268,7 +268,7 @@ class Foreman:
 
     def _stop(self) -> None:
         self._stopping = time.monotonic()
-        request(self._output.store.path, cancel=True)
+        write_control(self._output.store.path, cancel=True)
 
     def _undone(self, lease: Lease) -> list[int]:
         # Whoever is gone may have finished blocks since the last look.
@@ -306,12 +306,12 @@ def run_lease(lease: Lease, attempts: dict[int, int]) -> LeaseReport:
     """Run a lease at the desk of the worker that this is called in."""
     import distributed
 
-    desk: Desk = distributed.get_worker().plugins[DESK].desk
+    desk: LazyWorkerContext = distributed.get_worker().plugins[DESK].desk
     return desk.run(lease, attempts)
 
 
 def _plugin(assignment: Assignment) -> Any:
     """Make a plugin of Dask's, whose classes are only there when Dask is."""
-    from napari_s1omni.execution.executors.dask_plugin import DeskPlugin
+    from napari_s1omni.execution.executors.dask_plugin import WorkerContextPlugin
 
-    return DeskPlugin(Desk(assignment))
+    return WorkerContextPlugin(LazyWorkerContext(assignment))

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from napari_s1omni.errors import ClusterError
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.run.control import Focus
 
 WINDOW = 2
@@ -48,7 +48,7 @@ class LeaseBook:
 
     Parameters
     ----------
-    order : Order
+    order : BlockOrder
         The blocks to run.
     seconds : float
         Work in a lease that is aimed at.
@@ -56,7 +56,7 @@ class LeaseBook:
         Most blocks in a lease.
     """
 
-    def __init__(self, order: Order, *, seconds: float = SECONDS, largest: int = LARGEST) -> None:
+    def __init__(self, order: BlockOrder, *, seconds: float = SECONDS, largest: int = LARGEST) -> None:
         self._order = order
         self._seconds = seconds
         self._largest = largest

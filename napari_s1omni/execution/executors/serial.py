@@ -8,13 +8,13 @@ from pathlib import Path
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
-from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunStarted, ignore
-from napari_s1omni.execution.run.redo_log import Redone
-from napari_s1omni.execution.run.run_output import Output
+from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status import Reporter
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.planning.plan import Plan
@@ -32,7 +32,7 @@ def run_serial(
     engine: Callable[[], Engine] | None = None,
     on_event: OnEvent = ignore,
     on_step: OnStep = no_step,
-    patience: Patience | None = None,
+    patience: Retry | None = None,
 ) -> None:
     """Run a plan to its end, or go on with it where an earlier run stopped.
 
@@ -53,7 +53,7 @@ def run_serial(
         Watches.
     on_step : callable
         Told each step inside a block: ``read``, ``think``, ``generate``, ``temp``, ``renamed``, ``journal``.
-    patience : Patience, optional
+    patience : Retry, optional
         With transient errors of source and output.
 
     Raises
@@ -63,7 +63,7 @@ def run_serial(
     """
     with (
         Interrupt() as interrupt,
-        Output.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, on_step=on_step) as output,
+        RunOutput.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, on_step=on_step) as output,
         Reporter(path) as report,
     ):
 
@@ -86,8 +86,8 @@ def run_serial(
                 check=control.check,
                 on_event=tell,
                 on_step=on_step,
-                patience=patience or Patience(),
-                redone=Redone.read(output.store.work),
+                patience=patience or Retry(),
+                redone=RedoLog.read(output.store.work),
             )
             try:
                 pipeline.run(_in_order(plan, todo, control))
@@ -97,6 +97,6 @@ def run_serial(
 
 
 def _in_order(plan: Plan, todo: list[int], control: Control) -> Iterator[Block]:
-    order = Order(plan.grid, todo)
+    order = BlockOrder(plan.grid, todo)
     while (index := order.next(control.wishes.focus)) is not None:
         yield plan.grid.block(index)

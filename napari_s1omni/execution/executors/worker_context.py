@@ -14,16 +14,16 @@ from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
 from napari_s1omni.errors import RunInterrupted
 from napari_s1omni.execution.executors.allocator import keep_freed
-from napari_s1omni.execution.executors.block_order import Order
+from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.leases import Lease
-from napari_s1omni.execution.executors.worker_queue import Belt
+from napari_s1omni.execution.executors.worker_queue import WorkerQueue
 from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_geometry import Index5, block_shape
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
-from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control
-from napari_s1omni.execution.run.redo_log import Redone
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.stitching.stitching_pass import is_stitched
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
@@ -54,7 +54,7 @@ class Assignment:
     """Keep no px: only the journal is written."""
     on_step: OnStep = no_step
     """Told each step inside a block."""
-    patience: Patience = field(default_factory=Patience)
+    patience: Retry = field(default_factory=Retry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class LeaseReport:
     """Time they took, from the end of the lease before."""
 
 
-class Workplace:
+class WorkerContext:
     """One worker's belongings, made when the first lease comes.
 
     Parameters
@@ -103,9 +103,9 @@ class Workplace:
             check=self._control.check,
             on_step=assignment.on_step,
             patience=assignment.patience,
-            redone=Redone.read(store.work),
+            redone=RedoLog.read(store.work),
         )
-        self._belt = Belt(self._pipeline.run)
+        self._belt = WorkerQueue(self._pipeline.run)
 
     def run(self, lease: Lease, attempts: dict[int, int]) -> LeaseReport:
         """Run the blocks of a lease.
@@ -123,7 +123,7 @@ class Workplace:
         """
         self._control.check()
         grid = self._assignment.plan.grid
-        order = Order(grid, lease.blocks)
+        order = BlockOrder(grid, lease.blocks)
         self._attempts |= {order.index(number): attempt for number, attempt in attempts.items()}
         self._thoughts.refresh()
         try:
@@ -147,7 +147,7 @@ class Workplace:
         self._journal.close()
 
 
-class Desk:
+class LazyWorkerContext:
     """Where a worker finds its workplace; the first who asks sets it up.
 
     It is the plugin that Dask sends to every worker, also to those that join later.
@@ -159,7 +159,7 @@ class Desk:
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        self._workplace: Workplace | None = None
+        self._workplace: WorkerContext | None = None
         self._lock: threading.Lock | None = None
 
     def setup(self, worker: object) -> None:
@@ -172,13 +172,13 @@ class Desk:
             self._workplace.close()
             self._workplace = None
 
-    def prepare(self) -> Workplace:
+    def prepare(self) -> WorkerContext:
         """Open everything and load the engine, unless that was done before."""
         if self._lock is None:
             raise RunInterrupted("a desk without a worker", "a desk that Dask has placed")
         with self._lock:
             if self._workplace is None:
-                self._workplace = Workplace(self._assignment)
+                self._workplace = WorkerContext(self._assignment)
             return self._workplace
 
     def run(self, lease: Lease, attempts: dict[int, int]) -> LeaseReport:

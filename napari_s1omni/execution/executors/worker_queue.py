@@ -27,7 +27,7 @@ class _Load:
     error: BaseException | None = field(default=None)
 
 
-class Belt:
+class WorkerQueue:
     """Lets the blocks of several callers pass through one pipeline, in the order in which they came.
 
     While the last block of one caller is written, the first one of the next

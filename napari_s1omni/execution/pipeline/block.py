@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block, Tile
 from napari_s1omni.execution.pipeline.block_geometry import cells_shape, field_shape
-from napari_s1omni.execution.pipeline.region_mask import Area
-from napari_s1omni.execution.pipeline.tile_generator import Drawn
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
+from napari_s1omni.execution.pipeline.tile_generator import GeneratedTile
 from napari_s1omni.joining.blending import Join
 from napari_s1omni.joining.seams import tile_scores
-from napari_s1omni.operations.operation import Edges, Finished
+from napari_s1omni.operations.operation import Edges, FinishedBlock
 from napari_s1omni.planning.plan import Plan
 
 _LEAST = 1e-6
@@ -27,7 +27,7 @@ class BlockResult:
     """What a block became, before anything is written."""
 
     block: Block
-    finished: Finished | None
+    finished: FinishedBlock | None
     """Over the block's field box (with halo); None where no tile was drawn, so that all px are 0."""
     drawn: int
     """Tiles that were drawn."""
@@ -60,14 +60,14 @@ class BlockWork:
     ----------
     plan : Plan
     block : Block
-    area : Area, optional
+    area : RegionMask, optional
         Where the plan draws.
     """
 
-    def __init__(self, plan: Plan, block: Block, area: Area | None = None) -> None:
+    def __init__(self, plan: Plan, block: Block, area: RegionMask | None = None) -> None:
         self.block = block
         self._plan = plan
-        self._area = area or Area(plan.grid.factor, None)
+        self._area = area or RegionMask(plan.grid.factor, None)
         grid = plan.grid
         self._left = len(grid.tile_rows(block.field_y)) * len(grid.tile_cols(block.field_x))
         self._planes = block.field_z[1] - block.field_z[0]
@@ -93,7 +93,7 @@ class BlockWork:
         """Whether all its tiles are there."""
         return self._left == 0
 
-    def add(self, drawn: Drawn) -> None:
+    def add(self, drawn: GeneratedTile) -> None:
         """Add the next tile, in lattice order, plane by plane."""
         window = drawn.window
         self._counts[drawn.state] += 1

@@ -18,7 +18,7 @@ from napari_s1omni.execution.pipeline.block_geometry import (
     target_index,
     to_target_axes,
 )
-from napari_s1omni.execution.pipeline.region_mask import Area
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.stitching.stitching_pass import settle_block
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord, State
@@ -98,7 +98,7 @@ class BlockWriter:
         if self._quality is None:
             return ""
         missing = np.ones(field_shape(self._plan, block), bool)
-        inside = Area.of(self._plan).field(block)
+        inside = RegionMask.of(self._plan).field(block)
         if inside is not None:
             missing &= inside
         own = self._holes(block, missing)

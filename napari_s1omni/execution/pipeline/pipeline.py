@@ -21,13 +21,13 @@ from napari_s1omni.core.tiling import Block
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.pipeline.block import BlockResult, BlockWork
 from napari_s1omni.execution.pipeline.plane_reader import Plane, PlaneReader
-from napari_s1omni.execution.pipeline.prefetch import Ahead, Behind
-from napari_s1omni.execution.pipeline.region_mask import Area
-from napari_s1omni.execution.pipeline.retry import Patience
-from napari_s1omni.execution.pipeline.thought_provider import Mind, ThoughtStore, Window
-from napari_s1omni.execution.pipeline.tile_generator import Artist, Drawn
+from napari_s1omni.execution.pipeline.prefetch import Prefetcher, WriteBehind
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
+from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, ThoughtStore, Window
+from napari_s1omni.execution.pipeline.tile_generator import GeneratedTile, TileGenerator
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore
-from napari_s1omni.execution.run.redo_log import Redone
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.planning.cost import QUEUE, field_bytes, plane_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
@@ -51,9 +51,9 @@ class Pipeline:
     """Told of tiles and blocks; from two threads."""
     on_step: OnStep = no_step
     """Told ``read``, ``think``, ``generate`` before each stage."""
-    patience: Patience = field(default_factory=Patience)
+    patience: Retry = field(default_factory=Retry)
     """For source and output."""
-    redone: Redone = field(default_factory=Redone)
+    redone: RedoLog = field(default_factory=RedoLog)
     """Tiles with numbers and thoughts of their own."""
 
     def run(self, blocks: Iterable[Block | None]) -> None:
@@ -71,12 +71,12 @@ class Pipeline:
         StoreError, DiskFull
             If the result cannot be written.
         """
-        reader = PlaneReader(self.plan, self.source, self.patience, self.on_step, Area.of(self.plan))
-        mind = Mind(self.plan, self.engine, self.thoughts, reader.read, self.redone)
+        reader = PlaneReader(self.plan, self.source, self.patience, self.on_step, RegionMask.of(self.plan))
+        mind = ThoughtProvider(self.plan, self.engine, self.thoughts, reader.read, self.redone)
         works: dict[Block, BlockWork] = {}
         with (
-            Behind(functools.partial(self._join, works), max(QUEUE, field_bytes(self.plan))) as behind,
-            Ahead(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(self.plan))) as planes,
+            WriteBehind(functools.partial(self._join, works), max(QUEUE, field_bytes(self.plan))) as behind,
+            Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(self.plan))) as planes,
         ):
 
             def on_tiles(count: int, seconds: float) -> None:
@@ -84,7 +84,7 @@ class Pipeline:
                 behind.check()
                 self.check()
 
-            artist = Artist(self.plan, self.engine, mind, self.on_step, on_tiles)
+            artist = TileGenerator(self.plan, self.engine, mind, self.on_step, on_tiles)
             for drawn in artist.draw(self._windows(reader, planes, works)):
                 behind.put(drawn, 512 if drawn.image is None else drawn.image.nbytes + drawn.window.image.nbytes)
 
@@ -101,7 +101,7 @@ class Pipeline:
             work.seconds["read"] += plane.seconds
             yield from reader.windows(plane)
 
-    def _join(self, works: dict[Block, BlockWork], drawn: Drawn) -> None:
+    def _join(self, works: dict[Block, BlockWork], drawn: GeneratedTile) -> None:
         """Add a tile to its block; with the last one, finish and write it."""
         block = drawn.window.block
         works[block].add(drawn)

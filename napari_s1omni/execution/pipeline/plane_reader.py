@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block, Span
-from napari_s1omni.execution.pipeline.region_mask import Area
-from napari_s1omni.execution.pipeline.retry import Patience
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.pipeline.thought_provider import Window
 from napari_s1omni.joining.blending import cut
 from napari_s1omni.planning.plan import Plan
@@ -46,11 +46,11 @@ class PlaneReader:
 
     plan: Plan
     source: Source
-    patience: Patience
+    patience: Retry
     """For a source that does not answer at once."""
     on_step: Callable[[str], None]
     """Told ``read`` before each plane of a block."""
-    area: Area = field(default_factory=lambda: Area((1, 1), None))
+    area: RegionMask = field(default_factory=lambda: RegionMask((1, 1), None))
     """Where the plan draws."""
 
     def planes(self, blocks: Iterable[Block | None]) -> Iterator[tuple[int, Callable[[], Plane | None]]]:

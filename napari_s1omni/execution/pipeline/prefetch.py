@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar
 Item = TypeVar("Item")
 
 
-class Ahead(Generic[Item]):
+class Prefetcher(Generic[Item]):
     """Makes items in a thread of its own, a few bytes ahead of who uses them.
 
     Iterate over it inside a ``with`` block. An item counts until the next one
@@ -90,7 +90,7 @@ class Ahead(Generic[Item]):
                 self._state.notify_all()
 
 
-class Behind(Generic[Item]):
+class WriteBehind(Generic[Item]):
     """Does work in a thread of its own, in the order given, while the next is prepared.
 
     Use it as a context manager: leaving waits until everything is done, also

@@ -17,7 +17,7 @@ from napari_s1omni.storage.regions import Region, open_region
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
+class RegionMask:
     """Where a plan draws."""
 
     factor: tuple[int, int]

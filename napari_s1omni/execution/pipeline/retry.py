@@ -17,7 +17,7 @@ _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectory
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Retry:
     """How often, and after how long, something is tried again."""
 
     waits: tuple[float, ...] = (1.0, 4.0, 16.0)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.run.redo_log import Place, Redone
+from napari_s1omni.execution.run.redo_log import Place, RedoLog
 from napari_s1omni.planning.plan import Plan
 
 _TILE = re.compile(r"t(\d+)/z(\d+)/g(\d+)/tile/(\d+)/(\d+)(?:/redo/\d+)?")
@@ -29,7 +29,7 @@ def key_of(plan: Plan, place: Place) -> str:
 
 
 def find_thought(
-    plan: Plan, thoughts: Mapping[str, Thought], place: Place, redone: Redone | None = None
+    plan: Plan, thoughts: Mapping[str, Thought], place: Place, redone: RedoLog | None = None
 ) -> tuple[str, Thought] | None:
     """Find the thought that a tile was drawn from, and its key; the last one where the tile was redone."""
     key = key_of(plan, place)

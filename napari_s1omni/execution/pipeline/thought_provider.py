@@ -18,7 +18,7 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Block, Span, Tile
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.pipeline.thought_keys import key_of
-from napari_s1omni.execution.run.redo_log import Place, Redone
+from napari_s1omni.execution.run.redo_log import Place, RedoLog
 from napari_s1omni.operations import Operation
 from napari_s1omni.planning.plan import Plan
 
@@ -73,7 +73,7 @@ class Window:
         return self.block.t, self.z, self.block.group, *self.tile.index
 
 
-class Mind:
+class ThoughtProvider:
     """The thoughts of a run: stored ones replayed, missing ones thought.
 
     Parameters
@@ -83,18 +83,18 @@ class Mind:
     store : ThoughtStore
     read : callable
         Reads a view that is wider than a tile.
-    redone : Redone, optional
+    redone : RedoLog, optional
         Tiles with thoughts of their own.
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, store: ThoughtStore, read: ReadPlane, redone: Redone | None = None
+        self, plan: Plan, engine: Engine, store: ThoughtStore, read: ReadPlane, redone: RedoLog | None = None
     ) -> None:
         self._plan = plan
         self._engine = engine
         self._store = store
         self._read = read
-        self._redone = redone or Redone()
+        self._redone = redone or RedoLog()
 
     def key(self, window: Window) -> str:
         """Name of the thought that a window is drawn from, the last one where it was redone."""

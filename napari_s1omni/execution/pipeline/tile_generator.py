@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import EngineOutOfMemory, GenerationError, ThoughtError, TileError
-from napari_s1omni.execution.pipeline.thought_provider import Mind, Window
+from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, Window
 from napari_s1omni.planning.plan import Plan
 
 _TRIES = 2
@@ -22,7 +22,7 @@ _TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GeneratedTile:
     """What was drawn for one window, or why nothing was."""
 
     window: Window
@@ -41,14 +41,14 @@ class Drawn:
     """Key of its thought."""
 
 
-class Artist:
+class TileGenerator:
     """Draws windows with one engine for one plan.
 
     Parameters
     ----------
     plan : Plan
     engine : Engine
-    mind : Mind
+    mind : ThoughtProvider
     on_step : callable
         Told ``think`` and ``generate`` before each stage of a micro-batch.
     on_tiles : callable
@@ -59,7 +59,7 @@ class Artist:
         self,
         plan: Plan,
         engine: Engine,
-        mind: Mind,
+        mind: ThoughtProvider,
         on_step: Callable[[str], None],
         on_tiles: Callable[[int, float], None],
     ) -> None:
@@ -74,7 +74,7 @@ class Artist:
         self.micro_batch = plan.engine.micro_batch
         """Tiles per call; halved when the device has no room for them, and never raised again."""
 
-    def draw(self, windows: Iterable[Window | None]) -> Iterator[Drawn]:
+    def draw(self, windows: Iterable[Window | None]) -> Iterator[GeneratedTile]:
         """Draw windows in micro-batches, whatever planes and blocks they belong to, yielding in the order given.
 
         At None, what is there is drawn without waiting for a whole micro-batch.
@@ -99,7 +99,7 @@ class Artist:
                 waiting, busy = [], []
         yield from self._in_order(waiting, busy)
 
-    def _in_order(self, waiting: list[Window], busy: list[Window]) -> Iterator[Drawn]:
+    def _in_order(self, waiting: list[Window], busy: list[Window]) -> Iterator[GeneratedTile]:
         start = time.perf_counter()
         drawn = self._draw_all(busy)
         if drawn:
@@ -108,7 +108,7 @@ class Artist:
         for window in waiting:
             yield _undrawn(window) if window.image is self._nothing else next(found)
 
-    def _draw_all(self, windows: list[Window]) -> list[Drawn]:
+    def _draw_all(self, windows: list[Window]) -> list[GeneratedTile]:
         """Draw windows, those with numbers of their own apart from the others."""
         kinds: dict[int, list[int]] = {}
         for place, window in enumerate(windows):
@@ -120,9 +120,9 @@ class Artist:
         }
         return [drawn[place] for place in range(len(windows))]
 
-    def _draw_fitting(self, windows: list[Window]) -> list[Drawn]:
+    def _draw_fitting(self, windows: list[Window]) -> list[GeneratedTile]:
         """Draw at most a micro-batch, in smaller ones where the device has no room."""
-        done: list[Drawn] = []
+        done: list[GeneratedTile] = []
         while len(done) < len(windows):
             try:
                 done += self._draw_batch(windows[len(done) : len(done) + self.micro_batch])
@@ -141,7 +141,7 @@ class Artist:
         """Report whether nothing is to be drawn: outside, or a mask of a tile without any contrast (no threshold)."""
         return window.outside or (self._plan.target.kind == "labels" and bool(window.image.min() == window.image.max()))
 
-    def _draw_batch(self, windows: Sequence[Window]) -> list[Drawn]:
+    def _draw_batch(self, windows: Sequence[Window]) -> list[GeneratedTile]:
         try:
             return self._attempt(windows)
         except TileError as error:
@@ -149,7 +149,7 @@ class Artist:
             tries = _TRIES if len(windows) > 1 else 0 if isinstance(error, ThoughtError) else _TRIES - 1
             return [self._alone(window, tries, error) for window in windows]
 
-    def _alone(self, window: Window, tries: int, error: TileError) -> Drawn:
+    def _alone(self, window: Window, tries: int, error: TileError) -> GeneratedTile:
         for _ in range(tries):
             try:
                 return self._attempt([window])[0]
@@ -159,9 +159,9 @@ class Artist:
                 break
             except TileError as again:
                 error = again
-        return Drawn(window, None, "failed", f"{type(error).__name__}: {error}", self.micro_batch)
+        return GeneratedTile(window, None, "failed", f"{type(error).__name__}: {error}", self.micro_batch)
 
-    def _attempt(self, windows: Sequence[Window]) -> list[Drawn]:
+    def _attempt(self, windows: Sequence[Window]) -> list[GeneratedTile]:
         plan = self._plan
         start = time.perf_counter()
         self._on_step("think")
@@ -181,7 +181,7 @@ class Artist:
         end = time.perf_counter()
         seconds = (middle - start) / len(windows), (end - middle) / len(windows)
         return [
-            Drawn(
+            GeneratedTile(
                 window,
                 tile,
                 "drawn",
@@ -201,5 +201,5 @@ class Artist:
         return NoiseField(self._mind.sampling(window).seed, (window.t, window.z), origin, (edge * fy, edge * fx))
 
 
-def _undrawn(window: Window) -> Drawn:
-    return Drawn(window, None, "outside" if window.outside else "empty")
+def _undrawn(window: Window) -> GeneratedTile:
+    return GeneratedTile(window, None, "outside" if window.outside else "empty")

@@ -32,7 +32,7 @@ _NONE = -1
 """Stands for no number of labels."""
 
 
-class Ledger(Mapping[BlockIndex, BlockRecord]):
+class BlockTable(Mapping[BlockIndex, BlockRecord]):
     """The record that counts for each block that has one; of a record only what later steps need is kept.
 
     Parameters
@@ -45,7 +45,7 @@ class Ledger(Mapping[BlockIndex, BlockRecord]):
         self._entries = np.zeros(len(plan.grid), _ENTRY)
 
     @classmethod
-    def replay(cls, plan: Plan, folder: Path) -> Ledger:
+    def replay(cls, plan: Plan, folder: Path) -> BlockTable:
         """Read a journal; lines that cannot be trusted count as never written."""
         ledger = cls(plan)
         for record in scan(folder):
@@ -134,7 +134,7 @@ class Ledger(Mapping[BlockIndex, BlockRecord]):
 
 
 class _Digests(Mapping[BlockIndex, str]):
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: BlockTable) -> None:
         self._ledger = ledger
 
     def __getitem__(self, index: BlockIndex) -> str:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Self
 
 from napari_s1omni.errors import JobError, RunInterrupted, StoreError
-from napari_s1omni.execution.run.state_files import read_note, write_note
+from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
 
@@ -31,7 +31,7 @@ Focus = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ControlState:
     """What a run is asked for."""
 
     pause: bool = False
@@ -42,9 +42,9 @@ class Wishes:
     """Do the blocks nearest to this point first."""
 
 
-def request(
+def write_control(
     path: Path | str, *, pause: bool | None = None, cancel: bool | None = None, focus: Focus | None = None
-) -> Wishes:
+) -> ControlState:
     """Ask the run that writes an output for something; from any process, at any time.
 
     Parameters
@@ -60,7 +60,7 @@ def request(
 
     Returns
     -------
-    Wishes
+    ControlState
         All that is asked for now.
 
     Raises
@@ -81,16 +81,16 @@ def request(
         try:
             # Two who ask at once must not undo each other.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            note = {**read_note(work / NAME), **{key: value for key, value in given.items() if value is not None}}
-            write_note(work / NAME, note)
+            note = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
+            write_state(work / NAME, note)
         finally:
             os.close(lock)
     return _wishes(note)
 
 
-def wishes(path: Path | str) -> Wishes:
+def read_control(path: Path | str) -> ControlState:
     """Read what the run of an output is asked for."""
-    return _wishes(read_note(Path(path) / WORK / NAME))
+    return _wishes(read_state(Path(path) / WORK / NAME))
 
 
 class Control:
@@ -112,18 +112,18 @@ class Control:
         self._file = path / WORK / NAME
         self._interrupt = interrupt
         self._on_pause = on_pause
-        self._wishes = Wishes()
+        self._wishes = ControlState()
         self._looked = 0.0
         self._seen: tuple[int, int] | None = None
 
     def begin(self) -> None:
         """Forget what was asked of an earlier run, save where to look first."""
-        focus = _wishes(read_note(self._file)).focus
+        focus = _wishes(read_state(self._file)).focus
         with disk_errors("writing", self._file):
-            write_note(self._file, {} if focus is None else {"focus": list(focus)})
+            write_state(self._file, {} if focus is None else {"focus": list(focus)})
 
     @property
-    def wishes(self) -> Wishes:
+    def wishes(self) -> ControlState:
         """What is asked for now."""
         now = time.monotonic()
         if now - self._looked >= INTERVAL:
@@ -134,19 +134,19 @@ class Control:
                 return self._wishes
             stamp = (found.st_ino, found.st_mtime_ns)
             if stamp != self._seen:
-                self._seen, self._wishes = stamp, _wishes(read_note(self._file))
+                self._seen, self._wishes = stamp, _wishes(read_state(self._file))
         return self._wishes
 
     def check(self) -> None:
         """Wait while a pause is asked for; raise :class:`RunInterrupted` if a stop is."""
         waiting = False
         while True:
-            wishes = self.wishes
-            if wishes.cancel:
+            read_control = self.wishes
+            if read_control.cancel:
                 raise RunInterrupted("cancelled", "everything that was finished is kept", "resume it")
             if self._interrupt:
                 self._interrupt.check()
-            if not wishes.pause:
+            if not read_control.pause:
                 break
             if not waiting:
                 waiting = True
@@ -188,9 +188,9 @@ class Interrupt:
         self.asked = True
 
 
-def _wishes(note: dict[str, Any]) -> Wishes:
+def _wishes(note: dict[str, Any]) -> ControlState:
     focus = note.get("focus")
-    return Wishes(
+    return ControlState(
         pause=bool(note.get("pause")),
         cancel=bool(note.get("cancel")),
         focus=(focus[0], focus[1], focus[2], focus[3]) if isinstance(focus, list) and len(focus) == 4 else None,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
-from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.status import Failure, RunStatus, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
@@ -37,7 +37,7 @@ class Launched:
     """A run that was started; everything else is learnt from its output."""
 
     path: Path
-    """The output folder, for ``status``, ``watch`` and ``request``."""
+    """The output folder, for ``status``, ``watch`` and ``write_control``."""
     pid: int
     """Process of the run."""
     log: Path
@@ -60,7 +60,7 @@ class Launched:
 
     def cancel(self) -> None:
         """Ask it to stop after the micro-batch in hand."""
-        request(self.path, cancel=True)
+        write_control(self.path, cancel=True)
 
 
 def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> Launched:

@@ -13,8 +13,8 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.pipeline.block_geometry import target_index
-from napari_s1omni.execution.run.redo_log import Place, Redone
-from napari_s1omni.execution.run.run_output import Output
+from napari_s1omni.execution.run.redo_log import Place, RedoLog
+from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.stitching.stitching_pass import TABLE
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.planning.plan import Plan
@@ -122,9 +122,9 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, pr
     if not tiles:
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
     needed = cost(plan).output_bytes // len(plan.grid)
-    with Output.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
+    with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
         generations.keep(path)
-        Redone.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
+        RedoLog.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
         count = 0
         for block in blocks_of(plan, tiles):
             index = target_index(plan, block.index)
@@ -139,5 +139,5 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, pr
 @contextmanager
 def held(plan: Plan, path: Path) -> Iterator[None]:
     """Hold the lock of a result, so that nobody runs into a generation that comes or goes."""
-    with Output.begin(plan, path, forecast=0, worker="redo"):
+    with RunOutput.begin(plan, path, forecast=0, worker="redo"):
         yield

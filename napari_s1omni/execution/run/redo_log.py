@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.execution.run.state_files import read_note, write_note
+from napari_s1omni.execution.run.state_files import read_state, write_state
 
 NAME = "redone.json"
 
@@ -17,7 +17,7 @@ Place = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RedoRound:
     """Tiles that were redone together."""
 
     number: int
@@ -28,7 +28,7 @@ class Round:
     """The wording of this round; None is that of the run."""
 
 
-class Redone:
+class RedoLog:
     """What was redone in a result; nothing, as a rule.
 
     Parameters
@@ -37,16 +37,16 @@ class Redone:
         The first one first.
     """
 
-    def __init__(self, rounds: Iterable[Round] = ()) -> None:
+    def __init__(self, rounds: Iterable[RedoRound] = ()) -> None:
         self.rounds = tuple(rounds)
         self._of = {place: found for found in self.rounds for place in found.tiles}
 
     @classmethod
     def read(cls, work: Path) -> Self:
         """Read what was redone in a result from its folder ``.s1omni``."""
-        note = read_note(work / NAME)
+        note = read_state(work / NAME)
         return cls(
-            Round(
+            RedoRound(
                 i,
                 Sampling.read(entry["sampling"], "sampling of what was redone"),
                 frozenset((t, z, g, row, col) for t, z, g, row, col in entry["tiles"]),
@@ -65,12 +65,12 @@ class Redone:
             }
             for found in self.rounds
         ]
-        write_note(work / NAME, {"rounds": rounds})
+        write_state(work / NAME, {"rounds": rounds})
 
-    def of(self, place: Place) -> Round | None:
+    def of(self, place: Place) -> RedoRound | None:
         """Return the last round in which a tile was redone."""
         return self._of.get(place)
 
-    def and_then(self, sampling: Sampling, tiles: Iterable[Place], prompt: str | None = None) -> Redone:
+    def and_then(self, sampling: Sampling, tiles: Iterable[Place], prompt: str | None = None) -> RedoLog:
         """Add a round."""
-        return Redone((*self.rounds, Round(len(self.rounds) + 1, sampling, frozenset(tiles), prompt)))
+        return RedoLog((*self.rounds, RedoRound(len(self.rounds) + 1, sampling, frozenset(tiles), prompt)))

@@ -16,7 +16,7 @@ from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_geometry import block_shape, target_index
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
-from napari_s1omni.execution.run.block_table import Ledger
+from napari_s1omni.execution.run.block_table import BlockTable
 from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarted
 from napari_s1omni.execution.stitching.stitching_pass import is_stitched, stitch
 from napari_s1omni.planning.plan import Plan
@@ -34,14 +34,14 @@ _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", 
 """Whose versions a result remembers, where they are installed."""
 
 
-class Output:
+class RunOutput:
     """Where a run writes, and what it knows of earlier runs. Made by :meth:`begin`."""
 
     def __init__(self, plan: Plan, store: ResultStore, journal: Journal, thoughts: ThoughtStore) -> None:
         self.plan = plan
         self.store = store
         self.thoughts = thoughts
-        self.ledger = Ledger.replay(plan, store.work / "journal")
+        self.ledger = BlockTable.replay(plan, store.work / "journal")
         """What is known of every block."""
         self._journal = journal
         self._scratch = DiskScratch(store) if is_stitched(plan) else None
@@ -163,7 +163,7 @@ def bytes_left(plan: Plan, path: Path, forecast: int) -> int:
     forecast : int
         Bytes that a whole run writes.
     """
-    left = len(Ledger.replay(plan, path / WORK / "journal").todo()) / len(plan.grid)
+    left = len(BlockTable.replay(plan, path / WORK / "journal").todo()) / len(plan.grid)
     # Labels are written twice: by the blocks, and once more when they are joined.
     if is_stitched(plan) and not is_complete(path):
         left = (left + 1) / 2

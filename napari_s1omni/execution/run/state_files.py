@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write_note(path: Path, content: Mapping[str, Any]) -> None:
+def write_state(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a note. It is no part of the result: nobody waits until it is on the medium.
 
     Raises
@@ -29,7 +29,7 @@ def write_note(path: Path, content: Mapping[str, Any]) -> None:
         raise
 
 
-def read_note(path: Path) -> dict[str, Any]:
+def read_state(path: Path) -> dict[str, Any]:
     """Read a note; empty where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ from napari_s1omni.execution.run.events import (
     StageStarted,
     TilesDone,
 )
-from napari_s1omni.execution.run.state_files import read_note, write_note
+from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.storage.files.fsync_store import WORK
 
@@ -128,11 +128,11 @@ class RunStatus:
 
 def read_status(path: Path | str) -> RunStatus | None:
     """Read how far the run of an output says it is; None where none ever said anything."""
-    note = read_note(Path(path) / WORK / NAME)
+    note = read_state(Path(path) / WORK / NAME)
     return RunStatus.from_json(note) if note else None
 
 
-def is_at_work(status: RunStatus) -> bool:
+def is_running(status: RunStatus) -> bool:
     """Report whether the process of a status still works: by looking, on this machine; by its beat, on another."""
     if not status.alive:
         return False
@@ -149,7 +149,7 @@ def is_at_work(status: RunStatus) -> bool:
 def write_status(path: Path, status: RunStatus) -> None:
     """Replace the status of an output; a full disk leaves the old one."""
     with contextlib.suppress(OSError):
-        write_note(path / WORK / NAME, status.to_json())
+        write_state(path / WORK / NAME, status.to_json())
 
 
 def here(state: State, **facts: Any) -> RunStatus:
@@ -168,7 +168,7 @@ def failure(error: BaseException) -> Failure:
 
 
 @contextlib.contextmanager
-def announced(path: Path) -> Iterator[None]:
+def announce_failure(path: Path) -> Iterator[None]:
     """Tell who launched this process of its start, and of errors that come before the run itself begins."""
     launched = read_status(path)
     if launched is None or launched.pid or launched.state != "starting":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.run.status import RunStatus, is_at_work, read_status
+from napari_s1omni.execution.run.status import RunStatus, is_running, read_status
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.append_log import decode_line
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -43,7 +43,7 @@ def status(path: Path | str) -> RunStatus:
     found = read_status(path)
     if found is None:
         raise StoreError(f"{path} holds no run", "the output folder of a run", path=str(path))
-    return found.replace(state="stopped", eta=None) if found.alive and not is_at_work(found) else found
+    return found.replace(state="stopped", eta=None) if found.alive and not is_running(found) else found
 
 
 def watch(

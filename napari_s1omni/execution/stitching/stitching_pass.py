@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.errors import PlanError, StoreDamaged
 from napari_s1omni.execution.pipeline.block_geometry import target_index
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, Spool, to_csv, uncertain_rows
+from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import (
     PAIR,
     Box,
@@ -44,7 +44,7 @@ from napari_s1omni.joining.stitching import (
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.logs.pyramid_log import UnitsLog
+from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch, LabelScratch
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.sinks.sink import BlockIndex, Sink
@@ -122,7 +122,7 @@ def stitch(
         The coarse levels of the pyramid are still to be made from its digests.
     """
     scratch = DiskScratch(store)
-    with UnitsLog(store.work / LOG, scratch.disk) as log:
+    with PyramidLog(store.work / LOG, scratch.disk) as log:
         stitching = StitchPass(plan, store, scratch, records, log=log, rule=rule, on_block=on_block, folder=store.work)
         return stitching.run(store.digest if check else None, lambda lines: scratch.put_file(TABLE, lines))
 
@@ -140,7 +140,7 @@ class StitchPass:
         What :func:`settle_block` made of every block.
     records : mapping
         The journal. Blocks without pixels count as background.
-    log : UnitsLog, optional
+    log : PyramidLog, optional
         Remembers which blocks were written; None writes all.
     rule : MatchRule, optional
         Thresholds for joining.
@@ -157,7 +157,7 @@ class StitchPass:
         scratch: LabelScratch,
         records: Mapping[BlockIndex, BlockRecord],
         *,
-        log: UnitsLog | None = None,
+        log: PyramidLog | None = None,
         rule: MatchRule | None = None,
         on_block: Callable[[str], None] = lambda step: None,
         folder: Path | None = None,
@@ -196,7 +196,11 @@ class StitchPass:
             If labels or slabs of a block cannot be read.
         """
         clock = [time.perf_counter()]
-        with Spool(self._folder) as joins, Spool(self._folder) as doubts, Spool(self._folder) as ordered:
+        with (
+            UncertainJoinFile(self._folder) as joins,
+            UncertainJoinFile(self._folder) as doubts,
+            UncertainJoinFile(self._folder) as ordered,
+        ):
             self._compare(joins, doubts)
             clock.append(time.perf_counter())
             numbering = number(self._counts, joins)
@@ -223,7 +227,7 @@ class StitchPass:
                 seconds=dict(zip(("match", "number", "write"), np.diff(clock).tolist(), strict=True)),
             )
 
-    def _compare(self, joins: Spool, doubts: Spool) -> None:
+    def _compare(self, joins: UncertainJoinFile, doubts: UncertainJoinFile) -> None:
         before = np.concatenate([[0], np.cumsum(self._counts)])
         halo = (0, 0, *_frame(self._plan)[0])
         for i, j, offset in pairs(self._plan.grid.shape, halo):

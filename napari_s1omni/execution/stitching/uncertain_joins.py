@@ -42,7 +42,7 @@ def _key(row: Row) -> tuple[Any, ...]:
     return a, b, reason, -shared, *place
 
 
-class Spool:
+class UncertainJoinFile:
     """Rows of pairs in a nameless file, which vanishes with the process.
 
     Parameters
@@ -81,7 +81,12 @@ class Spool:
 
 
 def uncertain_rows(
-    numbering: Numbering, joins: Spool, doubts: Spool, sizes: NDArray[np.int64], extent: float, ordered: Spool
+    numbering: Numbering,
+    joins: UncertainJoinFile,
+    doubts: UncertainJoinFile,
+    sizes: NDArray[np.int64],
+    extent: float,
+    ordered: UncertainJoinFile,
 ) -> Iterator[Row]:
     """Yield the rows of the table in order, ids final and smaller one first: what was doubted, what grew too large.
 
@@ -97,7 +102,7 @@ def uncertain_rows(
         Voxels of each object of ``numbering.merged()``.
     extent : float
         Size above which an object is listed, in medians of `sizes`.
-    ordered : Spool
+    ordered : UncertainJoinFile
         An empty one, for the sorted portions.
     """
     starts = [0]
@@ -126,12 +131,14 @@ def _in_order(numbering: Numbering, rows: NDArray[Any]) -> NDArray[Any]:
     return rows[np.lexsort(order)]
 
 
-def _tuples(spool: Spool, start: int, stop: int, piece: int) -> Iterator[Row]:
+def _tuples(spool: UncertainJoinFile, start: int, stop: int, piece: int) -> Iterator[Row]:
     for rows in spool.rows(start, stop, piece):
         yield from rows.tolist()
 
 
-def _large(numbering: Numbering, joins: Spool, sizes: NDArray[np.int64], extent: float) -> Iterator[NDArray[Any]]:
+def _large(
+    numbering: Numbering, joins: UncertainJoinFile, sizes: NDArray[np.int64], extent: float
+) -> Iterator[NDArray[Any]]:
     """Yield one join of each object that is too large."""
     if not len(sizes):
         return

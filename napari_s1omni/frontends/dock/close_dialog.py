@@ -7,19 +7,19 @@ import contextlib
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox
 
-from napari_s1omni.frontends.session.run_queue import Queue
+from napari_s1omni.frontends.session.run_queue import RunQueue
 
 
-class Farewell(QObject):
+class CloseDialog(QObject):
     """Asks before a window closes.
 
     Parameters
     ----------
     window : QMainWindow
-    queue : Queue
+    queue : RunQueue
     """
 
-    def __init__(self, window: QMainWindow, queue: Queue) -> None:
+    def __init__(self, window: QMainWindow, queue: RunQueue) -> None:
         super().__init__()
         self._window = window
         self._queue = queue

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import napari
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.status import failure
-from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.napari_layers.reader import get_reader
 from napari_s1omni.planning.job import Job
 
@@ -74,7 +75,7 @@ def another_wording(viewer: napari.viewer.Viewer) -> None:
         _press(page.again_words, _NO_TILE)
     else:
         page.wording.setFocus()
-        inform("No wording is written; write one for the tile on the page 'Why'.")
+        show_info("No wording is written; write one for the tile on the page 'Why'.")
 
 
 def accept(viewer: napari.viewer.Viewer) -> None:
@@ -161,7 +162,7 @@ def load_job(viewer: napari.viewer.Viewer) -> None:
         try:
             found.load(Job.load(path))
         except S1OmniError as error:
-            tell(failure(error))
+            show_error(failure(error))
 
 
 def open_result(viewer: napari.viewer.Viewer) -> None:
@@ -183,4 +184,4 @@ def _press(made: QPushButton, otherwise: str) -> None:
     if made.isEnabled():
         made.click()
     else:
-        inform(otherwise)
+        show_info(otherwise)

@@ -11,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, Signal
 
 
-class Bridge(QObject):
+class MainThread(QObject):
     """Runs functions on the thread that made it; after :meth:`close` it drops them.
 
     Parameters

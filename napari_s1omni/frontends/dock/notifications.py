@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_info
+from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -44,7 +44,7 @@ class Details(QDialog):
         column.addWidget(close)
 
 
-def tell(found: Failure, heading: str = "", log: str = "") -> None:
+def show_error(found: Failure, heading: str = "", log: str = "") -> None:
     """Show a failure as one notification: what happened, and what to do; a button shows the details.
 
     Parameters
@@ -62,11 +62,6 @@ def tell(found: Failure, heading: str = "", log: str = "") -> None:
         Details(found, log, shown.window()).show()
 
     notification_manager.dispatch(Notification(words, NotificationSeverity.ERROR, (("Details", show),)))
-
-
-def inform(words: str) -> None:
-    """Show a piece of good news."""
-    show_info(words)
 
 
 def _sentence(part: str) -> str:

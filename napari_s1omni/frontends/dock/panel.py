@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.status import Failure, failure
-from napari_s1omni.frontends.dock.close_dialog import Farewell
+from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
-from napari_s1omni.frontends.dock.layers.preview_layers import Previews
+from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.main_thread import Bridge
-from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.dock.main_thread import MainThread
+from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.pages.correct_page import CorrectPage
 from napari_s1omni.frontends.dock.pages.job_page import JobPage
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
@@ -45,7 +46,7 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.preferences = Preferences.read()
-        self.bridge = Bridge(self)
+        self.bridge = MainThread(self)
         scheduler = self.preferences.scheduler
         options = ("--scheduler", scheduler) if scheduler else ()
         self.controller = Controller(self.bridge.deliver, self.preferences.interpreter, options)
@@ -60,7 +61,7 @@ class Panel(QWidget):
             on_copy=self.copy,
         )
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
-        self.previews = Previews(self.link)
+        self.previews = PreviewLayers(self.link)
         self.results = ResultLayers(self.link)
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.controller)
@@ -80,9 +81,9 @@ class Panel(QWidget):
         self.setMinimumWidth(330)
         self.controller.preview_changed.connect(self._previewed)
         self.controller.run_added.connect(self._added)
-        self.controller.failed.connect(tell)
+        self.controller.failed.connect(show_error)
         self.job_page.preview.curtain_moved.connect(self.previews.curtain)
-        self._guests: list[JobDrop | JobLayers | Farewell] = []
+        self._guests: list[JobDrop | JobLayers | CloseDialog] = []
         self._closed = False
         self.results.ask(self._find_unfinished)
         # What napari loads when it makes its first layer of labels takes a second, which then nobody waits for.
@@ -125,7 +126,7 @@ class Panel(QWidget):
 
         def put(job: Job) -> None:
             QApplication.clipboard().setText(words(job))
-            inform("The job is on the clipboard.")
+            show_info("The job is on the clipboard.")
 
         with self._told():
             self._commit()
@@ -165,7 +166,7 @@ class Panel(QWidget):
             self._guests = [
                 JobDrop(holder, self.load),
                 JobLayers(self.viewer, self.load),
-                Farewell(holder, self.controller.queue),
+                CloseDialog(holder, self.controller.queue),
             ]
 
     def closeEvent(self, event: Any) -> None:
@@ -212,7 +213,7 @@ class Panel(QWidget):
             if run is not None:
                 self.why_page.show_preview(answer)
         elif isinstance(answer, PreviewFailed):
-            tell(answer.failure, "No preview.")
+            show_error(answer.failure, "No preview.")
 
     def _added(self, run: Run) -> None:
         self.runs_page.add(run)
@@ -229,19 +230,21 @@ class Panel(QWidget):
             self.results.ask(lambda: self._tell_end(run, error))
         elif state == "complete":
             holes = f" {run.status.holes} tiles are missing." if run.status.holes else ""
-            inform(f"'{run.title}' is complete.{holes}")
+            show_info(f"'{run.title}' is complete.{holes}")
         elif state == "stopped":
-            tell(Failure("RunStopped", f"the process of '{run.title}' is gone", "resume it in the list of runs", 1))
+            show_error(
+                Failure("RunStopped", f"the process of '{run.title}' is gone", "resume it in the list of runs", 1)
+            )
 
     def _tell_end(self, run: Run, error: Failure) -> None:
         log = run.log()
-        self.controller.deliver(lambda: tell(error, f"'{run.title}' failed.", log))
+        self.controller.deliver(lambda: show_error(error, f"'{run.title}' failed.", log))
 
     def at_work(self) -> Run | None:
         """Return the run that is at work, or that waits; says so if there is none."""
         alive = self.controller.queue.alive
         if not alive:
-            inform("Nothing is running.")
+            show_info("Nothing is running.")
         return alive[0] if alive else None
 
     def act(self, run: Run, verb: str) -> None:
@@ -291,7 +294,7 @@ class Panel(QWidget):
             self.controller.add_found(run)
         if found:
             going = sum(run.status.alive for run in found)
-            inform(f"{len(found)} runs are unfinished, {going} of them at work: see the page 'Runs'.")
+            show_info(f"{len(found)} runs are unfinished, {going} of them at work: see the page 'Runs'.")
 
 
 class _Told:
@@ -302,6 +305,6 @@ class _Told:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, Exception):
-            tell(failure(error))
+            show_error(failure(error))
             return True
         return False

@@ -10,8 +10,8 @@ from napari.layers import Image, Layer, Shapes
 
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.run.status import failure
-from napari_s1omni.frontends.dock.notifications import tell
-from napari_s1omni.frontends.napari_layers.layers import Located, look_at
+from napari_s1omni.frontends.dock.notifications import show_error
+from napari_s1omni.frontends.napari_layers.layers import Located, read_layer
 from napari_s1omni.frontends.napari_layers.region_from_shapes import region_of
 from napari_s1omni.frontends.session.controller import Controller
 
@@ -53,7 +53,7 @@ class ViewerLink:
     def name_of(self, place: str) -> str | None:
         """Return the name of the image layer that shows what lies somewhere, the chosen one first."""
         images = [one for one in self.viewer.layers if isinstance(one, Image) and MARK not in one.metadata]
-        found = [one for one in images if look_at(one).path == place]
+        found = [one for one in images if read_layer(one).path == place]
         return None if not found else self.layer.name if self.layer in found else found[0].name
 
     def choose(self, name: str) -> None:
@@ -211,9 +211,9 @@ class ViewerLink:
 
     def _look(self, event: Any = None) -> None:
         try:
-            self.controller.choose_source(look_at(self.layer, self.viewer.layers))
+            self.controller.choose_source(read_layer(self.layer, self.viewer.layers))
         except PlanError as error:
-            tell(failure(error))
+            show_error(failure(error))
 
 
 def _outline(vertices: Any, kind: str) -> Any:

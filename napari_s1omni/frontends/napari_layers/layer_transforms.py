@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.execution.run.state_files import read_note, write_note
+from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.fsync_store import WORK
 
 NAME = "place.json"
@@ -40,7 +40,7 @@ def write_place(path: Path, axes: str, options: Mapping[str, Any]) -> None:
     """
     plain = {name: np.asarray(value).tolist() for name, value in options.items()}
     with contextlib.suppress(OSError):
-        write_note(path / WORK / NAME, {"axes": axes[: len(plain["scale"])], **plain})
+        write_state(path / WORK / NAME, {"axes": axes[: len(plain["scale"])], **plain})
 
 
 def read_place(path: Path, axes: str, otherwise: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def read_place(path: Path, axes: str, otherwise: Mapping[str, Any]) -> dict[str,
     otherwise : mapping
         Scale, translate, units and axis labels of these dimensions where nothing is noted of them.
     """
-    note = read_note(path / WORK / NAME)
+    note = read_state(path / WORK / NAME)
     try:
         known = str(note["axes"])
         n, to = len(known), [i for i, a in enumerate(axes) if a in known]

@@ -16,7 +16,7 @@ from napari_s1omni.core.units import METRES, unit_name
 from napari_s1omni.errors import PlanError, S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_transforms import grown, read_place, shear_matrix, shear_of
 from napari_s1omni.frontends.napari_layers.reader import JOBS
-from napari_s1omni.frontends.views.live_pyramid import LiveLevels, Show
+from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import Source, open_source
@@ -91,7 +91,7 @@ class Located:
         return dataclasses.replace(self, view=view)
 
 
-def look_at(layer: Any, others: Iterable[Any] = ()) -> LayerView:
+def read_layer(layer: Any, others: Iterable[Any] = ()) -> LayerView:
     """Read off a layer what a job needs to know.
 
     Parameters
@@ -167,7 +167,7 @@ def locate(view: LayerView, axes: str | None = None) -> Located:
     return Located(view, ref, view.data, letters.replace("s", ""), whole.spec, asked=axes)
 
 
-def show_of(located: Located, target: LayerSpec) -> Show:
+def show_of(located: Located, target: LayerSpec) -> DisplayAxes:
     """Lay out a result so that its dimensions stand where the layer's own stand."""
     sizes = dict(zip(located.axes, located.view.shape, strict=False))
     axes, fixed = located.axes, [0 if a in target.axes else sizes[a] for a in located.axes]
@@ -175,10 +175,10 @@ def show_of(located: Located, target: LayerSpec) -> Show:
         axes, fixed = axes.replace("c", "") + "c", [n for a, n in zip(axes, fixed, strict=True) if a != "c"] + [0]
     elif "c" in target.axes and "c" not in axes and target.size("c") > 1:
         axes, fixed = "c" + axes, [0, *fixed]
-    return Show(axes, tuple(fixed))
+    return DisplayAxes(axes, tuple(fixed))
 
 
-def place(located: Located, plan: Plan, show: Show) -> dict[str, Any]:
+def place(located: Located, plan: Plan, show: DisplayAxes) -> dict[str, Any]:
     """Put the result of a plan where its source layer stands, with its units and axis labels.
 
     Px ``r`` of the result has its centre at px ``r * f + o`` of the source, so
@@ -219,7 +219,7 @@ def to_source(located: Located, world: Sequence[float]) -> dict[str, float]:
     return dict(zip(located.axes, world, strict=False))
 
 
-def metadata(plan: Plan, path: Path, levels: LiveLevels) -> dict[str, Any]:
+def metadata(plan: Plan, path: Path, levels: LivePyramid) -> dict[str, Any]:
     """Describe a result for a layer's metadata."""
     generated = plan.engine.generates and plan.target.kind == "image"
     return {

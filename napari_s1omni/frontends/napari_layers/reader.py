@@ -75,7 +75,7 @@ def result_layer(path: Path) -> LayerData:
         If the folder holds no result.
     """
     from napari_s1omni.frontends.napari_layers.layers import appearance, metadata, name_of, stored_place
-    from napari_s1omni.frontends.views.live_pyramid import LiveLevels, Show
+    from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
     from napari_s1omni.results.result import Result
 
     result = Result.open(path)
@@ -83,7 +83,7 @@ def result_layer(path: Path) -> LayerData:
     axes = "".join(plan.target.axes)
     if plan.target.rgb:
         axes = axes.replace("c", "") + "c"
-    levels = LiveLevels(plan, path, Show(axes, (0,) * len(axes)))
+    levels = LivePyramid(plan, path, DisplayAxes(axes, (0,) * len(axes)))
     if result.complete:
         levels.finish()
     else:
@@ -109,7 +109,7 @@ def source_layer(ref: SourceRef) -> LayerData:
         If it is missing, damaged, or of a kind that cannot be read.
     """
     from napari_s1omni.frontends.napari_layers.sample_data import LazyPixels, synthetic_layer
-    from napari_s1omni.storage.normalization_estimate import measure
+    from napari_s1omni.storage.normalization_estimate import estimate_normalization
     from napari_s1omni.storage.source import open_source
 
     if ref.uri.startswith("synthetic:"):
@@ -118,7 +118,7 @@ def source_layer(ref: SourceRef) -> LayerData:
     spec = source.spec
     flat = [spec.axes.index(a) for a in spec.axes if not (spec.rgb and a == "c")]
     data = [LazyPixels(level, colours_last=spec.rgb) for level in (source, *source.levels())]
-    found = measure(source)
+    found = estimate_normalization(source)
     options: dict[str, Any] = {
         "name": Path(ref.uri).stem,
         "multiscale": len(data) > 1,

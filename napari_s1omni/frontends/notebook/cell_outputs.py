@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-class Outputs:
+class CellOutputs:
     """Outputs of cells that all show one thing.
 
     Parameters

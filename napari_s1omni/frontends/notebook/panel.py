@@ -26,8 +26,8 @@ from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.execution.run.status import failure
 from napari_s1omni.frontends.napari_layers.layers import GENERATED
 from napari_s1omni.frontends.notebook.form_fields import fields, read_value
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, Made, SourceSlices, View, encode
-from napari_s1omni.frontends.notebook.static_repr import still_picture
+from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View, encode
+from napari_s1omni.frontends.notebook.static_repr import static_picture
 from napari_s1omni.frontends.session.estimate import sentence
 from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
 from napari_s1omni.frontends.session.run import Run
@@ -173,12 +173,12 @@ class Panel(anywidget.AnyWidget):
                 buffers.append(drawn.png)
         return answer, buffers
 
-    def _made(self) -> list[tuple[str, Made]]:
+    def _made(self) -> list[tuple[str, ResultSlices]]:
         found = []
         if self._previewed is not None:
-            return [("preview", Made(self._previewed.plan, [self._previewed.pixels]))]
+            return [("preview", ResultSlices(self._previewed.plan, [self._previewed.pixels]))]
         if self._run is not None:
-            found.append(("result", Made(self._run.plan, self._run.levels.data)))
+            found.append(("result", ResultSlices(self._run.plan, self._run.levels.data)))
         return found
 
     def _grid(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -349,7 +349,7 @@ class Panel(anywidget.AnyWidget):
 
     def _keep(self) -> None:
         with contextlib.suppress(S1OmniError, OSError):
-            png = still_picture(self._job)
+            png = static_picture(self._job)
             address = "" if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}"
             self._job.deliver(partial(setattr, self, "still", address))
 

@@ -16,13 +16,13 @@ from napari_s1omni import errors
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
 from napari_s1omni.execution.run.status import Failure, RunStatus, failure
 from napari_s1omni.execution.run.watch import status
-from napari_s1omni.frontends.notebook.cell_outputs import Outputs
-from napari_s1omni.frontends.notebook.source_layer import find, name_of
-from napari_s1omni.frontends.notebook.static_repr import still_html
-from napari_s1omni.frontends.session.controller import Controller, directly
+from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
+from napari_s1omni.frontends.notebook.source_layer import find_source, name_of
+from napari_s1omni.frontends.notebook.static_repr import static_html
+from napari_s1omni.frontends.session.controller import Controller, call_directly
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
-from napari_s1omni.jobs.run import prepare, see
+from napari_s1omni.jobs.run import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.report import write_report
@@ -99,7 +99,7 @@ class RunningJob:
         self._shown = threading.Event()
         self.seen = threading.Event()
         """Set when a view of the panel got its first px."""
-        self._outputs = Outputs(self._repr_mimebundle_)
+        self._outputs = CellOutputs(self._repr_mimebundle_)
         self._beginning: threading.Thread | None = None
         self._heard: list[Callable[[], None]] = []
 
@@ -230,7 +230,7 @@ class RunningJob:
 
     def _still(self) -> str:
         try:
-            return still_html(self)
+            return static_html(self)
         except (S1OmniError, OSError) as error:
             return f"<pre>{html.escape(f'{self!r}: {error}')}</pre>"
 
@@ -285,10 +285,10 @@ class RunningJob:
         """Open, measure, plan, write out and start; in a thread of its own."""
         array = self._array
         try:
-            located, source = find(self.job, array)
+            located, source = find_source(self.job, array)
             self._saw(source)
             self._let_look()
-            seen = see(self.job.source, located.array)
+            seen = measure_source(self.job.source, located.array)
             self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
             prepared = prepare(self.job, located.array, seen=seen)
             job = self.job
@@ -311,7 +311,7 @@ class RunningJob:
 
     def _let_look(self) -> None:
         """Wait for the first px to be on their way: measuring takes the interpreter from whoever draws them."""
-        if self.deliver is not directly and self._shown.wait(_SHOWN):
+        if self.deliver is not call_directly and self._shown.wait(_SHOWN):
             self.seen.wait(_SEEN)
 
     def _watch_again(self) -> None:
@@ -323,9 +323,9 @@ class RunningJob:
         def work() -> None:
             # A source that is gone costs the view of it, not that of the run.
             with contextlib.suppress(S1OmniError, OSError):
-                located, source = find(run.plan.job, None)
+                located, source = find_source(run.plan.job, None)
                 self._saw(source)
-                seen = see(run.plan.job.source)
+                seen = measure_source(run.plan.job.source)
                 self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
 
         threading.Thread(target=work, name="opening the source", daemon=True).start()
@@ -368,7 +368,7 @@ def _deliver_here() -> Deliver:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return directly
+        return call_directly
 
     def deliver(work: Callable[[], None]) -> None:
         # A loop that was closed has nobody left who looks.

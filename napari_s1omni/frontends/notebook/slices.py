@@ -71,7 +71,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RenderedView:
     """A picture of a part of the source."""
 
     png: bytes
@@ -118,7 +118,7 @@ class SourceSlices:
             }
         )
 
-    def see(self, view: View) -> Seen:
+    def see(self, view: View) -> RenderedView:
         """Read and draw what a view shows, which must be reachable."""
         level = self._level(view.zoom)
         fy, fx = self._factors(level)
@@ -135,7 +135,7 @@ class SourceSlices:
         pixels = np.moveaxis(pixels.reshape(-1, *pixels.shape[-2:]), 0, -1)
         low, high = contrast(pixels, view, self.spec.rgb)
         rows, cols = ((round(box[a][0] * f), round(box[a][1] * f)) for a, f in (("y", fy), ("x", fx)))
-        return Seen(picture(pixels, low, high, view), rows, cols, low, high)
+        return RenderedView(picture(pixels, low, high, view), rows, cols, low, high)
 
     def _level(self, zoom: float) -> int:
         fits = [i for i in range(len(self._levels)) if max(self._factors(i)) <= 1.01 / zoom]
@@ -147,14 +147,14 @@ class SourceSlices:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ResultSlices:
     """What a run or a preview made, for looking at."""
 
     plan: Plan
     levels: Sequence[Any]
     """Arrays in the axes of the target, finest first; what is not there yet is 0."""
 
-    def see(self, view: View) -> Seen | None:
+    def see(self, view: View) -> RenderedView | None:
         """Read and draw what a view shows; None where it shows nothing of it."""
         grid, target = self.plan.grid, self.plan.target
         if not (grid.t[0] <= view.t < grid.t[1] and grid.z[0] <= view.z < grid.z[1]):
@@ -180,9 +180,9 @@ class Made:
         pixels = np.asarray(self.levels[level][tuple(slice(*box[a]) for a in target.axes)])
         pixels = np.moveaxis(pixels.reshape(-1, *pixels.shape[-2:]), 0, -1)
         if target.kind == "labels":
-            return Seen(_overlay(pixels[..., 0], _size(pixels, view)), shown[0], shown[1], 0, 0)
+            return RenderedView(_overlay(pixels[..., 0], _size(pixels, view)), shown[0], shown[1], 0, 0)
         low, high = self._limits(view)
-        return Seen(picture(pixels, low, high, view), shown[0], shown[1], low, high)
+        return RenderedView(picture(pixels, low, high, view), shown[0], shown[1], low, high)
 
     def _channel(self, channel: int) -> Span:
         target = self.plan.target

@@ -11,7 +11,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.source import Source, open_source
 
 
-def find(job: Job, array: Any) -> tuple[Located, Source]:
+def find_source(job: Job, array: Any) -> tuple[Located, Source]:
     """Open the source of a job, and describe it as a layer that nobody shows.
 
     Raises

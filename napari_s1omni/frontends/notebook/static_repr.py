@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.napari_layers.layers import GENERATED
-from napari_s1omni.frontends.notebook.slices import Made, SourceSlices, encode
+from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
 from napari_s1omni.planning.cost import duration
 from napari_s1omni.results.result import Result
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from napari_s1omni.frontends.notebook.running_job import RunningJob
 
 
-def still_html(job: RunningJob) -> str:
+def static_html(job: RunningJob) -> str:
     """Return a picture of what is there and a table of numbers, in one piece of HTML."""
-    made = still_picture(job)
+    made = static_picture(job)
     shown = "" if made is None else f'<img alt="" style="max-width:100%" src="data:image/png;base64,{_text(made)}">'
     rows = "".join(
         f'<tr><td style="text-align:left;opacity:.7">{html.escape(k)}</td>'
@@ -31,7 +31,7 @@ def still_html(job: RunningJob) -> str:
     return f"<div>{shown}<table>{rows}</table></div>"
 
 
-def still_picture(job: RunningJob) -> bytes | None:
+def static_picture(job: RunningJob) -> bytes | None:
     """Draw source and result one over the other (labels) or side by side (images) as PNG; None before that is known."""
     if job.source is None:
         return None
@@ -40,7 +40,7 @@ def still_picture(job: RunningJob) -> bytes | None:
     seen = slices.see(view)
     before = Image.open(io.BytesIO(seen.png)).convert("RGB")
     run = job.run
-    after = None if run is None else Made(run.plan, run.levels.data).see(view)
+    after = None if run is None else ResultSlices(run.plan, run.levels.data).see(view)
     if run is None or after is None:
         return encode(before)
     over: Image.Image = Image.open(io.BytesIO(after.png))

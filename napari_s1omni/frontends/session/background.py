@@ -13,7 +13,7 @@ _PATIENCE = 5.0
 """Seconds that closing waits for what is in hand."""
 
 
-class Errands:
+class BackgroundQueue:
     """A thread and what waits for it.
 
     Parameters

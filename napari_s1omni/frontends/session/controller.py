@@ -18,16 +18,16 @@ from psygnal import Signal
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.run.status import Failure, failure
 from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, place, show_of
-from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import empty_share, rate_for, sentence
-from napari_s1omni.frontends.session.preview_client import Answer, Previewed, Previewer, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.session.preview_client import Answer, PreviewClient, Previewed, PreviewFailed, PreviewStep
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
-from napari_s1omni.frontends.session.run_queue import Queue
-from napari_s1omni.frontends.session.run_starter import Starts
-from napari_s1omni.frontends.session.source_cache import Sources
-from napari_s1omni.frontends.session.spilled_layers import Spills
-from napari_s1omni.jobs.run import Prepared, Seen, prepare
+from napari_s1omni.frontends.session.run_queue import RunQueue
+from napari_s1omni.frontends.session.run_starter import RunStarter
+from napari_s1omni.frontends.session.source_cache import SourceCache
+from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
+from napari_s1omni.jobs.run import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job
 
 _DEBOUNCE = 0.15
@@ -36,7 +36,7 @@ _PATIENCE = 5.0
 """Seconds that closing waits for a plan in the making."""
 
 
-def directly(work: Any) -> None:
+def call_directly(work: Any) -> None:
     """Deliver at once, on the thread that asks; for surfaces without a thread of their own."""
     work()
 
@@ -67,7 +67,9 @@ class Controller:
     failed = Signal(object)
     """A :class:`~napari_s1omni.execution.run.status.Failure` that a person must know of."""
 
-    def __init__(self, deliver: Deliver = directly, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
+    ) -> None:
         self.deliver = deliver
         self.python = python
         self.options = options
@@ -82,12 +84,12 @@ class Controller:
         """Why there is no plan."""
         self.output: str | None = None
         """Folder that the next run writes; None is one of its own in the cache."""
-        self.errands = Errands("errands", self.tell)
+        self.errands = BackgroundQueue("errands", self.tell)
         """For what may wait for a disk."""
-        self.queue = Queue(self._launch)
-        self.spills = Spills()
-        self._starts = Starts(self.errands, self.deliver)
-        self.previewer = Previewer(lambda answer: self.deliver(lambda: self._answered(answer)), python)
+        self.queue = RunQueue(self._launch)
+        self.spills = SpilledLayers()
+        self._starts = RunStarter(self.errands, self.deliver)
+        self.previewer = PreviewClient(lambda answer: self.deliver(lambda: self._answered(answer)), python)
         self.preview: Previewed | None = None
         """The last preview."""
         self.loading = ""
@@ -95,7 +97,7 @@ class Controller:
         self.loaded = ""
         """Name of the engine that is ready for previews."""
         self._operations: dict[str, dict[str, Any]] = {}
-        self._sources = Sources()
+        self._sources = SourceCache()
         self._timer: threading.Timer | None = None
         self._newest = 0
         self._planned = 0
@@ -139,7 +141,7 @@ class Controller:
         self.source = None
         self.refresh()
 
-    def adopt(self, located: Located, seen: Seen, job: Job) -> None:
+    def adopt(self, located: Located, seen: MeasuredSource, job: Job) -> None:
         """Work on a source that was found and measured already, with a job that is written for it."""
         self.view, self.source = located.view, located
         self._sources.keep(job, located, seen)

@@ -72,7 +72,7 @@ class PreviewFailed:
 Answer = PreviewStep | Previewed | PreviewFailed
 
 
-class Previewer:
+class PreviewClient:
     """A helper process, started with the first request.
 
     Parameters

@@ -1,7 +1,7 @@
 """The helper process of previews: reads requests as lines of JSON, keeps engine and source warm, answers in lines.
 
 ``python -m napari_s1omni.frontends.session.preview_worker`` is started once by
-:class:`napari_s1omni.frontends.session.preview_client.Previewer` and ends when its standard
+:class:`napari_s1omni.frontends.session.preview_client.PreviewClient` and ends when its standard
 input does. Pixels travel in ``.npy`` files. A newer request replaces an older one.
 """
 
@@ -21,7 +21,7 @@ from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.execution.run.preview import MemoryThoughts, run_preview
 from napari_s1omni.execution.run.status import failure
-from napari_s1omni.jobs.run import Seen, prepare, see
+from napari_s1omni.jobs.run import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
 
 _SOURCES = 4
@@ -44,7 +44,7 @@ class Worker:
     def __init__(self, answers: TextIO) -> None:
         self._answers = answers
         self._newest = 0
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, MeasuredSource] = {}
         self._engine: tuple[str, Engine] | None = None
 
     def tell(self, **message: Any) -> None:
@@ -73,7 +73,7 @@ class Worker:
         started = time.perf_counter()
         key = job.source.model_dump_json()
         if key not in self._seen:
-            self._seen = {**dict(list(self._seen.items())[1 - _SOURCES :]), key: see(job.source)}
+            self._seen = {**dict(list(self._seen.items())[1 - _SOURCES :]), key: measure_source(job.source)}
         prepared = prepare(job, seen=self._seen[key])
         self._check(number)
         name = prepared.plan.engine.name

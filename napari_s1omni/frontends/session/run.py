@@ -14,12 +14,12 @@ from psygnal import Signal
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.pipeline.thought_keys import find_thought, round_of
-from napari_s1omni.execution.run.control import Focus, request
+from napari_s1omni.execution.run.control import Focus, write_control
 from napari_s1omni.execution.run.launch import Launched, launch, launch_redo
-from napari_s1omni.execution.run.redo_log import Place, Redone
+from napari_s1omni.execution.run.redo_log import Place, RedoLog
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import JournalTail, status
-from napari_s1omni.frontends.views.live_pyramid import LiveLevels, Show
+from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
 from napari_s1omni.frontends.views.tile_states import TileStates
 from napari_s1omni.jobs.run import accept, drop
@@ -51,7 +51,7 @@ class Run:
         Shown to people.
     deliver : callable
         How news reach the surface's thread.
-    show : Show, optional
+    show : DisplayAxes, optional
         Dimensions in which its levels are shown.
     """
 
@@ -60,12 +60,12 @@ class Run:
     ended = Signal(object)
     """Emitted with this run once, when no process works on it any more."""
 
-    def __init__(self, job: Job, plan: Plan, title: str, deliver: Deliver, show: Show | None = None) -> None:
+    def __init__(self, job: Job, plan: Plan, title: str, deliver: Deliver, show: DisplayAxes | None = None) -> None:
         self.job = job
         self.plan = plan
         self.title = title
         self.path = Path(str(job.output)) if job.output else Path(job.source.uri) / "labels" / str(job.into)
-        self.levels = LiveLevels(plan, self.path, show)
+        self.levels = LivePyramid(plan, self.path, show)
         self.tiles = TileStates(plan)
         self.status = RunStatus("starting")
         self.queued = True
@@ -168,7 +168,7 @@ class Run:
 
     def pause(self, waiting: bool = True) -> None:
         """Ask it to wait, or to go on."""
-        request(self.path, pause=waiting)
+        write_control(self.path, pause=waiting)
 
     def cancel(self) -> None:
         """Ask it to stop; what is finished is kept and it can be resumed."""
@@ -180,7 +180,7 @@ class Run:
             # A run that only begins forgets what was asked before it lived; it is asked again then.
             self._cancelling = True
             try:
-                request(self.path, cancel=True)
+                write_control(self.path, cancel=True)
             except StoreError:
                 if self.status.state != "starting":
                     raise
@@ -188,7 +188,7 @@ class Run:
     def focus(self, point: Focus) -> None:
         """Ask it to begin near a point (t, z, y, x) in px of the source."""
         with contextlib.suppress(StoreError):
-            request(self.path, focus=point)
+            write_control(self.path, focus=point)
 
     def thoughts(self) -> Mapping[str, Thought]:
         """Return every thought so far by its key; reads a disk."""
@@ -200,12 +200,12 @@ class Run:
 
     def thought_of(self, place: Place) -> tuple[str, Thought] | None:
         """Find the thought that a tile was drawn from, and its key; reads a disk."""
-        return find_thought(self.plan, self.thoughts(), place, Redone.read(self.path / WORK))
+        return find_thought(self.plan, self.thoughts(), place, RedoLog.read(self.path / WORK))
 
     def parameters_of(self, key: str) -> str:
         """Say in one line with what something was thought and drawn; reads a disk."""
         number = round_of(key)
-        rounds = Redone.read(self.path / WORK).rounds if number else ()
+        rounds = RedoLog.read(self.path / WORK).rounds if number else ()
         again = next((found for found in rounds if found.number == number), None)
         sampling = again.sampling if again else self.plan.sampling
         engine = self.plan.engine
@@ -254,7 +254,7 @@ class Run:
                 if now.state == "complete":
                     self.levels.finish()
                 elif self._cancelling and now.alive and now.state != "starting":
-                    request(self.path, cancel=True)
+                    write_control(self.path, cancel=True)
             except (S1OmniError, OSError):
                 # A store that does not answer now is looked at again.
                 stop.wait(_INTERVAL)
@@ -293,7 +293,7 @@ class Run:
             self.ended.emit(self)
 
 
-def reopen(path: Path | str, title: str, deliver: Deliver, show: Show | None = None) -> Run:
+def reopen(path: Path | str, title: str, deliver: Deliver, show: DisplayAxes | None = None) -> Run:
     """Find a run again by its output; it is not watched yet.
 
     Raises

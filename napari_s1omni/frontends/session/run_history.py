@@ -22,7 +22,7 @@ _LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class HistoryEntry:
     """A run that was started."""
 
     output: str
@@ -62,9 +62,9 @@ def new_output(name: str) -> Path:
     raise AssertionError("unreachable")
 
 
-def remember(output: Path | str, title: str, layer: str = "", folder: Path | None = None) -> Remembered:
+def remember(output: Path | str, title: str, layer: str = "", folder: Path | None = None) -> HistoryEntry:
     """Note that a run was started; an earlier note on the same output is replaced."""
-    entry = Remembered(str(Path(output).absolute()), title, time.time(), layer)
+    entry = HistoryEntry(str(Path(output).absolute()), title, time.time(), layer)
     with _locked(folder) as file:
         kept = [e for e in _read(file) if e.output != entry.output]
         _write(file, [*kept, entry][-_LIMIT:])
@@ -78,7 +78,7 @@ def forget(output: Path | str, folder: Path | None = None) -> None:
         _write(file, [e for e in _read(file) if e.output != gone])
 
 
-def unfinished(folder: Path | None = None) -> list[tuple[Remembered, RunStatus]]:
+def unfinished(folder: Path | None = None) -> list[tuple[HistoryEntry, RunStatus]]:
     """Return the runs that are at work or can be resumed, newest first; lost ones are forgotten."""
     found = []
     with _locked(folder) as file:
@@ -101,15 +101,15 @@ def _locked(folder: Path | None) -> Iterator[Path]:
         os.close(lock)
 
 
-def _read(file: Path) -> list[Remembered]:
+def _read(file: Path) -> list[HistoryEntry]:
     try:
-        return [Remembered(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+        return [HistoryEntry(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         # A file that cannot be read costs a convenience, no run.
         return []
 
 
-def _write(file: Path, entries: list[Remembered]) -> None:
+def _write(file: Path, entries: list[HistoryEntry]) -> None:
     with contextlib.suppress(OSError):
         temporary = file.with_suffix(".tmp")
         temporary.write_text(json.dumps([asdict(e) for e in entries], indent=1), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from napari_s1omni.frontends.session.run import Run
 
 
-class Queue:
+class RunQueue:
     """The runs of one surface, in the order in which they were asked for.
 
     Parameters

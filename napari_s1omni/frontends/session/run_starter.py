@@ -8,23 +8,23 @@ from typing import Any
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.status import Failure, failure
 from napari_s1omni.frontends.napari_layers.layer_transforms import noted
-from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.session.run_history import remember
 
 
-class Starts:
+class RunStarter:
     """Starts runs.
 
     Parameters
     ----------
-    errands : Errands
+    errands : BackgroundQueue
         For what may wait for a disk.
     deliver : callable
         Runs a function on the surface's thread.
     """
 
-    def __init__(self, errands: Errands, deliver: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, errands: BackgroundQueue, deliver: Callable[[Callable[[], None]], None]) -> None:
         self._errands = errands
         self._deliver = deliver
         self._places: dict[Run, Mapping[str, Any]] = {}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, locate
-from napari_s1omni.jobs.run import Seen, see
+from napari_s1omni.jobs.run import MeasuredSource, measure_source
 from napari_s1omni.planning.job import Job
 
 _KEPT = 8
 """Sources whose measurements are kept."""
 
 
-class Sources:
+class SourceCache:
     """What was found out about sources; for one thread at a time."""
 
     def __init__(self) -> None:
         self._found: Located | None = None
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, MeasuredSource] = {}
 
     def locate(self, view: LayerView, axes: str | None) -> Located:
         """Find out where the px of a layer are; opens files.
@@ -33,15 +33,15 @@ class Sources:
         self._found = known.seen_as(view)
         return self._found
 
-    def see(self, job: Job, located: Located) -> Seen:
+    def see(self, job: Job, located: Located) -> MeasuredSource:
         """Measure the source of a job; reads it."""
         known = self._seen.get(_key(job, located))
         if known is None:
-            known = see(job.source, located.array)
+            known = measure_source(job.source, located.array)
             self.keep(job, located, known)
         return known
 
-    def keep(self, job: Job, located: Located, seen: Seen) -> None:
+    def keep(self, job: Job, located: Located, seen: MeasuredSource) -> None:
         """Take over what others found out."""
         self._found = located
         self._seen = {**dict(list(self._seen.items())[1 - _KEPT :]), _key(job, located): seen}

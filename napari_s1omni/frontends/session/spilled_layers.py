@@ -13,7 +13,7 @@ from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 
 
-class Spills:
+class SpilledLayers:
     """The layers written out so far. They stay in the cache folder while their runs may be resumed."""
 
     def __init__(self) -> None:

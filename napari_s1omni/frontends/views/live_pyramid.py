@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.execution.pipeline.block_geometry import block_shape
 from napari_s1omni.execution.stitching.stitching_pass import is_stitched
-from napari_s1omni.frontends.views.tile_cache import Resident
+from napari_s1omni.frontends.views.tile_cache import TileCache
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -38,7 +38,7 @@ Key = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
+class DisplayAxes:
     """How the axes of a result are laid out for a viewer."""
 
     axes: str
@@ -47,7 +47,7 @@ class Show:
     """Size of dimensions that the result does not have, along which it is the same; 0 where it has them."""
 
 
-class LiveLevels:
+class LivePyramid:
     """The levels of one run's result.
 
     Parameters
@@ -55,18 +55,18 @@ class LiveLevels:
     plan : Plan
     path : Path
         The output folder; nothing need be there yet.
-    show : Show, optional
+    show : DisplayAxes, optional
         By default the axes of the target.
     """
 
-    def __init__(self, plan: Plan, path: Path, show: Show | None = None) -> None:
+    def __init__(self, plan: Plan, path: Path, show: DisplayAxes | None = None) -> None:
         self.plan = plan
         self.path = path
-        self.show = show or Show("".join(plan.target.axes), (0,) * len(plan.target.axes))
+        self.show = show or DisplayAxes("".join(plan.target.axes), (0,) * len(plan.target.axes))
         self.pyramid = Pyramid.of(plan.target, block_shape(plan))
         self.complete = False
         """Whether the store holds the final result at every level."""
-        self.resident: Resident | None = None
+        self.resident: TileCache | None = None
         """What is kept in memory for a viewer that must not wait."""
         self._hurried: int | None = None
         self._store: ResultStore | None = None
@@ -263,11 +263,11 @@ class LiveLevel:
 
     Parameters
     ----------
-    levels : LiveLevels
+    levels : LivePyramid
     level : int
     """
 
-    def __init__(self, levels: LiveLevels, level: int) -> None:
+    def __init__(self, levels: LivePyramid, level: int) -> None:
         self._levels = levels
         self._level = level
         self.dtype = levels.plan.target.np_dtype

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_s1omni.errors import S1OmniError
 
 if TYPE_CHECKING:
-    from napari_s1omni.frontends.views.live_pyramid import LiveLevels
+    from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 
 _EDGE = 512
 """Px of a square along y and x; one px along all other axes."""
@@ -32,17 +32,17 @@ Square = tuple[int, tuple[int, ...]]
 """Level, and index along each axis of the target."""
 
 
-class Resident:
+class TileCache:
     """Squares of the levels on disk.
 
     Parameters
     ----------
-    levels : LiveLevels
+    levels : LivePyramid
     on_arrival : callable
         Called from the thread that fetches when something that is looked at has come.
     """
 
-    def __init__(self, levels: LiveLevels, on_arrival: Callable[[], Any]) -> None:
+    def __init__(self, levels: LivePyramid, on_arrival: Callable[[], Any]) -> None:
         self._levels = levels
         self._on_arrival = on_arrival
         self._edges = tuple(_EDGE if a in "yx" else 1 for a in levels.plan.target.axes)

@@ -74,7 +74,7 @@ def read_texts(path: Path, start: int = 0) -> Iterator[tuple[int, bytes | None]]
             offset += len(line)
 
 
-class LineWriter:
+class AppendLog:
     """Appends lines to one file of one writer.
 
     A line is handed to the system at once, so that it survives the death of

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
-from napari_s1omni.storage.logs.append_log import LineWriter, read_lines
+from napari_s1omni.storage.logs.append_log import AppendLog, read_lines
 
 State = Literal["written", "empty", "failed", "quarantined", "stale"]
 DONE: tuple[State, ...] = ("written", "empty")
@@ -114,7 +114,7 @@ class Journal:
         on_step: OnStep = no_step,
     ) -> None:
         self.worker = worker
-        self._lines = LineWriter(folder / f"{worker}.log", disk=disk, interval=interval)
+        self._lines = AppendLog(folder / f"{worker}.log", disk=disk, interval=interval)
         self._on_step = on_step
 
     def append(self, record: BlockRecord) -> None:

@@ -17,7 +17,7 @@ Place = tuple[int, int]
 """Number of a segment and offset in it in bytes."""
 
 
-class Places:
+class OffsetIndex:
     """A mapping from keys to places that remembers of a key 64 bits of its digest only.
 
     Whoever looks a key up must look whether it is really there: two of a

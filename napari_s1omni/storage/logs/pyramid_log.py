@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_s1omni.storage.files.disk import Disk
-from napari_s1omni.storage.logs.append_log import LineWriter, read_lines
+from napari_s1omni.storage.logs.append_log import AppendLog, read_lines
 
 
-class UnitsLog(LineWriter):
+class PyramidLog(AppendLog):
     """The inputs of each unit, remembered across processes; a context manager.
 
     Parameters

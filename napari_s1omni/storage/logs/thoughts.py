@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.storage.files.disk import Disk
-from napari_s1omni.storage.logs.append_log import LineWriter, decode_line, read_texts
-from napari_s1omni.storage.logs.offset_index import Place, Places
+from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, read_texts
+from napari_s1omni.storage.logs.offset_index import OffsetIndex, Place
 
 _HEAD = re.compile(rb'\{"key":("(?:[^"\\]|\\.)*"),"time":(\d+),')
 
@@ -38,8 +38,8 @@ class ThoughtStore(Mapping[str, Thought]):
     def __init__(self, folder: Path, worker: str | None = None, *, disk: Disk | None = None) -> None:
         self.folder = folder
         self._path = folder / f"{worker}.log"
-        self._lines = LineWriter(self._path, disk=disk, interval=math.inf) if worker is not None else None
-        self._places = Places()
+        self._lines = AppendLog(self._path, disk=disk, interval=math.inf) if worker is not None else None
+        self._places = OffsetIndex()
         self._segments: list[Path] = []
         self._numbers: dict[Path, int] = {}
         self._ends: dict[Path, int] = {}

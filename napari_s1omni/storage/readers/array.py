@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _CHUNK = 2**20
 """Px of the pieces in which an array without chunks is sampled."""
@@ -39,10 +39,10 @@ class _Lazy:
             ) from error
 
 
-def read_array(array: Any) -> Stored:
+def read_array(array: Any) -> RawImage:
     """Describe a numpy array, or anything with shape, dtype and ``__getitem__``."""
     if isinstance(array, np.ndarray):
-        return Stored(array, None, whole_chunks(array.shape))
+        return RawImage(array, None, whole_chunks(array.shape))
     if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
         raise SourceError(f"a {type(array).__name__}", "a source is a path, or an array with shape, dtype and slices")
     shape = tuple(int(n) for n in array.shape)
@@ -55,10 +55,10 @@ def read_array(array: Any) -> Stored:
         max(c) if isinstance(c, tuple) else int(c) for c in (getattr(array, "chunks", None) or whole_chunks(shape))
     )
     pixels = _Lazy(array, shape, np.dtype(array.dtype))
-    return Stored(pixels, axes, chunks, scale or {}, translate or {})
+    return RawImage(pixels, axes, chunks, scale or {}, translate or {})
 
 
-def read_pyramid(levels: Sequence[Any], level: int) -> Stored:
+def read_pyramid(levels: Sequence[Any], level: int) -> RawImage:
     """Describe one level of a pyramid in memory, given finest first as napari keeps it."""
     if not levels or not all(hasattr(array, "shape") for array in levels):
         raise SourceError(
@@ -84,7 +84,7 @@ def read_pyramid(levels: Sequence[Any], level: int) -> Stored:
     return replace(chosen, coarser=tuple(found.pixels for found in coarser))
 
 
-def read_npy(path: Path) -> Stored:
+def read_npy(path: Path) -> RawImage:
     """Map a .npy file into memory."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -92,7 +92,7 @@ def read_npy(path: Path) -> Stored:
         raise SourceError(
             f"{path} is no .npy file of numbers: {error}", remedy="write it with numpy.save", path=str(path)
         ) from error
-    return Stored(array, None, whole_chunks(array.shape), uri=str(path))
+    return RawImage(array, None, whole_chunks(array.shape), uri=str(path))
 
 
 def whole_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:

@@ -18,7 +18,7 @@ _SAMPLES = "s"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class AxisOrder:
     """Which stored dimension is which axis, and what is left out of each."""
 
     axes: str
@@ -50,10 +50,10 @@ class Layout:
         """Bring a stored box into the order of `axes`."""
         return pixels.transpose(*self.order, *self.dropped).reshape([pixels.shape[d] for d in self.order])
 
-    def grey(self) -> Layout:
+    def grey(self) -> AxisOrder:
         """Return the layout of a colour picture whose channels are equal: the first stands for all."""
         i = self.axes.index("c")
-        return Layout(
+        return AxisOrder(
             self.axes.replace("c", ""),
             (*self.order[:i], *self.order[i + 1 :]),
             (*self.shape[:i], *self.shape[i + 1 :]),
@@ -63,7 +63,9 @@ class Layout:
         )
 
 
-def lay_out(name: str, shape: Sequence[int], dtype: np.dtype[Any], found: str | None, wanted: str | None) -> Layout:
+def order_axes(
+    name: str, shape: Sequence[int], dtype: np.dtype[Any], found: str | None, wanted: str | None
+) -> AxisOrder:
     """Decide which stored dimension is which axis.
 
     Parameters
@@ -113,7 +115,7 @@ def lay_out(name: str, shape: Sequence[int], dtype: np.dtype[Any], found: str | 
 
 def _arrange(
     name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str, said: bool, notes: list[str]
-) -> Layout:
+) -> AxisOrder:
     sizes = dict(zip(axes, shape, strict=True))
     names = dict(zip(axes, axes, strict=True))
     rgb = False
@@ -148,7 +150,7 @@ def _arrange(
     order = tuple(place[a] for a in canonical)
     if tuple(sorted(order)) != order and not rgb:
         notes.append(f"axes are stored as '{axes}' and read as '{canonical}'")
-    return Layout(
+    return AxisOrder(
         canonical,
         order,
         tuple(sizes[axes[d]] for d in order),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _BY_SUFFIX = {
     ".npy": "napari_s1omni.storage.readers.array:read_npy",
@@ -29,7 +29,7 @@ FILE_ENDINGS = tuple(_BY_SUFFIX)
 """Endings of the files that can be read."""
 
 
-def read_stored(source: Any, *, level: int) -> Stored:
+def read_raw(source: Any, *, level: int) -> RawImage:
     """Find the reader of `source` and let it look at the metadata; no pixels are read but those of PNG and JPEG.
 
     Raises
@@ -74,11 +74,11 @@ def _beside_store(path: Path) -> bool:
     )
 
 
-def _zarr(uri: str, level: int) -> Stored:
+def _zarr(uri: str, level: int) -> RawImage:
     return _reader("napari_s1omni.storage.readers.zarr_store:read_zarr")(uri, level)
 
 
-def _at_level(stored: Stored, level: int, name: str) -> Stored:
+def _at_level(stored: RawImage, level: int, name: str) -> RawImage:
     """Pick a level of what was read with all of its levels; its px are as much larger as there are fewer."""
     if not level:
         return stored
@@ -97,7 +97,7 @@ def _at_level(stored: Stored, level: int, name: str) -> Stored:
     )
 
 
-def _reader(place: str) -> Callable[..., Stored]:
+def _reader(place: str) -> Callable[..., RawImage]:
     module, _, function = place.partition(":")
-    found: Callable[..., Stored] = getattr(importlib.import_module(module), function)
+    found: Callable[..., RawImage] = getattr(importlib.import_module(module), function)
     return found

@@ -11,7 +11,7 @@ import zarr
 import zarr.errors
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.raw_image import Pixels, Stored
+from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
 
 _VERSIONS = ("0.4", "0.5")
 _COLOURS = [("red", "green", "blue"), ("Red", "Green", "Blue"), ("R", "G", "B"), ("r", "g", "b")]
@@ -28,7 +28,7 @@ def siblings(group: Any) -> list[str]:
         return []
 
 
-def read_ngff(group: Any, uri: str, level: int, pixels: Callable[[Any, str], Pixels]) -> Stored:
+def read_ngff(group: Any, uri: str, level: int, pixels: Callable[[Any, str], Pixels]) -> RawImage:
     """Describe the image of a group.
 
     Parameters
@@ -87,7 +87,7 @@ def read_ngff(group: Any, uri: str, level: int, pixels: Callable[[Any, str], Pix
         notes.append("the channels are called red, green and blue and are read as the colours of one picture")
     coarser = _coarser(group, uri, image, level, axes, chosen, scale, notes)
     path = f"{uri}/{datasets[level]['path']}"
-    return Stored(
+    return RawImage(
         pixels=pixels(chosen, path),
         axes=axes,
         chunks=tuple(chosen.chunks),

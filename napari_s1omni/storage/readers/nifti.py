@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import whole_chunks
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _AXES = "xyztc"
 _WHOLE = 2**30
@@ -49,7 +49,7 @@ def _decoded(path: Path, modified: int) -> NDArray[Any]:
     return np.asanyarray(nibabel.load(path).dataobj)
 
 
-def read_nifti(path: Path) -> Stored:
+def read_nifti(path: Path) -> RawImage:
     """Describe a NIfTI volume. Its first dimension becomes x, as it varies fastest in the file.
 
     The px size is the length of the affine's columns. Directions are not turned:
@@ -90,7 +90,7 @@ def read_nifti(path: Path) -> Stored:
         if time != "unknown":
             units["t"] = time
     axes = _AXES[: len(shape)]
-    return Stored(
+    return RawImage(
         pixels=_Volume(path, image.dataobj, shape, dtype),
         axes=axes,
         chunks=whole_chunks(shape, axes),

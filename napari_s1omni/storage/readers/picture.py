@@ -10,12 +10,12 @@ from PIL import Image
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import whole_chunks
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _AXES = {"1": "yx", "L": "yx", "I": "yx", "I;16": "yx", "I;16B": "yx", "F": "yx", "LA": "yxs", "RGB": "yxs"}
 
 
-def read_picture(path: Path) -> Stored:
+def read_picture(path: Path) -> RawImage:
     """Decode a PNG or JPEG.
 
     Raises
@@ -43,7 +43,7 @@ def read_picture(path: Path) -> Stored:
         raise SourceError(
             f"{path} cannot be decoded: {error}", remedy="open it in a viewer and save it again", path=str(path)
         ) from error
-    return Stored(pixels, axes, whole_chunks(pixels.shape, axes), notes=tuple(notes), uri=str(path))
+    return RawImage(pixels, axes, whole_chunks(pixels.shape, axes), notes=tuple(notes), uri=str(path))
 
 
 def _refuse_deep_colour(path: Path) -> None:

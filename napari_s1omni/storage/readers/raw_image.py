@@ -26,7 +26,7 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class RawImage:
     """One array and the metadata that stands beside it. Everything is per axis letter, in stored order."""
 
     pixels: Pixels

@@ -25,7 +25,7 @@ from pydantic import Field, field_validator, model_validator
 from napari_s1omni.core.document import Document
 from napari_s1omni.core.normalization import cast_to
 from napari_s1omni.errors import JobError
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _BAND = 2**18
 """Px that are computed at once."""
@@ -103,7 +103,7 @@ class Scene(Document):
         return self.kind.endswith("-labels")
 
 
-def read_synthetic(uri: str) -> Stored:
+def read_synthetic(uri: str) -> RawImage:
     """Describe the scene of a ``synthetic://`` URI.
 
     Raises
@@ -119,7 +119,7 @@ def read_synthetic(uri: str) -> Stored:
     axes = scene.letters.replace("c", "") if scene.labels else scene.letters
     scale = dict(zip(scene.letters, scene.scale, strict=True)) if scene.scale else {}
     pixels = VirtualPixels(scene, axes)
-    return Stored(
+    return RawImage(
         pixels=pixels,
         axes=axes,
         chunks=pixels.chunks,

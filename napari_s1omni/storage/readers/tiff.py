@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import whole_chunks
-from napari_s1omni.storage.readers.raw_image import Pixels, Stored
+from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
 
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
@@ -56,7 +56,7 @@ class _Tiled:
             ) from error
 
 
-def read_tiff(path: Path) -> Stored:
+def read_tiff(path: Path) -> RawImage:
     """Describe the first series of a TIFF."""
     notes: list[str] = []
     try:
@@ -73,7 +73,7 @@ def read_tiff(path: Path) -> Stored:
     except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, ElementTree.ParseError) as error:
         raise SourceError(f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error)) from error
     chunks = getattr(pixels, "chunks", None) or whole_chunks(pixels.shape, axes or "")
-    return Stored(pixels, axes, chunks, scale, {}, units, names, "image", coarser, tuple(notes), str(path))
+    return RawImage(pixels, axes, chunks, scale, {}, units, names, "image", coarser, tuple(notes), str(path))
 
 
 def _axes(series: Any, notes: list[str]) -> str | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.ngff import read_ngff, siblings
-from napari_s1omni.storage.readers.raw_image import Stored
+from napari_s1omni.storage.readers.raw_image import RawImage
 
 _TIMEOUT = 60
 """Seconds without an answer after which a remote store counts as gone."""
@@ -85,7 +85,7 @@ def unreadable(what: str, error: BaseException) -> SourceError:
     )
 
 
-def read_zarr(uri: str, level: int) -> Stored:
+def read_zarr(uri: str, level: int) -> RawImage:
     """Describe an array, or an image group of OME-Zarr 0.4 or 0.5.
 
     An array that a multiscale group lists among its levels takes its axes and
@@ -104,7 +104,7 @@ def read_zarr(uri: str, level: int) -> Stored:
     names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
     axes = "".join((str(n) or "?").lower()[0] for n in names) if names and all(names) else None
     found = pixels(node, uri)
-    return _with_empty_note(Stored(found, axes, found.chunks, uri=uri))
+    return _with_empty_note(RawImage(found, axes, found.chunks, uri=uri))
 
 
 def pixels(array: Any, uri: str) -> ZarrPixels:
@@ -112,7 +112,7 @@ def pixels(array: Any, uri: str) -> ZarrPixels:
     return ZarrPixels(array, uri, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks))
 
 
-def _with_empty_note(stored: Stored) -> Stored:
+def _with_empty_note(stored: RawImage) -> RawImage:
     """Say that no chunk at all is stored, where that can be seen without asking a server."""
     array = stored.pixels
     if not isinstance(array, ZarrPixels) or not Path(array.uri).is_dir():

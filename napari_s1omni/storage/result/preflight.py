@@ -24,7 +24,7 @@ LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class OutputFolder:
     """A place that this process alone may write to until the lock is released."""
 
     path: Path
@@ -55,7 +55,7 @@ def preflight(
     source: str | None = None,
     into: bool = False,
     disk: Disk | None = None,
-) -> Iterator[Ground]:
+) -> Iterator[OutputFolder]:
     """Check and lock an output for the duration of a ``with`` block.
 
     Parameters
@@ -79,7 +79,7 @@ def preflight(
 
     Yields
     ------
-    Ground
+    OutputFolder
 
     Raises
     ------
@@ -108,10 +108,10 @@ def preflight(
         swept = FsyncStore(path, disk=disk).sweep()
         if not resumed:
             FsyncStore(path, disk=disk).put(f"{WORK}/{FINGERPRINT}", json.dumps(plain, indent=1).encode())
-        yield Ground(path, resumed, swept)
+        yield OutputFolder(path, resumed, swept)
 
 
-def rehearse(
+def dry_run(
     path: Path | str,
     *,
     fingerprint: Mapping[str, Any],

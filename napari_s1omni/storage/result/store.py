@@ -14,7 +14,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
-from napari_s1omni.storage.logs.pyramid_log import UnitsLog
+from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.labels_group import register_labels
 from napari_s1omni.storage.result.metadata import KEY, Window, group_document, ome_metadata, own_metadata
 from napari_s1omni.storage.result.pyramid import Pyramid
@@ -173,7 +173,7 @@ class ResultStore:
     def complete_pyramid(self, digests: Mapping[BlockIndex, str] | None = None) -> int:
         """Compute the coarse levels; see :meth:`Sink.complete_pyramid`."""
         made = 0
-        with UnitsLog(self.work / "pyramid.log", self._store.disk) as log:
+        with PyramidLog(self.work / "pyramid.log", self._store.disk) as log:
             for level, origin, inputs in self.pyramid.stale(digests, log.get):
                 self._arrays[level].put(origin, self.pyramid.reduce(level, origin, self.read))
                 if inputs is not None:

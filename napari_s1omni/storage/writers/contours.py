@@ -22,7 +22,7 @@ _TURNS |= {(-1, 0): ((0, -1), (-1, 0), (0, 1)), (0, -1): ((1, 0), (0, -1), (-1, 
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedObject:
     """One label in one plane."""
 
     label: int
@@ -34,7 +34,7 @@ class Traced:
     """For each part that hangs together by px faces: its outer ring, then its holes."""
 
 
-def trace(mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> tuple[tuple[Ring, ...], ...]:
+def trace_labels(mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> tuple[tuple[Ring, ...], ...]:
     """Trace the outlines of a mask.
 
     Parameters
@@ -60,7 +60,7 @@ def trace(mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> tuple[tuple[Ring, 
     return tuple(found)
 
 
-def traced(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator[Traced]:
+def trace_store(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator[TracedObject]:
     """Yield every label of a layer, plane by plane; read block by block.
 
     Labels of one block are traced at once. Of those in several the bounds are
@@ -79,7 +79,7 @@ def traced(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator[Trac
         yield from _traced_plane(array, spec, t, z, dict(zip(spec.axes, block, strict=True)))
 
 
-def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[str, int]) -> Iterator[Traced]:
+def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[str, int]) -> Iterator[TracedObject]:
     starts = list(product(*(range(0, spec.size(a), sizes[a]) for a in "yx")))
     boxes = [tuple(slice(s, min(s + sizes[a], spec.size(a))) for a, s in zip("yx", at, strict=True)) for at in starts]
     seen = np.concatenate([np.unique(_plane(array, spec, t, z, *box)) for box in boxes])
@@ -90,7 +90,7 @@ def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[st
     for y, x in boxes:
         for label, (rows, cols), mask in _objects(_plane(array, spec, t, z, y, x)):
             if label not in shared:
-                yield Traced(label, t, z, trace(mask, cols.start + x.start, rows.start + y.start))
+                yield TracedObject(label, t, z, trace_labels(mask, cols.start + x.start, rows.start + y.start))
                 continue
             here = [rows.start + y.start, rows.stop + y.start, cols.start + x.start, cols.stop + x.start]
             known = bounds.get(label, here)
@@ -102,13 +102,15 @@ def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[st
         yield from _cut(array, spec, t, z, group)
 
 
-def _cut(array: Any, spec: LayerSpec, t: int, z: int, group: Mapping[int, list[int]]) -> Iterator[Traced]:
+def _cut(array: Any, spec: LayerSpec, t: int, z: int, group: Mapping[int, list[int]]) -> Iterator[TracedObject]:
     """Trace labels that begin in one block, from the window of all of them."""
     box = np.array(list(group.values()))
     top, left = int(box[:, 0].min()), int(box[:, 2].min())
     labels = _plane(array, spec, t, z, slice(top, int(box[:, 1].max())), slice(left, int(box[:, 3].max())))
     for label, (y0, y1, x0, x1) in group.items():
-        yield Traced(label, t, z, trace(labels[y0 - top : y1 - top, x0 - left : x1 - left] == label, x0, y0))
+        yield TracedObject(
+            label, t, z, trace_labels(labels[y0 - top : y1 - top, x0 - left : x1 - left] == label, x0, y0)
+        )
 
 
 def _plane(array: Any, spec: LayerSpec, t: int, z: int, y: slice, x: slice) -> NDArray[Any]:

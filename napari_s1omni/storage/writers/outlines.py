@@ -15,7 +15,7 @@ import roifile
 
 from napari_s1omni.errors import SourceError, StoreExists
 from napari_s1omni.storage.files.disk import disk_errors
-from napari_s1omni.storage.writers.contours import Ring, Traced
+from napari_s1omni.storage.writers.contours import Ring, TracedObject
 
 ENDINGS = (".geojson", ".json", ".zip")
 """Endings of files with outlines."""
@@ -23,7 +23,9 @@ _FARTHEST = 32767
 """Largest coordinate of an ROI."""
 
 
-def write_outlines(path: Path, objects: Iterable[Traced], offset: Mapping[str, int], *, overwrite: bool = False) -> int:
+def write_outlines(
+    path: Path, objects: Iterable[TracedObject], offset: Mapping[str, int], *, overwrite: bool = False
+) -> int:
     """Write outlines into one file, one object after the other; return how many.
 
     An object that spans planes has one outline in each of them. Coordinates
@@ -59,13 +61,13 @@ def write_outlines(path: Path, objects: Iterable[Traced], offset: Mapping[str, i
     return count
 
 
-def _moved(item: Traced, offset: Mapping[str, int]) -> Traced:
+def _moved(item: TracedObject, offset: Mapping[str, int]) -> TracedObject:
     shift = np.array([offset.get("x", 0), offset.get("y", 0)])
     parts = tuple(tuple(ring + shift for ring in rings) for rings in item.parts)
-    return Traced(item.label, item.t + offset.get("t", 0), item.z + offset.get("z", 0), parts)
+    return TracedObject(item.label, item.t + offset.get("t", 0), item.z + offset.get("z", 0), parts)
 
 
-def _write_geojson(path: Path, objects: Iterable[Traced]) -> int:
+def _write_geojson(path: Path, objects: Iterable[TracedObject]) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
@@ -76,7 +78,7 @@ def _write_geojson(path: Path, objects: Iterable[Traced]) -> int:
     return count
 
 
-def _feature(item: Traced) -> dict[str, Any]:
+def _feature(item: TracedObject) -> dict[str, Any]:
     polygons = [[[*ring.tolist(), ring[0].tolist()] for ring in rings] for rings in item.parts]
     kind = "Polygon" if len(polygons) == 1 else "MultiPolygon"
     return {
@@ -92,7 +94,7 @@ def _feature(item: Traced) -> dict[str, Any]:
     }
 
 
-def _write_rois(path: Path, objects: Iterable[Traced]) -> int:
+def _write_rois(path: Path, objects: Iterable[TracedObject]) -> int:
     count = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for item in objects:
@@ -102,7 +104,7 @@ def _write_rois(path: Path, objects: Iterable[Traced]) -> int:
     return count
 
 
-def _roi(item: Traced, name: str) -> Any:
+def _roi(item: TracedObject, name: str) -> Any:
     rings = [ring for part in item.parts for ring in part]
     farthest = max(int(ring.max()) for ring in rings)
     if farthest > _FARTHEST:

@@ -23,7 +23,7 @@ _HIDDEN = 0.12
 """Largest share of an object that copies may hide, and of a copy that may be hidden."""
 
 
-def crowded(
+def copy_paste(
     image: Image, labels: NDArray[np.uint16], distance: Image, rng: np.random.Generator
 ) -> tuple[Image, NDArray[np.uint16], Image]:
     """Lay turned copies of a tile's whole objects beside others.

@@ -22,7 +22,7 @@ from napari_s1omni.training.prompts.traces import Truth
 from napari_s1omni.training.recipe import EditorRecipe
 
 if TYPE_CHECKING:
-    from napari_s1omni.training.training_run import Workshop
+    from napari_s1omni.training.training_run import TrainingRun
 
 
 def mixture_of(recipe: EditorRecipe) -> Mixture:
@@ -38,10 +38,10 @@ def mixture_of(recipe: EditorRecipe) -> Mixture:
     )
 
 
-class EditorLessons:
+class EditorDataset:
     """Makes batches for the editor: fresh samples, and stored ones for which the thinker wrote the thought."""
 
-    def __init__(self, workshop: Workshop, seed: int, tile: int, batch: int) -> None:
+    def __init__(self, workshop: TrainingRun, seed: int, tile: int, batch: int) -> None:
         recipe = workshop.recipe.editor
         self._sampler = workshop.sampler(mixture_of(recipe), seed)
         self._prompting = workshop.prompting()

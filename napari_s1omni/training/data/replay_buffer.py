@@ -19,7 +19,7 @@ _TOKENS = 224
 """Tokens of every row in the bank; longer rows are not kept."""
 
 
-class Bank:
+class ReplayBuffer:
     """A ring of lessons.
 
     Parameters
@@ -82,18 +82,18 @@ class Bank:
 
 
 def banked(
-    lessons: Iterator[EditorBatch], bank: Bank, first: int, fresh: int, batch: int, edge: int, null: float
+    lessons: Iterator[EditorBatch], bank: ReplayBuffer, first: int, fresh: int, batch: int, edge: int, null: float
 ) -> Iterator[EditorBatch]:
     """Fill `bank` with `first` batches of lessons, then yield batches from it, adding `fresh` new ones before each.
 
     Parameters
     ----------
     lessons : iterator
-    bank : Bank
+    bank : ReplayBuffer
     first, fresh : int
         Batches of lessons.
     batch, edge, null
-        See :meth:`Bank.draw`.
+        See :meth:`ReplayBuffer.draw`.
     """
     for _ in range(first):
         bank.put(next(lessons))

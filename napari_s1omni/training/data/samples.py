@@ -14,13 +14,13 @@ from scipy import ndimage as ndi
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSize
 from napari_s1omni.engine.s1omni.editor.object_scaling import scale_for
-from napari_s1omni.training.data.copy_paste import crowded
+from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.data.pool import Prepared
 from napari_s1omni.training.data.resampling import Image, enlarged, resized, resized_labels
 from napari_s1omni.training.data.staining import restained
 from napari_s1omni.training.prompts.prompt_templates import (
-    Told,
+    PromptFacts,
     ask_restoration,
     ask_segmentation,
     ask_translation,
@@ -154,7 +154,7 @@ class Sampler:
         labels = [resized_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
         layers = list(field.layers)
         if field.dataset in CROWDED and rng.random() < self._mixture.crowded:
-            image, labels[at], distance = crowded(image, labels[at], distance, rng)
+            image, labels[at], distance = copy_paste(image, labels[at], distance, rng)
         noise = field.noise
         blur = None if field.blur is None else field.blur * zoom
         image, noise, blur, flipped = self._light(image, noise, blur)
@@ -165,7 +165,7 @@ class Sampler:
         if field.dataset == "plain" and self._mixture.augment and rng.random() < 0.04:
             # Somebody asks for what is not there.
             asked = Layer(layer.noun, instances, not bright[at], layer.size_class)
-            told = Told(True, False, None)
+            told = PromptFacts(True, False, None)
             instances, distance = np.zeros_like(instances), np.zeros_like(distance)
         pixel = float(np.exp(rng.uniform(math.log(0.05), math.log(2)))) if rng.random() < 0.4 else None
         request = ask_segmentation(rng, asked, told, pixel)
@@ -282,12 +282,12 @@ class Sampler:
             return 1.0
         return scale_for(zoom * measure(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
 
-    def _told(self, dataset: str, known: float) -> Told:
+    def _told(self, dataset: str, known: float) -> PromptFacts:
         rng = self._rng
         diameter = known if known and rng.random() < 0.3 else None
         if dataset == "sizes":
-            return Told(bool(rng.random() < 0.3), True, diameter)
-        return Told(dataset == "polarities" or bool(rng.random() < 0.25), False, diameter)
+            return PromptFacts(bool(rng.random() < 0.3), True, diameter)
+        return PromptFacts(dataset == "polarities" or bool(rng.random() < 0.25), False, diameter)
 
     def _zoom(self, dataset: str, item: Prepared) -> float:
         if not self._mixture.augment:

@@ -27,7 +27,7 @@ Make = Callable[[int], Any]
 number of workers, goes on with the very same lessons."""
 
 
-class Lessons(IterableDataset[Any]):
+class ThinkerDataset(IterableDataset[Any]):
     """An endless stream of batches from one step on, shared out to the loader's processes in turn."""
 
     def __init__(self, make: Make, first: int) -> None:
@@ -44,7 +44,7 @@ class Lessons(IterableDataset[Any]):
 
 def stream(make: Make, workers: int, first: int = 0) -> Iterator[Any]:
     """Read the batches from step `first` on through a loader of `workers` processes (0: in this one)."""
-    lessons = Lessons(make, first)
+    lessons = ThinkerDataset(make, first)
     return iter(DataLoader(lessons, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
 
 

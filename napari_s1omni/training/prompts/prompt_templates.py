@@ -71,7 +71,7 @@ _TRANSLATE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PromptFacts:
     """What a request says beyond the kind of object."""
 
     polarity: bool
@@ -80,7 +80,7 @@ class Told:
     """In px; None: not told."""
 
 
-def ask_segmentation(rng: Rng, layer: Layer, told: Told, pixel: float | None) -> str:
+def ask_segmentation(rng: Rng, layer: Layer, told: PromptFacts, pixel: float | None) -> str:
     """Word a request for one kind of object."""
     noun = _pick(rng, NOUNS[layer.noun])
     words = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def attune(editor: Editor, heard: Iterable[tuple[EditorBatch, torch.Tensor]]) -> None:
+def data_dependent_init(editor: Editor, heard: Iterable[tuple[EditorBatch, torch.Tensor]]) -> None:
     """Set an untrained network's first layer behind the answers so that over requests each has mean 0 and variance 1.
 
     The states of two requests have most of their words in common, so that what differs is a hundredth of their

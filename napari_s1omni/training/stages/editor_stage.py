@@ -22,8 +22,8 @@ from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
 from napari_s1omni.training.data.editor_batches import TASKS, EditorBatch
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.stages.border_weights import between_objects
-from napari_s1omni.training.stages.loop import Bench, train
-from napari_s1omni.training.stages.optimizers import Muon, Together
+from napari_s1omni.training.stages.loop import TrainingDevice, train
+from napari_s1omni.training.stages.optimizers import CombinedOptimizer, Muon
 from napari_s1omni.training.stages.progress import Progress
 from napari_s1omni.training.stages.task_only import task_states
 
@@ -108,7 +108,7 @@ def train_editor(
     lessons: Callable[[int], Iterator[EditorBatch]],
     state: Path,
     progress: Progress,
-    bench: Bench,
+    bench: TrainingDevice,
 ) -> None:
     """Train until the recipe's time or steps are used up; goes on from `state` if it exists.
 
@@ -122,7 +122,7 @@ def train_editor(
         Returns the batches from a step on.
     state : Path
     progress : Progress
-    bench : Bench
+    bench : TrainingDevice
 
     Raises
     ------
@@ -159,7 +159,7 @@ def train_editor(
     )
 
 
-def _optimiser(editor: Editor) -> torch.optim.Optimizer | Together:
+def _optimiser(editor: Editor) -> torch.optim.Optimizer | CombinedOptimizer:
     """What the recipe names for what draws; AdamW, with smaller steps, for what listens.
 
     Layers with a thousand inputs need smaller steps than convolutions do.
@@ -170,7 +170,7 @@ def _optimiser(editor: Editor) -> torch.optim.Optimizer | Together:
     adam = partial(torch.optim.AdamW, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     if recipe.optimiser == "AdamW":
         return adam([drawing, listening])
-    return Together(Muon([drawing], recipe.learning_rate), adam([listening]))
+    return CombinedOptimizer(Muon([drawing], recipe.learning_rate), adam([listening]))
 
 
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[None]:

@@ -69,7 +69,7 @@ def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
     return out.T if tall else out
 
 
-class Together:
+class CombinedOptimizer:
     """Several optimisers as one.
 
     Parameters

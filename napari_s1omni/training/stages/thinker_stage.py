@@ -14,7 +14,7 @@ from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 from napari_s1omni.training.data.thinker_batches import CATEGORIES, IGNORED, ThinkerBatch
 from napari_s1omni.training.prompts.tokenizer import number_ids
 from napari_s1omni.training.recipe import BackboneRecipe, ThinkerRecipe
-from napari_s1omni.training.stages.loop import Bench, train
+from napari_s1omni.training.stages.loop import TrainingDevice, train
 from napari_s1omni.training.stages.progress import Progress
 
 
@@ -57,7 +57,7 @@ def backbone_config(recipe: BackboneRecipe, prompting: Prompting) -> dict[str, A
     }
 
 
-class Apprentice(nn.Module):
+class ThinkerTrainingModel(nn.Module):
     """The thinker with the auxiliary heads that only training has.
 
     The heads read the merged vision tokens, so that the vision tower is told
@@ -127,7 +127,7 @@ class Apprentice(nn.Module):
 
 
 @torch.no_grad()
-def renew_vision(apprentice: Apprentice, fresh: Any, pixel_values: torch.Tensor) -> None:
+def renew_vision(apprentice: ThinkerTrainingModel, fresh: Any, pixel_values: torch.Tensor) -> None:
     """Start the vision tower anew, with a patch embedding that whitens.
 
     Neighbouring px are nearly equal, so that noise, blur and edges are a
@@ -137,7 +137,7 @@ def renew_vision(apprentice: Apprentice, fresh: Any, pixel_values: torch.Tensor)
 
     Parameters
     ----------
-    apprentice : Apprentice
+    apprentice : ThinkerTrainingModel
     fresh : Qwen3VLForConditionalGeneration
         Gives the fresh weights of everything else.
     pixel_values : float tensor (patches, values)
@@ -157,18 +157,18 @@ def renew_vision(apprentice: Apprentice, fresh: Any, pixel_values: torch.Tensor)
 
 
 def train_thinker(
-    apprentice: Apprentice,
+    apprentice: ThinkerTrainingModel,
     lessons: Callable[[int], Iterator[ThinkerBatch]],
     recipe: ThinkerRecipe,
     state: Path,
     progress: Progress,
-    bench: Bench,
+    bench: TrainingDevice,
 ) -> None:
     """Train until the recipe's time or steps are used up; goes on from `state` if it exists.
 
     Parameters
     ----------
-    apprentice : Apprentice
+    apprentice : ThinkerTrainingModel
         On the bench's device.
     lessons : callable
         Returns the batches from a step on.
@@ -176,7 +176,7 @@ def train_thinker(
     state : Path
         File of weights, optimiser and step, written every few minutes.
     progress : Progress
-    bench : Bench
+    bench : TrainingDevice
 
     Raises
     ------

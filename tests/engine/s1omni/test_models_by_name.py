@@ -17,7 +17,7 @@ from napari_s1omni.engine.s1omni import description as description_module
 from napari_s1omni.engine.s1omni.checkpoint import model_store as models
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.description import describe, merit
-from napari_s1omni.engine.s1omni.device_map import Room, installed, place, rooms
+from napari_s1omni.engine.s1omni.device_map import DeviceMemory, device_memory, installed, place
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
 from napari_s1omni.frontends.cli.formatting import plan_rows
 from napari_s1omni.jobs.run import prepare
@@ -222,12 +222,12 @@ def test_a_job_tells_auto_its_target(few_targets):
 
 
 def test_one_device_where_it_fits():
-    placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 80 * GIB), Room("cuda:1", 139 * GIB)])
+    placed = place(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 80 * GIB), DeviceMemory("cuda:1", 139 * GIB)])
     assert set(placed.values()) == {"cuda:1"}
 
 
 def test_two_devices_hold_a_side_each():
-    placed = place(RELEASED, 4 * GIB, [Room("cuda:0", 79 * GIB), Room("cuda:1", 70 * GIB)])
+    placed = place(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 70 * GIB)])
     assert placed["backbone"] == placed["alignment"] == "cuda:0"
     assert placed["transformer"] == placed["vae"] == "cuda:1"
 
@@ -235,7 +235,7 @@ def test_two_devices_hold_a_side_each():
 @pytest.mark.parametrize("free", [[79], [60, 60], [79, 30]])
 def test_what_does_not_fit_is_refused_with_numbers(free):
     with pytest.raises(EngineUnavailable, match=r"104\.\d GiB") as caught:
-        place(RELEASED, 4 * GIB, [Room(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
+        place(RELEASED, 4 * GIB, [DeviceMemory(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
     assert caught.value.facts["free"] == {f"cuda:{i}": size * GIB for i, size in enumerate(free)}
 
 
@@ -267,7 +267,7 @@ def test_gpus_are_known_before_torch_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert installed() == []
     _driver(tmp_path, monkeypatch, 79, 139)
-    assert installed() == [Room("cuda:0", 79 * GIB), Room("cuda:1", 139 * GIB)]
+    assert installed() == [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 139 * GIB)]
     for visible, sizes in {"1": [139], "1,0": [139, 79], "GPU-0a": [79], "": [], "7": []}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         assert [room.free // GIB for room in installed()] == sizes
@@ -312,16 +312,16 @@ def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
 def test_devices_that_are_not_here(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EngineUnavailable, match="cuda:3"):
-        rooms("cuda:3", ("cpu",))
+        device_memory("cuda:3", ("cpu",))
     with pytest.raises(EngineUnavailable, match="nano"):
-        rooms(None, ("cuda",))
-    assert [room.device for room in rooms(None, ("cuda", "cpu"))] == ["cpu"]
+        device_memory(None, ("cuda",))
+    assert [room.device for room in device_memory(None, ("cuda", "cpu"))] == ["cpu"]
 
 
 def test_devices_that_are_here(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda i: ((i + 1) * GIB, 9 * GIB))
-    assert rooms("cuda", ("cpu",)) == [Room("cuda:0", GIB), Room("cuda:1", 2 * GIB)]
-    assert rooms("cuda:1", ("cpu",)) == [Room("cuda:1", 2 * GIB)]
-    assert rooms(None, ("cuda",))[0].device == "cuda:0"
+    assert device_memory("cuda", ("cpu",)) == [DeviceMemory("cuda:0", GIB), DeviceMemory("cuda:1", 2 * GIB)]
+    assert device_memory("cuda:1", ("cpu",)) == [DeviceMemory("cuda:1", 2 * GIB)]
+    assert device_memory(None, ("cuda",))[0].device == "cuda:0"

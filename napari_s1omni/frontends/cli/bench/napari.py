@@ -24,14 +24,14 @@ def napari(
     It needs a display: xvfb-run -a s1omni bench napari
     """
     try:
-        from napari_s1omni.benchmarks.napari_window import rehearse
+        from napari_s1omni.benchmarks.napari_window import measure_window
     except ImportError as error:
         raise EngineUnavailable(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
     # Its run would go on for days.
     clean_up_when_terminated()
-    numbers = rehearse(edge, engine)
+    numbers = measure_window(edge, engine)
     if json:
         print_json(numbers)
     else:

@@ -19,9 +19,9 @@ def notebook(
     """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
     clean_up_when_terminated()
     try:
-        from napari_s1omni.benchmarks.notebook_panel import rehearse
+        from napari_s1omni.benchmarks.notebook_panel import measure_panel
 
-        numbers = rehearse(times)
+        numbers = measure_panel(times)
     except ImportError as error:
         raise EngineUnavailable(
             f"a browser without the package {error.name}", "the extra 'browser'", "pip install 'napari_s1omni[browser]'"

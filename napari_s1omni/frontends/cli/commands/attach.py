@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from napari_s1omni.execution.run.control import request
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
@@ -71,12 +71,12 @@ def pause(
     go_on: Annotated[bool, typer.Option("--go-on", help="Go on instead.")] = False,
 ) -> None:
     """Let a run wait after the tiles in hand; with --go-on, let it go on."""
-    request(output, pause=not go_on)
+    write_control(output, pause=not go_on)
 
 
 def cancel(output: Output) -> None:
     """Stop a run after the tiles in hand; what is finished is kept and can be resumed."""
-    request(output, cancel=True)
+    write_control(output, cancel=True)
 
 
 def _exit_code(found: RunStatus) -> int:

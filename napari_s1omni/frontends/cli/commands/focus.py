@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import JobError
-from napari_s1omni.execution.run.control import Focus, request
+from napari_s1omni.execution.run.control import Focus, write_control
 
 
 def focus(
@@ -16,7 +16,7 @@ def focus(
     place: Annotated[str, typer.Argument(metavar="Y,X", help="A px of the source, or T,Z,Y,X.", show_default=False)],
 ) -> None:
     """Let a run do the blocks nearest to a place first; its result does not depend on it."""
-    request(output, focus=_point(place))
+    write_control(output, focus=_point(place))
 
 
 def _point(text: str) -> Focus:

@@ -143,7 +143,7 @@ def execute(job: Job, *, dry_run: bool, json: bool, quiet: bool, running: Runnin
         execute_batch(job, dry_run=dry_run, json=json, quiet=quiet, running={**running})
         return
     if dry_run:
-        prepared = api.rehearse(job)
+        prepared = api.dry_run(job)
         print_plan(prepared.plan, prepared.cost, as_json=json)
         return
     path = output_path(job)

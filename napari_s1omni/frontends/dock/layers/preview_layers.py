@@ -10,12 +10,12 @@ import numpy as np
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
 from napari_s1omni.frontends.napari_layers.layers import GENERATED, Located, appearance, place, show_of
 from napari_s1omni.frontends.session.preview_client import Previewed
-from napari_s1omni.frontends.views.live_pyramid import LiveLevels, Show
+from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
 
 NAME = "preview"
 
 
-class Previews:
+class PreviewLayers:
     """Shows previews in the viewer.
 
     Parameters
@@ -36,8 +36,8 @@ class Previews:
         target = made.plan.target
         show = show_of(located, target)
         # Along axes that the result lacks, a preview is as thin as it is.
-        thin = Show(show.axes, tuple(int(n > 0) for n in show.sizes))
-        self._pixels = LiveLevels(made.plan, Path(), thin).shown(made.pixels)
+        thin = DisplayAxes(show.axes, tuple(int(n > 0) for n in show.sizes))
+        self._pixels = LivePyramid(made.plan, Path(), thin).shown(made.pixels)
         self._columns = show.axes.replace("c", "").index("x") if target.rgb else show.axes.index("x")
         options = place(located, made.plan, show)
         labels = target.kind == "labels"

@@ -12,11 +12,11 @@ from qtpy.QtCore import QTimer
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.dock.layers.live_layers import create
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
-from napari_s1omni.frontends.dock.widgets.progress import Bars
+from napari_s1omni.frontends.dock.widgets.progress import ProgressBars
 from napari_s1omni.frontends.napari_layers.layers import Located, appearance, metadata, name_of, place, stored_place
-from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
-from napari_s1omni.frontends.views.tile_cache import Resident
+from napari_s1omni.frontends.views.tile_cache import TileCache
 from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.result import Result
 
@@ -46,8 +46,8 @@ class ResultLayers:
         """Run -> its layer, while that is in the viewer."""
         self._places: dict[Run, dict[str, Any]] = {}
         """Run -> where its layer stands, for when its source layer is not the chosen one."""
-        self.make_bars = Bars
-        self._bars: dict[Run, Bars] = {}
+        self.make_bars = ProgressBars
+        self._bars: dict[Run, ProgressBars] = {}
         self._refreshed: dict[Run, float] = {}
         self._pictured: dict[Run, float] = {}
         self._arrived: set[Run] = set()
@@ -55,7 +55,7 @@ class ResultLayers:
         self._gathering.setSingleShot(True)
         self._gathering.setInterval(_ARRIVAL)
         self._gathering.timeout.connect(self._show_arrived)
-        self._errands = Errands("asking a run", link.controller.tell)
+        self._errands = BackgroundQueue("asking a run", link.controller.tell)
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(_FOCUS)
@@ -104,7 +104,7 @@ class ResultLayers:
         options["multiscale"] = len(data) > 1
         layer = create(data if len(data) > 1 else data[0], "labels" if labels else "image", **options)
         if levels.resident is None:
-            levels.resident = Resident(levels, lambda: self._link.controller.deliver(lambda: self._note_arrival(run)))
+            levels.resident = TileCache(levels, lambda: self._link.controller.deliver(lambda: self._note_arrival(run)))
         if labels:
             layer.opacity = 0.6
         self._link.insert(layer)

@@ -14,7 +14,7 @@ from napari_s1omni.frontends.views.tile_states import Quantity, TileInfo
 NAME = "tiles"
 
 
-class Overlay:
+class TileOverlay:
     """One small picture, a few px per tile, stretched over the result.
 
     Parameters

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.run.status import failure
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.run import Run
@@ -115,14 +116,14 @@ class CorrectPage(QWidget):
                 raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
             return layer, self._box_in_view(layer)
         except S1OmniError as error:
-            tell(failure(error))
+            show_error(failure(error))
             return None
 
     def merge(self) -> None:
         """Write what was painted into the result."""
         crop, before, box, layer = self.crop, self._before, self._box, self._source
         if crop is None:
-            inform("No crop is open; open one and paint in it.")
+            show_info("No crop is open; open one and paint in it.")
             return
         levels = layer.metadata[MARK]["levels"]
         painted = crop.data
@@ -161,7 +162,7 @@ class CorrectPage(QWidget):
         if self.list.currentItem() is None and rows:
             self.list.setCurrentRow(rows[0])
         if self.list.currentItem() is None:
-            inform("There is no correction to undo.")
+            show_info("There is no correction to undo.")
             return
         self.undo()
 
@@ -201,7 +202,7 @@ class CorrectPage(QWidget):
         self.open_button.setEnabled(True)
         self.merge_button.setEnabled(self.crop is not None)
         self.state.setText("")
-        tell(found)
+        show_error(found)
 
     def _opened(self, layer: Any, box: tuple[slice, ...], pixels: Any) -> None:
         levels = layer.metadata[MARK]["levels"]
@@ -256,17 +257,17 @@ class CorrectPage(QWidget):
             layers.selection.active = layer
         self.state.setText("")
         blocks = f"{len(made.blocks):,} block{'s' if len(made.blocks) != 1 else ''}"
-        inform(f"{made.changed:,} px merged back into {blocks}.")
+        show_info(f"{made.changed:,} px merged back into {blocks}.")
         self._list()
 
     def _restored(self, layer: Any, made: Correction | None) -> None:
         layer.refresh()
-        inform(f"{made.changed:,} px are as they were." if made else "Nothing differs here.")
+        show_info(f"{made.changed:,} px are as they were." if made else "Nothing differs here.")
         self._list()
 
     def _undone(self, layer: Any, chosen: Correction) -> None:
         layer.refresh()
-        inform(f"Correction {chosen.number} is undone.")
+        show_info(f"Correction {chosen.number} is undone.")
         self._list()
 
     def _box_in_view(self, layer: Any) -> tuple[slice, ...]:

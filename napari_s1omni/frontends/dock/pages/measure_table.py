@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -19,11 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_s1omni.frontends.dock.layers.result_layers import features
-from napari_s1omni.frontends.dock.main_thread import Bridge
-from napari_s1omni.frontends.dock.notifications import inform, tell
+from napari_s1omni.frontends.dock.main_thread import MainThread
+from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.viewer_link import MARK
 from napari_s1omni.frontends.dock.widgets.parts import button, row
-from napari_s1omni.frontends.session.background import Errands
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.results.region_properties import Columns, write_table
 from napari_s1omni.results.result import Result
 
@@ -77,8 +78,8 @@ class MeasureTable(QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self._bridge = Bridge(self)
-        self._errands = Errands("measuring", lambda found: self._bridge.deliver(lambda: self._failed(found)))
+        self._bridge = MainThread(self)
+        self._errands = BackgroundQueue("measuring", lambda found: self._bridge.deliver(lambda: self._failed(found)))
         self._model: _Model | None = None
         self._layer: Any = None
         self._selecting = False
@@ -161,14 +162,14 @@ class MeasureTable(QWidget):
 
         def work() -> None:
             write_table(columns, Path(path))
-            self._bridge.deliver(lambda: inform(f"{len(columns['label']):,} rows in {path}."))
+            self._bridge.deliver(lambda: show_info(f"{len(columns['label']):,} rows in {path}."))
 
         self._errands.do(work)
 
     def _failed(self, found: Any) -> None:
         self.measure_button.setEnabled(True)
         self.state.setText("" if self._model is None else self.state.text())
-        tell(found)
+        show_error(found)
 
     def _follow(self, layer: Any) -> None:
         if self._layer is not None:

@@ -14,8 +14,8 @@ from napari_s1omni.execution.pipeline.thought_keys import tile_of
 from napari_s1omni.execution.run.redo_log import Place
 from napari_s1omni.execution.run.status import failure
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.layers.tile_overlay import Overlay
-from napari_s1omni.frontends.dock.notifications import tell
+from napari_s1omni.frontends.dock.layers.tile_overlay import TileOverlay
+from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import thought_name
@@ -42,7 +42,7 @@ class WhyPage(QWidget):
     def __init__(self, link: ViewerLink, results: ResultLayers, controller: Controller) -> None:
         super().__init__()
         self._link, self._results, self._controller = link, results, controller
-        self.overlay = Overlay(link, results.ask)
+        self.overlay = TileOverlay(link, results.ask)
         self.tile: TileInfo | None = None
         """The tile that was clicked."""
         self._runs: list[Run] = []
@@ -246,7 +246,7 @@ class WhyPage(QWidget):
                 work()
             except (S1OmniError, OSError) as error:
                 found = failure(error)
-                self._controller.deliver(lambda: tell(found))
+                self._controller.deliver(lambda: show_error(found))
                 run.watch()
             self._controller.deliver(lambda: self._redone(run))
 

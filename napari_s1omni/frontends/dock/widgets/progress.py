@@ -12,7 +12,7 @@ from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.planning.cost import duration
 
 
-class Bars:
+class ProgressBars:
     """The two bars of one run.
 
     Parameters
