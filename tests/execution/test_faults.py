@@ -113,10 +113,10 @@ def test_a_poisoned_tile_is_the_only_hole_of_a_run_on_workers(stage, undisturbed
 def tile_maximum(stage, px=(240, 336)):
     """Largest value of the tile around a special px in model range, as the engine sees it."""
     from napari_s1omni.storage.normalization_estimate import estimate_normalization
-from napari_s1omni.storage.source import open_source
+    from napari_s1omni.storage.source import open_source
 
     source = open_source(str(stage.image))
-    normalization = measure(source)
+    normalization = estimate_normalization(source)
     return float(normalization.to_model(np.full((1, 1, 1), SPECIAL[px], "uint16"), (0,))[0, 0, 0])
 
 

@@ -6,11 +6,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import typer
 from typer.main import get_command
 
-import napari_s1omni
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
@@ -50,7 +50,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"s1omni {napari_s1omni.__version__}")
+        typer.echo(f"s1omni {version('napari_s1omni')}")
         raise typer.Exit
 
 

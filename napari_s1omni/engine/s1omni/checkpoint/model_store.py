@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import napari_s1omni
 from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.errors import EngineUnavailable
+
+_PACKAGE = Path(__file__).parents[3]
 
 MODELS_VARIABLE = "S1OMNI_MODELS"
 """Environment variable naming the folder where fetched models are kept."""
@@ -29,7 +30,7 @@ class KnownModel:
     def folder(self) -> Path:
         """Where it is, or would be once fetched."""
         if self.repository is None:
-            return Path(napari_s1omni.__file__).parent / "weights" / self.name
+            return _PACKAGE / "weights" / self.name
         return models_folder() / self.name
 
     @property

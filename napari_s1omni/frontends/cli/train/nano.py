@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-import napari_s1omni
 from napari_s1omni.errors import EngineUnavailable
 
-RECIPE = Path(napari_s1omni.__file__).parent / "training/configs/nano.yaml"
+RECIPE = Path(__file__).parents[3] / "training/configs/nano.yaml"
 """The recipe of the bundled checkpoint."""
 
 
