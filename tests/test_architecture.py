@@ -17,10 +17,10 @@ HOMES = {
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
     "zarr": ("storage",),
-    # What runs are compared with is started as its own users start it.
-    "distributed": ("execution", "testing/rivals"),
-    "qtpy": ("frontends/dock",),
-    "napari": ("frontends/dock", "frontends/layers"),
+    # Benchmarks start other frameworks, and a real window, as their users do.
+    "distributed": ("execution/executors", "benchmarks/other_frameworks"),
+    "qtpy": ("frontends/dock", "benchmarks/napari_window"),
+    "napari": ("frontends/dock", "frontends/napari_layers", "benchmarks/napari_window"),
     "typer": ("frontends/cli",),
     "rich": ("frontends/cli",),
 }
