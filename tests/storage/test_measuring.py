@@ -10,6 +10,7 @@ import zarr
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.storage import normalization_estimate
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source
 
 RNG = np.random.default_rng(0)
