@@ -62,8 +62,8 @@ def lock_folder(path: Path) -> Iterator[None]:
 def owner_lock(path: Path) -> Iterator[None]:
     """Hold a lock file that names this process, during a ``with`` block; take it at once or not at all.
 
-    filelock does not serve here: some of its versions empty the file, and thus lose the holder's name, when they try
-    to lock it.
+    filelock does not serve here: some of its versions empty the file when they only try to lock it, and some delete
+    it when they release it, so that the holder's name is lost.
 
     Parameters
     ----------
