@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.jobs.run import make_job
 from napari_s1omni.planning.plan import resolve
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 
@@ -29,7 +30,7 @@ def main(operation: str, uri: str, output: str, step: str = "", number: str = "0
     engine = FakeEngine()
     job, _ = make_job(operation, uri, output, options=SMALL)
     source = open_source(uri)
-    plan = resolve(job, source.spec, measure(source), engine.description, source.fingerprint())
+    plan = resolve(job, source.spec, estimate_normalization(source), engine.description, source.fingerprint())
     run_serial(plan, source, Path(output), engine=lambda: engine, on_step=on_step)
     print(f"drawn {engine.drawn}")
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from contents import contents
 from leash import leash
 from scipy import ndimage
-from test_kill_serial import contents
 
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.watch import status

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contents import contents
 from leash import leash
 from plane_grids import plane
-from test_kill_serial import contents
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
 from napari_s1omni.execution.executors.block_order import BlockOrder
@@ -77,7 +77,7 @@ def wait_for(path, condition, seconds=120):
     "executor",
     [
         pytest.param({"serial": True}, id="serial", marks=pytest.mark.slow),
-        pytest.param({"fleet": {"workers": 2}}, id="dask"),
+        pytest.param({"cluster": {"workers": 2}}, id="dask"),
     ],
 )
 def test_pause_go_on_cancel_and_resume(begin, executor):
@@ -212,7 +212,7 @@ def test_the_tail_of_a_journal_skips_what_is_torn_and_reads_it_once_whole(tmp_pa
 
 
 def test_order_takes_every_block_once_whatever_is_asked(small_grid):
-    order = BlockOrder(small_grid, list(range(len(small_grid))))
+    order = BlockOrder(small_grid, range(len(small_grid)))
     taken = order.take(5)
     assert taken == [0, 1, 2, 3, 4]
     near = order.take(3, (0, 0, 10_000, 10_000))
@@ -220,7 +220,7 @@ def test_order_takes_every_block_once_whatever_is_asked(small_grid):
     order.put_back([2, near[0]])
     rest = order.take(10_000)
     assert sorted([*taken, *near, *rest]) == sorted([*range(len(small_grid)), 2, near[0]])
-    assert order.next() is None
+    assert order.take(1) == []
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
 from napari_s1omni.benchmarks.stitching.oracles import ellipses
 from napari_s1omni.execution.stitching import uncertain_joins as uncertain
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
+from napari_s1omni.execution.stitching.uncertain_joins import FOUND, PairFile, to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import number
 
 
@@ -25,11 +25,11 @@ def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypa
     again = rng.permutation(np.concatenate([rows] * 4))
     tables = []
     for portion in (100, 1 << 20):
-        monkeypatch.setattr(uncertain, "_SORTED", portion)
+        monkeypatch.setattr(uncertain, "_SORT_ROWS", portion)
         with (
-            UncertainJoinFile(tmp_path) as joins,
-            UncertainJoinFile(tmp_path) as doubts,
-            UncertainJoinFile(tmp_path) as ordered,
+            PairFile(tmp_path) as joins,
+            PairFile(tmp_path) as doubts,
+            PairFile(tmp_path) as ordered,
         ):
             doubts.append(again)
             found = uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)
@@ -41,17 +41,17 @@ def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypa
 
 
 def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(uncertain, "_SORTED", 2000)
-    monkeypatch.setattr(uncertain, "_MERGED", 500)
+    monkeypatch.setattr(uncertain, "_SORT_ROWS", 2000)
+    monkeypatch.setattr(uncertain, "_MERGE_ROWS", 500)
 
     def peak(count):
         rows = np.zeros(count, FOUND)
         rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
         numbering = number([2 * count + 1], [])
         with (
-            UncertainJoinFile(tmp_path) as joins,
-            UncertainJoinFile(tmp_path) as doubts,
-            UncertainJoinFile(tmp_path) as ordered,
+            PairFile(tmp_path) as joins,
+            PairFile(tmp_path) as doubts,
+            PairFile(tmp_path) as ordered,
         ):
             doubts.append(rows)
             del rows

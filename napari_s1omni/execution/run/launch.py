@@ -1,4 +1,4 @@
-"""Launching: a run as a process of its own, which outlives whoever started it."""
+"""Starts a run as its own process, which outlives the process that started it."""
 
 from __future__ import annotations
 
@@ -8,49 +8,46 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.control import write_control
-from napari_s1omni.execution.run.status import Failure, RunStatus, write_status
+from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
 
-PYTHON = "S1OMNI_PYTHON"
-"""Environment variable that names the interpreter of engines, where it is not this one."""
+PYTHON_VARIABLE = "S1OMNI_PYTHON"
+"""Environment variable with the path of the Python interpreter to run in, if it is not this one."""
 
-_TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-"""Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
-
-
-NICENESS = "S1OMNI_NICENESS"
-"""Environment variable: how far a run yields the processor to the window that shows it, 0 to 19, by default 10."""
+_TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
+NICENESS_VARIABLE = "S1OMNI_NICENESS"
+"""Environment variable with the niceness of a run, 0 to 19, by default 10, so that the window stays responsive."""
 
 
 @dataclass(frozen=True, slots=True)
-class Launched:
-    """A run that was started; everything else is learnt from its output."""
+class LaunchedRun:
+    """A run that was started; everything else is read from its output."""
 
     path: Path
-    """The output folder, for ``status``, ``watch`` and ``write_control``."""
+    """The output folder."""
     pid: int
-    """Process of the run."""
+    """Process id of the run."""
     log: Path
-    """What it prints."""
+    """File with its output."""
     process: subprocess.Popen[bytes]
     """The process as a child of this one."""
 
     def status(self) -> RunStatus:
-        """Tell how far it is."""
+        """Return its status."""
         return status(self.path)
 
     def failure(self) -> Failure | None:
-        """Tell why its process ended with an error; None while it lives or where it ended well."""
+        """Return why its process ended with an error; None while it is alive or after success."""
         code = self.process.poll()
         if not code:
             return None
@@ -59,46 +56,46 @@ class Launched:
         return Failure("RunFailed", last, f"its log is {self.log}", code)
 
     def cancel(self) -> None:
-        """Ask it to stop after the micro-batch in hand."""
+        """Stop it after the current micro-batch."""
         write_control(self.path, cancel=True)
 
 
-def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> Launched:
+def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
     Parameters
     ----------
     job : Job
-        It names its output, and its source is a path or URL: pixels of this process cannot be reached from another.
+        It names its output, and its source is a path or URL: another process cannot read pixels of this one.
     python : str or Path, optional
-        The interpreter to run in, which may hold an engine's packages where this
-        one does not; by default that of ``S1OMNI_PYTHON``, else this one.
+        The interpreter to run in, which may have packages of an engine that this
+        one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
     options : sequence of str
-        More options of ``s1omni run``, such as ``("--workers", "2")``.
+        Further options of ``s1omni run``, such as ``("--workers", "2")``.
 
     Returns
     -------
-    Launched
+    LaunchedRun
 
     Raises
     ------
     JobError
         If the job names no output, or a source in memory.
     StoreLocked
-        If a run is at work there.
+        If another run is writing there.
     StoreExists
-        If something else is there.
+        If the output holds something else.
     EngineUnavailable
-        If there is no such interpreter.
+        If the interpreter does not exist.
     """
     if job.source.uri.startswith("memory:"):
         raise JobError("a source in memory", "a path or URL", "save the image first")
     path = output_path(job)
-    work = _make_room(path)
+    work = _prepare_output(path)
     interpreter = _interpreter(python)
     with disk_errors("writing", work):
         (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
-    return _detached(path, [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    return _spawn(path, [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
 
 
 def launch_redo(
@@ -109,7 +106,7 @@ def launch_redo(
     prompt: str | None = None,
     python: str | Path | None = None,
     options: Sequence[str] = (),
-) -> Launched:
+) -> LaunchedRun:
     """Start ``s1omni redo`` on some tiles of a result, detached from this process.
 
     Parameters
@@ -121,68 +118,68 @@ def launch_redo(
     seed : int, optional
         Another seed.
     prompt : str, optional
-        Another wording for these tiles.
+        Another prompt for these tiles.
     python, options
         As in :func:`launch`.
 
     Returns
     -------
-    Launched
+    LaunchedRun
 
     Raises
     ------
     StoreLocked
-        If a run is at work there.
+        If another run is writing there.
     EngineUnavailable
-        If there is no such interpreter.
+        If the interpreter does not exist.
     """
     path = Path(path)
-    _make_room(path)
-    words = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
+    _prepare_output(path)
+    command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
     if seed is not None:
-        words += ["--seed", str(seed)]
+        command += ["--seed", str(seed)]
     if prompt is not None:
-        # One word, so that it may begin with a dash.
-        words.append(f"--prompt={prompt}")
-    return _detached(path, words)
+        # As one argument, because it may begin with a dash.
+        command.append(f"--prompt={prompt}")
+    return _spawn(path, command)
 
 
-def _detached(path: Path, words: Sequence[str]) -> Launched:
-    """Start a process that outlives this one and works on an output."""
+def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output."""
     work = path / WORK
     with disk_errors("writing", work):
         (work / "status.json").unlink(missing_ok=True)
         log = (work / "run.log").open("ab")
-    # Process 0: the run itself puts its own number there once it lives.
-    write_status(path, RunStatus("starting", started=time.time(), updated=time.time()))
+    # Without a process id: the run itself fills it in once it has started.
+    write_status(path, starting_status())
     with log:
         process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=Path.cwd(),
-            env={name: value for name, value in os.environ.items() if name not in _TERMINAL},
+            env={name: value for name, value in os.environ.items() if name not in _TERMINAL_VARIABLES},
         )
-    _give_way(process.pid)
-    # Waited for, so that none stays behind as a zombie however long this process lives.
+    _lower_priority(process.pid)
+    # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return Launched(path, process.pid, work / "run.log", process)
+    return LaunchedRun(path, process.pid, work / "run.log", process)
 
 
-def _give_way(pid: int) -> None:
+def _lower_priority(pid: int) -> None:
     """Lower the priority of a process and of all that it will start."""
-    wanted = os.environ.get(NICENESS, "10")
+    wanted = os.environ.get(NICENESS_VARIABLE, "10")
     niceness = min(19, int(wanted)) if wanted.isdecimal() else 10
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))
-    # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
+    # With autogrouping, Linux applies niceness within a session only; the session has its own value.
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
-def _make_room(path: Path) -> Path:
+def _prepare_output(path: Path) -> Path:
     work = path / WORK
     if work.is_dir():
         if (work / "status.json").exists() and (found := status(path)).alive:
@@ -200,10 +197,12 @@ def _make_room(path: Path) -> Path:
 
 
 def _interpreter(python: str | Path | None) -> str:
-    wanted = str(python or os.environ.get(PYTHON) or sys.executable)
+    wanted = str(python or os.environ.get(PYTHON_VARIABLE) or sys.executable)
     found = shutil.which(wanted)
     if found is None:
         raise EngineUnavailable(
-            f"interpreter {wanted}", "the path of a Python that has napari_s1omni and the engine", f"correct {PYTHON}"
+            f"interpreter {wanted}",
+            "the path of a Python that has napari_s1omni and the engine",
+            f"correct {PYTHON_VARIABLE}",
         )
     return found

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import TileGrid
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.run.launch import PYTHON
+from napari_s1omni.execution.run.launch import PYTHON_VARIABLE
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.planning.job import Box, Job
 from napari_s1omni.planning.plan import Plan
@@ -148,7 +148,7 @@ class PreviewClient:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="s1omni-preview-"))
-        interpreter = self._python or os.environ.get(PYTHON) or sys.executable
+        interpreter = self._python or os.environ.get(PYTHON_VARIABLE) or sys.executable
         self._process = subprocess.Popen(
             [interpreter, "-m", "napari_s1omni.frontends.session.preview_worker"],
             stdin=subprocess.PIPE,
