@@ -73,6 +73,17 @@ def wait_for(path, condition, seconds=120):
     raise AssertionError(f"never came: {found}")
 
 
+def wait_until_unchanged(read, seconds=0.7, most=120):
+    """Wait until a value stays the same for a while, and return it."""
+    value, since, end = read(), time.monotonic(), time.monotonic() + most
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < end, "it never stops changing"
+        time.sleep(0.05)
+        if (now := read()) != value:
+            value, since = now, time.monotonic()
+    return value
+
+
 @pytest.mark.parametrize(
     "executor",
     [
@@ -85,10 +96,10 @@ def test_pause_go_on_cancel_and_resume(begin, executor):
     wait_for(path, lambda s: s.state == "running" and s.tiles_done > 0)
     write_control(path, pause=True)
     wait_for(path, lambda s: s.state == "paused")
-    time.sleep(1.0)  # blocks whose tiles are all drawn are still written
-    before = len(Result.open(path).records)
-    time.sleep(0.7)
-    assert len(Result.open(path).records) == before
+    # Blocks whose tiles were all generated are still written.
+    before = wait_until_unchanged(lambda: len(Result.open(path).records))
+    assert before < len(Result.open(path).plan.grid)
+    assert status(path).state == "paused"
     write_control(path, pause=False)
     wait_for(path, lambda s: s.blocks_done > before)
     asked = time.monotonic()

@@ -5,6 +5,7 @@ import signal
 import time
 
 import numpy as np
+import psutil
 import pytest
 from stage import OPERATIONS, SPECIAL, assert_same
 
@@ -161,7 +162,8 @@ def test_flipped_bits_are_found_and_that_block_is_made_again(stage, undisturbed)
 def test_a_worker_stopped_for_long_comes_back_as_a_zombie_and_does_no_harm(stage, undisturbed):
     fault = stage.fault("temp", 9, name="STOP", seconds=30.0)
     stage.run(fault=fault, engine={"seconds": 0.05}, cluster={"workers": 2, "ttl": 5.0}, timeout=280)
-    time.sleep(1)
+    while psutil.pid_exists(stage.victim) and psutil.Process(stage.victim).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.05)
     assert_same(stage, undisturbed)
     assert len(pids(stage)) >= 2
 
