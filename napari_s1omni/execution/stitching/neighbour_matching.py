@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.execution.stitching.block_labels import BlockLabels, box_of, halo_and_size
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, PairFile
+from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
 from napari_s1omni.joining.stitching import PAIR, MatchRule, Offset, match, pairs, slabs
 
 
@@ -51,7 +51,7 @@ def _to_global(
     labels: BlockLabels, blocks: tuple[int, int], direction: Offset, rows: NDArray[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     """Turn local ids into global ones, and positions in the slab of the first block into px of the result."""
-    out = np.zeros(len(rows), FOUND)
+    out = np.zeros(len(rows), LOCATED_PAIR)
     for name in PAIR.names or ():
         out[name] = rows[name]
     for name, number in zip("ab", blocks, strict=True):

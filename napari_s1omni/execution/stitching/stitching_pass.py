@@ -26,12 +26,8 @@ from napari_s1omni.errors import PlanError
 from napari_s1omni.execution.stitching.block_labels import BlockLabels
 from napari_s1omni.execution.stitching.final_labels import FinalLabelWriter
 from napari_s1omni.execution.stitching.neighbour_matching import match_neighbours
-from napari_s1omni.execution.stitching.uncertain_joins import (
-    UNCERTAIN_JOINS_FILE,
-    PairFile,
-    to_csv,
-    uncertain_rows,
-)
+from napari_s1omni.execution.stitching.pair_file import PairFile
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import MatchRule, Numbering, number
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan

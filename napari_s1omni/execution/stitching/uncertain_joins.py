@@ -1,20 +1,18 @@
-"""Pairs of labels found by stitching, and the table of uncertain joins that a person can check."""
+"""The table of uncertain joins that a person can check."""
 
 from __future__ import annotations
 
 import heapq
-import io
 import itertools
 import operator
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.joining.stitching import PAIR, REASONS, Numbering
+from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
+from napari_s1omni.joining.stitching import REASONS, Numbering
 
 UNCERTAIN_JOINS_FILE = "uncertain_joins.csv"
 """File in ``.s1omni`` with the table of uncertain joins."""
@@ -22,18 +20,13 @@ COLUMNS = ("reason", "label", "other", "joined", "iou", "containment", "voxels",
 """Columns of the table. `label` and `other` are final ids, equal if the two were joined; ``t z y x`` is a voxel where
 the two meet, in px of the result."""
 
-FOUND = np.dtype([*PAIR.descr, ("t", "<i4"), ("z", "<i4"), ("y", "<i4"), ("x", "<i4")])
-"""A pair with global ids, and its position in px of the result."""
-
 Row = tuple[Any, ...]
-"""A row of the table: the fields of `FOUND`."""
-_READ_ROWS = 1 << 20
-"""Rows that are read from a file at a time."""
+"""A row of the table: the fields of `LOCATED_PAIR`."""
 _SORT_ROWS = 1 << 17
 """Rows that are sorted at a time."""
 _MERGE_ROWS = 1 << 14
 """Rows that are held while sorted chunks are merged."""
-_NAMES = FOUND.names or ()
+_NAMES = LOCATED_PAIR.names or ()
 _A, _B = _NAMES.index("a"), _NAMES.index("b")
 _BY_NAME = operator.itemgetter(*(_NAMES.index(name) for name in ("a", "b", "reason", "shared", "t", "z", "y", "x")))
 
@@ -42,44 +35,6 @@ def _key(row: Row) -> tuple[Any, ...]:
     """Sort key of rows: ids, then reason, then the largest overlap first, then position."""
     a, b, reason, shared, *place = _BY_NAME(row)
     return a, b, reason, -shared, *place
-
-
-class PairFile:
-    """Rows of pairs in a temporary file, which is deleted with the process.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Folder of the file; that of the system by default.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)
-        self.count = 0
-
-    def append(self, rows: NDArray[Any]) -> None:
-        """Append rows of dtype `FOUND`."""
-        self._file.seek(0, io.SEEK_END)
-        self._file.write(rows.tobytes())
-        self.count += len(rows)
-
-    def rows(self, start: int = 0, stop: int | None = None, chunk: int = _READ_ROWS) -> Iterator[NDArray[Any]]:
-        """Yield all rows, or a range of them, in chunks."""
-        stop = self.count if stop is None else stop
-        for first in range(start, stop, chunk):
-            self._file.seek(first * FOUND.itemsize)
-            size = min(chunk, stop - first) * FOUND.itemsize
-            yield np.frombuffer(self._file.read(size), FOUND)
-
-    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield the two ids of each pair, in chunks."""
-        return ((rows["a"], rows["b"]) for rows in self.rows())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._file.close()
 
 
 def uncertain_rows(
