@@ -8,12 +8,12 @@ from napari_s1omni.results.result import Result
 
 
 def contents(path):
-    """Digest of all that makes a result: px, metadata, plan, thoughts, label table; not timings and process ids."""
+    """Digest of everything that makes a result: pixels, metadata, plan, thoughts, label table; not timings and process ids."""
     result = Result.open(path)
     found = {f"level {i}": hashlib.sha256(level[:].tobytes()).hexdigest() for i, level in enumerate(result.levels)}
     for file in sorted(path.rglob("zarr.json")):
         text = file.read_text().replace(str(path), "")
-        # A forecast, which a slower engine of the same answers changes.
+        # A forecast, which differs with the speed of the engine.
         found[str(file.relative_to(path))] = re.sub(r'"seconds_per_tile": *[^,}\n]+', '"seconds_per_tile": 0', text)
     found["plan"] = result.plan.digest
     thoughts = result.thoughts

@@ -1,4 +1,4 @@
-"""Run a plan with the fake engine on worker processes, from a process of its own.
+"""Run a plan with the fake engine on worker processes, from its own process.
 
 Usage: fake_dask.py SETTINGS.json
 """

@@ -1,4 +1,4 @@
-"""Run a plan with the fake engine in a process of its own, which may kill itself at a given step.
+"""Run a plan with the fake engine in its own process, which may kill itself at a given step.
 
 Usage: fake_run.py OPERATION SOURCE.npy OUTPUT [STEP NUMBER]
 """

@@ -1,4 +1,4 @@
-"""Workers of this machine: what gives up is started again, and a slow start is no failure."""
+"""Workers on this machine: lost ones are restarted, and a slow start is not an error."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A scheduler, nannies and workers that are processes of their own: each may be killed, come late or leave early."""
+"""Scheduler, nannies and workers as separate processes, each of which may be killed, come late or leave early."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from leash import leash
+from child_process import die_with_parent
 from stage import OPERATIONS, assert_same
 
 from napari_s1omni.execution.run.control import write_control
@@ -66,7 +66,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=leash,
+                preexec_fn=die_with_parent,
             )
         self.processes.append(process)
         return process

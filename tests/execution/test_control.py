@@ -1,4 +1,4 @@
-"""A run is watched and steered through its store, from other processes."""
+"""A run is watched and controlled through its store, from other processes."""
 
 import contextlib
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_process import die_with_parent
 from contents import contents
-from leash import leash
 from plane_grids import plane
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
@@ -47,7 +47,7 @@ def begin(tmp_path):
             [sys.executable, str(SCRIPT), str(tmp_path / "settings.json")],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
-            preexec_fn=leash,
+            preexec_fn=die_with_parent,
         )
         begun.append(process)
         return process, tmp_path / name

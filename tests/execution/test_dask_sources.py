@@ -1,4 +1,4 @@
-"""What worker processes are given: px that live in memory, leases and reports of a few bytes."""
+"""What worker processes receive: pixels that live in memory, and small leases and reports."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Real signals to real processes of a distributed run: it ends, or goes on, with the bytes of the undisturbed serial run."""
+"""Real signals to processes of a distributed run: it ends or continues with the bytes of an undisturbed serial run."""
 
 import os
 import signal

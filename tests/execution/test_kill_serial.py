@@ -1,4 +1,4 @@
-"""A real SIGKILL to a real process, anywhere: the same command again gives the same bytes."""
+"""A real SIGKILL at any step: the same command run again gives the same bytes."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""Leases: every block is handed out until it is done; only a block that fails alone twice is condemned."""
+"""Every block is leased until it is done; only a block that fails twice alone is quarantined."""
 
 import random
 

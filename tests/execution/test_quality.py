@@ -1,4 +1,4 @@
-"""Quality maps: confidence, seams and holes of a result."""
+"""Quality maps of a result: confidence, seams and holes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Some tiles made anew: only their blocks change, the result before can come back, and a later run makes the same."""
+"""Redoing tiles changes only their blocks, can be undone, and is repeated exactly by a later run."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The states of a run: which may follow which, and which old status files are read."""
+"""The states of a run: which may follow which, and how they are stored."""
 
 import pytest
 

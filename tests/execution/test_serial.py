@@ -1,3 +1,5 @@
+"""Serial runs: exact seams, crops, holes, interruptions and refused outputs."""
+
 import dataclasses
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The stitching pass over a result: right, once, and the same after a kill."""
+"""The stitching pass over a result: correct, written once, and the same after a kill."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""The table of uncertain joins: what is listed, where, sorted how, and in how much memory."""
+"""The table of uncertain joins: its rows, their positions and order, and the memory it needs."""
 
 import csv
 import tracemalloc

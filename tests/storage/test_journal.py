@@ -1,4 +1,4 @@
-"""The journal and the thoughts: what was appended is there, and what was not is never believed."""
+"""Journal and thought log: appended lines are kept, and damaged lines are never used."""
 
 import dataclasses
 import errno
