@@ -17,7 +17,7 @@ from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span
-from napari_s1omni.execution.executors.cluster import Fleet
+from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import BlockDone, Event, RunStarted, TilesDone
@@ -187,14 +187,12 @@ class SyntheticRun:
                 self.plan,
                 source,
                 path,
-                fleet=Fleet(workers),
+                cluster=ClusterConfig(workers, lease_seconds=lease_seconds, lease_blocks=lease_blocks),
                 durable=durable,
                 engine=self.engine,
-                opens=opens,
+                worker_source=opens,
                 on_event=clock,
                 dry=dry,
-                lease_seconds=lease_seconds,
-                lease_blocks=lease_blocks,
             )
         clock.stop()
         return clock

@@ -26,8 +26,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from napari_s1omni.core.document import Document
@@ -35,6 +36,9 @@ from napari_s1omni.core.sizes import read_size
 
 Span = tuple[int, int]
 """First and one past last index."""
+
+ShardIndex = tuple[int, ...]
+"""Position of a block along the axes of the target, which may lack some of (t, c, z, y, x)."""
 
 _WIDEST = 8192
 """Most px, along y and along x, that one look takes in."""
@@ -63,11 +67,49 @@ class Tiling(Document):
         return value
 
 
+class BlockIndex(NamedTuple):
+    """Position of a block in the grid of blocks, counted from the region's start."""
+
+    t: int
+    group: int
+    """Channel group."""
+    z: int
+    y: int
+    x: int
+
+
+class TileIndex(NamedTuple):
+    """Position of a tile in the lattice of the whole source."""
+
+    row: int
+    col: int
+
+
+class TilePlace(NamedTuple):
+    """One tile of a run: where it is in the whole source, and of which channel group."""
+
+    t: int
+    """Time point, in source px."""
+    z: int
+    """Plane, in source px."""
+    group: int
+    """Channel group."""
+    row: int
+    """Row in the lattice."""
+    col: int
+    """Column in the lattice."""
+
+    @property
+    def tile(self) -> TileIndex:
+        """Row and column in the lattice."""
+        return TileIndex(self.row, self.col)
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One window of the model."""
 
-    index: tuple[int, int]
+    index: TileIndex
     """Row and column in the lattice of the whole source."""
     y: Span
     """Rows to read, in source px, within the source."""
@@ -81,8 +123,8 @@ class Tile:
 class Block:
     """Unit of lease, write and journal: one shard of the output."""
 
-    index: tuple[int, int, int, int, int]
-    """Position (t, group, z, y, x) in the grid of blocks."""
+    index: BlockIndex
+    """Position in the grid of blocks."""
     t: int
     """Time point, in source px."""
     group: int
@@ -174,9 +216,17 @@ class TileGrid:
         """Yield the blocks in lexicographic order of their index."""
         return (self.block(index) for index in self.indices())
 
-    def indices(self) -> Iterator[tuple[int, int, int, int, int]]:
+    def indices(self) -> Iterator[BlockIndex]:
         """Yield the block indices in lexicographic order."""
-        return product(*map(range, self.shape))  # type: ignore[return-value]  # mypy does not count map's items
+        return (BlockIndex(*index) for index in product(*map(range, self.shape)))
+
+    def ravel(self, index: BlockIndex) -> int:
+        """Number of a block in lexicographic order."""
+        return int(np.ravel_multi_index(index, self.shape))
+
+    def unravel(self, number: int) -> BlockIndex:
+        """Index of a block from its number; inverse of :meth:`ravel`."""
+        return BlockIndex(*map(int, np.unravel_index(number, self.shape)))
 
     def block(self, index: tuple[int, int, int, int, int]) -> Block:
         """Return the block at a position in the grid of blocks."""
@@ -186,7 +236,7 @@ class TileGrid:
         x = _span(self.x, j, self.block_size)
         rows, cols = self.extent
         return Block(
-            index=index,
+            index=BlockIndex(*index),
             t=self.t[0] + t,
             group=group,
             z=z,
@@ -201,7 +251,7 @@ class TileGrid:
         """Return the tile at a position in the lattice."""
         y, pad_y = self._reach(row, self.extent[0])
         x, pad_x = self._reach(col, self.extent[1])
-        return Tile((row, col), y, x, (pad_y, pad_x))
+        return Tile(TileIndex(row, col), y, x, (pad_y, pad_x))
 
     def tile_rows(self, span: Span) -> range:
         """Rows of the lattice whose tiles touch the rows `span` of the source."""

@@ -17,7 +17,7 @@ import yaml
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, StoreError
-from napari_s1omni.execution.run.events import OnEvent, ignore
+from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.run_output import is_complete
 from napari_s1omni.jobs import run as api
 from napari_s1omni.planning.job import Job
@@ -122,7 +122,7 @@ def run_batch(
     *,
     dry_run: bool = False,
     on_row: Callable[[BatchRow], None] = lambda row: None,
-    on_event: OnEvent = ignore,
+    on_event: OnEvent = ignore_event,
     **running: Any,
 ) -> list[BatchRow]:
     """Run a job on many images; one that fails does not stop the others.

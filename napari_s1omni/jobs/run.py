@@ -18,11 +18,11 @@ from napari_s1omni.core.tiling import Span, Tiling
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine, describe
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.executors.cluster import Fleet
+from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.execution.run.events import OnEvent, ignore
-from napari_s1omni.execution.run.redo import begin_redo, failed_tiles, held, parse_tiles, uncertain_tiles
+from napari_s1omni.execution.run.events import OnEvent, ignore_event
+from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.status import announce_failure
 from napari_s1omni.planning.cost import Cost, validate
@@ -169,7 +169,7 @@ def run(
     verify: bool = False,
     durable: bool = True,
     engines: Callable[[str], Engine] = create_engine,
-    on_event: OnEvent = ignore,
+    on_event: OnEvent = ignore_event,
 ) -> Result:
     """Run a job to its end, or go on with it where an earlier run stopped.
 
@@ -210,8 +210,8 @@ def run(
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
-            fleet = Fleet(workers, scheduler)
-            run_dask(plan, source, path, fleet=fleet, verify=verify, durable=durable, on_event=on_event)
+            cluster = ClusterConfig(workers, scheduler)
+            run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=on_event)
         else:
             load = functools.partial(engines, plan.engine.name)
             run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
@@ -270,7 +270,7 @@ def redo(
     if {"think", "region_tiles"} & changes.keys():
         raise JobError("another way of thinking for single tiles", "other numbers than think and region_tiles")
     wanted = parse_tiles(plan, tiles) if tiles else set()
-    wanted |= failed_tiles(plan, store) if failed else set()
+    wanted |= all_failed_tiles(plan, store) if failed else set()
     wanted |= uncertain_tiles(plan, store) if uncertain else set()
     changed = Sampling.read({**plan.sampling.model_dump(), **changes}, "sampling")
     job = plan.job if plan.job.into else plan.job.replace(output=str(path))
@@ -283,13 +283,13 @@ def redo(
 
 def accept(path: str | Path) -> None:
     """Keep what was redone last, and forget what it replaced."""
-    with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
+    with lock_result(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
         generations.accept(Path(path))
 
 
 def drop(path: str | Path) -> None:
     """Forget what was redone last, and return to the result before."""
-    with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
+    with lock_result(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
         generations.drop(Path(path))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import Span, TileGrid, snap_out
+from napari_s1omni.core.tiling import BlockIndex, ShardIndex, Span, TileGrid, snap_out
 from napari_s1omni.engine.protocol import Division, EngineDescription, EngineLimits, EngineMemory
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.operation import in_px
@@ -77,6 +77,28 @@ class Plan:
     """Fingerprint of a region that is no box; empty for boxes."""
     notes: tuple[str, ...] = ()
     """Every choice and adjustment that `resolve` made, as sentences."""
+
+    def shard_index(self, index: BlockIndex) -> ShardIndex:
+        """Position of a block along the axes that the target has."""
+        return tuple(i for axis, i in zip("tczyx", index, strict=True) if axis in self.target.axes)
+
+    def block_index(self, index: ShardIndex) -> BlockIndex:
+        """Inverse of :meth:`shard_index`."""
+        known = dict(zip(self.target.axes, index, strict=True))
+        return BlockIndex(*(known.get(axis, 0) for axis in "tczyx"))
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        """Size of a block in target px, along the target's axes."""
+        fy, fx = self.grid.factor
+        sizes = {
+            "t": 1,
+            "c": self.target.size("c") // self.grid.groups,
+            "z": self.grid.depth,
+            "y": self.grid.block_size * fy,
+            "x": self.grid.block_size * fx,
+        }
+        return tuple(sizes[axis] for axis in self.target.axes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON; inverse of :meth:`from_json`."""

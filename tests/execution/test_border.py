@@ -1,4 +1,4 @@
-"""Objects at the border of a layer are dropped whole, after they were joined."""
+"""Objects at the border of a layer are dropped as a whole, after they were joined."""
 
 import dataclasses
 

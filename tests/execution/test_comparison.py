@@ -1,4 +1,4 @@
-"""What durable runs are compared with really does what it is said to do."""
+"""The programs that durable runs are compared with do what is claimed of them."""
 
 import dataclasses
 

@@ -1,11 +1,11 @@
-"""What worker processes are given: px that live in memory, leases and reports of a few bytes."""
+"""What worker processes receive: pixels that live in memory, and small leases and reports."""
 
 import pickle
 
 import numpy as np
 import pytest
 
-from napari_s1omni.execution.executors.leases import LARGEST, Lease
+from napari_s1omni.execution.executors.leases import MAX_BLOCKS, Lease
 from napari_s1omni.execution.executors.worker_context import LeaseReport
 from napari_s1omni.jobs.run import prepare, run, segment
 from napari_s1omni.planning.cost import cost, describe
@@ -63,8 +63,8 @@ def test_a_source_on_disk_is_not_written_again(tmp_path, layer):
 
 
 def test_leases_and_reports_are_small_and_so_are_records(tmp_path):
-    assert len(pickle.dumps(LeaseReport(2**22, LARGEST, 1e3))) < 1024
-    assert len(pickle.dumps(Lease(10**6, tuple(range(10**9, 10**9 + LARGEST))))) < 2048
+    assert len(pickle.dumps(LeaseReport(2**22, MAX_BLOCKS, 1e3))) < 1024
+    assert len(pickle.dumps(Lease(10**6, tuple(range(10**9, 10**9 + MAX_BLOCKS))))) < 2048
     image = (np.random.default_rng(0).random((500, 500)) ** 8 * 60000).astype("uint16")
     path = tmp_path / "out.zarr"
     segment(image, path, prompt="spots of about 12 px", engine="reference", tile_size=128, overlap=32, block_size=192)

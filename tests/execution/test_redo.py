@@ -1,11 +1,11 @@
-"""Some tiles made anew: only their blocks change, the result before can come back, and a later run makes the same."""
+"""Redoing tiles changes only their blocks, can be undone, and is repeated exactly by a later run."""
 
 import numpy as np
 import pytest
-from test_kill_serial import contents
+from contents import contents
 
 from napari_s1omni.errors import JobError, StoreError
-from napari_s1omni.execution.pipeline.thought_keys import tile_of
+from napari_s1omni.execution.pipeline.thought_keys import tile_of_key
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.jobs import run as api
@@ -83,7 +83,7 @@ def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel
     run.tiles.enter(again.records)
     keys = [run.thought_of(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
     assert keys == ["t0/z0/g0/tile/0/0", "t0/z0/g1/tile/0/0", "t1/z0/g1/tile/0/0/redo/1"]
-    assert [tile_of(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
+    assert [tile_of_key(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
     assert "redone in round 1" in run.parameters_of(keys[2])
     assert "seed 0" in run.parameters_of(keys[0])
     blocks = {run.tiles.info(0, 0, t=t, group=g).block[:2] for t in (0, 1) for g in (0, 1)}

@@ -1,4 +1,4 @@
-"""Runs over regions that are no box: what is outside is neither read nor drawn, and the result says so."""
+"""Runs over polygon and mask regions: pixels outside are neither read nor generated, and the result says so."""
 
 import itertools
 import json

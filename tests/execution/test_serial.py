@@ -1,3 +1,5 @@
+"""Serial runs: exact seams, crops, holes, interruptions and refused outputs."""
+
 import dataclasses
 
 import numpy as np
@@ -136,7 +138,7 @@ def test_a_poisoned_tile_becomes_a_hole_and_spares_its_neighbours(tmp_path):
     )
     assert result.summary["holes"] == 1
     [bad] = [r for r in result.records if r.state == "quarantined"]
-    assert "3/3" in bad.error
+    assert [failure.tile for failure in bad.failures] == [(3, 3)]
     expected = image.copy()
     expected[96:128, 96:128] = 0
     np.testing.assert_array_equal(result.array[:], expected)

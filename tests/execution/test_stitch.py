@@ -1,4 +1,4 @@
-"""The stitching pass over a result: right, once, and the same after a kill."""
+"""The stitching pass over a result: correct, written once, and the same after a kill."""
 
 import dataclasses
 import os
@@ -15,8 +15,9 @@ from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of
 from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, imprecise, known_ids
 from napari_s1omni.benchmarks.stitching.oracles import ellipses, noise
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
-from napari_s1omni.execution.pipeline.block_geometry import block_shape
-from napari_s1omni.execution.stitching.stitching_pass import LOG, TABLE, StitchPass, is_stitched, stitch
+from napari_s1omni.execution.stitching.block_labels import is_stitched
+from napari_s1omni.execution.stitching.stitching_pass import STITCHED_LOG, StitchPass, stitch
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.logs.append_log import read_lines
 from napari_s1omni.storage.logs.journal import Journal
@@ -27,7 +28,7 @@ from napari_s1omni.storage.sinks.memory_sink import MemorySink
 def files(store):
     """Bytes of everything that is the result: arrays, metadata, and the table of uncertain joins."""
     kept = [p for p in store.path.rglob("*") if p.is_file() and ".s1omni" not in p.parts]
-    kept.append(store.work / TABLE)
+    kept.append(store.work / UNCERTAIN_JOINS_FILE)
     return {str(p.relative_to(store.path)): p.read_bytes() for p in kept}
 
 
@@ -101,13 +102,13 @@ def test_memory_and_disk_agree(tmp_path):
     plan = plan_of(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), imprecise(9))
     on_file = stitch(plan, store, records)
-    sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
+    sink, scratch = MemorySink(plan.target, plan.block_shape), MemoryScratch(plan.target)
     records = fill(plan, scratch, flat(truth), imprecise(9))
     lines = []
     in_memory = StitchPass(plan, sink, scratch, records).run(table=lines.extend)
     assert np.array_equal(sink.levels[0], whole(store))
     assert in_memory.digests == on_file.digests
-    assert b"".join(lines) == (store.work / TABLE).read_bytes()
+    assert b"".join(lines) == (store.work / UNCERTAIN_JOINS_FILE).read_bytes()
     assert in_memory.uncertain == on_file.uncertain == len(lines) - 1 > 0
 
 
@@ -156,7 +157,7 @@ def test_a_killed_pass_is_finished_by_the_next_to_the_same_bytes(tmp_path, step,
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 
     assert len(store.levels) == 2
-    log = store.work / LOG
+    log = store.work / STITCHED_LOG
     written = len(list(read_lines(log))) if log.exists() else 0
     report = stitch(plan, store, records)
     assert report.written == len(plan.grid) - written
@@ -249,7 +250,7 @@ def test_more_objects_than_the_dtype_holds_are_refused(tmp_path):
     truth = ellipses(200, 400)
     plan = plan_of(truth.shape, "yx", 64, 16)
     plan = dataclasses.replace(plan, target=plan.target.replace(dtype="uint8"))
-    sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
+    sink, scratch = MemorySink(plan.target, plan.block_shape), MemoryScratch(plan.target)
     records = fill(plan, scratch, flat(truth), known_ids())
     with pytest.raises(PlanError, match="400 objects"):
         StitchPass(plan, sink, scratch, records).run()

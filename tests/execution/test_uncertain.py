@@ -1,4 +1,4 @@
-"""The table of uncertain joins: what is listed, where, sorted how, and in how much memory."""
+"""The table of uncertain joins: its rows, their positions and order, and the memory it needs."""
 
 import csv
 import tracemalloc
@@ -10,8 +10,9 @@ from napari_s1omni.benchmarks.stitching.label_run import plan_of
 from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
 from napari_s1omni.benchmarks.stitching.oracles import ellipses
 from napari_s1omni.execution.stitching import uncertain_joins as uncertain
+from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
+from napari_s1omni.execution.stitching.uncertain_joins import to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import number
 
 
@@ -19,17 +20,17 @@ def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypa
     """Ten thousand doubts, four times each and in any order, in portions of 100 rows: once each, sorted."""
     rng = np.random.default_rng(0)
     numbering = number([20_001], [])
-    rows = np.zeros(10_000, FOUND)
+    rows = np.zeros(10_000, LOCATED_PAIR)
     rows["a"], rows["b"] = np.arange(10_000), np.arange(10_000, 20_000)
     rows["shared"], rows["iou"], rows["x"] = rng.integers(5, 90, 10_000), 0.4, rng.integers(0, 999, 10_000)
     again = rng.permutation(np.concatenate([rows] * 4))
     tables = []
     for portion in (100, 1 << 20):
-        monkeypatch.setattr(uncertain, "_SORTED", portion)
+        monkeypatch.setattr(uncertain, "_SORT_ROWS", portion)
         with (
-            UncertainJoinFile(tmp_path) as joins,
-            UncertainJoinFile(tmp_path) as doubts,
-            UncertainJoinFile(tmp_path) as ordered,
+            PairFile(tmp_path) as joins,
+            PairFile(tmp_path) as doubts,
+            PairFile(tmp_path) as ordered,
         ):
             doubts.append(again)
             found = uncertain_rows(numbering, joins, doubts, np.zeros(0, np.int64), 10, ordered)
@@ -41,17 +42,17 @@ def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypa
 
 
 def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(uncertain, "_SORTED", 2000)
-    monkeypatch.setattr(uncertain, "_MERGED", 500)
+    monkeypatch.setattr(uncertain, "_SORT_ROWS", 2000)
+    monkeypatch.setattr(uncertain, "_MERGE_ROWS", 500)
 
     def peak(count):
-        rows = np.zeros(count, FOUND)
+        rows = np.zeros(count, LOCATED_PAIR)
         rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
         numbering = number([2 * count + 1], [])
         with (
-            UncertainJoinFile(tmp_path) as joins,
-            UncertainJoinFile(tmp_path) as doubts,
-            UncertainJoinFile(tmp_path) as ordered,
+            PairFile(tmp_path) as joins,
+            PairFile(tmp_path) as doubts,
+            PairFile(tmp_path) as ordered,
         ):
             doubts.append(rows)
             del rows

@@ -9,9 +9,9 @@ from pathlib import Path
 from napari_s1omni.benchmarks.stitching.oracle_images import Labels, WindowEngine
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import BlockIndex, ShardIndex
 from napari_s1omni.engine.registry import describe
-from napari_s1omni.execution.pipeline.block_geometry import block_shape, target_index
-from napari_s1omni.execution.stitching.stitching_pass import settle_block
+from napari_s1omni.execution.stitching.block_labels import settle_block
 from napari_s1omni.joining.stitching import Box
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan, resolve
@@ -19,7 +19,6 @@ from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import LabelScratch
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.sinks.sink import BlockIndex
 
 Truth = Callable[[int, Box], Labels]
 """True labels of a time point over a box (z, y, x) of the whole layer."""
@@ -47,7 +46,7 @@ def plan_of(shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: 
 def store_of(plan: Plan, path: Path) -> ResultStore:
     """Create the empty result of a plan, without waiting for the medium."""
     return ResultStore.create(
-        path, target=plan.target, block=block_shape(plan), attributes={}, name="labels", disk=Disk(durable=False)
+        path, target=plan.target, block=plan.block_shape, attributes={}, name="labels", disk=Disk(durable=False)
     )
 
 
@@ -56,14 +55,14 @@ def fill(
     scratch: LabelScratch,
     truth: Truth,
     engine: WindowEngine,
-    order: Callable[[list[tuple[int, int, int, int, int]]], Iterable[tuple[int, int, int, int, int]]] = list,
-) -> dict[BlockIndex, BlockRecord]:
+    order: Callable[[list[BlockIndex]], Iterable[BlockIndex]] = list,
+) -> dict[ShardIndex, BlockRecord]:
     """Put the labels of every block into scratch, each seen through `engine`; return their records."""
     records = {}
     for place in order(list(plan.grid.indices())):
         block = plan.grid.block(place)
         seen = slice(*block.field_z), slice(*block.field_y), slice(*block.field_x)
         settled = settle_block(plan, block, engine(truth(block.t, seen)))
-        index = target_index(plan, place)
+        index = plan.shard_index(place)
         records[index] = BlockRecord(index, "written", scratch.put(index, settled), labels=settled.count)
     return records

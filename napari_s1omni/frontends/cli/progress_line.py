@@ -92,10 +92,10 @@ class ProgressLine:
                 self._show()
             case RunPaused(waiting=waiting):
                 self._bar.update(self._task, description="paused" if waiting else "running")
-            case StageStarted(name=name):
-                self._bar.update(self._task, description=name, words="nearly done")
+            case StageStarted(state=state):
+                self._bar.update(self._task, description=state.phrase, words="nearly done")
                 if not self._live and self._notes:
-                    self._console.print(name, highlight=False)
+                    self._console.print(state.phrase, highlight=False)
             case RunFinished():
                 self._bar.update(self._task, description="finished", words=f"{self._tiles} tiles")
 

@@ -9,7 +9,8 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.napari_layers.reader import get_reader
 from napari_s1omni.planning.job import Job
@@ -129,7 +130,7 @@ def pause(viewer: napari.viewer.Viewer) -> None:
     """Let the run at work wait, or go on."""
     found = panel(viewer)
     if run_at_work := found.at_work():
-        found.act(run_at_work, "resume" if run_at_work.status.state == "paused" else "pause")
+        found.act(run_at_work, "resume" if run_at_work.status.state is RunState.PAUSED else "pause")
 
 
 def cancel(viewer: napari.viewer.Viewer) -> None:
@@ -162,7 +163,7 @@ def load_job(viewer: napari.viewer.Viewer) -> None:
         try:
             found.load(Job.load(path))
         except S1OmniError as error:
-            show_error(failure(error))
+            show_error(describe_failure(error))
 
 
 def open_result(viewer: napari.viewer.Viewer) -> None:

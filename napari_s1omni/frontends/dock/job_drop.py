@@ -14,7 +14,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.napari_layers.reader import JOBS, WRITTEN
 from napari_s1omni.planning.job import Job
@@ -55,7 +55,7 @@ class JobDrop(QObject):
         try:
             self._on_job(Job.load(paths[0]))
         except S1OmniError as error:
-            show_error(failure(error))
+            show_error(describe_failure(error))
         event.acceptProposedAction()
         return True
 
@@ -91,7 +91,7 @@ class JobLayers:
         try:
             self._on_job(Job.read(yaml.safe_load(text)), layer.name)
         except (S1OmniError, yaml.YAMLError) as error:
-            show_error(failure(error))
+            show_error(describe_failure(error))
 
 
 def offer_dock() -> None:

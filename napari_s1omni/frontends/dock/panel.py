@@ -9,7 +9,8 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
@@ -226,12 +227,12 @@ class Panel(QWidget):
 
     def _ended(self, run: Run) -> None:
         state, error = run.status.state, run.status.error
-        if state == "failed" and error is not None:
+        if state is RunState.FAILED and error is not None:
             self.results.ask(lambda: self._tell_end(run, error))
-        elif state == "complete":
+        elif state is RunState.COMPLETE:
             holes = f" {run.status.holes} tiles are missing." if run.status.holes else ""
             show_info(f"'{run.title}' is complete.{holes}")
-        elif state == "stopped":
+        elif state is RunState.STOPPED:
             show_error(
                 Failure("RunStopped", f"the process of '{run.title}' is gone", "resume it in the list of runs", 1)
             )
@@ -305,6 +306,6 @@ class _Told:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, Exception):
-            show_error(failure(error))
+            show_error(describe_failure(error))
             return True
         return False

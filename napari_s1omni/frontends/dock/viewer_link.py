@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Layer, Shapes
 
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.napari_layers.layers import Located, read_layer
 from napari_s1omni.frontends.napari_layers.region_from_shapes import region_of
@@ -213,7 +213,7 @@ class ViewerLink:
         try:
             self.controller.choose_source(read_layer(self.layer, self.viewer.layers))
         except PlanError as error:
-            show_error(failure(error))
+            show_error(describe_failure(error))
 
 
 def _outline(vertices: Any, kind: str) -> Any:

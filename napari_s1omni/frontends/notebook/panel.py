@@ -21,9 +21,10 @@ import anywidget
 import traitlets
 from PIL import Image
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.napari_layers.layers import GENERATED
 from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View, encode
@@ -131,7 +132,7 @@ class Panel(anywidget.AnyWidget):
                 raise JobError(f"message {kind!r}", f"one of {', '.join([*asked, *orders])}")
             orders[kind]()
         except (S1OmniError, OSError) as error:
-            found = failure(error)
+            found = describe_failure(error)
             self.send({"kind": "said", "view": of, "words": found.words})
 
     def _received(self, _: Any, message: Any, buffers: Any) -> None:
@@ -214,7 +215,7 @@ class Panel(anywidget.AnyWidget):
             cell += [at * grid.step, size if at == n - 1 else (at + 1) * grid.step]
         words, found = f"tile {row}/{col} of the preview", None
         if preview is not None:
-            found = find_thought(plan, preview.thoughts, (t, z, 0, row, col))
+            found = find_thought(plan, preview.thoughts, TilePlace(t, z, 0, row, col))
         elif run is not None and (info := run.tiles.at(y, x, z, t)) is not None:
             words, found = info.sentence(), run.thought_of(info.place)
         answer = {"sentence": words, "box": cell}
@@ -334,7 +335,7 @@ class Panel(anywidget.AnyWidget):
         self._tick += 1
         self.status = {
             "tick": self._tick,
-            "state": now.state,
+            "state": now.state.value,
             "done": now.tiles_done,
             "total": now.tiles_total,
             "eta": now.eta,

@@ -14,7 +14,8 @@ from typing import Any
 
 from napari_s1omni import errors
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
-from napari_s1omni.execution.run.status import Failure, RunStatus, failure
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
 from napari_s1omni.frontends.notebook.source_layer import find_source, name_of
@@ -107,10 +108,10 @@ class RunningJob:
     def status(self) -> RunStatus:
         """How far it is."""
         if self._failure is not None:
-            return RunStatus("failed", error=self._failure)
+            return RunStatus(RunState.FAILED, error=self._failure)
         if self._cancelled and self.run is None:
-            return RunStatus("cancelled")
-        return self.run.status if self.run is not None else RunStatus("starting")
+            return RunStatus(RunState.CANCELLED)
+        return self.run.status if self.run is not None else RunStatus(RunState.STARTING)
 
     @property
     def working(self) -> bool:
@@ -252,7 +253,7 @@ class RunningJob:
     def _outcome(self, now: RunStatus) -> Result:
         # Once more, since what is shown while a cell runs belongs to that cell.
         self._outputs.renew()
-        if now.state == "complete":
+        if now.state is RunState.COMPLETE:
             return Result.open(self.path)
         if now.error is not None:
             raise _error(now.error)
@@ -268,7 +269,7 @@ class RunningJob:
         except StoreError:
             if self._beginning is not None and self._beginning.is_alive():
                 # Its process is about to be started.
-                return RunStatus("starting")
+                return RunStatus(RunState.STARTING)
             raise
 
     def _begun(self) -> Run:
@@ -306,7 +307,7 @@ class RunningJob:
             run.start(self.controller.python, self._options)
             remember(self.path, run.title)
         except Exception as error:  # whatever is wrong is said, not lost in a thread
-            self._failure = failure(error)
+            self._failure = describe_failure(error)
             self.deliver(self._tell)
 
     def _let_look(self) -> None:

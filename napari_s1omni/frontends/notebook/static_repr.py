@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.napari_layers.layers import GENERATED
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
 from napari_s1omni.planning.cost import duration
@@ -78,7 +79,7 @@ def numbers(job: RunningJob) -> dict[str, str]:
         return found
     if result.summary.get("objects") is not None:
         found["Objects"] = f"{result.summary['objects']:,}"
-    if now.state == "complete" and now.updated > now.started > 0:
+    if now.state is RunState.COMPLETE and now.updated > now.started > 0:
         found["Time"] = duration(now.updated - now.started)
     found["Result"] = str(job.path)
     return found

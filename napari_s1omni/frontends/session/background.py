@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.execution.run.status import Failure, describe_failure
 
 _PATIENCE = 5.0
 """Seconds that closing waits for what is in hand."""
@@ -53,4 +53,4 @@ class BackgroundQueue:
             try:
                 work()
             except Exception as error:  # a thread that ends would leave everything after it undone, in silence
-                self._on_error(failure(error))
+                self._on_error(describe_failure(error))

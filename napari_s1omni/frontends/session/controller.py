@@ -16,7 +16,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, place, show_of
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import empty_share, rate_for, sentence
@@ -307,7 +307,7 @@ class Controller:
                     raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
                 prepared = prepare(job, located.array, seen=self._sources.see(job, located))
             except Exception as error:  # whatever is wrong is said, not lost in a thread
-                found = failure(error)
+                found = describe_failure(error)
                 self.deliver(lambda: self._refused(number, found))
                 return
             self.deliver(lambda: self._prepared(number, located, prepared, None))
@@ -334,7 +334,7 @@ class Controller:
             try:
                 awaiting()
             except S1OmniError as error:
-                self.failed.emit(failure(error))
+                self.failed.emit(describe_failure(error))
 
     def _refused(self, number: int, found: Failure) -> None:
         if number == self._newest:

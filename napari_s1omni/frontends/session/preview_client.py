@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import TileGrid
+from napari_s1omni.core.tiling import Span, TileGrid
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.planning.job import Box, Job
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.settings import interpreter
 from napari_s1omni.system.processes import start_detached
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

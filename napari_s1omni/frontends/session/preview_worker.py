@@ -20,7 +20,7 @@ import numpy as np
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.execution.run.preview import MemoryThoughts, run_preview
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.jobs.run import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
 
@@ -66,7 +66,7 @@ class Worker:
         except _Superseded:
             self.tell(id=number, event="superseded")
         except Exception as error:  # every error is an answer: the helper must outlive it
-            found = failure(error)
+            found = describe_failure(error)
             self.tell(id=number, event="failed", kind=found.kind, message=found.message, remedy=found.remedy)
 
     def _run(self, number: int, job: Job, pixels: Path, given: dict[str, str]) -> None:
@@ -105,7 +105,7 @@ class Worker:
                 key: {"text": thought.text, "prompt": thought.prompt, "runaway": thought.runaway}
                 for key, thought in made.thoughts.items()
             },
-            errors=[r.error for r in made.records if r.error],
+            errors=[r.message for r in made.records if r.message],
             seconds=time.perf_counter() - started,
             rate=(time.perf_counter() - ready) / done if done else None,
         )

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from psygnal import Signal
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError, StoreError
-from napari_s1omni.execution.pipeline.thought_keys import find_thought, round_of
+from napari_s1omni.execution.pipeline.thought_keys import find_thought, redo_round_of_key
 from napari_s1omni.execution.run.control import Focus, write_control
-from napari_s1omni.execution.run.launch import Launched, launch, launch_redo
-from napari_s1omni.execution.run.redo_log import Place, RedoLog
-from napari_s1omni.execution.run.status import RunStatus
+from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
+from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import RunStatus, starting_status
 from napari_s1omni.execution.run.watch import JournalTail, status
 from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
@@ -27,7 +28,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.logs.thoughts import ThoughtStore
+from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.snapshots import has_previous
 
 Deliver = Callable[[Callable[[], None]], None]
@@ -67,15 +68,15 @@ class Run:
         self.path = Path(str(job.output)) if job.output else Path(job.source.uri) / "labels" / str(job.into)
         self.levels = LivePyramid(plan, self.path, show)
         self.tiles = TileStates(plan)
-        self.status = RunStatus("starting")
+        self.status = RunStatus(RunState.STARTING)
         self.queued = True
         """Whether it still waits for its turn."""
         self._deliver = deliver
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._cancelling = False
-        self._launched: Launched | None = None
-        self._thoughts: ThoughtStore | None = None
+        self._launched: LaunchedRun | None = None
+        self._thoughts: ThoughtLog | None = None
         self._quality: QualityReader | None = None
 
     @property
@@ -88,7 +89,7 @@ class Run:
         """Share of its tiles that are done, 0 to 1."""
         return self.status.tiles_done / self.status.tiles_total if self.status.tiles_total else 0.0
 
-    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> Launched:
+    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> LaunchedRun:
         """Start its process, or go on where an earlier one stopped.
 
         Raises
@@ -98,7 +99,7 @@ class Run:
         """
         self._launched = launched = launch(self.job, python=python, options=options)
         self.queued = False
-        self.status = RunStatus("starting", started=time.time(), updated=time.time())
+        self.status = starting_status()
         self.watch()
         return launched
 
@@ -131,7 +132,7 @@ class Run:
             accept(self.path)
         self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
         self._thoughts = None
-        self.status = RunStatus("starting", started=time.time(), updated=time.time())
+        self.status = starting_status()
         self.watch()
 
     def drop(self) -> None:
@@ -174,7 +175,7 @@ class Run:
         """Ask it to stop; what is finished is kept and it can be resumed."""
         if self.queued:
             self.queued = False
-            self.status = self.status.replace(state="cancelled")
+            self.status = self.status.replace(state=RunState.CANCELLED)
             self.ended.emit(self)
         else:
             # A run that only begins forgets what was asked before it lived; it is asked again then.
@@ -182,7 +183,7 @@ class Run:
             try:
                 write_control(self.path, cancel=True)
             except StoreError:
-                if self.status.state != "starting":
+                if self.status.state is not RunState.STARTING:
                     raise
 
     def focus(self, point: Focus) -> None:
@@ -194,17 +195,17 @@ class Run:
         """Return every thought so far by its key; reads a disk."""
         folder = self.path / WORK / "thoughts"
         if self._thoughts is None:
-            self._thoughts = ThoughtStore(folder)
+            self._thoughts = ThoughtLog(folder)
         self._thoughts.refresh()
         return self._thoughts
 
-    def thought_of(self, place: Place) -> tuple[str, Thought] | None:
+    def thought_of(self, place: TilePlace) -> tuple[str, Thought] | None:
         """Find the thought that a tile was drawn from, and its key; reads a disk."""
         return find_thought(self.plan, self.thoughts(), place, RedoLog.read(self.path / WORK))
 
     def parameters_of(self, key: str) -> str:
         """Say in one line with what something was thought and drawn; reads a disk."""
-        number = round_of(key)
+        number = redo_round_of_key(key)
         rounds = RedoLog.read(self.path / WORK).rounds if number else ()
         again = next((found for found in rounds if found.number == number), None)
         sampling = again.sampling if again else self.plan.sampling
@@ -245,15 +246,15 @@ class Run:
             try:
                 died = self._launched.failure() if self._launched is not None else None
                 now = status(self.path)
-                if died is not None and now.pid == 0 and now.state in ("starting", "stopped"):
+                if died is not None and now.pid == 0 and now.state in (RunState.STARTING, RunState.STOPPED):
                     # It ended before it could say anything of itself.
-                    now = now.replace(state="failed", error=died)
+                    now = now.replace(state=RunState.FAILED, error=died)
                 records = list(tail.read())
                 self.levels.fill(records)
                 quality = self._look_up(records)
-                if now.state == "complete":
+                if now.state is RunState.COMPLETE:
                     self.levels.finish()
-                elif self._cancelling and now.alive and now.state != "starting":
+                elif self._cancelling and now.alive and now.state is not RunState.STARTING:
                     write_control(self.path, cancel=True)
             except (S1OmniError, OSError):
                 # A store that does not answer now is looked at again.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.napari_layers.layer_transforms import noted
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
@@ -47,7 +48,7 @@ class RunStarter:
         """
         # From now on it is no run that waits, though its process is not there yet.
         run.queued = False
-        run.status = run.status.replace(state="starting")
+        run.status = run.status.replace(state=RunState.STARTING)
 
         def work() -> None:
             try:
@@ -55,12 +56,12 @@ class RunStarter:
                     run.start(python, options)
                 remember(run.path, run.title, layer)
             except (S1OmniError, OSError) as error:
-                found = failure(error)
+                found = describe_failure(error)
                 self._deliver(lambda: self._not_started(run, found))
 
         self._errands.do(work)
 
     def _not_started(self, run: Run, found: Failure) -> None:
-        run.status = run.status.replace(state="failed", error=found)
+        run.status = run.status.replace(state=RunState.FAILED, error=found)
         run.changed.emit(run)
         run.ended.emit(run)

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.execution.pipeline.block_geometry import block_shape
-from napari_s1omni.execution.stitching.stitching_pass import is_stitched
+from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.frontends.views.tile_cache import TileCache
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
@@ -63,7 +62,7 @@ class LivePyramid:
         self.plan = plan
         self.path = path
         self.show = show or DisplayAxes("".join(plan.target.axes), (0,) * len(plan.target.axes))
-        self.pyramid = Pyramid.of(plan.target, block_shape(plan))
+        self.pyramid = Pyramid.of(plan.target, plan.block_shape)
         self.complete = False
         """Whether the store holds the final result at every level."""
         self.resident: TileCache | None = None

@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block
-from napari_s1omni.execution.pipeline.block_geometry import grid_index
-from napari_s1omni.execution.run.redo_log import Place
+from napari_s1omni.core.tiling import Block, TilePlace
+from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.frontends.views.tile_quality import TileQuality
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -52,7 +51,7 @@ _PICTURE = 2**19
 class TileInfo:
     """What is known of one tile."""
 
-    place: Place
+    place: TilePlace
     """Time point, plane, channel group, and row and column in the lattice of the whole source."""
     state: str
     seconds: float | None
@@ -71,12 +70,12 @@ class TileInfo:
     @property
     def row(self) -> int:
         """In the lattice of the whole source."""
-        return self.place[3]
+        return self.place.row
 
     @property
     def col(self) -> int:
         """In the lattice of the whole source."""
-        return self.place[4]
+        return self.place.col
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -108,7 +107,7 @@ class TileStates:
         self.rows = grid.tile_rows(grid.y)
         self.cols = grid.tile_cols(grid.x)
         self._records: dict[tuple[int, ...], BlockRecord] = {}
-        self._failed: dict[Place, str] = {}
+        self._failed: dict[tuple[int, ...], dict[TilePlace, str]] = {}
         self._quality: dict[tuple[int, ...], TileQuality] = {}
 
     def enter(
@@ -121,14 +120,9 @@ class TileStates:
             if known is not None and known.attempt > record.attempt:
                 continue
             self._records[record.block] = record
-            t, group = grid_index(self.plan, record.block)[:2]
-            t += self.plan.grid.t[0]
-            for hole in (record.error or "").split("; "):
-                place, _, reason = hole.partition(": ")
-                parts = place.split("/")
-                if len(parts) == 3 and all(p.isdecimal() for p in parts):
-                    z, row, col = map(int, parts)
-                    self._failed[t, z, group, row, col] = reason
+            self._failed.pop(record.block, None)
+            if failed := dict(failed_tiles(self.plan, record)):
+                self._failed[record.block] = failed
 
     def at(self, y: float, x: float, z: int = 0, t: int = 0, group: int = 0) -> TileInfo | None:
         """Tell about the tile whose cell holds a px of the source; None outside of the run."""
@@ -140,7 +134,7 @@ class TileStates:
 
     def info(self, row: int, col: int, z: int = 0, t: int = 0, group: int = 0) -> TileInfo:
         """Tell about one tile."""
-        place = (t, z, group, row, col)
+        place = TilePlace(t, z, group, row, col)
         block = self._block_of(place)
         record = self._records.get(block)
         state, seconds, objects, error = "waiting", None, None, None
@@ -149,7 +143,7 @@ class TileStates:
             state = "empty" if record.state == "empty" else "drawn"
             seconds = sum(record.seconds.values()) / count
             objects = None if record.labels is None else record.labels / count
-            error = self._failed.get(place)
+            error = next((failed[place] for failed in self._failed.values() if place in failed), None)
             if error is not None:
                 state = "failed"
             elif record.state in ("failed", "stale"):
@@ -191,7 +185,7 @@ class TileStates:
             values[part] = np.nan if value is None else value
         if by != "state":
             colours = _ordered(values, RANGES.get(by))
-        for *at, row, col in list(self._failed):
+        for *at, row, col in [place for failed in list(self._failed.values()) for place in failed]:
             if at == [t, z, group] and 0 <= row - row0 < height and 0 <= col - col0 < width:
                 colours[row - row0, col - col0] = COLOURS["failed"]
         cell = next((c for c in _CELLS if height * width * c**2 <= _PICTURE), 0)
@@ -224,7 +218,7 @@ class TileStates:
                 found[state] = found.get(state, 0) + n
         return found
 
-    def _block_of(self, place: Place) -> tuple[int, ...]:
+    def _block_of(self, place: TilePlace) -> tuple[int, ...]:
         (t, z, group, row, col), grid = place, self.plan.grid
         found = {
             "t": t - grid.t[0],
@@ -236,7 +230,7 @@ class TileStates:
         return tuple(found[a] for a in self.plan.target.axes)
 
     def _block(self, index: tuple[int, ...]) -> Block:
-        return self.plan.grid.block(grid_index(self.plan, index))
+        return self.plan.grid.block(self.plan.block_index(index))
 
 
 def _known(value: float) -> float | None:

@@ -89,7 +89,7 @@ def test_a_tile_that_is_not_finite_is_recorded(unet_folder, picture, monkeypatch
     result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
     assert _failed(result) == 1
     assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
-    assert any("not finite" in (record.error or "") for record in result.records)
+    assert any("not finite" in (record.message or "") for record in result.records)
 
 
 def test_thoughts_that_run_away_are_recorded(unet_folder, picture, monkeypatch):
@@ -97,7 +97,7 @@ def test_thoughts_that_run_away_are_recorded(unet_folder, picture, monkeypatch):
     result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), **TILING, max_new_tokens=40)
     assert _failed(result) > 1
     assert not result.array[:].any()
-    assert any("repeating" in (record.error or "") for record in result.records)
+    assert any("repeating" in (record.message or "") for record in result.records)
 
 
 def test_a_thought_without_a_route_is_recorded(unet_folder, picture, monkeypatch):
@@ -117,7 +117,7 @@ def test_a_thought_without_a_route_is_recorded(unet_folder, picture, monkeypatch
     result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
     assert _failed(result) == 1
     assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
-    assert any("no route" in (record.error or "") for record in result.records)
+    assert any("no route" in (record.message or "") for record in result.records)
 
 
 @pytest.mark.slow

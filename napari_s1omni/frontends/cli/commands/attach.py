@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
@@ -80,11 +81,11 @@ def cancel(output: Output) -> None:
 
 
 def _exit_code(found: RunStatus) -> int:
-    if found.state == "complete":
+    if found.state is RunState.COMPLETE:
         return HOLES if found.holes else 0
     if found.error:
         return found.error.exit_code
-    return 130 if found.state == "cancelled" else 1
+    return 130 if found.state is RunState.CANCELLED else 1
 
 
 def _words(found: RunStatus) -> str:

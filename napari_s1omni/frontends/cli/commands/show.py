@@ -81,7 +81,7 @@ def _print_all(result: Result) -> None:
     progress["thoughts"] = str(len(result.thoughts))
     print_rows("Progress", progress)
     failed = {
-        f"block {','.join(map(str, r.block))}": r.error or r.state for r in result.records if r.error or not r.done
+        f"block {','.join(map(str, r.block))}": r.message or r.state for r in result.records if r.message or not r.done
     }
     if failed:
         print_rows("Failed", failed)

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.layers.live_layers import create
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
 from napari_s1omni.frontends.dock.widgets.progress import ProgressBars
@@ -129,7 +130,7 @@ class ResultLayers:
             layer.metadata[MARK]["state"] = run.status.state
         self._refresh(run, now=True)
         target = run.plan.target
-        if target.kind == "labels" and run.status.state == "complete" and target.nbytes <= _MEASURED:
+        if target.kind == "labels" and run.status.state is RunState.COMPLETE and target.nbytes <= _MEASURED:
             self.ask(lambda: self._measure(run))
 
     def _measure(self, run: Run) -> None:

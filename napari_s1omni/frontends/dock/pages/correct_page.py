@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
@@ -116,7 +116,7 @@ class CorrectPage(QWidget):
                 raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
             return layer, self._box_in_view(layer)
         except S1OmniError as error:
-            show_error(failure(error))
+            show_error(describe_failure(error))
             return None
 
     def merge(self) -> None:
@@ -187,7 +187,7 @@ class CorrectPage(QWidget):
         try:
             then = work()
         except (S1OmniError, OSError) as error:
-            found = failure(error)
+            found = describe_failure(error)
             self._deliver(lambda: self._failed(found))
             return
         self._deliver(then)

@@ -8,22 +8,23 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.widgets.parts import BAR, copy_button
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.planning.cost import duration
 
 _WORDS = {
-    "starting": "starting",
-    "running": "running",
-    "paused": "paused",
-    "joining": "joining labels",
-    "pyramid": "writing the pyramid",
-    "complete": "complete",
-    "failed": "failed",
-    "cancelled": "cancelled; it can be resumed",
-    "stopped": "stopped; it can be resumed",
+    **{state: state.phrase for state in RunState},
+    RunState.CANCELLED: "cancelled; it can be resumed",
+    RunState.STOPPED: "stopped; it can be resumed",
 }
-_LIGHT = {"complete": "#009e73", "failed": "#d55e00", "paused": "#e69f00", "cancelled": "#e69f00", "stopped": "#e69f00"}
+_LIGHT = {
+    RunState.COMPLETE: "#009e73",
+    RunState.FAILED: "#d55e00",
+    RunState.PAUSED: "#e69f00",
+    RunState.CANCELLED: "#e69f00",
+    RunState.STOPPED: "#e69f00",
+}
 
 
 class RunRow(QFrame):
@@ -85,7 +86,7 @@ class RunRow(QFrame):
         status = self.run.status
         waiting = self.run.queued
         self.bar.setRange(0, max(1, status.tiles_total))
-        self.bar.setValue(status.tiles_total if status.state == "complete" else status.tiles_done)
+        self.bar.setValue(status.tiles_total if status.state is RunState.COMPLETE else status.tiles_done)
         words = ["waiting for its turn" if waiting else _WORDS[status.state]]
         if status.tiles_total and not waiting:
             words.append(f"{status.tiles_done:,} of {status.tiles_total:,} tiles")
@@ -99,8 +100,9 @@ class RunRow(QFrame):
         light = _LIGHT.get(status.state, "#56b4e9")
         self.state.setText(f"<span style='color:{light}'>●</span> {text}")
         going = status.alive and not waiting
-        self.buttons["pause"].setVisible(going and status.state != "paused")
-        self.buttons["resume"].setVisible((going and status.state == "paused") or (status.resumable and not waiting))
+        self.buttons["pause"].setVisible(going and status.state is not RunState.PAUSED)
+        paused = going and status.state is RunState.PAUSED
+        self.buttons["resume"].setVisible(paused or (status.resumable and not waiting))
         self.buttons["cancel"].setVisible(self.run.alive)
         self.buttons["why"].setVisible(not waiting)
         self.buttons["forget"].setVisible(not self.run.alive)

@@ -8,11 +8,12 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.pipeline.thought_keys import tile_of
-from napari_s1omni.execution.run.redo_log import Place
-from napari_s1omni.execution.run.status import failure
+from napari_s1omni.execution.pipeline.thought_keys import tile_of_key
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.layers.tile_overlay import TileOverlay
 from napari_s1omni.frontends.dock.notifications import show_error
@@ -212,7 +213,7 @@ class WhyPage(QWidget):
         self._controller.errands.do(ask)
 
     def _is_complete(self) -> bool:
-        return self.overlay.run is not None and self.overlay.run.status.state == "complete"
+        return self.overlay.run is not None and self.overlay.run.status.state is RunState.COMPLETE
 
     def _accept(self) -> None:
         """Draw the tile in the result as it was tried, by a process of its own."""
@@ -223,7 +224,7 @@ class WhyPage(QWidget):
         python, options = self._controller.python, self._controller.options
         self.accept.setEnabled(False)
         # From now on it is at work, though its process is not there yet.
-        run.status = run.status.replace(state="starting")
+        run.status = run.status.replace(state=RunState.STARTING)
         self._ask(
             run,
             lambda: run.redo(
@@ -245,7 +246,7 @@ class WhyPage(QWidget):
             try:
                 work()
             except (S1OmniError, OSError) as error:
-                found = failure(error)
+                found = describe_failure(error)
                 self._controller.deliver(lambda: show_error(found))
                 run.watch()
             self._controller.deliver(lambda: self._redone(run))
@@ -357,7 +358,7 @@ class WhyPage(QWidget):
             return
         if run is not self.overlay.run:
             self.choose(run)
-        place = tile_of(key)
+        place = tile_of_key(key)
         if place is not None:
             t, z, group, row_at, col_at = place
             self._go(run, place)
@@ -369,7 +370,7 @@ class WhyPage(QWidget):
         heading = f"Thought of {thought_name(key)}"
         self._controller.deliver(lambda: self.trace.show_thought(key, thought, heading, words))
 
-    def _go(self, run: Run, place: Place) -> None:
+    def _go(self, run: Run, place: TilePlace) -> None:
         """Bring a tile into view: its plane, its time point, its channel."""
         layer, grid, axes = self._results.layer_of(run), run.plan.grid, run.levels.show.axes
         if layer is None:

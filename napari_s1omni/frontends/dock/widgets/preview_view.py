@@ -6,7 +6,7 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QSlider, QVBoxLayout, QWidget
 
-from napari_s1omni.execution.pipeline.thought_keys import round_of
+from napari_s1omni.execution.pipeline.thought_keys import redo_round_of_key
 from napari_s1omni.frontends.dock.widgets.parts import BAR, row
 from napari_s1omni.frontends.dock.widgets.trace_view import TraceView
 from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep
@@ -91,7 +91,7 @@ class PreviewView(QWidget):
 
 def thought_name(key: str) -> str:
     """Word the key of a thought: ``tile 3/5``, ``tile 0/1 (z 4), redone``, ``the whole layer``."""
-    if number := round_of(key):
+    if number := redo_round_of_key(key):
         return f"{thought_name(key.removesuffix(f'/redo/{number}'))}, redone"
     parts = key.split("/")
     if parts[-1] == "layer":

@@ -8,6 +8,7 @@ from napari.utils.progress import cancelable_progress, progress
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.planning.cost import duration
 
@@ -41,7 +42,7 @@ class ProgressBars:
     def show(self, status: RunStatus) -> None:
         """Show how far the run is."""
         left = ""
-        if status.state != "running":
+        if status.state is not RunState.RUNNING:
             left = status.state
         elif status.eta is not None:
             left = f"{duration(status.eta)} left"
