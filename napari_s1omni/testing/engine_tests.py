@@ -81,16 +81,16 @@ class EngineTests:
         """Thoughts of the scene, thought once for each engine and operation."""
         known = self._thought.setdefault(engine, {})
         if operation not in known:
-            known[operation] = engine.think(scene, self.words(engine, operation), sampling)
+            known[operation] = engine.think(scene, self.instruction(engine, operation), sampling)
         return known[operation]
 
-    def words(self, engine: Engine, operation: str) -> str:
+    def instruction(self, engine: Engine, operation: str) -> Instruction:
         """Return the instruction for an operation."""
         size = self.tile or engine.description.tile_size
         target = (engine.description.targets or ("nuclei",))[0] if operation == "modality_translation" else None
         factor = (2, 2) if operation == "super_resolution" else (1, 1)
         request = self.requests[operation]
-        return Instruction(task=operation, request=request, tile=(size, size), factor=factor, target=target).text()
+        return Instruction(task=operation, request=request, tile=(size, size), factor=factor, target=target)
 
     def fields(self, engine: Engine, operation: str, count: int, seed: int = 7) -> list[NoiseField]:
         """Return where each tile lies and how large it is drawn: twice as large in super-resolution."""
@@ -130,7 +130,7 @@ class EngineTests:
         def listen(index: int, piece: str) -> None:
             heard[index] += piece
 
-        engine.think(scene, self.words(engine, operation), sampling, listen)
+        engine.think(scene, self.instruction(engine, operation), sampling, listen)
         for text, thought in zip(heard, thoughts, strict=True):
             assert text.endswith(thought.text)
 
@@ -138,13 +138,13 @@ class EngineTests:
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
         """The same tiles and words give the same thoughts."""
-        assert engine.think(scene, self.words(engine, operation), sampling) == thoughts
+        assert engine.think(scene, self.instruction(engine, operation), sampling) == thoughts
 
     def test_thought_does_not_depend_on_its_batch(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
         """A tile alone, and in another place, thinks what it thought among others."""
-        words = self.words(engine, operation)
+        words = self.instruction(engine, operation)
         assert engine.think(scene[-1:], words, sampling) == thoughts[-1:]
         assert engine.think(scene[::-1].copy(), words, sampling) == thoughts[::-1]
 
@@ -156,7 +156,7 @@ class EngineTests:
             pytest.skip("the engine reads the words alone")
         noise = np.random.default_rng(0).random(scene.shape, dtype=np.float32)
         empty = np.zeros_like(scene)
-        words = self.words(engine, operation)
+        words = self.instruction(engine, operation)
         traces = [{t.trace or t.text for t in engine.think(images, words, sampling)} for images in (noise, empty)]
         own = {t.trace or t.text for t in thoughts}
         assert own != traces[0]
@@ -204,14 +204,14 @@ class EngineTests:
 
     def test_unknown_operation_is_refused(self, engine: Engine, scene: Images, sampling: Sampling) -> None:
         """The error names the operations that there are."""
-        words = Instruction(task="alchemy", request="gold", tile=scene.shape[-2:]).text()
+        words = Instruction(task="alchemy", request="gold", tile=scene.shape[-2:])
         with pytest.raises(OperationRefused) as caught:
             engine.think(scene, words, sampling)
         assert engine.description.operations[0] in str(caught.value)
 
     def test_closed_engine_refuses(self, fresh_engine: Engine, scene: Images, sampling: Sampling) -> None:
         """Closing twice is no error; a closed engine that held weights says so, it does not crash."""
-        words = self.words(fresh_engine, fresh_engine.description.operations[0])
+        words = self.instruction(fresh_engine, fresh_engine.description.operations[0])
         fresh_engine.close()
         fresh_engine.close()
         if fresh_engine.description.weights_license.startswith("none"):

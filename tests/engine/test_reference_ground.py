@@ -6,7 +6,7 @@ import pytest
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference import segmentation as blobs
 from napari_s1omni.engine.reference.measurement import measure_tile
-from napari_s1omni.engine.reference.recipe import Recipe
+from napari_s1omni.engine.reference.steps import Steps
 from napari_s1omni.errors import ThoughtError
 
 Y, X = np.mgrid[:128, :128]
@@ -20,9 +20,9 @@ def field(shading):
 
 
 def recipe_of(image, **changed):
-    steps = blobs.decide(image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
-    read = Recipe.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).steps
-    return Recipe({**read, **changed})
+    steps = blobs.choose_steps(image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
+    read = Steps.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).steps
+    return Steps({**read, **changed})
 
 
 def test_an_even_ground_is_one_level_so_a_crop_is_drawn_like_the_whole():
@@ -37,7 +37,7 @@ def test_an_even_ground_is_one_level_so_a_crop_is_drawn_like_the_whole():
 def test_a_sloping_ground_is_found_around_each_px():
     image = field(shading=0.5)
     recipe = recipe_of(image)
-    assert recipe.words("ground") == "local"
+    assert recipe.text("ground") == "local"
     foreground = blobs.draw(image, recipe, (128, 128))[0] >= 0.5
     assert foreground[95, 100]
     assert foreground.mean() == pytest.approx(4 * np.pi * 100 / 128**2, rel=0.3)

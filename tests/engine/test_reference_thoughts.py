@@ -29,7 +29,7 @@ def tile(slope=0.0, dark=False):
 
 def think(image, request, task="segmentation", **facts):
     words = Instruction(task, request, (EDGE, EDGE), **facts)
-    (thought,) = ENGINE.think(image[None], words.text(), Sampling())
+    (thought,) = ENGINE.think(image[None], words, Sampling())
     return thought
 
 

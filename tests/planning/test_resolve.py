@@ -7,7 +7,7 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.errors import JobError, NotEnoughMemory, OperationRefused, PlanError, S1OmniError
 from napari_s1omni.planning.cost import cost, validate
 from napari_s1omni.planning.job import Box, Job
@@ -18,7 +18,7 @@ ENGINE = EngineDescription(
     revision="r1",
     operations=("segmentation", "super_resolution"),
     limits=EngineLimits(multiple_of=16, min_size=64, max_size=1024),
-    memory=EngineMemory(resident=10**6, per_tile_pixel=10),
+    host=EngineHost(memory=EngineMemory(resident=10**6, per_tile_pixel=10)),
     tile_size=256,
     overlap=64,
 )
@@ -196,7 +196,7 @@ def test_box_reads_short_text():
 
 def test_fingerprint_ignores_what_does_not_change_pixels():
     plan = make(output="one")
-    same = make(output="two", engine=dataclasses.replace(ENGINE, why="because", title="other words"))
+    same = make(output="two", engine=dataclasses.replace(ENGINE, host=EngineHost(why="because"), title="other words"))
     assert plan.digest == same.digest
     assert make(sampling={"seed": 3}).digest != plan.digest
     assert make(engine=dataclasses.replace(ENGINE, revision="r2")).digest != plan.digest

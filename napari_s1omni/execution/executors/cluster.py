@@ -82,8 +82,8 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
     import dask
     import distributed
 
-    gpus = _gpus() if any(device.startswith("cuda") for device in plan.engine.devices) else ()
-    each = max(1, plan.engine.gpus)
+    gpus = _gpus() if any(device.startswith("cuda") for device in plan.engine.host.devices) else ()
+    each = max(1, plan.engine.host.gpus)
     count = fleet.workers or len(gpus) // each or 1
     # How long a scheduler may take to answer is Dask's own affair.
     answer = dask.config.get("distributed.comm.timeouts.connect")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Block, Span, Tile
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.pipeline.thought_keys import key_of
 from napari_s1omni.execution.run.redo_log import Place, RedoLog
-from napari_s1omni.operations import Operation
 from napari_s1omni.planning.plan import Plan
 
 _OVERVIEW = 1024
@@ -127,26 +127,24 @@ class ThoughtProvider:
         if not windows:
             return []
         sampling = self.sampling(windows[0])
-        operation = self._operation(windows[0])
-        instruction = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding)
+        instruction = self._instruction(windows[0])
         if plan.sampling.think == "off":
-            return [Thought(instruction)]
+            return [Thought(instruction.text)]
         if plan.sampling.think == "per_tile":
             images = np.stack([w.image for w in windows])
             return self._engine.think(images, instruction, sampling)
         thoughts = []
         for window in windows:
             view, reduced = self._view(window)
-            prompt = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding, view=float(reduced))
-            thoughts += self._engine.think(view[None], prompt, sampling)
+            thoughts += self._engine.think(view[None], instruction.replace(view=float(reduced)), sampling)
         return thoughts
 
-    def _operation(self, window: Window) -> Operation:
-        """Return what is asked of a window, in other words where it was redone with others."""
-        operation, found = self._plan.job.operation, self._redone.of(window.place)
+    def _instruction(self, window: Window) -> Instruction:
+        """Return the plan's instruction, with the prompt of the last redo if that had its own."""
+        found = self._redone.of(window.place)
         if found is None or found.prompt is None:
-            return operation
-        return type(operation).model_validate({**operation.model_dump(), "prompt": found.prompt})
+            return self._plan.instruction
+        return self._plan.instruction.replace(request=found.prompt)
 
     def _view(self, window: Window) -> tuple[NDArray[np.float32], int]:
         """Return the tiles of a thought's region, or the layer's overview, reduced by an integer to at most 1024 px.

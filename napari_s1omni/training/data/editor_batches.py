@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.samples import Sample
 from napari_s1omni.training.prompts.traces import ROUTE, misjudged
 from napari_s1omni.training.recipe import EditorRecipe
@@ -58,12 +58,12 @@ class EditorCollate:
 
     Parameters
     ----------
-    prompting : Prompting
+    prompting : PromptTokenizer
     recipe : EditorRecipe
     seed : int
     """
 
-    def __init__(self, prompting: Prompting, recipe: EditorRecipe, seed: int) -> None:
+    def __init__(self, prompting: PromptTokenizer, recipe: EditorRecipe, seed: int) -> None:
         self._prompting, self._recipe = prompting, recipe
         self._seed = seed
         self._rng = np.random.default_rng(seed)

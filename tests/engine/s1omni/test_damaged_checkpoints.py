@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import unet_parts
 
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import load
-from napari_s1omni.engine.s1omni.engine import load as load_engine
+from napari_s1omni.engine.s1omni.checkpoint.loading import load_checkpoint
+from napari_s1omni.engine.s1omni.engine import load_checkpoint as load_engine
 from napari_s1omni.errors import CheckpointError, EngineUnavailable
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))
@@ -86,7 +86,7 @@ def test_classes_that_are_not_named_are_those_of_the_release(copy_of, mmdit_fold
                 section.pop(key, None)
         path.write_text(json.dumps(data))
     assert open_layout(folder).counts() == open_layout(mmdit_folder).counts()
-    load(open_layout(folder), CPU, torch.float32)
+    load_checkpoint(open_layout(folder), CPU, torch.float32)
 
 
 def test_a_configuration_that_cannot_be_built(copy_of, unet_folder):
@@ -145,7 +145,7 @@ def test_wrong_digest_of_any_listed_file(copy_of, unet_folder, name):
     original = copy_of(unet_folder)
     (original / name).touch()
     good = hashlib.sha256((original / name).read_bytes()).hexdigest()
-    load(open_layout(copy_of(original, sha256={name: good.upper()})), CPU, torch.float32)
+    load_checkpoint(open_layout(copy_of(original, sha256={name: good.upper()})), CPU, torch.float32)
     folder = copy_of(original, sha256={name: "0" * 64})
     with pytest.raises(CheckpointError, match=name) as caught:
         load_engine(str(folder))
@@ -180,7 +180,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(copy_of, unet_folder
     tensors["dit.conv_out.bias"] = torch.zeros(5)
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(CheckpointError) as caught:
-        load(open_layout(folder), CPU, torch.float32)
+        load_checkpoint(open_layout(folder), CPU, torch.float32)
     facts = caught.value.facts
     assert facts["component"] == "transformer"
     assert facts["missing"] == ["conv_in.bias"]

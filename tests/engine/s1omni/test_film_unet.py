@@ -9,7 +9,7 @@ from tiny_checkpoints import parts_config
 
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import editor_class
-from napari_s1omni.engine.s1omni.description import multiple_of
+from napari_s1omni.engine.s1omni.description import size_multiple
 from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser, build_denoiser
 from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
 
@@ -97,7 +97,7 @@ def test_it_is_told_apart_by_its_name_and_wrapped_as_a_unet() -> None:
             vae_config={"_class_name": "PixelUnshuffleCodec", "factor": 2},
         )
     )
-    assert multiple_of(config) == 2 * 2**2
+    assert size_multiple(config) == 2 * 2**2
     net = editor_class("FilmUNet2DModel").from_config(config.transformer_config)
     assert isinstance(net, FilmUNet2DModel)
     denoiser = build_denoiser(net)

@@ -12,9 +12,11 @@ from tiny_checkpoints import instruction
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
-from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.editor.upsampling import match_source, upsample
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, RouteError
 
@@ -88,18 +90,18 @@ def _set(engine, monkeypatch, noise_scale=0.1, **denoising):
 def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch, how):
     """With a silent network the result is that source, of values outside the clamp too."""
     _set(engine, monkeypatch, enlargement=how)
-    denoiser = engine._parts.denoiser
+    denoiser = engine._models.denoiser
     monkeypatch.setattr(type(denoiser), "predict", lambda self, noisy, *_: torch.zeros_like(noisy))
     source = tiles[1:3] * 3 - 1
     thoughts = [_saying("<image_edit>", "super_resolution")] * 2
     drawn = engine.generate(source, thoughts, SAMPLING, _noise(2, 64))
-    expected = enlarge(torch.from_numpy(source), (64, 64), how)
-    expected = agree(torch.from_numpy(source), expected) if how == "restored" else expected
+    expected = upsample(torch.from_numpy(source), (64, 64), how)
+    expected = match_source(torch.from_numpy(source), expected) if how == "restored" else expected
     np.testing.assert_allclose(drawn, expected.numpy(), atol=1e-6)
 
 
 def test_the_editor_sees_clamped_px(engine, tiles, monkeypatch):
-    denoiser = engine._parts.denoiser
+    denoiser = engine._models.denoiser
     seen = []
 
     def predict(self, noisy, level, source, states, mask):
@@ -153,7 +155,7 @@ def test_a_self_ensemble_draws_tiles_apart(engine, tiles, monkeypatch, copies):
 
 
 def test_thinking_off_draws_from_the_instruction(engine, tiles):
-    drawn = engine.generate(tiles, [Thought(instruction())] * 4, SAMPLING, _noise(4))
+    drawn = engine.generate(tiles, [Thought(instruction().text)] * 4, SAMPLING, _noise(4))
     assert drawn.shape == (4, 3, 32, 32)
     assert drawn.min() >= 0
     assert drawn.max() <= 1
@@ -196,15 +198,15 @@ def test_a_text_answer_cannot_be_drawn(engine, tiles):
     ],
 )
 def test_a_thought_on_another_route(engine, tiles, monkeypatch, text, route):
-    prompting = engine._parts.thinker.prompting
+    prompting = engine._models.thinker.prompting
     ids = prompting.encode(text)
-    real = engine._parts.thinker._write
+    real = engine._models.thinker._write
 
     def write(images, start, *arguments):
         rows, endings = real(images, start, *arguments)
         return [rows[0], list(ids), *rows[2:]], endings
 
-    monkeypatch.setattr(engine._parts.thinker, "_write", write)
+    monkeypatch.setattr(engine._models.thinker, "_write", write)
     with pytest.raises(RouteError) as caught:
         engine.think(tiles, instruction(), SAMPLING)
     assert caught.value.facts["route"] == route
@@ -212,7 +214,7 @@ def test_a_thought_on_another_route(engine, tiles, monkeypatch, text, route):
 
 
 def test_a_question_may_be_answered_in_words(engine, tiles):
-    assert len(engine.think(tiles, "What do you see?", Sampling(max_new_tokens=100))) == 4
+    assert len(engine.think(tiles, Instruction("", "What do you see?"), Sampling(max_new_tokens=100))) == 4
 
 
 def test_what_is_not_finite_is_an_error(engine, tiles, monkeypatch):
@@ -221,7 +223,7 @@ def test_what_is_not_finite_is_an_error(engine, tiles, monkeypatch):
         out[1, 0, 0, 0] = float("nan")
         return out
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     with pytest.raises(GenerationError, match="tile 1 of the batch") as caught:
         engine.generate(tiles[:2], [_saying("<image_edit>", "modality_translation")] * 2, SAMPLING, _noise(2))
     assert caught.value.facts["tile"] == 1
@@ -255,7 +257,7 @@ def test_a_device_without_room_lowers_the_micro_batch(unet_folder, tiles, monkey
             raise error
         return torch.zeros_like(noisy)
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     thoughts, noise = [_saying("<image_edit>")] * 4, _noise(4)
     with pytest.raises(EngineOutOfMemory, match="4 tiles at once") as caught:
         engine.generate(tiles, thoughts, SAMPLING, noise)
@@ -270,7 +272,7 @@ def test_other_runtime_errors_are_not_hidden(engine, tiles, monkeypatch):
     def predict(self, *_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         engine.generate(tiles[:1], [_saying("<image_edit>")], SAMPLING, _noise(1))
 
@@ -284,7 +286,8 @@ def test_two_processes_draw_the_same(unet_folder, tiles, tmp_path):
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 from tiny_checkpoints import instruction
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling

@@ -11,11 +11,11 @@ from tiny_checkpoints import instruction
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
-from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for, resampled, scale_for
-from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
+from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale, drawing_size, resize
 
-HOW = ObjectSize(drawn=16, stated=r"(\d+) px")
+HOW = ObjectScaling(drawn=16, stated=r"(\d+) px")
 SAMPLING = Sampling(seed=5, num_inference_steps=2)
 
 
@@ -28,7 +28,7 @@ def engine(unet_folder):
     ("diameter", "scale"), [(4, 2.0), (9, 2.0), (12, 1.5), (14, 1.0), (16, 1.0), (22, 0.75), (30, 0.5), (90, 0.5)]
 )
 def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
-    assert scale_for(diameter, HOW) == scale
+    assert best_scale(diameter, HOW) == scale
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
     ],
 )
 def test_the_grid_is_the_scaled_tile_in_multiples_of_what_the_editor_draws(text, shape, grid):
-    assert grid_for(text, shape, HOW, 32, 1024) == grid
+    assert drawing_size(text, shape, HOW, 32, 1024) == grid
 
 
 def test_a_tile_comes_back_from_another_grid():
     rows, cols = np.mgrid[:64, :64] / 64
     waves = torch.from_numpy(np.sin(6 * rows) * np.cos(4 * cols))[None, None].float()
-    assert resampled(waves, (64, 64)) is waves
+    assert resize(waves, (64, 64)) is waves
     for edge in (32, 96):
-        there = resampled(waves, (edge, edge))
+        there = resize(waves, (edge, edge))
         assert there.shape == (1, 1, edge, edge)
-        off = (resampled(there, (64, 64)) - waves).abs()
+        off = (resize(there, (64, 64)) - waves).abs()
         assert float(off[..., 2:-2, 2:-2].max()) < 0.02
 
 
@@ -71,7 +71,7 @@ def _use(engine, monkeypatch, how):
 
 
 def _saying(text, task="segmentation"):
-    return Thought(text, (), "<image_edit>", instruction(task))
+    return Thought(text, (), "<image_edit>", instruction(task).text)
 
 
 def _noise(count):
@@ -85,7 +85,7 @@ def large(tiles):
 
 def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch):
     _use(engine, monkeypatch, HOW)
-    denoiser, seen = engine._parts.denoiser, []
+    denoiser, seen = engine._models.denoiser, []
 
     def predict(self, noisy, level, source, states, mask):
         seen.append(tuple(source.shape))
@@ -95,7 +95,7 @@ def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch)
     sizes = ("11 px", "16 px", "60 px")
     drawn = engine.generate(large[:3], [_saying(size) for size in sizes], SAMPLING, _noise(3))
     assert drawn.shape == (3, 3, 64, 64)
-    downscale, rows = engine._parts.codec.downscale, engine._parts.thinker.micro_batch
+    downscale, rows = engine._models.codec.downscale, engine._models.thinker.micro_batch
     # The finer grid is drawn in batches of fewer rows: it takes the room of more tiles.
     expected = {(96 // downscale, rows * 64**2 // 96**2), (64 // downscale, rows), (32 // downscale, rows)}
     assert {(shape[-1], shape[0]) for shape in seen} == expected
@@ -120,4 +120,4 @@ def test_another_stated_size_draws_other_px_and_every_tile_alone_the_same(engine
 @pytest.mark.parametrize("wrong", [{"stated": "size px"}, {"stated": "size ("}, {"scales": ()}, {"drawn": 0}])
 def test_a_configuration_that_cannot_be_meant_is_refused(wrong):
     with pytest.raises(ValidationError):
-        ObjectSize.model_validate(wrong)
+        ObjectScaling.model_validate(wrong)

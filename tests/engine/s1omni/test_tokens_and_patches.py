@@ -6,14 +6,14 @@ import torch
 from tiny_checkpoints import tiny_tokenizer
 
 from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig, VisionConfig
-from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, fitted_size, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, allowed_size, patchify
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")
 def prompting():
-    return Prompting(tiny_tokenizer(), PromptingConfig(system_prompt="You look.", other_routes=("<prot_st>",)))
+    return PromptTokenizer(tiny_tokenizer(), PromptingConfig(system_prompt="You look.", other_routes=("<prot_st>",)))
 
 
 def test_the_edit_template(prompting):
@@ -32,7 +32,7 @@ def test_the_generation_template(prompting):
 
 
 def test_no_system_turn_without_a_system_prompt():
-    prompting = Prompting(tiny_tokenizer(), PromptingConfig())
+    prompting = PromptTokenizer(tiny_tokenizer(), PromptingConfig())
     assert prompting.decode(prompting.prompt("x", None).ids).startswith("<|im_start|>user\n")
 
 
@@ -70,7 +70,7 @@ def test_closing(prompting):
 
 def test_missing_tokens_are_named():
     with pytest.raises(CheckpointError, match="<see>, <draw>"):
-        Prompting(tiny_tokenizer(), PromptingConfig(image_pad="<see>", edit_route="<draw>"))
+        PromptTokenizer(tiny_tokenizer(), PromptingConfig(image_pad="<see>", edit_route="<draw>"))
 
 
 # Patches
@@ -117,7 +117,7 @@ def test_clamp(clamp):
     ],
 )
 def test_sizes_are_brought_within_limits(size, fitted):
-    assert fitted_size(*size, 32, 64 * 64, 512 * 512) == fitted
+    assert allowed_size(*size, 32, 64 * 64, 512 * 512) == fitted
 
 
 def test_resized_images_fill_their_grid():

@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding
+from napari_s1omni.engine.description import DIVISION, Division, Encoding
 from napari_s1omni.errors import CheckpointError
 
 CONFIG_NAME = "s1_omni_image_config.json"
 """Name of the file inside a checkpoint folder."""
 
 
-Enlargement = Literal["bicubic", "restored"]
+Upsampling = Literal["bicubic", "restored"]
 """How a source comes to a finer grid, see :mod:`napari_s1omni.engine.s1omni.editor.upsampling`."""
 
 
@@ -66,7 +66,7 @@ class ConditionConfig(_Part):
     """Whether the end-of-turn token closes the sequence."""
 
 
-class ObjectSize(_Part):
+class ObjectScaling(_Part):
     """On which grid objects are drawn, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`."""
 
     drawn: float = Field(16.0, gt=0)
@@ -100,11 +100,11 @@ class DenoisingConfig(_Part):
     prediction: dict[str, Literal["velocity", "x0", "residual"]] = Field(default_factory=dict)
     """What the network's output means, per operation type; the key ``default`` stands for the others and is
     ``velocity`` where absent. ``residual`` is the clean image less the enlarged source."""
-    enlargement: Enlargement = "bicubic"
+    enlargement: Upsampling = "bicubic"
     """How a source comes to a finer grid."""
     self_ensemble: Literal[1, 2, 4] = 1
     """How many mirror images of a tile are drawn and averaged, see :mod:`napari_s1omni.engine.s1omni.editor.self_ensemble`."""
-    object_size: ObjectSize | None = None
+    object_size: ObjectScaling | None = None
     """Draws a segmentation on the grid that the stated size of its objects asks for; None: on the tile's own."""
 
     def prediction_of(self, operation: str | None) -> Literal["velocity", "x0", "residual"]:
@@ -153,7 +153,7 @@ class SamplingDefaults(_Part):
     true_cfg_scale: float = Field(4.0, ge=1.0)
 
 
-class EngineFacts(_Part):
+class EngineConfig(_Part):
     """What plans need to know of the engine; see :class:`napari_s1omni.engine.protocol.EngineDescription`."""
 
     name: str = "s1-omni-image"
@@ -181,7 +181,7 @@ class EngineFacts(_Part):
     citation: str = "Li et al., S1-Omni-Image, arXiv:2606.24441"
 
     @property
-    def working(self) -> int:
+    def working_memory(self) -> int:
         """Peak working memory of a micro-batch in bytes."""
         return int(self.bytes_per_tile_pixel * self.micro_batch * self.tile_size**2)
 
@@ -205,7 +205,7 @@ class CheckpointConfig(_Part):
     prompting: PromptingConfig = PromptingConfig()
     vision: VisionConfig = VisionConfig()
     sampling: SamplingDefaults = SamplingDefaults()
-    engine: EngineFacts = EngineFacts()
+    engine: EngineConfig = EngineConfig()
     sha256: dict[str, str] = Field(default_factory=dict)
     """Digest per file of the folder, lower-case hex; each must be there and is verified on loading."""
 

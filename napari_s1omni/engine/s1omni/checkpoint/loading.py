@@ -23,7 +23,7 @@ from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, Layout, Te
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec, VaeCodec, build_codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, PromptTokenizer
 from napari_s1omni.errors import CheckpointError
 
 
@@ -51,7 +51,7 @@ class Checkpoint:
         return dict(zip(COMPONENTS, (self.backbone, self.connector, self.transformer, codec), strict=True))
 
 
-def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Checkpoint:
+def build_modules(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Checkpoint:
     """Build all modules without weights; inside ``torch.device("meta")`` they take no memory.
 
     Raises
@@ -91,7 +91,7 @@ def editor_class(name: str) -> Any:
     return FilmUNet2DModel if name == FilmUNet2DModel.__name__ else getattr(diffusers, name)
 
 
-def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dtype) -> Checkpoint:
+def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dtype) -> Checkpoint:
     """Load a checkpoint: build on the meta device, then stream the shards.
 
     Parameters
@@ -113,7 +113,7 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
     for name in sorted(listed.keys() - {shard.name for shard in layout.shards}):
         _verify(layout.folder / name, listed[name])
     with torch.device("meta"):
-        checkpoint = build(layout.config, layout.backbone_config)
+        checkpoint = build_modules(layout.config, layout.backbone_config)
     modules = checkpoint.modules()
     wanted: dict[Path, list[tuple[TensorEntry, nn.Module, str, str]]] = {}
     for component, module in modules.items():
@@ -136,7 +136,7 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
     return checkpoint
 
 
-def save(
+def save_checkpoint(
     folder: Path,
     checkpoint: Checkpoint,
     tokenizer: Any,
@@ -194,9 +194,9 @@ def save(
     return folder
 
 
-def read_prompting(layout: Layout) -> Prompting:
+def load_prompting(layout: Layout) -> PromptTokenizer:
     """Read the tokenizer and check that backbone and tokenizer mean the same image token."""
-    prompting = Prompting.read(layout.folder, layout.config.prompting)
+    prompting = PromptTokenizer.read(layout.folder, layout.config.prompting)
     stated = layout.backbone_config.get("image_token_id")
     if stated is not None and stated != prompting.ids["image_pad"]:
         raise CheckpointError(

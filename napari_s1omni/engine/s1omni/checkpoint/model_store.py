@@ -94,7 +94,7 @@ def locate(name_or_folder: str) -> Path:
     return model.folder
 
 
-def show(name_or_folder: str) -> Layout:
+def open_model(name_or_folder: str) -> Layout:
     """Open a model without loading it: configuration, tensors, counts, revision."""
     return open_layout(locate(name_or_folder))
 

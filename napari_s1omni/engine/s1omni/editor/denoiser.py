@@ -33,11 +33,11 @@ class Denoiser(Protocol):
         """Return the network's output (B, C, h, w) for one noise level."""
         ...
 
-    def tokens(self, height: int, width: int) -> int:
+    def image_tokens(self, height: int, width: int) -> int:
         """Image tokens of a latent of this size, which shift the schedule."""
         ...
 
-    def limit(self, height: int, width: int) -> int | None:
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
         """Most condition tokens at this latent size; None: any number."""
         ...
 
@@ -70,11 +70,11 @@ class MmditDenoiser:
         )[0]
         return _unpack(out[:, : height * width // 4].float(), channels, height, width)
 
-    def tokens(self, height: int, width: int) -> int:
+    def image_tokens(self, height: int, width: int) -> int:
         """One token for each square of 2 x 2."""
         return height * width // 4
 
-    def limit(self, height: int, width: int) -> int | None:
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
         """Text positions start beside the image's own in a rotary table of 4,096 rows."""
         return 4096 - max(height, width) // 4
 
@@ -101,11 +101,11 @@ class UNetDenoiser:
         )[0]
         return out.float()
 
-    def tokens(self, height: int, width: int) -> int:
+    def image_tokens(self, height: int, width: int) -> int:
         """One token for each latent px."""
         return height * width
 
-    def limit(self, height: int, width: int) -> int | None:
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
         """Cross-attention takes any number."""
         return None
 

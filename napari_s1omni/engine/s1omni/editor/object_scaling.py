@@ -13,15 +13,15 @@ import re
 import torch
 from torch.nn import functional
 
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
 
 
-def scale_for(diameter: float, how: ObjectSize) -> float:
+def best_scale(diameter: float, how: ObjectScaling) -> float:
     """Choose the scale at which objects of `diameter` px come nearest to the size wanted."""
     return min(how.scales, key=lambda scale: abs(math.log(scale * diameter / how.drawn)))
 
 
-def grid_for(text: str, shape: tuple[int, int], how: ObjectSize, multiple: int, most: int) -> tuple[int, int]:
+def drawing_size(text: str, shape: tuple[int, int], how: ObjectScaling, multiple: int, most: int) -> tuple[int, int]:
     """Return height and width in px at which a tile is drawn.
 
     Parameters
@@ -30,7 +30,7 @@ def grid_for(text: str, shape: tuple[int, int], how: ObjectSize, multiple: int, 
         The thought.
     shape : (int, int)
         Of the tile.
-    how : ObjectSize
+    how : ObjectScaling
         A thought without a size, or one of zero, leaves the tile as it is.
     multiple : int
         Edges are multiples of it.
@@ -40,12 +40,12 @@ def grid_for(text: str, shape: tuple[int, int], how: ObjectSize, multiple: int, 
     found = re.search(how.stated, text)
     if found is None or not float(found[1]):
         return shape
-    scale = scale_for(float(found[1]), how)
+    scale = best_scale(float(found[1]), how)
     height, width = (max(multiple, round(scale * edge / multiple) * multiple) for edge in shape)
     return (height, width) if max(height, width) <= max(most, *shape) else shape
 
 
-def resampled(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def resize(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Bring (B, C, h, w) to another size, linearly, with smoothing where it shrinks; itself where it has that size."""
     if tuple(planes.shape[-2:]) == tuple(size):
         return planes

@@ -13,7 +13,7 @@ _MIRRORS: tuple[tuple[int, ...], ...] = ((), (-2, -1), (-1,), (-2,))
 """Axes along which each copy is mirrored; all of these keep the shape of a tile that is not square."""
 
 
-def mirrored(rows: torch.Tensor, copies: int) -> torch.Tensor:
+def flip_copies(rows: torch.Tensor, copies: int) -> torch.Tensor:
     """Mirror each row as the place among its `copies` says; done twice, it gives the rows again.
 
     Parameters

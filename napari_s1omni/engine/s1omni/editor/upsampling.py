@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_s1omni.engine.denoising import LEAST, denoised, is_grey, noise_of, rounds_for
-from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement
+from napari_s1omni.engine.denoising import MIN_NOISE, back_projection_rounds, image_noise, is_grey_image, remove_noise
+from napari_s1omni.engine.s1omni.checkpoint.config import Upsampling
 
 _MOST = 4
 """Rounds of back-projection of a picture without noise."""
 _AGREEING = 2
 """Rounds after drawing."""
 _BLUR = 0.5
-"""Sigma of the optics in source px that :func:`restore` assumes; what is left of another one is for the editor."""
+"""Sigma of the optics in source px that :func:`back_project` assumes; what is left of another one is for the editor."""
 
 
-def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bicubic") -> torch.Tensor:
+def upsample(images: torch.Tensor, size: tuple[int, int], how: Upsampling = "bicubic") -> torch.Tensor:
     """Bring source tiles to the size to draw.
 
     Parameters
@@ -27,7 +27,7 @@ def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bic
         Height and width to draw.
     how : {'bicubic', 'restored'}
         ``bicubic``: Keys (1981), a = -0.5, px centres half a px inside. ``restored``: noise is taken
-        away before and :func:`restore` comes after it, where both edges are multiples of the source's and at least one
+        away before and :func:`back_project` comes after it, where both edges are multiples of the source's and at least one
         is longer.
 
     Returns
@@ -42,8 +42,8 @@ def enlarge(images: torch.Tensor, size: tuple[int, int], how: Enlargement = "bic
     return torch.cat([_restored(image, size) for image in images.split(1)])
 
 
-def agree(images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
-    """Make drawn pictures agree with their sources again, where these are free of noise: :func:`restore` once more.
+def match_source(images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """Make drawn pictures agree with their sources again, where these are free of noise: :func:`back_project` once more.
 
     An editor's errors that blur and averaging would let through are visible in the source, and so can be taken back.
     A source of one tone has no detail, so its tone is all there is to draw.
@@ -67,8 +67,8 @@ def _agreeing(image: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
     tone = image[..., :1, :1]
     if (image == tone).all():
         return tone.expand_as(fine)
-    calm = noise_of(image[0].float().cpu().numpy()) < LEAST
-    return restore(image, fine, _AGREEING) if calm else fine
+    calm = image_noise(image[0].float().cpu().numpy()) < MIN_NOISE
+    return back_project(image, fine, _AGREEING) if calm else fine
 
 
 def _whole(images: torch.Tensor, size: tuple[int, int]) -> bool:
@@ -79,13 +79,13 @@ def _whole(images: torch.Tensor, size: tuple[int, int]) -> bool:
 def _restored(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Enlarge one picture, (1, C, h, w), as its noise allows."""
     planes = image[0].float().cpu().numpy()
-    noise = noise_of(planes)
-    quiet = np.repeat(denoised(planes[:1], noise), 3, 0) if is_grey(planes) else denoised(planes, noise)
+    noise = image_noise(planes)
+    quiet = np.repeat(remove_noise(planes[:1], noise), 3, 0) if is_grey_image(planes) else remove_noise(planes, noise)
     source = torch.from_numpy(quiet).to(image)[None]
-    return restore(source, _bicubic(source, size), min(_MOST, rounds_for(noise)))
+    return back_project(source, _bicubic(source, size), min(_MOST, back_projection_rounds(noise)))
 
 
-def restore(images: torch.Tensor, fine: torch.Tensor, rounds: int = _MOST) -> torch.Tensor:
+def back_project(images: torch.Tensor, fine: torch.Tensor, rounds: int = _MOST) -> torch.Tensor:
     """Add back what blur and the averaging inside a source px have taken: iterative back-projection.
 
     The fine picture is blurred and averaged as the instrument would have, and

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 
 _LONGEST_PERIOD = 32
 _LEAST_REPEATS = 4
@@ -17,7 +17,7 @@ _LEAST_REPEATED = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TokenSampling:
     """How the next token is chosen."""
 
     temperature: float = 0.0
@@ -28,7 +28,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedTokens:
     """What one call of :func:`decode` gives."""
 
     ids: list[list[int]]
@@ -41,34 +41,34 @@ class Decoded:
 
 def decode(
     backbone: Any,
-    prompting: Prompting,
+    prompting: PromptTokenizer,
     prompt: Sequence[int],
     pixel_values: torch.Tensor,
     grid: torch.Tensor,
     *,
     max_new_tokens: int,
-    choice: Choice,
+    choice: TokenSampling,
     on_token: Callable[[int, list[int]], None] | None = None,
     forced: Sequence[Sequence[int]] | None = None,
-    probe: StateProbe | None = None,
-) -> Decoded:
+    probe: HiddenStates | None = None,
+) -> DecodedTokens:
     """Continue one prompt for a batch of images of one size.
 
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
-    prompting : Prompting
+    prompting : PromptTokenizer
     prompt : sequence of int
         The same for all rows, so that no row is padded.
     pixel_values, grid : tensors
         From :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`.
     max_new_tokens : int
-    choice : Choice
+    choice : TokenSampling
     on_token : callable, optional
         Called with (row, tokens of that row so far) after each new token.
     forced : sequence of token sequences, optional
         Replay these instead of choosing; the states are those that choosing them gave, bit for bit.
-    probe : StateProbe, optional
+    probe : HiddenStates, optional
         Collects states; one more step is then run, so that the last token and the end of turn have theirs.
     """
     device = backbone.device
@@ -110,14 +110,14 @@ def decode(
         token = torch.tensor(fed, device=device).view(rows, 1)
         place = torch.full((3, rows, 1), following + step, device=device)
         out = backbone.model(input_ids=token, position_ids=place, past_key_values=out.past_key_values, use_cache=True)
-    return Decoded(
+    return DecodedTokens(
         [list(row) for row in forced] if forced is not None else written,
         [ending or "too long" for ending in endings],
         torch.cat(states, 1) if states else None,
     )
 
 
-class StateProbe:
+class HiddenStates:
     """Reads the states that condition the editor: after the final norm, or before it."""
 
     def __init__(self, backbone: Any, before_norm: bool) -> None:
@@ -126,7 +126,7 @@ class StateProbe:
         self._last: torch.Tensor | None = None
         self._hook: Any = None
 
-    def __enter__(self) -> StateProbe:
+    def __enter__(self) -> HiddenStates:
         if self._before:
             self._hook = self._norm.register_forward_pre_hook(self._keep)
         return self
@@ -143,7 +143,7 @@ class StateProbe:
         return last_hidden_state if self._last is None else self._last
 
 
-def repeats(ids: Sequence[int]) -> bool:
+def is_repeating(ids: Sequence[int]) -> bool:
     """Whether the end of `ids` goes round in a circle of at most 32 tokens, four times and 24 tokens or more."""
     for period in range(1, _LONGEST_PERIOD + 1):
         length = max(_LEAST_REPEATED, _LEAST_REPEATS * period)
@@ -155,7 +155,7 @@ def repeats(ids: Sequence[int]) -> bool:
     return False
 
 
-def _ending(ids: list[int], prompting: Prompting) -> str | None:
+def _ending(ids: list[int], prompting: PromptTokenizer) -> str | None:
     """Why a row ends with its newest token, or None."""
     special = prompting.ids
     last = ids[-1]
@@ -165,14 +165,14 @@ def _ending(ids: list[int], prompting: Prompting) -> str | None:
         # A route token named while thinking is a word, not a decision.
         opened = _last_index(ids, special["think_start"])
         return None if opened > _last_index(ids, special["think_end"]) else "stopped"
-    return "repeating" if repeats(ids) else None
+    return "repeating" if is_repeating(ids) else None
 
 
 def _last_index(ids: Sequence[int], token: int) -> int:
     return max((i for i, value in enumerate(ids) if value == token), default=-1)
 
 
-def _choose(logits: torch.Tensor, choice: Choice, generators: Sequence[np.random.Generator]) -> list[int]:
+def _choose(logits: torch.Tensor, choice: TokenSampling, generators: Sequence[np.random.Generator]) -> list[int]:
     """Next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
     if choice.temperature == 0:
         greedy: list[int] = logits.argmax(-1).tolist()

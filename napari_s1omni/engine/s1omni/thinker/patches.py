@@ -28,7 +28,7 @@ class PatchGeometry:
 
     def grid(self, height: int, width: int, vision: VisionConfig) -> tuple[int, int]:
         """Rows and columns of *patches* of an image, after it was brought to a legal size."""
-        height, width = fitted_size(height, width, self.patch * self.merge, vision.min_pixels, vision.max_pixels)
+        height, width = allowed_size(height, width, self.patch * self.merge, vision.min_pixels, vision.max_pixels)
         return height // self.patch, width // self.patch
 
     def tokens(self, height: int, width: int, vision: VisionConfig) -> int:
@@ -37,7 +37,7 @@ class PatchGeometry:
         return rows * cols // self.merge**2
 
 
-def fitted_size(height: int, width: int, multiple: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+def allowed_size(height: int, width: int, multiple: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
     """Return the legal size nearest to (height, width): multiples of `multiple`, area within limits, aspect kept."""
     rows, cols = (max(multiple, round(v / multiple) * multiple) for v in (height, width))
     if rows * cols > max_pixels:

@@ -15,7 +15,7 @@ TOKENIZER_NAME = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptTokens:
     """Token ids of everything before the thought."""
 
     ids: tuple[int, ...]
@@ -23,7 +23,7 @@ class Prompt:
     """First token of the user's own content. What stands before it, the template's prefix, never conditions."""
 
 
-class Prompting:
+class PromptTokenizer:
     """Builds and reads token sequences for one tokenizer.
 
     Parameters
@@ -62,7 +62,7 @@ class Prompting:
         self._reserved = [*names.values(), *config.other_routes]
 
     @classmethod
-    def read(cls, folder: Path, config: PromptingConfig) -> Prompting:
+    def read(cls, folder: Path, config: PromptingConfig) -> PromptTokenizer:
         """Read ``tokenizer.json`` of a checkpoint folder."""
         from tokenizers import Tokenizer
 
@@ -78,7 +78,7 @@ class Prompting:
             ) from None
         return cls(tokenizer, config)
 
-    def prompt(self, instruction: str, pads: int | None) -> Prompt:
+    def prompt(self, instruction: str, pads: int | None) -> PromptTokens:
         """Return the sequence up to the assistant's first word.
 
         Parameters
@@ -96,7 +96,7 @@ class Prompting:
         head += [ids["turn_start"], *self._text("user\n")]
         image = [] if pads is None else [ids["vision_start"], *[ids["image_pad"]] * pads, ids["vision_end"]]
         tail = [ids["turn_end"], *self._text("\n"), ids["turn_start"], *self._text("assistant\n")]
-        return Prompt((*head, *image, *self._text(instruction.strip()), *tail), len(head))
+        return PromptTokens((*head, *image, *self._text(instruction.strip()), *tail), len(head))
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Tokens of an assistant's text, in which special tokens are meant."""

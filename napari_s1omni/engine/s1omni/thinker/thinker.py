@@ -12,9 +12,9 @@ import torch
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.thinker.decoding import Choice, StateProbe, decode
+from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, TokenSampling, decode
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompt, Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer, PromptTokens
 from napari_s1omni.errors import ThoughtError
 
 RETRY_TEMPERATURE = 0.7
@@ -36,7 +36,7 @@ class Condition:
 class _Row:
     """One tile's whole sequence."""
 
-    prompt: Prompt
+    prompt: PromptTokens
     body: tuple[int, ...]
     """The thought as it enters the condition."""
 
@@ -54,12 +54,14 @@ class Thinker:
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
-    prompting : Prompting
+    prompting : PromptTokenizer
     config : CheckpointConfig
     geometry : PatchGeometry
     """
 
-    def __init__(self, backbone: Any, prompting: Prompting, config: CheckpointConfig, geometry: PatchGeometry) -> None:
+    def __init__(
+        self, backbone: Any, prompting: PromptTokenizer, config: CheckpointConfig, geometry: PatchGeometry
+    ) -> None:
         self.backbone = backbone
         self.prompting = prompting
         self.config = config
@@ -146,7 +148,7 @@ class Thinker:
 
         seeds = tuple(_seed(sampling.seed, image, attempt) for image in images) if temperature else ()
         capture = self.config.condition.mode == "capture"
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
                 self.backbone,
                 self.prompting,
@@ -154,7 +156,7 @@ class Thinker:
                 pixel_values,
                 grid,
                 max_new_tokens=self.max_new_tokens(sampling),
-                choice=Choice(temperature, sampling.top_p, seeds),
+                choice=TokenSampling(temperature, sampling.top_p, seeds),
                 on_token=stream,
                 probe=probe if capture else None,
             )
@@ -192,7 +194,7 @@ class Thinker:
         return self._padded(states, rows[:count], sampling, limit)
 
     @torch.inference_mode()
-    def nothing(self, sampling: Sampling, limit: int | None = None) -> Condition:
+    def empty_condition(self, sampling: Sampling, limit: int | None = None) -> Condition:
         """States of the template around an empty request, without any thought; one row. Guidance leads away from it."""
         row = _Row(self._prompt("", None), ())
         return self._padded(self._reencode(None, [row] * self.micro_batch, sampling), [row], sampling, limit)
@@ -222,7 +224,7 @@ class Thinker:
         prompt = self._prompt(instruction, images)
         if images is not None and self.config.condition.mode == "reencode" and not self.config.condition.image_pads:
             pad = self.prompting.ids["image_pad"]
-            prompt = Prompt(tuple(i for i in prompt.ids if i != pad), prompt.drop)
+            prompt = PromptTokens(tuple(i for i in prompt.ids if i != pad), prompt.drop)
         body = self.prompting.closed(ids or self.prompting.encode(text), self.config.condition.end_token)
         return _Row(prompt, body)
 
@@ -241,7 +243,7 @@ class Thinker:
             kinds = (ids == self.prompting.ids["image_pad"]).int()
             positions, _ = self.backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
             seen = {"position_ids": positions, "pixel_values": pixel_values, "image_grid_thw": grid}
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             return probe.take(self.backbone.model(input_ids=ids, use_cache=False, **seen).last_hidden_state)
 
     def _capture(self, images: Any, rows: Sequence[_Row], thoughts: Sequence[Thought]) -> torch.Tensor:
@@ -257,7 +259,7 @@ class Thinker:
             ]
             return torch.nn.utils.rnn.pad_sequence(one, batch_first=True)
         pixel_values, grid = self._patches(images)
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
                 self.backbone,
                 self.prompting,
@@ -265,7 +267,7 @@ class Thinker:
                 pixel_values,
                 grid,
                 max_new_tokens=max(map(len, bodies)),
-                choice=Choice(),
+                choice=TokenSampling(),
                 forced=bodies,
                 probe=probe,
             )
@@ -297,7 +299,7 @@ class Thinker:
     def _fixed_length(self, row: _Row, sampling: Sampling) -> int:
         return len(row.prompt.ids) - row.prompt.drop + self.max_new_tokens(sampling) + 1
 
-    def _prompt(self, instruction: str, images: torch.Tensor | None) -> Prompt:
+    def _prompt(self, instruction: str, images: torch.Tensor | None) -> PromptTokens:
         if images is None:
             return self.prompting.prompt(instruction, None)
         height, width = images.shape[-2:]
@@ -321,5 +323,5 @@ def _seed(seed: int, image: torch.Tensor, attempt: int) -> int:
     return (attempt << 192) + (seed << 128) + int.from_bytes(_digest(image), "little")
 
 
-def _key(image: torch.Tensor, prompt: Prompt, ids: Sequence[int]) -> bytes:
+def _key(image: torch.Tensor, prompt: PromptTokens, ids: Sequence[int]) -> bytes:
     return hashlib.blake2b(_digest(image) + repr((prompt.ids, tuple(ids))).encode(), digest_size=16).digest()
