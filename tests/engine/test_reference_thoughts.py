@@ -1,4 +1,4 @@
-"""What the reference engine writes is what it saw and what it draws: edited parameters change px, other words do not."""
+"""The thoughts of the reference engine state what it measured and draws: edited steps change pixels, other words do not."""
 
 import re
 
@@ -7,10 +7,12 @@ import pytest
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import OperationRefused
+from napari_s1omni.operations.modality_translation import ModalityTranslation
 
 ENGINE = create_engine("reference")
 EDGE = 96
@@ -159,7 +161,8 @@ def test_another_counterstain_in_the_thought_draws_another_amount():
 
 
 def test_a_target_that_only_another_engine_draws_names_it():
+    layer = LayerSpec((64, 64), ("y", "x"), "uint16")
     with pytest.raises(OperationRefused, match="an engine that does: 'nano'"):
-        think(tile(), "translate", "modality_translation", target="Nuclei")
+        ModalityTranslation(target="Nuclei").output_spec(layer, ENGINE.description)
     with pytest.raises(OperationRefused, match="an engine trained for it"):
         think(tile(), "translate", "modality_translation", target="CT")

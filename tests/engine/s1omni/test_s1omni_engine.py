@@ -38,7 +38,7 @@ def _noise(count, size=32, seed=5):
 
 
 def _saying(text, task="segmentation", route="<image_edit>"):
-    return Thought(text, (), route, instruction(task))
+    return Thought(text, (), route, instruction(task).text)
 
 
 def test_it_is_an_engine(engine):
@@ -159,7 +159,7 @@ def test_thinking_off_draws_from_the_instruction(engine, tiles):
     assert drawn.shape == (4, 3, 32, 32)
     assert drawn.min() >= 0
     assert drawn.max() <= 1
-    other = engine.generate(tiles, [Thought(instruction(request="cells"))] * 4, SAMPLING, _noise(4))
+    other = engine.generate(tiles, [Thought(instruction(request="cells").text)] * 4, SAMPLING, _noise(4))
     assert np.abs(drawn - other).max() > 1e-5
 
 

@@ -1,7 +1,7 @@
-"""Checkpoint folders to modules and back.
+"""Loading of checkpoint folders.
 
-Modules are built on the meta device and filled shard by shard straight into
-their place, device and type, so that no second copy of the weights exists.
+Modules are built on the meta device and filled shard by shard, each tensor directly on its device and in its type, so
+that there is never a second copy of the weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from napari_s1omni.errors import CheckpointError
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The parts of one model, ready to run or still on the meta device."""
+    """The modules of one model, ready to run or still on the meta device."""
 
     config: CheckpointConfig
     backbone: Any
@@ -41,12 +41,12 @@ class Checkpoint:
 
     @property
     def geometry(self) -> PatchGeometry:
-        """Sizes of the vision tower."""
+        """Patch sizes of the vision encoder."""
         vision = self.backbone.config.vision_config
         return PatchGeometry(vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Every module that has tensors of its own in a checkpoint, by component."""
+        """Return the modules by component, as checkpoints name them."""
         codec = self.codec.vae if isinstance(self.codec, VaeCodec) else self.codec
         return dict(zip(COMPONENTS, (self.backbone, self.connector, self.transformer, codec), strict=True))
 
@@ -105,11 +105,11 @@ def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype
     Raises
     ------
     CheckpointError
-        If tensors are missing, unexpected or of another shape (all named), or
-        a file does not have its listed digest.
+        If tensors are missing, unexpected or of another shape (all are named), or a file does not have its listed
+        digest.
     """
     listed = layout.config.sha256
-    # A shard's turn comes right before it is read.
+    # Shards are verified right before they are read.
     for name in sorted(listed.keys() - {shard.name for shard in layout.shards}):
         _verify(layout.folder / name, listed[name])
     with torch.device("meta"):
@@ -117,7 +117,7 @@ def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype
     modules = checkpoint.modules()
     wanted: dict[Path, list[tuple[TensorEntry, nn.Module, str, str]]] = {}
     for component, module in modules.items():
-        entries = _renamed(module, layout.tensors[component])
+        entries = _rename_entries(module, layout.tensors[component])
         _compare(component, module, entries)
         for name, entry in entries.items():
             wanted.setdefault(entry.file, []).append((entry, module, name, component))
@@ -131,7 +131,7 @@ def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype
     for component, module in modules.items():
         if component == "backbone":
             module.tie_weights()
-        _revive(module)
+        _restore_rotary_tables(module)
         module.to(placement[component]).eval().requires_grad_(False)
     return checkpoint
 
@@ -168,7 +168,7 @@ def save_checkpoint(
     room = shard_bytes
     for component, module in checkpoint.modules().items():
         state = module.state_dict()
-        for name in _names(module):
+        for name in _tensor_names(module):
             tensor = state[name].detach()
             tensor = tensor.to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
             if tensor.nbytes > room and shards[-1]:
@@ -195,7 +195,7 @@ def save_checkpoint(
 
 
 def load_prompting(layout: Layout) -> PromptTokenizer:
-    """Read the tokenizer and check that backbone and tokenizer mean the same image token."""
+    """Return the prompt tokenizer, after checking that backbone and tokenizer use the same image token."""
     prompting = PromptTokenizer.read(layout.folder, layout.config.prompting)
     stated = layout.backbone_config.get("image_token_id")
     if stated is not None and stated != prompting.ids["image_pad"]:
@@ -215,8 +215,8 @@ def _plain_backbone(backbone: Any) -> dict[str, Any]:
     return config
 
 
-def _names(module: nn.Module) -> list[str]:
-    """State names without those that only repeat a tied tensor."""
+def _tensor_names(module: nn.Module) -> list[str]:
+    """Return the names in the state dict, without those of tied tensors."""
     seen: dict[tuple[Any, ...], str] = {}
     names = []
     for name, tensor in module.state_dict(keep_vars=True).items():
@@ -226,8 +226,8 @@ def _names(module: nn.Module) -> list[str]:
     return names
 
 
-def _renamed(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str, TensorEntry]:
-    """Bring foreign names to ours where a release is known to differ."""
+def _rename_entries(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str, TensorEntry]:
+    """Return the entries under the names of `module`; releases name some tensors differently."""
     if isinstance(module, Connector):
         ours = module.rename(entries)
         return {ours[name]: entry for name, entry in entries.items()}
@@ -240,7 +240,7 @@ def _renamed(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str,
 
 def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntry]) -> None:
     state = module.state_dict()
-    required = set(_names(module))
+    required = set(_tensor_names(module))
     missing = sorted(required - set(entries))
     unexpected = sorted(set(entries) - set(state))
     wrong = [name for name in sorted(set(entries) & set(state)) if tuple(state[name].shape) != entries[name].shape]
@@ -252,7 +252,7 @@ def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntr
         if names
     ]
     raise CheckpointError(
-        f"the tensors of {component} do not fit its configuration; {'; '.join(parts)}",
+        f"the tensors of {component} do not match its configuration; {'; '.join(parts)}",
         "exactly the tensors that the configuration asks for",
         "fetch the folder again, or correct prefixes and configuration",
         component=component,
@@ -301,8 +301,8 @@ def _assign(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
     setattr(parent, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
 
 
-def _revive(module: nn.Module) -> None:
-    """Recompute the rotary tables, which no checkpoint stores and the meta device left empty."""
+def _restore_rotary_tables(module: nn.Module) -> None:
+    """Recompute the rotary tables, which no checkpoint stores and which are empty on the meta device."""
     for path, part in list(module.named_modules()):
         empty = [
             v for v in (*part.buffers(recurse=False), *vars(part).values()) if isinstance(v, torch.Tensor) and v.is_meta
