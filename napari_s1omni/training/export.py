@@ -9,7 +9,8 @@ import torch
 
 from napari_s1omni.engine.description import Division
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, save_checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.saving import save_checkpoint
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec
 from napari_s1omni.training.data.editor_batches import PREDICTION
 from napari_s1omni.training.recipe import Recipe

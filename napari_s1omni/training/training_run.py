@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, PromptingConfig
+from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, CheckpointConfig, PromptingConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, PromptTokenizer
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.training.data.editor_batches import EditorBatch
 from napari_s1omni.training.data.editor_dataset import EditorDataset, mixture_of, written

@@ -20,7 +20,9 @@ def field(shading):
 
 
 def steps_of(image, **changed):
-    steps = segmentation.choose_steps(image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
+    steps = segmentation.choose_steps(
+        image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei")
+    )
     read = Steps.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).values
     return Steps({**read, **changed})
 

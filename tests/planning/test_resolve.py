@@ -109,7 +109,10 @@ def test_the_target_of_a_region_lies_where_it_was_cut():
 
 
 def test_expensive_tiles_get_blocks_with_few_extra_tiles():
-    cheap, dear = make(), make(engine=dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)), operation="super_resolution")
+    cheap, dear = (
+        make(),
+        make(engine=dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)), operation="super_resolution"),
+    )
     huge = LAYER.replace(shape=(60000, 60000))
     dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)))
     assert cost(dear).extra_compute < 0.15

@@ -99,4 +99,4 @@ class EditorCollate:
             off = self._rng.random() < self._recipe.misjudged
             truth = misjudged(sample.truth, self._rng) if off else sample.truth
             body = thought or self._prompting.encode(truth.text)
-        return [*prompt.ids, *self._prompting.closed(body, True)], prompt.drop
+        return [*prompt.ids, *self._prompting.close_turn(body, True)], prompt.prefix

@@ -18,8 +18,8 @@ from napari_s1omni.engine.s1omni.checkpoint.loading import (
     build_modules,
     load_checkpoint,
     load_prompting,
-    save_checkpoint,
 )
+from napari_s1omni.engine.s1omni.checkpoint.saving import save_checkpoint
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import unet_parts
 
+from napari_s1omni.engine.s1omni import load as load_engine
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
 from napari_s1omni.engine.s1omni.checkpoint.loading import load_checkpoint
-from napari_s1omni.engine.s1omni import load as load_engine
 from napari_s1omni.errors import CheckpointError, EngineUnavailable
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))

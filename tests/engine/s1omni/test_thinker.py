@@ -247,7 +247,7 @@ def test_condition_holds_the_users_turn_the_thought_and_the_end(mode, images):
     prompt = thinker._prompt(instruction().text, images)
     condition = thinker.condition(images[:1], [thought], Sampling())
     ids = torch.tensor([[*prompt.ids, *thought.token_ids, thinker.prompting.ids["turn_end"]]])
-    plain = thinker.backbone.model(input_ids=ids).last_hidden_state[0, prompt.drop :]
+    plain = thinker.backbone.model(input_ids=ids).last_hidden_state[0, prompt.prefix :]
     torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)
     assert condition.mask.shape[1] > condition.mask.sum()
 
@@ -326,5 +326,5 @@ def test_edited_words_change_the_condition(mode, images):
 def test_nothing_is_the_template_around_an_empty_request(thinker):
     condition = thinker.empty_condition(Sampling())
     prompt = thinker.prompting.prompt("", None)
-    plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.drop :]
+    plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.prefix :]
     torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)

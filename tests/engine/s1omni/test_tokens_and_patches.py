@@ -23,12 +23,12 @@ def test_the_edit_template(prompting):
         "<|vision_end|>segment µ-nuclei<|im_end|>\n<|im_start|>assistant\n"
     )
     assert prompting.decode(prompt.ids) == expected
-    assert prompting.decode(prompt.ids[prompt.drop :]) == expected.partition("user\n")[2]
+    assert prompting.decode(prompt.ids[prompt.prefix :]) == expected.partition("user\n")[2]
 
 
 def test_the_generation_template(prompting):
     prompt = prompting.prompt("draw", None)
-    assert prompting.decode(prompt.ids[prompt.drop :]) == "draw<|im_end|>\n<|im_start|>assistant\n"
+    assert prompting.decode(prompt.ids[prompt.prefix :]) == "draw<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_no_system_turn_without_a_system_prompt():
@@ -63,9 +63,9 @@ def test_routes_spelled_in_letters_are_found(prompting):
 
 def test_closing(prompting):
     end = prompting.ids["turn_end"]
-    assert prompting.closed((1, 2), True) == (1, 2, end)
-    assert prompting.closed((1, 2, end), True) == (1, 2, end)
-    assert prompting.closed((1, 2, end), False) == (1, 2)
+    assert prompting.close_turn((1, 2), True) == (1, 2, end)
+    assert prompting.close_turn((1, 2, end), True) == (1, 2, end)
+    assert prompting.close_turn((1, 2, end), False) == (1, 2)
 
 
 def test_missing_tokens_are_named():

@@ -17,7 +17,9 @@ from napari_s1omni.engine.description import DIVISION, Division, Encoding
 from napari_s1omni.errors import CheckpointError
 
 CONFIG_NAME = "s1_omni_image_config.json"
-"""Name of the file inside a checkpoint folder."""
+"""Name of the configuration file in a checkpoint folder."""
+TOKENIZER_NAME = "tokenizer.json"
+"""Name of the tokenizer file in a checkpoint folder."""
 
 
 Upsampling = Literal["bicubic", "restored"]

@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.engine.s1omni.checkpoint.classes import BACKBONE_TYPES, CODECS, DENOISERS, SCHEDULERS, class_name
-from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, CheckpointConfig, Prefixes, read_json
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME
+from napari_s1omni.engine.s1omni.checkpoint.config import (
+    CONFIG_NAME,
+    TOKENIZER_NAME,
+    CheckpointConfig,
+    Prefixes,
+    read_json,
+)
 from napari_s1omni.errors import CheckpointError
 
 COMPONENTS = ("backbone", "alignment", "transformer", "vae")

@@ -7,8 +7,6 @@ that there is never a second copy of the weights.
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +16,12 @@ import torch
 from torch import nn
 
 from napari_s1omni.engine.s1omni.checkpoint.classes import DENOISERS, class_name
-from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, CheckpointConfig, Prefixes
+from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, TOKENIZER_NAME, CheckpointConfig
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, Layout, TensorEntry, file_digest
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec, VaeCodec, build_codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, PromptTokenizer
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.errors import CheckpointError
 
 
@@ -136,64 +134,6 @@ def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype
     return checkpoint
 
 
-def save_checkpoint(
-    folder: Path,
-    checkpoint: Checkpoint,
-    tokenizer: Any,
-    *,
-    dtype: torch.dtype = torch.float16,
-    prefixes: Prefixes | None = None,
-    shard_bytes: int = 2_000_000_000,
-) -> Path:
-    """Write a checkpoint folder in the released layout, with the digest of every shard.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if missing; files of the same names are replaced.
-    checkpoint : Checkpoint
-    tokenizer : tokenizers.Tokenizer
-    dtype : torch.dtype
-        Type of floating-point tensors on disk.
-    prefixes : Prefixes, optional
-        Names of the components; by default the family with a bare backbone.
-    shard_bytes : int
-        Shards are closed before they grow above this.
-    """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    prefixes = prefixes or Prefixes()
-    shards: list[dict[str, torch.Tensor]] = [{}]
-    room = shard_bytes
-    for component, module in checkpoint.modules().items():
-        state = module.state_dict()
-        for name in _tensor_names(module):
-            tensor = state[name].detach()
-            tensor = tensor.to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
-            if tensor.nbytes > room and shards[-1]:
-                shards.append({})
-                room = shard_bytes
-            shards[-1][getattr(prefixes, component) + name] = tensor
-            room -= tensor.nbytes
-    names = [f"model-{i:05d}-of-{len(shards):05d}.safetensors" for i in range(1, len(shards) + 1)]
-    for name, tensors in zip(names, shards, strict=True):
-        save_file(tensors, folder / name, metadata={"format": "pt"})
-    weight_map = {key: name for name, tensors in zip(names, shards, strict=True) for key in tensors}
-    total = sum(tensor.nbytes for tensors in shards for tensor in tensors.values())
-    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1, sort_keys=True))
-    tokenizer.save(str(folder / TOKENIZER_NAME))
-    (folder / "config.json").write_text(json.dumps(_plain_backbone(checkpoint.backbone), indent=1, sort_keys=True))
-    for name in names:
-        # safetensors writes for its owner alone; weights are as readable as what lies beside them.
-        shutil.copymode(folder / "config.json", folder / name)
-    digests = {name: file_digest(folder / name) for name in names}
-    config = checkpoint.config.model_copy(update={"prefixes": prefixes, "sha256": digests})
-    (folder / CONFIG_NAME).write_text(config.model_dump_json(indent=1))
-    return folder
-
-
 def load_prompting(layout: Layout) -> PromptTokenizer:
     """Return the prompt tokenizer, after checking that backbone and tokenizer use the same image token."""
     prompting = PromptTokenizer.read(layout.folder, layout.config.prompting)
@@ -209,13 +149,7 @@ def load_prompting(layout: Layout) -> PromptTokenizer:
     return prompting
 
 
-def _plain_backbone(backbone: Any) -> dict[str, Any]:
-    config: dict[str, Any] = backbone.config.to_dict()
-    config.update(architectures=[type(backbone).__name__])
-    return config
-
-
-def _tensor_names(module: nn.Module) -> list[str]:
+def tensor_names(module: nn.Module) -> list[str]:
     """Return the names in the state dict, without those of tied tensors."""
     seen: dict[tuple[Any, ...], str] = {}
     names = []
@@ -240,7 +174,7 @@ def _rename_entries(module: nn.Module, entries: Mapping[str, TensorEntry]) -> di
 
 def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntry]) -> None:
     state = module.state_dict()
-    required = set(_tensor_names(module))
+    required = set(tensor_names(module))
     missing = sorted(required - set(entries))
     unexpected = sorted(set(entries) - set(state))
     wrong = [name for name in sorted(set(entries) & set(state)) if tuple(state[name].shape) != entries[name].shape]

@@ -1,4 +1,4 @@
-"""The decoding loop: next token after next token, batched, with a key-value cache."""
+"""The decoding loop: batched generation of tokens with a key-value cache."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 
-_LONGEST_PERIOD = 32
-_LEAST_REPEATS = 4
-_LEAST_REPEATED = 24
+_MAX_PERIOD = 32
+_MIN_REPEATS = 4
+_MIN_REPEATED_TOKENS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +21,22 @@ class TokenSampling:
     """How the next token is chosen."""
 
     temperature: float = 0.0
-    """0: the most probable one."""
+    """0 takes the most probable token."""
     top_p: float = 1.0
     seeds: tuple[int, ...] = ()
-    """One seed per row, used above temperature 0; it follows the tile, not its place in the batch."""
+    """A seed per row, used above temperature 0; it depends on the tile, not on its position in the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedTokens:
-    """What one call of :func:`decode` gives."""
+    """Result of :func:`decode`."""
 
     ids: list[list[int]]
-    """Tokens of each row, up to and with the one that ended it."""
+    """Tokens of each row, up to and including the last one."""
     endings: list[str]
     """Per row ``stopped``, ``too long`` or ``repeating``."""
     states: torch.Tensor | None
-    """Where asked for: (B, prompt + tokens, width) states of every token that was fed."""
+    """(B, prompt + tokens, width): hidden states of every input token; None without a probe."""
 
 
 def decode(
@@ -52,14 +52,14 @@ def decode(
     forced: Sequence[Sequence[int]] | None = None,
     probe: HiddenStates | None = None,
 ) -> DecodedTokens:
-    """Continue one prompt for a batch of images of one size.
+    """Continue a prompt for a batch of images of one size.
 
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
     prompting : PromptTokenizer
     prompt : sequence of int
-        The same for all rows, so that no row is padded.
+        The same for all rows, so that none is padded.
     pixel_values, grid : tensors
         From :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`.
     max_new_tokens : int
@@ -67,9 +67,9 @@ def decode(
     on_token : callable, optional
         Called with (row, tokens of that row so far) after each new token.
     forced : sequence of token sequences, optional
-        Replay these instead of choosing; the states are those that choosing them gave, bit for bit.
+        Tokens to replay instead of choosing. The states are bit-identical to those of choosing them.
     probe : HiddenStates, optional
-        Collects states; one more step is then run, so that the last token and the end of turn have theirs.
+        Collects the states. One more step is then run, so that the last token and the end of turn have states too.
     """
     device = backbone.device
     rows = len(grid)
@@ -118,7 +118,7 @@ def decode(
 
 
 class HiddenStates:
-    """Reads the states that condition the editor: after the final norm, or before it."""
+    """Reads hidden states of the last layer, after or before the final normalisation."""
 
     def __init__(self, backbone: Any, before_norm: bool) -> None:
         self._norm = backbone.model.language_model.norm
@@ -139,14 +139,14 @@ class HiddenStates:
         self._last = arguments[0]
 
     def take(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
-        """Return the wanted states of the forward pass just made."""
+        """Return the states of the last forward pass."""
         return last_hidden_state if self._last is None else self._last
 
 
 def is_repeating(ids: Sequence[int]) -> bool:
-    """Whether the end of `ids` goes round in a circle of at most 32 tokens, four times and 24 tokens or more."""
-    for period in range(1, _LONGEST_PERIOD + 1):
-        length = max(_LEAST_REPEATED, _LEAST_REPEATS * period)
+    """Return whether `ids` end with at most 32 tokens repeated four times or more, over at least 24 tokens."""
+    for period in range(1, _MAX_PERIOD + 1):
+        length = max(_MIN_REPEATED_TOKENS, _MIN_REPEATS * period)
         if len(ids) < length:
             continue
         tail = ids[-length:]
@@ -156,13 +156,13 @@ def is_repeating(ids: Sequence[int]) -> bool:
 
 
 def _ending(ids: list[int], prompting: PromptTokenizer) -> str | None:
-    """Why a row ends with its newest token, or None."""
+    """Return why a row ends with its last token, or None if it continues."""
     special = prompting.ids
     last = ids[-1]
     if last == special["turn_end"]:
         return "stopped"
     if last in prompting.routes:
-        # A route token named while thinking is a word, not a decision.
+        # A route token inside the reasoning is not a decision.
         opened = _last_index(ids, special["think_start"])
         return None if opened > _last_index(ids, special["think_end"]) else "stopped"
     return "repeating" if is_repeating(ids) else None
@@ -173,7 +173,7 @@ def _last_index(ids: Sequence[int], token: int) -> int:
 
 
 def _choose(logits: torch.Tensor, choice: TokenSampling, generators: Sequence[np.random.Generator]) -> list[int]:
-    """Next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
+    """Return the next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
     if choice.temperature == 0:
         greedy: list[int] = logits.argmax(-1).tolist()
         return greedy
