@@ -123,10 +123,11 @@ def draw(image: NDArray[np.float32], steps: Steps, shape: tuple[int, int]) -> ND
 
 
 def _background_steps(measured: TileMeasurement, window: float) -> dict[str, str]:
-    """Return the steps for the background: one level if it hardly varies, since that does not depend on the tile."""
+    """Return the steps for the background: one level if it hardly varies, since that is the same in any crop."""
     if measured.slope < _EVEN * measured.contrast:
         return {
-            "ground": f"{measured.ground:.3f} (one level: it varies by {measured.slope:.3f}, little against the contrast)"
+            "ground": f"{measured.ground:.3f} "
+            f"(one level: it varies by {measured.slope:.3f}, little against the contrast)"
         }
     return {
         "ground": f"local (it varies by {measured.slope:.3f}, so it is found around each px)",

@@ -45,7 +45,7 @@ def separate_stain(image: NDArray[np.float32], stain: str, other: str) -> NDArra
 
 
 def find_counterstain(image: NDArray[np.float32], stain: str, words: str) -> str:
-    """Return the second stain of a section: the one named in `words`, else eosin or DAB, whichever is nearer in colour."""
+    """Return the second stain of a section: the one named in `words`, else the nearer in colour of eosin and DAB."""
     if stain != "hematoxylin":
         return "hematoxylin"
     for name, pattern in _COUNTERSTAIN_WORDS.items():

@@ -44,7 +44,8 @@ def write_trace(
 def _measurement_text(measured: TileMeasurement, view: float) -> str:
     sentences = [
         f"The image is {'coloured' if measured.colour else 'grey'} and shows {_SIGNAL_TEXTS[measured.signal]}.",
-        f"The ground lies at {measured.ground:.2f} of the layer's range and varies by {measured.slope:.2f} across the image.",
+        f"The ground lies at {measured.ground:.2f} of the layer's range "
+        f"and varies by {measured.slope:.2f} across the image.",
         f"The noise is {measured.noise:.3f}, the contrast {measured.contrast:.2f}"
         + (f", {measured.contrast / measured.noise:.0f} times the noise." if measured.noise > 1e-4 else "."),
     ]
@@ -52,7 +53,8 @@ def _measurement_text(measured: TileMeasurement, view: float) -> str:
         sentences.append("Nothing stands out as an object.")
     else:
         sentences.append(
-            f"Objects are about {measured.size * view:.0f} px across and cover {measured.cover:.0%} ({measured.crowding})."
+            f"Objects are about {measured.size * view:.0f} px across "
+            f"and cover {measured.cover:.0%} ({measured.crowding})."
         )
     if view != 1:
         sentences.append(f"I see the layer reduced {view:g} times; lengths are in px of the layer.")

@@ -22,7 +22,7 @@ def load(
     name_or_folder : str
         ``nano``, ``s1-omni-image``, or a folder in the released layout.
     device : str, optional
-        ``cpu``, ``cuda`` (spread over all GPUs), or a single one such as ``cuda:1``; by default the checkpoint's choice.
+        ``cpu``, ``cuda`` (spread over all GPUs), or a single one such as ``cuda:1``; by default as the checkpoint says.
     dtype : {'float32', 'bfloat16', 'float16'}, optional
         Type to compute in; by default the checkpoint's choice.
     threads : int, optional

@@ -24,7 +24,7 @@ THREADS_VARIABLE = "S1OMNI_THREADS"
 HOST_BYTES_PER_PIXEL = 48.0
 """Host memory in bytes for each pixel that a GPU draws in a micro-batch: the tiles before and after drawing."""
 MARGIN = 0.01
-"""A model must exceed the score of the reference engine by this fraction, since it is slower and its thoughts can fail."""
+"""Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
 

@@ -77,7 +77,7 @@ def visible_gpus() -> list[DeviceMemory]:
 def describe_placement(
     sizes: Mapping[str, int], working_memory: int, available: Sequence[DeviceMemory]
 ) -> tuple[int, str]:
-    """Return the number of devices needed, and a text: the device map, or what is missing if the components do not fit."""
+    """Return the number of devices needed, and the device map as text, or what is missing if nothing fits."""
     try:
         device_map = infer_device_map(sizes, working_memory, available)
     except EngineUnavailable as error:

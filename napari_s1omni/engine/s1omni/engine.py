@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Images, OnText, Thought
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
 from napari_s1omni.engine.s1omni.checkpoint.layout import open_layout
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint, load_prompting
 from napari_s1omni.engine.s1omni.checkpoint.model_store import locate
@@ -26,17 +24,11 @@ from napari_s1omni.engine.s1omni.description import describe_layout
 from napari_s1omni.engine.s1omni.device_map import infer_device_map, select_devices
 from napari_s1omni.engine.s1omni.editor.codec import Codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
-from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, build_denoiser, denoise
-from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size, resize
-from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
-from napari_s1omni.engine.s1omni.editor.self_ensemble import flip_copies
-from napari_s1omni.engine.s1omni.editor.upsampling import match_source, upsample
+from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, build_denoiser
+from napari_s1omni.engine.s1omni.editor.editor import Editor, TileGroup
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
-
-POSTERIOR_STEP = 2**32
-"""Noise index for sampling the codec's posterior of the source; far above the indices of the denoising steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +146,8 @@ class S1OmniEngine:
     ) -> Images:
         """Draw each tile from its thought; source tiles are resampled to the size that `noise` states.
 
-        Objects may be drawn at another scale and resampled back, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
+        Objects may be drawn at another scale and resampled back, see
+        :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
 
         Raises
         ------
@@ -166,22 +159,17 @@ class S1OmniEngine:
             If the device runs out of memory; later calls use a smaller micro-batch.
         """
         self._check_sizes(noise)
-        groups: dict[tuple[str, str | None, tuple[int, int], tuple[int, int]], list[int]] = {}
+        editor = self._editor
+        groups: dict[TileGroup, list[int]] = {}
         for i, thought in enumerate(thoughts):
-            task, route = self._task_and_route(i, thought)
-            groups.setdefault((task, route, noise[i].shape, self._grid(thought, task, noise[i])), []).append(i)
+            groups.setdefault(self._group(editor, i, thought, noise[i]), []).append(i)
         drawn: list[Images | None] = [None] * len(thoughts)
-        for (task, route, shape, grid), members in groups.items():
-            # A tile on a larger grid takes the memory of several.
-            most = max(1, self._models.thinker.micro_batch * math.prod(shape) // max(math.prod(shape), math.prod(grid)))
-            size = max(1, most // self._config.denoising.self_ensemble)
-            for start in range(0, len(members), size):
-                part = members[start : start + size]
-                fields = [noise[i].on_grid(grid, self._models.codec.downscale) for i in part]
-                edit = route == self._config.prompting.edit_route
+        for group, members in groups.items():
+            size = editor.batch_size(group)
+            for part in (members[start : start + size] for start in range(0, len(members), size)):
                 with self._computing(), self._within_memory(len(thoughts)):
-                    out = self._draw(images[part], [thoughts[i] for i in part], sampling, fields, task, edit, most)
-                    out = resize(torch.from_numpy(out), shape).numpy()
+                    chosen = [thoughts[i] for i in part]
+                    out = self._draw(editor, group, images[part], chosen, sampling, [noise[i] for i in part])
                 for i, image in zip(part, out, strict=True):
                     if not np.isfinite(image).all():
                         raise GenerationError(
@@ -212,80 +200,40 @@ class S1OmniEngine:
         states = connector(raw.states.to(next(connector.parameters()).dtype))
         return Condition(states.to(device), raw.mask.to(device))
 
+    @property
+    def _editor(self) -> Editor:
+        return Editor(self._config, self._models.denoiser, self._models.codec, self._placement["transformer"])
+
+    def _group(self, editor: Editor, index: int, thought: Thought, noise: NoiseField) -> TileGroup:
+        task, route = self._task_and_route(index, thought)
+        limits = self._description.limits
+        return editor.group(
+            task,
+            route == self._config.prompting.edit_route,
+            thought.text,
+            noise.shape,
+            self._models.thinker.micro_batch,
+            (limits.multiple_of, limits.max_size),
+        )
+
     def _draw(
         self,
+        editor: Editor,
+        group: TileGroup,
         images: Images,
         thoughts: list[Thought],
         sampling: Sampling,
         noise: list[NoiseField],
-        task: str,
-        edit: bool,
-        rows: int,
     ) -> Images:
-        """Draw one group of tiles; batches are filled up to `rows` with copies of its first tile."""
-        codec, denoiser, config = self._models.codec, self._models.denoiser, self._config
-        height, width = (v // codec.downscale for v in noise[0].shape)
-        limit = denoiser.max_condition_tokens(height, width)
-        copies = config.denoising.self_ensemble
-        fill = [i for i in range(len(thoughts)) for _ in range(copies)]
-        fill += [0] * (rows - len(fill))
-        condition = self.condition(images if edit else None, thoughts, sampling, limit)
-        states, mask = condition.states[fill], condition.mask[fill]
-        start = flip_copies(self._noise(noise, 0)[fill] * config.noise_scale, copies)
-        source = base = guidance = None
-        prediction = config.denoising.prediction_of(task)
-        if edit:
-            raw = self._tensor(images, "transformer")
-            if self._object_size(task):
-                raw = resize(raw, noise[0].shape)
-            else:
-                raw = upsample(raw, noise[0].shape, config.denoising.enlargement)
-            raw = flip_copies(raw[fill], copies)
-            seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
-            sampled = config.denoising.schedule == "released"
-            source = codec.encode(seen, self._noise(noise, POSTERIOR_STEP)[fill] if sampled else None)
-            base = codec.encode(raw) if prediction == "residual" else None
-            steps = sampling.num_inference_steps or config.sampling.edit_steps
-        else:
-            steps = sampling.num_inference_steps or config.sampling.generation_steps
-            guidance = self._guidance(sampling, limit, fill)
-        levels = noise_levels(
-            config.denoising.schedule, config.scheduler_config, steps, denoiser.image_tokens(height, width)
-        )
-        latent = denoise(
-            denoiser, start, levels, source, states, mask, prediction=prediction, base=base, guidance=guidance
-        )
-        out = flip_copies(codec.decode(latent)[: len(thoughts) * copies].float(), copies)
-        out = out.unflatten(0, (-1, copies)).mean(1) if copies > 1 else out
-        if edit and prediction == "residual" and config.denoising.enlargement == "restored":
-            out = match_source(self._tensor(images, "transformer"), out)
-        if task == "segmentation" and config.engine.encoding == "fields":
-            out = out.clamp(0, 1)
-        drawn: Images = out.cpu().numpy()
+        limit = editor.max_condition_tokens(group)
+        condition = self.condition(images if group.edit else None, thoughts, sampling, limit)
+        empty = None
+        if not group.edit and editor.guidance_scale(sampling) > 1:
+            empty = self.connect(self._models.thinker.empty_condition(sampling, limit))
+        drawn: Images = editor.draw(
+            group, self._tensor(images, "transformer"), condition, sampling, noise, empty
+        ).numpy()
         return drawn
-
-    def _object_size(self, task: str) -> ObjectScaling | None:
-        return self._config.denoising.object_size if task == "segmentation" else None
-
-    def _grid(self, thought: Thought, task: str, noise: NoiseField) -> tuple[int, int]:
-        """Return height and width, in pixels, at which a tile is drawn."""
-        how, limits = self._object_size(task), self._description.limits
-        if how is None:
-            return noise.shape
-        return drawing_size(thought.text, noise.shape, how, limits.multiple_of, limits.max_size)
-
-    def _guidance(self, sampling: Sampling, limit: int | None, fill: list[int]) -> Guidance | None:
-        scale = sampling.true_cfg_scale or self._config.sampling.true_cfg_scale
-        if scale <= 1:
-            return None
-        empty = self.connect(self._models.thinker.empty_condition(sampling, limit))
-        rows = [0] * len(fill)
-        return Guidance(empty.states[rows], empty.mask[rows], scale, self._config.denoising.schedule == "stock")
-
-    def _noise(self, noise: Sequence[NoiseField], step: int) -> torch.Tensor:
-        codec = self._models.codec
-        drawn = np.stack([field.draw(step, codec.channels, codec.downscale) for field in noise])
-        return torch.from_numpy(drawn).to(self._placement["transformer"])
 
     def _tensor(self, images: Images, component: str) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self._placement[component])

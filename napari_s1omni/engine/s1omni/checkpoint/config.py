@@ -103,7 +103,7 @@ class DenoisingConfig(_Section):
     enlargement: Upsampling = "bicubic"
     """How a source is upsampled to a finer grid."""
     self_ensemble: Literal[1, 2, 4] = 1
-    """Number of flipped copies of a tile that are averaged (:mod:`napari_s1omni.engine.s1omni.editor.self_ensemble`)."""
+    """Flipped copies of a tile that are averaged, see :mod:`napari_s1omni.engine.s1omni.editor.self_ensemble`."""
     object_size: ObjectScaling | None = None
     """Draws a segmentation at a scale chosen from the stated object size; None draws at the tile's own."""
 
@@ -190,7 +190,7 @@ class CheckpointConfig(_Section):
     """The content of ``s1_omni_image_config.json``."""
 
     prefixes: Prefixes | None = None
-    """None: derived from the names in the weight index, of which there are two families."""
+    """None: derived from the tensor names in the weight index."""
     alignment_layer: AlignmentConfig = Field(
         default=AlignmentConfig(), validation_alias=AliasChoices("alignment_layer", "alignment_mlp")
     )

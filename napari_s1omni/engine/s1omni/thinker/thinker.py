@@ -19,7 +19,7 @@ from napari_s1omni.errors import ThoughtError
 
 RETRY_TEMPERATURE = 0.7
 """Lowest temperature of the second attempt at a thought that was endless or repeating, since greedy decoding would fail
-again. The second attempt has another seed, for the case that the first one was sampled too."""
+again. The second attempt has another seed, in case the first was sampled too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class _Sequence:
 class Thinker:
     """Qwen3-VL with its own decoding loop.
 
-    Every batch is filled up with empty tiles to `micro_batch` rows, so that the result for a tile does not depend on the
-    number of other tiles in the batch.
+    Every batch is filled up with empty tiles to `micro_batch` rows, so that the result for a tile does not depend on
+    the number of other tiles in the batch.
 
     Parameters
     ----------
