@@ -27,7 +27,7 @@ def steps_of(image, **changed):
     return Steps({**read, **changed})
 
 
-def test_an_even_ground_is_one_level_so_a_crop_is_drawn_like_the_whole():
+def test_an_even_background_is_one_level_so_a_crop_is_drawn_like_the_whole():
     image = field(shading=0.0)
     steps = steps_of(image)
     assert steps.number("ground", 0, 1) == pytest.approx(0.1, abs=0.02)
@@ -36,7 +36,7 @@ def test_an_even_ground_is_one_level_so_a_crop_is_drawn_like_the_whole():
     np.testing.assert_allclose(part[0, :50], whole[0, :50], atol=1e-3)
 
 
-def test_a_sloping_ground_is_found_around_each_px():
+def test_a_sloping_background_is_found_around_each_pixel():
     image = field(shading=0.5)
     steps = steps_of(image)
     assert steps.text("ground") == "local"
@@ -45,7 +45,7 @@ def test_a_sloping_ground_is_found_around_each_px():
     assert foreground.mean() == pytest.approx(4 * np.pi * 100 / 128**2, rel=0.3)
 
 
-def test_the_stated_ground_decides():
+def test_the_stated_background_is_used():
     image = field(shading=0.0)
     assert not segmentation.draw(image, steps_of(image, ground="0.6"), (128, 128)).any()
     with pytest.raises(ThoughtError, match="ground"):

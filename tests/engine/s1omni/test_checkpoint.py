@@ -79,7 +79,7 @@ def test_the_released_configuration_has_the_published_sizes():
 
 
 @pytest.mark.parametrize("family", ["unet_folder", "mmdit_folder"])
-def test_every_tensor_arrives_in_its_place(request, family, backbone):
+def test_every_tensor_is_assigned(request, family, backbone):
     folder = request.getfixturevalue(family)
     layout = open_layout(folder)
     parts = load_checkpoint(layout, CPU, torch.float32)
@@ -153,7 +153,7 @@ def test_no_second_copy_is_held(unet_folder, monkeypatch):
     assert max(extra) <= 2
 
 
-def test_foreign_connector_names_are_matched_in_order():
+def test_other_connector_names_are_matched_in_order():
     for kind in ("linear", "mlp", "mlp_ln"):
         connector = Connector(AlignmentConfig(input_dim=4, output_dim=6, hidden_dim=5, type=kind))
         foreign = [name.replace("layers.", "net.module_") for name in connector.state_dict()]
@@ -171,7 +171,7 @@ def test_the_connector_works_token_by_token(kind):
     assert len(connector.layers) == layers
 
 
-def test_a_backbone_configuration_may_stand_in_the_image_configuration(copy_of, unet_folder):
+def test_a_backbone_configuration_may_be_embedded(copy_of, unet_folder):
     backbone = json.loads((unet_folder / "config.json").read_text())
     folder = copy_of(unet_folder, qwen3_vl_config=backbone)
     (folder / "config.json").unlink()
@@ -191,7 +191,7 @@ def test_a_single_file_needs_no_index(copy_of, unet_folder):
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_what_is_written_can_be_read(tmp_path, unet_folder, named):
+def test_a_saved_checkpoint_can_be_loaded(tmp_path, unet_folder, named):
     parts = load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
     prefixes = Prefixes(backbone="qwen3_vl.", transformer="transformer.") if named else None
     folder = save_checkpoint(

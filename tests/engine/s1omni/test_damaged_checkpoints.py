@@ -1,4 +1,4 @@
-"""Folders that are no checkpoint, or a damaged one: the error names the file and what to do."""
+"""Folders that are not a checkpoint, or a damaged one: the error names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_another_backbone_is_named(copy_of, unet_folder):
     assert caught.value.facts["file"] == str(path)
 
 
-def test_classes_that_are_not_named_are_those_of_the_release(copy_of, mmdit_folder):
+def test_default_classes_are_those_of_the_release(copy_of, mmdit_folder):
     folder = copy_of(mmdit_folder)
     for path in (folder / "config.json", folder / "s1_omni_image_config.json"):
         data = json.loads(path.read_text())
@@ -104,7 +104,7 @@ def test_truncated_shard(copy_of, unet_folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 64, b"\x04\0\0\0\0\0\0\0null"])
-def test_shard_that_is_none(copy_of, unet_folder, content):
+def test_file_that_is_not_a_shard(copy_of, unet_folder, content):
     folder = copy_of(unet_folder)
     shard = sorted(folder.glob("*.safetensors"))[0]
     shard.write_bytes(content)

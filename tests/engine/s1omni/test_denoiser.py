@@ -256,7 +256,7 @@ def test_upsampling_keeps_constants_and_half_pixel_centres():
     assert upsample(ramp, (16, 16)) is ramp
 
 
-def test_the_limit_is_the_most_condition_tokens_that_the_editor_takes(parts):
+def test_the_number_of_condition_tokens_is_limited_by_the_rotary_table(parts):
     """With one more, the text's positions run out of diffusers' rotary table."""
     denoiser = MmditDenoiser(parts[1]["transformer"])
     assert denoiser.max_condition_tokens(128, 128) == 4064

@@ -1,4 +1,4 @@
-"""Names, descriptions, devices: what is known before anything is loaded."""
+"""Names, descriptions and devices, known before anything is loaded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def as_nano(monkeypatch, unet_folder, copy_of):
     return score
 
 
-def test_description_says_what_plans_need(unet_folder, mmdit_folder):
+def test_description_has_what_plans_need(unet_folder, mmdit_folder):
     unet, mmdit = describe(str(unet_folder)), describe(str(mmdit_folder))
     assert unet.name == str(unet_folder.resolve())
     assert (unet.encoding, mmdit.encoding) == ("fields", "overlay")
@@ -92,7 +92,7 @@ def test_known_models_are_listed():
     assert set(models.MODELS) < set(registry.names())
 
 
-def test_weights_that_are_not_here(monkeypatch, tmp_path):
+def test_weights_that_are_missing(monkeypatch, tmp_path):
     monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
     with pytest.raises(EngineUnavailable, match="s1omni models fetch s1-omni-image"):
         registry.describe("s1-omni-image")
@@ -100,7 +100,7 @@ def test_weights_that_are_not_here(monkeypatch, tmp_path):
         models.locate("nobody")
 
 
-def test_fetching_asks_the_hub_and_checks_what_came(monkeypatch, tmp_path, unet_folder):
+def test_fetching_downloads_from_the_hub_and_checks_the_files(monkeypatch, tmp_path, unet_folder):
     import huggingface_hub
 
     asked = []
@@ -140,7 +140,7 @@ def _by_scores(monkeypatch):
     monkeypatch.delenv("S1OMNI_AUTO", raising=False)
 
 
-def test_auto_may_be_told_which_engine_to_take(as_nano, monkeypatch, unet_folder):
+def test_auto_prefers_the_engine_of_the_environment(as_nano, monkeypatch, unet_folder):
     """It is taken for what it does, whatever its scores; for all else the scores decide."""
     as_nano(segmentation={"nano": 0.8, "reference": 0.6})
     for name in ("reference", str(unet_folder)):
@@ -154,7 +154,7 @@ def test_auto_may_be_told_which_engine_to_take(as_nano, monkeypatch, unet_folder
     assert "nobody" in other.host.why
 
 
-def test_auto_takes_nano_where_it_is_better(as_nano):
+def test_auto_takes_nano_if_its_scores_are_better(as_nano):
     as_nano(
         segmentation={"nano": 0.8, "reference": 0.6, "metric": "AP@0.5"}, super_resolution={"nano": 30, "reference": 31}
     )
@@ -208,7 +208,7 @@ def test_auto_without_an_engine_for_the_target(few_targets):
     assert caught.value.exit_code == 69
 
 
-def test_a_job_tells_auto_its_target(few_targets):
+def test_auto_considers_the_target_of_a_job(few_targets):
     few_targets(0.1)
     picture = np.zeros((64, 64), np.uint8)
     for target, name in (("nuclei", "nano"), ("inverted contrast", "reference")):
@@ -221,19 +221,19 @@ def test_a_job_tells_auto_its_target(few_targets):
 # Devices
 
 
-def test_one_device_where_it_fits():
+def test_one_device_if_it_fits():
     placed = infer_device_map(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 80 * GIB), DeviceMemory("cuda:1", 139 * GIB)])
     assert set(placed.values()) == {"cuda:1"}
 
 
-def test_two_devices_hold_a_side_each():
+def test_two_devices_hold_thinker_and_editor():
     placed = infer_device_map(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 70 * GIB)])
     assert placed["backbone"] == placed["alignment"] == "cuda:0"
     assert placed["transformer"] == placed["vae"] == "cuda:1"
 
 
 @pytest.mark.parametrize("free", [[79], [60, 60], [79, 30]])
-def test_what_does_not_fit_is_refused_with_numbers(free):
+def test_too_little_device_memory_is_refused_with_numbers(free):
     with pytest.raises(EngineUnavailable, match=r"104\.\d GiB") as caught:
         infer_device_map(RELEASED, 4 * GIB, [DeviceMemory(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
     assert caught.value.facts["free"] == {f"cuda:{i}": size * GIB for i, size in enumerate(free)}
@@ -309,7 +309,7 @@ def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
             prepare(job)
 
 
-def test_devices_that_are_not_here(monkeypatch):
+def test_missing_devices_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EngineUnavailable, match="cuda:3"):
         select_devices("cuda:3", ("cpu",))
@@ -318,7 +318,7 @@ def test_devices_that_are_not_here(monkeypatch):
     assert [room.device for room in select_devices(None, ("cuda", "cpu"))] == ["cpu"]
 
 
-def test_devices_that_are_here(monkeypatch):
+def test_available_devices_are_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda i: ((i + 1) * GIB, 9 * GIB))

@@ -1,4 +1,4 @@
-"""Objects are drawn on the grid that their stated size asks for, and brought back to the tile's."""
+"""Objects are drawn at the scale that their stated size needs, and resized back to the tile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def engine(unet_folder):
 @pytest.mark.parametrize(
     ("diameter", "scale"), [(4, 2.0), (9, 2.0), (12, 1.5), (14, 1.0), (16, 1.0), (22, 0.75), (30, 0.5), (90, 0.5)]
 )
-def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
+def test_the_scale_brings_objects_near_the_size_drawn_best(diameter, scale):
     assert best_scale(diameter, HOW) == scale
 
 
@@ -44,11 +44,11 @@ def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
         ("size 8 px", (1024, 1024), (1024, 1024)),
     ],
 )
-def test_the_grid_is_the_scaled_tile_in_multiples_of_what_the_editor_draws(text, shape, grid):
+def test_the_drawing_size_is_the_scaled_tile_in_allowed_multiples(text, shape, grid):
     assert drawing_size(text, shape, HOW, 32, 1024) == grid
 
 
-def test_a_tile_comes_back_from_another_grid():
+def test_resizing_back_restores_a_tile():
     rows, cols = np.mgrid[:64, :64] / 64
     waves = torch.from_numpy(np.sin(6 * rows) * np.cos(4 * cols))[None, None].float()
     assert resize(waves, (64, 64)) is waves
@@ -59,7 +59,7 @@ def test_a_tile_comes_back_from_another_grid():
         assert float(off[..., 2:-2, 2:-2].max()) < 0.02
 
 
-def test_noise_of_another_grid_lies_where_the_tile_does():
+def test_noise_at_another_scale_covers_the_same_place():
     field = NoiseField(3, (0, 0), (256, 192), (64, 64))
     assert field.on_grid((64, 64), 4) is field
     assert field.on_grid((32, 96), 4) == NoiseField(3, (0, 0), (128, 288), (32, 96))
@@ -83,7 +83,7 @@ def large(tiles):
     return np.ascontiguousarray(np.kron(tiles, np.ones((1, 1, 2, 2), np.float32)))
 
 
-def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch):
+def test_the_editor_draws_at_the_scale_of_the_stated_size(engine, large, monkeypatch):
     _use(engine, monkeypatch, HOW)
     denoiser, seen = engine._models.denoiser, []
 
@@ -104,7 +104,7 @@ def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch)
     assert {shape[-1] for shape in seen} == {64 // downscale}
 
 
-def test_another_stated_size_draws_other_px_and_every_tile_alone_the_same(engine, large, monkeypatch):
+def test_stated_size_changes_pixels_and_tiles_alone_are_the_same(engine, large, monkeypatch):
     thoughts = [_saying(f"<think>{size} px</think>\nok<image_edit>") for size in (8, 16, 60, 60)]
     plain = engine.generate(large, thoughts, SAMPLING, _noise(4))
     _use(engine, monkeypatch, HOW)
@@ -118,6 +118,6 @@ def test_another_stated_size_draws_other_px_and_every_tile_alone_the_same(engine
 
 
 @pytest.mark.parametrize("wrong", [{"stated": "size px"}, {"stated": "size ("}, {"scales": ()}, {"drawn": 0}])
-def test_a_configuration_that_cannot_be_meant_is_refused(wrong):
+def test_an_invalid_configuration_is_refused(wrong):
     with pytest.raises(ValidationError):
         ObjectScaling.model_validate(wrong)

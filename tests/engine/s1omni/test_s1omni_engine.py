@@ -45,7 +45,7 @@ def test_it_is_an_engine(engine):
     assert isinstance(engine, Engine)
 
 
-def test_words_decide_what_is_drawn(engine, tiles):
+def test_the_thought_decides_the_result(engine, tiles):
     """Same tile, same noise, another trace: another picture. The same trace: the same picture."""
     image = tiles[[1, 1, 1]]
     thoughts = [_saying(f"<think>{word}</think>\nok<image_edit>") for word in ("9+", "0", "9+")]
@@ -55,7 +55,7 @@ def test_words_decide_what_is_drawn(engine, tiles):
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-4
 
 
-def test_a_subclass_may_alter_what_the_editor_listens_to(unet_folder, tiles):
+def test_a_subclass_may_alter_the_condition(unet_folder, tiles):
     """Without the thinker's states all words draw the same."""
 
     class Deaf(S1OmniEngine):
@@ -87,7 +87,7 @@ def _set(engine, monkeypatch, noise_scale=0.1, **denoising):
 
 
 @pytest.mark.parametrize("how", ["bicubic", "restored"])
-def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch, how):
+def test_super_resolution_adds_to_the_upsampled_source(engine, tiles, monkeypatch, how):
     """With a silent network the result is that source, of values outside the clamp too."""
     _set(engine, monkeypatch, enlargement=how)
     denoiser = engine._models.denoiser
@@ -100,7 +100,7 @@ def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch
     np.testing.assert_allclose(drawn, expected.numpy(), atol=1e-6)
 
 
-def test_the_editor_sees_clamped_px(engine, tiles, monkeypatch):
+def test_the_editor_sees_clamped_pixels(engine, tiles, monkeypatch):
     denoiser = engine._models.denoiser
     seen = []
 
@@ -125,7 +125,7 @@ def test_a_mixed_batch_is_drawn_as_its_parts(engine, tiles):
 
 
 @pytest.mark.parametrize(("task", "size"), [("modality_translation", 32), ("super_resolution", 64)])
-def test_a_self_ensemble_knows_neither_left_nor_right(engine, tiles, monkeypatch, task, size):
+def test_a_self_ensemble_commutes_with_flips(engine, tiles, monkeypatch, task, size):
     """Without noise the mirrored tile is drawn mirrored, which a network alone does not do."""
 
     def twice():
@@ -142,7 +142,7 @@ def test_a_self_ensemble_knows_neither_left_nor_right(engine, tiles, monkeypatch
 
 
 @pytest.mark.parametrize("copies", [2, 4])
-def test_a_self_ensemble_draws_tiles_apart(engine, tiles, monkeypatch, copies):
+def test_a_self_ensemble_does_not_mix_tiles(engine, tiles, monkeypatch, copies):
     """A tile's copies share its words and its noise, whichever tiles lie beside it."""
     _set(engine, monkeypatch, self_ensemble=copies)
     thoughts = [_saying(f"<think>{word}</think>\nok<image_edit>") for word in ("9+", "0", "9+", "~")]
@@ -172,7 +172,7 @@ def test_drawing_from_words_alone(mmdit, tiles):
     assert np.abs(strong - weak).max() > 1e-4
 
 
-def test_released_sources_are_sampled_by_place(mmdit, tiles):
+def test_the_source_posterior_is_sampled_by_position(mmdit, tiles):
     """The posterior's noise depends on seed and place, so equal calls are equal to the bit."""
     thought = _saying("<think>~</think>\nok<image_edit>", "modality_translation")
     drawn = [mmdit.generate(tiles[1:2], [thought], SAMPLING, _noise(1)) for _ in range(2)]
@@ -217,7 +217,7 @@ def test_a_question_may_be_answered_in_words(engine, tiles):
     assert len(engine.think(tiles, Instruction("", "What do you see?"), Sampling(max_new_tokens=100))) == 4
 
 
-def test_what_is_not_finite_is_an_error(engine, tiles, monkeypatch):
+def test_values_that_are_not_finite_are_an_error(engine, tiles, monkeypatch):
     def predict(self, noisy, *_):
         out = torch.zeros_like(noisy)
         out[1, 0, 0, 0] = float("nan")
@@ -247,7 +247,7 @@ def test_unknown_dtype(unet_folder):
     "error",
     [torch.OutOfMemoryError("CUDA out of memory"), MemoryError("none"), RuntimeError("can't allocate memory: 9")],
 )
-def test_a_device_without_room_lowers_the_micro_batch(unet_folder, tiles, monkeypatch, error):
+def test_out_of_memory_lowers_the_micro_batch(unet_folder, tiles, monkeypatch, error):
     engine = load(str(unet_folder))
     rows = []
 

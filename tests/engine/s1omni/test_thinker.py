@@ -45,7 +45,7 @@ def _real(condition, i):
     return condition.states[i][condition.mask[i]]
 
 
-def test_it_says_what_it_sees(thinker, images):
+def test_thoughts_describe_the_tile(thinker, images):
     written = [""] * 4
 
     def listen(i, piece):
@@ -85,7 +85,7 @@ def test_more_tiles_than_a_batch(thinker, images):
     assert texts == [TRACES[KINDS[i]] for i in (0, 1, 2, 3, 2, 0)]
 
 
-def test_sampling_follows_the_tile_not_its_place(thinker, images):
+def test_sampling_depends_on_the_tile_not_on_its_position(thinker, images):
     hot = Sampling(temperature=0.9, seed=3, max_new_tokens=60)
     first = thinker.think(images, instruction().text, hot)
     turned = thinker.think(images.flip(0), instruction().text, hot)
@@ -176,7 +176,7 @@ def test_the_second_attempt_at_a_sampled_thought_is_another(monkeypatch, thinker
 
 
 @pytest.mark.parametrize(("text", "ending"), [("ab" * 40, "repeating"), ("the quick brown fox jumps over", "too long")])
-def test_a_thought_that_runs_away_twice_is_an_error(monkeypatch, thinker, images, text, ending):
+def test_two_failed_attempts_are_an_error(monkeypatch, thinker, images, text, ending):
     ids = thinker.prompting.encode(text)
     _scripted(monkeypatch, thinker, [ids, ids])
     with pytest.raises(ThoughtError) as caught:
@@ -261,7 +261,7 @@ def test_before_the_norm_and_after_it(mode, images):
     assert not torch.allclose(_real(before, 0), _real(after, 0), atol=1e-2)
 
 
-def test_placeholders_may_be_left_out(mode, images):
+def test_image_placeholders_may_be_dropped(mode, images):
     thoughts = mode().think(images, instruction().text, Sampling())
     full = mode(image_pads=True).condition(images, thoughts, Sampling())
     short = mode(image_pads=False).condition(images, thoughts, Sampling())
@@ -280,7 +280,7 @@ def test_length_does_not_depend_on_the_thought(mode, images):
     assert len(shapes) == 1
 
 
-def test_the_guard_drops_placeholders_then_the_oldest_thought(mode, images):
+def test_a_long_condition_loses_placeholders_then_the_oldest_tokens(mode, images):
     thinker = mode(mode="reencode")
     (thought,) = thinker.think(images[2:3], instruction().text, Sampling())
     full = _real(thinker.condition(images[2:3], [thought], Sampling()), 0)
@@ -306,7 +306,7 @@ def test_a_thought_without_tokens_is_read_from_its_text(mode, images):
     )
 
 
-def test_a_restated_instruction_is_an_instruction_and_a_route(mode, images):
+def test_a_thought_that_repeats_the_instruction_is_instruction_and_route(mode, images):
     thinker = mode(mode="reencode")
     restated = thinker.condition(images[:1], [Thought(instruction().text)], Sampling())
     spelled = thinker.condition(
@@ -323,7 +323,7 @@ def test_edited_words_change_the_condition(mode, images):
     assert not torch.equal(states[0], states[1])
 
 
-def test_nothing_is_the_template_around_an_empty_request(thinker):
+def test_the_empty_condition_is_the_template_around_an_empty_request(thinker):
     condition = thinker.empty_condition(Sampling())
     prompt = thinker.prompting.prompt("", None)
     plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.prefix :]

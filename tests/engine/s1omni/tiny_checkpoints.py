@@ -1,4 +1,4 @@
-"""What the tiny checkpoints are made of."""
+"""The parts of the tiny checkpoints."""
 
 from __future__ import annotations
 
