@@ -126,7 +126,7 @@ def test_fetching_without_a_network(monkeypatch, tmp_path):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    with pytest.raises(EngineUnavailable, match="goes on where it stopped"):
+    with pytest.raises(EngineUnavailable, match="continues the download"):
         models.fetch("lab/model", tmp_path / "x")
     with pytest.raises(EngineUnavailable, match="owner/name"):
         models.fetch("nobody")
