@@ -25,6 +25,19 @@ class TokenSampling:
     top_p: float = 1.0
     seeds: tuple[int, ...] = ()
     """A seed per row, used above temperature 0; it depends on the tile, not on its position in the batch."""
+    max_new_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePrompts:
+    """One prompt for a batch of images of one size, so that no row is padded."""
+
+    ids: Sequence[int]
+    """Tokens of the prompt."""
+    pixel_values: torch.Tensor
+    """Patches, from :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`."""
+    grid: torch.Tensor
+    """Rows and columns of patches, from the same function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +55,9 @@ class DecodedTokens:
 def decode(
     backbone: Any,
     prompting: PromptTokenizer,
-    prompt: Sequence[int],
-    pixel_values: torch.Tensor,
-    grid: torch.Tensor,
-    *,
-    max_new_tokens: int,
+    prompts: ImagePrompts,
     choice: TokenSampling,
+    *,
     on_token: Callable[[int, list[int]], None] | None = None,
     forced: Sequence[Sequence[int]] | None = None,
     probe: HiddenStates | None = None,
@@ -58,11 +68,7 @@ def decode(
     ----------
     backbone : Qwen3VLForConditionalGeneration
     prompting : PromptTokenizer
-    prompt : sequence of int
-        The same for all rows, so that none is padded.
-    pixel_values, grid : tensors
-        From :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`.
-    max_new_tokens : int
+    prompts : ImagePrompts
     choice : TokenSampling
     on_token : callable, optional
         Called with (row, tokens of that row so far) after each new token.
@@ -72,8 +78,8 @@ def decode(
         Collects the states. One more step is then run, so that the last token and the end of turn have states too.
     """
     device = backbone.device
-    rows = len(grid)
-    ids = torch.tensor([list(prompt)] * rows, device=device)
+    grid, rows = prompts.grid, len(prompts.grid)
+    ids = torch.tensor([list(prompts.ids)] * rows, device=device)
     kinds = (ids == prompting.ids["image_pad"]).int()
     positions, _ = backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
     following = int(positions.max()) + 1
@@ -83,9 +89,9 @@ def decode(
     end = prompting.ids["turn_end"]
     states: list[torch.Tensor] = []
     out = backbone.model(
-        input_ids=ids, position_ids=positions, pixel_values=pixel_values, image_grid_thw=grid, use_cache=True
+        input_ids=ids, position_ids=positions, pixel_values=prompts.pixel_values, image_grid_thw=grid, use_cache=True
     )
-    for step in range(max_new_tokens + 2):
+    for step in range(choice.max_new_tokens + 2):
         hidden = out.last_hidden_state
         if probe is not None:
             states.append(probe.take(hidden))
@@ -93,7 +99,7 @@ def decode(
             done = step >= max(len(row) for row in forced)
             fed = [row[step] if step < len(row) else end for row in forced]
         else:
-            done = step >= max_new_tokens or all(endings)
+            done = step >= choice.max_new_tokens or all(endings)
             fed = [end] * rows
             if not done:
                 chosen = _choose(backbone.lm_head(hidden[:, -1]).float(), choice, generators)

@@ -12,7 +12,7 @@ import torch
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, TokenSampling, decode
+from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, ImagePrompts, TokenSampling, decode
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer, PromptTokens
 from napari_s1omni.errors import ThoughtError
@@ -136,7 +136,6 @@ class Thinker:
         count = len(images)
         images = self._fill_batch(images)
         prompt = self._prompt(instruction, images)
-        pixel_values, grid = self._patches(images)
         shown = [""] * count
 
         def stream(row: int, ids: list[int]) -> None:
@@ -152,11 +151,8 @@ class Thinker:
             decoded = decode(
                 self.backbone,
                 self.prompting,
-                prompt.ids,
-                pixel_values,
-                grid,
-                max_new_tokens=self.max_new_tokens(sampling),
-                choice=TokenSampling(temperature, sampling.top_p, seeds),
+                ImagePrompts(prompt.ids, *self._patches(images)),
+                TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
                 on_token=stream,
                 probe=probe if capture else None,
             )
@@ -257,16 +253,12 @@ class Thinker:
                 for i in range(len(thoughts))
             ]
             return torch.nn.utils.rnn.pad_sequence(one, batch_first=True)
-        pixel_values, grid = self._patches(images)
         with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
                 self.backbone,
                 self.prompting,
-                rows[0].prompt.ids,
-                pixel_values,
-                grid,
-                max_new_tokens=max(map(len, bodies)),
-                choice=TokenSampling(),
+                ImagePrompts(rows[0].prompt.ids, *self._patches(images)),
+                TokenSampling(max_new_tokens=max(map(len, bodies))),
                 forced=bodies,
                 probe=probe,
             )
