@@ -24,9 +24,11 @@ from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.description import Division
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import Division, Images, Thought
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.protocol import Images, Thought
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
 from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from napari_s1omni.engine.protocol import Encoding
+from napari_s1omni.engine.description import Encoding
 from napari_s1omni.operations.modality_translation import ModalityTranslation
 from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation
 from napari_s1omni.operations.segmentation import Segmentation

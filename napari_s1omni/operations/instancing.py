@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.core.watershed import divide
-from napari_s1omni.engine.protocol import Division
+from napari_s1omni.engine.description import Division
 from napari_s1omni.operations.operation import Edges
 
 MARK_THRESHOLD = 0.12

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.description import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
-from napari_s1omni.engine.registry import trained_for
+from napari_s1omni.engine.registry import suggest_engine
 from napari_s1omni.errors import OperationRefused
 from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, grey
 
@@ -48,11 +48,11 @@ class ModalityTranslation(Operation):
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
         """Same field and grid; one float32 channel, or three for a colour modality."""
         self._must_be_done_by(description)
-        if description.targets and self.target.strip().casefold() not in description.targets:
+        if not description.translates_to(self.target):
             raise OperationRefused(
                 f"engine '{description.name}' does not translate to '{self.target}'",
                 f"it translates to {', '.join(description.targets)}",
-                f"choose one of these, or {trained_for(self.target)}",
+                f"choose one of these, or {suggest_engine(self.target)}",
                 target=self.target,
                 engine=description.name,
             )
@@ -70,10 +70,11 @@ class ModalityTranslation(Operation):
             rgb=True,
         )
 
-    def _instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding, view: float) -> Instruction:
+    def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields") -> Instruction:
+        """State both modalities too."""
         (group,) = self.channel_groups(spec)
         named = ", ".join(spec.channel_names[c] for c in group) if spec.channel_names and not spec.rgb else None
-        words = super()._instruction(spec, tile_size, encoding, view)
+        words = super().instruction(spec, tile_size, encoding)
         return words.replace(source=self.source_modality or named, target=self.target)
 
     def finish(

@@ -14,8 +14,8 @@ from napari_s1omni.core.document import Document, nearest
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sizes import read_size
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.description import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.instruction import UM, Instruction, size_hint
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.errors import OperationRefused, PlanError
 
 Edges = tuple[bool, bool, bool, bool]
@@ -91,8 +91,8 @@ class Operation(Document, abc.ABC):
             If this engine does not do this operation.
         """
 
-    def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields", view: float = 1.0) -> str:
-        """Word the instruction that goes to the engine with each image.
+    def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields") -> Instruction:
+        """Return the instruction that goes to the engine with each tile.
 
         Parameters
         ----------
@@ -102,17 +102,11 @@ class Operation(Document, abc.ABC):
             Edge of a tile in source px.
         encoding : {"fields", "overlay"}
             How the engine draws a mask, from its description.
-        view : float
-            Tile px per px of the image shown; above 1 when the image is a reduced overview.
         """
-        return self._instruction(spec, tile_size, encoding, view).text()
-
-    def _instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding, view: float) -> Instruction:
         return Instruction(
             task=self.type,
             request=self.prompt,
             tile=(tile_size, tile_size),
-            view=view,
             pixel=pixel_um(spec),
             factor=self.zoom(),
         )

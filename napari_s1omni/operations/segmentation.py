@@ -12,8 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sizes import read_size
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.description import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.errors import PlanError
 from napari_s1omni.joining.stitching import link_planes
 from napari_s1omni.operations.instancing import Instancing, label_plane, mark_to_fields
@@ -126,8 +126,9 @@ class Segmentation(Operation):
         self._instancing(spec)
         return spec.without("c").replace(dtype="uint32", kind="labels", source=None, rgb=False, channel_names=())
 
-    def _instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding, view: float) -> Instruction:
-        words = super()._instruction(spec, tile_size, encoding, view)
+    def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields") -> Instruction:
+        """State how to mark objects too, for an overlay."""
+        words = super().instruction(spec, tile_size, encoding)
         return words.replace(mark=_MARK if encoding == "overlay" else None)
 
     def decode(

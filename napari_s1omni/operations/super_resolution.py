@@ -10,7 +10,7 @@ from pydantic import Field
 
 from napari_s1omni.core.normalization import Normalization, cast_to
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
+from napari_s1omni.engine.description import DIVISION, Division, EngineDescription
 from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, channel_index, grey
 
 Factor = Literal[1, 2, 4]

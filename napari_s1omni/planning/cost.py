@@ -78,7 +78,7 @@ def cost(plan: Plan) -> Cost:
     is_labels = plan.target.kind == "labels"
     tiles = once * planes * grid.groups
     computed = runs_rows * runs_cols * planes_run * grid.groups
-    rate = plan.engine.seconds_per_tile
+    rate = plan.engine.host.seconds_per_tile
     return Cost(
         tiles=tiles,
         tiles_computed=computed,
@@ -162,14 +162,14 @@ def _peak(plan: Plan, channels: int) -> int:
     per_px = _FINISH_LABELS if plan.target.kind == "labels" else _FINISH_IMAGE * channels
     return int(
         _BASE
-        + engine.memory.resident
+        + engine.host.memory.resident
         + _SLACK
         # Read ahead: one plane in use, one being read, with its raw px.
         * (
             max(QUEUE, 2 * plane)
             + plane * channels * (plan.source.np_dtype.itemsize + 4) // 12
             # The micro-batch: its tiles, side by side in one array, and what the engine makes of them.
-            + engine.micro_batch * (2 * tile + drawn + engine.memory.per_tile_pixel * drawn / 12)
+            + engine.micro_batch * (2 * tile + drawn + engine.host.memory.per_tile_pixel * drawn / 12)
             # Behind the engine: drawn tiles that wait, the fields of the block; a plane is joined, or all are finished.
             + max(QUEUE, fields)
             + fields

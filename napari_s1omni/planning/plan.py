@@ -7,7 +7,6 @@ job's tiling again.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -19,7 +18,8 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex, Span, TileGrid, snap_out
-from napari_s1omni.engine.protocol import Division, EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.operation import in_px
 from napari_s1omni.planning.job import Box, Job, Shape
@@ -36,17 +36,6 @@ _DEEP_BLOCK = 512
 """Block edge aimed at where a block has several planes, in target px."""
 _LARGEST_DEEP_BLOCK = 2048
 """Block edge that is not exceeded there."""
-_NOT_IN_FINGERPRINT = (
-    "title",
-    "why",
-    "citation",
-    "seconds_per_tile",
-    "memory",
-    "devices",
-    "gpus",
-    "placement",
-    "weights_license",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +58,7 @@ class Plan:
     """The concrete engine."""
     sampling: Sampling
     """The job's sampling with the engine's choice of how often to think."""
-    instruction: str
+    instruction: Instruction
     """What the engine is told for every tile."""
     source_digest: str = ""
     """Fingerprint of the source's content."""
@@ -102,7 +91,6 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON; inverse of :meth:`from_json`."""
-        engine = dataclasses.asdict(self.engine)
         return {
             "job": self.job.model_dump(mode="json"),
             "source": self.source.to_json(),
@@ -110,9 +98,9 @@ class Plan:
             "grid": self.grid.to_json(),
             "groups": [list(g) for g in self.groups],
             "normalization": self.normalization.to_json(),
-            "engine": {k: list(v) if isinstance(v, tuple) else v for k, v in engine.items()},
+            "engine": self.engine.to_json(),
             "sampling": self.sampling.model_dump(mode="json"),
-            "instruction": self.instruction,
+            "instruction": self.instruction.text,
             "source_digest": self.source_digest,
             "region_digest": self.region_digest,
             "notes": list(self.notes),
@@ -121,9 +109,6 @@ class Plan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read a plan back from a result's metadata."""
-        engine: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["engine"].items()}
-        engine.update(limits=EngineLimits(**engine["limits"]), memory=EngineMemory(**engine["memory"]))
-        engine["division"] = Division(**engine.get("division", {}))
         return cls(
             job=Job.read(data["job"], "job in the plan"),
             source=LayerSpec.from_json(data["source"]),
@@ -131,9 +116,9 @@ class Plan:
             grid=TileGrid.from_json(data["grid"]),
             groups=tuple(tuple(g) for g in data["groups"]),
             normalization=Normalization.from_json(data["normalization"]),
-            engine=EngineDescription(**engine),
+            engine=EngineDescription.from_json(data["engine"]),
             sampling=Sampling.read(data["sampling"], "sampling in the plan"),
-            instruction=data["instruction"],
+            instruction=Instruction.read(data["instruction"]),
             source_digest=data["source_digest"],
             region_digest=data.get("region_digest", ""),
             notes=tuple(data["notes"]),
@@ -144,8 +129,7 @@ class Plan:
         data = self.to_json()
         job = data.pop("job")
         del data["notes"]
-        for name in _NOT_IN_FINGERPRINT:
-            data["engine"].pop(name)
+        data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")
         # Of a region that is no box the content counts, not the place where its file lies.
@@ -200,7 +184,7 @@ def resolve(
             f"it does {', '.join(engine.operations)}",
             "choose another engine or 'auto'",
         )
-    notes: list[str] = [engine.why] if engine.why else []
+    notes: list[str] = [engine.host.why] if engine.host.why else []
     groups = operation.channel_groups(source)
     if source.size("c") > 1:
         notes += [_shown(group, source) for group in groups]
@@ -346,7 +330,7 @@ def _block(
         # Blocks of many planes are smaller ones, so that they need no more memory than one plane of the largest.
         aim, limit = (_BLOCK, _LARGEST_BLOCK) if depth == 1 else (_DEEP_BLOCK, _LARGEST_DEEP_BLOCK)
         n = max(1, aim // (step * factor))
-        if (engine.seconds_per_tile or 0) >= _CHEAP:
+        if (engine.host.seconds_per_tile or 0) >= _CHEAP:
             # Tiles that a block needs along an axis beyond its own n, at both faces.
             extra = -(-halo // step) * 2 + (-halo % step < overlap)
             while (1 + extra / n) ** 2 > 1 + _FACE_SHARE and (n + 1) * step * factor <= limit:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_s1omni.engine.protocol import Division
+from napari_s1omni.engine.description import Division
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, save
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.saving import save_checkpoint
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec
 from napari_s1omni.training.data.editor_batches import PREDICTION
 from napari_s1omni.training.recipe import Recipe
@@ -40,7 +41,7 @@ def export(workshop: TrainingRun, output: Path) -> Path:
     codec = PixelUnshuffleCodec(recipe.editor.factor)
     parts = Checkpoint(config, workshop.latest_thinker(), editor.connector, editor.unet, codec)
     shard = int(recipe.shard_mib * 2**20)
-    return save(output, parts, workshop.prompting().tokenizer, shard_bytes=shard)
+    return save_checkpoint(output, parts, workshop.prompting().tokenizer, shard_bytes=shard)
 
 
 def checkpoint_facts(recipe: Recipe, micro_batch: int = 8) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from napari_s1omni.core.document import Document
-from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
 
 
 class PoolRecipe(Document):
@@ -107,7 +107,7 @@ class EditorRecipe(StageRecipe):
     """Width of the condition after the connector."""
     noise_scale: float = 0.1
     """Standard deviation of the noise from which drawing starts."""
-    enlargement: Enlargement = "bicubic"
+    enlargement: Upsampling = "bicubic"
     """How a source to be restored comes to the finer grid; residuals are what is missing then."""
     object_size: float | None = Field(None, gt=0)
     """Diameter in px at which objects are drawn, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`; None: as they are.
@@ -158,9 +158,9 @@ class EditorRecipe(StageRecipe):
         return self
 
     @property
-    def grid(self) -> ObjectSize | None:
+    def grid(self) -> ObjectScaling | None:
         """On which grid objects are drawn."""
-        return None if self.object_size is None else ObjectSize(drawn=self.object_size)
+        return None if self.object_size is None else ObjectScaling(drawn=self.object_size)
 
 
 class Recipe(Document):

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, PromptingConfig
+from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, CheckpointConfig, PromptingConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.training.data.editor_batches import EditorBatch
 from napari_s1omni.training.data.editor_dataset import EditorDataset, mixture_of, written
@@ -89,7 +89,7 @@ class TrainingRun:
             return read_pool(Path(packed))
         return [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")]
 
-    def prompting(self) -> Prompting:
+    def prompting(self) -> PromptTokenizer:
         """Return the tokenizer, trained on instructions and traces of the pool."""
         path = self.folder / TOKENIZER_NAME
         if not path.is_file() and self.recipe.start is not None:
@@ -100,7 +100,7 @@ class TrainingRun:
             samples = (sampler.draw(64) for _ in range(backbone.texts))
             texts = (s.instruction + "\n" + s.truth.text for s in samples)
             train_tokenizer(texts, backbone.vocabulary).save(str(path))
-        return Prompting.read(self.folder, PromptingConfig())
+        return PromptTokenizer.read(self.folder, PromptingConfig())
 
     def sampler(self, mixture: Mixture, stream_seed: int) -> Sampler:
         """Return a sampler of the training fields with its own random numbers."""

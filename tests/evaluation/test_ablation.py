@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni import load
 from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
 from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS

@@ -10,7 +10,7 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import DIVISION, Division
+from napari_s1omni.engine.description import DIVISION, Division
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.errors import CheckpointError

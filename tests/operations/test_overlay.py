@@ -65,7 +65,7 @@ def test_where_nothing_was_marked_nothing_is_found(kind):
 
 def test_the_instruction_states_the_mark_that_is_looked_for():
     spec = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint8")
-    overlay, fields = (Segmentation().instruction(spec, 32, encoding) for encoding in ("overlay", "fields"))
+    overlay, fields = (Segmentation().instruction(spec, 32, encoding).text for encoding in ("overlay", "fields"))
     assert f"Mark: {_MARK}\n" in overlay
     assert "R 255 G 0 B 0" in _MARK
     assert "half transparent" in _MARK

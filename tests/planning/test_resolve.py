@@ -7,7 +7,7 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.errors import JobError, NotEnoughMemory, OperationRefused, PlanError, S1OmniError
 from napari_s1omni.planning.cost import cost, validate
 from napari_s1omni.planning.job import Box, Job
@@ -18,7 +18,7 @@ ENGINE = EngineDescription(
     revision="r1",
     operations=("segmentation", "super_resolution"),
     limits=EngineLimits(multiple_of=16, min_size=64, max_size=1024),
-    memory=EngineMemory(resident=10**6, per_tile_pixel=10),
+    host=EngineHost(memory=EngineMemory(resident=10**6, per_tile_pixel=10)),
     tile_size=256,
     overlap=64,
 )
@@ -109,9 +109,12 @@ def test_the_target_of_a_region_lies_where_it_was_cut():
 
 
 def test_expensive_tiles_get_blocks_with_few_extra_tiles():
-    cheap, dear = make(), make(engine=dataclasses.replace(ENGINE, seconds_per_tile=3.0), operation="super_resolution")
+    cheap, dear = (
+        make(),
+        make(engine=dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)), operation="super_resolution"),
+    )
     huge = LAYER.replace(shape=(60000, 60000))
-    dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, seconds_per_tile=3.0))
+    dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)))
     assert cost(dear).extra_compute < 0.15
     assert cost(dear).seconds == 3.0 * cost(dear).tiles_computed
     assert cheap.grid.block_size < dear.grid.block_size * 2
@@ -196,7 +199,7 @@ def test_box_reads_short_text():
 
 def test_fingerprint_ignores_what_does_not_change_pixels():
     plan = make(output="one")
-    same = make(output="two", engine=dataclasses.replace(ENGINE, why="because", title="other words"))
+    same = make(output="two", engine=dataclasses.replace(ENGINE, host=EngineHost(why="because"), title="other words"))
     assert plan.digest == same.digest
     assert make(sampling={"seed": 3}).digest != plan.digest
     assert make(engine=dataclasses.replace(ENGINE, revision="r2")).digest != plan.digest

@@ -31,7 +31,7 @@ def heard(count: int = 12, rows: int = 8) -> list[tuple[Any, torch.Tensor]]:
 def spread(editor: Editor) -> float:
     """Standard deviation over requests of what the blocks are told, against that of all of it."""
     net = editor.unet
-    told = torch.cat([net.meaning(net.hear(editor.connector(states), batch.mask)) for batch, states in heard()])
+    told = torch.cat([net.meaning(net.pool(editor.connector(states), batch.mask)) for batch, states in heard()])
     return float(told.std(0).mean() / told.square().mean().sqrt())
 
 

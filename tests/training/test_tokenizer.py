@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.pool import prepare, simulated_fields
 from napari_s1omni.training.data.samples import Mixture, Sampler
 from napari_s1omni.training.prompts.prompt_templates import GRID
@@ -23,7 +23,7 @@ def lessons():
 @pytest.fixture(scope="module")
 def prompting(lessons):
     tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.text for s in lessons), 1500)
-    return Prompting(tokenizer, PromptingConfig())
+    return PromptTokenizer(tokenizer, PromptingConfig())
 
 
 def test_every_number_of_the_grid_is_one_token(prompting):

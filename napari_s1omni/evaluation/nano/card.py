@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.engine.reference.stains import separate
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.reference.stains import separate_stain
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.engine.s1omni.checkpoint.model_store import show
+from napari_s1omni.engine.s1omni.checkpoint.model_store import open_model
 from napari_s1omni.engine.s1omni.description import VALIDATION_NAME
 from napari_s1omni.errors import OperationRefused
 from napari_s1omni.evaluation.ablation import run_ablation
@@ -110,7 +111,7 @@ def stains(data: Path, engine: str) -> dict[str, float]:
     for stem in read_split()[folder]["validation"]:
         pixels, _ = raw_pair(data, folder, stem)
         light = np.asarray(np.moveaxis(pixels, -1, 0) / 255, np.float32)
-        truth = separate(light, "hematoxylin", "eosin")
+        truth = separate_stain(light, "hematoxylin", "eosin")
         result = api.translate(pixels, target="hematoxylin", engine=engine, axes="yxc", durable=False)
         found[stem] = pearson(truth, np.asarray(result.array[...]).squeeze())
     return found
@@ -126,12 +127,12 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
     loaded = create_engine(engine)
     threads = loaded.description.threads
     images = np.random.default_rng(0).random((8, 3, tile, tile), np.float32) * 0.2
-    prompt = f"Task: segmentation\nTile: {tile} x {tile} px\nRequest: segment the nuclei"
+    instruction = Instruction("segmentation", "segment the nuclei", (tile, tile))
     noise = [NoiseField(0, (0, 0), (0, 0), (tile, tile)) for _ in range(8)]
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        thoughts = loaded.think(images, prompt, Sampling())
+        thoughts = loaded.think(images, instruction, Sampling())
         middle = time.perf_counter()
         loaded.generate(images, thoughts, Sampling(), noise)
         times.append((middle - begin, time.perf_counter() - middle))
@@ -204,7 +205,7 @@ def write(folder: Path, found: dict[str, Any]) -> None:
     """
     path = folder / NUMBERS_NAME
     kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    weights = show(str(folder)).revision()
+    weights = open_model(str(folder)).revision()
     numbers = {**(kept if kept.get("weights") == weights else {}), **found, "weights": weights}
     path.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
     if {"segmentation", "super_resolution", "stains"} <= set(numbers):

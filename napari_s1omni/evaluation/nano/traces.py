@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import TileError
@@ -56,7 +57,7 @@ def think_in_groups(engine: Engine, samples: Sequence[Sample]) -> list[Thought |
             part = members[start : start + 8]
             images = np.stack([samples[i].source for i in part])
             try:
-                thoughts = engine.think(images, instruction, Sampling())
+                thoughts = engine.think(images, Instruction.read(instruction), Sampling())
             except TileError:
                 continue
             for i, thought in zip(part, thoughts, strict=True):

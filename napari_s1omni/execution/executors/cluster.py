@@ -86,8 +86,8 @@ def open_cluster(config: ClusterConfig, plan: Plan) -> Iterator[tuple[Any, int]]
     import dask
     import distributed
 
-    gpus = _visible_gpus() if any(device.startswith("cuda") for device in plan.engine.devices) else ()
-    gpus_per_worker = max(1, plan.engine.gpus)
+    gpus = _gpu_names() if any(device.startswith("cuda") for device in plan.engine.host.devices) else ()
+    gpus_per_worker = max(1, plan.engine.host.gpus)
     count = config.workers or len(gpus) // gpus_per_worker or 1
     # The user's own setting decides how long a scheduler may take to answer.
     connect_timeout = dask.config.get("distributed.comm.timeouts.connect")
@@ -197,7 +197,7 @@ def gpu_groups(gpus: tuple[str, ...], size: int) -> tuple[str, ...]:
     return tuple(",".join(gpus[i : i + size]) for i in range(0, len(gpus) - size + 1, size))
 
 
-def _visible_gpus() -> tuple[str, ...]:
+def _gpu_names() -> tuple[str, ...]:
     """List the GPUs of this machine as ``CUDA_VISIBLE_DEVICES`` does, without loading a GPU library."""
     visible = visible_gpus()
     return tuple(str(i) for i in range(nvidia_gpus())) if visible is None else visible

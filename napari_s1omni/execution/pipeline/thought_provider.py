@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Span
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.pipeline.thought_keys import redo_key, thought_key
 from napari_s1omni.execution.pipeline.tile_input import TileInput
@@ -95,27 +96,23 @@ class ThoughtProvider:
         if not tiles:
             return []
         think, sampling = self._plan.sampling.think, self.sampling(tiles[0])
+        instruction = self._instruction(tiles[0])
         if think == "off":
-            return [Thought(self._instruction(tiles[0]))]
+            return [Thought(instruction.text)]
         if think == "per_tile":
-            return self._engine.think(np.stack([tile.image for tile in tiles]), self._instruction(tiles[0]), sampling)
+            return self._engine.think(np.stack([tile.image for tile in tiles]), instruction, sampling)
         thoughts = []
         for tile in tiles:
             view, reduction = self._view(tile)
-            thoughts += self._engine.think(view[None], self._instruction(tiles[0], reduction), sampling)
+            thoughts += self._engine.think(view[None], instruction.replace(view=float(reduction)), sampling)
         return thoughts
 
-    def _instruction(self, tile: TileInput, reduction: int = 1) -> str:
-        """Return the instruction for a tile or a reduced view: that of the plan unless one of the two changes it."""
-        plan = self._plan
+    def _instruction(self, tile: TileInput) -> Instruction:
+        """Return the plan's instruction, with the prompt of the last redo if that had its own."""
         redone = self._redo_log.last_round(tile.place)
-        prompt = redone.prompt if redone else None
-        if prompt is None and reduction == 1:
-            return plan.instruction
-        operation = plan.job.operation
-        if prompt is not None:
-            operation = type(operation).model_validate({**operation.model_dump(), "prompt": prompt})
-        return operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding, view=float(reduction))
+        if redone is None or redone.prompt is None:
+            return self._plan.instruction
+        return self._plan.instruction.replace(request=redone.prompt)
 
     def _view(self, tile: TileInput) -> tuple[NDArray[np.float32], int]:
         """Return the region of cells of a thought, or the overview of the layer, and the factor of its reduction.

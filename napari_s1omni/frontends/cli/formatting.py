@@ -56,7 +56,7 @@ def plan_rows(plan: Plan) -> dict[str, str]:
         "source": f"{plan.source.source or 'in memory'} ({layer(plan.source)})",
         "result": f"{plan.job.output or plan.job.into or 'temporary'} ({layer(plan.target)})",
         "engine": f"{plan.engine.name}, revision {plan.engine.revision}: {plan.engine.title}",
-        **({"held by": plan.engine.placement} if plan.engine.placement else {}),
+        **({"held by": plan.engine.host.placement} if plan.engine.host.placement else {}),
         **({"threads per worker": str(plan.engine.threads)} if plan.engine.threads else {}),
         "thinks": plan.sampling.think or "",
         "tiles": f"{grid.tile_size} px, overlap {grid.overlap} px",

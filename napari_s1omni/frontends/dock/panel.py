@@ -104,7 +104,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        slow = (prepared.plan.engine.seconds_per_tile or 0) > _SLOW
+        slow = (prepared.plan.engine.host.seconds_per_tile or 0) > _SLOW
         box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
         self.controller.show_preview(box.model_dump(exclude_none=True))
 

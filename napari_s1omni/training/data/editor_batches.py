@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.samples import Sample
 from napari_s1omni.training.prompts.traces import ROUTE, misjudged
 from napari_s1omni.training.recipe import EditorRecipe
@@ -58,12 +58,12 @@ class EditorCollate:
 
     Parameters
     ----------
-    prompting : Prompting
+    prompting : PromptTokenizer
     recipe : EditorRecipe
     seed : int
     """
 
-    def __init__(self, prompting: Prompting, recipe: EditorRecipe, seed: int) -> None:
+    def __init__(self, prompting: PromptTokenizer, recipe: EditorRecipe, seed: int) -> None:
         self._prompting, self._recipe = prompting, recipe
         self._seed = seed
         self._rng = np.random.default_rng(seed)
@@ -99,4 +99,4 @@ class EditorCollate:
             off = self._rng.random() < self._recipe.misjudged
             truth = misjudged(sample.truth, self._rng) if off else sample.truth
             body = thought or self._prompting.encode(truth.text)
-        return [*prompt.ids, *self._prompting.closed(body, True)], prompt.drop
+        return [*prompt.ids, *self._prompting.close_turn(body, True)], prompt.prefix

@@ -9,8 +9,8 @@ import torch
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.description import multiple_of
-from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for
+from napari_s1omni.engine.s1omni.description import size_multiple
+from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.training.data.crops import turned, window_of
@@ -46,7 +46,7 @@ class EditorDataset:
         self._sampler = workshop.sampler(mixture_of(recipe), seed)
         self._prompting = workshop.prompting()
         self._collate = EditorCollate(self._prompting, recipe, seed)
-        self._multiple = multiple_of(CheckpointConfig.model_validate(checkpoint_facts(workshop.recipe)))
+        self._multiple = size_multiple(CheckpointConfig.model_validate(checkpoint_facts(workshop.recipe)))
         self._tile, self._batch = tile, batch
         self._recipe, self._path = recipe, workshop.folder / "thoughts.pt"
         self._seed = seed
@@ -70,7 +70,7 @@ class EditorDataset:
         grid = self._recipe.grid if kept["task"] == "segmentation" else None
         if grid is not None:
             whole = images["target"].shape[-1]
-            edge, _ = grid_for(self._prompting.decode(kept["ids"]), (whole, whole), grid, self._multiple, 2 * whole)
+            edge, _ = drawing_size(self._prompting.decode(kept["ids"]), (whole, whole), grid, self._multiple, 2 * whole)
             images = {name: resized(image, edge) for name, image in images.items()}
         sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
         seen = window_of(sample, self._tile, rng)

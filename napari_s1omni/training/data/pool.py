@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.core.normalization import Normalization
-from napari_s1omni.engine.denoising import noise_sd
-from napari_s1omni.engine.reference.stains import separate
+from napari_s1omni.engine.denoising import plane_noise
+from napari_s1omni.engine.reference.stains import separate_stain
 from napari_s1omni.errors import SourceError
 from napari_s1omni.training.data.fields import Field, Layer
 from napari_s1omni.training.data.shapes import depth_share
@@ -174,7 +174,7 @@ def _read(data: Path, folder: str, stem: str) -> Iterator[Field]:
         pixels = _open(data / folder / "images", stem)
         mask = _open(data / folder / "masks", "maize_clsm_labels" if dataset == "maize_clsm" else stem)
         image = normalised(pixels)
-        yield Field(stem, dataset, image, _layers(dataset, mask), noise_sd(image.mean(0)), None, _stains(image))
+        yield Field(stem, dataset, image, _layers(dataset, mask), plane_noise(image.mean(0)), None, _stains(image))
 
 
 def _layers(dataset: str, mask: NDArray[Any]) -> tuple[Layer, ...]:
@@ -196,7 +196,7 @@ def _stains(image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     if len(image) == 1:
         return {}
     stains = {"hematoxylin": "eosin", "eosin": "hematoxylin"}
-    return {stain: separate(np.clip(image, 0, 1), stain, other) for stain, other in stains.items()}
+    return {stain: separate_stain(np.clip(image, 0, 1), stain, other) for stain, other in stains.items()}
 
 
 def _translation(folder: Path, dataset: str, stem: str) -> Iterator[Field]:

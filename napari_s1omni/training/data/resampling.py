@@ -6,23 +6,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement
-from napari_s1omni.engine.s1omni.editor.object_scaling import resampled
-from napari_s1omni.engine.s1omni.editor.upsampling import enlarge
+from napari_s1omni.engine.s1omni.checkpoint.config import Upsampling
+from napari_s1omni.engine.s1omni.editor.object_scaling import resize
+from napari_s1omni.engine.s1omni.editor.upsampling import upsample
 
 Image = NDArray[np.float32]
 
 
 def resized(planes: NDArray[np.float32], edge: int) -> Image:
     """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
-    out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
+    out: Image = resize(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
     return out
 
 
-def enlarged(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
+def enlarged(planes: NDArray[np.float32], factor: int, how: Upsampling = "bicubic") -> Image:
     """Resample (C, h, w) to `factor` times its size as the engine does before drawing."""
     size = (planes.shape[1] * factor, planes.shape[2] * factor)
-    out: Image = enlarge(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
+    out: Image = upsample(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
     return out
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSize
-from napari_s1omni.engine.s1omni.editor.object_scaling import scale_for
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
+from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale
 from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.data.pool import Prepared
@@ -81,9 +81,9 @@ class Mixture:
     translation: float = 0.08
     augment: bool = True
     """Whether crops are turned, scaled and changed in light; validation is not."""
-    enlargement: Enlargement = "bicubic"
+    enlargement: Upsampling = "bicubic"
     """How a source to be restored comes to the finer grid."""
-    object_size: ObjectSize | None = None
+    object_size: ObjectScaling | None = None
     """On which grid a segmentation is drawn; its words stay those of the tile that was thought about."""
     kinds: tuple[tuple[str, float], ...] = ()
     """How much oftener than others simulated scenes of a kind are asked for their objects."""
@@ -179,7 +179,7 @@ class Sampler:
         distance = distance * foreground
         target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
         everything = tuple(zip(labels, bright, strict=True))
-        return Sample(image, words.text(), truth, target, image, everything, noise, blur, instances)
+        return Sample(image, words.text, truth, target, image, everything, noise, blur, instances)
 
     def translation(self, item: Prepared, edge: int, target: str | None = None) -> Sample:
         """Ask for another modality of a field."""
@@ -200,7 +200,7 @@ class Sampler:
         drawn = np.repeat(np.clip(wanted, 0, 1.5), 3, axis=0)
         words = Instruction("modality_translation", ask_translation(rng, name), (edge, edge), target=name)
         truth = describe(Truth("modality_translation", name), _objects(drawn[0]), noise, blur)
-        return Sample(image, words.text(), truth, drawn, image, (), noise, blur)
+        return Sample(image, words.text, truth, drawn, image, (), noise, blur)
 
     def super_resolution(self, item: Prepared, edge: int, factor: int | None = None) -> Sample:
         """Ask for a finer grid: the field is blurred, binned, and made noisy."""
@@ -231,7 +231,7 @@ class Sampler:
         )
         truth = Truth("super_resolution", str(factor), count=1, noise=noise_word(noise), blur=blur_word(blur))
         base = enlarged(source, factor, self._mixture.enlargement)
-        return Sample(source, words.text(), truth, target.astype(np.float32), base, (), noise, blur)
+        return Sample(source, words.text, truth, target.astype(np.float32), base, (), noise, blur)
 
     def look(self, edge: int) -> Sample:
         """Draw a tile to be restored as the thinker sees it, `edge` px wide; only its noise and blur are stated.
@@ -251,7 +251,7 @@ class Sampler:
         words = Instruction("super_resolution", ask_restoration(rng, told), (edge, edge), factor=(factor, factor))
         seen = sample.truth
         truth = Truth("super_resolution", str(factor), count=1, noise=seen.noise, blur=seen.blur)
-        return replace(sample, instruction=words.text(), truth=truth)
+        return replace(sample, instruction=words.text, truth=truth)
 
     def _flat(self, edge: int) -> Sample:
         """Draw a tile of one tone, mostly with noise."""
@@ -280,7 +280,7 @@ class Sampler:
         how = self._mixture.object_size
         if how is None or not labels.any():
             return 1.0
-        return scale_for(zoom * measure(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
+        return best_scale(zoom * measure(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
 
     def _told(self, dataset: str, known: float) -> PromptFacts:
         rng = self._rng

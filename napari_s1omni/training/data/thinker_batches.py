@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from napari_s1omni.engine.s1omni.checkpoint.config import VisionConfig
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.samples import SMALL, Sample
 from napari_s1omni.training.prompts.prompt_templates import GRID, soft_target
 from napari_s1omni.training.prompts.tokenizer import number_ids
@@ -78,14 +78,14 @@ class ThinkerCollate:
 
     Parameters
     ----------
-    prompting : Prompting
+    prompting : PromptTokenizer
     geometry : PatchGeometry
     vision : VisionConfig
     sigma : float
         Width of the soft number targets in bins.
     """
 
-    def __init__(self, prompting: Prompting, geometry: PatchGeometry, vision: VisionConfig, sigma: float) -> None:
+    def __init__(self, prompting: PromptTokenizer, geometry: PatchGeometry, vision: VisionConfig, sigma: float) -> None:
         self._prompting, self._geometry, self._vision, self._sigma = prompting, geometry, vision, sigma
         self._numbers = dict(zip(number_ids(prompting.tokenizer), GRID, strict=True))
         tokenizer = prompting.tokenizer

@@ -32,7 +32,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""ChatML, as :class:`napari_s1omni.engine.s1omni.thinker.prompting.Prompting` writes it."""
+"""ChatML, as :class:`napari_s1omni.engine.s1omni.thinker.prompting.PromptTokenizer` writes it."""
 
 
 def train_tokenizer(corpus: Iterable[str], size: int) -> Any:

@@ -29,7 +29,7 @@ def data_dependent_init(editor: Editor, heard: Iterable[tuple[EditorBatch, torch
         Lessons, and the thinker's states of them.
     """
     net = editor.unet
-    rows = [net.hear(editor.connector(states), batch.mask[:, : states.shape[1]]) for batch, states in heard]
+    rows = [net.pool(editor.connector(states), batch.mask[:, : states.shape[1]]) for batch, states in heard]
     answers = torch.cat(rows)
     middle, spread = answers.mean(0), answers.std(0) + 1e-4
     net.meaning.weight.div_(spread)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint
 from napari_s1omni.errors import CheckpointError
 
 
@@ -39,7 +39,7 @@ def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
             keys=differing,
         )
     cpu = torch.device("cpu")
-    return load(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
+    return load_checkpoint(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.thinker_batches import CATEGORIES, IGNORED, ThinkerBatch
 from napari_s1omni.training.prompts.tokenizer import number_ids
 from napari_s1omni.training.recipe import BackboneRecipe, ThinkerRecipe
@@ -18,7 +18,7 @@ from napari_s1omni.training.stages.loop import TrainingDevice, train
 from napari_s1omni.training.stages.progress import Progress
 
 
-def backbone_config(recipe: BackboneRecipe, prompting: Prompting) -> dict[str, Any]:
+def backbone_config(recipe: BackboneRecipe, prompting: PromptTokenizer) -> dict[str, Any]:
     """Return the configuration of nano's ``Qwen3VLForConditionalGeneration``."""
     ids = prompting.ids
     return {
@@ -64,7 +64,7 @@ class ThinkerTrainingModel(nn.Module):
     what to see before the language model knows how to ask for it.
     """
 
-    def __init__(self, backbone: Any, prompting: Prompting) -> None:
+    def __init__(self, backbone: Any, prompting: PromptTokenizer) -> None:
         super().__init__()
         self.backbone = backbone
         width = backbone.config.text_config.hidden_size

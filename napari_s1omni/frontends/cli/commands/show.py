@@ -66,9 +66,9 @@ def show(
 def _print_all(result: Result) -> None:
     plan = result.plan
     rows = plan_rows(plan)
-    if plan.engine.why:
-        rows["why this engine"] = plan.engine.why
-    print_rows(str(result.path), {**rows, "instruction": plan.instruction.replace("\n", "; ")})
+    if plan.engine.host.why:
+        rows["why this engine"] = plan.engine.host.why
+    print_rows(str(result.path), {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
     print_notes(plan.notes)
     counted = _progress(result)
     progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {result.path}"}

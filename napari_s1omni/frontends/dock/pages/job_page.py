@@ -291,6 +291,6 @@ class JobPage(QScrollArea):
             light, words = ENGINE_STATES["loading"]
         self.engine_state.setText(f"<span style='color:{light}'>●</span> {engine.name}, {words}")
         self.engine_state.setToolTip(
-            f"{engine.title}<br>Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.why}"
+            f"{engine.title}<br>Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.host.why}"
             f"<br>{engine.citation}"
         )

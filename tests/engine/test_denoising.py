@@ -1,4 +1,4 @@
-"""Noise of a source: found, and taken away before detail is sharpened."""
+"""Noise of a source: estimated, and removed before sharpening."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 from skimage import data
 
 import napari_s1omni
-from napari_s1omni.engine.denoising import LEAST, denoised, noise_of, rounds_for
+from napari_s1omni.engine.denoising import MIN_NOISE, back_projection_rounds, image_noise, remove_noise
 from napari_s1omni.evaluation.metrics import psnr
 
 
@@ -24,22 +24,22 @@ def with_noise(image: np.ndarray, sd: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sd", [0.02, 0.05, 0.1])
-def test_noise_is_measured_and_taken_away(cells, sd):
+def test_noise_is_measured_and_removed(cells, sd):
     seen = with_noise(cells, sd)
-    assert noise_of(seen) == pytest.approx(sd, rel=0.25)
-    assert psnr(cells, denoised(seen, noise_of(seen)), 1.0) > psnr(cells, seen, 1.0) + (0.5 if sd < 0.05 else 3)
-    assert psnr(cells[:1], denoised(seen[:1], sd), 1.0) > psnr(cells[:1], seen[:1], 1.0) + 0.5
+    assert image_noise(seen) == pytest.approx(sd, rel=0.25)
+    assert psnr(cells, remove_noise(seen, image_noise(seen)), 1.0) > psnr(cells, seen, 1.0) + (0.5 if sd < 0.05 else 3)
+    assert psnr(cells[:1], remove_noise(seen[:1], sd), 1.0) > psnr(cells[:1], seen[:1], 1.0) + 0.5
 
 
-def test_a_clean_picture_stays_what_it_is(cells):
-    assert denoised(cells, LEAST / 2) is cells
-    rounds = [rounds_for(noise) for noise in (0, LEAST, 0.02, 0.05, 0.3)]
+def test_a_clean_image_is_unchanged(cells):
+    assert remove_noise(cells, MIN_NOISE / 2) is cells
+    rounds = [back_projection_rounds(noise) for noise in (0, MIN_NOISE, 0.02, 0.05, 0.3)]
     assert rounds == sorted(rounds, reverse=True)
     assert rounds[-1] == 0
 
 
 @pytest.mark.parametrize(("sd", "gain", "sharpened"), [(0.02, -0.5, 0.5), (0.05, 0.7, 4.0)])
-def test_the_reference_engine_restores_noisy_pictures(cells, sd, gain, sharpened):
+def test_the_reference_engine_restores_noisy_images(cells, sd, gain, sharpened):
     """It loses little where texture looks like noise, and gains where noise is seen; detail is never bought with noise."""
     truth = cells[0]
     seen = with_noise(ndi.gaussian_filter(truth, 1).reshape(96, 2, 96, 2).mean((1, 3)), sd)

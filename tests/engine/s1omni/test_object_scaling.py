@@ -1,4 +1,4 @@
-"""Objects are drawn on the grid that their stated size asks for, and brought back to the tile's."""
+"""Objects are drawn at the scale that their stated size needs, and resized back to the tile."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tiny_checkpoints import instruction
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
-from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for, resampled, scale_for
-from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
+from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale, drawing_size, resize
 
-HOW = ObjectSize(drawn=16, stated=r"(\d+) px")
+HOW = ObjectScaling(drawn=16, stated=r"(\d+) px")
 SAMPLING = Sampling(seed=5, num_inference_steps=2)
 
 
@@ -27,8 +27,8 @@ def engine(unet_folder):
 @pytest.mark.parametrize(
     ("diameter", "scale"), [(4, 2.0), (9, 2.0), (12, 1.5), (14, 1.0), (16, 1.0), (22, 0.75), (30, 0.5), (90, 0.5)]
 )
-def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
-    assert scale_for(diameter, HOW) == scale
+def test_the_scale_brings_objects_near_the_size_drawn_best(diameter, scale):
+    assert best_scale(diameter, HOW) == scale
 
 
 @pytest.mark.parametrize(
@@ -44,22 +44,22 @@ def test_the_scale_brings_objects_near_to_the_size_known_best(diameter, scale):
         ("size 8 px", (1024, 1024), (1024, 1024)),
     ],
 )
-def test_the_grid_is_the_scaled_tile_in_multiples_of_what_the_editor_draws(text, shape, grid):
-    assert grid_for(text, shape, HOW, 32, 1024) == grid
+def test_the_drawing_size_is_the_scaled_tile_in_allowed_multiples(text, shape, grid):
+    assert drawing_size(text, shape, HOW, 32, 1024) == grid
 
 
-def test_a_tile_comes_back_from_another_grid():
+def test_resizing_back_restores_a_tile():
     rows, cols = np.mgrid[:64, :64] / 64
     waves = torch.from_numpy(np.sin(6 * rows) * np.cos(4 * cols))[None, None].float()
-    assert resampled(waves, (64, 64)) is waves
+    assert resize(waves, (64, 64)) is waves
     for edge in (32, 96):
-        there = resampled(waves, (edge, edge))
+        there = resize(waves, (edge, edge))
         assert there.shape == (1, 1, edge, edge)
-        off = (resampled(there, (64, 64)) - waves).abs()
+        off = (resize(there, (64, 64)) - waves).abs()
         assert float(off[..., 2:-2, 2:-2].max()) < 0.02
 
 
-def test_noise_of_another_grid_lies_where_the_tile_does():
+def test_noise_at_another_scale_covers_the_same_place():
     field = NoiseField(3, (0, 0), (256, 192), (64, 64))
     assert field.on_grid((64, 64), 4) is field
     assert field.on_grid((32, 96), 4) == NoiseField(3, (0, 0), (128, 288), (32, 96))
@@ -71,7 +71,7 @@ def _use(engine, monkeypatch, how):
 
 
 def _saying(text, task="segmentation"):
-    return Thought(text, (), "<image_edit>", instruction(task))
+    return Thought(text, (), "<image_edit>", instruction(task).text)
 
 
 def _noise(count):
@@ -83,9 +83,9 @@ def large(tiles):
     return np.ascontiguousarray(np.kron(tiles, np.ones((1, 1, 2, 2), np.float32)))
 
 
-def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch):
+def test_the_editor_draws_at_the_scale_of_the_stated_size(engine, large, monkeypatch):
     _use(engine, monkeypatch, HOW)
-    denoiser, seen = engine._parts.denoiser, []
+    denoiser, seen = engine._models.denoiser, []
 
     def predict(self, noisy, level, source, states, mask):
         seen.append(tuple(source.shape))
@@ -95,7 +95,7 @@ def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch)
     sizes = ("11 px", "16 px", "60 px")
     drawn = engine.generate(large[:3], [_saying(size) for size in sizes], SAMPLING, _noise(3))
     assert drawn.shape == (3, 3, 64, 64)
-    downscale, rows = engine._parts.codec.downscale, engine._parts.thinker.micro_batch
+    downscale, rows = engine._models.codec.downscale, engine._models.thinker.micro_batch
     # The finer grid is drawn in batches of fewer rows: it takes the room of more tiles.
     expected = {(96 // downscale, rows * 64**2 // 96**2), (64 // downscale, rows), (32 // downscale, rows)}
     assert {(shape[-1], shape[0]) for shape in seen} == expected
@@ -104,7 +104,7 @@ def test_the_editor_sees_the_grid_of_the_stated_size(engine, large, monkeypatch)
     assert {shape[-1] for shape in seen} == {64 // downscale}
 
 
-def test_another_stated_size_draws_other_px_and_every_tile_alone_the_same(engine, large, monkeypatch):
+def test_stated_size_changes_pixels_and_tiles_alone_are_the_same(engine, large, monkeypatch):
     thoughts = [_saying(f"<think>{size} px</think>\nok<image_edit>") for size in (8, 16, 60, 60)]
     plain = engine.generate(large, thoughts, SAMPLING, _noise(4))
     _use(engine, monkeypatch, HOW)
@@ -118,6 +118,6 @@ def test_another_stated_size_draws_other_px_and_every_tile_alone_the_same(engine
 
 
 @pytest.mark.parametrize("wrong", [{"stated": "size px"}, {"stated": "size ("}, {"scales": ()}, {"drawn": 0}])
-def test_a_configuration_that_cannot_be_meant_is_refused(wrong):
+def test_an_invalid_configuration_is_refused(wrong):
     with pytest.raises(ValidationError):
-        ObjectSize.model_validate(wrong)
+        ObjectScaling.model_validate(wrong)

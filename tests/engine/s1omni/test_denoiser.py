@@ -13,7 +13,7 @@ from tiny_checkpoints import mmdit_parts
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec, VaeCodec
 from napari_s1omni.engine.s1omni.editor.denoiser import Guidance, MmditDenoiser, build_denoiser, denoise
 from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
-from napari_s1omni.engine.s1omni.editor.upsampling import enlarge
+from napari_s1omni.engine.s1omni.editor.upsampling import upsample
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_stock_edit_is_that_of_diffusers(parts, steps, monkeypatch):
     config, modules = parts
     denoiser = MmditDenoiser(modules["transformer"])
     source = VaeCodec(modules["vae"]).encode(image)
-    levels = noise_levels("stock", config["scheduler_config"], steps, denoiser.tokens(8, 8))
+    levels = noise_levels("stock", config["scheduler_config"], steps, denoiser.image_tokens(8, 8))
     ours = denoise(denoiser, start, levels, source, states, mask)
     assert float((_pack(ours) - theirs).abs().max()) < 1e-5
     assert float((ours - start).abs().max()) > 1e-2
@@ -102,7 +102,7 @@ def test_stock_generation_with_guidance_is_that_of_diffusers(parts):
     ).images
     config, modules = parts
     denoiser = MmditDenoiser(modules["transformer"])
-    levels = noise_levels("stock", config["scheduler_config"], 3, denoiser.tokens(8, 8))
+    levels = noise_levels("stock", config["scheduler_config"], 3, denoiser.image_tokens(8, 8))
     guidance = Guidance(empty, empty_mask, 4.0, rescale=True)
     ours = denoise(denoiser, start, levels, None, states, mask, guidance=guidance)
     assert float((_pack(ours) - theirs).abs().max()) < 1e-5
@@ -148,7 +148,7 @@ def test_released_edit_is_that_of_the_oracle(parts):
     mask[1, 5:] = False
     codec, denoiser = VaeCodec(modules["vae"]), build_denoiser(modules["transformer"])
     source = codec.encode(image, noise=torch.ones(2, 16, 8, 8))
-    levels = noise_levels("released", config["scheduler_config"], 4, denoiser.tokens(8, 8))
+    levels = noise_levels("released", config["scheduler_config"], 4, denoiser.image_tokens(8, 8))
     ours = denoise(denoiser, start, levels, source, states, mask)
     theirs = _released_oracle(parts, states, mask, start, source, 4)
     assert float((_pack(ours) - theirs).abs().max()) < 1e-5
@@ -159,7 +159,7 @@ def test_released_generation_is_that_of_the_oracle(parts):
     states, mask, start, _ = _inputs()
     empty, empty_mask, _, _ = _inputs(length=4, seed=5)
     denoiser = build_denoiser(modules["transformer"])
-    levels = noise_levels("released", config["scheduler_config"], 4, denoiser.tokens(8, 8))
+    levels = noise_levels("released", config["scheduler_config"], 4, denoiser.image_tokens(8, 8))
     ours = denoise(denoiser, start, levels, None, states, mask, guidance=Guidance(empty, empty_mask, 4.0, False))
     theirs = _released_oracle(parts, states, mask, start, None, 4, (empty, empty_mask, 4.0))
     assert float((_pack(ours) - theirs).abs().max()) < 1e-5
@@ -250,17 +250,17 @@ def test_velocity_and_image_predictions_agree():
 
 def test_upsampling_keeps_constants_and_half_pixel_centres():
     ramp = torch.arange(16.0).view(1, 1, 1, 16).expand(1, 3, 16, 16)
-    twice = enlarge(ramp, (32, 32))
+    twice = upsample(ramp, (32, 32))
     inner = twice[0, 0, 16, 8:24]
     torch.testing.assert_close(inner, torch.arange(8, 24) / 2 - 0.25)
-    assert enlarge(ramp, (16, 16)) is ramp
+    assert upsample(ramp, (16, 16)) is ramp
 
 
-def test_the_limit_is_the_most_condition_tokens_that_the_editor_takes(parts):
+def test_the_number_of_condition_tokens_is_limited_by_the_rotary_table(parts):
     """With one more, the text's positions run out of diffusers' rotary table."""
     denoiser = MmditDenoiser(parts[1]["transformer"])
-    assert denoiser.limit(128, 128) == 4064
-    assert denoiser.limit(16, 16) == denoiser.limit(8, 16) == 4092
+    assert denoiser.max_condition_tokens(128, 128) == 4064
+    assert denoiser.max_condition_tokens(16, 16) == denoiser.max_condition_tokens(8, 16) == 4092
     latent = torch.zeros(1, 16, 8, 16)
     states, mask = torch.zeros(1, 4093, 16), torch.ones(1, 4093, dtype=torch.bool)
     drawn = denoiser.predict(latent, 0.5, latent, states[:, 1:], mask[:, 1:])

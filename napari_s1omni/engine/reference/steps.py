@@ -1,4 +1,4 @@
-"""Recipe: the steps an engine decided on, as lines of a thought that people can read and edit."""
+"""The processing steps of a thought, written as lines ``- name: value (reason)`` that people can read and edit."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 
 from napari_s1omni.errors import ThoughtError
 
-_STEP = re.compile(r"^\s*[-*]\s*([a-z][a-z ]*?)\s*:\s*([^(\n]*?)\s*(?:\(.*\))?\s*$", re.I | re.M)
+_LINE = re.compile(r"^\s*[-*]\s*([a-z][a-z ]*?)\s*:\s*([^(\n]*?)\s*(?:\(.*\))?\s*$", re.I | re.M)
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Steps:
     """Steps by name. A value is a number with its unit, or a few words."""
 
-    steps: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     """Name -> value as written, in order."""
 
     @classmethod
-    def read(cls, text: str) -> Recipe:
-        """Find the lines ``- name: value (reason)`` in a thought."""
-        return cls({name.casefold(): value for name, value in _STEP.findall(text)})
+    def read(cls, text: str) -> Steps:
+        """Return the steps that the text of a thought states."""
+        return cls({name.casefold(): value for name, value in _LINE.findall(text)})
 
     def number(self, name: str, least: float, most: float) -> float:
         """Return the first number of a step.
@@ -30,13 +30,13 @@ class Recipe:
         Raises
         ------
         ThoughtError
-            If the step is missing, has no number, or one out of range.
+            If the step is missing, has no number, or its number is out of range.
         """
-        found = _NUMBER.search(self.words(name))
+        found = _NUMBER.search(self.text(name))
         value = float(found.group()) if found else None
         if value is None or not least <= value <= most:
             raise ThoughtError(
-                f"step '{name}: {self.steps[name]}' of the thought",
+                f"step '{name}: {self.values[name]}' of the thought",
                 f"a number from {least:g} to {most:g}",
                 "correct the thought or think again",
                 step=name,
@@ -49,16 +49,16 @@ class Recipe:
         Raises
         ------
         ThoughtError
-            If there are fewer.
+            If it is missing or has fewer.
         """
-        found = [float(v) for v in _NUMBER.findall(self.words(name))]
+        found = [float(v) for v in _NUMBER.findall(self.text(name))]
         if len(found) < 2:
             raise ThoughtError(
-                f"step '{name}: {self.steps[name]}' of the thought", "at least two numbers", "correct it", step=name
+                f"step '{name}: {self.values[name]}' of the thought", "at least two numbers", "correct it", step=name
             )
         return found
 
-    def words(self, name: str) -> str:
+    def text(self, name: str) -> str:
         """Return a step as written.
 
         Raises
@@ -66,24 +66,24 @@ class Recipe:
         ThoughtError
             If the step is missing.
         """
-        if name not in self.steps:
+        if name not in self.values:
             raise ThoughtError(
                 f"the thought states no step '{name}'",
-                f"it states {', '.join(self.steps) or 'no step at all'}",
+                f"it states {', '.join(self.values) or 'no step at all'}",
                 "let the engine think, or write the line '- name: value'",
                 step=name,
             )
-        return self.steps[name]
+        return self.values[name]
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
-        """Return a step that is one of some words.
+        """Return a step that must be one of the `allowed` words.
 
         Raises
         ------
         ThoughtError
-            If it is none of them.
+            If it is missing or another word.
         """
-        value = self.words(name).casefold()
+        value = self.text(name).casefold()
         if value not in allowed:
             raise ThoughtError(
                 f"step '{name}: {value}' of the thought", f"one of {', '.join(allowed)}", "correct it", step=name
