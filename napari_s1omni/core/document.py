@@ -40,7 +40,7 @@ class Document(BaseModel):
         return type(self).read({**self.model_dump(), **changes}, type(self).__name__)
 
 
-def nearest(word: str, choices: list[str]) -> str:
+def did_you_mean(word: str, choices: list[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice most like `word`, or nothing."""
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     return f" Did you mean '{found[0]}'?" if found else ""
@@ -53,7 +53,7 @@ def _teach(cls: type[BaseModel], error: ValidationError, where: str) -> JobError
         given = ".".join(path) or where
         if problem["type"] == "extra_forbidden":
             valid = _keys_at(cls, path[:-1])
-            lines.append(f"unknown key '{given}'.{nearest(path[-1], valid)} Allowed: {', '.join(valid)}")
+            lines.append(f"unknown key '{given}'.{did_you_mean(path[-1], valid)} Allowed: {', '.join(valid)}")
         elif problem["type"] == "missing":
             inside = f" in '{'.'.join(path[:-1])}'" if path[:-1] else ""
             lines.append(f"'{path[-1]}' is missing{inside}")

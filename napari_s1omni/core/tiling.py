@@ -31,7 +31,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator
 
 from napari_s1omni.core.document import Document
-from napari_s1omni.core.sizes import read_size
+from napari_s1omni.core.units import read_size
 
 Span = tuple[int, int]
 """First and one past last index."""

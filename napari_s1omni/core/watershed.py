@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 
-def divide(height: NDArray[Any], mask: NDArray[np.bool_], h: float, share: float = 0.0) -> NDArray[np.int32]:
+def watershed_from_h_maxima(
+    height: NDArray[Any], mask: NDArray[np.bool_], h: float, share: float = 0.0
+) -> NDArray[np.int32]:
     """Divide `mask` into the hills of `height` that stand at least `h` above their saddles.
 
     A watershed from every regional maximum, then hills joined over their

@@ -58,7 +58,7 @@ class EngineMemory:
 @dataclass(frozen=True, slots=True)
 class Division:
     """How objects are best told apart in the :data:`FIELDS` that an engine draws, see
-    :func:`napari_s1omni.operations.instancing.label_plane`. Each engine has its own habits of drawing.
+    :func:`napari_s1omni.operations.instance_segmentation.label_plane`. Each engine has its own habits of drawing.
 
     Raises
     ------

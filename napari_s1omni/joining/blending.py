@@ -124,7 +124,7 @@ def _scaled(span: Span, factor: int) -> Span:
     return span[0] * factor, span[1] * factor
 
 
-def cut(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]:
+def cut_tile(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]:
     """Cut one tile from the pixels of a block's read box.
 
     Parameters

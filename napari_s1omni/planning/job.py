@@ -82,6 +82,12 @@ class Shape(Document):
     uri: str
     """The file."""
 
+    @classmethod
+    def of_file(cls, path: str | Path) -> Self:
+        """Return the region that a file holds: polygons by the ending of its name, any other file is a mask."""
+        polygons = str(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
+        return cls(type="polygon" if polygons else "mask", uri=str(path))
+
 
 def read_region(text: str) -> Box | Shape:
     """Read a region from one line: a box as :meth:`Box.parse` reads it, or the path of a file.
@@ -101,8 +107,7 @@ def read_region(text: str) -> Box | Shape:
             "a region is a box such as '0:512,128:640' or 'y=0:512,x=128:640', or a file of outlines or a mask",
             "write start:stop per axis, or name a file that exists",
         )
-    polygons = text.lower().endswith((".geojson", ".json", ".roi", ".zip"))
-    return Shape(type="polygon" if polygons else "mask", uri=text)
+    return Shape.of_file(text)
 
 
 class Job(Document):

@@ -7,8 +7,8 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.errors import PlanMismatch, RunInterrupted, StoreExists
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import BlockDone, RunFinished, RunStarted, TilesDone
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine

@@ -15,8 +15,10 @@ from napari_s1omni.engine.registry import describe
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.errors import CheckpointError
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 
 SHAPE = (48, 96)
 TARGET = LayerSpec(SHAPE, ("y", "x"), "uint32", kind="labels")
@@ -29,7 +31,8 @@ def _cone(x, radius=14):
 
 def _objects(fields, division):
     ones = Normalization((0.0,), (1.0,))
-    return int(Segmentation().finish(fields[:, None], ones, (0,), TARGET, division=division).pixels.max())
+    context = FinishContext(ones, (0,), TARGET, division=division)
+    return int(Segmentation().finish(fields[:, None], context).pixels.max())
 
 
 def _two(foreground=0.9):

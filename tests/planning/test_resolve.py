@@ -9,9 +9,10 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
 from napari_s1omni.errors import JobError, NotEnoughMemory, OperationRefused, PlanError, S1OmniError
-from napari_s1omni.planning.cost import cost, validate
+from napari_s1omni.planning.cost import check_memory, estimate_cost
 from napari_s1omni.planning.job import Box, Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 
 ENGINE = EngineDescription(
     name="test",
@@ -112,15 +113,15 @@ def test_expensive_tiles_get_blocks_with_few_extra_tiles():
     cheap, dear = make(), make(engine=dataclasses.replace(ENGINE, seconds_per_tile=3.0), operation="super_resolution")
     huge = LAYER.replace(shape=(60000, 60000))
     dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, seconds_per_tile=3.0))
-    assert cost(dear).extra_compute < 0.15
-    assert cost(dear).seconds == 3.0 * cost(dear).tiles_computed
+    assert estimate_cost(dear).extra_compute < 0.15
+    assert estimate_cost(dear).seconds == 3.0 * estimate_cost(dear).tiles_computed
     assert cheap.grid.block_size < dear.grid.block_size * 2
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (2000, 3000), (193, 193)])
 def test_forecast_counts_what_is_there(shape):
     plan = make(layer=LAYER.replace(shape=shape), tiling={"block_size": 384})
-    forecast = cost(plan)
+    forecast = estimate_cost(plan)
     assert forecast.blocks == len(list(plan.grid))
     assert forecast.tiles_computed == sum(1 for block in plan.grid for _ in plan.grid.tiles(block))
     assert forecast.tiles == plan.grid.lattice[0] * plan.grid.lattice[1]
@@ -130,11 +131,11 @@ def test_forecast_counts_what_is_there(shape):
 
 def test_memory_forecast_does_not_grow_with_the_volume_and_is_enforced():
     small, large = make(layer=LAYER.replace(shape=(9000, 9000))), make(layer=LAYER.replace(shape=(90000, 90000)))
-    assert cost(small).peak_memory == cost(large).peak_memory
-    assert validate(large, 2**40) == cost(large)
+    assert estimate_cost(small).peak_memory == estimate_cost(large).peak_memory
+    assert check_memory(large, 2**40) == estimate_cost(large)
     with pytest.raises(NotEnoughMemory, match="GiB are free") as error:
-        validate(large, 10**6)
-    assert error.value.facts["forecast"] == cost(large).peak_memory
+        check_memory(large, 10**6)
+    assert error.value.facts["forecast"] == estimate_cost(large).peak_memory
 
 
 def test_what_cannot_be_is_refused():

@@ -14,7 +14,8 @@ from napari_s1omni.execution.pipeline.block_geometry import block_shape, target_
 from napari_s1omni.execution.stitching.stitching_pass import settle_block
 from napari_s1omni.joining.stitching import Box
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import LabelScratch

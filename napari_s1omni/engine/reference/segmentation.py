@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.core.watershed import divide
+from napari_s1omni.core.watershed import watershed_from_h_maxima
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.measurement import SIGNALS, TileMeasurement, ground_of, signal_of, smoothing
 from napari_s1omni.engine.reference.recipe import Recipe
@@ -86,7 +86,7 @@ def draw(image: NDArray[np.float32], recipe: Recipe, shape: tuple[int, int]) -> 
     smooth = ndi.gaussian_filter(flat, sigma)
     mask = smooth > level
     coarse = np.maximum(ndi.gaussian_filter(flat, max(sigma, 0.15 * size)), _FAINT)
-    parts = divide(np.log(coarse), mask, 0.1)
+    parts = watershed_from_h_maxima(np.log(coarse), mask, 0.1)
     summit, strong = _summits(parts, smooth, coarse, level * recipe.number("summit", 0, 100))
     mask &= strong
     if not mask.any():

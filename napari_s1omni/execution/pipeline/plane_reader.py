@@ -14,7 +14,7 @@ from napari_s1omni.core.tiling import Block, Span
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.pipeline.thought_provider import Window
-from napari_s1omni.joining.blending import cut
+from napari_s1omni.joining.blending import cut_tile
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import Source
 
@@ -71,8 +71,8 @@ class PlaneReader:
         for tile in self.plan.grid.tiles(plane.block):
             seen = plane.inside
             if seen is None or seen[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
-                unknown = None if plane.unknown is None else cut(plane.unknown[None], plane.origin, tile)[0]
-                yield Window(tile, plane.block, plane.z, cut(plane.image, plane.origin, tile), unknown=unknown)
+                unknown = None if plane.unknown is None else cut_tile(plane.unknown[None], plane.origin, tile)[0]
+                yield Window(tile, plane.block, plane.z, cut_tile(plane.image, plane.origin, tile), unknown=unknown)
             else:
                 yield Window(tile, plane.block, plane.z, _NOTHING, outside=True)
 

@@ -16,7 +16,7 @@ from napari_s1omni.execution.pipeline.block_geometry import target_index
 from napari_s1omni.execution.run.redo_log import Place, RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.stitching.stitching_pass import TABLE
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import replay
 from napari_s1omni.storage.result import snapshots as generations
@@ -121,7 +121,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, pr
     """
     if not tiles:
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
-    needed = cost(plan).output_bytes // len(plan.grid)
+    needed = estimate_cost(plan).output_bytes // len(plan.grid)
     with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
         generations.keep(path)
         RedoLog.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)

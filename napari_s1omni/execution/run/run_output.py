@@ -19,6 +19,7 @@ from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.run.block_table import BlockTable
 from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarted
 from napari_s1omni.execution.stitching.stitching_pass import is_stitched, stitch
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -181,7 +182,7 @@ def is_complete(path: Path) -> bool:
 def _attributes(plan: Plan) -> dict[str, Any]:
     """Provenance that travels with the pixels."""
     engine = plan.engine
-    generated = engine.generates and plan.target.kind == "image"
+    generated = plan.generated
     return {
         "job": plan.job.model_dump(mode="json"),
         "plan": plan.to_json(),
@@ -204,5 +205,4 @@ def _software() -> Iterator[tuple[str, str]]:
 
 
 def _name(plan: Plan, path: Path) -> str:
-    words = {"segmentation": "labels", "super_resolution": "super-resolved", "modality_translation": "translated"}
-    return f"{path.stem} ({words[plan.job.operation.type]} by {plan.engine.name})"
+    return f"{path.stem} ({OPERATIONS[plan.job.operation.type].result} by {plan.engine.name})"

@@ -28,7 +28,7 @@ from napari_s1omni.execution.run.events import (
     TilesDone,
 )
 from napari_s1omni.execution.run.state_files import read_state, write_state
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.storage.files.fsync_store import WORK
 
 NAME = "status.json"
@@ -252,7 +252,7 @@ class Reporter:
                     blocks_done=event.done,
                     blocks_total=len(event.plan.grid),
                     tiles_done=event.tiles,
-                    tiles_total=cost(event.plan).tiles_computed,
+                    tiles_total=estimate_cost(event.plan).tiles_computed,
                     workers=event.workers,
                     dashboard=event.dashboard,
                 )

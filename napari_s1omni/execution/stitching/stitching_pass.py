@@ -30,15 +30,15 @@ from napari_s1omni.execution.pipeline.block_geometry import target_index
 from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
 from napari_s1omni.joining.stitching import (
     PAIR,
+    BlockLabels,
     Box,
     MatchRule,
     Numbering,
     Offset,
-    Settled,
-    match,
-    number,
-    pairs,
-    settle,
+    block_labels,
+    match_labels,
+    neighbour_pairs,
+    number_objects,
     slabs,
 )
 from napari_s1omni.operations import Segmentation
@@ -76,7 +76,7 @@ class StitchReport:
     """Time per step: ``match``, ``number``, ``write``."""
 
 
-def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
+def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> BlockLabels:
     """Reduce the labels over a block's field box to what stitching needs.
 
     Parameters
@@ -86,7 +86,7 @@ def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
     labels : ndarray of int, (D, H, W)
         Labels over ``block.field_z``, ``field_y`` and ``field_x``.
     """
-    return settle(labels, _box(block), *_frame(plan))
+    return block_labels(labels, _box(block), *_frame(plan))
 
 
 def is_stitched(plan: Plan) -> bool:
@@ -203,7 +203,7 @@ class StitchPass:
         ):
             self._compare(joins, doubts)
             clock.append(time.perf_counter())
-            numbering = number(self._counts, joins)
+            numbering = number_objects(self._counts, joins)
             if self._drops_border:
                 numbering = numbering.without(self._at_border())
             limit = np.iinfo(self._plan.target.np_dtype).max
@@ -230,14 +230,14 @@ class StitchPass:
     def _compare(self, joins: UncertainJoinFile, doubts: UncertainJoinFile) -> None:
         before = np.concatenate([[0], np.cumsum(self._counts)])
         halo = (0, 0, *_frame(self._plan)[0])
-        for i, j, offset in pairs(self._plan.grid.shape, halo):
+        for i, j, offset in neighbour_pairs(self._plan.grid.shape, halo):
             if not (self._counts[i] and self._counts[j]):
                 continue
             ahead = offset[2:]
             a = self._scratch.slab(self._index(i), ahead)
             b = self._scratch.slab(self._index(j), tuple(-o for o in ahead))
             across = tuple(axis for axis, step in enumerate(ahead) if step)
-            found = match(a, b, int(self._counts[i]), int(self._counts[j]), self._rule, across)
+            found = match_labels(a, b, int(self._counts[i]), int(self._counts[j]), self._rule, across)
             for spool, rows in ((joins, found.joins), (doubts, found.doubts)):
                 spool.append(self._placed(rows, i, ahead, a.shape, before[i] - 1, before[j] - 1))
             self._on_block("match")

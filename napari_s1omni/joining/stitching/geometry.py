@@ -98,7 +98,7 @@ def slabs(block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> dict[Off
     }
 
 
-def pairs(grid: tuple[int, ...], halo: tuple[int, ...]) -> Iterator[tuple[int, int, Offset]]:
+def neighbour_pairs(grid: tuple[int, ...], halo: tuple[int, ...]) -> Iterator[tuple[int, int, Offset]]:
     """Yield every pair of neighbouring blocks once, in lexicographic order of the first.
 
     Parameters

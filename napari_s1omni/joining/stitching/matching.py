@@ -70,7 +70,7 @@ class MatchRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Contingency:
+class ContingencyTable:
     """Which labels of two arrays meet, in how many voxels. One entry per meeting pair, in order of (a, b)."""
 
     a: NDArray[np.int64]
@@ -113,7 +113,7 @@ class Matches:
     """Pairs to look at: joined on weak evidence, or nearly joined."""
 
 
-def contingency(a: NDArray[Any], b: NDArray[Any], weight: NDArray[np.int64] | None = None) -> Contingency:
+def contingency_table(a: NDArray[Any], b: NDArray[Any], weight: NDArray[np.int64] | None = None) -> ContingencyTable:
     """Count how many voxels carry each pair of labels.
 
     Parameters
@@ -139,10 +139,10 @@ def contingency(a: NDArray[Any], b: NDArray[Any], weight: NDArray[np.int64] | No
     shared = np.zeros(len(keys), np.int64)
     np.add.at(shared, inverse, sizes[both])
     at_a, at_b = np.divmod(keys, max(len(names_b), 1))
-    return Contingency(names_a[at_a], names_b[at_b], shared, area_a[at_a], area_b[at_b])
+    return ContingencyTable(names_a[at_a], names_b[at_b], shared, area_a[at_a], area_b[at_b])
 
 
-def distinct(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct_labels(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the distinct labels, ascending, and for each entry its index among them.
 
     Parameters
@@ -169,7 +169,7 @@ def distinct(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return np.flatnonzero(present), (np.cumsum(present) - 1)[labels]
 
 
-def match(
+def match_labels(
     a: NDArray[Any],
     b: NDArray[Any],
     count_a: int,
@@ -201,7 +201,7 @@ def match(
     rule = rule or MatchRule()
     runs = _Runs.of(a, b)
     parts_a, parts_b = runs.fragments(runs.a), runs.fragments(runs.b)
-    table = contingency(parts_a, parts_b, runs.length)
+    table = contingency_table(parts_a, parts_b, runs.length)
     owner_a, owner_b = _owners(parts_a, runs.a)[table.a], _owners(parts_b, runs.b)[table.b]
 
     iou, containment = table.iou, table.containment
@@ -294,7 +294,7 @@ def _census(
     labels: NDArray[Any], sizes: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Distinct labels, the index of each entry among them, and their sizes."""
-    names, index = distinct(labels)
+    names, index = distinct_labels(labels)
     area = np.zeros(len(names), np.int64)
     np.add.at(area, index, sizes)
     return names, index, area

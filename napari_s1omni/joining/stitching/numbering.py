@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.joining.stitching.geometry import Box, Offset, slabs, window
-from napari_s1omni.joining.stitching.matching import distinct
+from napari_s1omni.joining.stitching.matching import distinct_labels
 
 _PORTION = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class BlockLabels:
     """What one block keeps of the labels over its window."""
 
     core: NDArray[np.uint32]
@@ -42,7 +42,7 @@ class Settled:
     """Those ids of 1..`count`, ascending, that reach the layer's own border along one of its two last axes."""
 
 
-def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> Settled:
+def block_labels(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> BlockLabels:
     """Keep the objects that touch the block, under ids without gaps, and cut the slabs for its neighbours.
 
     Parameters
@@ -58,7 +58,7 @@ def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple
 
     Returns
     -------
-    Settled
+    BlockLabels
         The order of the ids is kept.
 
     Raises
@@ -70,7 +70,7 @@ def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple
     expected = tuple(side.stop - side.start for side in seen)
     if labels.shape != expected:
         raise ValueError(f"labels of shape {labels.shape} for a window of shape {expected}")
-    names, index = distinct(labels)
+    names, index = distinct_labels(labels)
     here = _within(block, seen)
     areas = np.bincount(index[here].ravel(), minlength=len(names))
     real = names > 0
@@ -82,7 +82,7 @@ def settle(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple
     compact = ids[index]
     cut = {offset: compact[_within(box, seen)].copy() for offset, box in slabs(block, halo, shape).items()}
     border = _at_border(compact, seen, shape)
-    return Settled(
+    return BlockLabels(
         compact[here].copy(), count, cut, areas[kept].astype(np.int64), border[(border > 0) & (border <= count)]
     )
 
@@ -98,7 +98,7 @@ def _at_border(labels: NDArray[np.uint32], seen: Box, shape: tuple[int, ...]) ->
     return np.unique(np.concatenate(found))
 
 
-def unite(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
+def union(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
     """Join `u[k]` with `v[k]` for all k in a forest, in place; the root of a tree is its smallest node.
 
     Parameters
@@ -115,7 +115,7 @@ def unite(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
     vanish per round (after Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
     """
     while len(u):
-        flatten(parent, np.concatenate([u, v]))
+        compress_paths(parent, np.concatenate([u, v]))
         u, v = parent[u], parent[v]
         apart = u != v
         u, v = np.maximum(u, v)[apart], np.minimum(u, v)[apart]
@@ -190,7 +190,7 @@ class Numbering:
         return np.where(gone, 0, ids - at)
 
 
-def number(
+def number_objects(
     counts: NDArray[np.int64] | Sequence[int], joins: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> Numbering:
     """Give every object its final id.
@@ -214,8 +214,8 @@ def number(
     # Places in the forest, not ids, so that 4 bytes hold them.
     parent = np.arange(len(nodes), dtype=np.int32 if len(nodes) < 2**31 else np.int64)
     for u, v in joins:
-        unite(parent, np.searchsorted(nodes, u).astype(parent.dtype), np.searchsorted(nodes, v).astype(parent.dtype))
-    flatten(parent)
+        union(parent, np.searchsorted(nodes, u).astype(parent.dtype), np.searchsorted(nodes, v).astype(parent.dtype))
+    compress_paths(parent)
     moved = parent != np.arange(len(nodes), dtype=parent.dtype)
     joined, parent = nodes[moved], parent[moved]
     final = np.empty(len(joined), np.int64)
@@ -254,7 +254,7 @@ def _sorted_distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return values[:kept]
 
 
-def flatten(parent: NDArray[Any], nodes: NDArray[Any] | slice = slice(None)) -> None:
+def compress_paths(parent: NDArray[Any], nodes: NDArray[Any] | slice = slice(None)) -> None:
     """Halve the paths of `nodes` in a forest, in place, until each hangs on its root."""
     while True:
         above = parent[nodes]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.joining.stitching.matching import contingency, distinct
-from napari_s1omni.joining.stitching.numbering import flatten, unite
+from napari_s1omni.joining.stitching.matching import contingency_table, distinct_labels
+from napari_s1omni.joining.stitching.numbering import compress_paths, union
 
 
 def link_planes(
@@ -57,14 +57,14 @@ def link_planes(
         u, v = _links(planes[z], planes[z + 1], iou, containment)
         u, v = u + first[z] - 1, v + first[z + 1] - 1
         ahead[u] = behind[v] = True
-        unite(parent, u, v)
+        union(parent, u, v)
     for z in range(depth - 2 if gap else 0):
         free_below = np.concatenate([[False], ~ahead[first[z] : first[z + 1]]])
         free_above = np.concatenate([[False], ~behind[first[z + 2] : first[z + 3]]])
         below, above = planes[z], planes[z + 2]
         u, v = _links(below * free_below[below], above * free_above[above], iou, containment)
-        unite(parent, u + first[z] - 1, v + first[z + 2] - 1)
-    flatten(parent)
+        union(parent, u + first[z] - 1, v + first[z + 2] - 1)
+    compress_paths(parent)
     _, final = np.unique(parent, return_inverse=True)
     out = np.zeros(labels.shape, np.uint32)
     for z, plane in enumerate(planes):
@@ -74,14 +74,14 @@ def link_planes(
 
 def _compact(plane: NDArray[Any]) -> NDArray[np.int64]:
     """Ids 1..n in the order of the given ones."""
-    names, index = distinct(plane)
+    names, index = distinct_labels(plane)
     return index + int(names[0] > 0)
 
 
 def _links(
     below: NDArray[np.int64], above: NDArray[np.int64], iou: float, containment: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    table = contingency(below, above)
+    table = contingency_table(below, above)
     score = table.iou
     kept = table.mutual(score) & ((score >= iou) | (table.containment >= containment))
     return table.a[kept], table.b[kept]

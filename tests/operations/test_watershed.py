@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_s1omni.core.watershed import divide
+from napari_s1omni.core.watershed import watershed_from_h_maxima
 
 Y, X = np.mgrid[:40, :60]
 
@@ -13,21 +13,21 @@ def cone(y, x, radius, top):
 
 def test_two_hills_with_a_deep_saddle_stay_two():
     height = np.maximum(cone(20, 16, 14, 1.0), cone(20, 42, 14, 1.0))
-    labels = divide(height, height > 0.02, 0.1)
+    labels = watershed_from_h_maxima(height, height > 0.02, 0.1)
     assert labels.max() == 2
     assert labels[20, 16] != labels[20, 42]
 
 
 def test_a_shallow_saddle_is_no_division():
     height = np.maximum(cone(20, 24, 16, 1.0), cone(20, 36, 16, 1.0))
-    assert divide(height, height > 0.02, 0.7).max() == 1
+    assert watershed_from_h_maxima(height, height > 0.02, 0.7).max() == 1
 
 
 def test_a_splinter_goes_to_the_object_it_touches_and_a_small_hill_of_its_own_stays():
     height = np.maximum(cone(20, 16, 14, 1.0), cone(20, 31, 4, 1.0)) + cone(5, 55, 4, 1.0)
     mask = height > 0.02
-    apart = divide(height, mask, 0.1)
-    joined = divide(height, mask, 0.1, share=0.15)
+    apart = watershed_from_h_maxima(height, mask, 0.1)
+    joined = watershed_from_h_maxima(height, mask, 0.1, share=0.15)
     assert apart.max() == 3
     assert joined.max() == 2
     assert joined[20, 16] == joined[20, 31]
@@ -36,5 +36,5 @@ def test_a_splinter_goes_to_the_object_it_touches_and_a_small_hill_of_its_own_st
 
 def test_a_chain_of_splinters_ends_at_the_largest():
     height = np.maximum.reduce([cone(20, 16, 14, 1.0), cone(20, 31, 4, 0.9), cone(20, 34, 1.5, 0.8)])
-    labels = divide(height, height > 0.02, 0.0, share=0.3)
+    labels = watershed_from_h_maxima(height, height > 0.02, 0.0, share=0.3)
     assert set(np.unique(labels)) == {0, 1}
