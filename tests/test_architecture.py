@@ -18,9 +18,9 @@ HOMES = {
     "diffusers": ("engine/s1omni", "training"),
     "zarr": ("storage",),
     # What runs are compared with is started as its own users start it.
-    "distributed": ("execution", "testing/rivals"),
-    "qtpy": ("frontends/dock",),
-    "napari": ("frontends/dock", "frontends/layers"),
+    "distributed": ("execution", "benchmarks/other_frameworks"),
+    "qtpy": ("frontends/dock", "benchmarks/napari_window"),
+    "napari": ("frontends/dock", "frontends/napari_layers", "benchmarks/napari_window"),
     "typer": ("frontends/cli",),
     "rich": ("frontends/cli",),
 }

@@ -73,7 +73,7 @@ class Operation(Document, abc.ABC):
         return (1, 1)
 
     def halo(self, spec: LayerSpec) -> int:
-        """Source px beyond a block that :meth:`finish` needs."""
+        """Source pixels beyond a block that :meth:`finish` needs."""
         return 0
 
     def halo_z(self, spec: LayerSpec) -> int:
@@ -120,7 +120,7 @@ class Operation(Document, abc.ABC):
         encoding : {"fields", "overlay"}
             How the engine encodes a mask, from its description.
         view : float
-            Tile px per px of the image shown; above 1 when the image is a reduced overview.
+            Tile pixels per pixel of the image shown; above 1 for a reduced overview.
         """
         return self._instruction(spec, tile_size, encoding, view).text()
 

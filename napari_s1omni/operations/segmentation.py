@@ -92,7 +92,7 @@ class Segmentation(Operation):
         return min(512, math.ceil(2 * diameter))
 
     def halo_z(self, spec: LayerSpec) -> int:
-        """Return the planes a link depends on, so that both blocks at a face find the same links: 1, or 2 with a gap."""
+        """Return 1 plane, with a gap 2: what a link depends on, so that both blocks at a face find the same links."""
         return (2 if self.z_gap else 1) if self.links(spec) else 0
 
     def depth(self, spec: LayerSpec) -> int:

@@ -1,4 +1,4 @@
-"""Resolving a job: from its wishes, the source and the engine to a plan. Pure.
+"""Resolving a job for one source and one engine into a plan. Pure.
 
 :func:`resolve` is the only place that reads the job's tiling. Every value that
 it chooses or adjusts becomes a sentence in ``Plan.notes``.

@@ -122,7 +122,7 @@ def test_a_plate_is_its_fields(tmp_path):
     assert {r.state for r in rows} == {"would fail"}
 
 
-def test_what_is_no_collection(folder, tmp_path):
+def test_other_paths_are_not_a_collection(folder, tmp_path):
     assert not is_collection(folder / "deep.npy")
     assert is_collection(folder)
     with pytest.raises(SourceError, match="holds no images"):
@@ -135,7 +135,7 @@ def test_what_is_no_collection(folder, tmp_path):
         list_sources(bad)
 
 
-def test_the_rehearsal_of_batches_runs_the_same_images_in_three_ways():
+def test_the_benchmark_of_batches_runs_the_same_images_in_three_ways():
     report = measure(images=2, edge=64, rounds=1)
     assert report.images == 2
     assert 0 < report.warm

@@ -67,7 +67,7 @@ def test_tiles_that_are_none_are_refused(made, tiles):
         redo(made, tiles)
     with pytest.raises(JobError, match="nothing to redo"):
         redo(made, failed=True)
-    with pytest.raises(JobError, match="think and region_tiles"):
+    with pytest.raises(JobError, match="cannot change think"):
         redo(made, "0/0", sampling={"think": "off"})
 
 

@@ -1,4 +1,4 @@
-"""How an engine's own way of dividing objects reaches its masks, and what is refused."""
+"""An engine's own parameters for splitting objects reach its masks; wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_object_of_little_foreground_is_doubtful():
 
 
 @pytest.mark.parametrize("wrong", [{"distance": 1.2}, {"distance": -0.1}, {"least": 1.5}, {"rise": -1.0}])
-def test_a_share_that_is_none_is_refused(wrong, tmp_path):
+def test_a_parameter_out_of_range_is_refused(wrong, tmp_path):
     with pytest.raises(ValueError, match="0 to 1"):
         Division(**wrong)
     config = {"transformer_config": {}, "vae_config": {}, "engine": {"division": wrong}}

@@ -1,4 +1,4 @@
-"""Masks that an engine lays over its source as translucent red, and the words that ask for it."""
+"""Masks that an engine draws as translucent red over its source, and the instruction for it."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_sizes_are_read(text, power, expected):
 
 
 @pytest.mark.parametrize(("text", "power"), [("big", 1), ("-3", 1), ("3 um2", 1), ("3 um", 2), (True, 1)])
-def test_what_is_no_size_is_refused(text, power):
+def test_a_wrong_size_is_refused(text, power):
     with pytest.raises(ValueError, match=r"not an? (size|length|area)"):
         read_size(text, power)
 
@@ -144,7 +144,7 @@ def test_a_smallest_size_in_um2_drops_what_is_smaller():
         assert Segmentation(min_size=size).finish(fields, FinishContext(ONE, (0,), target)).pixels.max() == objects
 
 
-def test_a_size_that_cannot_be_brought_to_px_is_refused():
+def test_a_size_that_cannot_be_converted_to_px_is_refused():
     with pytest.raises(PlanError, match="no unit of length"):
         planned(units=(None,) * 3, min_size="30 um2")
     with pytest.raises(PlanError, match="parsec"):

@@ -1,4 +1,4 @@
-"""Cases of resolve: what a wish becomes, and what is said about it."""
+"""Cases of resolve: the plan that a job becomes, and its notes."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -119,7 +119,7 @@ def test_expensive_tiles_get_blocks_with_few_extra_tiles():
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (2000, 3000), (193, 193)])
-def test_forecast_counts_what_is_there(shape):
+def test_the_forecast_counts_tiles_blocks_and_bytes(shape):
     plan = make(layer=LAYER.replace(shape=shape), tiling={"block_size": 384})
     forecast = estimate_cost(plan)
     assert forecast.blocks == len(list(plan.grid))
@@ -138,7 +138,7 @@ def test_memory_forecast_does_not_grow_with_the_volume_and_is_enforced():
     assert error.value.facts["forecast"] == estimate_cost(large).peak_memory
 
 
-def test_what_cannot_be_is_refused():
+def test_an_impossible_job_is_refused():
     job = Job.read({"source": "a", "operation": {"type": "modality_translation", "target": "CT"}})
     with pytest.raises(OperationRefused, match="does not do modality_translation"):
         resolve(job, LAYER, ONE, ENGINE)
@@ -162,7 +162,7 @@ def test_what_cannot_be_is_refused():
         ({"into": "nuclei", "output": "b"}, "leave 'output' out"),
     ],
 )
-def test_errors_teach(document, words):
+def test_errors_name_what_is_allowed(document, words):
     with pytest.raises(JobError) as error:
         Job.read({"source": "a", "operation": {"type": "segmentation"}, **document})
     assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""Which voxels two neighbours share."""
+"""The voxels that two neighbouring blocks share."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which labels of two neighbours are one object."""
+"""Matching the labels of two neighbouring blocks."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def joined(found):
     return {(int(a), int(b)) for a, b in zip(found.joins["a"], found.joins["b"], strict=True)}
 
 
-def doubted(found):
-    rows = zip(found.doubts["a"], found.doubts["b"], found.doubts["reason"], strict=True)
+def uncertain(found):
+    rows = zip(found.uncertain["a"], found.uncertain["b"], found.uncertain["reason"], strict=True)
     return {(int(a), int(b)): REASONS[reason] for a, b, reason in rows}
 
 
@@ -49,7 +49,7 @@ def test_the_same_labels_under_other_ids_match_one_to_one(a, ids):
     found = match_labels(a, b, 4, 4)
     present = np.unique(a[a > 0])
     assert joined(found) == {(int(i), int(ids[i - 1])) for i in present}
-    assert len(found.doubts) == 0
+    assert len(found.uncertain) == 0
 
 
 @settings(deadline=None)
@@ -59,8 +59,8 @@ def test_match_is_symmetric_and_says_where(a, b):
     a, b = a[:h, :w], b[:h, :w]
     there, back = match_labels(a, b, 4, 4, across=(0,)), match_labels(b, a, 4, 4, across=(0,))
     assert joined(there) == {(j, i) for i, j in joined(back)}
-    assert doubted(there) == {(j, i): reason for (i, j), reason in doubted(back).items()}
-    for row in (*there.joins, *there.doubts):
+    assert uncertain(there) == {(j, i): reason for (i, j), reason in uncertain(back).items()}
+    for row in (*there.joins, *there.uncertain):
         assert (a.flat[row["at"]], b.flat[row["at"]]) == (row["a"], row["b"])
         assert 0 < row["iou"] <= row["containment"] <= 1
 
@@ -81,7 +81,7 @@ def test_touching_is_not_matching():
     a[:, :4], b[:, 4:] = 1, 1
     found = match_labels(a, b, 1, 1)
     assert not joined(found)
-    assert not doubted(found)
+    assert not uncertain(found)
 
 
 def test_two_cells_under_one_label_take_one_and_list_the_other():
@@ -89,7 +89,7 @@ def test_two_cells_under_one_label_take_one_and_list_the_other():
     b[:, 6:] = 2
     found = match_labels(a, b, 1, 2)
     assert joined(found) == {(1, 1)}
-    assert doubted(found) == {(1, 2): "second claim"}
+    assert uncertain(found) == {(1, 2): "second claim"}
 
 
 def test_a_part_inside_is_joined_and_listed_as_weak():
@@ -97,7 +97,7 @@ def test_a_part_inside_is_joined_and_listed_as_weak():
     a[1:11, 1:11], b[1:11, 1:4] = 1, 1
     found = match_labels(a, b, 1, 1)
     assert joined(found) == {(1, 1)}
-    assert doubted(found) == {(1, 1): "weak overlap"}
+    assert uncertain(found) == {(1, 1): "weak overlap"}
     assert not joined(match_labels(a, b, 1, 1, MatchRule(voxels=31)))
 
 
@@ -106,8 +106,8 @@ def test_a_poor_overlap_is_listed_and_not_joined():
     a[:, :12], b[:, 7:19] = 1, 1
     found = match_labels(a, b, 1, 1)
     assert found.joins.size == 0
-    assert doubted(found) == {(1, 1): "weak overlap"}
-    assert not doubted(match_labels(a, b, 1, 1, MatchRule(doubt=0.3)))
+    assert uncertain(found) == {(1, 1): "weak overlap"}
+    assert not uncertain(match_labels(a, b, 1, 1, MatchRule(uncertain_iou=0.3)))
 
 
 def test_labels_of_the_halo_compete_but_are_never_joined():
@@ -124,15 +124,15 @@ def test_a_tip_at_the_end_of_the_other_window_is_no_second_claim():
     a, b = np.zeros((10, 16), int), np.zeros((10, 16), int)
     a[2:8, 3:14], b[2:8, :14] = 1, 1
     a[2:8, :2] = 2
-    assert doubted(match_labels(a, b, 2, 1)) == {(2, 1): "second claim"}
-    assert doubted(match_labels(a, b, 2, 1, across=(0,))) == {(2, 1): "second claim"}
-    assert not doubted(match_labels(a, b, 2, 1, across=(1,)))
+    assert uncertain(match_labels(a, b, 2, 1)) == {(2, 1): "second claim"}
+    assert uncertain(match_labels(a, b, 2, 1, across=(0,))) == {(2, 1): "second claim"}
+    assert not uncertain(match_labels(a, b, 2, 1, across=(1,)))
     assert joined(match_labels(a, b, 2, 1, across=(1,))) == {(1, 1)}
 
 
 def test_background_only():
     found = match_labels(np.zeros((4, 4), int), np.ones((4, 4), int), 0, 1)
-    assert found.joins.size == found.doubts.size == 0
+    assert found.joins.size == found.uncertain.size == 0
 
 
 def test_a_thousand_touching_pairs_stay_apart():

@@ -38,7 +38,7 @@ def test_final_ids_are_components_in_order_of_their_smallest_id(forest, random):
     _, expected = connected_components(coo_array((np.ones(len(u)), (u, v)), shape=(max(total, 1),) * 2), directed=False)
     # SciPy numbers components in order of their first node, as we do.
     numbering = number_objects(counts, [ids(*part) for part in parts])
-    assert numbering.of(np.arange(total)).tolist() == (expected[:total] + 1).tolist()
+    assert numbering.final_ids(np.arange(total)).tolist() == (expected[:total] + 1).tolist()
     assert numbering.total == len(set(expected[:total].tolist()))
     tables = [numbering.lookup(k) for k in range(len(counts))]
     assert [len(t) for t in tables] == [n + 1 for n in counts]
@@ -47,7 +47,7 @@ def test_final_ids_are_components_in_order_of_their_smallest_id(forest, random):
 
     shuffled = [[random.sample(pair, 2) for pair in random.sample(part, len(part))] for part in parts]
     again = number_objects(counts, [ids(*part) for part in reversed(shuffled)])
-    assert again.of(np.arange(total)).tolist() == numbering.of(np.arange(total)).tolist()
+    assert again.final_ids(np.arange(total)).tolist() == numbering.final_ids(np.arange(total)).tolist()
 
 
 @settings(deadline=None, max_examples=60)
@@ -56,17 +56,17 @@ def test_dropped_objects_are_background_and_leave_no_gap(forest, data):
     counts, parts = forest
     total = sum(counts)
     numbering = number_objects(counts, [ids(*part) for part in parts])
-    before = numbering.of(np.arange(total))
+    before = numbering.final_ids(np.arange(total))
     gone = np.array(data.draw(st.lists(st.integers(0, max(total - 1, 0)), max_size=4)) if total else [], np.int64)
     after = numbering.without(gone)
     left = np.setdiff1d(before, before[gone])
     assert after.total == len(left)
     names = np.zeros(int(before.max(initial=0)) + 1, int)
     names[left] = np.arange(1, len(left) + 1)
-    assert after.of(np.arange(total)).tolist() == names[before].tolist()
+    assert after.final_ids(np.arange(total)).tolist() == names[before].tolist()
     tables = [after.lookup(k)[1:] for k in range(len(counts))]
     assert np.concatenate(tables).tolist() == names[before].tolist()
-    assert after.merged().tolist() == [n for n in names[numbering.merged()] if n]
+    assert after.merged_ids().tolist() == [n for n in names[numbering.merged_ids()] if n]
 
 
 def test_a_long_path_in_the_worst_order_is_one_tree():
@@ -118,7 +118,7 @@ def test_a_block_without_objects_and_no_blocks():
 
 @settings(deadline=None)
 @given(arrays(np.int64, (6, 7), elements=st.sampled_from([0, 1, 2, 3, 70, 2**40])))
-def test_settle_keeps_what_touches_the_block_without_gaps(labels):
+def test_block_labels_are_the_objects_that_touch_the_block_without_gaps(labels):
     block, halo, shape = (slice(0, 4), slice(2, 6)), (2, 2), (9, 8)
     # The window is rows 0 to 6 and columns 0 to 8.
     labels = np.pad(labels, ((0, 0), (0, 1)))
@@ -136,7 +136,7 @@ def test_settle_keeps_what_touches_the_block_without_gaps(labels):
     assert (slab[(labels[2:6] > 0) & ~own] > settled.count).all()
 
 
-def test_settle_refuses_what_is_no_window():
+def test_labels_of_a_wrong_window_are_refused():
     with pytest.raises(ValueError, match=r"shape \(4, 4\) for a window of shape \(5, 4\)"):
         block_labels(np.zeros((4, 4), int), (slice(0, 4), slice(0, 4)), (1, 0), (8, 4))
     with pytest.raises(ValueError, match="label -3 is negative"):

@@ -238,7 +238,7 @@ class StitchPass:
             b = self._scratch.slab(self._index(j), tuple(-o for o in ahead))
             across = tuple(axis for axis, step in enumerate(ahead) if step)
             found = match_labels(a, b, int(self._counts[i]), int(self._counts[j]), self._rule, across)
-            for spool, rows in ((joins, found.joins), (doubts, found.doubts)):
+            for spool, rows in ((joins, found.joins), (doubts, found.uncertain)):
                 spool.append(self._placed(rows, i, ahead, a.shape, before[i] - 1, before[j] - 1))
             self._on_block("match")
 
@@ -279,7 +279,7 @@ class StitchPass:
         self, numbering: Numbering, check: Callable[[BlockIndex], str] | None
     ) -> tuple[dict[BlockIndex, str], int, NDArray[np.int64]]:
         """Write every block that is not written yet; return digests, how many, and the sizes of joined objects."""
-        merged = numbering.merged()
+        merged = numbering.merged_ids()
         sizes = np.zeros(len(merged), np.int64)
         digests: dict[BlockIndex, str] = {}
         written = 0

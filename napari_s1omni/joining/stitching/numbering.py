@@ -1,13 +1,13 @@
-"""From local ids to final ids: offsets, union-find, one lookup table per block.
+"""Final ids from local ids: offsets, union-find, one lookup table per block.
 
 An object's *global* id is the number of objects in all blocks before its own
 (in lexicographic order of the blocks) plus its local id minus one. Joined ids
-get the smallest of them, and the gaps close: final ids are 1..N, whatever the
-order in which blocks were computed.
+get the smallest of them, and gaps are closed: final ids are 1..N, for any order
+in which blocks were computed.
 
-Memory: 8 bytes per block for the offsets, and for each label that was joined
-its global id (8), its place in the forest (4) and its final id (8). Labels that
-were never joined cost nothing.
+Memory: 8 bytes per block for the offsets, and for each joined label its global
+id (8), its node in the forest (4) and its final id (8). Labels that are not
+joined need no memory.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _PORTION = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BlockLabels:
-    """What one block keeps of the labels over its window."""
+    """The labels of one block, and of the voxels that it shares with its neighbours."""
 
     core: NDArray[np.uint32]
     """Labels of the block itself, ids 1..`count`."""
     count: int
-    """Objects that touch the block."""
+    """Number of objects that touch the block."""
     slabs: dict[Offset, NDArray[np.uint32]]
-    """Labels over the voxels shared with each neighbour. Ids above `count` belong to objects that the block
-    has seen in its halo only."""
+    """Labels over the voxels shared with each neighbour. Ids above `count` are objects that lie only in
+    the halo of the block."""
     areas: NDArray[np.int64]
     """Voxels of each object inside the block, ids 1..`count`."""
     border: NDArray[np.uint32]
-    """Those ids of 1..`count`, ascending, that reach the layer's own border along one of its two last axes."""
+    """Ids of 1..`count`, ascending, that touch the border of the layer along one of its last two axes."""
 
 
 def block_labels(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> BlockLabels:
-    """Keep the objects that touch the block, under ids without gaps, and cut the slabs for its neighbours.
+    """Renumber the objects that touch the block without gaps, and cut the slabs for its neighbours.
 
     Parameters
     ----------
     labels : ndarray of int
         Labels over the block's window, 0 is background.
     block : tuple of slice
-        What the block writes, in px of the layer.
+        Box that the block writes, in pixels of the layer.
     halo : tuple of int
         Halo in px per axis.
     shape : tuple of int
@@ -88,7 +88,7 @@ def block_labels(labels: NDArray[Any], block: Box, halo: tuple[int, ...], shape:
 
 
 def _at_border(labels: NDArray[np.uint32], seen: Box, shape: tuple[int, ...]) -> NDArray[np.uint32]:
-    """Labels of a window that lie at the layer's first or last px along one of the two last axes."""
+    """Return labels of a window at the layer's first or last pixel along one of the last two axes."""
     found = [np.zeros(0, np.uint32)]
     for axis in range(max(0, len(shape) - 2), len(shape)):
         if seen[axis].start == 0:
@@ -99,7 +99,7 @@ def _at_border(labels: NDArray[np.uint32], seen: Box, shape: tuple[int, ...]) ->
 
 
 def union(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
-    """Join `u[k]` with `v[k]` for all k in a forest, in place; the root of a tree is its smallest node.
+    """Join `u[k]` with `v[k]` for all k in a disjoint-set forest, in place; the root of a tree is its smallest node.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def union(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
 
     Notes
     -----
-    Every round each root that is not the smallest of its neighbours hooks onto the smallest, and paths are
-    halved until flat. No two neighbours can both stay, so at least half of the roots of an unfinished tree
+    In every round each root that is not the smallest of its neighbours hooks onto the smallest, and paths are
+    halved until flat. No two neighbours can both stay roots, so at least half of the roots of an unfinished tree
     vanish per round (after Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
     """
     while len(u):
@@ -124,16 +124,16 @@ def union(parent: NDArray[Any], u: NDArray[Any], v: NDArray[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """Final ids of all objects, held as what differs from plain counting."""
+    """Final ids of all objects, stored as the differences from plain counting."""
 
     offsets: NDArray[np.int64]
-    """Objects in all blocks before each block; one entry more than blocks, the last is their sum."""
+    """Number of objects in all blocks before each block; one entry more than blocks, the last is the sum."""
     joined: NDArray[np.int64]
-    """Global ids that were joined into a smaller one, ascending."""
+    """Global ids that are joined into a smaller one, ascending."""
     final: NDArray[np.int64]
-    """Final id of each of them, before any are dropped."""
+    """Final id of each of them, before objects are dropped."""
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """Ids that would be final and are background instead, ascending; those above them close the gaps."""
+    """Final ids that become background, ascending; higher ids close the gaps."""
 
     @property
     def total(self) -> int:
@@ -141,14 +141,14 @@ class Numbering:
         return int(self.offsets[-1]) - len(self.joined) - len(self.dropped)
 
     def without(self, ids: NDArray[np.int64]) -> Numbering:
-        """Return the same numbering with the objects of some global ids dropped, whole."""
+        """Return the same numbering without the objects of some global ids."""
         if len(self.dropped):
             raise ValueError("objects were dropped already")
-        return replace(self, dropped=_sorted_distinct(self.of(ids)))
+        return replace(self, dropped=_sorted_distinct(self.final_ids(ids)))
 
-    def merged(self) -> NDArray[np.int64]:
-        """Return the final ids of the objects that were joined from several labels, ascending."""
-        ids = self._closed(_sorted_distinct(self.final.copy()))
+    def merged_ids(self) -> NDArray[np.int64]:
+        """Return the final ids of objects that are joined from several labels, ascending."""
+        ids = self._close_gaps(_sorted_distinct(self.final.copy()))
         return ids[ids > 0]
 
     def lookup(self, position: int) -> NDArray[np.int64]:
@@ -167,21 +167,21 @@ class Numbering:
         gaps[local] = 1
         table[1:] = np.arange(start, stop) - first - np.cumsum(gaps) + 1
         table[local + 1] = self.final[first:last]
-        table[1:] = self._closed(table[1:])
+        table[1:] = self._close_gaps(table[1:])
         return table
 
-    def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the final ids of any global ids; 0 for objects that were dropped."""
+    def final_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the final ids of global ids; 0 for dropped objects."""
         ids = np.asarray(ids, np.int64)
         at = np.searchsorted(self.joined, ids)
         moved = at < len(self.joined)
         moved[moved] = self.joined[at[moved]] == ids[moved]
         out = ids - at + 1
         out[moved] = self.final[at[moved]]
-        return self._closed(out)
+        return self._close_gaps(out)
 
-    def _closed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Take out what is dropped, and close the gaps."""
+    def _close_gaps(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Remove dropped ids, and close the gaps."""
         if not len(self.dropped):
             return ids
         at = np.searchsorted(self.dropped, ids)
@@ -200,8 +200,8 @@ def number_objects(
     counts : sequence of int
         Objects of each block, in the order of numbering.
     joins : iterable of (ndarray of int64, ndarray of int64)
-        Pairs of global ids that are one object, in portions of any size and order. Walked twice, so that it
-        may read them from a file; a generator would be empty the second time.
+        Pairs of global ids that are one object, in portions of any size and order. Iterated twice, so it can read
+        them from a file, but a generator would be empty the second time.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def number_objects(
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     nodes = _sorted_union([_sorted_distinct(np.concatenate([u, v])) for u, v in joins])
-    # Places in the forest, not ids, so that 4 bytes hold them.
+    # Nodes of the forest instead of ids, so that 4 bytes are enough.
     parent = np.arange(len(nodes), dtype=np.int32 if len(nodes) < 2**31 else np.int64)
     for u, v in joins:
         union(parent, np.searchsorted(nodes, u).astype(parent.dtype), np.searchsorted(nodes, v).astype(parent.dtype))
@@ -226,12 +226,12 @@ def number_objects(
 
 
 def _portions(length: int) -> Iterator[slice]:
-    """Cut a long array into parts whose copies are small beside it."""
+    """Cut a long array into parts, so that copies stay small."""
     return (slice(start, min(start + _PORTION, length)) for start in range(0, length, _PORTION))
 
 
 def _sorted_union(portions: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Sorted union of portions, which are taken from the list as they are used; a copy of all would double the peak."""
+    """Return the sorted union of portions, which are removed from the list; a copy of all would double the peak."""
     every = np.empty(sum(map(len, portions)), np.int64)
     filled = 0
     while portions:
@@ -242,7 +242,7 @@ def _sorted_union(portions: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _sorted_distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sort and drop repeats, in place. On some tens of millions it is ten times as fast as hashing them."""
+    """Sort and drop repeats, in place; for tens of millions ten times as fast as hashing."""
     values.sort()
     fresh = np.ones(len(values), bool)
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
@@ -255,7 +255,7 @@ def _sorted_distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def compress_paths(parent: NDArray[Any], nodes: NDArray[Any] | slice = slice(None)) -> None:
-    """Halve the paths of `nodes` in a forest, in place, until each hangs on its root."""
+    """Halve the paths of `nodes` in a forest, in place, until each points to its root."""
     while True:
         above = parent[nodes]
         beyond = parent[above]
@@ -265,5 +265,5 @@ def compress_paths(parent: NDArray[Any], nodes: NDArray[Any] | slice = slice(Non
 
 
 def _within(inner: Box, outer: Box) -> Box:
-    """`inner` counted from the start of `outer`."""
+    """Return `inner` relative to the start of `outer`."""
     return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
