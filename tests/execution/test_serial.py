@@ -221,7 +221,7 @@ def test_one_thought_for_a_very_large_layer_looks_at_its_middle(tmp_path):
     plan, source = plan_for("super_resolution", image, Looking(), full, think="once", **options)
     run_serial(plan, source, tmp_path / "out", engine=Looking, durable=False)
     assert plan.grid.overview == ((0, 20), (20, 8212))
-    assert "The one thought looks at the layer's middle, y=0:20 x=20:8212." in plan.notes
+    assert "The single thought sees the middle of the layer, y=0:20 x=20:8212." in plan.notes
     (view,) = seen
     assert view.shape[-1] == 1024
     assert view.min() > 0.99

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_s1omni.benchmarks.stitching.memory import Chain
 from napari_s1omni.joining.stitching import block_labels, number_objects, union
-from napari_s1omni.joining.stitching.numbering import compress_paths
+from napari_s1omni.joining.stitching.disjoint_sets import compress_paths
 
 
 def ids(*pairs):

@@ -6,7 +6,7 @@ labels are one object if they agree there. Touching alone never joins labels: in
 dense tissue every object touches its neighbours.
 
 1. :func:`block_labels` keeps the labels that touch the block, as ids 1..n, and cuts
-   the slabs that neighbours will ask for (:mod:`~napari_s1omni.joining.stitching.geometry`);
+   the slabs that neighbours compare (:mod:`~napari_s1omni.joining.stitching.geometry`);
 2. :func:`match_labels` compares the slabs of two neighbours (:mod:`~napari_s1omni.joining.stitching.matching`);
 3. :func:`number_objects` joins the matched labels of all blocks and gives them final ids
    (:mod:`~napari_s1omni.joining.stitching.numbering`), one lookup table per block.
@@ -17,17 +17,12 @@ memory together.
 
 from __future__ import annotations
 
+from napari_s1omni.joining.stitching.blocks import BlockLabels, block_labels
+from napari_s1omni.joining.stitching.contingency import ContingencyTable, contingency_table
+from napari_s1omni.joining.stitching.disjoint_sets import union
 from napari_s1omni.joining.stitching.geometry import Box, Offset, neighbour_pairs, slabs, window
-from napari_s1omni.joining.stitching.matching import (
-    PAIR,
-    REASONS,
-    ContingencyTable,
-    Matches,
-    MatchRule,
-    contingency_table,
-    match_labels,
-)
-from napari_s1omni.joining.stitching.numbering import BlockLabels, Numbering, block_labels, number_objects, union
+from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Matches, MatchRule, match_labels
+from napari_s1omni.joining.stitching.numbering import Numbering, number_objects
 from napari_s1omni.joining.stitching.planes import link_planes
 
 __all__ = [

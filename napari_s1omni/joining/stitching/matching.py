@@ -28,8 +28,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from napari_s1omni.joining.stitching.contingency import contingency_table
+from napari_s1omni.joining.stitching.label_runs import LabelRuns
 
 PAIR = np.dtype(
     [
@@ -70,40 +71,6 @@ class MatchRule:
 
 
 @dataclass(frozen=True, slots=True)
-class ContingencyTable:
-    """Pairs of labels that overlap, and by how many voxels. One entry per pair, in order of (a, b)."""
-
-    a: NDArray[np.int64]
-    """Label in the first array."""
-    b: NDArray[np.int64]
-    """Label in the second array."""
-    shared: NDArray[np.int64]
-    """Voxels that carry both."""
-    area_a: NDArray[np.int64]
-    """Voxels of label `a` in the whole first array."""
-    area_b: NDArray[np.int64]
-    """Voxels of label `b` in the whole second array."""
-
-    @property
-    def iou(self) -> NDArray[np.float64]:
-        return self.shared / (self.area_a + self.area_b - self.shared)
-
-    @property
-    def containment(self) -> NDArray[np.float64]:
-        return self.shared / np.minimum(self.area_a, self.area_b)
-
-    def mutual(self, score: NDArray[Any]) -> NDArray[np.bool_]:
-        """Mark the pairs in which each label is the other's best by `score`; ties go to the lower labels."""
-        best = np.zeros((2, len(self.a)), bool)
-        for row, own, other in ((0, self.a, self.b), (1, self.b, self.a)):
-            order = np.lexsort((other, -score, own))
-            first = np.ones(len(order), bool)
-            first[1:] = own[order][1:] != own[order][:-1]
-            best[row, order[first]] = True
-        return np.asarray(best.all(axis=0))
-
-
-@dataclass(frozen=True, slots=True)
 class Matches:
     """Result of comparing one shared region. Both arrays have dtype `PAIR`, one row per pair of labels."""
 
@@ -111,62 +78,6 @@ class Matches:
     """Labels that are one object."""
     uncertain: NDArray[Any]
     """Uncertain pairs: joined on weak evidence, or nearly joined."""
-
-
-def contingency_table(a: NDArray[Any], b: NDArray[Any], weight: NDArray[np.int64] | None = None) -> ContingencyTable:
-    """Count how many voxels carry each pair of labels.
-
-    Parameters
-    ----------
-    a, b : ndarray of int, same shape
-        Labels; 0 is background, which forms no pairs.
-    weight : ndarray of int64, same shape, optional
-        Number of voxels of each entry; 1 by default.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    if a.shape != b.shape:
-        raise ValueError(f"labels of shapes {a.shape} and {b.shape} do not cover the same voxels")
-    sizes = np.ones(a.size, np.int64) if weight is None else weight.ravel()
-    names_a, index_a, area_a = _label_sizes(a.ravel(), sizes)
-    names_b, index_b, area_b = _label_sizes(b.ravel(), sizes)
-    both = (names_a[index_a] > 0) & (names_b[index_b] > 0)
-    # One 64-bit key per pair; neither count can pass 2**31, the size of one region.
-    keys, inverse = np.unique(index_a[both] * np.int64(len(names_b)) + index_b[both], return_inverse=True)
-    shared = np.zeros(len(keys), np.int64)
-    np.add.at(shared, inverse, sizes[both])
-    at_a, at_b = np.divmod(keys, max(len(names_b), 1))
-    return ContingencyTable(names_a[at_a], names_b[at_b], shared, area_a[at_a], area_b[at_b])
-
-
-def distinct_labels(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the distinct labels, ascending, and for each entry its index among them.
-
-    Parameters
-    ----------
-    labels : ndarray of int
-        Labels of any shape, 0 or above.
-
-    Raises
-    ------
-    ValueError
-        If a label is negative.
-    """
-    if labels.size == 0:
-        return np.zeros(0, np.int64), np.zeros(labels.shape, np.int64)
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0:
-        raise ValueError(f"label {low} is negative; labels are 0 for background and positive for objects")
-    if high > 8 * labels.size + 1024:
-        names, index = np.unique(labels, return_inverse=True)
-        return names.astype(np.int64), index.reshape(labels.shape).astype(np.int64)
-    # Ids are nearly dense: a table is faster than sorting.
-    present = np.zeros(high + 1, bool)
-    present[labels] = True
-    return np.flatnonzero(present), (np.cumsum(present) - 1)[labels]
 
 
 def match_labels(
@@ -199,7 +110,7 @@ def match_labels(
         the one that shares most voxels is reported.
     """
     rule = rule or MatchRule()
-    runs = _Runs.of(a, b)
+    runs = LabelRuns.of(a, b)
     parts_a, parts_b = runs.fragments(runs.a), runs.fragments(runs.b)
     table = contingency_table(parts_a, parts_b, runs.length)
     owner_a, owner_b = _owners(parts_a, runs.a)[table.a], _owners(parts_b, runs.b)[table.b]
@@ -225,79 +136,6 @@ def match_labels(
     certain = joins[joins["reason"] == 0]
     known = _keys(certain)
     return Matches(joins, uncertain[~np.isin(_keys(uncertain), known)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Two label arrays as runs along the last axis in which both are constant: about ten times fewer than voxels."""
-
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    length: NDArray[np.int64]
-    first: NDArray[np.int64]
-    """Flat index of the first voxel of each run."""
-    edges: tuple[NDArray[np.int32], NDArray[np.int32]]
-    """Pairs of runs that share a voxel face."""
-    shape: tuple[int, ...]
-    """Of both arrays."""
-
-    @classmethod
-    def of(cls, a: NDArray[Any], b: NDArray[Any]) -> _Runs:
-        if a.shape != b.shape:
-            raise ValueError(f"slabs of shapes {a.shape} and {b.shape} do not cover the same voxels")
-        starts = np.ones(a.shape, bool)
-        starts[..., 1:] = (a[..., 1:] != a[..., :-1]) | (b[..., 1:] != b[..., :-1])
-        first = np.flatnonzero(starts)
-        index = (np.cumsum(starts.ravel(), dtype=np.int32) - np.int32(1)).reshape(a.shape)
-        inside = np.flatnonzero(first[1:] % a.shape[-1]).astype(np.int32)
-        before, after = [inside], [inside + np.int32(1)]
-        for axis in range(a.ndim - 1):
-            low = (slice(None),) * axis + (slice(None, -1),)
-            high = (slice(None),) * axis + (slice(1, None),)
-            # Two adjacent runs meet first at the start of one of them, so each pair is counted once.
-            meet = starts[low] | starts[high]
-            before.append(index[low][meet])
-            after.append(index[high][meet])
-        length = np.diff(first, append=a.size)
-        values_a, values_b = (labels.reshape(-1)[first].astype(np.int64) for labels in (a, b))
-        return cls(values_a, values_b, length, first, (np.concatenate(before), np.concatenate(after)), a.shape)
-
-    def fragments(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number the parts of each label that are connected by faces; 0 stays background."""
-        u, v = self.edges
-        same = (labels[u] == labels[v]) & (labels[u] > 0)
-        u, v = u[same], v[same]
-        graph = coo_array((np.ones(len(u), np.bool_), (u, v)), shape=(len(labels), len(labels)))
-        _, parts = connected_components(graph, directed=False)
-        return np.where(labels > 0, parts.astype(np.int64) + 1, 0)
-
-    def cut(self, parts: NDArray[np.int64], axes: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Mark the fragments, by number, that reach an end of the arrays along one of `axes`."""
-        marked = np.zeros(int(parts.max(initial=0)) + 1, bool)
-        start = np.unravel_index(self.first, self.shape)
-        stop = np.unravel_index(self.first + self.length - 1, self.shape)
-        for axis in axes:
-            marked[parts[(start[axis] == 0) | (stop[axis] == self.shape[axis] - 1)]] = True
-        return marked
-
-    def voxel_in(self, parts_a: NDArray[np.int64], parts_b: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Flat index of a voxel in the middle of the longest run of each pair of fragments, in order of the pairs."""
-        both = np.flatnonzero((parts_a > 0) & (parts_b > 0))
-        order = both[np.lexsort((-self.length[both], parts_b[both], parts_a[both]))]
-        fresh = np.ones(len(order), bool)
-        fresh[1:] = (np.diff(parts_a[order]) != 0) | (np.diff(parts_b[order]) != 0)
-        longest = order[fresh]
-        return self.first[longest] + self.length[longest] // 2
-
-
-def _label_sizes(
-    labels: NDArray[Any], sizes: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the distinct labels, the index of each entry among them, and their sizes."""
-    names, index = distinct_labels(labels)
-    area = np.zeros(len(names), np.int64)
-    np.add.at(area, index, sizes)
-    return names, index, area
 
 
 def _owners(parts: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:

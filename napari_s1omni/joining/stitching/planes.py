@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.joining.stitching.matching import contingency_table, distinct_labels
-from napari_s1omni.joining.stitching.numbering import compress_paths, union
+from napari_s1omni.joining.stitching.contingency import contingency_table, distinct_labels
+from napari_s1omni.joining.stitching.disjoint_sets import compress_paths, union
 
 
 def link_planes(
