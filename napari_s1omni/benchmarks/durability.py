@@ -24,7 +24,7 @@ from napari_s1omni.errors import EngineUnavailable, RunInterrupted
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.events import BlockDone, Event
 from napari_s1omni.execution.run.watch import JournalTail
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.system.machine import load, processors
 from napari_s1omni.system.memory import own_peak
@@ -171,7 +171,7 @@ def memory_once(run: Numbers) -> Numbers:
         rehearsal = SyntheticRun.of((max(1, round(run["gb"] * 1e9 / 2 / edge**2)), edge, edge), tile=512, block=1024)
     with _folder() as path:
         clock = rehearsal.run(path, workers=1, durable=False, dry="gb" in run, lease_seconds=5)
-    forecast = cost(rehearsal.plan).peak_memory
+    forecast = estimate_cost(rehearsal.plan).peak_memory
     return {"driver_mb": own_peak() / 1e6, "worker_mb": clock.peak_memory / 1e6, "forecast_mb": forecast / 1e6}
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_s1omni.api import super_resolve
 from napari_s1omni.benchmarks.jupyter_lab import PATIENCE, browsing, find_panel, first_pixels, run_cell, serving
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices
-from napari_s1omni.jobs import run as api
 from napari_s1omni.results.report import write_report
 from napari_s1omni.storage.source import open_source
 
@@ -89,7 +89,7 @@ def _largest(home: Path) -> dict[str, float]:
     """Colours that nothing can compress, as source and result."""
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     image = open_source(noise, axes="yxs")
-    made = api.super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
+    made = super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
     slices = SourceSlices(image)
     view = slices.start()
     after = ResultSlices(made.plan, made.levels).see(view)

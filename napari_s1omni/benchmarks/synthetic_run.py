@@ -22,7 +22,8 @@ from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import BlockDone, Event, RunStarted, TilesDone
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.testing.fake_engine import FakeEngine
 
 

@@ -33,6 +33,7 @@ from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
 from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.training.data.editor_batches import TASKS
 from napari_s1omni.training.data.pool import Prepared, prepare, real_fields
 from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
@@ -224,7 +225,7 @@ def _precision(division: Division, case: Sample, drawn: Images) -> float:
     labels = LayerSpec(shape=drawn.shape[1:], axes=("y", "x"), dtype="uint32", kind="labels")
     fields = np.clip(drawn, 0, 1)[:, None]
     one = Normalization((0.0,), (1.0,))
-    found = Segmentation().finish(fields, one, (0,), labels, division=division).pixels.squeeze()
+    found = Segmentation().finish(fields, FinishContext(one, (0,), labels, division=division)).pixels.squeeze()
     assert case.instances is not None
     return match(case.instances, found)[0].average_precision
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from napari_s1omni.api import segment, super_resolve
 from napari_s1omni.core.normalization import cast_to
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.metrics import Counts, match, psnr
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import TilingOptions
 from napari_s1omni.storage.source import open_source
 
-TILED = {"tile_size": 128, "overlap": 32}
+TILED: TilingOptions = {"tile_size": 128, "overlap": 32}
 """How a picture is cut to be compared with itself as a whole."""
 _BLUR = 0.8
 """Sigma in px of the blur before 2 x 2 px are averaged."""
@@ -115,7 +116,7 @@ def restored(folder: Path, limit: int | None = None, engine: str = "reference") 
         coarse = blurred.reshape(truth.shape[0] // 2, 2, truth.shape[1] // 2, 2).mean(axis=(1, 3))
         given = cast_to(coarse, truth.dtype)
         with tempfile.TemporaryDirectory() as place:
-            result = api.super_resolve(given, Path(place) / "fine.zarr", factor=2, engine=engine, durable=False)
+            result = super_resolve(given, Path(place) / "fine.zarr", factor=2, engine=engine, durable=False)
             fine = result.array[...]
         size = truth.shape[1], truth.shape[0]
         bicubic = np.asarray(Image.fromarray(given.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
@@ -141,10 +142,10 @@ def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei:
     return Nuclei(name, len(pairs), objects, first, second, every, against, fewest)
 
 
-def _labels(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:
+def _labels(path: Path, engine: str, tiling: TilingOptions) -> tuple[NDArray[Any], int]:
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "labels.zarr"
-        result = api.segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
+        result = segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
         labels: NDArray[Any] = result.array[...]
         return labels, len(result.plan.grid)
 

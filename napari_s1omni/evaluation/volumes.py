@@ -17,9 +17,9 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.api import segment
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.jobs import run as api
 from napari_s1omni.joining.stitching import link_planes
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
@@ -129,7 +129,7 @@ def score(volume: Volume, engine: str = "reference") -> VolumeScore:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, tiling in (("whole", whole), ("blocks", parts)):
-            result = api.segment(
+            result = segment(
                 volume.image,
                 Path(folder) / name,
                 prompt=f"segment the {volume.prompt}",

@@ -23,7 +23,7 @@ from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source, open_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +192,9 @@ class Result:
         channels : sequence of int, optional
             Channels to measure; all by default.
         """
-        reference, grid = self.plan.job.source, self.plan.grid
+        grid = self.plan.grid
         if image is None and self.plan.source.source is not None:
-            image = open_source(
-                self.plan.source.source,
-                level=reference.level,
-                axes=reference.axes,
-                scale=reference.scale,
-                units=reference.units,
-            )
+            image = open_reference(self.plan.job.source, self.plan.source.source)
         if channels is None:
             channels = range(image.spec.size("c")) if image is not None else ()
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}

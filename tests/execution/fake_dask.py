@@ -15,8 +15,8 @@ from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.pipeline.retry import Retry
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.storage.files.disk import no_step
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source

@@ -13,13 +13,13 @@ from napari_s1omni.execution.stitching import uncertain_joins as uncertain
 from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.execution.stitching.uncertain_joins import to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import number
+from napari_s1omni.joining.stitching import number_objects
 
 
 def test_a_long_table_is_sorted_in_portions_to_the_same_bytes(tmp_path, monkeypatch):
     """Ten thousand doubts, four times each and in any order, in portions of 100 rows: once each, sorted."""
     rng = np.random.default_rng(0)
-    numbering = number([20_001], [])
+    numbering = number_objects([20_001], [])
     rows = np.zeros(10_000, LOCATED_PAIR)
     rows["a"], rows["b"] = np.arange(10_000), np.arange(10_000, 20_000)
     rows["shared"], rows["iou"], rows["x"] = rng.integers(5, 90, 10_000), 0.4, rng.integers(0, 999, 10_000)
@@ -48,7 +48,7 @@ def test_memory_of_the_table_does_not_grow_with_it(tmp_path, monkeypatch):
     def peak(count):
         rows = np.zeros(count, LOCATED_PAIR)
         rows["a"], rows["b"] = np.arange(count), np.arange(count, 2 * count)
-        numbering = number([2 * count + 1], [])
+        numbering = number_objects([2 * count + 1], [])
         with (
             PairFile(tmp_path) as joins,
             PairFile(tmp_path) as doubts,

@@ -15,7 +15,7 @@ from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.preview_client import Previewed, PreviewFailed, preview_box
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.frontends.session.run_history import unfinished
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 

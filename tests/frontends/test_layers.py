@@ -10,7 +10,7 @@ from surface import Image
 from napari_s1omni.frontends.napari_layers.layers import appearance, locate, name_of, place, read_layer, show_of
 from napari_s1omni.frontends.napari_layers.reader import get_reader, source_layer
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 
 JOBS = {
@@ -49,7 +49,7 @@ def test_yaml_python_and_api_make_one_plan(name, tmp_path, monkeypatch):
     (tmp_path / "job.yaml").write_text(as_yaml(job), encoding="utf-8")
     assert plan_of(Job.load(tmp_path / "job.yaml")) == plan_of(job)
     heard = []
-    monkeypatch.setattr("napari_s1omni.jobs.run.run", lambda made, array=None, **_: heard.append(made))
+    monkeypatch.setattr("napari_s1omni.api.run", lambda made, array=None, **_: heard.append(made))
     exec(as_python(job), {})
     assert plan_of(heard[0]) == plan_of(job)
 

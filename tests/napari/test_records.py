@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 
 from napari_s1omni.frontends.napari_layers.reader import get_reader
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.source import open_source
 
@@ -64,7 +64,7 @@ def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, s
     heard = []
     code = QApplication.clipboard().text().replace("napari_s1omni.segment(", "caught(")
     exec(code, {"caught": lambda *given, **options: heard.append((given, options))})
-    from napari_s1omni.jobs.run import make_job
+    from napari_s1omni.jobs.options import make_job
 
     (source, output), options = heard[0]
     job, array = make_job("segmentation", source, output, options.pop("prompt"), options)

@@ -18,7 +18,7 @@ from napari_s1omni.benchmarks.stitching.oracle_images import (
     voronoi,
 )
 from napari_s1omni.benchmarks.stitching.oracles import HEAD, ellipses, noise, oracles, row
-from napari_s1omni.joining.stitching import contingency
+from napari_s1omni.joining.stitching import contingency_table
 
 ORACLES = oracles()
 
@@ -101,7 +101,7 @@ def test_without_a_halo_nothing_is_joined():
 def test_borders_that_waver_neither_merge_nor_split_objects():
     truth = ellipses(1024, 900)
     result = stitch(truth, imprecise(4), (256, 256), (32, 32))
-    seen = contingency(truth, result.labels)
+    seen = contingency_table(truth, result.labels)
     assert result.numbering.total == 900
     assert (seen.iou > 0.5).sum() == 900
     assert len(np.unique(seen.b[seen.iou > 0.5])) == 900
@@ -110,7 +110,7 @@ def test_borders_that_waver_neither_merge_nor_split_objects():
 def test_wavering_borders_of_touching_cells_do_not_merge_them():
     truth = voronoi((512, 512), 375)
     result = stitch(truth, imprecise(3), (128, 128), (32, 32))
-    seen = contingency(truth, result.labels)
+    seen = contingency_table(truth, result.labels)
     # Slivers that discretisation cuts off are smaller than the wavering.
     cells = seen.area_a > 60
     own = cells & (seen.shared > 0.5 * seen.area_a)

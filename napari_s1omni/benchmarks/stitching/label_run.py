@@ -11,10 +11,11 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex
 from napari_s1omni.engine.registry import describe
-from napari_s1omni.execution.stitching.block_labels import settle_block
+from napari_s1omni.execution.stitching.block_labels import reduce_labels
 from napari_s1omni.joining.stitching import Box
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import LabelScratch
@@ -62,7 +63,7 @@ def fill(
     for place in order(list(plan.grid.indices())):
         block = plan.grid.block(place)
         seen = slice(*block.field_z), slice(*block.field_y), slice(*block.field_x)
-        settled = settle_block(plan, block, engine(truth(block.t, seen)))
+        settled = reduce_labels(plan, block, engine(truth(block.t, seen)))
         index = plan.shard_index(place)
         records[index] = BlockRecord(index, "written", scratch.put(index, settled), labels=settled.count)
     return records

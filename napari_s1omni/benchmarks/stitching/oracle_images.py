@@ -17,16 +17,16 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_s1omni.joining.stitching import (
+    BlockLabels,
     Box,
-    Contingency,
+    ContingencyTable,
     MatchRule,
     Numbering,
-    Settled,
-    contingency,
-    match,
-    number,
-    pairs,
-    settle,
+    block_labels,
+    contingency_table,
+    match_labels,
+    neighbour_pairs,
+    number_objects,
     window,
 )
 
@@ -71,26 +71,26 @@ def stitch(
     """
     boxes = blocks_of(truth.shape, block)
     places = list(boxes)
-    settled: dict[int, Settled] = {}
+    settled: dict[int, BlockLabels] = {}
     for position in order(list(range(len(places)))):
         box = boxes[places[position]]
-        settled[position] = settle(engine(truth[window(box, halo, truth.shape)]), box, halo, truth.shape)
+        settled[position] = block_labels(engine(truth[window(box, halo, truth.shape)]), box, halo, truth.shape)
     counts = [settled[position].count for position in range(len(places))]
     before = np.concatenate([[0], np.cumsum(counts)])
-    neighbours = list(pairs(tuple(i + 1 for i in places[-1]), halo))
+    neighbours = list(neighbour_pairs(tuple(i + 1 for i in places[-1]), halo))
     joins, doubts = [], [np.zeros((0, 2), np.int64)]
     for k in order(list(range(len(neighbours)))):
         i, j, offset = neighbours[k]
         back = tuple(-o for o in offset)
         across = tuple(axis for axis, step in enumerate(offset) if step)
-        found = match(settled[i].slabs[offset], settled[j].slabs[back], counts[i], counts[j], rule, across)
+        found = match_labels(settled[i].slabs[offset], settled[j].slabs[back], counts[i], counts[j], rule, across)
         joins.append((found.joins["a"] + before[i] - 1, found.joins["b"] + before[j] - 1))
-        doubts.append(np.stack([found.doubts["a"] + before[i] - 1, found.doubts["b"] + before[j] - 1], axis=1))
-    numbering = number(counts, joins)
+        doubts.append(np.stack([found.uncertain["a"] + before[i] - 1, found.uncertain["b"] + before[j] - 1], axis=1))
+    numbering = number_objects(counts, joins)
     labels = np.zeros(truth.shape, np.int64)
     for position, index in enumerate(places):
         labels[boxes[index]] = numbering.lookup(position)[settled[position].core]
-    return Stitched(labels, numbering, numbering.of(np.concatenate(doubts)))
+    return Stitched(labels, numbering, numbering.final_ids(np.concatenate(doubts)))
 
 
 def blocks_of(shape: tuple[int, ...], block: tuple[int, ...]) -> dict[tuple[int, ...], Box]:
@@ -169,10 +169,10 @@ class Agreement:
     @classmethod
     def of(cls, truth: Labels, result: Labels) -> Agreement:
         """Compare two labelings of the same shape."""
-        return cls.from_tables([contingency(truth + 1, result + 1)])
+        return cls.from_tables([contingency_table(truth + 1, result + 1)])
 
     @classmethod
-    def from_tables(cls, tables: Iterable[Contingency]) -> Agreement:
+    def from_tables(cls, tables: Iterable[ContingencyTable]) -> Agreement:
         """Compare through contingency tables of parts of a layer; background counts as label 1, objects from 2."""
         rows = [(table.a, table.b, table.shared) for table in tables]
         a, b, shared = (np.concatenate(column) for column in zip(*rows, strict=True))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of, store_of
 from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, Labels, known_ids
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.joining.stitching import Box, Contingency, contingency
+from napari_s1omni.joining.stitching import Box, ContingencyTable, contingency_table
 from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.system.memory import own_peak
@@ -143,10 +143,10 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
     )
 
 
-def _compare(edge: int, block: int, truth: Ellipses, read: Callable[[Box], Labels]) -> list[Contingency]:
+def _compare(edge: int, block: int, truth: Ellipses, read: Callable[[Box], Labels]) -> list[ContingencyTable]:
     tables = []
     for top in range(0, edge, block):
         for left in range(0, edge, block):
             box = slice(top, min(top + block, edge)), slice(left, min(left + block, edge))
-            tables.append(contingency(truth.labels(box) + 1, read(box).astype(np.int64) + 1))
+            tables.append(contingency_table(truth.labels(box) + 1, read(box).astype(np.int64) + 1))
     return tables

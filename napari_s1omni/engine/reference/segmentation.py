@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.core.watershed import divide
+from napari_s1omni.core.watershed import watershed_from_h_maxima
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.measurement import (
     SIGNALS,
@@ -99,7 +99,7 @@ def draw(image: NDArray[np.float32], steps: Steps, shape: tuple[int, int]) -> ND
     smooth = ndi.gaussian_filter(flat, sigma)
     mask = smooth > level
     coarse = np.maximum(ndi.gaussian_filter(flat, max(sigma, 0.15 * size)), _MIN_SIGNAL)
-    parts = divide(np.log(coarse), mask, 0.1)
+    parts = watershed_from_h_maxima(np.log(coarse), mask, 0.1)
     summit, strong = _part_peaks(parts, smooth, coarse, level * steps.number("summit", 0, 100))
     mask &= strong
     if not mask.any():

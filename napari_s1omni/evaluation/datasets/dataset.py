@@ -7,17 +7,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.run import run
+from napari_s1omni.operations import OperationType
 from napari_s1omni.storage.source import open_source
-
-OperationType = Literal["segmentation", "super_resolution", "modality_translation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +158,13 @@ def read_image(path: Path) -> NDArray[Any]:
 def _run(benchmark: Benchmark, case: Case, engine: str) -> NDArray[Any]:
     axes = "zyx"[-case.image.ndim :]
     with tempfile.TemporaryDirectory() as folder:
-        job, array = api.make_job(
+        job, array = make_job(
             benchmark.operation,
             case.image,
             str(Path(folder) / "result"),
             options={"engine": engine, "axes": axes, **case.options},
         )
-        return np.asarray(api.run(job, array, durable=False).array[...])
+        return np.asarray(run(job, array, durable=False).array[...])
 
 
 def _read(case: Case, folder: Path) -> NDArray[Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.dataset import Case, read_image
+from napari_s1omni.operations import OperationType
 
 _TOP = 99.9
 """Percentile of a volume that becomes 1."""

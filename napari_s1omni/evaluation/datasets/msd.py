@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.dataset import Case, read_image
+from napari_s1omni.operations import OperationType
 
 
 class MSD:

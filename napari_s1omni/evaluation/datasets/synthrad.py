@@ -12,7 +12,8 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.dataset import Case, read_image
+from napari_s1omni.operations import OperationType
 
 RANGE = (-1024.0, 3071.0)
 """HU to which CTs are held before PSNR and MS-SSIM."""

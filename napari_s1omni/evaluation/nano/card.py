@@ -12,12 +12,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.api import segment, super_resolve, translate
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.stains import separate_stain
@@ -29,7 +30,6 @@ from napari_s1omni.evaluation.ablation import run_ablation
 from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.evaluation.nano.page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano.traces import measure_traces
-from napari_s1omni.jobs import run as api
 from napari_s1omni.system.memory import own_peak
 from napari_s1omni.training.data.pool import raw_channels, raw_pair, read_split
 from napari_s1omni.training.data.resampling import enlarged
@@ -51,13 +51,17 @@ def segmentation(data: Path, engine: str) -> dict[str, Counts]:
         total = Counts()
         for stem in read_split()[folder]["validation"]:
             pixels, labels = raw_pair(data, folder, stem)
-            result = api.segment(pixels, prompt=prompt, engine=engine, durable=False, **_axes(pixels))
+            result = segment(
+                pixels, prompt=prompt, engine=engine, durable=False, axes="yxc" if pixels.ndim == 3 else None
+            )
             total += match(labels, np.asarray(result.array[...]).squeeze())[0]
         found[name] = total
     return found
 
 
-def super_resolution(data: Path, engine: str, factor: int = 2, noise: float = 0.0) -> dict[str, tuple[float, float]]:
+def super_resolution(
+    data: Path, engine: str, factor: Literal[2, 4] = 2, noise: float = 0.0
+) -> dict[str, tuple[float, float]]:
     """PSNR in dB of (bicubic, engine) for each validation field, blurred by one px and binned.
 
     With `noise`, Gaussian noise of this share of the field's range is added to what the camera sees.
@@ -72,7 +76,7 @@ def super_resolution(data: Path, engine: str, factor: int = 2, noise: float = 0.
             truth, binned = degraded(sharp, factor)
             low, high = np.percentile(truth, (0.1, 99.9))
             binned += np.float32(noise * (high - low)) * rng.standard_normal(binned.shape, np.float32)
-            result = api.super_resolve(binned, factor=factor, engine=engine, durable=False)
+            result = super_resolve(binned, factor=factor, engine=engine, durable=False)
             drawn = np.asarray(result.array[...], np.float64).squeeze()
             plain = enlarged(binned[None], factor)[0]
             found[stem] = (psnr(truth, plain, high - low), psnr(truth, drawn, high - low))
@@ -97,7 +101,7 @@ def translation(data: Path, engine: str) -> dict[str, float]:
         for stem in sides["validation"]:
             *sources, target = (channel[:512, :512] for channel in raw_channels(data, folder, stem))
             stack = np.stack(sources)
-            result = api.translate(
+            result = translate(
                 stack, target="nuclei", engine=engine, axes="cyx", channels=tuple(range(len(stack))), durable=False
             )
             found[stem] = pearson(target, np.asarray(result.array[...]).squeeze())
@@ -112,7 +116,7 @@ def stains(data: Path, engine: str) -> dict[str, float]:
         pixels, _ = raw_pair(data, folder, stem)
         light = np.asarray(np.moveaxis(pixels, -1, 0) / 255, np.float32)
         truth = separate_stain(light, "hematoxylin", "eosin")
-        result = api.translate(pixels, target="hematoxylin", engine=engine, axes="yxc", durable=False)
+        result = translate(pixels, target="hematoxylin", engine=engine, axes="yxc", durable=False)
         found[stem] = pearson(truth, np.asarray(result.array[...]).squeeze())
     return found
 
@@ -229,10 +233,6 @@ def main() -> None:
         sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
         if arguments.write is not None:
             write(arguments.write, numbers)
-
-
-def _axes(pixels: NDArray[Any]) -> dict[str, str]:
-    return {"axes": "yxc"} if pixels.ndim == 3 else {}
 
 
 if __name__ == "__main__":

@@ -19,11 +19,10 @@ from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignore_event
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
-from napari_s1omni.planning.cost import cost, read_box
-from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.planning.cost import estimate_cost, source_box
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source, open_reference
 from napari_s1omni.storage.spilling import open_spilled, spill
 
 
@@ -65,7 +64,7 @@ def run_dask(
         Finished blocks are kept.
     """
     config = cluster or ClusterConfig()
-    expected = cost(plan)
+    expected = estimate_cost(plan)
     needed = expected.output_bytes // 2 + (0 if worker_source else expected.spilled_bytes)
     with (
         Interrupt() as interrupt,
@@ -107,9 +106,5 @@ def _worker_source(plan: Plan, source: Source, output: RunOutput) -> Callable[[]
     if plan.source.source is not None:
         uri = plan.source.source
         # A worker may have another working folder.
-        return functools.partial(_open, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
-    return functools.partial(open_spilled, spill(source, read_box(plan), output.store), plan.source.axes)
-
-
-def _open(ref: SourceRef, uri: str) -> Source:
-    return open_source(uri, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
+        return functools.partial(open_reference, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
+    return functools.partial(open_spilled, spill(source, source_box(plan), output.store), plan.source.axes)

@@ -16,7 +16,7 @@ from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunSta
 from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source
@@ -63,7 +63,9 @@ def run_serial(
     """
     with (
         Interrupt() as interrupt,
-        RunOutput.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, on_step=on_step) as output,
+        RunOutput.begin(
+            plan, path, forecast=estimate_cost(plan).output_bytes // 2, durable=durable, on_step=on_step
+        ) as output,
         StatusWriter(path) as write_status,
     ):
 

@@ -15,7 +15,7 @@ from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile
 from napari_s1omni.joining.blending import Join
 from napari_s1omni.joining.seams import tile_scores
-from napari_s1omni.operations.operation import Edges, FinishedBlock
+from napari_s1omni.operations.operation import Edges, FinishContext, FinishedBlock
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.tile_failure import TileFailure
 from napari_s1omni.system.memory import own_peak
@@ -151,14 +151,9 @@ class BlockBuilder:
         self, fields: NDArray[np.float32], inside: NDArray[np.bool_] | None, missing: NDArray[np.bool_] | None
     ) -> FinishedBlock:
         plan = self._plan
-        finished = plan.job.operation.finish(
-            fields,
-            plan.normalization,
-            plan.groups[self.block.group],
-            plan.target,
-            self._edges(),
-            plan.engine.division,
-        )
+        group = plan.groups[self.block.group]
+        context = FinishContext(plan.normalization, group, plan.target, self._edges(), plan.engine.division)
+        finished = plan.job.operation.finish(fields, context)
         if inside is not None:
             finished.pixels[:, ~inside] = 0
         if finished.confidence is not None:

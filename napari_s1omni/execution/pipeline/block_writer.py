@@ -13,7 +13,7 @@ from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtStore
-from napari_s1omni.execution.stitching.block_labels import settle_block
+from napari_s1omni.execution.stitching.block_labels import reduce_labels
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord, BlockState
 from napari_s1omni.storage.result.label_scratch import LabelScratch
@@ -107,7 +107,7 @@ class BlockWriter:
         else:
             pixels = np.zeros((1, *geometry.field_shape), self._plan.target.np_dtype)
         if self._scratch is not None:
-            settled = settle_block(self._plan, result.block, pixels[0])
+            settled = reduce_labels(self._plan, result.block, pixels[0])
             digest = self._scratch.put(geometry.index, settled)
             return {"digest": digest, "labels": settled.count, "bytes": settled.core.nbytes}
         own = geometry.to_target(pixels)

@@ -30,7 +30,7 @@ from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
 from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
 from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.planning.cost import QUEUE, field_bytes, plane_bytes
+from napari_s1omni.planning.memory import QUEUE, field_bytes, plane_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord

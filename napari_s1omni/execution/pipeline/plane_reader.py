@@ -15,7 +15,7 @@ from napari_s1omni.core.tiling import Block, Span
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.pipeline.tile_input import TileInput
-from napari_s1omni.joining.blending import cut
+from napari_s1omni.joining.blending import cut_tile
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import Source
 
@@ -72,8 +72,8 @@ class PlaneReader:
         for tile in self.plan.grid.tiles(plane.block):
             inside = plane.inside
             if inside is None or inside[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
-                unknown = None if plane.unknown is None else cut(plane.unknown[None], plane.origin, tile)[0]
-                image = cut(plane.image, plane.origin, tile)
+                unknown = None if plane.unknown is None else cut_tile(plane.unknown[None], plane.origin, tile)[0]
+                image = cut_tile(plane.image, plane.origin, tile)
                 yield TileInput(tile, plane.block, plane.z, image, unknown=unknown)
             else:
                 yield TileInput(tile, plane.block, plane.z, _NO_IMAGE, outside=True)

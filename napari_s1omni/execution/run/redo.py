@@ -16,7 +16,7 @@ from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import replay
 from napari_s1omni.storage.result import snapshots
@@ -109,7 +109,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[TilePlace], sampling: Sampling
     """
     if not tiles:
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
-    needed = cost(plan).output_bytes // len(plan.grid)
+    needed = estimate_cost(plan).output_bytes // len(plan.grid)
     with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
         snapshots.keep(path)
         RedoLog.read(output.store.work).with_round(sampling, tiles, prompt).write(output.store.work)

@@ -20,6 +20,7 @@ from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarte
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.execution.stitching.stitching_pass import stitch
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -189,7 +190,7 @@ def is_complete(path: Path) -> bool:
 def _attributes(plan: Plan) -> dict[str, Any]:
     """Return the provenance that is stored with the pixels."""
     engine = plan.engine
-    generated = engine.generates and plan.target.kind == "image"
+    generated = plan.generated
     return {
         "job": plan.job.model_dump(mode="json"),
         "plan": plan.to_json(),
@@ -212,5 +213,4 @@ def _software() -> Iterator[tuple[str, str]]:
 
 
 def _name(plan: Plan, path: Path) -> str:
-    words = {"segmentation": "labels", "super_resolution": "super-resolved", "modality_translation": "translated"}
-    return f"{path.stem} ({words[plan.job.operation.type]} by {plan.engine.name})"
+    return f"{path.stem} ({OPERATIONS[plan.job.operation.type].result} by {plan.engine.name})"

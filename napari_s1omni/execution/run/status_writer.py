@@ -27,7 +27,7 @@ from napari_s1omni.execution.run.status import (
     starting_status_here,
     write_status,
 )
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.planning.cost import estimate_cost
 
 INTERVAL = 0.5
 """Shortest time in seconds between two updates of the file."""
@@ -105,7 +105,7 @@ class StatusWriter:
                     blocks_done=event.done,
                     blocks_total=len(event.plan.grid),
                     tiles_done=event.tiles,
-                    tiles_total=cost(event.plan).tiles_computed,
+                    tiles_total=estimate_cost(event.plan).tiles_computed,
                     workers=event.workers,
                     dashboard=event.dashboard,
                 )

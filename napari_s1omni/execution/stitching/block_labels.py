@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block, BlockIndex, ShardIndex
-from napari_s1omni.joining.stitching import Box, Settled, settle
+from napari_s1omni.joining.stitching import BlockLabels, Box, block_labels
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -25,7 +25,7 @@ def is_stitched(plan: Plan) -> bool:
     return isinstance(operation, Segmentation) and operation.instances
 
 
-def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
+def reduce_labels(plan: Plan, block: Block, labels: NDArray[Any]) -> BlockLabels:
     """Reduce the labels over a block's field box to what stitching needs.
 
     Parameters
@@ -35,7 +35,7 @@ def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
     labels : ndarray of int, (D, H, W)
         Labels over ``block.field_z``, ``field_y`` and ``field_x``.
     """
-    return settle(labels, box_of(block), *halo_and_size(plan))
+    return block_labels(labels, box_of(block), *halo_and_size(plan))
 
 
 def box_of(block: Block) -> Box:
@@ -49,14 +49,14 @@ def halo_and_size(plan: Plan) -> tuple[tuple[int, int, int], tuple[int, int, int
     return (grid.halo_z, grid.halo, grid.halo), (grid.planes, *grid.extent)
 
 
-class BlockLabels:
+class LocalLabels:
     """The block-local labels of a run, by number of the block.
 
     Parameters
     ----------
     plan : Plan
     scratch : LabelScratch
-        The output of :func:`settle_block` for every block.
+        The output of :func:`reduce_labels` for every block.
     records : mapping
         The journal. Blocks without labels count as background.
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged
-from napari_s1omni.execution.stitching.block_labels import BlockLabels
+from napari_s1omni.execution.stitching.block_labels import LocalLabels
 from napari_s1omni.joining.stitching import Numbering
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.sinks.sink import Sink
@@ -26,7 +26,7 @@ class FinalLabels:
     written: int
     """Blocks that were written; an earlier, interrupted pass had written the others."""
     sizes: NDArray[np.int64]
-    """Voxels of each object of ``numbering.merged()``."""
+    """Voxels of each object of ``numbering.merged_ids()``."""
 
 
 class FinalLabelWriter:
@@ -34,7 +34,7 @@ class FinalLabelWriter:
 
     Parameters
     ----------
-    labels : BlockLabels
+    labels : LocalLabels
     sink : Sink
         Where the final labels go.
     log : PyramidLog, optional
@@ -45,7 +45,7 @@ class FinalLabelWriter:
 
     def __init__(
         self,
-        labels: BlockLabels,
+        labels: LocalLabels,
         sink: Sink,
         log: PyramidLog | None = None,
         check: Callable[[ShardIndex], str] | None = None,
@@ -66,7 +66,7 @@ class FinalLabelWriter:
             Called with ``write`` after each block; may raise to stop.
         """
         labels = self._labels
-        merged = numbering.merged()
+        merged = numbering.merged_ids()
         sizes = np.zeros(len(merged), np.int64)
         digests: dict[ShardIndex, str] = {}
         written = 0

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.execution.stitching.block_labels import BlockLabels, box_of, halo_and_size
+from napari_s1omni.execution.stitching.block_labels import LocalLabels, box_of, halo_and_size
 from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
-from napari_s1omni.joining.stitching import PAIR, MatchRule, Offset, match, pairs, slabs
+from napari_s1omni.joining.stitching import PAIR, MatchRule, Offset, match_labels, neighbour_pairs, slabs
 
 
 def match_neighbours(
-    labels: BlockLabels, rule: MatchRule, joins: PairFile, doubts: PairFile, on_block: Callable[[str], None]
+    labels: LocalLabels, rule: MatchRule, joins: PairFile, doubts: PairFile, on_block: Callable[[str], None]
 ) -> None:
     """Compare every pair of neighbouring blocks.
 
     Parameters
     ----------
-    labels : BlockLabels
+    labels : LocalLabels
     rule : MatchRule
         Thresholds for joining.
     joins, doubts : PairFile
@@ -34,21 +34,21 @@ def match_neighbours(
         If the slabs of a block cannot be read.
     """
     halo, _ = halo_and_size(labels.plan)
-    for i, j, offset in pairs(labels.plan.grid.shape, (0, 0, *halo)):
+    for i, j, offset in neighbour_pairs(labels.plan.grid.shape, (0, 0, *halo)):
         if not (labels.counts[i] and labels.counts[j]):
             continue
         direction = offset[2:]
         a = labels.scratch.slab(labels.index(i), direction)
         b = labels.scratch.slab(labels.index(j), tuple(-step for step in direction))
         across = tuple(axis for axis, step in enumerate(direction) if step)
-        found = match(a, b, int(labels.counts[i]), int(labels.counts[j]), rule, across)
-        for file, rows in ((joins, found.joins), (doubts, found.doubts)):
+        found = match_labels(a, b, int(labels.counts[i]), int(labels.counts[j]), rule, across)
+        for file, rows in ((joins, found.joins), (doubts, found.uncertain)):
             file.append(_to_global(labels, (i, j), direction, rows, a.shape))
         on_block("match")
 
 
 def _to_global(
-    labels: BlockLabels, blocks: tuple[int, int], direction: Offset, rows: NDArray[Any], shape: tuple[int, ...]
+    labels: LocalLabels, blocks: tuple[int, int], direction: Offset, rows: NDArray[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     """Turn local ids into global ones, and positions in the slab of the first block into px of the result."""
     out = np.zeros(len(rows), LOCATED_PAIR)

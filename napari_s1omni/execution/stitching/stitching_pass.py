@@ -23,12 +23,12 @@ import numpy as np
 
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import PlanError
-from napari_s1omni.execution.stitching.block_labels import BlockLabels
+from napari_s1omni.execution.stitching.block_labels import LocalLabels
 from napari_s1omni.execution.stitching.final_labels import FinalLabelWriter
 from napari_s1omni.execution.stitching.neighbour_matching import match_neighbours
 from napari_s1omni.execution.stitching.pair_file import PairFile
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import MatchRule, Numbering, number
+from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -103,7 +103,7 @@ class StitchPass:
     sink : Sink
         Where the final labels go.
     scratch : LabelScratch
-        The output of :func:`~napari_s1omni.execution.stitching.block_labels.settle_block` for every block.
+        The output of :func:`~napari_s1omni.execution.stitching.block_labels.reduce_labels` for every block.
     records : mapping
         The journal. Blocks without labels count as background.
     log : PyramidLog, optional
@@ -130,7 +130,7 @@ class StitchPass:
     ) -> None:
         self._plan = plan
         self._sink = sink
-        self._labels = BlockLabels(plan, scratch, records)
+        self._labels = LocalLabels(plan, scratch, records)
         self._log = log
         self._rule = rule or MatchRule()
         self._on_block = on_block
@@ -183,7 +183,7 @@ class StitchPass:
 
     def _number(self, joins: PairFile) -> Numbering:
         """Return the final ids, without objects at the border if the operation drops them."""
-        numbering = number(self._labels.counts, joins)
+        numbering = number_objects(self._labels.counts, joins)
         operation = self._plan.job.operation
         if isinstance(operation, Segmentation) and operation.drop_border:
             # An object is dropped as a whole if any of its parts touches the border.

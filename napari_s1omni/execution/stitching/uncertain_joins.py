@@ -55,7 +55,7 @@ def uncertain_rows(
     joins, doubts : PairFile
         Pairs found by comparing neighbours.
     sizes : ndarray of int64
-        Voxels of each object of ``numbering.merged()``.
+        Voxels of each object of ``numbering.merged_ids()``.
     extent : float
         Size above which an object is listed, in medians of `sizes`.
     ordered : PairFile
@@ -79,7 +79,7 @@ def uncertain_rows(
 def _in_order(numbering: Numbering, rows: NDArray[Any]) -> NDArray[Any]:
     """Give rows their final ids and sort them as :func:`_key` does."""
     rows = rows.copy()
-    ends = np.stack([numbering.of(rows["a"]), numbering.of(rows["b"])])
+    ends = np.stack([numbering.final_ids(rows["a"]), numbering.final_ids(rows["b"])])
     rows["a"], rows["b"] = ends.min(axis=0), ends.max(axis=0)
     # Dropped objects are not listed.
     rows = rows[rows["a"] > 0]
@@ -96,12 +96,12 @@ def _large(numbering: Numbering, joins: PairFile, sizes: NDArray[np.int64], exte
     """Yield one join of each joined object that is unusually large."""
     if not len(sizes):
         return
-    large = numbering.merged()[sizes > extent * np.median(sizes)]
+    large = numbering.merged_ids()[sizes > extent * np.median(sizes)]
     if not len(large):
         return
     seen = np.zeros(len(large), bool)
     for rows in joins.rows():
-        label = numbering.of(rows["a"])
+        label = numbering.final_ids(rows["a"])
         at = np.minimum(np.searchsorted(large, label), len(large) - 1)
         here = np.flatnonzero((large[at] == label) & ~seen[at])
         first = here[np.unique(at[here], return_index=True)[1]]

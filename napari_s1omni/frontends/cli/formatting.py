@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.planning.cost import Cost, describe
+from napari_s1omni.planning.cost import Cost, describe_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.result import Result
 
@@ -79,7 +79,7 @@ def print_plan(plan: Plan, forecast: Cost, *, as_json: bool) -> None:
         print_json({"plan": plan.to_json(), "cost": cost_json(forecast), "digest": plan.digest})
         return
     print_rows("Plan", plan_rows(plan))
-    print_rows("Forecast", dict(describe(forecast)))
+    print_rows("Forecast", dict(describe_cost(forecast)))
     print_notes(plan.notes)
 
 

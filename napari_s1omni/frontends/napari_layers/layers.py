@@ -17,6 +17,7 @@ from napari_s1omni.errors import PlanError, S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_transforms import grown, read_place, shear_matrix, shear_of
 from napari_s1omni.frontends.napari_layers.reader import JOBS
 from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import Source, open_source
@@ -221,7 +222,6 @@ def to_source(located: Located, world: Sequence[float]) -> dict[str, float]:
 
 def metadata(plan: Plan, path: Path, levels: LivePyramid) -> dict[str, Any]:
     """Describe a result for a layer's metadata."""
-    generated = plan.engine.generates and plan.target.kind == "image"
     return {
         "s1omni": {
             "output": str(path),
@@ -229,7 +229,7 @@ def metadata(plan: Plan, path: Path, levels: LivePyramid) -> dict[str, Any]:
             "operation": plan.job.operation.type,
             "prompt": plan.job.operation.prompt,
             "engine": f"{plan.engine.name} {plan.engine.revision}",
-            GENERATED: generated,
+            GENERATED: plan.generated,
             "digest": plan.digest,
         }
     }
@@ -237,11 +237,8 @@ def metadata(plan: Plan, path: Path, levels: LivePyramid) -> dict[str, Any]:
 
 def name_of(plan: Plan, source: str) -> str:
     """Name a result layer; images that a model drew say so."""
-    words = {"segmentation": "labels", "super_resolution": "super-resolved", "modality_translation": "translated"}
-    what = words[plan.job.operation.type]
-    target = getattr(plan.job.operation, "target", None)
-    generated = plan.engine.generates and plan.target.kind == "image"
-    return f"{source} · {target or what}" + (f" [{GENERATED}]" if generated else "")
+    what = getattr(plan.job.operation, "target", None) or OPERATIONS[plan.job.operation.type].result
+    return f"{source} · {what}" + (f" [{GENERATED}]" if plan.generated else "")
 
 
 def appearance(plan: Plan) -> dict[str, Any]:

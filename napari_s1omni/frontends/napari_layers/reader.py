@@ -110,11 +110,11 @@ def source_layer(ref: SourceRef) -> LayerData:
     """
     from napari_s1omni.frontends.napari_layers.sample_data import LazyPixels, synthetic_layer
     from napari_s1omni.storage.normalization_estimate import estimate_normalization
-    from napari_s1omni.storage.source import open_source
+    from napari_s1omni.storage.source import open_reference
 
     if ref.uri.startswith("synthetic:"):
         return synthetic_layer(ref.uri)
-    source = open_source(ref.uri, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
+    source = open_reference(ref)
     spec = source.spec
     flat = [spec.axes.index(a) for a in spec.axes if not (spec.rgb and a == "c")]
     data = [LazyPixels(level, colours_last=spec.rgb) for level in (source, *source.levels())]

@@ -33,7 +33,7 @@ from napari_s1omni.frontends.session.estimate import sentence
 from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_states import COLOURS, QUANTITIES, Quantity
-from napari_s1omni.jobs.run import Prepared
+from napari_s1omni.jobs.prepare import Prepared
 
 if TYPE_CHECKING:
     from napari_s1omni.frontends.notebook.running_job import RunningJob

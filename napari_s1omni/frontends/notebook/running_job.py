@@ -23,7 +23,7 @@ from napari_s1omni.frontends.notebook.static_repr import static_html
 from napari_s1omni.frontends.session.controller import Controller, call_directly
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
-from napari_s1omni.jobs.run import measure_source, prepare
+from napari_s1omni.jobs.prepare import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.report import write_report

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_s1omni.frontends.napari_layers.layers import LayerView, Located
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source, open_reference
 
 
 def find_source(job: Job, array: Any) -> tuple[Located, Source]:
@@ -19,9 +19,7 @@ def find_source(job: Job, array: Any) -> tuple[Located, Source]:
     SourceError
     """
     ref = job.source
-    source = open_source(
-        ref.uri if array is None else array, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units
-    )
+    source = open_reference(ref, array)
     spec, n = source.spec, len(source.spec.axes)
     view = LayerView(
         name=name_of(job),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.napari_layers.layers import GENERATED
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
-from napari_s1omni.planning.cost import duration
 from napari_s1omni.results.result import Result
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def numbers(job: RunningJob) -> dict[str, str]:
     if result.summary.get("objects") is not None:
         found["Objects"] = f"{result.summary['objects']:,}"
     if now.state is RunState.COMPLETE and now.updated > now.started > 0:
-        found["Time"] = duration(now.updated - now.started)
+        found["Time"] = format_duration(now.updated - now.started)
     found["Result"] = str(job.path)
     return found
 

@@ -27,7 +27,7 @@ from napari_s1omni.frontends.session.run_queue import RunQueue
 from napari_s1omni.frontends.session.run_starter import RunStarter
 from napari_s1omni.frontends.session.source_cache import SourceCache
 from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
-from napari_s1omni.jobs.run import MeasuredSource, Prepared, prepare
+from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job
 
 _DEBOUNCE = 0.15

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.frontends.session.preview_client import Previewed
-from napari_s1omni.jobs.run import Prepared
-from napari_s1omni.planning.cost import duration, size
+from napari_s1omni.jobs.prepare import Prepared
 
 _SAMPLED = 24
 """Tiles that are looked at."""
@@ -58,8 +58,8 @@ def sentence(prepared: Prepared, empty: float | None = None, rate: float | None 
     seconds = cost.seconds if rate is None else rate * cost.tiles_computed
     if seconds is not None and empty:
         seconds *= 1 - empty
-    time = "time unknown" if seconds is None else f"about {duration(max(1, seconds))} here"
-    words = f"{tiles}, {time}, {size(cost.output_bytes)}"
+    time = "time unknown" if seconds is None else f"about {format_duration(max(1, seconds))} here"
+    words = f"{tiles}, {time}, {format_bytes(cost.output_bytes)}"
     return words if not empty else f"{words}; {empty:.0%} look empty"
 
 

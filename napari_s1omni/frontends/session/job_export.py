@@ -6,14 +6,8 @@ import json
 import shlex
 from typing import Any
 
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.job import Box, Job
-
-_VERBS = {
-    "segmentation": ("segment", "segment"),
-    "super_resolution": ("super_resolve", "superres"),
-    "modality_translation": ("translate", "translate"),
-}
-"""Operation -> name of the function, name of the command."""
 
 
 def as_yaml(job: Job) -> str:
@@ -23,7 +17,7 @@ def as_yaml(job: Job) -> str:
 
 def as_python(job: Job) -> str:
     """Return Python that runs the job."""
-    name, _ = _VERBS[job.operation.type]
+    name = OPERATIONS[job.operation.type].verb
     arguments = [repr(job.source.uri)]
     if job.output is not None:
         arguments.append(repr(job.output))
@@ -36,7 +30,7 @@ def as_command(job: Job) -> str:
     """Return a line of shell that runs the job; one that no options can say goes through a file."""
     if job.region is not None and not isinstance(job.region, Box):
         return f"cat > job.yaml <<'JOB'\n{job.dump()}JOB\ns1omni run job.yaml\n"
-    _, command = _VERBS[job.operation.type]
+    command = OPERATIONS[job.operation.type].command
     words = ["s1omni", command, job.source.uri, *([job.output] if job.output else [])]
     for key, value in _options(job).items():
         flag = f"--{key.replace('_', '-')}"

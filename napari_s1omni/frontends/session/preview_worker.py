@@ -21,7 +21,7 @@ from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.execution.run.preview import MemoryThoughts, run_preview
 from napari_s1omni.execution.run.status import describe_failure
-from napari_s1omni.jobs.run import MeasuredSource, measure_source, prepare
+from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
 
 _SOURCES = 4

@@ -23,7 +23,7 @@ from napari_s1omni.execution.run.watch import JournalTail, status
 from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
 from napari_s1omni.frontends.views.tile_states import TileStates
-from napari_s1omni.jobs.run import accept, drop
+from napari_s1omni.jobs.redo import accept, drop
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK

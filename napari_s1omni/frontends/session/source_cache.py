@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, locate
-from napari_s1omni.jobs.run import MeasuredSource, measure_source
+from napari_s1omni.jobs.prepare import MeasuredSource, measure_source
 from napari_s1omni.planning.job import Job
 
 _KEPT = 8

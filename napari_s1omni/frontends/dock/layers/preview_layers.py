@@ -41,7 +41,7 @@ class PreviewLayers:
         self._columns = show.axes.replace("c", "").index("x") if target.rgb else show.axes.index("x")
         options = place(located, made.plan, show)
         labels = target.kind == "labels"
-        generated = made.plan.engine.generates and not labels
+        generated = made.plan.generated
         name = f"{NAME} [{GENERATED}]" if generated else NAME
         options |= {"name": name, "metadata": {MARK: {NAME: True, GENERATED: generated}}, **appearance(made.plan)}
         if labels:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
@@ -32,22 +31,20 @@ from napari_s1omni.frontends.dock.widgets.form import Form
 from napari_s1omni.frontends.dock.widgets.parts import Card, Choice, Section, button, copy_button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
 from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.jobs.run import Prepared
-from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
-from napari_s1omni.planning.cost import describe
+from napari_s1omni.jobs.prepare import Prepared
+from napari_s1omni.operations import OPERATIONS, OperationType
+from napari_s1omni.planning.cost import describe_cost
 from napari_s1omni.planning.job import Job, SourceRef
 
-OPERATIONS: dict[str, tuple[type[BaseModel], str, tuple[str, ...], tuple[str, ...]]] = {
+_FIELDS: dict[OperationType, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "segmentation": (
-        Segmentation,
-        "Segment",
         (),
         ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border", "link_z", "z_gap"),
     ),
-    "super_resolution": (SuperResolution, "Super-resolve", ("factor",), ("channels",)),
-    "modality_translation": (ModalityTranslation, "Translate", ("target",), ("source_modality", "channels")),
+    "super_resolution": (("factor",), ("channels",)),
+    "modality_translation": (("target",), ("source_modality", "channels")),
 }
-"""Operation -> its document, its verb, the fields that are always shown, and those under "More"."""
+"""Operation -> the fields that are always shown, and those under "More"."""
 _OF_STACKS = ("link_z", "z_gap")
 """Fields that mean nothing in one plane."""
 REGIONS = {"whole": "Whole layer", "view": "What I see now", "shape": "Selected shape"}
@@ -97,7 +94,8 @@ class JobPage(QScrollArea):
         self.layer.setToolTip("The image layer to work on")
         self.layer.currentTextChanged.connect(on_layer)
         self.operation = Choice(
-            [(key, entry[1], entry[0].__doc__ or "") for key, entry in OPERATIONS.items()], controller.choose_operation
+            [(key, entry.title, entry.model.__doc__ or "") for key, entry in OPERATIONS.items()],
+            controller.choose_operation,
         )
         self.prompt = QPlainTextEdit()
         self.prompt.setFixedHeight(54)
@@ -151,9 +149,10 @@ class JobPage(QScrollArea):
         more = QWidget()
         folded = QVBoxLayout(more)
         folded.setContentsMargins(12, 0, 0, 4)
-        for key, (model, _, head, rest) in OPERATIONS.items():
-            self._heads[key] = Form(model, head, partial(self._edited, "operation"))
-            self._more[key] = Form(model, rest, partial(self._edited, "operation"))
+        for key, (head, rest) in _FIELDS.items():
+            fields = OPERATIONS[key].model
+            self._heads[key] = Form(fields, head, partial(self._edited, "operation"))
+            self._more[key] = Form(fields, rest, partial(self._edited, "operation"))
             self._column.addWidget(self._heads[key])
             folded.addWidget(self._more[key])
         target = self._heads["modality_translation"].fields["target"].widget
@@ -204,16 +203,16 @@ class JobPage(QScrollArea):
         kind = operation["type"]
         self.operation.show_choice(kind)
         for key in OPERATIONS:
-            self._heads[key].setVisible(key == kind and bool(OPERATIONS[key][2]))
+            self._heads[key].setVisible(key == kind and bool(_FIELDS[key][0]))
             self._more[key].setVisible(key == kind)
         self._heads[kind].show_values(operation)
         self._more[kind].show_values(operation)
         for name, form in self.sections.items():
             form.show_values(document.get(name, {}))
         self.prompt.blockSignals(True)
-        default = OPERATIONS[kind][0].model_fields["prompt"].default
+        default = OPERATIONS[kind].model.model_fields["prompt"].default
         self.prompt.setPlainText(operation.get("prompt", default))
-        self.prompt.setToolTip(OPERATIONS[kind][0].model_fields["prompt"].description or "")
+        self.prompt.setToolTip(OPERATIONS[kind].model.model_fields["prompt"].description or "")
         self.prompt.blockSignals(False)
         self.engine.blockSignals(True)
         self.engine.setCurrentText(document.get("engine", "auto"))
@@ -270,7 +269,7 @@ class JobPage(QScrollArea):
         plan = prepared.plan
         for name in _OF_STACKS:
             self._more["segmentation"].show_field(name, plan.source.size("z") > 1)
-        rows = [f"{name}: {text}" for name, text in describe(prepared.cost).items()]
+        rows = [f"{name}: {text}" for name, text in describe_cost(prepared.cost).items()]
         grid = plan.grid
         blocks = f"{len(grid):,} block{'s' if len(grid) > 1 else ''} of {grid.block_size} px"
         small = f"{blocks} · tiles {grid.tile_size} px, overlap {grid.overlap} px"

@@ -8,10 +8,10 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.widgets.parts import BAR, copy_button
 from napari_s1omni.frontends.session.run import Run
-from napari_s1omni.planning.cost import duration
 
 _WORDS = {
     **{state: state.phrase for state in RunState},
@@ -91,7 +91,7 @@ class RunRow(QFrame):
         if status.tiles_total and not waiting:
             words.append(f"{status.tiles_done:,} of {status.tiles_total:,} tiles")
         if status.eta is not None:
-            words.append(f"{duration(status.eta)} left")
+            words.append(f"{format_duration(status.eta)} left")
         if status.holes:
             words.append(f"{status.holes} tiles missing")
         text = " · ".join(words)

@@ -8,9 +8,9 @@ from napari.utils.progress import cancelable_progress, progress
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
-from napari_s1omni.planning.cost import duration
 
 
 class ProgressBars:
@@ -45,7 +45,7 @@ class ProgressBars:
         if status.state is not RunState.RUNNING:
             left = status.state
         elif status.eta is not None:
-            left = f"{duration(status.eta)} left"
+            left = f"{format_duration(status.eta)} left"
         blocks = f"{self._title}: {status.blocks_done:,} of {status.blocks_total:,} blocks"
         self._set(self._blocks, blocks, status.blocks_done, "")
         self._set(self._tiles, f"{status.tiles_done:,} of {status.tiles_total:,} tiles", status.tiles_done, left)
