@@ -88,7 +88,7 @@ def require_options(operation: OperationType, given: Mapping[str, Any]) -> None:
             purpose = _help(field)
             raise JobError(
                 f"the option {_flag(name)} is missing",
-                f"it says {purpose[:1].lower()}{purpose[1:]}",
+                f"it is the {purpose[:1].lower()}{purpose[1:]}",
                 "add it and run again",
             )
 
