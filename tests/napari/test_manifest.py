@@ -32,7 +32,7 @@ VERBS = (
     "Try",
     "Accept",
     "Use",
-    "Bring",
+    "Restore",
     "Save",
 )
 
@@ -72,7 +72,7 @@ def test_menus_and_palette_have_our_commands(viewer):
     wanted = {
         "napari/layers/segment": {"napari_s1omni.segment", "napari_s1omni.correct", "napari_s1omni.explain"},
         "napari/layers/filter": {"napari_s1omni.super_resolve", "napari_s1omni.translate"},
-        "napari/layers/measure": {"napari_s1omni.results.region_properties"},
+        "napari/layers/measure": {"napari_s1omni.measure"},
         "napari/file/io_utilities": {"napari_s1omni.open_result", "napari_s1omni.load_job"},
     }
     for menu, commands in wanted.items():
@@ -110,18 +110,18 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
     for name, words in {
         "run": "no image layer",
         "preview": "no image layer",
-        "correct": "no labels of ours",
+        "correct": "no labels of a run",
         "copy_job": "no image layer",
-        "pause": "nothing is running",
-        "cancel": "nothing is running",
+        "pause": "no run is in progress",
+        "cancel": "no run is in progress",
         "undo": "no correction to undo",
         "merge": "no crop is open",
-        "another_seed": "no tile is chosen",
-        "another_wording": "no wording is written",
+        "another_seed": "no tile is selected",
+        "another_wording": "no prompt was entered",
         "accept": "was tried again",
         "undo_tile": "no accepted tile",
         "use_for_all": "no tile was tried",
-        "restore": "tiles were redone is kept",
+        "restore": "no previous result to restore",
         "save_table": "nothing is measured",
     }.items():
         told.clear()
@@ -146,14 +146,14 @@ def test_commands_press_the_buttons_of_their_pages(viewer, panel):
     from napari._app_model import get_app_model
 
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
-    why = panel.why_page
-    why.wording.setText("about 12 px")
+    redo = panel.why_page.redo
+    redo.prompt.setText("about 12 px")
     buttons = {
-        "another_seed": why.again_seed,
-        "another_wording": why.again_words,
-        "accept": why.accept,
-        "undo_tile": why.undo,
-        "use_for_all": why.for_all,
+        "another_seed": redo.try_seed,
+        "another_wording": redo.try_prompt,
+        "accept": redo.accept,
+        "undo_tile": redo.undo,
+        "use_for_all": redo.use_for_job,
         "restore": panel.correct_page.restore_button,
         "save_table": table.save_button,
     }
@@ -212,7 +212,7 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request)
     assert cache_folder() == tmp_path / "elsewhere"
     made = request.getfixturevalue("panel")
     assert made.controller.python == "/opt/python"
-    assert made.controller.options == ("--scheduler", "tcp://host:8786")
+    assert made.controller.queue.options == ("--scheduler", "tcp://host:8786")
     assert made.job_page.engine.currentText() == "reference"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.napari_layers.layers import GENERATED
+from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
 from napari_s1omni.planning.cost import duration
 from napari_s1omni.results.result import Result
@@ -40,7 +40,7 @@ def static_picture(job: RunningJob) -> bytes | None:
     seen = slices.see(view)
     before = Image.open(io.BytesIO(seen.png)).convert("RGB")
     run = job.run
-    after = None if run is None else ResultSlices(run.plan, run.levels.data).see(view)
+    after = None if run is None else ResultSlices(run.plan, run.pyramid.data).see(view)
     if run is None or after is None:
         return encode(before)
     over: Image.Image = Image.open(io.BytesIO(after.png))

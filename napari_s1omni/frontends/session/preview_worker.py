@@ -1,8 +1,8 @@
-"""The helper process of previews: reads requests as lines of JSON, keeps engine and source warm, answers in lines.
+"""The preview process: reads requests as lines of JSON from its standard input and writes events as lines of JSON.
 
-``python -m napari_s1omni.frontends.session.preview_worker`` is started once by
-:class:`napari_s1omni.frontends.session.preview_client.PreviewClient` and ends when its standard
-input does. Pixels travel in ``.npy`` files. A newer request replaces an older one.
+``python -m napari_s1omni.frontends.session.preview_worker`` is started by
+:class:`~napari_s1omni.frontends.session.preview_client.PreviewClient` and ends with its standard input. It keeps the
+engine and the sources, and passes pixels in ``.npy`` files. A newer request replaces an older one.
 """
 
 from __future__ import annotations
@@ -17,59 +17,59 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from napari_s1omni.engine.protocol import Engine, Thought
+from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.execution.run.preview import MemoryThoughts, run_preview
+from napari_s1omni.execution.run.preview import run_preview
 from napari_s1omni.execution.run.status import failure
 from napari_s1omni.jobs.run import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
 
 _SOURCES = 4
-"""Sources whose measurements are kept."""
+"""Number of sources whose measurements are kept."""
 
 
 class _Superseded(Exception):
-    """A newer request waits."""
+    """A newer request is waiting."""
 
 
-class Worker:
-    """Answers requests one after the other.
+class PreviewWorker:
+    """Computes previews one after the other.
 
     Parameters
     ----------
-    answers : TextIO
-        Where lines are written.
+    output : TextIO
+        Where events are written.
     """
 
-    def __init__(self, answers: TextIO) -> None:
-        self._answers = answers
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
         self._newest = 0
         self._seen: dict[str, MeasuredSource] = {}
         self._engine: tuple[str, Engine] | None = None
 
-    def tell(self, **message: Any) -> None:
-        """Write one line."""
-        self._answers.write(json.dumps(message) + "\n")
-        self._answers.flush()
+    def send(self, **message: Any) -> None:
+        """Write one event."""
+        self._output.write(json.dumps(message) + "\n")
+        self._output.flush()
 
-    def note(self, request: dict[str, Any]) -> None:
-        """Take note of a request that arrived, from the thread that reads."""
+    def announce(self, request: dict[str, Any]) -> None:
+        """Let a new request stop the current one; called from the reading thread."""
         self._newest = request["id"]
 
-    def answer(self, request: dict[str, Any]) -> None:
-        """Run one request; errors become an answer of their own."""
+    def handle(self, request: dict[str, Any]) -> None:
+        """Compute one preview; an error becomes an event."""
         number = request["id"]
         try:
             self._check(number)
             job = Job.read(request["job"], "the job of the preview")
-            self._run(number, job, Path(request["pixels"]), request.get("thoughts") or {})
+            self._run(number, job, Path(request["pixels"]))
         except _Superseded:
-            self.tell(id=number, event="superseded")
-        except Exception as error:  # every error is an answer: the helper must outlive it
+            self.send(id=number, event="superseded")
+        except Exception as error:  # every error is an event: the process must survive it
             found = failure(error)
-            self.tell(id=number, event="failed", kind=found.kind, message=found.message, remedy=found.remedy)
+            self.send(id=number, event="failed", kind=found.kind, message=found.message, remedy=found.remedy)
 
-    def _run(self, number: int, job: Job, pixels: Path, given: dict[str, str]) -> None:
+    def _run(self, number: int, job: Job, pixels: Path) -> None:
         started = time.perf_counter()
         key = job.source.model_dump_json()
         if key not in self._seen:
@@ -79,12 +79,12 @@ class Worker:
         name = prepared.plan.engine.name
         wanted = job.engine if job.engine != "auto" else name
         if self._engine is None or self._engine[0] != wanted:
-            self.tell(id=number, event="loading", engine=name)
+            self.send(id=number, event="loading", engine=name)
             if self._engine is not None:
                 self._engine[1].close()
                 self._engine = None
             self._engine = (wanted, create_engine(wanted))
-        self.tell(id=number, event="ready", engine=name, tiles=prepared.cost.tiles_computed)
+        self.send(id=number, event="ready", engine=name, tiles=prepared.cost.tiles_computed)
         ready = time.perf_counter()
         done = 0
 
@@ -92,12 +92,11 @@ class Worker:
             nonlocal done
             done += count
             self._check(number)
-            self.tell(id=number, event="tiles", done=done, seconds=time.perf_counter() - ready)
+            self.send(id=number, event="tiles", done=done, seconds=time.perf_counter() - ready)
 
-        thoughts = MemoryThoughts({k: Thought(text, route=None) for k, text in given.items()})
-        made = run_preview(prepared.plan, prepared.source, self._engine[1], thoughts=thoughts, on_tiles=on_tiles)
+        made = run_preview(prepared.plan, prepared.source, self._engine[1], on_tiles=on_tiles)
         np.save(pixels, made.pixels, allow_pickle=False)
-        self.tell(
+        self.send(
             id=number,
             event="done",
             plan=made.plan.to_json(),
@@ -116,23 +115,23 @@ class Worker:
 
 
 def main() -> None:
-    """Answer the lines of standard input until it ends."""
-    # What libraries print must not run into the answers.
-    answers, sys.stdout = sys.stdout, sys.stderr
-    worker = Worker(answers)
+    """Handle the requests of standard input until it ends."""
+    # What libraries print must not mix with the events.
+    output, sys.stdout = sys.stdout, sys.stderr
+    worker = PreviewWorker(output)
     waiting: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def read() -> None:
         for line in sys.stdin:
             request = json.loads(line)
-            worker.note(request)
+            worker.announce(request)
             waiting.put(request)
         waiting.put(None)
 
     threading.Thread(target=read, name="requests", daemon=True).start()
-    worker.tell(id=0, event="started")
+    worker.send(id=0, event="started")
     while (request := waiting.get()) is not None:
-        worker.answer(request)
+        worker.handle(request)
 
 
 if __name__ == "__main__":
