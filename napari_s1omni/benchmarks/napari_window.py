@@ -13,7 +13,7 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.frontends.session.run_history import CACHE
 
 SOURCE = "synthetic://nuclei?shape={edge},{edge}&seed=5&diameter=128"

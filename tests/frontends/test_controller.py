@@ -12,8 +12,8 @@ from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller, call_directly
-from napari_s1omni.frontends.session.preview_box import preview_box
-from napari_s1omni.frontends.session.preview_events import PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.box import preview_box
+from napari_s1omni.frontends.session.preview.events import PreviewFailed, PreviewResult
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.jobs.run import prepare

@@ -7,8 +7,8 @@ from surface import Surface
 
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.session.preview_client import PreviewClient
-from napari_s1omni.frontends.session.preview_events import PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.client import PreviewClient
+from napari_s1omni.frontends.session.preview.events import PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.planning.job import Job
 
 pytest.importorskip("torch", reason="the bundled checkpoint needs the extra 'models'")

@@ -12,7 +12,7 @@ from skimage import data
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.evaluation.metrics import average_precision, pearson
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import open_source

@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit
 
 from napari_s1omni.frontends.dock.widgets.parts import Section
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 
 pytestmark = pytest.mark.slow
 

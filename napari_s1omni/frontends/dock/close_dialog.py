@@ -62,7 +62,7 @@ class CloseDialog(QObject):
         count = "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
         box.setText(f"{count} in progress. Keep running in the background?")
         note = f" Queued runs ({waiting}) will not start." if waiting else ""
-        box.setInformativeText(f"They reappear when you restart napari.{note}")
+        box.setInformativeText(f"Unfinished runs reappear when you restart napari.{note}")
         roles = {
             CloseChoice.KEEP_RUNNING: QMessageBox.ButtonRole.AcceptRole,
             CloseChoice.CANCEL_RUNS: QMessageBox.ButtonRole.DestructiveRole,
@@ -73,4 +73,4 @@ class CloseDialog(QObject):
         box.setEscapeButton(buttons[CloseChoice.STAY])
         box.exec()
         clicked = box.clickedButton()
-        return next((choice for choice, made in buttons.items() if made is clicked), CloseChoice.STAY)
+        return next((choice for choice, widget in buttons.items() if widget is clicked), CloseChoice.STAY)

@@ -164,9 +164,9 @@ def _tile_redo(viewer: Any) -> Any:
     return dock.why_page.redo
 
 
-def _press(made: QPushButton, otherwise: str) -> None:
+def _press(button: QPushButton, otherwise: str) -> None:
     """Click a button if it is enabled, else show why it is not."""
-    if made.isEnabled():
-        made.click()
+    if button.isEnabled():
+        button.click()
     else:
         show_info(otherwise)

@@ -28,8 +28,8 @@ from napari_s1omni.frontends.napari_layers.source_layers import source_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
-from napari_s1omni.frontends.session.preview_box import preview_box
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.box import preview_box
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import forget, unfinished
 from napari_s1omni.planning.job import Job
@@ -189,7 +189,7 @@ class Panel(QWidget):
         return alive[0] if alive else None
 
     def act(self, run: Run, action: RunAction) -> None:
-        """Do what a button of a run says."""
+        """Perform the action of a button of a run."""
         with errors_shown():
             match action:
                 case "pause":

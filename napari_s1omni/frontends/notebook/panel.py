@@ -29,8 +29,8 @@ from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View, encode
 from napari_s1omni.frontends.notebook.static_repr import static_picture
 from napari_s1omni.frontends.session.estimate import estimate_text
-from napari_s1omni.frontends.session.preview_box import preview_box
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.box import preview_box
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES, Quantity
 from napari_s1omni.jobs.run import Prepared

@@ -22,8 +22,8 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
 from napari_s1omni.frontends.session.planner import Planned, Planner
-from napari_s1omni.frontends.session.preview_client import PreviewClient
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.client import PreviewClient
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
@@ -56,7 +56,7 @@ class Controller:
     prepared_changed = Signal(object, str)
     """A plan and its estimate in one line; or None and the reason."""
     preview_changed = Signal(object)
-    """A :data:`~napari_s1omni.frontends.session.preview_events.PreviewEvent`."""
+    """A :data:`~napari_s1omni.frontends.session.preview.events.PreviewEvent`."""
     run_added = Signal(object)
     """A :class:`~napari_s1omni.frontends.session.run.Run` was queued or found again."""
     failed = Signal(object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.jobs.run import Prepared
 from napari_s1omni.planning.cost import duration, size
 

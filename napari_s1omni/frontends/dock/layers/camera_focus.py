@@ -13,7 +13,7 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 
 _REST = 700
-"""Milliseconds without camera movement after which runs are told."""
+"""Milliseconds without camera movement before runs are told."""
 
 
 class CameraFocus:

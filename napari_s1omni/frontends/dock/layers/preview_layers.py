@@ -10,7 +10,7 @@ from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED, RESULT_KEY, appearance, display_axes
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 NAME = "preview"

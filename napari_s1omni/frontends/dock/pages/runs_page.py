@@ -38,18 +38,18 @@ class RunsPage(QScrollArea):
 
     def add(self, run: Run) -> None:
         """Add a run at the top."""
-        made = RunRow(run, self._on_action, self._on_copy)
-        self.rows[run] = made
-        self._column.insertWidget(0, made)
+        run_row = RunRow(run, self._on_action, self._on_copy)
+        self.rows[run] = run_row
+        self._column.insertWidget(0, run_row)
         self._empty.setVisible(False)
-        run.changed.connect(made.refresh)
-        run.ended.connect(made.refresh)
+        run.changed.connect(run_row.refresh)
+        run.ended.connect(run_row.refresh)
 
     def remove(self, run: Run) -> None:
         """Remove a run from the list."""
-        made: Any = self.rows.pop(run)
-        run.changed.disconnect(made.refresh)
-        run.ended.disconnect(made.refresh)
-        self._column.removeWidget(made)
-        made.deleteLater()
+        run_row: Any = self.rows.pop(run)
+        run.changed.disconnect(run_row.refresh)
+        run.ended.disconnect(run_row.refresh)
+        self._column.removeWidget(run_row)
+        run_row.deleteLater()
         self._empty.setVisible(not self.rows)

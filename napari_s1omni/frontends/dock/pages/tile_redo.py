@@ -14,7 +14,7 @@ from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_states import TileInfo
 from napari_s1omni.planning.job import Job
@@ -56,8 +56,8 @@ class TileRedo(QWidget):
         column.addWidget(self.prompt)
         column.addWidget(row(self.try_seed, self.try_prompt))
         column.addWidget(row(self.accept, self.undo, self.use_for_job))
-        for made in (self.try_seed, self.try_prompt, self.accept, self.undo, self.use_for_job):
-            made.setEnabled(False)
+        for push_button in (self.try_seed, self.try_prompt, self.accept, self.undo, self.use_for_job):
+            push_button.setEnabled(False)
 
     def choose_run(self, run: Run) -> None:
         """Work on a run; offers to undo its last redo."""
@@ -72,10 +72,10 @@ class TileRedo(QWidget):
         """Work on a tile."""
         self._run, self._tile = run, tile
         self.tried = {}
-        for made in (self.accept, self.use_for_job):
-            made.setEnabled(False)
-        for made in (self.try_seed, self.try_prompt):
-            made.setEnabled(True)
+        for push_button in (self.accept, self.use_for_job):
+            push_button.setEnabled(False)
+        for push_button in (self.try_seed, self.try_prompt):
+            push_button.setEnabled(True)
 
     def run_of(self, preview: PreviewResult) -> Run | None:
         """Return the run whose tile a preview tries; None for a preview of the job."""

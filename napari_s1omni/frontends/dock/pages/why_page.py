@@ -21,7 +21,7 @@ from napari_s1omni.frontends.dock.widgets.thought_search import ThoughtSearch
 from napari_s1omni.frontends.dock.widgets.tile_legend import TileLegend
 from napari_s1omni.frontends.dock.widgets.trace_view import TraceView
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.preview_events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import QUANTITIES
 from napari_s1omni.frontends.views.tile_states import TileInfo

@@ -142,28 +142,28 @@ def button(
     """Return a button that shows its shortcut; the shortcut works while the dock has the focus."""
     keys = QKeySequence(shortcut)
     shown = f"{text}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})" if shortcut else text
-    made = QPushButton(shown)
-    made.setToolTip(tip)
-    made.clicked.connect(lambda _: work())
+    widget = QPushButton(shown)
+    widget.setToolTip(tip)
+    widget.clicked.connect(lambda _: work())
     if shortcut and parent is not None:
         key = QShortcut(keys, parent)
         key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        key.activated.connect(lambda: work() if made.isEnabled() else None)
-    return made
+        key.activated.connect(lambda: work() if widget.isEnabled() else None)
+    return widget
 
 
 def copy_button(on_copy: Callable[[str], Any], tip: str) -> QToolButton:
     """Return a button with a menu of formats: ``yaml``, ``python`` and ``command``."""
-    made = QToolButton()
-    made.setText("Copy as")
-    made.setStyleSheet("QToolButton { padding-right: 14px; }")
-    made.setToolTip(tip)
-    made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    menu = QMenu(made)
+    widget = QToolButton()
+    widget.setText("Copy as")
+    widget.setStyleSheet("QToolButton { padding-right: 14px; }")
+    widget.setToolTip(tip)
+    widget.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    menu = QMenu(widget)
     for key, text in COPIES.items():
         menu.addAction(text, lambda key=key: on_copy(key))
-    made.setMenu(menu)
-    return made
+    widget.setMenu(menu)
+    return widget
 
 
 def row(*widgets: QWidget, stretch: int | None = None) -> QWidget:

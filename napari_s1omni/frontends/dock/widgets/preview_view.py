@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QSlider, QVBoxLayout
 from napari_s1omni.frontends.dock.widgets.parts import BAR, row
 from napari_s1omni.frontends.dock.widgets.thought_name import thought_name
 from napari_s1omni.frontends.dock.widgets.trace_view import TraceView
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 
 
 class PreviewView(QWidget):

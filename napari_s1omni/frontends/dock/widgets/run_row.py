@@ -85,11 +85,11 @@ class RunRow(QFrame):
         buttons.setSpacing(4)
         self.buttons: dict[RunAction, QPushButton] = {}
         for key, (text, tip) in _ACTIONS.items():
-            made = QPushButton(text)
-            made.setToolTip(tip)
-            made.clicked.connect(lambda _, key=key: on_action(self.run, key))
-            self.buttons[key] = made
-            buttons.addWidget(made)
+            push_button = QPushButton(text)
+            push_button.setToolTip(tip)
+            push_button.clicked.connect(lambda _, key=key: on_action(self.run, key))
+            self.buttons[key] = push_button
+            buttons.addWidget(push_button)
         buttons.addWidget(copy_button(lambda kind: on_copy(kind, self.run), "Copy the job of this run"))
         buttons.addStretch()
         column.addLayout(buttons)

@@ -19,7 +19,7 @@ import numpy as np
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.run.launch import PYTHON
 from napari_s1omni.execution.run.status import Failure
-from napari_s1omni.frontends.session.preview_events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
 
@@ -30,7 +30,7 @@ class PreviewClient:
     Parameters
     ----------
     on_event : callable
-        Called from a background thread with each :data:`~napari_s1omni.frontends.session.preview_events.PreviewEvent`
+        Called from a background thread with each :data:`~napari_s1omni.frontends.session.preview.events.PreviewEvent`
         of the newest request.
     python : str, optional
         Interpreter that holds the engine; by default that of ``S1OMNI_PYTHON``, else this one.
@@ -95,7 +95,7 @@ class PreviewClient:
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="s1omni-preview-"))
         interpreter = self._python or os.environ.get(PYTHON) or sys.executable
         self._process = subprocess.Popen(
-            [interpreter, "-m", "napari_s1omni.frontends.session.preview_worker"],
+            [interpreter, "-m", "napari_s1omni.frontends.session.preview.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """The preview process: reads requests as lines of JSON from its standard input and writes events as lines of JSON.
 
-``python -m napari_s1omni.frontends.session.preview_worker`` is started by
-:class:`~napari_s1omni.frontends.session.preview_client.PreviewClient` and ends with its standard input. It keeps the
+``python -m napari_s1omni.frontends.session.preview.worker`` is started by
+:class:`~napari_s1omni.frontends.session.preview.client.PreviewClient` and ends with its standard input. It keeps the
 engine and the sources, and passes pixels in ``.npy`` files. A newer request replaces an older one.
 """
 
@@ -94,17 +94,17 @@ class PreviewWorker:
             self._check(number)
             self.send(id=number, event="tiles", done=done, seconds=time.perf_counter() - ready)
 
-        made = run_preview(prepared.plan, prepared.source, self._engine[1], on_tiles=on_tiles)
-        np.save(pixels, made.pixels, allow_pickle=False)
+        result = run_preview(prepared.plan, prepared.source, self._engine[1], on_tiles=on_tiles)
+        np.save(pixels, result.pixels, allow_pickle=False)
         self.send(
             id=number,
             event="done",
-            plan=made.plan.to_json(),
+            plan=result.plan.to_json(),
             thoughts={
                 key: {"text": thought.text, "prompt": thought.prompt, "runaway": thought.runaway}
-                for key, thought in made.thoughts.items()
+                for key, thought in result.thoughts.items()
             },
-            errors=[r.error for r in made.records if r.error],
+            errors=[r.error for r in result.records if r.error],
             seconds=time.perf_counter() - started,
             rate=(time.perf_counter() - ready) / done if done else None,
         )
