@@ -1,4 +1,4 @@
-"""The controller without canvas or toolkit: edits become plans, previews come back, runs are watched to their end."""
+"""The controller without a GUI: edits become plans, previews arrive, runs are watched to their end."""
 
 import threading
 
@@ -79,7 +79,7 @@ def test_plans_are_those_of_the_api(controller, surface, picture):
     ],
     ids=["negative", "misspelt", "engine", "outside"],
 )
-def test_what_is_wrong_is_said_with_a_remedy(controller, surface, picture, field, value, word):
+def test_a_wrong_field_is_reported_with_a_remedy(controller, surface, picture, field, value, word):
     choose(controller, surface, Image(data.coins(), path=str(picture)))
     controller.edit(field, value)
     surface.until(lambda: controller.refusal is not None)
@@ -129,7 +129,7 @@ def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture
 
 
 @pytest.mark.slow
-def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
+def test_a_starting_run_can_be_cancelled(controller, surface):
     uri = "synthetic://nuclei?shape=2048,2048&seed=1"
     choose(controller, surface, Image(np.zeros((2048, 2048), np.uint16), path=uri))
     runs = []
@@ -142,7 +142,7 @@ def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
     assert runs[0].status.state == "cancelled"
 
 
-def test_no_layer_is_a_sentence(controller, surface):
+def test_a_job_without_a_layer_is_refused(controller, surface):
     controller.refresh()
     surface.until(lambda: controller.refusal is not None)
     assert "layer" in controller.refusal.message
@@ -151,7 +151,7 @@ def test_no_layer_is_a_sentence(controller, surface):
 
 
 @pytest.mark.parametrize("layer", [Labels(np.zeros((8, 8), int), name="n"), Points(np.zeros((3, 2)), name="n")])
-def test_only_images_are_worked_on(layer):
+def test_only_image_layers_are_accepted(layer):
     with pytest.raises(PlanError, match="hoose an image layer"):
         read_layer(layer)
 
@@ -174,7 +174,7 @@ def test_any_type_of_pixels_gets_a_plan(controller, surface, pixels):
     assert controller.prepared.plan.source.size("x") == 80
 
 
-def test_operations_remember_their_words(controller, surface):
+def test_operations_keep_their_fields(controller, surface):
     controller.edit("operation.prompt", "segment the coins")
     controller.choose_operation("super_resolution")
     controller.edit("operation.factor", 4)

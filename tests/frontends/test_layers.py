@@ -1,4 +1,4 @@
-"""Layers: every napari layer finds its source, and every result its place in the world."""
+"""Every napari layer finds its source, and every result lies over its source."""
 
 import dataclasses
 
@@ -107,7 +107,7 @@ def test_a_picture_keeps_its_colours():
     assert len(result_transform(located, plan, show)["scale"]) == 2
 
 
-def test_generated_images_say_so_in_their_name():
+def test_names_of_generated_images_are_marked():
     _, plan = planned(Image(np.random.default_rng(0).random((64, 80))), {"type": "super_resolution"})
     assert "[generated]" not in layer_name(plan, "a")
     drawn = dataclasses.replace(plan, engine=dataclasses.replace(plan.engine, generates=True))
@@ -131,7 +131,7 @@ def test_a_job_has_one_unit_of_length_whatever_the_layer_mixes():
     assert set(plan.source.units) == {"micrometer"}
 
 
-def test_a_file_is_not_corrected_where_a_layer_says_the_same_in_another_unit(tmp_path):
+def test_a_file_keeps_its_pixel_size_where_the_layer_has_the_same_in_another_unit(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
     path = spill(open_source(pixels, scale=0.5, units="um"), tmp_path / "a.zarr")
     for scale, units, corrected in (
@@ -159,7 +159,7 @@ def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
     assert options["translate"] == pytest.approx((0.5, 0.5))
 
 
-def test_axes_that_are_asked_for_win_over_guesses():
+def test_requested_axes_win_over_guesses():
     pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
     assert locate_source(read_layer(Image(pixels))).axes == "zyx"
     located = locate_source(read_layer(Image(pixels)), "tyx")

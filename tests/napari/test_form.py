@@ -1,4 +1,4 @@
-"""The form of the dock: it writes the job, whatever layer it is, and says what is wrong once."""
+"""The form of the dock: it edits the job on every kind of layer, and reports each error once."""
 
 import dask.array
 import numpy as np
@@ -43,7 +43,7 @@ def test_fields_of_stacks_are_shown_for_stacks(viewer, panel, settle):
     assert not form.layout().isRowVisible(form.fields["link_z"].widget)
 
 
-def test_what_was_typed_last_is_run_though_nobody_waited(viewer, panel, settle, until):
+def test_text_being_typed_is_part_of_the_run(viewer, panel, settle, until):
     viewer.add_image(data.coins()[:128, :128], name="coins")
     settle()
     panel.job_page.prompt.setPlainText("segment the coins, about 40 px")
@@ -55,7 +55,7 @@ def test_what_was_typed_last_is_run_though_nobody_waited(viewer, panel, settle, 
     until(lambda: not run.alive)
 
 
-def test_what_i_see_now_is_looked_at_when_it_runs(viewer, panel, settle, until):
+def test_the_current_view_is_taken_when_the_run_starts(viewer, panel, settle, until):
     layer = viewer.add_image(np.random.default_rng(0).random((2000, 2000)), name="noise")
 
     def look_at(place):

@@ -1,4 +1,4 @@
-"""The manifest: valid, light, and standing in the real menus and the real palette."""
+"""The manifest: valid, light to import, and present in the real menus and command palette."""
 
 import re
 import subprocess
@@ -89,7 +89,7 @@ def test_menus_and_palette_have_our_commands(viewer):
             assert widgets.get(command.id, command.title) in palette
 
 
-def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch):
+def test_every_command_works_or_tells_why_not(viewer, panel, until, told, monkeypatch):
     from napari._app_model import get_app_model
     from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -142,7 +142,7 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
     assert page.run_button.isEnabled()
 
 
-def test_commands_press_the_buttons_of_their_pages(viewer, panel):
+def test_commands_click_the_buttons_of_their_pages(viewer, panel):
     from napari._app_model import get_app_model
 
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
@@ -167,7 +167,7 @@ def test_commands_press_the_buttons_of_their_pages(viewer, panel):
     table.shut()
 
 
-def test_shortcuts_stand_on_their_buttons(panel):
+def test_buttons_show_their_shortcuts(panel):
     from qtpy.QtGui import QShortcut
 
     for made in panel.findChildren(QShortcut):
@@ -175,7 +175,7 @@ def test_shortcuts_stand_on_their_buttons(panel):
         assert [one for one in panel.findChildren(QPushButton) if f"({keys})" in one.text()], keys
 
 
-def test_menus_that_the_pages_name_are_there(viewer):
+def test_menus_named_in_the_documentation_exist(viewer):
     """``*File > Open Sample > ...*`` of README and documentation, walked through in the real menu bar."""
     root = Path(napari_s1omni.__path__[0]).parent
     if not (root / "README.md").is_file():
@@ -196,7 +196,7 @@ def test_menus_that_the_pages_name_are_there(viewer):
             menu = titles[found[0]].menu()
 
 
-def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request):
+def test_preferences_are_typed_and_applied(viewer, tmp_path, monkeypatch, request):
     from napari.settings import get_plugin_settings
 
     from napari_s1omni.frontends.dock.preferences import Preferences
@@ -216,7 +216,7 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request)
     assert made.job_page.engine.currentText() == "reference"
 
 
-def test_samples_open_without_being_computed(viewer):
+def test_large_samples_open_lazily(viewer):
     for key in ("coins", "tissue"):
         viewer.open_sample("napari_s1omni", key)
     assert viewer.layers["tissue (IHC)"].rgb

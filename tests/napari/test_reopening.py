@@ -1,4 +1,4 @@
-"""Results that are opened again lie where their source layer lay, also where OME-Zarr has no words for it."""
+"""Results that are opened again lie over their source, also with transforms that OME-Zarr cannot store."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_labels_within_a_tilted_store_opened_again(viewer, panel, until, settle,
 
 
 @pytest.mark.parametrize("rgb", [False, True], ids=["grey", "colours"])
-def test_a_note_says_only_what_it_knows(tmp_path, rgb):
+def test_a_transform_file_sets_only_its_own_axes(tmp_path, rgb):
     from napari_s1omni.frontends.napari_layers.transform_file import read_transform, saved_transform
 
     options = {

@@ -1,4 +1,4 @@
-"""Runs seen from the dock: there at once, filling in, paused, killed, closed over, out of room."""
+"""Runs in the dock: shown at once, filled in, paused, killed, left running, out of disk space."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.results.result import Result
 
 
-def test_a_large_image_fills_in_while_one_looks(viewer, panel, until, settle, errors):
+def test_a_large_result_fills_in_while_it_runs(viewer, panel, until, settle, errors):
     viewer.open("synthetic://nuclei?shape=1024,1024&seed=4&scale=0.5,0.5", plugin="napari_s1omni")
     panel.controller.edit("tiling.block_size", 384)
     settle(lambda plan: plan.grid.block_size == 384)
@@ -212,7 +212,7 @@ def test_a_scheduler_that_does_not_answer_is_one_notification(viewer, panel, unt
 
 
 def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkeypatch):
-    """What is drawn, panned and refreshed while a run works comes from memory; threads of their own fetch it."""
+    """Drawing, panning and refreshing read from memory; background threads fetch the pixels."""
     readers, fetch = [], LivePyramid.fetch
 
     def watched(levels, level, box):
@@ -237,8 +237,8 @@ def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkey
     until(lambda: not run.alive)
 
 
-def test_our_callbacks_are_short(viewer, panel, until, settle):
-    """What runs for us on the thread of the widgets while a job runs, less what napari takes to add a layer or bars."""
+def test_callbacks_on_the_gui_thread_are_short(viewer, panel, until, settle):
+    """Time of our functions on the GUI thread during a run, without what napari takes to add a layer or bars."""
     taken, added = [], []
 
     def timed(work):

@@ -1,4 +1,4 @@
-"""Why, again, accept and undo: tiles over a result, what was thought of them, and drawing one anew."""
+"""The page "Why": tiles over a result, their thoughts, and redoing one of them."""
 
 from types import SimpleNamespace
 
@@ -85,7 +85,7 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
 
 
 def test_a_thought_that_was_searched_for_is_brought_into_view(viewer, panel, until, settle, errors):
-    """Its plane, its channel: where a run has several, each tile is told apart."""
+    """Its plane and its channel, where a run has several."""
     noisy = np.random.default_rng(1).integers(0, 4000, (3, 128, 128))
     soft = np.linspace(0, 4000, 128 * 128).reshape(1, 128, 128).repeat(3, 0)
     viewer.add_image(np.stack([soft, noisy]).astype("uint16"), name="two", axis_labels=("c", "z", "y", "x"))

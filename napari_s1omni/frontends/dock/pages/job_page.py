@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from psygnal import Signal
 from pydantic import BaseModel
@@ -32,17 +32,31 @@ from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperRes
 from napari_s1omni.planning.cost import describe
 from napari_s1omni.planning.job import SourceRef
 
-OPERATIONS: dict[str, tuple[type[BaseModel], str, tuple[str, ...], tuple[str, ...]]] = {
-    "segmentation": (
+
+class OperationFields(NamedTuple):
+    """How the form shows one operation."""
+
+    model: type[BaseModel]
+    label: str
+    """Text of its button."""
+    visible: tuple[str, ...]
+    """Fields that are always visible."""
+    more: tuple[str, ...]
+    """Fields under "Options"."""
+
+
+OPERATIONS = {
+    "segmentation": OperationFields(
         Segmentation,
         "Segment",
         (),
         ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border", "link_z", "z_gap"),
     ),
-    "super_resolution": (SuperResolution, "Super-resolve", ("factor",), ("channels",)),
-    "modality_translation": (ModalityTranslation, "Translate", ("target",), ("source_modality", "channels")),
+    "super_resolution": OperationFields(SuperResolution, "Super-resolve", ("factor",), ("channels",)),
+    "modality_translation": OperationFields(
+        ModalityTranslation, "Translate", ("target",), ("source_modality", "channels")
+    ),
 }
-"""Operation -> its model, its button, the fields that are always visible, and those under "Options"."""
 _STACK_FIELDS = ("link_z", "z_gap")
 """Fields that are hidden for images with one plane."""
 REGIONS = {"whole": "Whole layer", "view": "Current view", "shape": "Selected shapes"}
@@ -75,7 +89,7 @@ class JobPage(QScrollArea):
         self.layer.setToolTip("The image layer to process")
         self.layer.currentTextChanged.connect(self.layer_chosen.emit)
         self.operation = Choice(
-            [(key, entry[1], entry[0].__doc__ or "") for key, entry in OPERATIONS.items()], controller.choose_operation
+            [(key, one.label, one.model.__doc__ or "") for key, one in OPERATIONS.items()], controller.choose_operation
         )
         self.prompt = QPlainTextEdit()
         self.prompt.setFixedHeight(54)
@@ -108,9 +122,9 @@ class JobPage(QScrollArea):
         # Each operation has fields that are always visible, and more under "Options".
         self._main: dict[str, Form] = {}
         self._more: dict[str, Form] = {}
-        for key, (model, _, main, more) in OPERATIONS.items():
-            self._main[key] = Form(model, main, partial(self._on_field, "operation"))
-            self._more[key] = Form(model, more, partial(self._on_field, "operation"))
+        for key, one in OPERATIONS.items():
+            self._main[key] = Form(one.model, one.visible, partial(self._on_field, "operation"))
+            self._more[key] = Form(one.model, one.more, partial(self._on_field, "operation"))
         target = self._main["modality_translation"].fields["target"].widget
         target.setPlaceholderText(", ".join(_TARGETS))
         self.sections: dict[str, Form] = {}
@@ -165,13 +179,13 @@ class JobPage(QScrollArea):
         kind = operation["type"]
         self.operation.show_choice(kind)
         for key in OPERATIONS:
-            self._main[key].setVisible(key == kind and bool(OPERATIONS[key][2]))
+            self._main[key].setVisible(key == kind and bool(OPERATIONS[key].visible))
             self._more[key].setVisible(key == kind)
         self._main[kind].show_values(operation)
         self._more[kind].show_values(operation)
         for name, form in self.sections.items():
             form.show_values(document.get(name, {}))
-        field = OPERATIONS[kind][0].model_fields["prompt"]
+        field = OPERATIONS[kind].model.model_fields["prompt"]
         self.prompt.blockSignals(True)
         self.prompt.setPlainText(operation.get("prompt", field.default))
         self.prompt.setToolTip(field.description or "")

@@ -1,4 +1,4 @@
-"""Exported jobs: dock, Python and command line make one plan to the byte, and a dropped job fills the form."""
+"""Jobs copied from the dock resolve to the same plan to the byte, and job files that napari opens fill the form."""
 
 import json
 import re
