@@ -21,7 +21,7 @@ from napari_s1omni.results.result import Result
 from napari_s1omni.storage import regions
 
 if TYPE_CHECKING:
-    from napari_s1omni.frontends.napari_layers.layers import Located
+    from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
     from napari_s1omni.frontends.notebook.running_job import RunningJob
 
 
@@ -244,7 +244,7 @@ def open_region(path: str | Path | Shape, spec: LayerSpec) -> regions.Region:
     return regions.open_region(path if isinstance(path, Shape) else Shape.of_file(path), spec)
 
 
-def layer_source(layer: Any) -> "Located":
+def layer_source(layer: Any) -> "LayerSource":
     """Find the source that a napari layer shows, as the dock does it.
 
     Parameters
@@ -253,7 +253,7 @@ def layer_source(layer: Any) -> "Located":
 
     Returns
     -------
-    Located
+    LayerSource
         With ``ref`` (the source of a job), ``array`` (pixels that only this process has, or None), ``axes`` and
         ``spec``.
 
@@ -266,9 +266,10 @@ def layer_source(layer: Any) -> "Located":
     --------
     ``napari_s1omni.layer_source(viewer.layers["nuclei"]).spec`` is the :class:`~napari_s1omni.LayerSpec` of a layer.
     """
-    from napari_s1omni.frontends.napari_layers.layers import locate, read_layer
+    from napari_s1omni.frontends.napari_layers.layer_source import locate_source
+    from napari_s1omni.frontends.napari_layers.layer_view import read_layer
 
-    return locate(read_layer(layer))
+    return locate_source(read_layer(layer))
 
 
 def _run_or_start(

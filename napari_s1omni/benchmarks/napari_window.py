@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.settings import use_cache_folder
 from napari_s1omni.system.memory import own_memory
 
@@ -134,7 +134,7 @@ class _Rehearsal:
         self.panel.link.insert = timed("napari_adds_layer_ms", self.panel.link.insert)
         self.panel.link.remove = timed("napari_removes_layer_ms", self.panel.link.remove)
         self.panel.results.make_bars = timed("napari_adds_bars_ms", self.panel.results.make_bars)
-        self.panel.bridge.on_done = done
+        self.panel.main_thread.on_done = done
 
     def _zoom(self) -> None:
         """Look at the finest level but one, in the middle."""
@@ -156,16 +156,16 @@ class _Rehearsal:
 
     def _preview(self) -> None:
         """Time the first tile of a preview from when the engine is ready."""
-        heard: list[tuple[float, Answer]] = []
+        heard: list[tuple[float, PreviewEvent]] = []
         self.panel.controller.preview_changed.connect(lambda a: heard.append((time.perf_counter(), a)))
         start = time.perf_counter()
         self.panel.preview()
-        self._until(lambda: bool(heard) and isinstance(heard[-1][1], Previewed | PreviewFailed))
+        self._until(lambda: bool(heard) and isinstance(heard[-1][1], PreviewResult | PreviewFailed))
         end, made = heard[-1]
         if isinstance(made, PreviewFailed):
             raise S1OmniError(made.failure.message, remedy=made.failure.remedy)
-        steps = [(at, a) for at, a in heard if isinstance(a, PreviewStep)]
-        ready = next(at for at, a in steps if a.words.startswith("thinking"))
+        steps = [(at, a) for at, a in heard if isinstance(a, PreviewProgress)]
+        ready = next(at for at, a in steps if a.message.startswith("thinking"))
         first = next((at for at, a in steps if a.done), end)
         self.numbers |= {
             "preview_engine_ready_s": ready - start,

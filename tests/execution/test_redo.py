@@ -82,8 +82,8 @@ def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel
     again = redo(made.path, "1/0/0/0", sampling={"seed": 7}, durable=False)
     assert {key for key in again.thoughts if "redo" in key} == {f"t1/z0/g{g}/tile/0/0/redo/1" for g in (0, 1)}
     run = reopen(made.path, "again", lambda work: work())
-    run.tiles.enter(again.records)
-    keys = [run.thought_of(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
+    run.tiles.add(again.records)
+    keys = [run.thoughts.of_tile(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
     assert keys == ["t0/z0/g0/tile/0/0", "t0/z0/g1/tile/0/0", "t1/z0/g1/tile/0/0/redo/1"]
     assert [tile_of_key(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
     assert "redone in round 1" in run.parameters_of(keys[2])

@@ -294,7 +294,7 @@ class RunningJob:
             prepared = prepare(self.job, located.array, seen=seen)
             job = self.job
             if located.array is not None:
-                job = job.replace(source=dict(self.controller.spills.reference(located.array, located.ref)))
+                job = job.replace(source=dict(self.controller.spilled.reference(located.array, located.ref)))
             if self._cancelled:
                 return
             run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)
@@ -335,7 +335,7 @@ class RunningJob:
         self.run = run
         run.changed.connect(self._changed)
         run.ended.connect(self._changed)
-        self.deliver(lambda: self.controller.queue.found(run))
+        self.deliver(lambda: self.controller.queue.watch(run))
 
     def _saw(self, source: Source) -> None:
         self.source = source

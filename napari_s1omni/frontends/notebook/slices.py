@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_s1omni.core.tiling import Span
-from napari_s1omni.frontends.napari_layers.layers import appearance
+from napari_s1omni.frontends.napari_layers.result_layers import appearance
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.figure import colour_of
 from napari_s1omni.storage.source import Source

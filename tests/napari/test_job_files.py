@@ -1,4 +1,4 @@
-"""Records: dock, Python and command line make one plan to the byte, and a dropped job fills the form."""
+"""Jobs copied from the dock resolve to the same plan to the byte, and job files that napari opens fill the form."""
 
 import json
 import re
@@ -168,7 +168,7 @@ def test_a_job_that_napari_opens_fills_the_dock(viewer, until, tmp_path, told, e
         drop(viewer.window._qt_viewer, tmp_path / "job.yaml")
     (layer,) = viewer.layers
     assert tuple(layer.scale) == (0.25, 0.25)
-    assert ["when that is opened" in words for words in told()] == [True] * (not is_open)
+    assert ["to run this job" in words for words in told()] == [True] * (not is_open)
     if not is_open:
         from napari.utils.notifications import notification_manager
 

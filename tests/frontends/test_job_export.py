@@ -1,4 +1,4 @@
-"""One job, many surfaces: what is copied from the dock makes byte-identical plans."""
+"""A job copied from the dock, in every format, resolves to the same plan to the byte."""
 
 import json
 import shlex
@@ -71,7 +71,7 @@ def test_the_command_line_makes_the_same_plan(name, tmp_path):
     assert said["digest"] == prepare(job).plan.digest
 
 
-def test_a_region_that_is_no_box_goes_through_a_file():
+def test_a_region_that_is_not_a_box_is_written_to_a_job_file():
     job = Job.read(
         {
             "source": "a.tif",
