@@ -152,7 +152,7 @@ class Thinker:
                 self.backbone,
                 self.prompting,
                 ImagePrompts(prompt.ids, *self._patches(images)),
-                TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
+                choice=TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
                 on_token=stream,
                 probe=probe if capture else None,
             )
@@ -258,7 +258,7 @@ class Thinker:
                 self.backbone,
                 self.prompting,
                 ImagePrompts(rows[0].prompt.ids, *self._patches(images)),
-                TokenSampling(max_new_tokens=max(map(len, bodies))),
+                choice=TokenSampling(max_new_tokens=max(map(len, bodies))),
                 forced=bodies,
                 probe=probe,
             )
