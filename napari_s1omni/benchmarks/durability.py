@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, own_peak
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, peak_memory
 from napari_s1omni.errors import EngineUnavailable, RunInterrupted
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.events import BlockDone, Event
@@ -40,7 +40,7 @@ def _folder() -> Iterator[Path]:
         yield Path(name) / "result.zarr"
 
 
-def paced(seconds: float, tiles: int) -> SyntheticRun:
+def timed_run(seconds: float, tiles: int) -> SyntheticRun:
     """Plan a run of so many tiles, a multiple of 16, that take so long each."""
     return SyntheticRun.of((1024 * max(1, tiles // 16), 1024), seconds=seconds)
 
@@ -63,7 +63,7 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     """
     found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
     for name, seconds, count in (("50ms", 0.05, fast), ("500ms", 0.5, slow)):
-        rehearsal = paced(seconds, count)
+        rehearsal = timed_run(seconds, count)
         bare = rehearsal.bare()
         with _folder() as path:
             clock = rehearsal.run(path, workers=1)
@@ -78,7 +78,7 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
     return found
 
 
-def blank(blocks: int) -> SyntheticRun:
+def blank_run(blocks: int) -> SyntheticRun:
     """Plan a run of so many blocks, a square number, of one tile in which there is nothing to do."""
     edge = int(blocks**0.5)
     return SyntheticRun.of((edge * 16, edge * 16), tile=16, block=16, blank=True, operation="segmentation")
@@ -86,7 +86,7 @@ def blank(blocks: int) -> SyntheticRun:
 
 def no_op(blocks: int = 16384, lease: int = 64, times: int = 5) -> Numbers:
     """Time blocks in which there is nothing to do, in leases of 64, with and without fsync: the best of a few runs."""
-    rehearsal = blank(blocks)
+    rehearsal = blank_run(blocks)
     best = {"no_op_ms": math.inf, "no_op_fsync_ms": math.inf}
     for _ in range(times):
         for name in best:
@@ -171,7 +171,7 @@ def memory_once(run: Numbers) -> Numbers:
     with _folder() as path:
         clock = rehearsal.run(path, workers=1, durable=False, dry="gb" in run, lease_seconds=5)
     forecast = cost(rehearsal.plan).peak_memory
-    return {"driver_mb": own_peak() / 1e6, "worker_mb": clock.peak_memory / 1e6, "forecast_mb": forecast / 1e6}
+    return {"driver_mb": peak_memory() / 1e6, "worker_mb": clock.peak_memory / 1e6, "forecast_mb": forecast / 1e6}
 
 
 def resume(seconds: float = 0.05, workers: int = 2) -> Numbers:
@@ -223,15 +223,15 @@ def scaling(seconds: float = 0.1, tiles: int = 384) -> Numbers:
     return found
 
 
-def many(blocks: int = 1_000_000) -> Numbers:
+def large_run(blocks: int = 1_000_000) -> Numbers:
     """Plan, run to a half, and resume a run of very many blocks in a fresh process: no-op engine, real journal."""
     return _in_process("many_once", blocks)
 
 
-def many_once(blocks: int, workers: int = 2) -> Numbers:
+def large_run_once(blocks: int, workers: int = 2) -> Numbers:
     """Do so in this process, whose peak memory is one of the numbers."""
     start = time.perf_counter()
-    rehearsal = blank(blocks)
+    rehearsal = blank_run(blocks)
     blocks = len(rehearsal.plan.grid)
     found: Numbers = {"blocks": blocks, "plan_s": time.perf_counter() - start}
     done = 0
@@ -256,7 +256,7 @@ def many_once(blocks: int, workers: int = 2) -> Numbers:
         found["blocks_after"] = clock.blocks
         found["ms_per_block"] = 1e3 * clock.seconds / clock.blocks
         found["journal_mb"] = sum(f.stat().st_size for f in (path / WORK / "journal").iterdir()) / 1e6
-    found["driver_mb"] = own_peak() / 1e6
+    found["driver_mb"] = peak_memory() / 1e6
     found["minutes"] = sum(v for k, v in found.items() if k.endswith("_s")) / 60
     return found
 

@@ -54,7 +54,7 @@ def measure(tiles: int = 512, million: int = 1_000_000) -> Iterator[Numbers]:
         "merging": lambda: [dataclasses.asdict(face_merging.compare(oracle)) for oracle in face_merging.volumes()],
     }
     if million:
-        parts["million"] = lambda: durability.many(million)
+        parts["million"] = lambda: durability.large_run(million)
     for name, part in parts.items():
         found[name] = part()
         yield found
@@ -64,9 +64,9 @@ def no_op() -> Numbers:
     """Time blocks in which there is nothing to do: runs, daisy, map_overlap with and without neighbours."""
     found = durability.no_op()
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as name:
-        folder, blank = Path(name), durability.blank(found["blocks"])
+        folder, blank = Path(name), durability.blank_run(found["blocks"])
         found["daisy_ms"] = 1e3 * rivals.daisy(blank, folder / "daisy.npy").seconds / found["blocks"]
-        few = durability.blank(_BLOCKS)
+        few = durability.blank_run(_BLOCKS)
         for depth in (0, 2):
             seconds = rivals.map_overlap(few, folder / f"overlap-{depth}.zarr", depth).seconds
             found[f"map_overlap_{depth}_ms"] = 1e3 * seconds / _BLOCKS
@@ -76,7 +76,7 @@ def no_op() -> Numbers:
 def overhead(tiles: int) -> Numbers:
     """Time a run at both paces, and daisy and map_overlap at the faster one, against the same bare loop."""
     found = durability.overhead(tiles, tiles // 4)
-    rehearsal = durability.paced(0.05, tiles)
+    rehearsal = durability.timed_run(0.05, tiles)
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as folder:
         timed = {
             "daisy": rivals.daisy(rehearsal, Path(folder) / "daisy.npy"),

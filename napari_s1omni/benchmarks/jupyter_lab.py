@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-PATIENCE = 90_000
+TIMEOUT_MS = 90_000
 """Ms to wait for anything; the machine may do other work too."""
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 """What a page shows whose kernel waits for work."""
@@ -33,7 +33,7 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
+class JupyterLab:
     """A JupyterLab that is running."""
 
     address: str
@@ -49,29 +49,29 @@ class Lab:
         page.locator(".jp-CodeCell").first.wait_for()
 
 
-def chromium() -> str | None:
+def find_chromium() -> str | None:
     """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None where there is none."""
     return os.environ.get("S1OMNI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextlib.contextmanager
-def browsing() -> Iterator[Browser]:
+def open_browser() -> Iterator[Browser]:
     """A browser without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Lab]:
+def run_jupyterlab(folder: Path) -> Iterator[JupyterLab]:
     """Run a JupyterLab with settings, caches and a port of its own; its kernels end with it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
+    lab = JupyterLab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
     for name, values in _SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
@@ -96,7 +96,7 @@ def serving(folder: Path) -> Iterator[Lab]:
 
 
 def _await(address: str, log: Path) -> None:
-    end = time.monotonic() + PATIENCE / 1000
+    end = time.monotonic() + TIMEOUT_MS / 1000
     while True:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=10).close()
@@ -156,7 +156,7 @@ def find_panel(page: Page, at: int = 0) -> Locator:
     root.or_(raised).first.wait_for()
     if raised.is_visible():
         raise RuntimeError(raised.inner_text())
-    expect(root).to_have_attribute("data-views", re.compile(r"\d+"), timeout=PATIENCE)
+    expect(root).to_have_attribute("data-views", re.compile(r"\d+"), timeout=TIMEOUT_MS)
     return root
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_s1omni.benchmarks.jupyter_lab import PATIENCE, browsing, find_panel, first_pixels, run_cell, serving
+from napari_s1omni.benchmarks.jupyter_lab import (
+    TIMEOUT_MS,
+    find_panel,
+    first_pixels,
+    open_browser,
+    run_cell,
+    run_jupyterlab,
+)
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
@@ -54,10 +61,10 @@ def _pixels(home: Path, times: int) -> dict[str, float]:
     """From the keyboard until px are on the page."""
     seconds, sent = [], []
     (home / "lab").mkdir()
-    with serving(home / "lab") as lab, browsing() as browser:
+    with run_jupyterlab(home / "lab") as lab, open_browser() as browser:
         for i in range(times + 1):
             page = browser.new_page(viewport={"width": 1180, "height": 1100})
-            page.set_default_timeout(PATIENCE)
+            page.set_default_timeout(TIMEOUT_MS)
             output = home / f"{i}.zarr"
             # The first kernel imports the package in the very cell.
             lab.open(page, f"rehearsal {i}", (_IMPORT if i else "1", CELL.format(source=HUGE, output=str(output))))

@@ -22,7 +22,7 @@ from napari_s1omni.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class FrameworkTiming:
     """How long a way took."""
 
     startup: float
@@ -31,7 +31,7 @@ class Timed:
     """Seconds from there until everything was written."""
 
 
-class Drawing:
+class TileModel:
     """What is done to a tile: the model of a rehearsal, once per process.
 
     Parameters
@@ -61,7 +61,7 @@ class Drawing:
         return np.asarray(self._engine.generate(image, thoughts, plan.sampling, [noise])[0, 0])
 
 
-def map_overlap(rehearsal: SyntheticRun, path: Path, depth: int = 0) -> Timed:
+def map_overlap(rehearsal: SyntheticRun, path: Path, depth: int = 0) -> FrameworkTiming:
     """Time ``dask.array.map_overlap`` on one worker process with one thread, from made-up px to a Zarr array.
 
     Parameters
@@ -86,9 +86,9 @@ def map_overlap(rehearsal: SyntheticRun, path: Path, depth: int = 0) -> Timed:
     ):
         ready = time.perf_counter()
         layer = dask.array.from_array(_Layer(rehearsal.source), chunks=edge)
-        drawn = layer.map_overlap(Drawing(rehearsal), depth=depth, boundary="none", dtype="float32")
+        drawn = layer.map_overlap(TileModel(rehearsal), depth=depth, boundary="none", dtype="float32")
         drawn.to_zarr(str(path))
-        return Timed(ready - start, time.perf_counter() - ready)
+        return FrameworkTiming(ready - start, time.perf_counter() - ready)
 
 
 class _Layer:
@@ -104,7 +104,7 @@ class _Layer:
         return self._source.read(box)
 
 
-def daisy(rehearsal: SyntheticRun, path: Path) -> Timed:
+def daisy(rehearsal: SyntheticRun, path: Path) -> FrameworkTiming:
     """Time daisy on one worker process, from made-up px into an ``.npy`` file; its own tracking of blocks is on.
 
     Its start is that of a run of a single block.
@@ -120,7 +120,7 @@ def daisy(rehearsal: SyntheticRun, path: Path) -> Timed:
         raise EngineUnavailable("daisy, which is not installed", remedy="pip install 'napari_s1omni[bench]'")
     edge, extent = rehearsal.plan.grid.tile_size, rehearsal.plan.grid.extent
     startup = _daisy(rehearsal, path, (edge, edge))
-    return Timed(startup, _daisy(rehearsal, path, extent) - startup)
+    return FrameworkTiming(startup, _daisy(rehearsal, path, extent) - startup)
 
 
 def _daisy(rehearsal: SyntheticRun, path: Path, extent: tuple[int, int]) -> float:
@@ -150,7 +150,7 @@ class _Block:
 
     def __init__(self, rehearsal: SyntheticRun, path: Path) -> None:
         self._given = rehearsal, path
-        self._drawing: Drawing | None = None
+        self._drawing: TileModel | None = None
         self._written: Any = None
 
     def __getstate__(self) -> tuple[SyntheticRun, Path]:
@@ -162,7 +162,7 @@ class _Block:
     def __call__(self, block: Any) -> None:
         rehearsal, path = self._given
         if self._drawing is None:
-            self._drawing = Drawing(rehearsal)
+            self._drawing = TileModel(rehearsal)
             self._written = np.lib.format.open_memmap(path, "r+")
         edge = rehearsal.plan.grid.tile_size
         box = tuple(slice(start, start + edge) for start in block.write_roi.begin)

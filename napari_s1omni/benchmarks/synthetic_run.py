@@ -176,9 +176,9 @@ class SyntheticRun:
         lease_seconds: float = 30.0,
         lease_blocks: int = 256,
         on_event: Callable[[Event], None] = lambda event: None,
-    ) -> Clock:
+    ) -> RunTimer:
         """Run it for real; in this process, or in `workers` processes."""
-        clock = Clock(on_event)
+        clock = RunTimer(on_event)
         source: Any = self.source
         opens: Any = functools.partial(SyntheticSource, self.plan.source, self.blank)
         if workers is None:
@@ -201,7 +201,7 @@ class SyntheticRun:
         return clock
 
 
-class Clock:
+class RunTimer:
     """Times of a run, from its events.
 
     Parameters
@@ -257,7 +257,7 @@ def box_shape(box: Sequence[slice]) -> tuple[int, int]:
     return box[-2].stop - box[-2].start, box[-1].stop - box[-1].start
 
 
-def own_peak() -> int:
+def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

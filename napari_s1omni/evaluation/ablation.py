@@ -29,12 +29,12 @@ from napari_s1omni.engine.protocol import Division, Images, Thought
 from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
-from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.training.data.editor_batches import TASKS
-from napari_s1omni.training.data.pool import Prepared, prepare, real_fields
+from napari_s1omni.training.batches.editor_batches import TASKS
+from napari_s1omni.training.data.pool import PreparedField, prepare, real_fields
 from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
-from napari_s1omni.training.stages.task_only import task_states
+from napari_s1omni.training.stages.task_embedding import task_states
 
 AMBIGUOUS = ("sizes", "polarities", "cells", "axons")
 """Simulated families with two kinds of objects in one picture."""
@@ -82,7 +82,7 @@ Score = Callable[[Sequence[Sample], Sequence[Images]], NDArray[np.float64]]
 """Turns tiles and their drawings into one number per independent unit: a tile, or a pair of requests."""
 
 
-class Muted(S1OmniEngine):
+class AlteredEngine(S1OmniEngine):
     """The engine with another condition in place of the thinker's states: ``zeroed``, ``random of equal norm``, or
     :data:`CONTROL`.
     """
@@ -91,7 +91,7 @@ class Muted(S1OmniEngine):
     seed = 0
 
     @classmethod
-    def of(cls, engine: S1OmniEngine) -> Muted:
+    def of(cls, engine: S1OmniEngine) -> AlteredEngine:
         """Take over a loaded engine."""
         taken = cls.__new__(cls)
         taken.__dict__.update(engine.__dict__)
@@ -152,15 +152,15 @@ def run_ablation(
     list of Row
         Per task and variant, with paired bootstrap intervals over tiles.
     """
-    loaded = Muted.of(load(engine))
+    loaded = AlteredEngine.of(load(engine))
     loaded.seed = seed
     tasks: dict[str, tuple[list[Sample], Score]] = {
-        "two requests, one tile (choice)": (ambiguous_cases(scenes, tile), choice)
+        "two requests, one tile (choice)": (ambiguous_cases(scenes, tile), choice_scores)
     }
     if data is not None:
         fields = [prepare(field) for field in real_fields(data, "validation")]
         tasks.update(_real_tasks(fields, real_tile, seed, loaded.description.division))
-    other = None if control is None else Muted.of(load(control))
+    other = None if control is None else AlteredEngine.of(load(control))
     rows = []
     for task, (cases, score) in tasks.items():
         rows += _task_rows(loaded, other, task, cases, score, seed, variants)
@@ -173,7 +173,7 @@ def run_ablation(
 def ambiguous_cases(scenes: int, tile: int) -> list[Sample]:
     """Tiles of the validation scenes that hold two kinds of objects, once for each kind."""
     twofold = [scene for scene in validation_scenes(scenes) if scene.field.dataset in AMBIGUOUS]
-    samples = list(lessons(twofold, tile))
+    samples = list(plain_samples(twofold, tile))
     cases = []
     for first, second in zip(samples[::2], samples[1::2], strict=True):
         if first.truth.count and second.truth.count:
@@ -181,7 +181,7 @@ def ambiguous_cases(scenes: int, tile: int) -> list[Sample]:
     return cases
 
 
-def choice(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float64]:
+def choice_scores(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float64]:
     """Correlation between the difference of two drawings and that of their truths; one number for each pair."""
     scores = []
     for i in range(0, len(cases), 2):
@@ -191,7 +191,7 @@ def choice(cases: Sequence[Sample], drawn: Sequence[Images]) -> NDArray[np.float
 
 
 def _real_tasks(
-    fields: list[Prepared], tile: int, seed: int, division: Division
+    fields: list[PreparedField], tile: int, seed: int, division: Division
 ) -> dict[str, tuple[list[Sample], Any]]:
     sampler = Sampler(fields, [], Mixture(augment=False), seed)
     nuclei = [f for f in fields if f.field.layers and f.field.layers[0].noun == "nuclei"]
@@ -228,8 +228,8 @@ def _precision(division: Division, case: Sample, drawn: Images) -> float:
 
 
 def _task_rows(
-    engine: Muted,
-    control: Muted | None,
+    engine: AlteredEngine,
+    control: AlteredEngine | None,
     task: str,
     cases: list[Sample],
     score: Score,
@@ -237,7 +237,7 @@ def _task_rows(
     variants: Sequence[str],
 ) -> list[Row]:
     samples = cases
-    own = [_or_restated(t, s) for t, s in zip(think_in_groups(engine, samples), samples, strict=True)]
+    own = [_or_restated(t, s) for t, s in zip(think_batched(engine, samples), samples, strict=True)]
     scores: dict[str, NDArray[np.float64]] = {}
     plain: list[Images] = []
     rows = []
@@ -286,11 +286,11 @@ def _thought(variant: str, i: int, own: list[Thought], samples: list[Sample], se
     if variant == "true trace":
         return replace(own[i], text=samples[i].truth.text, token_ids=())
     if variant == "counterfactual trace":
-        return replace(own[i], text=falsified(own[i].text), token_ids=())
+        return replace(own[i], text=falsify_trace(own[i].text), token_ids=())
     return own[i]
 
 
-def falsified(text: str) -> str:
+def falsify_trace(text: str) -> str:
     """Exchange the first word of a trace that has an opposite: small and large, nuclei and cells, bright and dark.
 
     Where there is none, as in super-resolution, noise and blur are exchanged.

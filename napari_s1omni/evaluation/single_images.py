@@ -26,7 +26,7 @@ _BLUR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Nuclei:
+class NucleiScore:
     """Scores of one set of annotated pictures, pooled over all objects."""
 
     name: str
@@ -47,7 +47,7 @@ class Nuclei:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestorationScore:
     """A picture that was blurred, averaged 2 x 2 and restored."""
 
     name: str
@@ -62,7 +62,7 @@ class Restored:
         return self.ours - self.bicubic
 
 
-def nuclei(folder: Path, engine: str = "reference", limit: int | None = None) -> Iterator[Nuclei]:
+def score_nuclei(folder: Path, engine: str = "reference", limit: int | None = None) -> Iterator[NucleiScore]:
     """Score every set ``folder/NAME/{images,masks}``, whose files share their stems.
 
     Parameters
@@ -88,7 +88,7 @@ def nuclei(folder: Path, engine: str = "reference", limit: int | None = None) ->
         yield _nuclei(place.name, [(path, truths[path.stem]) for path in files], engine)
 
 
-def restored(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[Restored]:
+def score_restoration(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[RestorationScore]:
     """Degrade and restore every picture below a folder.
 
     Parameters
@@ -120,10 +120,10 @@ def restored(folder: Path, limit: int | None = None, engine: str = "reference") 
         size = truth.shape[1], truth.shape[0]
         bicubic = np.asarray(Image.fromarray(given.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
         span = float(truth.max()) - float(truth.min())
-        yield Restored(str(path.relative_to(folder)), psnr(truth, fine, span), psnr(truth, bicubic, span))
+        yield RestorationScore(str(path.relative_to(folder)), psnr(truth, fine, span), psnr(truth, bicubic, span))
 
 
-def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei:
+def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> NucleiScore:
     halves = [Counts(), Counts()]
     against_whole = Counts()
     fewest = 10**9
@@ -138,7 +138,7 @@ def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei:
     both = halves[0] + halves[1]
     objects = both.true_positives + both.false_negatives
     first, second, every, against = (c.average_precision for c in (*halves, both, against_whole))
-    return Nuclei(name, len(pairs), objects, first, second, every, against, fewest)
+    return NucleiScore(name, len(pairs), objects, first, second, every, against, fewest)
 
 
 def _labels(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:

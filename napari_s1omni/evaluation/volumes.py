@@ -67,7 +67,7 @@ class VolumeScore:
         return self.ap_blocks - self.ap_whole
 
 
-def volumes(folder: Path) -> Iterator[Volume]:
+def open_volumes(folder: Path) -> Iterator[Volume]:
     """Open the stacks of :data:`STACKS` that are in a folder.
 
     Raises
@@ -98,7 +98,7 @@ def volumes(folder: Path) -> Iterator[Volume]:
         yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")
 
 
-def relinked(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
+def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
     """Renumber the objects of each plane at random and link them again; see :func:`link_planes`."""
     rng = np.random.default_rng(seed)
     planes = []
@@ -109,7 +109,7 @@ def relinked(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, s
     return link_planes(np.stack(planes), iou, containment=containment)
 
 
-def score(volume: Volume, engine: str = "reference") -> VolumeScore:
+def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
     """Segment a volume as a whole and in blocks, and score both.
 
     Both runs think once for the layer, so that they differ in nothing but
@@ -149,7 +149,7 @@ def score(volume: Volume, engine: str = "reference") -> VolumeScore:
         blocks=found["blocks"][0],
         found_whole=found["whole"][1],
         found_blocks=found["blocks"][1],
-        ap_linked=metrics.match(truth, relinked(truth))[0].average_precision,
+        ap_linked=metrics.match(truth, relink_planes(truth))[0].average_precision,
         ap_whole=found["whole"][2],
         ap_blocks=found["blocks"][2],
     )

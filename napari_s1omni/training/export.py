@@ -11,7 +11,7 @@ from napari_s1omni.engine.protocol import Division
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, save
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec
-from napari_s1omni.training.data.editor_batches import PREDICTION
+from napari_s1omni.training.batches.editor_batches import PREDICTION
 from napari_s1omni.training.recipe import Recipe
 from napari_s1omni.training.stages.editor_stage import Editor, connector_config, editor_config
 

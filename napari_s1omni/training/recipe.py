@@ -63,7 +63,7 @@ class ThinkerRecipe(StageRecipe):
     vision_only: bool = False
     """Whether only the vision tower learns, through its auxiliary heads: three times as fast."""
     renew_vision: bool = False
-    """Whether the vision tower begins anew, see :func:`napari_s1omni.training.stages.thinker_stage.renew_vision`."""
+    """Whether the vision tower begins anew, see :func:`napari_s1omni.training.stages.thinker_stage.reset_vision`."""
     vision_through_language: bool = False
     """Whether the vision tower learns from the text while the language model stands still, so that the states
     that condition the editor do not change any more."""
@@ -118,7 +118,7 @@ class EditorRecipe(StageRecipe):
     """Share of the lessons of real nuclei in which more of them touch, see :mod:`napari_s1omni.training.data.copy_paste`."""
     borders: float = 0.0
     """Added weight of the px between objects that touch, see
-    :func:`napari_s1omni.training.stages.border_weights.between_objects`."""
+    :func:`napari_s1omni.training.stages.border_weights.border_mask`."""
     at_one: float = 0.7
     """Share of samples that start from pure noise; the others from a uniform time."""
     proportion_empty_prompts: float = 0.1
@@ -142,7 +142,7 @@ class EditorRecipe(StageRecipe):
     """Share of the weights of `start` in those that are exported, the rest being the averaged ones: what was learnt
     before and since, in one network (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
     bank: int = 0
-    """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.data.replay_buffer`; 0: each lesson
+    """Lessons kept on the training device and drawn again, see :mod:`napari_s1omni.training.batches.replay_buffer`; 0: each lesson
     is drawn once. A training with a bank that is resumed fills a new one, so it goes on, but not to the same bits."""
     bank_tile: int = 192
     """Edge in px of the lessons in the bank, of which windows of `tile` px are drawn."""

@@ -19,24 +19,37 @@ from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
 from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
-from napari_s1omni.training.data.editor_batches import EditorBatch
-from napari_s1omni.training.data.editor_dataset import EditorDataset, mixture_of, written
-from napari_s1omni.training.data.pool import Prepared, prepare, read_pool, real_fields, simulate, write_pool
-from napari_s1omni.training.data.replay_buffer import ReplayBuffer, banked
+from napari_s1omni.training.batches.editor_batches import EditorBatch
+from napari_s1omni.training.batches.editor_dataset import EditorDataset, editor_mixture, sample_with_thought
+from napari_s1omni.training.batches.replay_buffer import ReplayBuffer, replay_batches
+from napari_s1omni.training.batches.thinker_batches import BatchMaker, ThinkerBatch, ThinkerCollate, load_batches
+from napari_s1omni.training.data.pool import (
+    PreparedField,
+    prepare,
+    read_pool,
+    real_fields,
+    write_pool,
+    write_simulated_pool,
+)
 from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.data.thinker_batches import Make, ThinkerBatch, ThinkerCollate, stream
 from napari_s1omni.training.export import VISION, checkpoint_facts
 from napari_s1omni.training.prompts.tokenizer import train_tokenizer
 from napari_s1omni.training.recipe import Recipe, ThinkerRecipe
 from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
-from napari_s1omni.training.stages.editor_stage import Editor, averaged, editor_config, encode, train_editor
-from napari_s1omni.training.stages.init_from_checkpoint import read_start
-from napari_s1omni.training.stages.loop import TrainingDevice, choose_device
+from napari_s1omni.training.stages.editor_stage import (
+    Editor,
+    copy_for_average,
+    editor_config,
+    encode_condition,
+    train_editor,
+)
+from napari_s1omni.training.stages.init_from_checkpoint import load_start
+from napari_s1omni.training.stages.loop import TrainingEnvironment, choose_device
 from napari_s1omni.training.stages.progress import Progress
 from napari_s1omni.training.stages.thinker_stage import (
     ThinkerTrainingModel,
     backbone_config,
-    renew_vision,
+    reset_vision,
     train_thinker,
 )
 
@@ -56,10 +69,10 @@ class TrainingRun:
         self.recipe = recipe
         self.folder = Path(recipe.work)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.bench = TrainingDevice(choose_device(recipe.device), recipe.seed, until)
-        self._fields: tuple[list[Prepared], list[Prepared]] | None = None
+        self.bench = TrainingEnvironment(choose_device(recipe.device), recipe.seed, until)
+        self._fields: tuple[list[PreparedField], list[PreparedField]] | None = None
 
-    def fields(self) -> tuple[list[Prepared], list[Prepared]]:
+    def fields(self) -> tuple[list[PreparedField], list[PreparedField]]:
         """Return the real and the simulated training fields; those that are missing are made."""
         if self._fields is None:
             pool = self.recipe.pool
@@ -67,10 +80,10 @@ class TrainingRun:
             missing = {path: drawn for path, drawn in paths.items() if not path.is_file()}
             if len(missing) > 1 and self.recipe.workers > 1:
                 with ProcessPoolExecutor(self.recipe.workers, get_context("spawn")) as processes:
-                    list(processes.map(simulate, missing, missing.values()))
+                    list(processes.map(write_simulated_pool, missing, missing.values()))
             else:
                 for path, drawn in missing.items():
-                    simulate(path, drawn)
+                    write_simulated_pool(path, drawn)
             self._fields = self._real(), [field for path in paths for field in read_pool(path)]
         return self._fields
 
@@ -83,7 +96,7 @@ class TrainingRun:
             write_pool(path, self._real(), packed=True)
         return path
 
-    def _real(self) -> list[Prepared]:
+    def _real(self) -> list[PreparedField]:
         packed = self.recipe.pool.packed
         if packed is not None and Path(packed).is_file():
             return read_pool(Path(packed))
@@ -110,7 +123,7 @@ class TrainingRun:
     def start(self) -> Checkpoint | None:
         """Return the checkpoint that the recipe begins from, if it names one."""
         folder, own = self.recipe.start, editor_config(self.recipe.editor)
-        return None if folder is None else read_start(Path(folder), own if self.recipe.start_editor else {})
+        return None if folder is None else load_start(Path(folder), own if self.recipe.start_editor else {})
 
     def backbone(self) -> Any:
         """Return a thinker with the weights that training begins from: fresh ones, or those of `start`."""
@@ -137,10 +150,10 @@ class TrainingRun:
                 state = self.folder / f"thinker-{i}-state.pt"
                 if phase.renew_vision and not state.is_file():
                     patches = torch.cat([make(step).pixel_values for step in range(8)])
-                    renew_vision(apprentice, self.backbone(), patches)
+                    reset_vision(apprentice, self.backbone(), patches)
                 train_thinker(
                     apprentice,
-                    partial(stream, make, self.recipe.workers),
+                    partial(load_batches, make, self.recipe.workers),
                     phase,
                     state,
                     self.progress(f"thinker {phase.tile} px"),
@@ -174,7 +187,7 @@ class TrainingRun:
         elif recipe.words == "thought" and not state.is_file():
             data_dependent_init(editor, self._heard())
         editor.to(device)
-        average = averaged(editor)
+        average = copy_for_average(editor)
         train_editor(
             editor,
             average,
@@ -191,17 +204,17 @@ class TrainingRun:
         recipe = self.recipe.editor
         lessons, thinker = EditorDataset(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
         for batch in map(lessons, range(_HEARD // recipe.batch)):
-            yield batch, encode(thinker, batch)
+            yield batch, encode_condition(thinker, batch)
 
     def _editor_lessons(self, first: int) -> Iterator[EditorBatch]:
         recipe = self.recipe.editor
         if not recipe.bank:
-            return stream(EditorDataset(self, 20, recipe.tile, recipe.batch), self.recipe.workers, first)
+            return load_batches(EditorDataset(self, 20, recipe.tile, recipe.batch), self.recipe.workers, first)
         per = 16
         fresh = max(1, recipe.fresh // per)
-        lessons = stream(EditorDataset(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
+        lessons = load_batches(EditorDataset(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
         bank = ReplayBuffer(recipe.bank, self.bench.device)
-        return banked(
+        return replay_batches(
             lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
         )
 
@@ -211,15 +224,17 @@ class TrainingRun:
         if not path.is_file():
             recipe = self.recipe.editor
             # Tiles as they are: the thought about one decides on which grid it is drawn.
-            mixture = replace(mixture_of(recipe), super_resolution=recipe.super_resolution / 2, object_size=None)
+            mixture = replace(editor_mixture(recipe), super_resolution=recipe.super_resolution / 2, object_size=None)
             sampler = self.sampler(mixture, 30)
             config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))
             geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
             thinker = Thinker(self.latest_thinker(), self.prompting(), config, geometry)
-            torch.save([written(thinker, sampler.draw(recipe.thought_tile)) for _ in range(recipe.thoughts)], path)
+            torch.save(
+                [sample_with_thought(thinker, sampler.draw(recipe.thought_tile)) for _ in range(recipe.thoughts)], path
+            )
         return path
 
-    def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> Make:
+    def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> BatchMaker:
         kinds = tuple(phase.kinds.items())
         mixture = Mixture(phase.simulated, super_resolution=0.0, translation=phase.translation, kinds=kinds)
         sampler = self.sampler(mixture, seed)

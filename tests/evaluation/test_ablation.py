@@ -13,10 +13,10 @@ pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
-from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice_scores, falsify_trace, run_ablation
+from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS
-from napari_s1omni.training.prompts.traces import Truth, read_trace
+from napari_s1omni.training.prompts.traces import Truth, parse_trace
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 
@@ -71,14 +71,14 @@ def test_a_falsified_trace_changes_the_picture(table):
 
 def test_noise_in_gives_another_trace_out():
     scenes = [s for s in validation_scenes(24) if s.field.dataset == "plain" and s.field.noise < 0.02]
-    clean = list(lessons(scenes[:6], 256))
+    clean = list(plain_samples(scenes[:6], 256))
     rng = np.random.default_rng(0)
     noisy = [
         replace(s, source=np.clip(s.source + 0.16 * rng.standard_normal((1, 256, 256)), 0, 1).astype(np.float32))
         for s in clean
     ]
     engine = load("nano")
-    words = [[read_trace(t.text).noise for t in think_in_groups(engine, part) if t] for part in (clean, noisy)]
+    words = [[parse_trace(t.text).noise for t in think_batched(engine, part) if t] for part in (clean, noisy)]
     engine.close()
     assert sum(a != b for a, b in zip(*words, strict=True)) >= 0.7 * len(clean)
 
@@ -93,19 +93,19 @@ def test_ambiguous_cases_come_in_pairs_on_one_tile():
 
 def test_choice_is_one_for_the_truth_and_zero_for_one_answer_to_both():
     cases = ambiguous_cases(12, 128)
-    assert np.allclose(choice(cases, [case.target for case in cases]), 1)
-    assert np.allclose(choice(cases, [cases[0].target for _ in cases]), 0)
+    assert np.allclose(choice_scores(cases, [case.target for case in cases]), 1)
+    assert np.allclose(choice_scores(cases, [cases[0].target for _ in cases]), 0)
 
 
 def test_falsifying_exchanges_one_word_and_its_repetitions():
     text = "<think>dark; low noise; no blur; 3 % covered; size 9 px; count 4; draw small spots masks</think>small spots"
-    assert "draw large spots" in falsified(text)
-    assert falsified("<think>empty</think>") == "<think>empty</think>"
+    assert "draw large spots" in falsify_trace(text)
+    assert falsify_trace("<think>empty</think>") == "<think>empty</think>"
 
 
 def test_falsifying_a_trace_of_super_resolution_exchanges_noise_and_blur():
     text = "<think>detail; low noise; slight blur; draw 2 x finer</think>finer image<image_edit>"
-    assert falsified(text) == text.replace("low", "high").replace("slight", "strong")
+    assert falsify_trace(text) == text.replace("low", "high").replace("slight", "strong")
 
 
 def test_falsifying_changes_what_any_trace_states():
@@ -117,6 +117,6 @@ def test_falsifying_changes_what_any_trace_states():
         truths += [Truth("modality_translation", stain, **seen) for stain in STAINS]
         truths += [Truth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
         for truth in truths:
-            before, after = read_trace(truth.text), read_trace(falsified(truth.text))
+            before, after = parse_trace(truth.text), parse_trace(falsify_trace(truth.text))
             assert before != after
             assert after.target is not None

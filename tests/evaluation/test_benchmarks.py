@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import OperationRefused, SourceError
-from napari_s1omni.evaluation.datasets.by_name import BENCHMARKS
-from napari_s1omni.evaluation.datasets.dataset import evaluate, means
-from napari_s1omni.evaluation.datasets.ixi import halved
+from napari_s1omni.evaluation.datasets.benchmark import evaluate, means
+from napari_s1omni.evaluation.datasets.ixi import halve_k_space
 from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
+from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.synthrad import ms_ssim
 
 nibabel = pytest.importorskip("nibabel")
@@ -141,7 +141,7 @@ def test_ixi_halves_k_space_in_place():
     fine = np.cos(2 * np.pi * 3 * y / 64) + np.sin(2 * np.pi * 2 * x / 48)
     y, x = np.mgrid[:32, :24] + 0.5
     coarse = np.cos(2 * np.pi * 3 * y / 32) + np.sin(2 * np.pi * 2 * x / 24)
-    np.testing.assert_allclose(halved(fine[None].astype(np.float32))[0], coarse, atol=1e-5)
+    np.testing.assert_allclose(halve_k_space(fine[None].astype(np.float32))[0], coarse, atol=1e-5)
 
 
 def test_ixi_scores_a_run_and_a_prediction(tmp_path):

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.single_images import nuclei, restored
+from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
 
 
 def discs(seed):
@@ -27,26 +27,26 @@ def test_sets_are_pooled_in_halves(tmp_path):
         # Of the second picture no annotation is right.
         tifffile.imwrite(tmp_path / f"set/masks/{i}.tif", labels if i == 0 else np.eye(150, 200, dtype=np.uint16))
         Image.fromarray(image).save(tmp_path / f"set/images/{i}.png")
-    (scores,) = nuclei(tmp_path)
+    (scores,) = score_nuclei(tmp_path)
     assert (scores.name, scores.images, scores.objects) == ("set", 2, 13)
     assert scores.first_half == 1.0
     assert scores.second_half == 0.0
     assert 0.4 < scores.all < 0.6
     assert scores.tiled_to_whole > 0.9
     assert scores.fewest_blocks >= 4
-    (one,) = nuclei(tmp_path, limit=1)
+    (one,) = score_nuclei(tmp_path, limit=1)
     assert one.images == 1
 
 
 def test_a_restored_picture_is_compared_with_bicubic(tmp_path):
     Image.fromarray(discs(0)[0]).save(tmp_path / "discs.png")
-    (score,) = restored(tmp_path)
+    (score,) = score_restoration(tmp_path)
     assert score.name == "discs.png"
     assert score.gain == score.ours - score.bicubic
     assert 15 < score.bicubic < 60
 
 
-@pytest.mark.parametrize("measure", [nuclei, restored])
+@pytest.mark.parametrize("measure", [score_nuclei, score_restoration])
 def test_a_folder_without_pictures_is_refused(tmp_path, measure):
     with pytest.raises(SourceError, match="holds no"):
         list(measure(tmp_path))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, Volume, relinked, score, volumes
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, Volume, open_volumes, relink_planes, score_volume
 from napari_s1omni.frontends.cli.bench import app
 
 DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "seg3d"
@@ -30,7 +30,7 @@ def balls():
 
 def test_cutting_changes_nothing_here(balls):
     image, truth = balls
-    found = score(Volume("balls", image, truth, (1.0, 1.0, 1.0), "balls of about 14 px"))
+    found = score_volume(Volume("balls", image, truth, (1.0, 1.0, 1.0), "balls of about 14 px"))
     assert found.blocks >= 4
     assert found.objects == found.found_whole == found.found_blocks == 4
     assert found.ap_whole == found.ap_blocks == 1
@@ -42,7 +42,7 @@ def test_stacks_are_found_in_their_folders(balls, tmp_path):
     for part, pixels in (("images", image), ("masks", truth.astype(np.uint16))):
         (tmp_path / "stardist_synthetic3d" / part).mkdir(parents=True)
         tifffile.imwrite(tmp_path / "stardist_synthetic3d" / part / "img3d.tif", pixels)
-    (volume,) = volumes(tmp_path)
+    (volume,) = open_volumes(tmp_path)
     assert volume.name == "stardist_synthetic3d"
     np.testing.assert_array_equal(volume.truth, truth)
 
@@ -52,7 +52,7 @@ def test_a_stack_that_cannot_be_read_is_no_stack_left_out(tmp_path, monkeypatch)
     (tmp_path / "plantseg_nuclei" / "1135_mini.h5").touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(SourceError, match=r"1135_mini\.h5 is an HDF5 file.*napari-s1omni\[bench\]"):
-        list(volumes(tmp_path))
+        list(open_volumes(tmp_path))
 
 
 def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
@@ -76,8 +76,8 @@ def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
 def test_caps_of_real_nuclei_are_linked(name, least, gain):
     """Without the rule of containment caps of a few px stay objects of their own."""
     pytest.importorskip("h5py")
-    (truth,) = (volume.truth for volume in volumes(DATA) if volume.name == name)
-    (found,), (without,) = (metrics.match(truth, relinked(truth, containment=share)) for share in (0.7, 2.0))
+    (truth,) = (volume.truth for volume in open_volumes(DATA) if volume.name == name)
+    (found,), (without,) = (metrics.match(truth, relink_planes(truth, containment=share)) for share in (0.7, 2.0))
     assert found.average_precision >= least
     assert found.average_precision > without.average_precision + gain
 
@@ -87,9 +87,9 @@ def test_caps_of_real_nuclei_are_linked(name, least, gain):
 @pytest.mark.slow
 def test_a_real_stack_in_blocks_scores_as_the_whole():
     pytest.importorskip("h5py")
-    stacks = {volume.name: volume for volume in volumes(DATA)}
+    stacks = {volume.name: volume for volume in open_volumes(DATA)}
     assert set(stacks) == set(STACKS)
-    found = score(stacks["qcanet_mouse_embryo"])
+    found = score_volume(stacks["qcanet_mouse_embryo"])
     assert found.blocks >= 4
     assert found.ap_whole > 0.4
     assert abs(found.difference) <= TOLERANCE

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, store_of
+from napari_s1omni.benchmarks.stitching.label_run import write_true_labels, create_store
 from napari_s1omni.execution.stitching.stitching_pass import TABLE
 from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS
 from napari_s1omni.storage.result.label_scratch import DiskScratch
@@ -19,8 +19,8 @@ def stack(truth):
 
 
 def on_disk(path, plan, truth, engine, order=list):
-    store = store_of(plan, path)
-    records = fill(plan, DiskScratch(store), truth, engine, order)
+    store = create_store(plan, path)
+    records = write_true_labels(plan, DiskScratch(store), truth, engine, order)
     return store, records
 
 

@@ -12,9 +12,9 @@ pytest.importorskip("diffusers")
 
 import torch
 
-from napari_s1omni.training.data.editor_batches import EditorBatch
+from napari_s1omni.training.batches.editor_batches import EditorBatch
+from napari_s1omni.training.batches.replay_buffer import ReplayBuffer, replay_batches
 from napari_s1omni.training.data.pool import PACKED, prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.data.replay_buffer import ReplayBuffer, banked
 
 CPU = torch.device("cpu")
 
@@ -90,7 +90,7 @@ def test_windows_and_turns_differ_but_cut_source_and_target_alike():
 def test_fresh_lessons_come_between_batches():
     made = iter(_batch(4 * i) for i in range(100))
     bank = ReplayBuffer(12, CPU)
-    batches = banked(made, bank, 1, 1, 8, 32, 0.0)
+    batches = replay_batches(made, bank, 1, 1, 8, 32, 0.0)
     sizes = []
     for _ in range(3):
         next(batches)

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.data.copy_paste import copy_paste
-from napari_s1omni.training.data.shapes import depth_share
+from napari_s1omni.training.data.shapes import relative_border_distance
 
 Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -19,7 +19,7 @@ def tile() -> Tile:
     for number, (cy, cx, r) in enumerate(((24, 24, 9), (60, 66, 12), (4, 80, 8)), start=1):
         labels[(y - cy) ** 2 + (x - cx) ** 2 <= r * r] = number
     image = ndi.gaussian_filter((labels > 0).astype(np.float32) * 0.5, 1)[None] + 0.1
-    return image, labels, depth_share(labels)
+    return image, labels, relative_border_distance(labels)
 
 
 def test_copies_are_whole_and_touch_what_they_were_laid_beside(tile: Tile) -> None:

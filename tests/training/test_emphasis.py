@@ -7,7 +7,7 @@ import torch
 
 from napari_s1omni.training.data.fields import Field, Layer
 from napari_s1omni.training.data.pool import prepare
-from napari_s1omni.training.stages.border_weights import between_objects
+from napari_s1omni.training.stages.border_weights import border_mask
 
 
 def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarray]:
@@ -19,7 +19,7 @@ def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarra
     item = prepare(Field("discs", "plain", np.zeros((1, 64, 64)), (Layer("nuclei", labels, True),)))
     distance = torch.from_numpy(item.distances[0].astype(np.float32) / 255)
     foreground = torch.from_numpy((labels > 0).astype(np.float32))
-    return between_objects(torch.stack([foreground, distance, distance])[None])[0, 0], labels
+    return border_mask(torch.stack([foreground, distance, distance])[None])[0, 0], labels
 
 
 def test_only_the_border_of_two_touching_objects_weighs_more() -> None:

@@ -19,7 +19,7 @@ from napari_s1omni.engine.registry import create_engine, describe
 from napari_s1omni.errors import JobError
 from napari_s1omni.training import nano
 from napari_s1omni.training import training_run as workshop
-from napari_s1omni.training.data.editor_batches import EditorCollate
+from napari_s1omni.training.batches.editor_batches import EditorCollate
 from napari_s1omni.training.data.samples import Mixture
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, PoolRecipe, Recipe, ThinkerRecipe
 from napari_s1omni.training.stages.editor_stage import Editor

@@ -6,19 +6,19 @@ import pytest
 import torch
 from torch import nn
 
-from napari_s1omni.training.stages.optimizers import CombinedOptimizer, Muon, orthogonal
+from napari_s1omni.training.stages.optimizers import CombinedOptimizer, Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(8, 50), (50, 8), (16, 16)])
 def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(shape)
-    found = torch.linalg.svdvals(orthogonal(matrix))
+    found = torch.linalg.svdvals(orthogonalize(matrix))
     assert found.min() > 0.6
     assert found.max() < 1.3
     # The directions are those of the matrix.
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert (orthogonal(matrix) - left @ right).norm() < 0.35 * (left @ right).norm()
+    assert (orthogonalize(matrix) - left @ right).norm() < 0.35 * (left @ right).norm()
 
 
 def test_a_rare_direction_is_learnt_as_fast_as_a_common_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from napari_s1omni.engine.denoising import noise_sd
 from napari_s1omni.training.data.pool import prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.data.shapes import depth
+from napari_s1omni.training.data.shapes import border_distance
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_touching_objects_have_a_border_between_them():
     labels = np.zeros((9, 20), np.uint16)
     labels[1:8, 1:10] = 1
     labels[1:8, 10:19] = 2
-    assert depth(labels)[4, 9] <= 1
-    assert depth(labels)[4, 5] > depth(labels)[4, 9]
+    assert border_distance(labels)[4, 9] <= 1
+    assert border_distance(labels)[4, 5] > border_distance(labels)[4, 9]
 
 
 def test_a_pool_reads_back_as_it_was_written(tmp_path, scenes):

@@ -6,13 +6,13 @@ import numpy as np
 from skimage import data
 from skimage.color import rgb2hed
 
-from napari_s1omni.training.data.staining import restained
+from napari_s1omni.training.data.staining import vary_stains
 
 
 def test_stains_change_and_what_is_shown_does_not() -> None:
     picture = np.moveaxis(data.immunohistochemistry()[:128, :128], -1, 0).astype(np.float32) / 255
     rng = np.random.default_rng(0)
-    seen = [restained(picture, rng) for _ in range(4)]
+    seen = [vary_stains(picture, rng) for _ in range(4)]
     nuclei = rgb2hed(picture, channel_axis=0)[0]
     for one in seen:
         assert one.dtype == np.float32
@@ -27,4 +27,4 @@ def test_stains_change_and_what_is_shown_does_not() -> None:
 
 def test_px_out_of_range_are_held() -> None:
     wild = np.stack([np.full((4, 4), v, np.float32) for v in (-1.0, 0.5, 3.0)])
-    assert np.isfinite(restained(wild, np.random.default_rng(1))).all()
+    assert np.isfinite(vary_stains(wild, np.random.default_rng(1))).all()

@@ -9,8 +9,8 @@ from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
 from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 from napari_s1omni.training.data.pool import prepare, simulated_fields
 from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.prompts.prompt_templates import GRID
-from napari_s1omni.training.prompts.tokenizer import SPECIAL, number_ids, train_tokenizer
+from napari_s1omni.training.prompts.prompt_templates import TRACE_NUMBERS
+from napari_s1omni.training.prompts.tokenizer import SPECIAL_TOKENS, number_token_ids, train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def prompting(lessons):
 
 
 def test_every_number_of_the_grid_is_one_token(prompting):
-    ids = number_ids(prompting.tokenizer)
-    assert len(set(ids)) == len(GRID)
-    for number in GRID:
+    ids = number_token_ids(prompting.tokenizer)
+    assert len(set(ids)) == len(TRACE_NUMBERS)
+    for number in TRACE_NUMBERS:
         assert len(prompting.encode(f" {number}")) == 1
 
 
@@ -38,7 +38,7 @@ def test_a_thought_takes_at_most_36_tokens(prompting, lessons):
 
 
 def test_special_names_are_single_tokens(prompting):
-    assert all(len(prompting.encode(name)) == 1 for name in SPECIAL)
+    assert all(len(prompting.encode(name)) == 1 for name in SPECIAL_TOKENS)
 
 
 def test_any_text_comes_back_unchanged(prompting):

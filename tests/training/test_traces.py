@@ -9,17 +9,17 @@ import pytest
 
 from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.prompts.prompt_templates import (
-    GRID,
     NOUNS,
+    TRACE_NUMBERS,
     PromptFacts,
-    ask_restoration,
-    ask_segmentation,
     blur_word,
+    nearest_trace_number,
     noise_word,
+    restoration_prompt,
+    segmentation_prompt,
     soft_target,
-    to_grid,
 )
-from napari_s1omni.training.prompts.traces import Truth, describe, measure, read_trace
+from napari_s1omni.training.prompts.traces import Truth, measure_objects, parse_trace, with_measurements
 
 
 def squares(count: int, edge: int) -> np.ndarray:
@@ -31,14 +31,14 @@ def squares(count: int, edge: int) -> np.ndarray:
 
 
 def test_grid_is_exact_up_to_twelve_and_then_within_six_percent():
-    assert GRID[:13] == tuple(range(13))
+    assert TRACE_NUMBERS[:13] == tuple(range(13))
     for value in range(13, 3000):
-        assert abs(to_grid(value) - value) / value <= 0.06
-    assert all(b > a for a, b in itertools.pairwise(GRID))
+        assert abs(nearest_trace_number(value) - value) / value <= 0.06
+    assert all(b > a for a, b in itertools.pairwise(TRACE_NUMBERS))
 
 
 def test_soft_target_is_a_distribution_around_the_value_and_zero_stays_exact():
-    target = soft_target(GRID[30], 1.5)
+    target = soft_target(TRACE_NUMBERS[30], 1.5)
     assert target.sum() == pytest.approx(1)
     assert target.argmax() == 30
     assert target[0] == 0
@@ -46,40 +46,40 @@ def test_soft_target_is_a_distribution_around_the_value_and_zero_stays_exact():
 
 
 def test_measure_counts_sizes_and_covers():
-    coverage, size, count = measure(squares(7, 16))
+    coverage, size, count = measure_objects(squares(7, 16))
     assert count == 7
     assert coverage == pytest.approx(7 * 256 / 128**2)
     assert size == pytest.approx(2 * np.sqrt(256 / np.pi))
-    assert measure(np.zeros((8, 8), np.uint16)) == (0.0, 0.0, 0)
+    assert measure_objects(np.zeros((8, 8), np.uint16)) == (0.0, 0.0, 0)
 
 
 def test_measure_leaves_out_slivers_at_the_side():
     labels = squares(5, 16)
     labels[127, 0:2] = 99
-    assert measure(labels)[2] == 5
+    assert measure_objects(labels)[2] == 5
 
 
 def test_a_written_trace_reads_back_as_what_was_measured():
-    truth = describe(Truth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
-    reading = read_trace(truth.text)
+    truth = with_measurements(Truth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
+    reading = parse_trace(truth.text)
     assert reading.polarity == "dark"
     assert reading.noise == "medium"
     assert reading.blur == "slight"
     assert reading.count == 9
-    assert reading.size == to_grid(truth.size)
+    assert reading.size == nearest_trace_number(truth.size)
     assert reading.target == "small nuclei masks"
     assert truth.text.endswith("</think>small nuclei mask<image_edit>")
 
 
 def test_an_empty_tile_says_so():
-    truth = describe(Truth("segmentation", "cells"), np.zeros((64, 64), np.uint16), 0.01, 0.0)
-    reading = read_trace(truth.text)
+    truth = with_measurements(Truth("segmentation", "cells"), np.zeros((64, 64), np.uint16), 0.01, 0.0)
+    reading = parse_trace(truth.text)
     assert reading.polarity == "empty"
     assert (reading.count, reading.size, reading.coverage) == (0, 0, 0)
 
 
 def test_unreadable_text_states_nothing():
-    assert read_trace("I see cells").count is None
+    assert parse_trace("I see cells").count is None
 
 
 @pytest.mark.parametrize(("noise", "word"), [(0.01, "low"), (0.06, "medium"), (0.15, "high")])
@@ -97,7 +97,7 @@ def test_a_request_tells_what_the_picture_cannot():
     small = Layer("objects", labels, True, "small")
     rng = np.random.default_rng(0)
     for _ in range(50):
-        text = ask_segmentation(rng, small, PromptFacts(False, True, None), None)
+        text = segmentation_prompt(rng, small, PromptFacts(False, True, None), None)
         assert any(word in text for word in ("small", "little", "tiny"))
         assert "px" not in text
 
@@ -109,4 +109,4 @@ def test_names_of_different_kinds_do_not_overlap():
 
 
 def test_a_told_blur_stands_in_the_request():
-    assert "1.5 px" in ask_restoration(np.random.default_rng(0), 1.5)
+    assert "1.5 px" in restoration_prompt(np.random.default_rng(0), 1.5)

@@ -24,14 +24,14 @@ from napari_s1omni.benchmarks.stitching.oracle_images import (
     Agreement,
     Labels,
     WindowEngine,
-    blocks_of,
+    block_boxes,
     components,
-    imprecise,
+    jittered_ids,
     known_ids,
     stitch,
     voronoi,
 )
-from napari_s1omni.benchmarks.stitching.oracles import Oracle, noise
+from napari_s1omni.benchmarks.stitching.oracles import Oracle, random_mask
 from napari_s1omni.joining.stitching import window
 
 _SHRINK = 1.0
@@ -54,7 +54,7 @@ def merge_by_faces(truth: Labels, engine: WindowEngine, block: tuple[int, ...], 
     -------
     ndarray of int64, shape (D, H, W)
     """
-    boxes = blocks_of(truth.shape, block)
+    boxes = block_boxes(truth.shape, block)
     labels = np.zeros(truth.shape, np.uint32)
     for number, box in enumerate(boxes.values()):
         seen = window(box, halo, truth.shape)
@@ -100,7 +100,7 @@ def _shrunk(plane: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeComparison:
     """One volume, put together in both ways."""
 
     name: str
@@ -119,13 +119,13 @@ def volumes() -> list[Oracle]:
     return [
         Oracle("cells apart, 2 voxels between them", apart, known_ids, **cut),
         Oracle("cells in contact", cells, known_ids, **cut),
-        Oracle("cells in contact, borders waver by 2 voxels", cells, lambda: imprecise(2.0), **cut),
-        Oracle("components, 26 neighbours", lambda: noise((64, 96, 96), 0.1), lambda: components(3), **cut),
+        Oracle("cells in contact, borders waver by 2 voxels", cells, lambda: jittered_ids(2.0), **cut),
+        Oracle("components, 26 neighbours", lambda: random_mask((64, 96, 96), 0.1), lambda: components(3), **cut),
         Oracle("4,000 cells in contact", lambda: voronoi((96, 192, 192), 4000), known_ids, (48, 48, 48), (8, 8, 8)),
     ]
 
 
-def compare(oracle: Oracle) -> Merged:
+def compare(oracle: Oracle) -> MergeComparison:
     """Put a volume together in both ways, each time with the same answers of the engine."""
     layer = oracle.layer()
     # Of a mask the components are the truth; ids are the truth themselves, even where the engine wavers.
@@ -137,9 +137,9 @@ def compare(oracle: Oracle) -> Merged:
     timed = _Timed(oracle.engine())
     by_faces = merge_by_faces(layer, timed, oracle.block, oracle.halo)
     end = time.perf_counter()
-    return Merged(
+    return MergeComparison(
         oracle.name,
-        len(blocks_of(layer.shape, oracle.block)),
+        len(block_boxes(layer.shape, oracle.block)),
         Agreement.of(truth, stitched),
         Agreement.of(truth, by_faces),
         middle - start - engine_s,

@@ -25,7 +25,9 @@ Truth = Callable[[int, Box], Labels]
 """True labels of a time point over a box (z, y, x) of the whole layer."""
 
 
-def plan_of(shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: int = 1, halo_z: int = 0) -> Plan:
+def plan_segmentation(
+    shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: int = 1, halo_z: int = 0
+) -> Plan:
     """Plan the segmentation of a layer that need not exist.
 
     Parameters
@@ -44,14 +46,14 @@ def plan_of(shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: 
     return dataclasses.replace(plan, grid=grid)
 
 
-def store_of(plan: Plan, path: Path) -> ResultStore:
+def create_store(plan: Plan, path: Path) -> ResultStore:
     """Create the empty result of a plan, without waiting for the medium."""
     return ResultStore.create(
         path, target=plan.target, block=block_shape(plan), attributes={}, name="labels", disk=Disk(durable=False)
     )
 
 
-def fill(
+def write_true_labels(
     plan: Plan,
     scratch: LabelScratch,
     truth: Truth,

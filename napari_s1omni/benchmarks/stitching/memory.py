@@ -17,7 +17,7 @@ from napari_s1omni.joining.stitching import number
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ChainedJoins:
     """Joins of blocks in a row: the last objects of each with the first of the next. Made anew on each walk."""
 
     blocks: int
@@ -60,12 +60,12 @@ def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> M
     Parameters
     ----------
     blocks, objects, shared
-        Of a :class:`Chain`.
+        Of a :class:`ChainedJoins`.
     """
     counts = np.full(blocks, objects, np.int64)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     start = time.perf_counter()
-    numbering = number(counts, Chain(blocks, objects, shared))
+    numbering = number(counts, ChainedJoins(blocks, objects, shared))
     seconds = time.perf_counter() - start
     return MemoryReport(
         blocks=blocks,

@@ -69,7 +69,7 @@ def stitch(
     rule : MatchRule, optional
         Thresholds for joining.
     """
-    boxes = blocks_of(truth.shape, block)
+    boxes = block_boxes(truth.shape, block)
     places = list(boxes)
     settled: dict[int, Settled] = {}
     for position in order(list(range(len(places)))):
@@ -93,7 +93,7 @@ def stitch(
     return Stitched(labels, numbering, numbering.of(np.concatenate(doubts)))
 
 
-def blocks_of(shape: tuple[int, ...], block: tuple[int, ...]) -> dict[tuple[int, ...], Box]:
+def block_boxes(shape: tuple[int, ...], block: tuple[int, ...]) -> dict[tuple[int, ...], Box]:
     """Box of each block by its index in the grid, in lexicographic order."""
     counts = [range(-(-size // edge)) for size, edge in zip(shape, block, strict=True)]
     return {
@@ -127,7 +127,7 @@ def known_ids(seed: int = 0) -> WindowEngine:
     return engine
 
 
-def imprecise(reach: float, seed: int = 0) -> WindowEngine:
+def jittered_ids(reach: float, seed: int = 0) -> WindowEngine:
     """The true objects with borders that waver by up to `reach` px, differently in every window."""
     stream = itertools.count()
     named = known_ids(seed)
@@ -220,10 +220,10 @@ def voronoi(shape: tuple[int, ...], seeds: int, seed: int = 0) -> NDArray[np.int
     points = np.random.default_rng(seed).uniform(0, shape, (seeds, len(shape)))
     grid = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij"), axis=-1)
     nearest = cKDTree(points).query(grid)[1].reshape(shape)
-    return in_one_piece(np.asarray(nearest, np.int64) + 1)
+    return split_into_connected(np.asarray(nearest, np.int64) + 1)
 
 
-def in_one_piece(labels: Labels) -> NDArray[np.int64]:
+def split_into_connected(labels: Labels) -> NDArray[np.int64]:
     """Number anew so that every id hangs together by faces: what is apart gets an id of its own."""
     out = np.zeros(labels.shape, np.int64)
     total = 0

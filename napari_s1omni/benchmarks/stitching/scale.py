@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of, store_of
+from napari_s1omni.benchmarks.stitching.label_run import create_store, plan_segmentation, write_true_labels
 from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, Labels, known_ids
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.joining.stitching import Box, Contingency, contingency
@@ -109,14 +109,14 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
         In px.
     """
     truth = Ellipses(edge, count)
-    plan = plan_of((edge, edge), "yx", block, halo)
-    store = store_of(plan, folder)
+    plan = plan_segmentation((edge, edge), "yx", block, halo)
+    store = create_store(plan, folder)
 
     def one_plane(t: int, box: Box) -> Labels:
         return truth.labels(box[1:])[None]
 
     clock = [time.perf_counter()]
-    records = fill(plan, DiskScratch(store), one_plane, known_ids())
+    records = write_true_labels(plan, DiskScratch(store), one_plane, known_ids())
     clock.append(time.perf_counter())
     report = stitch(plan, store, records)
     clock.append(time.perf_counter())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType, read_image
 
 _TOP = 99.9
 """Percentile of a volume that becomes 1."""
@@ -45,7 +45,7 @@ class IXI:
             yield Case(
                 name=path.name.split(".")[0],
                 group=path.name.split(".")[0].rsplit("-", 1)[-1],
-                image=halved(truth),
+                image=halve_k_space(truth),
                 truth=truth,
                 options={"factor": 2, "prompt": "super-resolve the MR image"},
                 prediction=path.name,
@@ -58,7 +58,7 @@ class IXI:
         return {"PSNR (dB)": metrics.psnr(case.truth, found, 1.0), "SSIM": float(np.mean(slices))}
 
 
-def halved(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+def halve_k_space(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keep the central half of the k-space of each plane: (n, 2 h, 2 w) to (n, h, w).
 
     Half a px of the truth is added to the phase, so that the centre of a px lies in the middle of its 2 x 2.

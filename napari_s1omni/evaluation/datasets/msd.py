@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType, read_image
 
 
 class MSD:

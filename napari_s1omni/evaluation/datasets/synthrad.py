@@ -12,7 +12,7 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType, read_image
 
 RANGE = (-1024.0, 3071.0)
 """HU to which CTs are held before PSNR and MS-SSIM."""

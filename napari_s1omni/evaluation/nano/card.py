@@ -30,8 +30,8 @@ from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.evaluation.nano.page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano.traces import measure_traces
 from napari_s1omni.jobs import run as api
-from napari_s1omni.training.data.pool import raw_channels, raw_pair, read_split
-from napari_s1omni.training.data.resampling import enlarged
+from napari_s1omni.training.data.pool import read_raw_channels, read_raw_pair, read_split
+from napari_s1omni.training.data.resampling import upsample
 
 SETS = {
     "fluorescence": ("seg2d_nuclei/dsb2018_fluo", "segment the nuclei"),
@@ -49,7 +49,7 @@ def segmentation(data: Path, engine: str) -> dict[str, Counts]:
     for name, (folder, prompt) in SETS.items():
         total = Counts()
         for stem in read_split()[folder]["validation"]:
-            pixels, labels = raw_pair(data, folder, stem)
+            pixels, labels = read_raw_pair(data, folder, stem)
             result = api.segment(pixels, prompt=prompt, engine=engine, durable=False, **_axes(pixels))
             total += match(labels, np.asarray(result.array[...]).squeeze())[0]
         found[name] = total
@@ -67,18 +67,18 @@ def super_resolution(data: Path, engine: str, factor: int = 2, noise: float = 0.
         if not folder.startswith("sr/"):
             continue
         for stem in sides["validation"]:
-            (sharp,) = raw_channels(data, folder, stem)
-            truth, binned = degraded(sharp, factor)
+            (sharp,) = read_raw_channels(data, folder, stem)
+            truth, binned = blur_and_bin(sharp, factor)
             low, high = np.percentile(truth, (0.1, 99.9))
             binned += np.float32(noise * (high - low)) * rng.standard_normal(binned.shape, np.float32)
             result = api.super_resolve(binned, factor=factor, engine=engine, durable=False)
             drawn = np.asarray(result.array[...], np.float64).squeeze()
-            plain = enlarged(binned[None], factor)[0]
+            plain = upsample(binned[None], factor)[0]
             found[stem] = (psnr(truth, plain, high - low), psnr(truth, drawn, high - low))
     return found
 
 
-def degraded(sharp: NDArray[Any], factor: int, sigma: float = 1.0) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def blur_and_bin(sharp: NDArray[Any], factor: int, sigma: float = 1.0) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return the sharp field, cut to whole cells, and what a coarser camera behind a blur of `sigma` px sees of it."""
     height, width = (n // factor * factor for n in sharp.shape)
     truth = sharp[:height, :width]
@@ -94,7 +94,7 @@ def translation(data: Path, engine: str) -> dict[str, float]:
         if not folder.startswith("translation/"):
             continue
         for stem in sides["validation"]:
-            *sources, target = (channel[:512, :512] for channel in raw_channels(data, folder, stem))
+            *sources, target = (channel[:512, :512] for channel in read_raw_channels(data, folder, stem))
             stack = np.stack(sources)
             result = api.translate(
                 stack, target="nuclei", engine=engine, axes="cyx", channels=tuple(range(len(stack))), durable=False
@@ -108,7 +108,7 @@ def stains(data: Path, engine: str) -> dict[str, float]:
     folder = SETS["histology"][0]
     found = {}
     for stem in read_split()[folder]["validation"]:
-        pixels, _ = raw_pair(data, folder, stem)
+        pixels, _ = read_raw_pair(data, folder, stem)
         light = np.asarray(np.moveaxis(pixels, -1, 0) / 255, np.float32)
         truth = separate(light, "hematoxylin", "eosin")
         result = api.translate(pixels, target="hematoxylin", engine=engine, axes="yxc", durable=False)
@@ -142,7 +142,7 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
     return {"think": think, "draw": draw, "threads": threads, "memory": memory}
 
 
-def scores(numbers: dict[str, Any]) -> dict[str, Any]:
+def validation_scores(numbers: dict[str, Any]) -> dict[str, Any]:
     """Reduce the measured numbers to what decides between nano and the reference engine, per operation."""
     nuclei = ("fluorescence", "tissue", "histology")
     ap = {engine: float(np.mean([numbers["segmentation"][engine][name] for name in nuclei])) for engine in _ENGINES}
@@ -198,7 +198,7 @@ NUMBERS_NAME = "numbers.json"
 """Beside the weights: everything that was measured, from which the card's tables are written."""
 
 
-def write(folder: Path, found: dict[str, Any]) -> None:
+def write_numbers(folder: Path, found: dict[str, Any]) -> None:
     """Add what was found to the numbers beside the weights; rewrite scores and card from all of them.
 
     Numbers belong to weights: those of other weights are dropped.
@@ -209,7 +209,7 @@ def write(folder: Path, found: dict[str, Any]) -> None:
     numbers = {**(kept if kept.get("weights") == weights else {}), **found, "weights": weights}
     path.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
     if {"segmentation", "super_resolution", "stains"} <= set(numbers):
-        (folder / VALIDATION_NAME).write_text(json.dumps(scores(numbers), indent=1) + "\n", "utf-8")
+        (folder / VALIDATION_NAME).write_text(json.dumps(validation_scores(numbers), indent=1) + "\n", "utf-8")
     card = folder / CARD_NAME
     if card.is_file():
         rewrite(card, numbers)
@@ -228,7 +228,7 @@ def main() -> None:
         numbers = measure(arguments.data, arguments.engine, (part,), arguments.control)
         sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
         if arguments.write is not None:
-            write(arguments.write, numbers)
+            write_numbers(arguments.write, numbers)
 
 
 def _axes(pixels: NDArray[Any]) -> dict[str, str]:

@@ -13,16 +13,16 @@ from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import TileError
 from napari_s1omni.training.data.fields import Layer
-from napari_s1omni.training.data.pool import Prepared, prepare, simulated_fields
+from napari_s1omni.training.data.pool import PreparedField, prepare, simulated_fields
 from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
-from napari_s1omni.training.prompts.prompt_templates import to_grid
-from napari_s1omni.training.prompts.traces import ROUTE, Reading, read_trace
+from napari_s1omni.training.prompts.prompt_templates import nearest_trace_number
+from napari_s1omni.training.prompts.traces import ROUTE, ParsedTrace, parse_trace
 
 SEED = 990001
 """Of the validation scenes; training uses small numbers."""
 
 
-def validation_scenes(count: int) -> list[Prepared]:
+def validation_scenes(count: int) -> list[PreparedField]:
     """Simulated fields that are in no training pool."""
     return [prepare(field) for field in simulated_fields(SEED, count)]
 
@@ -34,7 +34,7 @@ def plain_request(layer: Layer, dataset: str) -> str:
     return " ".join(["segment the", *[w for w in words if w], layer.noun])
 
 
-def lessons(scenes: list[Prepared], tile: int) -> Iterator[Sample]:
+def plain_samples(scenes: list[PreparedField], tile: int) -> Iterator[Sample]:
     """One sample for each kind of object of each scene, plainly worded and not augmented."""
     for i, scene in enumerate(scenes):
         for at, layer in enumerate(scene.field.layers):
@@ -45,7 +45,7 @@ def lessons(scenes: list[Prepared], tile: int) -> Iterator[Sample]:
             yield replace(sample, instruction=instruction)
 
 
-def think_in_groups(engine: Engine, samples: Sequence[Sample]) -> list[Thought | None]:
+def think_batched(engine: Engine, samples: Sequence[Sample]) -> list[Thought | None]:
     """Thoughts of many samples; those with one instruction and size think together. None where a tile failed."""
     written: list[Thought | None] = [None] * len(samples)
     groups: dict[tuple[str, tuple[int, ...]], list[int]] = {}
@@ -73,15 +73,15 @@ def measure_traces(name: str, scenes: int = 160, tile: int = 256) -> dict[str, A
         Median relative errors of count, size and coverage, and shares of right words.
     """
     engine = create_engine(name)
-    samples = list(lessons(validation_scenes(scenes), tile))
-    thoughts = think_in_groups(engine, samples)
+    samples = list(plain_samples(validation_scenes(scenes), tile))
+    thoughts = think_batched(engine, samples)
     engine.close()
-    return compare(samples, [thought.text if thought else None for thought in thoughts])
+    return trace_errors(samples, [thought.text if thought else None for thought in thoughts])
 
 
-def compare(samples: list[Sample], texts: list[str | None]) -> dict[str, Any]:
+def trace_errors(samples: list[Sample], texts: list[str | None]) -> dict[str, Any]:
     """Errors of written thoughts against the samples' truth."""
-    read = [(s, t or "", read_trace(t or "")) for s, t in zip(samples, texts, strict=True)]
+    read = [(s, t or "", parse_trace(t or "")) for s, t in zip(samples, texts, strict=True)]
     there = [(s, r) for s, _, r in read if s.truth.count > 0]
     empty = [(s, r) for s, _, r in read if s.truth.count == 0]
 
@@ -96,7 +96,9 @@ def compare(samples: list[Sample], texts: list[str | None]) -> dict[str, Any]:
         "tiles": len(samples),
         "count, median relative error": median("count", lambda s: s.truth.count),
         "size, median relative error": median("size", lambda s: s.truth.size),
-        "coverage, median relative error": median("coverage", lambda s: max(1, to_grid(100 * s.truth.coverage))),
+        "coverage, median relative error": median(
+            "coverage", lambda s: max(1, nearest_trace_number(100 * s.truth.coverage))
+        ),
         "polarity right": share([r.polarity == ("bright" if s.truth.bright else "dark") for s, r in there]),
         "noise word right": share([r.noise == s.truth.noise for s, _, r in read if s.truth.noise]),
         "blur word right": share([r.blur == s.truth.blur for s, _, r in read if s.truth.blur]),
@@ -113,5 +115,5 @@ def _target(sample: Sample) -> str:
     return f"{truth.size_class} {truth.target}" if truth.size_class else truth.target
 
 
-def _says_empty(reading: Reading) -> bool:
+def _says_empty(reading: ParsedTrace) -> bool:
     return reading.polarity == "empty" or reading.count == 0

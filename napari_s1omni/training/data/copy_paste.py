@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.data.resampling import Image
-from napari_s1omni.training.data.shapes import depth_share
+from napari_s1omni.training.data.shapes import relative_border_distance
 
 _HALO = 4
 """Px around an object that are copied with it."""
@@ -59,7 +59,7 @@ def copy_paste(
         centre = (y + far * math.sin(angle), x + far * math.cos(angle))
         _lay(new, area, parts, centre, over=rng.random() < 0.5)
     # The distance falls off towards the new borders.
-    return new[0], new[1], np.minimum(new[2], depth_share(new[1]))
+    return new[0], new[1], np.minimum(new[2], relative_border_distance(new[1]))
 
 
 def _inside(cut: tuple[slice, ...], shape: tuple[int, ...]) -> bool:

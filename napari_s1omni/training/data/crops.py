@@ -10,7 +10,7 @@ from napari_s1omni.training.data.resampling import Image
 from napari_s1omni.training.data.samples import Rng, Sample
 
 
-def turned(sample: Sample, which: int) -> Sample:
+def apply_symmetry(sample: Sample, which: int) -> Sample:
     """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true."""
 
     def turn(image: Image) -> Image:
@@ -20,7 +20,7 @@ def turned(sample: Sample, which: int) -> Sample:
     return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
 
 
-def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
+def random_crop(sample: Sample, edge: int, rng: Rng) -> Sample:
     """Cut a random square of `edge` px of the result, and what it was made from; its words stay those of the whole."""
     whole = sample.target.shape[-1]
     if whole == edge:

@@ -18,10 +18,10 @@ from napari_s1omni.engine.denoising import noise_sd
 from napari_s1omni.engine.reference.stains import separate
 from napari_s1omni.errors import SourceError
 from napari_s1omni.training.data.fields import Field, Layer
-from napari_s1omni.training.data.shapes import depth_share
+from napari_s1omni.training.data.shapes import relative_border_distance
 from napari_s1omni.training.data.simulator import Simulator
 
-Side = Literal["train", "validation"]
+Subset = Literal["train", "validation"]
 PERCENTILES = (0.1, 99.9)
 """Of a field's px, these become 0 and 1, as for a layer."""
 
@@ -33,7 +33,7 @@ def read_split() -> dict[str, dict[str, list[str]]]:
     return split
 
 
-def real_fields(data: Path, side: Side) -> list[Field]:
+def real_fields(data: Path, side: Subset) -> list[Field]:
     """Read the real fields of one side of the split.
 
     Parameters
@@ -59,7 +59,7 @@ def simulated_fields(seed: int, count: int) -> list[Field]:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedField:
     """A field as the sampler cuts it: distances of whole objects are measured before any crop."""
 
     field: Field
@@ -69,23 +69,23 @@ class Prepared:
     """Per layer (H, W): distance to the object's border over its largest, times 255."""
 
 
-def prepare(field: Field) -> Prepared:
+def prepare(field: Field) -> PreparedField:
     """Measure the distances of every layer of a field."""
-    distances = (np.rint(255 * depth_share(layer.labels)).astype(np.uint8) for layer in field.layers)
+    distances = (np.rint(255 * relative_border_distance(layer.labels)).astype(np.uint8) for layer in field.layers)
     image = np.clip(field.image, -1, 2).astype(np.float16)
-    return Prepared(field, image, tuple(distances))
+    return PreparedField(field, image, tuple(distances))
 
 
 PACKED = (-0.2, 1.2)
 """Model range that the bytes of a packed pool span."""
 
 
-def simulate(path: Path, drawn: tuple[int, int]) -> None:
+def write_simulated_pool(path: Path, drawn: tuple[int, int]) -> None:
     """Write the pool of (seed, scenes)."""
     write_pool(path, [prepare(field) for field in simulated_fields(*drawn)])
 
 
-def write_pool(path: Path, fields: Sequence[Prepared], packed: bool = False) -> None:
+def write_pool(path: Path, fields: Sequence[PreparedField], packed: bool = False) -> None:
     """Keep prepared fields in one ``.npz``; packed, it is compressed and images have 8 bits over :data:`PACKED`."""
     arrays: dict[str, NDArray[Any]] = {}
     facts = []
@@ -106,7 +106,7 @@ def write_pool(path: Path, fields: Sequence[Prepared], packed: bool = False) -> 
     partial.rename(path)
 
 
-def read_pool(path: Path) -> list[Prepared]:
+def read_pool(path: Path) -> list[PreparedField]:
     """Inverse of :func:`write_pool`."""
     with np.load(path) as stored:
         facts = json.loads(stored["facts"].tobytes())
@@ -123,12 +123,12 @@ def _restored(
     blur: float | None,
     pairs: list[str],
     detail: bool,
-) -> Prepared:
+) -> PreparedField:
     image = _model_range(stored[f"{i}/image"])
     kinds = tuple(Layer(noun, stored[f"{i}/labels{j}"], bright, size) for j, (noun, bright, size) in enumerate(layers))
     others = {key: _model_range(stored[f"{i}/pair/{key}"]) for key in pairs}
     field = Field(name, dataset, image, kinds, noise, blur, others, detail)
-    return Prepared(field, image, tuple(stored[f"{i}/distance{j}"] for j in range(len(layers))))
+    return PreparedField(field, image, tuple(stored[f"{i}/distance{j}"] for j in range(len(layers))))
 
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -144,16 +144,16 @@ def _model_range(values: NDArray[Any]) -> NDArray[np.float16]:
     return np.asarray(low + values.astype(np.float32) * ((high - low) / 255), np.float16)
 
 
-def raw_pair(data: Path, folder: str, stem: str) -> tuple[NDArray[Any], NDArray[np.uint16]]:
+def read_raw_pair(data: Path, folder: str, stem: str) -> tuple[NDArray[Any], NDArray[np.uint16]]:
     """Return a field as its file holds it, (H, W) or (H, W, 3), and the instances of its first kind of object."""
     pixels = _open(data / folder / "images", stem)
     if pixels.ndim == 3:
-        pixels = pixels[..., 0] if len(normalised(pixels)) == 1 else pixels[..., :3]
+        pixels = pixels[..., 0] if len(normalize_field(pixels)) == 1 else pixels[..., :3]
     dataset = folder.split("/")[-1]
     return pixels, _layers(dataset, _open(data / folder / "masks", stem))[0].labels
 
 
-def raw_channels(data: Path, folder: str, stem: str) -> list[NDArray[Any]]:
+def read_raw_channels(data: Path, folder: str, stem: str) -> list[NDArray[Any]]:
     """Return a field's source channels and then its target, as the files hold them; of a sharp field just itself."""
     if folder.startswith("sr/"):
         return [_open(data / folder / "targets", stem)]
@@ -169,11 +169,11 @@ def _read(data: Path, folder: str, stem: str) -> Iterator[Field]:
     if folder.startswith("translation/"):
         yield from _translation(data / folder, dataset, stem)
     elif folder.startswith("sr/"):
-        yield Field(stem, dataset, normalised(_open(data / folder / "targets", stem)), detail=True)
+        yield Field(stem, dataset, normalize_field(_open(data / folder / "targets", stem)), detail=True)
     else:
         pixels = _open(data / folder / "images", stem)
         mask = _open(data / folder / "masks", "maize_clsm_labels" if dataset == "maize_clsm" else stem)
-        image = normalised(pixels)
+        image = normalize_field(pixels)
         yield Field(stem, dataset, image, _layers(dataset, mask), noise_sd(image.mean(0)), None, _stains(image))
 
 
@@ -201,8 +201,8 @@ def _stains(image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 def _translation(folder: Path, dataset: str, stem: str) -> Iterator[Field]:
     sources, target = _channels(folder, dataset, stem)
-    pair = {"nuclei": normalised(target)[0]}
-    shown = [normalised(source)[0] for source in sources]
+    pair = {"nuclei": normalize_field(target)[0]}
+    shown = [normalize_field(source)[0] for source in sources]
     for grey in shown:
         yield Field(stem, dataset, grey[None], pairs=pair)
     if len(shown) > 1:
@@ -248,7 +248,7 @@ def _load(path: Path) -> NDArray[Any]:
     return np.asarray(imread(path))
 
 
-def normalised(pixels: NDArray[Any]) -> NDArray[np.float32]:
+def normalize_field(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Bring a field to model range: (1, H, W) of a grey one, (3, H, W) of a coloured one, whose hues stay.
 
     Colours of 8 bit keep 0 to 255 as their range; everything else is scaled by :data:`PERCENTILES`.
@@ -256,7 +256,7 @@ def normalised(pixels: NDArray[Any]) -> NDArray[np.float32]:
     if pixels.ndim == 3:
         colours = pixels[..., :3]
         if (np.ptp(colours.astype(np.int64), axis=-1) == 0).all():
-            return normalised(colours[..., 0])
+            return normalize_field(colours[..., 0])
         return np.asarray(np.moveaxis(colours / np.float32(255), -1, 0), np.float32)
     values = pixels.astype(np.float64)
     low, high = np.percentile(values, PERCENTILES)

@@ -13,20 +13,20 @@ from napari_s1omni.engine.s1omni.editor.upsampling import enlarge
 Image = NDArray[np.float32]
 
 
-def resized(planes: NDArray[np.float32], edge: int) -> Image:
+def resize(planes: NDArray[np.float32], edge: int) -> Image:
     """Resample (C, n, n) to (C, edge, edge), linearly, with smoothing where it shrinks."""
     out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
     return out
 
 
-def enlarged(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
+def upsample(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
     """Resample (C, h, w) to `factor` times its size as the engine does before drawing."""
     size = (planes.shape[1] * factor, planes.shape[2] * factor)
     out: Image = enlarge(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
     return out
 
 
-def resized_labels(labels: NDArray[np.uint16], edge: int) -> NDArray[np.uint16]:
+def resize_labels(labels: NDArray[np.uint16], edge: int) -> NDArray[np.uint16]:
     """Resample (n, n) to (edge, edge) by nearest neighbour."""
     if labels.shape[-1] == edge:
         return labels

@@ -16,30 +16,30 @@ from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSiz
 from napari_s1omni.engine.s1omni.editor.object_scaling import scale_for
 from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.fields import Layer
-from napari_s1omni.training.data.pool import Prepared
-from napari_s1omni.training.data.resampling import Image, enlarged, resized, resized_labels
-from napari_s1omni.training.data.staining import restained
+from napari_s1omni.training.data.pool import PreparedField
+from napari_s1omni.training.data.resampling import Image, resize, resize_labels, upsample
+from napari_s1omni.training.data.staining import vary_stains
 from napari_s1omni.training.prompts.prompt_templates import (
     PromptFacts,
-    ask_restoration,
-    ask_segmentation,
-    ask_translation,
     blur_word,
     noise_word,
+    restoration_prompt,
+    segmentation_prompt,
+    translation_prompt,
 )
-from napari_s1omni.training.prompts.traces import Truth, describe, measure
+from napari_s1omni.training.prompts.traces import Truth, measure_objects, with_measurements
 
 Rng = np.random.Generator
 
-INTERIOR = 0.35
+INTERIOR_FROM = 0.35
 """Share of an object's largest distance from its border beyond which a px is interior."""
-SMALL = 16.0
+SMALL_DIAMETER = 16.0
 """Diameter in px that divides small from large objects in the auxiliary targets."""
 _MARGIN = 16
 """Px around a tile to be restored that are blurred with it and cut off."""
 
 
-REAL = (
+REAL_DATASETS = (
     ("dsb2018_fluo", 0.40),
     ("dsb2018_tissue_512x640", 0.22),
     ("dsb2018_histology", 0.26),
@@ -47,7 +47,7 @@ REAL = (
     ("maize_clsm", 0.03),
 )
 """Real data sets, and their shares unless a recipe says otherwise."""
-CROWDED = ("dsb2018_fluo", "dsb2018_tissue_512x640", "dsb2018_histology")
+NUCLEI_DATASETS = ("dsb2018_fluo", "dsb2018_tissue_512x640", "dsb2018_histology")
 """Those of nuclei, which may be laid beside each other."""
 
 
@@ -89,7 +89,7 @@ class Mixture:
     """How much oftener than others simulated scenes of a kind are asked for their objects."""
     crowded: float = 0.0
     """Share of samples of real nuclei with more of them that touch."""
-    weights: tuple[tuple[str, float], ...] = REAL
+    weights: tuple[tuple[str, float], ...] = REAL_DATASETS
     """Share of each real data set among real segmentation samples."""
 
 
@@ -103,7 +103,9 @@ class Sampler:
     seed : int
     """
 
-    def __init__(self, real: Sequence[Prepared], simulated: Sequence[Prepared], mixture: Mixture, seed: int) -> None:
+    def __init__(
+        self, real: Sequence[PreparedField], simulated: Sequence[PreparedField], mixture: Mixture, seed: int
+    ) -> None:
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._mixture = mixture
@@ -141,7 +143,7 @@ class Sampler:
 
     # One sample per task.
 
-    def segmentation(self, item: Prepared, edge: int, which: int | None = None) -> Sample:
+    def segmentation(self, item: PreparedField, edge: int, which: int | None = None) -> Sample:
         """Ask for one kind of object of a field; `which` fixes the layer."""
         rng, field = self._rng, item.field
         at = int(rng.integers(len(field.layers))) if which is None else which
@@ -149,11 +151,11 @@ class Sampler:
         scale = self._scale(field.layers[at].labels, zoom)
         cut = self._window(item.image.shape[1:], edge, zoom * scale)
         zoom, told_edge = edge / cut.size / scale, round(edge / scale)
-        image = resized(cut.of(item.image).astype(np.float32), edge)
-        (distance,) = resized(cut.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
-        labels = [resized_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
+        image = resize(cut.of(item.image).astype(np.float32), edge)
+        (distance,) = resize(cut.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
+        labels = [resize_labels(cut.of(layer.labels[None])[0], edge) for layer in field.layers]
         layers = list(field.layers)
-        if field.dataset in CROWDED and rng.random() < self._mixture.crowded:
+        if field.dataset in NUCLEI_DATASETS and rng.random() < self._mixture.crowded:
             image, labels[at], distance = copy_paste(image, labels[at], distance, rng)
         noise = field.noise
         blur = None if field.blur is None else field.blur * zoom
@@ -161,35 +163,35 @@ class Sampler:
         bright = [layer.bright != flipped for layer in layers]
         layer, instances = layers[at], labels[at]
         asked = Layer(layer.noun, instances, bright[at], layer.size_class)
-        told = self._told(field.dataset, measure(instances)[1] / scale)
+        told = self._told(field.dataset, measure_objects(instances)[1] / scale)
         if field.dataset == "plain" and self._mixture.augment and rng.random() < 0.04:
             # Somebody asks for what is not there.
             asked = Layer(layer.noun, instances, not bright[at], layer.size_class)
             told = PromptFacts(True, False, None)
             instances, distance = np.zeros_like(instances), np.zeros_like(distance)
         pixel = float(np.exp(rng.uniform(math.log(0.05), math.log(2)))) if rng.random() < 0.4 else None
-        request = ask_segmentation(rng, asked, told, pixel)
+        request = segmentation_prompt(rng, asked, told, pixel)
         words = Instruction(
             "segmentation", request, (told_edge, told_edge), pixel=None if pixel is None else float(f"{pixel:.4g}")
         )
         truth = Truth("segmentation", layer.noun, asked.bright, asked.size_class if told.size_class else None)
-        truth = describe(truth, instances, noise, blur)
+        truth = with_measurements(truth, instances, noise, blur)
         truth = replace(truth, size=truth.size / scale)
         foreground = (instances > 0).astype(np.float32)
         distance = distance * foreground
-        target = np.stack([foreground, (distance > INTERIOR).astype(np.float32), distance])
+        target = np.stack([foreground, (distance > INTERIOR_FROM).astype(np.float32), distance])
         everything = tuple(zip(labels, bright, strict=True))
         return Sample(image, words.text(), truth, target, image, everything, noise, blur, instances)
 
-    def translation(self, item: Prepared, edge: int, target: str | None = None) -> Sample:
+    def translation(self, item: PreparedField, edge: int, target: str | None = None) -> Sample:
         """Ask for another modality of a field."""
         rng, field = self._rng, item.field
         names = sorted(field.pairs)
         name = names[int(rng.integers(len(names)))] if target is None else target
         cut = self._window(item.image.shape[1:], edge, self._zoom(field.dataset, item))
         zoom = edge / cut.size
-        image = resized(cut.of(item.image).astype(np.float32), edge)
-        wanted = resized(cut.of(field.pairs[name][None]).astype(np.float32), edge)
+        image = resize(cut.of(item.image).astype(np.float32), edge)
+        wanted = resize(cut.of(field.pairs[name][None]).astype(np.float32), edge)
         noise = field.noise
         blur = None if field.blur is None else field.blur * zoom
         if len(field.image) == 1 and not self._mixture.augment:
@@ -198,11 +200,11 @@ class Sampler:
             image, noise, blur, _ = self._light(image, noise, blur, invert=False)
         image = _three(np.clip(image, 0, 1))
         drawn = np.repeat(np.clip(wanted, 0, 1.5), 3, axis=0)
-        words = Instruction("modality_translation", ask_translation(rng, name), (edge, edge), target=name)
-        truth = describe(Truth("modality_translation", name), _objects(drawn[0]), noise, blur)
+        words = Instruction("modality_translation", translation_prompt(rng, name), (edge, edge), target=name)
+        truth = with_measurements(Truth("modality_translation", name), _objects(drawn[0]), noise, blur)
         return Sample(image, words.text(), truth, drawn, image, (), noise, blur)
 
-    def super_resolution(self, item: Prepared, edge: int, factor: int | None = None) -> Sample:
+    def super_resolution(self, item: PreparedField, edge: int, factor: int | None = None) -> Sample:
         """Ask for a finer grid: the field is blurred, binned, and made noisy."""
         rng = self._rng
         factor = int(rng.choice([2, 2, 2, 4])) if factor is None else factor
@@ -210,7 +212,7 @@ class Sampler:
         zoom = float(np.exp(rng.uniform(-0.7, 0.1))) if shrunk else 1.0
         whole = edge + 2 * _MARGIN
         cut = self._window(item.image.shape[1:], whole, max(zoom, whole / min(item.image.shape[1:])))
-        sharp = resized(cut.of(item.image).astype(np.float32), whole)
+        sharp = resize(cut.of(item.image).astype(np.float32), whole)
         if self._mixture.augment:
             sharp, _, _, _ = self._light(sharp, 0.0, 0.0, optics=False)
         sharp = _three(sharp)
@@ -227,10 +229,10 @@ class Sampler:
         blur = sigma / factor
         told = blur if sigma and rng.random() < 0.5 else None
         words = Instruction(
-            "super_resolution", ask_restoration(rng, told), (edge // factor,) * 2, factor=(factor, factor)
+            "super_resolution", restoration_prompt(rng, told), (edge // factor,) * 2, factor=(factor, factor)
         )
         truth = Truth("super_resolution", str(factor), count=1, noise=noise_word(noise), blur=blur_word(blur))
-        base = enlarged(source, factor, self._mixture.enlargement)
+        base = upsample(source, factor, self._mixture.enlargement)
         return Sample(source, words.text(), truth, target.astype(np.float32), base, (), noise, blur)
 
     def look(self, edge: int) -> Sample:
@@ -248,7 +250,7 @@ class Sampler:
                 return self.super_resolution(item, edge * factor, factor)
         sample = self._flat(edge) if dice > 0.9 else self.segmentation(self._pick(self._simulated), edge)
         told = sample.blur if rng.random() < 0.3 else None
-        words = Instruction("super_resolution", ask_restoration(rng, told), (edge, edge), factor=(factor, factor))
+        words = Instruction("super_resolution", restoration_prompt(rng, told), (edge, edge), factor=(factor, factor))
         seen = sample.truth
         truth = Truth("super_resolution", str(factor), count=1, noise=seen.noise, blur=seen.blur)
         return replace(sample, instruction=words.text(), truth=truth)
@@ -269,7 +271,7 @@ class Sampler:
             return fields[int(self._rng.integers(len(fields)))]
         return fields[int(np.searchsorted(shares, self._rng.random() * shares[-1], "right"))]
 
-    def _sharp_source(self) -> Sequence[Prepared]:
+    def _sharp_source(self) -> Sequence[PreparedField]:
         """Mostly pictures meant for it, else any real field: nuclei have edges worth restoring too."""
         if self._mixture.augment and self._rng.random() < 0.35 and self._labelled:
             return self._labelled[int(self._rng.integers(len(self._labelled)))][0]
@@ -280,7 +282,7 @@ class Sampler:
         how = self._mixture.object_size
         if how is None or not labels.any():
             return 1.0
-        return scale_for(zoom * measure(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
+        return scale_for(zoom * measure_objects(labels)[1] * math.exp(self._rng.normal(0, 0.15)), how)
 
     def _told(self, dataset: str, known: float) -> PromptFacts:
         rng = self._rng
@@ -289,7 +291,7 @@ class Sampler:
             return PromptFacts(bool(rng.random() < 0.3), True, diameter)
         return PromptFacts(dataset == "polarities" or bool(rng.random() < 0.25), False, diameter)
 
-    def _zoom(self, dataset: str, item: Prepared) -> float:
+    def _zoom(self, dataset: str, item: PreparedField) -> float:
         if not self._mixture.augment:
             return 1.0
         rng = self._rng
@@ -299,13 +301,13 @@ class Sampler:
             return float(np.exp(rng.uniform(-0.2, 0.6)))
         return float(np.clip(np.exp(rng.normal(0, 0.35)), 0.45, 2.0))
 
-    def _window(self, shape: tuple[int, ...], edge: int, zoom: float) -> Window:
+    def _window(self, shape: tuple[int, ...], edge: int, zoom: float) -> CropWindow:
         height, width = shape
         rng = self._rng
         size = min(math.ceil(edge / zoom), height, width)
         y, x = (int(rng.integers(0, n - size + 1)) for n in (height, width))
         turns, mirrored = (int(rng.integers(4)), bool(rng.random() < 0.5)) if self._mixture.augment else (0, False)
-        return Window(y, x, size, turns, mirrored)
+        return CropWindow(y, x, size, turns, mirrored)
 
     def _light(
         self, image: Image, noise: float | None, blur: float | None, invert: bool = True, optics: bool = True
@@ -317,7 +319,7 @@ class Sampler:
         if len(image) == 3 and rng.random() < 0.15:
             image = image.mean(0, keepdims=True)
         if len(image) == 3 and rng.random() < 0.5:
-            image = restained(image, rng)
+            image = vary_stains(image, rng)
         if len(image) == 3 and rng.random() < 0.5:
             image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.25, (3, 1, 1))).astype(np.float32)
         flipped = bool(invert and rng.random() < 0.1) and len(image) == 1
@@ -341,7 +343,7 @@ class Sampler:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CropWindow:
     """A square cut of a field, turned and mirrored."""
 
     y: int
@@ -356,7 +358,7 @@ class Window:
         return np.ascontiguousarray(cut[:, :, ::-1] if self.mirrored else cut)
 
 
-def _crowd(item: Prepared) -> float:
+def _crowd(item: PreparedField) -> float:
     """How often a field is drawn: by the root of the number of its objects."""
     return math.sqrt(1 + sum(len(np.unique(layer.labels)) for layer in item.field.layers))
 

@@ -32,7 +32,9 @@ class Texture:
         return np.ascontiguousarray(np.rot90(cut, int(rng.integers(4))))
 
 
-def scatter(rng: Rng, size: int, count: int, diameter: float, gap: float, clustered: bool) -> NDArray[np.float64]:
+def scatter_centres(
+    rng: Rng, size: int, count: int, diameter: float, gap: float, clustered: bool
+) -> NDArray[np.float64]:
     """Choose up to `count` centres (n, 2) in px, no two closer than `gap` diameters.
 
     Clustered centres gather around a few points. Some centres lie just
@@ -60,7 +62,7 @@ def scatter(rng: Rng, size: int, count: int, diameter: float, gap: float, cluste
     return points[kept]
 
 
-def stamp(
+def draw_objects(
     rng: Rng, labels: NDArray[np.uint16], centres: NDArray[np.float64], diameter: float, spread: float, wobble: float
 ) -> None:
     """Draw one object per centre into `labels` in place, numbered on from its largest id; none covers another.
@@ -101,7 +103,7 @@ def stamp(
             window[inside] = last
 
 
-def surround(rng: Rng, inner: NDArray[np.uint16], reach: float, texture: NDArray[np.float32]) -> NDArray[np.uint16]:
+def grow_cells(rng: Rng, inner: NDArray[np.uint16], reach: float, texture: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Grow each object of `inner` to its Voronoi cell, at most about `reach` px further; same ids."""
     distance, index = ndi.distance_transform_edt(inner == 0, return_indices=True)
     grown = inner[index[0], index[1]]
@@ -109,19 +111,19 @@ def surround(rng: Rng, inner: NDArray[np.uint16], reach: float, texture: NDArray
     return np.where((inner > 0) | (distance <= limit), grown, 0).astype(np.uint16)
 
 
-def depth(labels: NDArray[Any]) -> NDArray[np.float32]:
+def border_distance(labels: NDArray[Any]) -> NDArray[np.float32]:
     """Distance of each px to the border of its own object, px; touching objects have a border between them."""
-    return np.asarray(ndi.distance_transform_edt(inside_of(labels)), np.float32)
+    return np.asarray(ndi.distance_transform_edt(interior_mask(labels)), np.float32)
 
 
-def depth_share(labels: NDArray[Any]) -> NDArray[np.float32]:
+def relative_border_distance(labels: NDArray[Any]) -> NDArray[np.float32]:
     """Depth of each px over the largest depth in its object, 0 to 1; an object goes on beyond the side of the array."""
-    near = depth(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
+    near = border_distance(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
     largest = np.asarray(ndi.maximum(near, labels, np.arange(int(labels.max(initial=0)) + 1)), np.float32)
     return np.asarray(near / np.maximum(largest, 1)[labels], np.float32)
 
 
-def inside_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+def interior_mask(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Px of an object less those that touch another object."""
     inside = labels > 0
     for axis in (0, 1):
@@ -134,7 +136,7 @@ def inside_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(inside)
 
 
-def drop_slivers(labels: NDArray[np.uint16], smallest: int) -> NDArray[np.uint16]:
+def drop_small_objects(labels: NDArray[np.uint16], smallest: int) -> NDArray[np.uint16]:
     """Remove objects of fewer than `smallest` px and number the rest 1 to n."""
     area = np.bincount(labels.ravel())
     keep = area >= smallest

@@ -8,7 +8,7 @@ from skimage.color import hed2rgb, rgb2hed
 from napari_s1omni.training.data.resampling import Image
 
 
-def restained(image: Image, rng: np.random.Generator) -> Image:
+def vary_stains(image: Image, rng: np.random.Generator) -> Image:
     """Return a picture with more or less of hematoxylin, eosin and the rest in it.
 
     As in Tellez et al., "Whole-slide mitosis detection in H&E breast histology using PHH3 as a reference to train

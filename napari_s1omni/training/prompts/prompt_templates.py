@@ -80,7 +80,7 @@ class PromptFacts:
     """In px; None: not told."""
 
 
-def ask_segmentation(rng: Rng, layer: Layer, told: PromptFacts, pixel: float | None) -> str:
+def segmentation_prompt(rng: Rng, layer: Layer, told: PromptFacts, pixel: float | None) -> str:
     """Word a request for one kind of object."""
     noun = _pick(rng, NOUNS[layer.noun])
     words = []
@@ -103,7 +103,7 @@ def ask_segmentation(rng: Rng, layer: Layer, told: PromptFacts, pixel: float | N
     return text
 
 
-def ask_restoration(rng: Rng, blur: float | None) -> str:
+def restoration_prompt(rng: Rng, blur: float | None) -> str:
     """Word a request for super-resolution; `blur` in source px is named if given."""
     text = _pick(rng, _RESTORE)
     if blur is not None:
@@ -111,7 +111,7 @@ def ask_restoration(rng: Rng, blur: float | None) -> str:
     return text
 
 
-def ask_translation(rng: Rng, target: str) -> str:
+def translation_prompt(rng: Rng, target: str) -> str:
     """Word a request for another modality."""
     name = _pick(rng, STAINS[target])
     return _pick(rng, _TRANSLATE).format(_pick(rng, ("{}", "the {} image", "the {} channel")).format(name))
@@ -131,7 +131,7 @@ def _pick(rng: Rng, choices: tuple[str, ...]) -> str:
     return choices[int(rng.integers(len(choices)))]
 
 
-def grid_numbers(largest: int = 4096) -> tuple[int, ...]:
+def trace_numbers(largest: int = 4096) -> tuple[int, ...]:
     """Numbers a trace may use: exact up to 12, then steps of 8 %."""
     values = list(range(13))
     step = 12.0
@@ -141,19 +141,19 @@ def grid_numbers(largest: int = 4096) -> tuple[int, ...]:
     return tuple(values)
 
 
-GRID = grid_numbers()
-_LOG = np.log(np.asarray(GRID, np.float64) + 1.0)
+TRACE_NUMBERS = trace_numbers()
+_LOG = np.log(np.asarray(TRACE_NUMBERS, np.float64) + 1.0)
 
 
-def to_grid(value: float) -> int:
+def nearest_trace_number(value: float) -> int:
     """Return the grid number nearest to `value` on a logarithmic scale."""
-    return GRID[int(np.argmin(np.abs(_LOG - math.log(max(0.0, value) + 1.0))))]
+    return TRACE_NUMBERS[int(np.argmin(np.abs(_LOG - math.log(max(0.0, value) + 1.0))))]
 
 
 def soft_target(value: int, sigma: float) -> NDArray[np.float32]:
-    """Gaussian over the bins of :data:`GRID` around `value`, sum 1; zero stays exact, since none is not few."""
-    at = GRID.index(value)
-    bins = np.arange(len(GRID))
+    """Gaussian over the bins of :data:`TRACE_NUMBERS` around `value`, sum 1; zero stays exact, since none is not few."""
+    at = TRACE_NUMBERS.index(value)
+    bins = np.arange(len(TRACE_NUMBERS))
     weights = np.exp(-0.5 * ((bins - at) / sigma) ** 2)
     if value == 0:
         weights = (bins == 0).astype(np.float64)

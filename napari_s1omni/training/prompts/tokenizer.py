@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from napari_s1omni.training.prompts.prompt_templates import GRID
+from napari_s1omni.training.prompts.prompt_templates import TRACE_NUMBERS
 
-SPECIAL = (
+SPECIAL_TOKENS = (
     "<|endoftext|>",
     "<|im_start|>",
     "<|im_end|>",
@@ -47,7 +47,7 @@ def train_tokenizer(corpus: Iterable[str], size: int) -> Any:
     Returns
     -------
     tokenizers.Tokenizer
-        Every number of :data:`napari_s1omni.training.prompts.prompt_templates.GRID` after a space is one token.
+        Every number of :data:`napari_s1omni.training.prompts.prompt_templates.TRACE_NUMBERS` after a space is one token.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -61,7 +61,7 @@ def train_tokenizer(corpus: Iterable[str], size: int) -> Any:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIAL],
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIAL_TOKENS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -69,13 +69,13 @@ def train_tokenizer(corpus: Iterable[str], size: int) -> Any:
     return tokenizer
 
 
-def number_ids(tokenizer: Any) -> list[int]:
+def number_token_ids(tokenizer: Any) -> list[int]:
     """Return the token of each grid number as a trace writes it: " 7" and, for the first in a piece, the same."""
-    return [tokenizer.encode(f" {n}", add_special_tokens=False).ids[0] for n in GRID]
+    return [tokenizer.encode(f" {n}", add_special_tokens=False).ids[0] for n in TRACE_NUMBERS]
 
 
 def _weighted(corpus: Iterable[str]) -> Iterable[str]:
     """Yield the corpus, then the grid numbers often enough that each becomes one token."""
     yield from corpus
-    prefixes = Counter(f" {n}"[:end] for n in GRID for end in range(2, len(f" {n}") + 1))
+    prefixes = Counter(f" {n}"[:end] for n in TRACE_NUMBERS for end in range(2, len(f" {n}") + 1))
     yield from (text for text, count in prefixes.items() for _ in range(2000 * count))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.training.prompts.prompt_templates import blur_word, noise_word, to_grid
+from napari_s1omni.training.prompts.prompt_templates import blur_word, nearest_trace_number, noise_word
 
 ROUTE = "<image_edit>"
 
@@ -50,14 +50,14 @@ class Truth:
         if self.count == 0:
             seen = f"empty; {optics}; 0 % covered; size 0 px; count 0"
         else:
-            share = max(1, to_grid(100 * self.coverage))
+            share = max(1, nearest_trace_number(100 * self.coverage))
             polarity = "bright" if self.bright else "dark"
-            seen = f"{polarity}; {optics}; {share} % covered; size {to_grid(self.size)} px; count {to_grid(self.count)}"
+            seen = f"{polarity}; {optics}; {share} % covered; size {nearest_trace_number(self.size)} px; count {nearest_trace_number(self.count)}"
         return f"<think>{seen}; draw {target} {kind}</think>{target} {answer}{ROUTE}"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedTrace:
     """What a written thought states; None where it states nothing of the kind."""
 
     polarity: str | None
@@ -75,16 +75,16 @@ _SEEN = re.compile(
 )
 
 
-def read_trace(text: str) -> Reading:
+def parse_trace(text: str) -> ParsedTrace:
     """Read the statements of a thought written in the form of :attr:`Truth.text`."""
     found = _SEEN.search(text)
     if found is None:
-        return Reading(None, None, None, None, None, None, None)
+        return ParsedTrace(None, None, None, None, None, None, None)
     number = {k: int(found[k]) if found[k] is not None else None for k in ("coverage", "size", "count")}
-    return Reading(found["polarity"], found["noise"], found["blur"], **number, target=found["target"])
+    return ParsedTrace(found["polarity"], found["noise"], found["blur"], **number, target=found["target"])
 
 
-def misjudged(truth: Truth, rng: np.random.Generator) -> Truth:
+def perturb_truth(truth: Truth, rng: np.random.Generator) -> Truth:
     """Return `truth` with numbers off by about a third and, sometimes, another word for noise or blur."""
     coverage, size, count = (v * float(np.exp(rng.normal(0, 0.3))) for v in (truth.coverage, truth.size, truth.count))
     noise = str(rng.choice(["low", "medium", "high"])) if rng.random() < 0.2 else truth.noise
@@ -93,7 +93,7 @@ def misjudged(truth: Truth, rng: np.random.Generator) -> Truth:
     return replace(truth, coverage=min(1.0, coverage), size=size, count=whole, noise=noise, blur=blur)
 
 
-def measure(labels: NDArray[Any]) -> tuple[float, float, int]:
+def measure_objects(labels: NDArray[Any]) -> tuple[float, float, int]:
     """Return coverage, median equivalent diameter in px, and count of the objects in a tile.
 
     Slivers at the side of the tile, below a fifth of the median area, are not counted.
@@ -107,9 +107,9 @@ def measure(labels: NDArray[Any]) -> tuple[float, float, int]:
     return float(area.sum() / labels.size), 2 * float(np.sqrt(typical / np.pi)), len(whole)
 
 
-def describe(truth: Truth, labels: NDArray[Any], noise: float | None, blur: float | None) -> Truth:
+def with_measurements(truth: Truth, labels: NDArray[Any], noise: float | None, blur: float | None) -> Truth:
     """Return `truth` with the numbers measured in `labels`."""
-    coverage, size, count = measure(labels)
+    coverage, size, count = measure_objects(labels)
     return replace(
         truth,
         coverage=coverage,

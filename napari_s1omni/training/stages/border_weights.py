@@ -9,7 +9,7 @@ _STEEP = 0.45
 """A px whose distance is below this share of a neighbour's lies on a border; inside one object the share is larger."""
 
 
-def between_objects(fields: torch.Tensor) -> torch.Tensor:
+def border_mask(fields: torch.Tensor) -> torch.Tensor:
     """Find the px on both sides of a border between two objects, and the narrow gaps between them.
 
     They are weighted more in the loss, as in U-Net (Ronneberger, Fischer and Brox, 2015), where the weight comes from

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_s1omni.training.data.editor_batches import EditorBatch
+from napari_s1omni.training.batches.editor_batches import EditorBatch
 
 if TYPE_CHECKING:
     from napari_s1omni.training.stages.editor_stage import Editor

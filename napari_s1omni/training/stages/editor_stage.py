@@ -19,13 +19,13 @@ from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser
 from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
-from napari_s1omni.training.data.editor_batches import TASKS, EditorBatch
+from napari_s1omni.training.batches.editor_batches import TASKS, EditorBatch
 from napari_s1omni.training.recipe import EditorRecipe
-from napari_s1omni.training.stages.border_weights import between_objects
-from napari_s1omni.training.stages.loop import TrainingDevice, train
+from napari_s1omni.training.stages.border_weights import border_mask
+from napari_s1omni.training.stages.loop import TrainingEnvironment, train
 from napari_s1omni.training.stages.optimizers import CombinedOptimizer, Muon
 from napari_s1omni.training.stages.progress import Progress
-from napari_s1omni.training.stages.task_only import task_states
+from napari_s1omni.training.stages.task_embedding import task_states
 
 
 def editor_config(recipe: EditorRecipe) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Editor(nn.Module):
         weight = batch.weight.repeat_interleave(factor**2, 1)[..., None, None]
         if recipe.borders:
             drawn = (batch.task == TASKS.index("segmentation")).view(-1, 1, 1, 1)
-            border = functional.pixel_unshuffle(between_objects(batch.target) * drawn, factor)
+            border = functional.pixel_unshuffle(border_mask(batch.target) * drawn, factor)
             weight = weight * (1 + recipe.borders * border.repeat(1, 3, 1, 1))
         chance = torch.rand(2, rows, device=states.device)
         time_ = torch.where(chance[0] < recipe.at_one, torch.ones_like(chance[1]), chance[1])
@@ -93,7 +93,7 @@ class Editor(nn.Module):
 
 
 @torch.no_grad()
-def encode(backbone: Any, batch: EditorBatch) -> torch.Tensor:
+def encode_condition(backbone: Any, batch: EditorBatch) -> torch.Tensor:
     """States of the batch's tokens as the engine conditions on them: run again without px, (B, L - drop, width)."""
     positions = torch.arange(batch.ids.shape[1], device=batch.ids.device).expand(3, len(batch.ids), -1)
     hidden = backbone.model(input_ids=batch.ids, position_ids=positions, use_cache=False).last_hidden_state
@@ -108,7 +108,7 @@ def train_editor(
     lessons: Callable[[int], Iterator[EditorBatch]],
     state: Path,
     progress: Progress,
-    bench: TrainingDevice,
+    bench: TrainingEnvironment,
 ) -> None:
     """Train until the recipe's time or steps are used up; goes on from `state` if it exists.
 
@@ -122,7 +122,7 @@ def train_editor(
         Returns the batches from a step on.
     state : Path
     progress : Progress
-    bench : TrainingDevice
+    bench : TrainingEnvironment
 
     Raises
     ------
@@ -139,7 +139,7 @@ def train_editor(
         width = backbone.config.text_config.hidden_size
         told = recipe.words == "task"
         with _attention(bench.device):
-            loss = editor(batch, task_states(batch.task, width) if told else encode(backbone, batch))
+            loss = editor(batch, task_states(batch.task, width) if told else encode_condition(backbone, batch))
         return loss.mean(), _by_kind(loss.detach(), batch.residual)
 
     def renew() -> None:
@@ -183,7 +183,7 @@ def _by_kind(loss: torch.Tensor, residual: torch.Tensor) -> dict[str, float]:
     return {name: float(values.mean()) for name, values in kinds.items() if len(values)}
 
 
-def averaged(editor: Editor) -> Editor:
+def copy_for_average(editor: Editor) -> Editor:
     """Return a copy to hold the moving average."""
     average = copy.deepcopy(editor)
     average.requires_grad_(False)

@@ -12,7 +12,7 @@ from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load
 from napari_s1omni.errors import CheckpointError
 
 
-def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
+def load_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     """Load the checkpoint that training begins from, in float32 on the CPU.
 
     Parameters

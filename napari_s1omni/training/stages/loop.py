@@ -22,7 +22,7 @@ _LAST = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDevice:
+class TrainingEnvironment:
     """Where a training happens, and until when."""
 
     device: torch.device
@@ -60,7 +60,7 @@ def train(
     lesson: Callable[[Any], tuple[torch.Tensor, dict[str, float]]],
     state: Path,
     progress: Progress,
-    bench: TrainingDevice,
+    bench: TrainingEnvironment,
     after_step: Callable[[int], None] = lambda step: None,
     after_save: Callable[[], None] = lambda: None,
 ) -> None:
@@ -81,7 +81,7 @@ def train(
     state : Path
         File of the state, written every few minutes and at the end.
     progress : Progress
-    bench : TrainingDevice
+    bench : TrainingEnvironment
     after_step, after_save : callable, optional
 
     Raises

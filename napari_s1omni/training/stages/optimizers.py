@@ -51,13 +51,13 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(weights)
                 mean = state["momentum"].lerp_(weights.grad, 1 - group["momentum"])
                 ahead = weights.grad.lerp(mean, group["momentum"])
-                change = orthogonal(ahead.flatten(1), group["iterations"])
+                change = orthogonalize(ahead.flatten(1), group["iterations"])
                 rows, columns = change.shape
                 weights.mul_(1 - group["lr"] * group["weight_decay"])
                 weights.add_(change.view(weights.shape), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
-def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+def orthogonalize(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
     """Return about U V^T of a float matrix U S V^T: singular values between 0.7 and 1.2, unless they were next to 0."""
     tall = matrix.shape[0] > matrix.shape[1]
     out = matrix.T if tall else matrix

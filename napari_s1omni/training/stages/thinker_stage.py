@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
-from napari_s1omni.training.data.thinker_batches import CATEGORIES, IGNORED, ThinkerBatch
-from napari_s1omni.training.prompts.tokenizer import number_ids
+from napari_s1omni.training.batches.thinker_batches import IGNORE_INDEX, OBJECT_CLASSES, ThinkerBatch
+from napari_s1omni.training.prompts.tokenizer import number_token_ids
 from napari_s1omni.training.recipe import BackboneRecipe, ThinkerRecipe
-from napari_s1omni.training.stages.loop import TrainingDevice, train
+from napari_s1omni.training.stages.loop import TrainingEnvironment, train
 from napari_s1omni.training.stages.progress import Progress
 
 
@@ -68,9 +68,9 @@ class ThinkerTrainingModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         width = backbone.config.text_config.hidden_size
-        self.objects = nn.Linear(width, 3 * CATEGORIES)
+        self.objects = nn.Linear(width, 3 * OBJECT_CLASSES)
         self.optics = nn.Linear(width, 2)
-        self.register_buffer("numbers", torch.tensor(number_ids(prompting.tokenizer)), persistent=False)
+        self.register_buffer("numbers", torch.tensor(number_token_ids(prompting.tokenizer)), persistent=False)
         self._image_pad = prompting.ids["image_pad"]
         self._merged: list[torch.Tensor] = []
         backbone.model.visual.merger.register_forward_hook(lambda _m, _i, out: self._merged.append(out))
@@ -97,7 +97,7 @@ class ThinkerTrainingModel(nn.Module):
             image_grid_thw=batch.grid,
             use_cache=False,
         ).last_hidden_state
-        wanted = batch.labels != IGNORED
+        wanted = batch.labels != IGNORE_INDEX
         logits = self.backbone.lm_head(hidden[wanted]).float()
         labels, weights = batch.labels[wanted], batch.weights[wanted]
         losses = functional.cross_entropy(logits, labels, reduction="none")
@@ -117,8 +117,11 @@ class ThinkerTrainingModel(nn.Module):
         optics = (self.optics(merged).mean(1) - batch.optics.nan_to_num())[known]
         there = ~batch.objects.isnan()
         objects = (self.objects(merged) - batch.objects.nan_to_num()).square()
-        counts, sizes = (there & (torch.arange(3 * CATEGORIES, device=there.device) < 2 * CATEGORIES), there.clone())
-        sizes[..., : 2 * CATEGORIES] = False
+        counts, sizes = (
+            there & (torch.arange(3 * OBJECT_CLASSES, device=there.device) < 2 * OBJECT_CLASSES),
+            there.clone(),
+        )
+        sizes[..., : 2 * OBJECT_CLASSES] = False
         return {
             "objects": objects[counts].mean(),
             "sizes": objects[sizes].sum() / sizes.sum().clamp(min=1),
@@ -127,7 +130,7 @@ class ThinkerTrainingModel(nn.Module):
 
 
 @torch.no_grad()
-def renew_vision(apprentice: ThinkerTrainingModel, fresh: Any, pixel_values: torch.Tensor) -> None:
+def reset_vision(apprentice: ThinkerTrainingModel, fresh: Any, pixel_values: torch.Tensor) -> None:
     """Start the vision tower anew, with a patch embedding that whitens.
 
     Neighbouring px are nearly equal, so that noise, blur and edges are a
@@ -162,7 +165,7 @@ def train_thinker(
     recipe: ThinkerRecipe,
     state: Path,
     progress: Progress,
-    bench: TrainingDevice,
+    bench: TrainingEnvironment,
 ) -> None:
     """Train until the recipe's time or steps are used up; goes on from `state` if it exists.
 
@@ -176,7 +179,7 @@ def train_thinker(
     state : Path
         File of weights, optimiser and step, written every few minutes.
     progress : Progress
-    bench : TrainingDevice
+    bench : TrainingEnvironment
 
     Raises
     ------

@@ -59,7 +59,7 @@ def scaling(
     """Compare one worker with two, the model sleeping; and rehearse very large runs."""
     numbers = durability.scaling(tiles=tiles)
     if blocks:
-        numbers["rehearsal"] = durability.many(blocks)
+        numbers["rehearsal"] = durability.large_run(blocks)
     _show("Scaling", numbers, json)
 
 

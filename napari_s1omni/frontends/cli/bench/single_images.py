@@ -40,7 +40,7 @@ def nuclei(
     if not json:
         typer.echo("| set | images | objects | first half | second half | all | tiled to whole |")
         typer.echo("|---|---|---|---|---|---|---|")
-    for s in pictures.nuclei(_place(folder, "seg2d_nuclei"), engine, limit):
+    for s in pictures.score_nuclei(_place(folder, "seg2d_nuclei"), engine, limit):
         scores.append(s)
         if not json:
             numbers = " | ".join(f"{v:.3f}" for v in (s.first_half, s.second_half, s.all, s.tiled_to_whole))
@@ -59,7 +59,7 @@ def restored(
     json: Json = False,
 ) -> None:
     """Blur (sigma 0.8 px), average 2 x 2 px, restore, compare with bicubic interpolation; fail where that is better."""
-    found = list(pictures.restored(_place(folder, "sr"), limit, engine))
+    found = list(pictures.score_restoration(_place(folder, "sr"), limit, engine))
     if json:
         print_json([{**dataclasses.asdict(r), "gain": r.gain} for r in found])
     else:

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score
-from napari_s1omni.evaluation.volumes import volumes as stacks
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score_volume
+from napari_s1omni.evaluation.volumes import open_volumes
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 
@@ -26,7 +26,7 @@ def volumes(
 ) -> None:
     """Segment stacks of nuclei as a whole and in blocks and score both in 3D; fail if they differ by more than 0.02."""
     place = folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / "seg3d"
-    scores = [score(volume, engine) for volume in stacks(place)]
+    scores = [score_volume(volume, engine) for volume in open_volumes(place)]
     if not scores:
         raise SourceError(f"{place} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")
     absent = [name for name in STACKS if name not in {s.name for s in scores}]

@@ -67,7 +67,7 @@ class Benchmark(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CaseScore:
     """Numbers of one case."""
 
     group: str
@@ -82,7 +82,7 @@ def evaluate(
     predictions: Path | None = None,
     engine: str = "auto",
     limit: int | None = None,
-) -> Iterator[Row]:
+) -> Iterator[CaseScore]:
     """Run an engine on a benchmark, or take predictions that are there, and score each case.
 
     Parameters
@@ -99,7 +99,7 @@ def evaluate(
 
     Yields
     ------
-    Row
+    CaseScore
 
     Raises
     ------
@@ -120,12 +120,12 @@ def evaluate(
                 f"the shape of the truth, {case.truth.shape}",
                 "predict on the grid of the truth",
             )
-        yield Row(case.group, case.name, benchmark.score(case, found))
+        yield CaseScore(case.group, case.name, benchmark.score(case, found))
     if none:
         raise SourceError(f"{folder} holds no case of {benchmark.name}", benchmark.protocol, "name its folder")
 
 
-def means(rows: list[Row]) -> dict[str, dict[str, float]]:
+def means(rows: list[CaseScore]) -> dict[str, dict[str, float]]:
     """Mean of each number over the cases of each group, and over all groups as ``all`` (each group counts once)."""
     found: dict[str, dict[str, float]] = {}
     for group in dict.fromkeys(row.group for row in rows):

@@ -13,24 +13,24 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from napari_s1omni.engine.s1omni.checkpoint.config import VisionConfig
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
 from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
-from napari_s1omni.training.data.samples import SMALL, Sample
-from napari_s1omni.training.prompts.prompt_templates import GRID, soft_target
-from napari_s1omni.training.prompts.tokenizer import number_ids
+from napari_s1omni.training.data.samples import SMALL_DIAMETER, Sample
+from napari_s1omni.training.prompts.prompt_templates import TRACE_NUMBERS, soft_target
+from napari_s1omni.training.prompts.tokenizer import number_token_ids
 
-IGNORED = -100
-CATEGORIES = 4
+IGNORE_INDEX = -100
+OBJECT_CLASSES = 4
 """Auxiliary kinds of objects: bright small, bright large, dark small, dark large."""
 
 
-Make = Callable[[int], Any]
+BatchMaker = Callable[[int], Any]
 """Makes the batch of a step. It depends on the step alone: a training that was interrupted, or that has another
 number of workers, goes on with the very same lessons."""
 
 
-class ThinkerDataset(IterableDataset[Any]):
+class BatchStream(IterableDataset[Any]):
     """An endless stream of batches from one step on, shared out to the loader's processes in turn."""
 
-    def __init__(self, make: Make, first: int) -> None:
+    def __init__(self, make: BatchMaker, first: int) -> None:
         self._make, self._first = make, first
 
     def __iter__(self) -> Iterator[Any]:
@@ -42,9 +42,9 @@ class ThinkerDataset(IterableDataset[Any]):
             step += stride
 
 
-def stream(make: Make, workers: int, first: int = 0) -> Iterator[Any]:
+def load_batches(make: BatchMaker, workers: int, first: int = 0) -> Iterator[Any]:
     """Read the batches from step `first` on through a loader of `workers` processes (0: in this one)."""
-    lessons = ThinkerDataset(make, first)
+    lessons = BatchStream(make, first)
     return iter(DataLoader(lessons, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
 
 
@@ -64,7 +64,7 @@ class ThinkerBatch:
     grid: torch.Tensor
     objects: torch.Tensor
     """float32 (B, cells, 3 * CATEGORIES) per category: sqrt of centroids per cell, share of px, and log of the
-    typical diameter over :data:`SMALL`, NaN where there are no such objects."""
+    typical diameter over :data:`SMALL_DIAMETER`, NaN where there are no such objects."""
     optics: torch.Tensor
     """float32 (B, 2): log noise and log blur; NaN where unknown."""
 
@@ -87,7 +87,7 @@ class ThinkerCollate:
 
     def __init__(self, prompting: Prompting, geometry: PatchGeometry, vision: VisionConfig, sigma: float) -> None:
         self._prompting, self._geometry, self._vision, self._sigma = prompting, geometry, vision, sigma
-        self._numbers = dict(zip(number_ids(prompting.tokenizer), GRID, strict=True))
+        self._numbers = dict(zip(number_token_ids(prompting.tokenizer), TRACE_NUMBERS, strict=True))
         tokenizer = prompting.tokenizer
         self._noise_words = {tokenizer.encode(f" {w}").ids[0] for w in ("low", "medium", "high")}
         self._blur_words = {tokenizer.encode(f" {w}").ids[0] for w in ("no", "slight", "strong")}
@@ -100,7 +100,7 @@ class ThinkerCollate:
         length = max(len(ids) for ids, _, _ in rows)
         end = self._prompting.ids["turn_end"]
         ids = torch.full((len(rows), length), end)
-        labels = torch.full((len(rows), length), IGNORED)
+        labels = torch.full((len(rows), length), IGNORE_INDEX)
         weights = torch.zeros(len(rows), length)
         soft: list[Any] = []
         for i, (tokens, start, weight) in enumerate(rows):
@@ -114,7 +114,7 @@ class ThinkerCollate:
         optics = torch.tensor(
             [[_log(sample.noise, 0.003), _log(sample.blur, 0.3)] for sample in samples], dtype=torch.float32
         )
-        targets = torch.from_numpy(np.stack(soft)) if soft else torch.zeros(0, len(GRID))
+        targets = torch.from_numpy(np.stack(soft)) if soft else torch.zeros(0, len(TRACE_NUMBERS))
         return ThinkerBatch(ids, labels, weights, targets, pixel_values, grid, objects, optics)
 
     def _row(self, sample: Sample, pads: int) -> tuple[list[int], int, list[float]]:
@@ -141,8 +141,8 @@ def _objects(sample: Sample, cell: int) -> Any:
     """Auxiliary targets per merged token, (rows * cols, 3 * CATEGORIES)."""
     height, width = sample.source.shape[1:]
     rows, cols = height // cell, width // cell
-    out = np.zeros((3 * CATEGORIES, rows, cols), np.float32)
-    out[2 * CATEGORIES :] = np.nan
+    out = np.zeros((3 * OBJECT_CLASSES, rows, cols), np.float32)
+    out[2 * OBJECT_CLASSES :] = np.nan
     for labels, bright in sample.layers:
         if labels.shape != (height, width):
             continue
@@ -152,12 +152,12 @@ def _objects(sample: Sample, cell: int) -> Any:
         if not len(seen):
             continue
         diameter = 2 * np.sqrt(float(np.median(area[seen])) / np.pi)
-        kind = (0 if bright else 2) + int(diameter >= SMALL)
+        kind = (0 if bright else 2) + int(diameter >= SMALL_DIAMETER)
         ys = np.bincount(labels.ravel(), np.repeat(np.arange(height), width))[seen] / area[seen]
         xs = np.bincount(labels.ravel(), np.tile(np.arange(width), height))[seen] / area[seen]
         np.add.at(out[kind], ((ys // cell).astype(int), (xs // cell).astype(int)), 1)
         share = (labels > 0).reshape(rows, cell, cols, cell).mean((1, 3))
-        out[CATEGORIES + kind] = np.maximum(out[CATEGORIES + kind], share)
-        out[2 * CATEGORIES + kind][share > 0.15] = np.log(diameter / SMALL)
-    out[:CATEGORIES] = np.sqrt(out[:CATEGORIES])
-    return out.reshape(3 * CATEGORIES, -1).T.copy()
+        out[OBJECT_CLASSES + kind] = np.maximum(out[OBJECT_CLASSES + kind], share)
+        out[2 * OBJECT_CLASSES + kind][share > 0.15] = np.log(diameter / SMALL_DIAMETER)
+    out[:OBJECT_CLASSES] = np.sqrt(out[:OBJECT_CLASSES])
+    return out.reshape(3 * OBJECT_CLASSES, -1).T.copy()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
-from napari_s1omni.training.data.editor_batches import EditorBatch
+from napari_s1omni.training.batches.editor_batches import EditorBatch
 
 _IMAGES = ("base", "target")
 _TOKENS = 224
@@ -81,7 +81,7 @@ class ReplayBuffer:
         return EditorBatch(**rows, drop=self._drop)
 
 
-def banked(
+def replay_batches(
     lessons: Iterator[EditorBatch], bank: ReplayBuffer, first: int, fresh: int, batch: int, edge: int, null: float
 ) -> Iterator[EditorBatch]:
     """Fill `bank` with `first` batches of lessons, then yield batches from it, adding `fresh` new ones before each.

@@ -13,10 +13,10 @@ from napari_s1omni.engine.s1omni.description import multiple_of
 from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
-from napari_s1omni.training.data.crops import turned, window_of
-from napari_s1omni.training.data.editor_batches import EditorBatch, EditorCollate
-from napari_s1omni.training.data.resampling import resized
-from napari_s1omni.training.data.samples import REAL, Mixture, Sample
+from napari_s1omni.training.batches.editor_batches import EditorBatch, EditorCollate
+from napari_s1omni.training.data.crops import apply_symmetry, random_crop
+from napari_s1omni.training.data.resampling import resize
+from napari_s1omni.training.data.samples import REAL_DATASETS, Mixture, Sample
 from napari_s1omni.training.export import checkpoint_facts
 from napari_s1omni.training.prompts.traces import Truth
 from napari_s1omni.training.recipe import EditorRecipe
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_s1omni.training.training_run import TrainingRun
 
 
-def mixture_of(recipe: EditorRecipe) -> Mixture:
+def editor_mixture(recipe: EditorRecipe) -> Mixture:
     """What the editor's lessons are drawn from."""
     return Mixture(
         recipe.simulated,
@@ -34,7 +34,7 @@ def mixture_of(recipe: EditorRecipe) -> Mixture:
         enlargement=recipe.enlargement,
         object_size=recipe.grid,
         crowded=recipe.crowded,
-        weights=tuple(recipe.real.items()) or REAL,
+        weights=tuple(recipe.real.items()) or REAL_DATASETS,
     )
 
 
@@ -43,7 +43,7 @@ class EditorDataset:
 
     def __init__(self, workshop: TrainingRun, seed: int, tile: int, batch: int) -> None:
         recipe = workshop.recipe.editor
-        self._sampler = workshop.sampler(mixture_of(recipe), seed)
+        self._sampler = workshop.sampler(editor_mixture(recipe), seed)
         self._prompting = workshop.prompting()
         self._collate = EditorCollate(self._prompting, recipe, seed)
         self._multiple = multiple_of(CheckpointConfig.model_validate(checkpoint_facts(workshop.recipe)))
@@ -71,13 +71,13 @@ class EditorDataset:
         if grid is not None:
             whole = images["target"].shape[-1]
             edge, _ = grid_for(self._prompting.decode(kept["ids"]), (whole, whole), grid, self._multiple, 2 * whole)
-            images = {name: resized(image, edge) for name, image in images.items()}
+            images = {name: resize(image, edge) for name, image in images.items()}
         sample = Sample(instruction=kept["instruction"], truth=Truth(kept["task"], kept["noun"]), **images)
-        seen = window_of(sample, self._tile, rng)
-        return turned(seen, int(rng.integers(8))), tuple(kept["ids"])
+        seen = random_crop(sample, self._tile, rng)
+        return apply_symmetry(seen, int(rng.integers(8))), tuple(kept["ids"])
 
 
-def written(thinker: Thinker, sample: Sample) -> dict[str, Any]:
+def sample_with_thought(thinker: Thinker, sample: Sample) -> dict[str, Any]:
     """One sample and the thought the thinker has of it, as plain tensors."""
     try:
         (thought,) = thinker.think(torch.from_numpy(sample.source)[None], sample.instruction, Sampling())

@@ -11,7 +11,7 @@ import torch
 
 from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 from napari_s1omni.training.data.samples import Sample
-from napari_s1omni.training.prompts.traces import ROUTE, misjudged
+from napari_s1omni.training.prompts.traces import ROUTE, perturb_truth
 from napari_s1omni.training.recipe import EditorRecipe
 
 PREDICTION = {"segmentation": "x0", "modality_translation": "x0", "super_resolution": "residual"}
@@ -97,6 +97,6 @@ class EditorCollate:
             body = self._prompting.encode(ROUTE)
         else:
             off = self._rng.random() < self._recipe.misjudged
-            truth = misjudged(sample.truth, self._rng) if off else sample.truth
+            truth = perturb_truth(sample.truth, self._rng) if off else sample.truth
             body = thought or self._prompting.encode(truth.text)
         return [*prompt.ids, *self._prompting.closed(body, True)], prompt.drop

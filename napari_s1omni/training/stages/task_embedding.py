@@ -13,7 +13,7 @@ def task_states(task: torch.Tensor, width: int) -> torch.Tensor:
     Parameters
     ----------
     task : int64 tensor (B,)
-        Index into :data:`napari_s1omni.training.data.editor_batches.TASKS`.
+        Index into :data:`napari_s1omni.training.batches.editor_batches.TASKS`.
     width : int
         Of the thinker's states.
     """
