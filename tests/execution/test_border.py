@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 from cut_truth import flat, on_disk, rows_of, stack, whole
 
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
 from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, known_ids
+from napari_s1omni.benchmarks.stitching.window_engines import known_ids
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.operations import Segmentation
 

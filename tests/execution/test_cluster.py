@@ -9,7 +9,7 @@ from napari_s1omni.execution.executors.cluster import SLURM, Fleet, dealt, open_
 
 
 def test_a_nanny_that_gave_up_is_replaced():
-    plan = SyntheticRun.of((256, 256)).plan
+    plan = SyntheticRun((256, 256)).plan
     with open_cluster(Fleet(workers=1), plan) as (client, count):
         assert count == 1
         [first] = client.scheduler_info(n_workers=-1)["workers"]

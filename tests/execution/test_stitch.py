@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from cut_truth import flat, on_disk, rows_of, stack, whole
 
-from napari_s1omni.benchmarks.stitching.label_run import write_true_labels, plan_segmentation
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, jittered_ids, known_ids
-from napari_s1omni.benchmarks.stitching.oracles import ellipses, random_mask
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation, write_true_labels
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, random_mask
+from napari_s1omni.benchmarks.stitching.window_engines import components, jittered_ids, known_ids
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
 from napari_s1omni.execution.pipeline.block_geometry import block_shape
 from napari_s1omni.execution.stitching.stitching_pass import LOG, TABLE, StitchPass, is_stitched, stitch

@@ -7,8 +7,8 @@ import numpy as np
 from cut_truth import flat, on_disk, rows_of, whole
 
 from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation
-from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
-from napari_s1omni.benchmarks.stitching.oracles import ellipses
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, voronoi
+from napari_s1omni.benchmarks.stitching.window_engines import known_ids
 from napari_s1omni.execution.stitching import uncertain_joins as uncertain
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows

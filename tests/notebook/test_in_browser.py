@@ -10,10 +10,10 @@ import pytest
 from napari_s1omni.benchmarks.jupyter_lab import (
     IDLE,
     TIMEOUT_MS,
-    open_browser,
-    find_chromium,
+    chromium,
     find_panel,
     first_pixels,
+    open_browser,
     run_cell,
     run_jupyterlab,
 )
@@ -21,7 +21,7 @@ from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control as request_stop
 from napari_s1omni.execution.run.watch import status
 
-if find_chromium() is None:
+if chromium() is None:
     pytest.skip("there is no chromium; scripts/test installs it where it may", allow_module_level=True)
 pytest.importorskip("jupyterlab", reason="needs the extra 'browser'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")

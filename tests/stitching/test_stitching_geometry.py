@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.benchmarks.stitching.oracle_images import block_boxes
+from napari_s1omni.benchmarks.stitching.block_stitching import block_boxes
 from napari_s1omni.joining.stitching import pairs, slabs, window
 
 

@@ -9,15 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_s1omni.benchmarks.stitching.oracle_images import (
-    Agreement,
-    components,
-    jittered_ids,
-    known_ids,
-    stitch,
-    voronoi,
-)
-from napari_s1omni.benchmarks.stitching.oracles import HEAD, ellipses, random_mask, oracles, row
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.block_stitching import stitch
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, random_mask, voronoi
+from napari_s1omni.benchmarks.stitching.oracles import HEAD, oracles, row
+from napari_s1omni.benchmarks.stitching.window_engines import components, jittered_ids, known_ids
 from napari_s1omni.joining.stitching import contingency
 
 ORACLES = oracles()

@@ -5,9 +5,10 @@ import json
 import numpy as np
 from typer.testing import CliRunner
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
 from napari_s1omni.benchmarks.stitching.oracles import HEAD, Oracle, row
-from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.benchmarks.stitching.window_engines import components
 from napari_s1omni.frontends.cli.bench.stitching import app
 
 

@@ -113,7 +113,7 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
 
     dask.config.refresh()
     fleet = cluster.Fleet(workers=1, scheduler=cluster.SLURM)
-    with cluster.open_cluster(fleet, SyntheticRun.of((256, 256)).plan) as (client, count):
+    with cluster.open_cluster(fleet, SyntheticRun((256, 256)).plan) as (client, count):
         assert count == 1
         client.wait_for_workers(1, timeout=120)
         [first] = numbers(slurm / "submitted")

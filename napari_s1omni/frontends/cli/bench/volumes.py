@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score_volume
-from napari_s1omni.evaluation.volumes import open_volumes
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, open_volumes, score_volume
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 
