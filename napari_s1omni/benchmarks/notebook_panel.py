@@ -73,7 +73,7 @@ def _time_first_pixels(home: Path, times: int) -> dict[str, float]:
             lab.open(page, f"benchmark {i}", (_IMPORT if i else "1", CELL.format(source=HUGE, output=str(output))))
             run_cell(page, 0)
             page.locator(".jp-InputPrompt", has_text="[1]:").first.wait_for()
-            seconds.append(first_time_first_pixels(page, 1))
+            seconds.append(first_pixels(page, 1))
             sent.append(int(find_panel(page).get_attribute("data-bytes") or 0))
             page.close()
             _cancel(output)

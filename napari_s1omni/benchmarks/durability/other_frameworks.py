@@ -93,7 +93,7 @@ def time_map_overlap(run: SyntheticRun, path: Path, depth: int = 0) -> Framework
 
 
 class _LazyPlane:
-    """A synthetic layer with the interface of an array, so that workers compute the pixels and the graph stays small."""
+    """A synthetic layer as a lazy array, so that workers compute the pixels and the graph stays small."""
 
     ndim = 2
 

@@ -73,7 +73,8 @@ The labels of one engine, block by block, joined in two ways: by stitching ([sti
 as in distributed Cellpose, which shrinks each label and joins what is still connected across the two planes at a face
 (`napari_s1omni/benchmarks/stitching/face_merging.py`). "Merged" and "split" count objects. VI is the variation of
 information against the truth in bits, 0 if both are equal. Seconds are those of joining, in memory. With jittered
-borders, blocks disagree about single voxels, so that every object contains some voxels of its neighbours; there, compare VI.
+borders, blocks disagree about single voxels, so that every object contains some voxels of its neighbours;
+there, compare VI.
 
 | volume | objects | blocks | method | found | merged | split | VI | s |
 |---|---|---|---|---|---|---|---|---|
