@@ -13,6 +13,7 @@ import numpy as np
 from napari_s1omni.benchmarks.jupyter_lab import (
     TIMEOUT_MS,
     find_panel,
+    first_pixels,
     open_browser,
     run_cell,
     run_jupyterlab,

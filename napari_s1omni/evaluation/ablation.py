@@ -31,9 +31,11 @@ from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
 from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.training.batches.editor_batches import TASKS
-from napari_s1omni.training.data.pool import PreparedField, prepare, real_fields
-from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
+from napari_s1omni.training.data.pool import PreparedField, prepare
+from napari_s1omni.training.data.real_fields import real_fields
+from napari_s1omni.training.data.sampler import Sampler
+from napari_s1omni.training.data.samples import Mixture, Sample
+from napari_s1omni.training.model_configs import TASKS
 from napari_s1omni.training.stages.task_embedding import task_states
 
 AMBIGUOUS = ("sizes", "polarities", "cells", "axons")
@@ -284,7 +286,7 @@ def _thought(variant: str, i: int, own: list[Thought], samples: list[Sample], se
     if variant == "instruction only":
         return Thought(samples[i].instruction)
     if variant == "true trace":
-        return replace(own[i], text=samples[i].truth.text, token_ids=())
+        return replace(own[i], text=samples[i].truth.trace, token_ids=())
     if variant == "counterfactual trace":
         return replace(own[i], text=falsify_trace(own[i].text), token_ids=())
     return own[i]

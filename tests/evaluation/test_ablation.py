@@ -16,7 +16,7 @@ from napari_s1omni.engine.s1omni.engine import load
 from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice_scores, falsify_trace, run_ablation
 from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS
-from napari_s1omni.training.prompts.traces import Truth, parse_trace
+from napari_s1omni.training.prompts.traces import TileTruth, parse_trace
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 
@@ -113,10 +113,10 @@ def test_falsifying_changes_what_any_trace_states():
     words = itertools.product(("low", "medium", "high"), ("no", "slight", "strong"), (True, False), (0, 5))
     for noise, blur, bright, count in words:
         seen = {"bright": bright, "coverage": 0.1, "size": 9.0, "count": count, "noise": noise, "blur": blur}
-        truths = [Truth("segmentation", n, size_class=c, **seen) for n in NOUNS for c in (None, "small", "large")]
-        truths += [Truth("modality_translation", stain, **seen) for stain in STAINS]
-        truths += [Truth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
+        truths = [TileTruth("segmentation", n, size_class=c, **seen) for n in NOUNS for c in (None, "small", "large")]
+        truths += [TileTruth("modality_translation", stain, **seen) for stain in STAINS]
+        truths += [TileTruth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
         for truth in truths:
-            before, after = parse_trace(truth.text), parse_trace(falsify_trace(truth.text))
+            before, after = parse_trace(truth.trace), parse_trace(falsify_trace(truth.trace))
             assert before != after
             assert after.target is not None

@@ -10,7 +10,7 @@ import torch
 
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
-from napari_s1omni.training.stages.editor_stage import Editor
+from napari_s1omni.training.stages.editor_model import Editor
 
 SMALL: dict[str, Any] = {"blocks": (16, 16, 32), "depth": 1, "condition": 32, "head_width": 8}
 

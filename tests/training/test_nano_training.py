@@ -22,7 +22,7 @@ from napari_s1omni.training import training_run as workshop
 from napari_s1omni.training.batches.editor_batches import EditorCollate
 from napari_s1omni.training.data.samples import Mixture
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, PoolRecipe, Recipe, ThinkerRecipe
-from napari_s1omni.training.stages.editor_stage import Editor
+from napari_s1omni.training.stages.editor_model import Editor
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,7 +108,7 @@ def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path
         samples = [shop.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
     quiet = recipe.editor.replace(instruction_only=0.0, proportion_empty_prompts=0.0)
     batch = EditorCollate(shop.prompting(), quiet, 0)(samples, [None] * 4)
-    body = shop.prompting().encode(samples[0].truth.text)
+    body = shop.prompting().encode(samples[0].truth.trace)
     row = batch.ids[0, batch.drop :][batch.mask[0]].tolist()
     assert tuple(row[-len(body) - 1 : -1]) == body
     assert row[-1] == shop.prompting().ids["turn_end"]

@@ -10,10 +10,13 @@ import pytest
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
 from napari_s1omni.training.data.crops import apply_symmetry
-from napari_s1omni.training.data.pool import prepare, read_split, simulated_fields
+from napari_s1omni.training.data.pool import prepare, simulated_fields
+from napari_s1omni.training.data.real_fields import read_split
 from napari_s1omni.training.data.resampling import resize_labels, upsample
-from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.prompts.traces import measure_objects, nearest_trace_number, parse_trace
+from napari_s1omni.training.data.sampler import Sampler
+from napari_s1omni.training.data.samples import Mixture
+from napari_s1omni.training.prompts.numbers import nearest_trace_number
+from napari_s1omni.training.prompts.traces import measure_objects, parse_trace
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def test_truth_describes_the_target(scenes):
         assert np.array_equal(foreground > 0, sample.instances > 0)
         assert (interior <= foreground).all()
         assert distance.max() <= 1
-        reading = parse_trace(sample.truth.text)
+        reading = parse_trace(sample.truth.trace)
         assert reading.count == nearest_trace_number(measure_objects(sample.instances)[2])
         assert Instruction.read(sample.instruction).task == "segmentation"
 
@@ -69,7 +72,7 @@ def test_tiles_to_be_restored_are_of_every_size_and_some_are_plain(scenes, edge)
         words = Instruction.read(look.instruction)
         assert words.task == "super_resolution"
         assert words.tile == (edge, edge)
-        assert parse_trace(look.truth.text).noise == (look.truth.noise or "low")
+        assert parse_trace(look.truth.trace).noise == (look.truth.noise or "low")
     assert any(not look.layers and look.blur is None for look in looks)
 
 

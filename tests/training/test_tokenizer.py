@@ -8,8 +8,9 @@ import pytest
 from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
 from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
 from napari_s1omni.training.data.pool import prepare, simulated_fields
-from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.prompts.prompt_templates import TRACE_NUMBERS
+from napari_s1omni.training.data.sampler import Sampler
+from napari_s1omni.training.data.samples import Mixture
+from napari_s1omni.training.prompts.numbers import TRACE_NUMBERS
 from napari_s1omni.training.prompts.tokenizer import SPECIAL_TOKENS, number_token_ids, train_tokenizer
 
 
@@ -22,7 +23,7 @@ def lessons():
 
 @pytest.fixture(scope="module")
 def prompting(lessons):
-    tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.text for s in lessons), 1500)
+    tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.trace for s in lessons), 1500)
     return Prompting(tokenizer, PromptingConfig())
 
 
@@ -34,7 +35,7 @@ def test_every_number_of_the_grid_is_one_token(prompting):
 
 
 def test_a_thought_takes_at_most_36_tokens(prompting, lessons):
-    assert max(len(prompting.encode(sample.truth.text)) for sample in lessons) <= 36
+    assert max(len(prompting.encode(sample.truth.trace)) for sample in lessons) <= 36
 
 
 def test_special_names_are_single_tokens(prompting):

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 
 from napari_s1omni.training.data.fields import Layer
-from napari_s1omni.training.prompts.prompt_templates import (
-    NOUNS,
-    TRACE_NUMBERS,
-    PromptFacts,
+from napari_s1omni.training.prompts.numbers import TRACE_NUMBERS, nearest_trace_number, soft_target
+from napari_s1omni.training.prompts.prompt_templates import NOUNS, PromptFacts, restoration_prompt, segmentation_prompt
+from napari_s1omni.training.prompts.traces import (
+    Truth,
     blur_word,
-    nearest_trace_number,
+    measure_objects,
     noise_word,
-    restoration_prompt,
-    segmentation_prompt,
-    soft_target,
+    parse_trace,
+    with_measurements,
 )
-from napari_s1omni.training.prompts.traces import Truth, measure_objects, parse_trace, with_measurements
 
 
 def squares(count: int, edge: int) -> np.ndarray:
@@ -60,20 +58,20 @@ def test_measure_leaves_out_slivers_at_the_side():
 
 
 def test_a_written_trace_reads_back_as_what_was_measured():
-    truth = with_measurements(Truth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
-    reading = parse_trace(truth.text)
+    truth = with_measurements(TileTruth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
+    reading = parse_trace(truth.trace)
     assert reading.polarity == "dark"
     assert reading.noise == "medium"
     assert reading.blur == "slight"
     assert reading.count == 9
     assert reading.size == nearest_trace_number(truth.size)
     assert reading.target == "small nuclei masks"
-    assert truth.text.endswith("</think>small nuclei mask<image_edit>")
+    assert truth.trace.endswith("</think>small nuclei mask<image_edit>")
 
 
 def test_an_empty_tile_says_so():
-    truth = with_measurements(Truth("segmentation", "cells"), np.zeros((64, 64), np.uint16), 0.01, 0.0)
-    reading = parse_trace(truth.text)
+    truth = with_measurements(TileTruth("segmentation", "cells"), np.zeros((64, 64), np.uint16), 0.01, 0.0)
+    reading = parse_trace(truth.trace)
     assert reading.polarity == "empty"
     assert (reading.count, reading.size, reading.coverage) == (0, 0, 0)
 

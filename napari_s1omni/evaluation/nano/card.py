@@ -30,7 +30,7 @@ from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.evaluation.nano.page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano.traces import measure_traces
 from napari_s1omni.jobs import run as api
-from napari_s1omni.training.data.pool import read_raw_channels, read_raw_pair, read_split
+from napari_s1omni.training.data.real_fields import read_raw_channels, read_raw_pair, read_split
 from napari_s1omni.training.data.resampling import upsample
 
 SETS = {

@@ -14,8 +14,9 @@ from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import TileError
 from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.data.pool import PreparedField, prepare, simulated_fields
-from napari_s1omni.training.data.samples import Mixture, Sample, Sampler
-from napari_s1omni.training.prompts.prompt_templates import nearest_trace_number
+from napari_s1omni.training.data.sampler import Sampler
+from napari_s1omni.training.data.samples import Mixture, Sample
+from napari_s1omni.training.prompts.numbers import nearest_trace_number
 from napari_s1omni.training.prompts.traces import ROUTE, ParsedTrace, parse_trace
 
 SEED = 990001

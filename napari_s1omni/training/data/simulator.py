@@ -1,8 +1,8 @@
-"""Simulated tiles with exact truth: fluorescence, brightfield, histology-like and EM-like scenes.
+"""Simulated scenes with exact truth: fluorescence, brightfield, histology-like and EM-like images.
 
-Everything is measured, nothing guessed: instances, polarity, noise and blur are
-known because they were drawn. A third of the scenes is ambiguous on purpose:
-two kinds of objects in one picture, of which only the request can say which is meant.
+Instances, polarity, noise and blur are known because they were drawn. A third of
+the scenes is ambiguous on purpose: they contain two kinds of objects, and only the
+request says which kind is meant.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from napari_s1omni.training.data.shapes import (
 )
 
 SIZE = 256
-"""Edge of a scene in px."""
+"""Edge of a scene in pixels."""
 
 _HEMATOXYLIN = np.array([0.65, 0.70, 0.29])
 _EOSIN = np.array([0.07, 0.99, 0.11])
@@ -44,7 +44,6 @@ class Simulator:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._texture = Texture(self._rng, SIZE)
-        self._count = 0
         plain = partial(self._plain, empty=False)
         self._kinds: tuple[tuple[float, Callable[[], Field]], ...] = (
             (0.27, plain),
@@ -57,13 +56,12 @@ class Simulator:
         )
 
     def scene(self) -> Field:
-        """Draw one scene of random kind."""
+        """Draw one scene of a random kind."""
         weights = np.array([w for w, _ in self._kinds])
         kind = self._kinds[int(self._rng.choice(len(weights), p=weights / weights.sum()))][1]
-        self._count += 1
         return kind()
 
-    # Scenes. Each draws objects, then light, then the optics and the camera.
+    # Scenes: each draws objects, then light, then optics and camera.
 
     def _plain(self, empty: bool) -> Field:
         labels = np.zeros((SIZE, SIZE), np.uint16)
@@ -83,13 +81,12 @@ class Simulator:
         large = np.zeros((SIZE, SIZE), np.uint16)
         big = self._diameter(22, 56)
         self._populate(large, big, share=self._rng.uniform(0.08, 0.3))
-        small = np.zeros_like(large)
         little = big * self._rng.uniform(0.2, 0.42)
-        blocked = large.copy()
+        occupied = large > 0
         centres = scatter_centres(self._rng, SIZE, int(self._rng.integers(12, 90)), little, 1.25, False)
-        both = np.where(blocked > 0, 1, 0).astype(np.uint16)
+        both = np.where(occupied, 1, 0).astype(np.uint16)
         draw_objects(self._rng, both, centres, little, 0.12, 0.06)
-        small = drop_small_objects(np.where((both > 1) & (blocked == 0), both - 1, 0).astype(np.uint16), 6)
+        small = drop_small_objects(np.where((both > 1) & ~occupied, both - 1, 0).astype(np.uint16), 6)
         bright = self._rng.random() < 0.6
         image = np.maximum(self._fluorescence(large), self._fluorescence(small))
         if not bright:
@@ -152,7 +149,7 @@ class Simulator:
         image = np.exp(-density) * rng.uniform(0.9, 1.02)
         noise = self._noise() * 0.6
         image = image + rng.normal(0, noise, image.shape)
-        # Pairs are decadic densities, as colour deconvolution of a picture gives them.
+        # Pairs are decadic optical densities, as from colour deconvolution.
         pair = {"hematoxylin": blue / math.log(10), "eosin": pink / math.log(10)}
         return Field("simulated histology", "histology", image, (Layer("nuclei", nuclei, False),), noise, blur, pair)
 

@@ -27,7 +27,7 @@ def ablation(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Draw the same tiles with unchanged, zeroed, random, shuffled, shortened, true and falsified thoughts; score all."""
+    """Draw the same tiles with unchanged, zeroed, random, shuffled, shortened, true and falsified thoughts; score them."""
     rows = run_ablation(engine, data, scenes=scenes, seed=seed, control=control)
     if json:
         print_json([dataclasses.asdict(row) for row in rows])
