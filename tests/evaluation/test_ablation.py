@@ -13,7 +13,10 @@ pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice_scores, falsify_trace, run_ablation
+from napari_s1omni.evaluation.ablation.altered_engine import CONTROL
+from napari_s1omni.evaluation.ablation.run import run_ablation
+from napari_s1omni.evaluation.ablation.tasks import ambiguous_samples, choice_scores
+from napari_s1omni.evaluation.ablation.thoughts import falsify_trace
 from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS
 from napari_s1omni.training.prompts.traces import TileTruth, parse_trace
@@ -83,8 +86,8 @@ def test_noise_in_gives_another_trace_out():
     assert sum(a != b for a, b in zip(*words, strict=True)) >= 0.7 * len(clean)
 
 
-def test_ambiguous_cases_come_in_pairs_on_one_tile():
-    cases = ambiguous_cases(12, 128)
+def test_ambiguous_samples_come_in_pairs_on_one_tile():
+    cases = ambiguous_samples(12, 128)
     assert cases
     for first, second in zip(cases[::2], cases[1::2], strict=True):
         assert np.array_equal(first.source, second.source)
@@ -92,7 +95,7 @@ def test_ambiguous_cases_come_in_pairs_on_one_tile():
 
 
 def test_choice_is_one_for_the_truth_and_zero_for_one_answer_to_both():
-    cases = ambiguous_cases(12, 128)
+    cases = ambiguous_samples(12, 128)
     assert np.allclose(choice_scores(cases, [case.target for case in cases]), 1)
     assert np.allclose(choice_scores(cases, [cases[0].target for _ in cases]), 0)
 

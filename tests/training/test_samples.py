@@ -1,4 +1,4 @@
-"""Samples: words, truth and targets fit each other."""
+"""Samples: request, truth and target match."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_one_tile_and_two_requests_give_two_targets(scenes):
     assert not second.truth.bright
 
 
-def test_objects_are_drawn_at_one_size_and_told_at_their_own(scenes):
-    """The words are those of a tile on its own grid; what is drawn lies on the grid of the stated size."""
+def test_objects_are_drawn_at_one_size_and_described_at_their_own(scenes):
+    """The texts are those of the tile on its own grid; the target lies on the drawing grid."""
     how = ObjectSize(drawn=16)
     scene = max(scenes, key=lambda s: measure_objects(s.field.layers[0].labels)[1])
     plain, scaled = (Sampler([], scenes, Mixture(augment=False, object_size=o), 3) for o in (None, how))
@@ -64,21 +64,23 @@ def test_objects_are_drawn_at_one_size_and_told_at_their_own(scenes):
 
 
 @pytest.mark.parametrize("edge", [32, 64, 256])
-def test_tiles_to_be_restored_are_of_every_size_and_some_are_plain(scenes, edge):
+def test_restoration_tiles_have_all_sizes_and_some_are_uniform(scenes, edge):
     sharp = [replace(s, field=replace(s.field, detail=True)) for s in scenes if len(s.image) == 1]
-    looks = [Sampler(sharp, scenes, Mixture(), seed).look(edge) for seed in range(60)]
-    assert {look.source.shape for look in looks} == {(3, edge, edge)}
-    for look in looks:
-        words = Instruction.read(look.instruction)
+    tiles = [Sampler(sharp, scenes, Mixture(), seed).restoration(edge) for seed in range(60)]
+    assert {tile.source.shape for tile in tiles} == {(3, edge, edge)}
+    for tile in tiles:
+        words = Instruction.read(tile.instruction)
         assert words.task == "super_resolution"
         assert words.tile == (edge, edge)
-        assert parse_trace(look.truth.trace).noise == (look.truth.noise or "low")
-    assert any(not look.layers and look.blur is None for look in looks)
+        assert parse_trace(tile.truth.trace).noise == (tile.truth.noise or "low")
+    assert any(not tile.layers and tile.blur is None for tile in tiles)
 
 
-def test_some_kinds_of_scenes_may_come_oftener(scenes):
-    often = Sampler([], scenes, Mixture(simulated=1, super_resolution=0, translation=0, kinds=(("axons", 1e6),)), 0)
-    assert {often.draw(64).truth.target for _ in range(20)} <= {"axons", "fibers"}
+def test_kinds_of_scenes_can_be_weighted(scenes):
+    weighted = Sampler(
+        [], scenes, Mixture(simulated=1, super_resolution=0, translation=0, scene_weights=(("axons", 1e6),)), 0
+    )
+    assert {weighted.draw(64).truth.target for _ in range(20)} <= {"axons", "fibers"}
 
 
 def test_super_resolution_starts_from_fewer_px(scenes):
@@ -90,7 +92,7 @@ def test_super_resolution_starts_from_fewer_px(scenes):
     assert np.corrcoef(sample.base.ravel(), sample.target.ravel())[0, 1] > 0.5
 
 
-def test_enlarging_keeps_a_constant_and_the_scale():
+def test_upsampling_keeps_a_constant_and_the_scale():
     assert np.allclose(upsample(np.full((1, 8, 8), 0.3, np.float32), 2), 0.3)
     assert upsample(np.zeros((3, 8, 10), np.float32), 2).shape == (3, 16, 20)
 
@@ -100,12 +102,12 @@ def test_labels_are_never_mixed_when_resampled():
     assert set(np.unique(resize_labels(labels, 7))) <= set(range(16))
 
 
-def test_turning_eight_ways_gives_eight_pictures(scenes):
+def test_eight_symmetries_give_eight_images(scenes):
     sample = Sampler([], scenes, Mixture(augment=False), 0).segmentation(scenes[0], 64, 0)
     turns = {apply_symmetry(sample, i).source.tobytes() for i in range(8)}
     assert len(turns) == 8
 
 
-def test_no_field_is_on_both_sides_of_the_split():
+def test_no_field_is_in_both_subsets():
     for folder, sides in read_split().items():
         assert not set(sides["train"]) & set(sides["validation"]), folder

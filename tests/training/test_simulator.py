@@ -1,4 +1,4 @@
-"""Simulated scenes: what they promise is in them."""
+"""Simulated scenes match their truth."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_polarity_is_visible(scenes):
             assert bright.mean() > dark.mean()
 
 
-def test_the_two_kinds_of_one_picture_are_told_apart_by_what_their_names_say(scenes):
+def test_the_two_kinds_of_a_scene_differ_as_their_names_say(scenes):
     def diameter(labels):
         area = np.bincount(labels.ravel())[1:]
         return np.sqrt(np.median(area[area > 0]))
@@ -51,11 +51,11 @@ def test_the_two_kinds_of_one_picture_are_told_apart_by_what_their_names_say(sce
         assert (cells.labels[nuclei.labels > 0] == nuclei.labels[nuclei.labels > 0]).all()
 
 
-def test_noise_is_what_was_promised(scenes):
+def test_noise_is_as_stated(scenes):
     sharp = [s for s in scenes if s.dataset == "plain" and s.noise > 0.05]
     assert sharp
     for scene in sharp:
-        # The camera's noise grows with the light, from 0.7 to 1.2 times the stated level.
+        # The noise grows with the signal, from 0.7 to 1.2 times the stated level.
         assert 0.55 < noise_sd(scene.image.mean(0)) / scene.noise < 1.5
 
 

@@ -1,4 +1,4 @@
-"""Brightfield pictures whose stains are varied stay pictures of the same things."""
+"""Stain augmentation changes colours and keeps structures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skimage.color import rgb2hed
 from napari_s1omni.training.data.staining import vary_stains
 
 
-def test_stains_change_and_what_is_shown_does_not() -> None:
+def test_stains_change_and_structures_do_not() -> None:
     picture = np.moveaxis(data.immunohistochemistry()[:128, :128], -1, 0).astype(np.float32) / 255
     rng = np.random.default_rng(0)
     seen = [vary_stains(picture, rng) for _ in range(4)]
@@ -25,6 +25,6 @@ def test_stains_change_and_what_is_shown_does_not() -> None:
     assert np.ptp(tones, axis=0).max() > 0.02
 
 
-def test_px_out_of_range_are_held() -> None:
+def test_pixels_out_of_range_are_clipped() -> None:
     wild = np.stack([np.full((4, 4), v, np.float32) for v in (-1.0, 0.5, 3.0)])
     assert np.isfinite(vary_stains(wild, np.random.default_rng(1))).all()

@@ -1,4 +1,4 @@
-"""nano's tokenizer: numbers are single tokens, traces are short, words come back unchanged."""
+"""nano's tokenizer: numbers are single tokens, traces are short, any text survives a round trip."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from napari_s1omni.training.prompts.tokenizer import SPECIAL_TOKENS, number_toke
 
 
 @pytest.fixture(scope="module")
-def lessons():
+def samples():
     scenes = [prepare(field) for field in simulated_fields(5, 12)]
     sampler = Sampler([], scenes, Mixture(simulated=1), 0)
     return [sampler.draw(64) for _ in range(400)]
 
 
 @pytest.fixture(scope="module")
-def prompting(lessons):
-    tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.trace for s in lessons), 1500)
+def prompting(samples):
+    tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.trace for s in samples), 1500)
     return Prompting(tokenizer, PromptingConfig())
 
 
@@ -34,15 +34,15 @@ def test_every_number_of_the_grid_is_one_token(prompting):
         assert len(prompting.encode(f" {number}")) == 1
 
 
-def test_a_thought_takes_at_most_36_tokens(prompting, lessons):
-    assert max(len(prompting.encode(sample.truth.trace)) for sample in lessons) <= 36
+def test_a_thought_takes_at_most_36_tokens(prompting, samples):
+    assert max(len(prompting.encode(sample.truth.trace)) for sample in samples) <= 36
 
 
 def test_special_names_are_single_tokens(prompting):
     assert all(len(prompting.encode(name)) == 1 for name in SPECIAL_TOKENS)
 
 
-def test_any_text_comes_back_unchanged(prompting):
+def test_any_text_survives_a_round_trip(prompting):
     for text in ("segment the nuclei, about 12.5 µm", "Zellkerne größer als 3 px", "核を分割する"):
         assert prompting.decode(prompting.encode(text)) == text
 

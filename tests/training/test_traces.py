@@ -1,4 +1,4 @@
-"""What a trace says of a tile, and that it can be read back."""
+"""Traces are written from truth and parsed back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_s1omni.training.data.fields import Layer
 from napari_s1omni.training.prompts.numbers import TRACE_NUMBERS, nearest_trace_number, soft_target
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, PromptFacts, restoration_prompt, segmentation_prompt
 from napari_s1omni.training.prompts.traces import (
-    Truth,
+    TileTruth,
     blur_word,
     measure_objects,
     noise_word,
@@ -57,7 +56,7 @@ def test_measure_leaves_out_slivers_at_the_side():
     assert measure_objects(labels)[2] == 5
 
 
-def test_a_written_trace_reads_back_as_what_was_measured():
+def test_a_written_trace_is_parsed_to_the_measured_values():
     truth = with_measurements(TileTruth("segmentation", "nuclei", False, "small"), squares(9, 10), 0.05, 1.2)
     reading = parse_trace(truth.trace)
     assert reading.polarity == "dark"
@@ -90,12 +89,10 @@ def test_blur_words(blur, word):
     assert blur_word(blur) == word
 
 
-def test_a_request_tells_what_the_picture_cannot():
-    labels = squares(4, 12)
-    small = Layer("objects", labels, True, "small")
+def test_a_request_states_what_the_image_cannot_show():
     rng = np.random.default_rng(0)
     for _ in range(50):
-        text = segmentation_prompt(rng, small, PromptFacts(False, True, None), None)
+        text = segmentation_prompt(rng, "objects", PromptFacts(size_class="small"), None)
         assert any(word in text for word in ("small", "little", "tiny"))
         assert "px" not in text
 
@@ -106,5 +103,5 @@ def test_names_of_different_kinds_do_not_overlap():
     assert not set(NOUNS["axons"]) & set(NOUNS["fibers"])
 
 
-def test_a_told_blur_stands_in_the_request():
+def test_a_stated_blur_is_in_the_request():
     assert "1.5 px" in restoration_prompt(np.random.default_rng(0), 1.5)

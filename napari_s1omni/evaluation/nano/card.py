@@ -25,7 +25,7 @@ from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.engine.s1omni.checkpoint.model_store import show
 from napari_s1omni.engine.s1omni.description import VALIDATION_NAME
 from napari_s1omni.errors import OperationRefused
-from napari_s1omni.evaluation.ablation import run_ablation
+from napari_s1omni.evaluation.ablation.run import run_ablation
 from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.evaluation.nano.page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano.traces import measure_traces

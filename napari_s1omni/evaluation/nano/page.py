@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.ablation import Row, table
+from napari_s1omni.evaluation.ablation.table import Row, table
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """Lines of the card between which everything is written by this module."""

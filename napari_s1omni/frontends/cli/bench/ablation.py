@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.evaluation.ablation import run_ablation, table
+from napari_s1omni.evaluation.ablation.run import run_ablation
+from napari_s1omni.evaluation.ablation.table import table
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 
@@ -27,7 +28,7 @@ def ablation(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Draw the same tiles with unchanged, zeroed, random, shuffled, shortened, true and falsified thoughts; score them."""
+    """Score the same tiles drawn with unchanged, zeroed, random, shuffled, shortened, true and falsified thoughts."""
     rows = run_ablation(engine, data, scenes=scenes, seed=seed, control=control)
     if json:
         print_json([dataclasses.asdict(row) for row in rows])

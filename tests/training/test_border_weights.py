@@ -1,4 +1,4 @@
-"""Weights of the px between objects."""
+"""Weights of the pixels between objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_s1omni.training.stages.border_weights import border_mask
 
 
 def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarray]:
-    """Emphasis of discs (y, x, radius), the first over the others, and their labels."""
+    """Return the border mask of discs (y, x, radius), the first on top, and their labels."""
     y, x = np.mgrid[:64, :64]
     labels = np.zeros((64, 64), np.uint16)
     for i, (cy, cx, radius) in enumerate(discs):
