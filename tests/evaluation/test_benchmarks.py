@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import OperationRefused, SourceError
-from napari_s1omni.evaluation.datasets.benchmark import evaluate, means
 from napari_s1omni.evaluation.datasets.ixi import halve_k_space
 from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
+from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.evaluation.datasets.synthrad import ms_ssim
 
 nibabel = pytest.importorskip("nibabel")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
-from napari_s1omni.evaluation.datasets.benchmark import evaluate, means
+from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 
