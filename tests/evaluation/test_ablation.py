@@ -1,4 +1,4 @@
-"""The thought matters: without it the bundled editor cannot choose between two right answers."""
+"""The bundled editor uses the thought: without it, it cannot choose between two right answers."""
 
 from __future__ import annotations
 
@@ -56,23 +56,23 @@ def test_the_choice_is_lost_without_the_right_states(rows, variant):
     assert rows["as they are"].score - rows[variant].score >= 0.3
 
 
-def test_one_word_of_the_trace_moves_px(table):
+def test_one_word_of_the_trace_changes_pixels(table):
     (moved,) = [row for row in table if row.task == "two requests, one tile (objects' px changed)"]
     assert moved.variant == "counterfactual trace"
     assert 0.02 < moved.low <= moved.score
 
 
-def test_an_editor_that_hears_its_task_alone_gives_one_answer_to_both(rows):
+def test_an_editor_conditioned_on_the_task_alone_gives_one_answer_to_both(rows):
     assert rows[CONTROL].score == pytest.approx(0, abs=1e-6)
     assert rows[CONTROL].change == pytest.approx(-rows["as they are"].score)
 
 
-def test_a_falsified_trace_changes_the_picture(table):
+def test_a_falsified_trace_changes_the_image(table):
     (changed,) = [row for row in table if "changed" in row.task]
     assert changed.score > 0.0
 
 
-def test_noise_in_gives_another_trace_out():
+def test_added_noise_changes_the_trace():
     scenes = [s for s in validation_scenes(24) if s.field.dataset == "plain" and s.field.noise < 0.02]
     clean = list(plain_samples(scenes[:6], 256))
     rng = np.random.default_rng(0)
@@ -112,7 +112,7 @@ def test_falsifying_a_trace_of_super_resolution_exchanges_noise_and_blur():
 
 
 def test_falsifying_changes_what_any_trace_states():
-    """Whatever it is about; only its numbers may stay."""
+    """For every kind of target; only the numbers may stay the same."""
     words = itertools.product(("low", "medium", "high"), ("no", "slight", "strong"), (True, False), (0, 5))
     for noise, blur, bright, count in words:
         seen = {"bright": bright, "coverage": 0.1, "size": 9.0, "count": count, "noise": noise, "blur": blur}

@@ -58,7 +58,7 @@ def test_numbers_of_other_weights_are_dropped(tmp_path, monkeypatch):
     assert not (tmp_path / "validation.json").exists()
 
 
-def test_a_card_without_a_place_for_numbers_is_refused(tmp_path):
+def test_a_card_without_a_measured_part_is_refused(tmp_path):
     (tmp_path / "card.md").write_text("# nano\n")
     with pytest.raises(SourceError, match="measured"):
         rewrite(tmp_path / "card.md", NUMBERS)

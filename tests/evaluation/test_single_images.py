@@ -1,4 +1,4 @@
-"""Scores of single pictures, on small ones whose scores are known."""
+"""Scores of single images, on small ones with known scores."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from napari_s1omni.evaluation.single_images import score_nuclei, score_restorati
 
 
 def discs(seed):
-    """Twelve bright discs of 20 px and their labels."""
+    """Return twelve bright discs of 20 px and their labels."""
     y, x = np.mgrid[:150, :200]
     labels = np.zeros((150, 200), np.uint16)
     for i in range(12):
@@ -24,7 +24,7 @@ def test_sets_are_pooled_in_halves(tmp_path):
         (tmp_path / "set" / part).mkdir(parents=True)
     for i in range(2):
         image, labels = discs(i)
-        # Of the second picture no annotation is right.
+        # All annotations of the second image are wrong.
         tifffile.imwrite(tmp_path / f"set/masks/{i}.tif", labels if i == 0 else np.eye(150, 200, dtype=np.uint16))
         Image.fromarray(image).save(tmp_path / f"set/images/{i}.png")
     (scores,) = score_nuclei(tmp_path)
@@ -38,7 +38,7 @@ def test_sets_are_pooled_in_halves(tmp_path):
     assert one.images == 1
 
 
-def test_a_restored_picture_is_compared_with_bicubic(tmp_path):
+def test_a_restored_image_is_compared_with_bicubic(tmp_path):
     Image.fromarray(discs(0)[0]).save(tmp_path / "discs.png")
     (score,) = score_restoration(tmp_path)
     assert score.name == "discs.png"
@@ -47,6 +47,6 @@ def test_a_restored_picture_is_compared_with_bicubic(tmp_path):
 
 
 @pytest.mark.parametrize("measure", [score_nuclei, score_restoration])
-def test_a_folder_without_pictures_is_refused(tmp_path, measure):
+def test_a_folder_without_images_is_refused(tmp_path, measure):
     with pytest.raises(SourceError, match="holds no"):
         list(measure(tmp_path))

@@ -1,4 +1,4 @@
-"""A volume in blocks against the same volume as a whole."""
+"""A volume in blocks, compared with the same volume as a whole."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def balls():
     return (ndimage.gaussian_filter((truth > 0) * 1000.0, 1) + 100 + noise).astype(np.uint16), truth
 
 
-def test_cutting_changes_nothing_here(balls):
+def test_blocks_give_the_same_objects(balls):
     image, truth = balls
     found = score_volume(Volume("balls", image, truth, (1.0, 1.0, 1.0), "balls of about 14 px"))
     assert found.blocks >= 4
@@ -47,7 +47,7 @@ def test_stacks_are_found_in_their_folders(balls, tmp_path):
     np.testing.assert_array_equal(volume.truth, truth)
 
 
-def test_a_stack_that_cannot_be_read_is_no_stack_left_out(tmp_path, monkeypatch):
+def test_an_unreadable_stack_is_not_skipped_silently(tmp_path, monkeypatch):
     (tmp_path / "plantseg_nuclei").mkdir()
     (tmp_path / "plantseg_nuclei" / "1135_mini.h5").touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
@@ -55,7 +55,7 @@ def test_a_stack_that_cannot_be_read_is_no_stack_left_out(tmp_path, monkeypatch)
         list(open_volumes(tmp_path))
 
 
-def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
+def test_the_command_lists_missing_stacks(balls, tmp_path):
     image, truth = balls
     for part, pixels in (("images", image), ("masks", truth.astype(np.uint16))):
         (tmp_path / "stardist_synthetic3d" / part).mkdir(parents=True)
@@ -74,7 +74,7 @@ def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
     [("qcanet_mouse_embryo", 1.0, 0.3), ("plantseg_nuclei", 1.0, 0.4), ("stardist_synthetic3d", 0.65, 0.1)],
 )
 def test_caps_of_real_nuclei_are_linked(name, least, gain):
-    """Without the rule of containment caps of a few px stay objects of their own."""
+    """Without the containment rule, caps of a few pixels stay separate objects."""
     pytest.importorskip("h5py")
     (truth,) = (volume.truth for volume in open_volumes(DATA) if volume.name == name)
     (found,), (without,) = (metrics.match(truth, relink_planes(truth, containment=share)) for share in (0.7, 2.0))

@@ -10,18 +10,18 @@ from napari_s1omni.training.data.staining import vary_stains
 
 
 def test_stains_change_and_structures_do_not() -> None:
-    picture = np.moveaxis(data.immunohistochemistry()[:128, :128], -1, 0).astype(np.float32) / 255
+    image = np.moveaxis(data.immunohistochemistry()[:128, :128], -1, 0).astype(np.float32) / 255
     rng = np.random.default_rng(0)
-    seen = [vary_stains(picture, rng) for _ in range(4)]
-    nuclei = rgb2hed(picture, channel_axis=0)[0]
-    for one in seen:
+    varied = [vary_stains(image, rng) for _ in range(4)]
+    nuclei = rgb2hed(image, channel_axis=0)[0]
+    for one in varied:
         assert one.dtype == np.float32
-        assert one.shape == picture.shape
+        assert one.shape == image.shape
         assert one.min() >= 0
         assert one.max() <= 1
-        assert np.abs(one - picture).mean() > 0.005
+        assert np.abs(one - image).mean() > 0.005
         assert np.corrcoef(rgb2hed(one, channel_axis=0)[0].ravel(), nuclei.ravel())[0, 1] > 0.8
-    tones = np.array([one.mean((1, 2)) for one in seen])
+    tones = np.array([one.mean((1, 2)) for one in varied])
     assert np.ptp(tones, axis=0).max() > 0.02
 
 

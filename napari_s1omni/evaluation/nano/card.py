@@ -11,8 +11,9 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from napari_s1omni.engine.s1omni.checkpoint.model_store import show
 from napari_s1omni.engine.s1omni.description import VALIDATION_NAME
@@ -69,9 +70,9 @@ def measure(data: Path, nano: str, parts: tuple[str, ...], control: str | None =
 def validation_scores(numbers: dict[str, Any]) -> dict[str, Any]:
     """Return the score of nano and of the reference engine for each operation, by which ``auto`` chooses."""
     nuclei = ("fluorescence", "tissue", "histology")
-    ap = {engine: fmean(numbers["segmentation"][engine][name] for name in nuclei) for engine in _ENGINES}
-    sr = {engine: fmean(own for _, own in numbers["super_resolution"][engine].values()) for engine in _ENGINES}
-    r = {engine: fmean(numbers["stains"][engine].values()) for engine in _ENGINES}
+    ap = {engine: _mean([numbers["segmentation"][engine][name] for name in nuclei]) for engine in _ENGINES}
+    sr = {engine: _mean([own for _, own in numbers["super_resolution"][engine].values()]) for engine in _ENGINES}
+    r = {engine: _mean(list(numbers["stains"][engine].values())) for engine in _ENGINES}
     return {
         "segmentation": {"metric": "AP at IoU 0.5, mean of three nuclei sets", **ap},
         "super_resolution": {"metric": "PSNR in dB, x2", **sr},
@@ -112,6 +113,10 @@ def main() -> None:
         sys.stdout.write(json.dumps(numbers, indent=1) + "\n")
         if arguments.write is not None:
             write_numbers(arguments.write, numbers)
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values))
 
 
 def _segmentation(data: Path, engine: str) -> dict[str, float]:

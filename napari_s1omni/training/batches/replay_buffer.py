@@ -1,4 +1,4 @@
-"""A replay buffer on the training device, from which every sample is drawn many times, each time augmented anew.
+"""A replay buffer on the training device, from which every sample is drawn many times, with new augmentation each time.
 
 A processor core makes about 25 samples per second; a GPU can train on thousands. New samples therefore enter a ring
 buffer on the GPU, and every step draws its batch from it, with new crops, symmetries and intensities.
