@@ -55,7 +55,7 @@ def measure(images: int = 50, edge: int = 256, engine: str = "reference", rounds
         Edge of an image in pixels.
     engine : str
     rounds : int
-        Repetitions, of which the fastest counts.
+        Repetitions; only the fastest counts.
     """
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as name:
         home = Path(name)

@@ -26,7 +26,7 @@ def temporary_output() -> Iterator[Path]:
 
 
 def fresh_process_command(function: Callable[[Any], Numbers], argument: Any) -> list[str]:
-    """Return the command that calls a function of a module with an argument in JSON and prints what it returns."""
+    """Return the command that calls a function of a module with a JSON argument and prints the result."""
     return [sys.executable, "-m", __name__, function.__module__, function.__name__, json.dumps(argument)]
 
 

@@ -50,7 +50,7 @@ class JupyterLab:
 
 
 def chromium() -> str | None:
-    """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None where there is none."""
+    """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None if there is none."""
     return os.environ.get("S1OMNI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 

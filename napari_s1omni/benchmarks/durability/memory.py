@@ -32,7 +32,7 @@ KINDS = {
 
 
 def memory(gigabytes: tuple[float, ...] = (0.25, 1.0, 4.0)) -> Numbers:
-    """Measure the peak memory of driver and worker in fresh processes; each size three times, of which the median.
+    """Measure the peak memory of driver and worker in fresh processes; the median of three runs per size.
 
     Returns
     -------

@@ -31,7 +31,7 @@ def object_targets(sample: Sample, cell: int) -> NDArray[np.float32]:
     -------
     float32 array
         Per class: square root of the number of centroids in the cell, share of covered pixels, and log of the median
-        diameter over :data:`SMALL_DIAMETER`, NaN where there is no object of the class.
+        diameter over :data:`SMALL_DIAMETER`, NaN where the class has no object.
     """
     height, width = sample.source.shape[1:]
     rows, cols = height // cell, width // cell

@@ -13,7 +13,7 @@ from napari_s1omni.training.data.staining import vary_stains
 
 
 class Appearance(NamedTuple):
-    """An image (C, H, W) with what is known of its optics."""
+    """An image (C, H, W) with its noise and blur, as far as they are known."""
 
     image: Image
     noise: float | None

@@ -62,7 +62,7 @@ class TileTruth:
 
 @dataclass(frozen=True, slots=True)
 class ParsedTrace:
-    """The statements of a written thought; None where there is none."""
+    """The statements of a written thought; None if it does not contain the statement."""
 
     polarity: str | None
     noise: str | None

@@ -19,9 +19,7 @@ def ablation(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the real images; without it, only simulated tiles.")
     ] = None,
-    scenes: Annotated[
-        int, typer.Option("--scenes", min=1, help="Simulated scenes to search for ambiguous ones.")
-    ] = 48,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Simulated scenes to search for ambiguous ones.")] = 48,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap and of the random states.")] = 0,
     control: Annotated[
         str | None, typer.Option("--control", help="Folder of an editor trained with a task embedding only.")

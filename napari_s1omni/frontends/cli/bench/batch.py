@@ -16,7 +16,7 @@ def batch(
     images: Annotated[int, typer.Option(min=2, help="Number of images.")] = 50,
     edge: Annotated[int, typer.Option(min=32, help="Edge of an image in pixels.")] = 256,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
-    rounds: Annotated[int, typer.Option(min=1, help="Repetitions, of which the fastest counts.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Repetitions; only the fastest counts.")] = 2,
     json: Json = False,
 ) -> None:
     """Run small images one by one on a loaded engine, then as a batch, and compare."""
