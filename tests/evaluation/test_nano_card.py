@@ -34,7 +34,7 @@ def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
     layout = open_model("nano")
     monkeypatch.setattr(nano_card, "show", lambda name: layout)
     for part in ("segmentation", "super_resolution", "noisy", "stains"):
-        nano_card.write(tmp_path, {part: NUMBERS[part]})
+        nano_card.write_numbers(tmp_path, {part: NUMBERS[part]})
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "old" not in card
     assert card.endswith("## Limits\n")
@@ -52,13 +52,13 @@ def test_numbers_of_other_weights_are_dropped(tmp_path, monkeypatch):
     layout = open_model("nano")
     (tmp_path / "numbers.json").write_text(json.dumps({"weights": "of yore", "stains": NUMBERS["stains"]}))
     monkeypatch.setattr(nano_card, "show", lambda name: layout)
-    nano_card.write(tmp_path, {"segmentation": NUMBERS["segmentation"]})
+    nano_card.write_numbers(tmp_path, {"segmentation": NUMBERS["segmentation"]})
     kept = json.loads((tmp_path / "numbers.json").read_text())
     assert set(kept) == {"weights", "segmentation"}
     assert not (tmp_path / "validation.json").exists()
 
 
-def test_a_card_without_a_place_for_numbers_is_refused(tmp_path):
+def test_a_card_without_a_measured_part_is_refused(tmp_path):
     (tmp_path / "card.md").write_text("# nano\n")
     with pytest.raises(SourceError, match="measured"):
         rewrite(tmp_path / "card.md", NUMBERS)
@@ -70,5 +70,5 @@ def test_the_shipped_card_is_what_the_shipped_numbers_say():
     card = (folder / "MODEL_CARD.md").read_text()
     assert numbers["weights"] == open_model("nano").revision()
     assert card.split(BEGIN)[1].split(END)[0].strip() == page(numbers).strip()
-    assert json.loads((folder / "validation.json").read_text()) == nano_card.scores(numbers)
+    assert json.loads((folder / "validation.json").read_text()) == nano_card.validation_scores(numbers)
     assert len(re.findall(r"^\| two requests, one tile \(choice\) ", card, re.M)) >= 7

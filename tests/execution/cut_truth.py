@@ -3,8 +3,8 @@
 import csv
 import io
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, store_of
-from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS, UNCERTAIN_JOINS_FILE
+from napari_s1omni.benchmarks.stitching.label_run import create_store, write_true_labels
+from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 
 
@@ -18,8 +18,8 @@ def stack(truth):
 
 
 def on_disk(path, plan, truth, engine, order=list):
-    store = store_of(plan, path)
-    records = fill(plan, DiskScratch(store), truth, engine, order)
+    store = create_store(plan, path)
+    records = write_true_labels(plan, DiskScratch(store), truth, engine, order)
     return store, records
 
 

@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 from cut_truth import flat, on_disk, rows_of, whole
 
-from napari_s1omni.benchmarks.stitching.label_run import plan_of
-from napari_s1omni.benchmarks.stitching.oracle_images import known_ids, voronoi
-from napari_s1omni.benchmarks.stitching.oracles import ellipses
+from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, voronoi
+from napari_s1omni.benchmarks.stitching.window_engines import known_ids
 from napari_s1omni.execution.stitching import uncertain_joins as uncertain
 from napari_s1omni.execution.stitching.pair_file import LOCATED_PAIR, PairFile
 from napari_s1omni.execution.stitching.stitching_pass import stitch
@@ -70,7 +70,7 @@ def test_uncertain_joins_are_listed_with_place_and_final_ids(tmp_path):
     """Left of the face one cell is seen, right of it two; the smaller half is a second claim."""
     truth = np.zeros((64, 128), int)
     truth[10:40, 50:78] = 1
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
 
     calls = []
 
@@ -97,7 +97,7 @@ def test_uncertain_joins_are_listed_with_place_and_final_ids(tmp_path):
 def test_objects_that_grew_too_large_are_listed(tmp_path):
     truth = ellipses(256, 100)
     truth[200:230] = 1000
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     stitch(plan, store, records)
     (row,) = [row for row in rows_of(store) if row["reason"] == "large extent"]
@@ -108,7 +108,7 @@ def test_objects_that_grew_too_large_are_listed(tmp_path):
 
 def test_a_perfect_engine_leaves_an_empty_table(tmp_path):
     truth = voronoi((120, 120), 60)
-    plan = plan_of(truth.shape, "yx", 32, 8)
+    plan = plan_segmentation(truth.shape, "yx", 32, 8)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     report = stitch(plan, store, records)
     assert report.uncertain == 0

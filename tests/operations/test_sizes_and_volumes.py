@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import read_size

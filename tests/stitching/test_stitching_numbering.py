@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_s1omni.benchmarks.stitching.memory import Chain
+from napari_s1omni.benchmarks.stitching.memory import ChainedJoins
 from napari_s1omni.joining.stitching import block_labels, number_objects, union
 from napari_s1omni.joining.stitching.disjoint_sets import compress_paths
 
@@ -90,8 +90,8 @@ def test_joining_in_many_portions_is_joining_at_once():
 def test_more_than_43_000_blocks_of_more_than_99_999_objects():
     """Ids that pack block and label into decimals collide here; ours count through."""
     blocks, objects = 44_000, 123_456
-    chain = Chain(blocks, objects, shared=3)
-    numbering = number_objects(np.full(blocks, objects), chain)
+    chain = ChainedJoins(blocks, objects, shared=3)
+    numbering = number(np.full(blocks, objects), chain)
     assert numbering.total == blocks * objects - 3 * (blocks - 1) > 2**32
     for position in (0, 1, 12_345, 43_999):
         table = numbering.lookup(position)
@@ -106,7 +106,7 @@ def test_more_than_43_000_blocks_of_more_than_99_999_objects():
 
 
 def test_numbering_holds_joined_labels_only():
-    few, many = (number_objects(np.full(100, n), Chain(100, n, shared=5)) for n in (10, 10_000))
+    few, many = (number(np.full(100, n), ChainedJoins(100, n, shared=5)) for n in (10, 10_000))
     assert few.joined.nbytes + few.final.nbytes == many.joined.nbytes + many.final.nbytes == 16 * 5 * 99
 
 
@@ -150,7 +150,7 @@ def test_a_window_without_objects():
 
 
 def test_every_pair_of_chain_blocks_is_walked_twice_alike():
-    chain = Chain(10, 8, 4)
+    chain = ChainedJoins(10, 8, 4)
     first, second = list(chain), list(chain)
     assert all(np.array_equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True))
     assert len(set(itertools.chain.from_iterable(u.tolist() for u, _ in first))) == 36

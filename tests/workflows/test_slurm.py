@@ -112,8 +112,8 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
     import dask
 
     dask.config.refresh()
-    config = cluster.ClusterConfig(workers=1, scheduler=cluster.SLURM)
-    with cluster.open_cluster(config, SyntheticRun.of((256, 256)).plan) as (client, count):
+    fleet = cluster.ClusterConfig(workers=1, scheduler=cluster.SLURM)
+    with cluster.open_cluster(fleet, SyntheticRun((256, 256)).plan) as (client, count):
         assert count == 1
         client.wait_for_workers(1, timeout=120)
         [first] = numbers(slurm / "submitted")

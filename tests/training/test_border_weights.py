@@ -1,4 +1,4 @@
-"""Weights of the px between objects."""
+"""Weights of the pixels between objects."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch
 
 from napari_s1omni.training.data.fields import Field, Layer
 from napari_s1omni.training.data.pool import prepare
-from napari_s1omni.training.stages.border_weights import between_objects
+from napari_s1omni.training.stages.border_weights import border_mask
 
 
 def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarray]:
-    """Emphasis of discs (y, x, radius), the first over the others, and their labels."""
+    """Return the border mask of discs (y, x, radius), the first on top, and their labels."""
     y, x = np.mgrid[:64, :64]
     labels = np.zeros((64, 64), np.uint16)
     for i, (cy, cx, radius) in enumerate(discs):
@@ -19,7 +19,7 @@ def weights(*discs: tuple[float, float, float]) -> tuple[torch.Tensor, np.ndarra
     item = prepare(Field("discs", "plain", np.zeros((1, 64, 64)), (Layer("nuclei", labels, True),)))
     distance = torch.from_numpy(item.distances[0].astype(np.float32) / 255)
     foreground = torch.from_numpy((labels > 0).astype(np.float32))
-    return between_objects(torch.stack([foreground, distance, distance])[None])[0, 0], labels
+    return border_mask(torch.stack([foreground, distance, distance])[None])[0, 0], labels
 
 
 def test_only_the_border_of_two_touching_objects_weighs_more() -> None:

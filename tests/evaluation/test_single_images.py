@@ -1,4 +1,4 @@
-"""Scores of single pictures, on small ones whose scores are known."""
+"""Scores of single images, on small ones with known scores."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ import tifffile
 from PIL import Image
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.single_images import nuclei, restored
+from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
 
 
 def discs(seed):
-    """Twelve bright discs of 20 px and their labels."""
+    """Return twelve bright discs of 20 px and their labels."""
     y, x = np.mgrid[:150, :200]
     labels = np.zeros((150, 200), np.uint16)
     for i in range(12):
@@ -24,29 +24,29 @@ def test_sets_are_pooled_in_halves(tmp_path):
         (tmp_path / "set" / part).mkdir(parents=True)
     for i in range(2):
         image, labels = discs(i)
-        # Of the second picture no annotation is right.
+        # All annotations of the second image are wrong.
         tifffile.imwrite(tmp_path / f"set/masks/{i}.tif", labels if i == 0 else np.eye(150, 200, dtype=np.uint16))
         Image.fromarray(image).save(tmp_path / f"set/images/{i}.png")
-    (scores,) = nuclei(tmp_path)
+    (scores,) = score_nuclei(tmp_path)
     assert (scores.name, scores.images, scores.objects) == ("set", 2, 13)
     assert scores.first_half == 1.0
     assert scores.second_half == 0.0
     assert 0.4 < scores.all < 0.6
     assert scores.tiled_to_whole > 0.9
     assert scores.fewest_blocks >= 4
-    (one,) = nuclei(tmp_path, limit=1)
+    (one,) = score_nuclei(tmp_path, limit=1)
     assert one.images == 1
 
 
-def test_a_restored_picture_is_compared_with_bicubic(tmp_path):
+def test_a_restored_image_is_compared_with_bicubic(tmp_path):
     Image.fromarray(discs(0)[0]).save(tmp_path / "discs.png")
-    (score,) = restored(tmp_path)
+    (score,) = score_restoration(tmp_path)
     assert score.name == "discs.png"
     assert score.gain == score.ours - score.bicubic
     assert 15 < score.bicubic < 60
 
 
-@pytest.mark.parametrize("measure", [nuclei, restored])
-def test_a_folder_without_pictures_is_refused(tmp_path, measure):
+@pytest.mark.parametrize("measure", [score_nuclei, score_restoration])
+def test_a_folder_without_images_is_refused(tmp_path, measure):
     with pytest.raises(SourceError, match="holds no"):
         list(measure(tmp_path))

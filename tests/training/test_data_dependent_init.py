@@ -1,4 +1,4 @@
-"""An editor that begins from nothing hears requests apart that have most of their words in common."""
+"""An untrained editor separates requests that have most of their words in common."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
-from napari_s1omni.training.stages.editor_stage import Editor
+from napari_s1omni.training.stages.editor_model import Editor
 
 SMALL: dict[str, Any] = {"blocks": (16, 16, 32), "depth": 1, "condition": 32, "head_width": 8}
 
 
-def heard(count: int = 12, rows: int = 8) -> list[tuple[Any, torch.Tensor]]:
-    """Batches of requests of nine words, of which one is the request's own."""
+def request_batches(count: int = 12, rows: int = 8) -> list[tuple[Any, torch.Tensor]]:
+    """Return batches of requests of nine words, one of which differs between requests."""
     torch.manual_seed(1)
     common = torch.randn(1, 9, 32)
     batches = []
@@ -29,16 +29,18 @@ def heard(count: int = 12, rows: int = 8) -> list[tuple[Any, torch.Tensor]]:
 
 @torch.inference_mode()
 def spread(editor: Editor) -> float:
-    """Standard deviation over requests of what the blocks are told, against that of all of it."""
+    """Return the standard deviation of the condition over requests, relative to its root mean square."""
     net = editor.unet
-    told = torch.cat([net.meaning(net.pool(editor.connector(states), batch.mask)) for batch, states in heard()])
-    return float(told.std(0).mean() / told.square().mean().sqrt())
+    condition = torch.cat(
+        [net.meaning(net.hear(editor.connector(states), batch.mask)) for batch, states in request_batches()]
+    )
+    return float(condition.std(0).mean() / condition.square().mean().sqrt())
 
 
-def test_what_differs_between_requests_is_most_of_what_is_heard() -> None:
+def test_the_difference_between_requests_dominates_the_condition() -> None:
     torch.manual_seed(0)
     editor = Editor(EditorRecipe(**SMALL), 32)
     before = spread(editor)
-    data_dependent_init(editor, heard())
+    data_dependent_init(editor, request_batches())
     assert before < 0.6
     assert spread(editor) == pytest.approx(1, abs=0.1)
