@@ -32,7 +32,7 @@ NUMBERS = {
 def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
     (tmp_path / "MODEL_CARD.md").write_text(f"# nano\n\n{BEGIN}\nold\n{END}\n\n## Limits\n")
     layout = open_model("nano")
-    monkeypatch.setattr(nano_card, "show", lambda name: layout)
+    monkeypatch.setattr(nano_card, "open_model", lambda name: layout)
     for part in ("segmentation", "super_resolution", "noisy", "stains"):
         nano_card.write_numbers(tmp_path, {part: NUMBERS[part]})
     card = (tmp_path / "MODEL_CARD.md").read_text()
@@ -51,7 +51,7 @@ def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
 def test_numbers_of_other_weights_are_dropped(tmp_path, monkeypatch):
     layout = open_model("nano")
     (tmp_path / "numbers.json").write_text(json.dumps({"weights": "of yore", "stains": NUMBERS["stains"]}))
-    monkeypatch.setattr(nano_card, "show", lambda name: layout)
+    monkeypatch.setattr(nano_card, "open_model", lambda name: layout)
     nano_card.write_numbers(tmp_path, {"segmentation": NUMBERS["segmentation"]})
     kept = json.loads((tmp_path / "numbers.json").read_text())
     assert set(kept) == {"weights", "segmentation"}

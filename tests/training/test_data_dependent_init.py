@@ -32,7 +32,7 @@ def spread(editor: Editor) -> float:
     """Return the standard deviation of the condition over requests, relative to its root mean square."""
     net = editor.unet
     condition = torch.cat(
-        [net.meaning(net.hear(editor.connector(states), batch.mask)) for batch, states in request_batches()]
+        [net.meaning(net.pool(editor.connector(states), batch.mask)) for batch, states in request_batches()]
     )
     return float(condition.std(0).mean() / condition.square().mean().sqrt())
 

@@ -26,7 +26,7 @@ def data_dependent_init(editor: Editor, batches: Iterable[tuple[EditorBatch, tor
         Batches, and the thinker's states of them.
     """
     net = editor.unet
-    rows = [net.hear(editor.connector(states), batch.mask[:, : states.shape[1]]) for batch, states in batches]
+    rows = [net.pool(editor.connector(states), batch.mask[:, : states.shape[1]]) for batch, states in batches]
     outputs = torch.cat(rows)
     mean, deviation = outputs.mean(0), outputs.std(0) + 1e-4
     net.meaning.weight.div_(deviation)
