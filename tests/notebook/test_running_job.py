@@ -158,7 +158,7 @@ def test_output_of_its_own_stays_in_the_cache(cache):
 def test_degrades_to_a_picture_with_numbers(tmp_path):
     job = begin(coins(), tmp_path / "out.zarr")
     job.wait(90)
-    until(lambda: job.status.state == "complete" and job.run.levels.complete)
+    until(lambda: job.status.state == "complete" and job.run.pyramid.complete)
     bundle = job._repr_mimebundle_()
     assert "data:image/png;base64," in bundle["text/html"]
     assert f"{job.result.summary['objects']:,}" in bundle["text/html"]

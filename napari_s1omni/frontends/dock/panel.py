@@ -88,7 +88,7 @@ class Panel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tabs)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(380)
 
     def _connect(self) -> None:
         page = self.job_page
