@@ -16,7 +16,7 @@ import numpy as np
 from napari_s1omni.jobs import run as api
 from napari_s1omni.jobs.batch import WarmEngine, jobs, run_batch
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.collections import Entry, list_sources
+from napari_s1omni.storage.collections import CollectionEntry, list_sources
 from napari_s1omni.storage.source import open_source
 
 _JOB = {"source": "images", "operation": {"type": "segmentation", "prompt": "segment the nuclei, about 20 px"}}
@@ -82,7 +82,7 @@ def _round(template: Job, images: Path, home: Path) -> tuple[float, float, float
     return statistics.median(warm), batch, time.perf_counter() - start
 
 
-def _one_by_one(template: Job, entries: list[Entry], folder: Path) -> list[float]:
+def _one_by_one(template: Job, entries: list[CollectionEntry], folder: Path) -> list[float]:
     seconds: list[float] = []
     with WarmEngine() as engines:
         todo = [job for _, job in jobs(template, entries, folder) if isinstance(job, Job)]

@@ -21,7 +21,7 @@ from napari_s1omni.execution.run.events import OnEvent, ignore
 from napari_s1omni.execution.run.run_output import is_complete
 from napari_s1omni.jobs import run as api
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.collections import Entry
+from napari_s1omni.storage.collections import CollectionEntry
 
 TABLE = "batch.csv"
 """File in the output folder with one row per image."""
@@ -86,7 +86,9 @@ class _Shared:
         """Leave it open."""
 
 
-def jobs(template: Job, entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Entry, Job | JobError]]:
+def jobs(
+    template: Job, entries: Iterable[CollectionEntry], folder: Path
+) -> Iterator[tuple[CollectionEntry, Job | JobError]]:
     """Make the job of every image.
 
     Parameters
@@ -117,7 +119,7 @@ def jobs(template: Job, entries: Iterable[Entry], folder: Path) -> Iterator[tupl
 
 def run_batch(
     template: Job,
-    entries: Iterable[Entry],
+    entries: Iterable[CollectionEntry],
     folder: str | Path,
     *,
     dry_run: bool = False,
@@ -205,7 +207,7 @@ def _written(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} cannot be written: {error.strerror}", remedy="choose another folder") from error
 
 
-def _row(entry: Entry, job: Job | JobError, do: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
+def _row(entry: CollectionEntry, job: Job | JobError, do: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
     """Do something with a job, and say what came of it; only what ends the whole batch is raised."""
     start = time.perf_counter()
     row = BatchRow(entry.name, entry.uri, "" if isinstance(job, JobError) else str(job.output), "failed")

@@ -31,8 +31,7 @@ from napari_s1omni.planning.plan import Plan, resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions import open_region
-from napari_s1omni.storage.result import preflight
-from napari_s1omni.storage.result import snapshots as generations
+from napari_s1omni.storage.result import preflight, snapshots
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_source
 from napari_s1omni.system.memory import available_memory
@@ -150,11 +149,9 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
 
     begun = preflight.dry_run(
         path,
-        fingerprint=plan.fingerprint(),
-        forecast=whole + reserved,
-        left=left,
-        source=plan.source.source,
-        into=job.into is not None,
+        preflight.OutputRequest(
+            plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=job.into is not None
+        ),
     )
     return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
@@ -284,13 +281,13 @@ def redo(
 def accept(path: str | Path) -> None:
     """Keep what was redone last, and forget what it replaced."""
     with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
-        generations.accept(Path(path))
+        snapshots.delete_snapshot(Path(path))
 
 
 def drop(path: str | Path) -> None:
     """Forget what was redone last, and return to the result before."""
     with held(Plan.from_json(ResultStore.open(path).attributes["plan"]), Path(path)):
-        generations.drop(Path(path))
+        snapshots.restore_snapshot(Path(path))
 
 
 def segment(source: Any, output: str | Path | None = None, *, prompt: str | None = None, **options: Any) -> Result:

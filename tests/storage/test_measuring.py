@@ -63,8 +63,8 @@ def test_not_finite_px_become_the_median_so_they_are_ground():
 
 
 def test_a_float_layer_that_is_not_read_whole_has_a_ground_for_what_may_be_there(monkeypatch):
-    monkeypatch.setattr(normalization_estimate, "_BUDGET", 10_000)
-    monkeypatch.setattr(normalization_estimate, "_PIECE", 1000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_BYTES", 10_000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_CHUNK_BYTES", 1000)
     assert estimate_normalization(open_source(RNG.random((200, 200)))).ground is not None
     assert estimate_normalization(open_source(RNG.integers(0, 99, (200, 200)))).ground is None
 
@@ -139,8 +139,8 @@ def test_a_large_layer_is_sampled_within_the_budget_and_always_alike():
 
 
 def test_a_pyramid_is_measured_on_the_finest_level_within_the_budget(tmp_path, monkeypatch):
-    monkeypatch.setattr(normalization_estimate, "_BUDGET", 100_000)
-    monkeypatch.setattr(normalization_estimate, "_ENOUGH", 10_000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_BYTES", 100_000)
+    monkeypatch.setattr(normalization_estimate, "_MIN_PIXELS", 10_000)
     group = zarr.create_group(tmp_path / "a.zarr")
     fine = RNG.integers(0, 1000, (400, 400), np.uint16)
     levels = [fine, fine[::2, ::2] + 1, fine[::4, ::4] + 2]
@@ -155,5 +155,5 @@ def test_a_pyramid_is_measured_on_the_finest_level_within_the_budget(tmp_path, m
     assert (found.low[0], found.high[0]) == pytest.approx(np.percentile(levels[1], (0.1, 99.9)))
     assert found.sampled == pytest.approx(0.25)
     assert "level 1 below" in found.note
-    monkeypatch.setattr(normalization_estimate, "_ENOUGH", 50_000)
+    monkeypatch.setattr(normalization_estimate, "_MIN_PIXELS", 50_000)
     assert "chunks spread" in estimate_normalization(open_source(tmp_path / "a.zarr")).note

@@ -68,7 +68,7 @@ def test_labels_of_64_bits_keep_their_last_digit():
         (np.zeros((0, 4)), "empty"),
         (np.zeros(4), "1 dimensions"),
         (3.5, "a float"),
-        ([np.zeros((4, 4)), np.zeros((4, 4))], "each smaller"),
+        ([np.zeros((4, 4)), np.zeros((4, 4))], "is smaller"),
         ([1, 2], "a list of 2"),
     ],
     ids=["complex", "text", "dates", "empty", "1d", "number", "no pyramid", "list"],
@@ -80,7 +80,7 @@ def test_refuses_what_is_no_image(array, words):
 
 @pytest.mark.parametrize(
     ("axes", "words"),
-    [("yx", "3 dimensions"), ("zzx", "no letter stands twice"), ("tcz", "y and x"), ("ayx", "axis 'a'")],
+    [("yx", "3 dimensions"), ("zzx", "no letter twice"), ("tcz", "y and x"), ("ayx", "axis 'a'")],
 )
 def test_refuses_axes_that_do_not_fit(axes, words):
     with pytest.raises(SourceError, match=words):
@@ -155,7 +155,7 @@ def test_npy_is_mapped(tmp_path):
     array = np.random.default_rng(0).random((30, 40)).astype(">f4")
     np.save(tmp_path / "a.npy", array)
     source = open_source(tmp_path / "a.npy")
-    assert isinstance(source._stored.pixels, np.memmap)
+    assert isinstance(source._raw.pixels, np.memmap)
     np.testing.assert_array_equal(source.read((slice(3, 9), slice(5, 7))), array[3:9, 5:7])
     (tmp_path / "b.npy").write_bytes(b"no numbers")
     with pytest.raises(SourceError, match=r"b\.npy"):

@@ -24,7 +24,7 @@ from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source, open_source
-from napari_s1omni.storage.spilling import open_spilled, spill
+from napari_s1omni.storage.spill import open_spilled_box, spill_box
 
 
 def run_dask(
@@ -120,7 +120,7 @@ def _reachable(plan: Plan, source: Source, output: RunOutput) -> Callable[[], So
         uri = plan.source.source
         # A worker's working folder may be another one.
         return functools.partial(_open, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
-    return functools.partial(open_spilled, spill(source, read_box(plan), output.store), plan.source.axes)
+    return functools.partial(open_spilled_box, spill_box(source, read_box(plan), output.store), plan.source.axes)
 
 
 def _open(ref: SourceRef, uri: str) -> Source:

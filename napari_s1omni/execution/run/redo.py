@@ -19,7 +19,7 @@ from napari_s1omni.execution.stitching.stitching_pass import TABLE
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import replay
-from napari_s1omni.storage.result import snapshots as generations
+from napari_s1omni.storage.result import snapshots
 from napari_s1omni.storage.result.store import ResultStore
 
 _HOLE = re.compile(r"(?:^|; )(\d+)/(\d+)/(\d+): ")
@@ -123,7 +123,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, pr
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
     needed = cost(plan).output_bytes // len(plan.grid)
     with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
-        generations.keep(path)
+        snapshots.take_snapshot(path)
         RedoLog.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
         count = 0
         for block in blocks_of(plan, tiles):

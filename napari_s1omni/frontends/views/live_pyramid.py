@@ -137,7 +137,7 @@ class LivePyramid:
             self._store = ResultStore.open(self.path)
         if self._scratch is None and self._store is not None and is_stitched(self.plan):
             if (self.path / WORK / ARRAY / "zarr.json").is_file():
-                self._scratch = self._store.scratch(ARRAY, "uint32", self._store.target.shape, self._store.block)
+                self._scratch = self._store.require_array(ARRAY, "uint32", self._store.target.shape, self._store.block)
         return self._store is not None
 
     def fill(self, records: Iterable[BlockRecord]) -> None:
@@ -207,7 +207,7 @@ class LivePyramid:
         return self._memory[0][np.ix_(*index)]
 
     def _is_owned(self, level: int) -> bool:
-        return level < len(self.pyramid.levels) and self.pyramid.levels[level].owned
+        return level < len(self.pyramid.levels) and self.pyramid.levels[level].with_blocks
 
     def _span(self, block: Sequence[int]) -> list[tuple[int, int]]:
         sizes = zip(block, self.pyramid.levels[0].shard, self.plan.target.shape, strict=True)
@@ -225,7 +225,7 @@ class LivePyramid:
         self._sample(self._span(record.block), np.where(core > 0, core + np.uint32(offset), 0), (1,) * core.ndim)
 
     def _fill_image(self, block: tuple[int, ...]) -> None:
-        level = max(i for i, at in enumerate(self.pyramid.levels) if at.owned)
+        level = max(i for i, at in enumerate(self.pyramid.levels) if at.with_blocks)
         step = self._steps[level]
         spans = [(start // s, -(-stop // s)) for (start, stop), s in zip(self._span(block), step, strict=True)]
         if self._store is not None:

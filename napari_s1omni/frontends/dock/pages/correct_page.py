@@ -20,8 +20,8 @@ from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
-from napari_s1omni.storage.result.corrections import Correction, correct, corrections, undo
-from napari_s1omni.storage.result.snapshots import has_previous
+from napari_s1omni.storage.result.corrections import Correction, apply_correction, list_corrections, undo_correction
+from napari_s1omni.storage.result.snapshots import has_snapshot
 from napari_s1omni.storage.result.store import ResultStore
 
 _LARGEST = 4096
@@ -133,7 +133,7 @@ class CorrectPage(QWidget):
         def write() -> None:
             def work() -> Callable[[], None]:
                 after = np.array(painted).reshape(before.shape)
-                made = correct(ResultStore.open(path, "r+"), box, before, after)
+                made = apply_correction(ResultStore.open(path, "r+"), box, before, after)
                 levels.finish()
                 return lambda: self._merged(layer, crop, made)
 
@@ -150,7 +150,7 @@ class CorrectPage(QWidget):
         path, levels = self._output(layer), layer.metadata[MARK]["levels"]
 
         def work() -> Callable[[], None]:
-            undo(ResultStore.open(path, "r+"), chosen)
+            undo_correction(ResultStore.open(path, "r+"), chosen)
             levels.finish()
             return lambda: self._undone(layer, chosen)
 
@@ -315,9 +315,9 @@ class CorrectPage(QWidget):
 
         def work() -> Callable[[], None]:
             store = ResultStore.open(path) if (path / "zarr.json").is_file() else None
-            found = corrections(store) if store is not None else []
+            found = list_corrections(store) if store is not None else []
             objects = (store.attributes.get("summary") or {}).get("objects") if store is not None else None
-            kept = has_previous(path)
+            kept = has_snapshot(path)
             return lambda: self._show(layer, found, objects, kept)
 
         self._results.ask(lambda: self._later(work))
