@@ -52,7 +52,7 @@ class Source:
         self._order = order
         self.spec = spec
         self.notes = notes
-        self.chunks = tuple(min(raw.chunks[d], n) for d, n in zip(order.order, order.shape, strict=True))
+        self.chunks = tuple(min(raw.chunks[d], n) for d, n in zip(order.dimensions, order.shape, strict=True))
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
@@ -86,8 +86,8 @@ class Source:
         for pixels in self._raw.coarser:
             order = AxisOrder(
                 self._order.axes,
-                self._order.order,
-                tuple(min(n, pixels.shape[d]) for n, d in zip(self.spec.shape, self._order.order, strict=True)),
+                self._order.dimensions,
+                tuple(min(n, pixels.shape[d]) for n, d in zip(self.spec.shape, self._order.dimensions, strict=True)),
                 self._order.dropped,
                 self._order.rgb,
                 (),

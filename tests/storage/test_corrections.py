@@ -1,4 +1,4 @@
-"""Corrections: only what was painted changes, at every level, and undoing brings back what was there."""
+"""Corrections change only the painted pixels, at every level, and undoing restores the previous ones."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def painted(store, box, value):
     return before, after
 
 
-def test_painted_px_are_written_at_every_level(store, tmp_path):
+def test_painted_pixels_are_written_at_every_level(store, tmp_path):
     box = (slice(200, 700), slice(100, 600))
     before, after = painted(store, box, 77)
     expected = everything(store)[0].copy()
@@ -53,7 +53,7 @@ def test_painted_px_are_written_at_every_level(store, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(found, everything(whole), strict=True))
 
 
-def test_px_that_changed_meanwhile_elsewhere_stay(store):
+def test_pixels_that_changed_meanwhile_elsewhere_stay(store):
     box = (slice(0, 300), slice(0, 300))
     before, after = painted(store, box, 77)
     apply_correction(
@@ -78,7 +78,7 @@ def test_undoing_brings_every_level_back(store):
     assert second.number == 2
 
 
-def test_nothing_changed_is_nothing_written(store):
+def test_without_changes_nothing_is_written(store):
     box = (slice(0, 50), slice(0, 50))
     pixels = store.read(box)
     assert apply_correction(store, box, pixels, pixels.copy()) is None

@@ -1,4 +1,4 @@
-"""Local labels and slabs until they are stitched."""
+"""Storing block-local labels and slabs until they are stitched."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Outlines of labels: filled again they are the labels, whatever the blocks."""
+"""Outlines of labels give the labels back when filled, whatever the block size."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_geojson_says_which_object_and_plane(tmp_path):
     assert feature["properties"]["label"] == 7
 
 
-def test_imagej_has_an_end(tmp_path):
+def test_imagej_coordinates_are_limited(tmp_path):
     ring = np.array([[40000, 0], [40002, 0], [40002, 2], [40000, 2]])
     with pytest.raises(SourceError, match="GeoJSON"):
         write_outlines(tmp_path / "a.zip", [TracedObject(1, 0, 0, ((ring,),))], {})

@@ -1,4 +1,4 @@
-"""Whether a run may write here: every refusal, who holds the lock, and what a refusal leaves behind."""
+"""Checks before a run: every refusal, the lock, and that a refused output is left unchanged."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def test_a_damaged_fingerprint_is_no_match(tmp_path):
         check(tmp_path / "out")
 
 
-def test_what_others_put_there_is_never_touched(tmp_path):
+def test_other_files_are_never_touched(tmp_path):
     file = tmp_path / "photo.tif"
     file.write_bytes(b"II*")
     with pytest.raises(StoreExists, match=r"photo\.tif"):
@@ -102,7 +102,7 @@ def test_what_others_put_there_is_never_touched(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["photo.tif"]
 
 
-def test_a_foreign_store_is_foreign(tmp_path):
+def test_a_store_of_another_program_is_refused(tmp_path):
     small_store(tmp_path / "theirs")
     for extra in (tmp_path / "theirs/.s1omni").rglob("*"):
         assert extra.is_dir()

@@ -1,4 +1,4 @@
-"""Halving against plain arithmetic, and the layout of levels and their owners."""
+"""Halving against plain arithmetic, the shapes of the levels, and which levels are written with the blocks."""
 
 import itertools
 import math
@@ -95,18 +95,18 @@ def test_time_and_channels_are_never_halved():
 
 
 @pytest.mark.parametrize(("z_scale", "depths"), [(1.0, [40, 20, 10, 5]), (4.0, [40, 40, 40, 20]), (100.0, [40] * 4)])
-def test_z_is_halved_once_its_px_is_not_the_larger_one(z_scale, depths):
+def test_z_is_halved_once_its_pixel_is_not_the_larger_one(z_scale, depths):
     levels = layout("zyx", (40, 4000, 4000), (8, 512, 512), scale=(z_scale, 1.0, 1.0)).levels
     assert [level.shape[0] for level in levels] == depths
 
 
-def test_a_block_of_one_plane_owns_no_level_in_which_planes_are_averaged():
+def test_a_block_of_one_plane_is_not_written_with_levels_that_average_planes():
     levels = layout("zyx", (40, 2000, 2000), (1, 1024, 1024)).levels
     assert [level.with_blocks for level in levels] == [True, False, False]
     assert levels[1].shard == (1, 512, 512)
 
 
-def test_a_single_block_owns_every_level():
+def test_a_single_block_writes_every_level():
     assert all(level.with_blocks for level in layout("yx", (1999, 1801), (2048, 2048)).levels)
 
 
@@ -137,7 +137,7 @@ def test_every_part_of_every_level_has_one_owner_and_shards_are_nested(shape, bl
             assert t * (2 if h else 1) % s == 0 or s >= n
 
 
-def test_units_know_the_blocks_under_them():
+def test_a_coarse_shard_knows_the_blocks_under_it():
     pyramid = layout("yx", (3000, 3000), (256, 256))
     for level in pyramid.coarse_levels:
         found = [block for unit in pyramid.shard_origins(level) for block in pyramid.blocks_under(level, unit)]

@@ -1,4 +1,4 @@
-"""Regions: which px lie in polygons, ROIs and masks, the same for any box."""
+"""Regions: which pixels lie in polygons, ROIs and masks, the same for any box."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_any_box_agrees_with_the_whole(points, cut):
 
 
 @given(st.lists(st.tuples(st.floats(1, 59), st.floats(1, 39)), min_size=3, max_size=3))
-def test_a_triangle_is_the_px_on_the_inner_side_of_its_edges(points):
+def test_a_triangle_is_the_pixels_on_the_inner_side_of_its_edges(points):
     a, b, c = np.array(points)
     y, x = np.mgrid[:40, :60] + 0.5
 

@@ -73,7 +73,7 @@ def test_labels_of_64_bits_keep_their_last_digit():
     ],
     ids=["complex", "text", "dates", "empty", "1d", "number", "no pyramid", "list"],
 )
-def test_refuses_what_is_no_image(array, words):
+def test_refuses_other_objects(array, words):
     with pytest.raises(SourceError, match=words):
         open_source(array)
 
@@ -95,7 +95,7 @@ def test_singletons_that_are_no_axis_are_left_out_and_those_that_are_stay():
 
 
 @pytest.mark.parametrize("bad", [0.0, -0.5, float("nan"), float("inf")])
-def test_refuses_a_px_size_that_is_none(bad):
+def test_refuses_an_invalid_pixel_size(bad):
     with pytest.raises(SourceError, match=r"along y.*above 0"):
         open_source(np.zeros((4, 5)), scale=(bad, 1.0))
 
@@ -121,7 +121,7 @@ def test_lengths_are_brought_to_the_unit_of_x():
     assert any("millimeter" in note for note in source.notes)
 
 
-def test_missing_units_are_said():
+def test_missing_units_are_noted():
     source = open_source(np.zeros((3, 4, 5)), axes="zyx", units={"y": "um", "x": "um"})
     assert source.spec.units == (None, "micrometer", "micrometer")
     assert any("no unit is given along z" in note for note in source.notes)

@@ -1,4 +1,4 @@
-"""Stores behind http and s3, served on loopback, among them one that falls silent."""
+"""Stores over http and s3, served locally, including a server that stops answering."""
 
 from __future__ import annotations
 

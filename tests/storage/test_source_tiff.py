@@ -1,4 +1,4 @@
-"""TIFF, OME-TIFF and ImageJ TIFF: laziness, axes, px sizes, channel names."""
+"""TIFF, OME-TIFF and ImageJ TIFF: laziness, axes, pixel sizes, channel names."""
 
 from __future__ import annotations
 

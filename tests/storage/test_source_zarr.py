@@ -1,4 +1,4 @@
-"""Zarr and OME-Zarr: what the metadata says, what is refused, and which chunk is damaged."""
+"""Zarr and OME-Zarr: metadata, refusals, and the name of a damaged chunk."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_level_that_contradicts_another(tmp_path, coarse, words):
     assert any("level 1 is not used beside level 0" in note for note in fine.notes)
 
 
-def test_a_missing_level_is_said_and_not_used(tmp_path):
+def test_a_missing_level_is_noted_and_not_used(tmp_path):
     path = write(tmp_path / "a.zarr", [image(32, 32), image(16, 16)])
     (tmp_path / "a.zarr/1/zarr.json").unlink()
     assert any("level 1 is not used beside level 0" in note for note in open_source(path).notes)

@@ -1,4 +1,4 @@
-"""The result on disk: valid for others, readable by napari, checked bit by bit, created and opened safely."""
+"""The result on disk: valid OME-Zarr, readable in napari, checked bit by bit, created and opened safely."""
 
 import json
 
@@ -93,7 +93,7 @@ def test_levels_lie_where_their_pixels_come_from(tmp_path):
     datasets = json.loads((store.path / "zarr.json").read_bytes())["attributes"]["ome"]["multiscales"][0]["datasets"]
     scale, shift = (datasets[1]["coordinateTransformations"][i] for i in (0, 1))
     assert scale["scale"] == [1.0, 0.5]
-    # Between the centres of px 0 and 1 of level 0.
+    # Between the centres of pixels 0 and 1 of level 0.
     assert shift["translation"] == [10 + 0.25, 20 + 0.125]
 
 

@@ -23,7 +23,7 @@ class AxisOrder:
 
     axes: str
     """Axes of the layer in canonical order."""
-    order: tuple[int, ...]
+    dimensions: tuple[int, ...]
     """Stored dimension of each axis of `axes`."""
     shape: tuple[int, ...]
     """Size along `axes` in pixels."""
@@ -37,27 +37,27 @@ class AxisOrder:
     @property
     def stored_axes(self) -> str:
         """The letters of `axes` in stored order."""
-        return "".join(a for _, a in sorted(zip(self.order, self.axes, strict=True)))
+        return "".join(a for _, a in sorted(zip(self.dimensions, self.axes, strict=True)))
 
     def stored_box(self, box: Sequence[slice]) -> tuple[slice, ...]:
         """Turn a box along `axes` into one slice per stored dimension."""
-        index = [slice(0, 1)] * (len(self.order) + len(self.dropped))
-        for dimension, part in zip(self.order, box, strict=True):
+        index = [slice(0, 1)] * (len(self.dimensions) + len(self.dropped))
+        for dimension, part in zip(self.dimensions, box, strict=True):
             index[dimension] = part
         return tuple(index)
 
     def canonical(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Transpose a stored box to the order of `axes`."""
-        return pixels.transpose(*self.order, *self.dropped).reshape([pixels.shape[d] for d in self.order])
+        return pixels.transpose(*self.dimensions, *self.dropped).reshape([pixels.shape[d] for d in self.dimensions])
 
     def grey(self) -> AxisOrder:
         """Return the order for a colour picture whose channels are equal: only the first is read."""
         i = self.axes.index("c")
         return AxisOrder(
             self.axes.replace("c", ""),
-            (*self.order[:i], *self.order[i + 1 :]),
+            (*self.dimensions[:i], *self.dimensions[i + 1 :]),
             (*self.shape[:i], *self.shape[i + 1 :]),
-            (*self.dropped, self.order[i]),
+            (*self.dropped, self.dimensions[i]),
             False,
             (*self.notes, "the colour channels are equal and are read as one grey channel"),
         )

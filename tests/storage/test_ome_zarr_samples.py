@@ -1,4 +1,4 @@
-"""Every published OME-Zarr sample gives the array that Zarr holds, or an error that names file, key and fix."""
+"""Every published OME-Zarr sample reads like the zarr array, or gives an error that names file, key and remedy."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_samples_hold_every_case():
 @pytest.mark.data
 @samples
 @pytest.mark.parametrize("name", ["ome-zarr-examples/valid/image-02.zarr", "ome-zarr-examples/valid/image-03.zarr"])
-def test_samples_with_px_are_not_empty(name):
+def test_samples_with_pixels_are_not_empty(name):
     assert open_source(DATA / name).read().std() > 0
 
 
