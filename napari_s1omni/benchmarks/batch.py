@@ -17,7 +17,7 @@ from napari_s1omni.jobs.batch import batch_jobs, run_batch
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.collections import Entry, list_sources
+from napari_s1omni.storage.collections import CollectionEntry, list_sources
 from napari_s1omni.storage.source import open_source
 
 _JOB = {"source": "images", "operation": {"type": "segmentation", "prompt": "segment the nuclei, about 20 px"}}
@@ -84,7 +84,7 @@ def _round(template: Job, images: Path, home: Path) -> tuple[float, float, float
     return statistics.median(warm), batch, time.perf_counter() - start
 
 
-def _one_by_one(template: Job, entries: list[Entry], folder: Path) -> list[float]:
+def _one_by_one(template: Job, entries: list[CollectionEntry], folder: Path) -> list[float]:
     """Return the seconds of each image on one loaded engine."""
     seconds: list[float] = []
     with EngineCache() as engines:

@@ -21,12 +21,12 @@ from napari_s1omni.jobs.batch_table import TABLE, BatchRow, BatchTable
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.collections import Entry
+from napari_s1omni.storage.collections import CollectionEntry
 
 
 def run_batch(
     template: Job,
-    entries: Iterable[Entry],
+    entries: Iterable[CollectionEntry],
     folder: str | Path,
     *,
     dry_run: bool = False,
@@ -40,7 +40,7 @@ def run_batch(
     ----------
     template : Job
         Its source and output are replaced for each image.
-    entries : iterable of Entry
+    entries : iterable of CollectionEntry
         The images.
     folder : str or Path
         Folder of the results. Existing results are kept, unfinished ones are resumed.
@@ -81,21 +81,23 @@ def run_batch(
     return rows
 
 
-def batch_jobs(template: Job, entries: Iterable[Entry], folder: Path) -> Iterator[tuple[Entry, Job | JobError]]:
+def batch_jobs(
+    template: Job, entries: Iterable[CollectionEntry], folder: Path
+) -> Iterator[tuple[CollectionEntry, Job | JobError]]:
     """Make the job of every image.
 
     Parameters
     ----------
     template : Job
         Its source and output are replaced for each image.
-    entries : iterable of Entry
+    entries : iterable of CollectionEntry
         From :func:`napari_s1omni.storage.collections.list_sources`.
     folder : Path
         Results go to ``folder/NAME.zarr``.
 
     Yields
     ------
-    (Entry, Job or JobError)
+    (CollectionEntry, Job or JobError)
         The error, if the row of an image holds something that a job does not know.
     """
     for entry in entries:
@@ -110,7 +112,7 @@ def batch_jobs(template: Job, entries: Iterable[Entry], folder: Path) -> Iterato
             yield entry, error
 
 
-def _row(entry: Entry, job: Job | JobError, work: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
+def _row(entry: CollectionEntry, job: Job | JobError, work: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
     """Work on one job and return its row; only errors that end the whole batch are raised."""
     start = time.perf_counter()
     row = BatchRow(entry.name, entry.uri, "" if isinstance(job, JobError) else str(job.output), "failed")

@@ -127,14 +127,10 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
         needed = bytes_left(plan, path, whole)
         return needed + reserved if needed else 0
 
-    begun = preflight.dry_run(
-        path,
-        fingerprint=plan.fingerprint(),
-        forecast=whole + reserved,
-        left=left,
-        source=plan.source.source,
-        into=job.into is not None,
+    request = preflight.OutputRequest(
+        plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=job.into is not None
     )
+    begun = preflight.dry_run(path, request)
     return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
 

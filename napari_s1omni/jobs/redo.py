@@ -108,7 +108,7 @@ def accept(path: str | Path) -> None:
     ``napari_s1omni.accept("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
     with lock_result(_plan(path), Path(path)):
-        snapshots.accept(Path(path))
+        snapshots.delete_snapshot(Path(path))
 
 
 def drop(path: str | Path) -> None:
@@ -129,7 +129,7 @@ def drop(path: str | Path) -> None:
     ``napari_s1omni.drop("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
     with lock_result(_plan(path), Path(path)):
-        snapshots.drop(Path(path))
+        snapshots.restore_snapshot(Path(path))
 
 
 def _plan(path: str | Path) -> Plan:

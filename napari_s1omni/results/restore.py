@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.storage.result.corrections import Box, Correction, correct
-from napari_s1omni.storage.result.snapshots import previous
+from napari_s1omni.storage.result.corrections import Box, Correction, apply_correction
+from napari_s1omni.storage.result.snapshots import snapshot_folder
 from napari_s1omni.storage.result.store import ResultStore
 
 _RING = 64
@@ -36,7 +36,7 @@ def restore(path: Path, box: Box) -> Correction | None:
     StoreError
         If no earlier generation is kept, or the result is not complete.
     """
-    store, earlier = ResultStore.open(path, "r+"), ResultStore.open(previous(path))
+    store, earlier = ResultStore.open(path, "r+"), ResultStore.open(snapshot_folder(path))
     target = store.target
     wide = tuple(
         slice(max(0, b.start - _RING), min(n, b.stop + _RING)) if a in "yx" else b
@@ -47,7 +47,7 @@ def restore(path: Path, box: Box) -> Correction | None:
     if target.kind == "labels":
         top = int((store.attributes.get("summary") or {}).get("objects") or 0)
         then = renumbered(now, then, inner, max(top, int(now.max(initial=0))) + 1)
-    return correct(store, box, now[inner], then[inner])
+    return apply_correction(store, box, now[inner], then[inner])
 
 
 def renumbered(now: NDArray[Any], then: NDArray[Any], inner: Box, first: int) -> NDArray[Any]:

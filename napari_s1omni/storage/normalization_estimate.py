@@ -1,4 +1,4 @@
-"""measure: the two intensities per channel that become 0 and 1 in model range, found on the whole layer."""
+"""Estimate the normalisation of a layer: the two intensities per channel that become 0 and 1 in model range."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.source import Source
 
 PERCENTILES = (0.1, 99.9)
-"""Percentiles of the finite px that become 0 and 1."""
-_BUDGET = 64 * 2**20
-"""Bytes that are read at most, about."""
-_PIECE = 4 * 2**20
-"""Bytes of one chunk that are read at most; of a larger one, its beginning."""
-_ENOUGH = 2**20
-"""Px per channel that a coarse level must have to stand for the layer."""
+"""Percentiles of the finite pixels that become 0 and 1."""
+_MAX_BYTES = 64 * 2**20
+"""About how many bytes are read at most."""
+_MAX_CHUNK_BYTES = 4 * 2**20
+"""Most bytes that are read of one chunk; of a larger chunk, its beginning is read."""
+_MIN_PIXELS = 2**20
+"""Pixels per channel that a coarse level needs to represent the layer."""
 
 
 def estimate_normalization(source: Source) -> Normalization:
-    """Measure the intensities of a whole layer, the same for every job on it.
+    """Measure the intensities of a whole layer, so that every job on it uses the same normalisation.
 
     A layer of at most 64 MB is read whole. Of a larger one, the finest coarser
-    level of its pyramid that fits is read, if that has at least 1 Mpx per
-    channel; else a fixed choice of chunks, spread evenly over all axes, of 64 MB
-    together. The region of a job plays no part, so a crop is treated as the whole.
+    pyramid level that fits is read, if it has at least 1 megapixel per channel;
+    else a fixed set of chunks, spread evenly over all axes, 64 MB in total.
+    The region of a job is ignored, so a crop is treated like the whole.
 
-    Per channel, the percentiles 0.1 and 99.9 of the finite px become 0 and 1, for
-    all types of integers and floats. The channels of a colour picture share one
-    pair, so that hues stay: 0 and 255 for uint8, else the percentiles of all
-    three. Where the two percentiles coincide, minimum and maximum take their
-    place; where those coincide too, the layer is constant and becomes 0.
+    Per channel, the percentiles 0.1 and 99.9 of the finite pixels become 0 and 1,
+    for all integer and float types. The channels of a colour picture share one
+    pair, which preserves hues: 0 and 255 for uint8, else the percentiles of all
+    three. If the two percentiles are equal, minimum and maximum are used;
+    if those are equal too, the layer is constant and becomes 0.
 
-    NaN and infinite px take the median of the finite ones of their channel, so
-    that they are ground whether objects are bright or dark.
+    NaN and infinite pixels take the median of the finite ones of their channel,
+    so that they count as background whether objects are bright or dark.
 
     Parameters
     ----------
@@ -48,9 +49,10 @@ def estimate_normalization(source: Source) -> Normalization:
     -------
     Normalization
         One pair per channel, in layer intensities; `nonfinite`, `sampled` and
-        `note` say what was seen. It has a `ground` where px are not finite, or
-        may be among those that were not read.
+        `note` say what was measured. It has a `ground` if some pixels are not
+        finite, or if unread pixels may be.
     """
+    # The note is part of a plan's fingerprint: with another wording, runs begun earlier could not be resumed.
     spec = source.spec
     chosen, how = _choose(source)
     if spec.rgb and spec.dtype == "uint8":
@@ -74,18 +76,18 @@ def estimate_normalization(source: Source) -> Normalization:
 
 
 def _choose(source: Source) -> tuple[Source, str]:
-    if source.spec.nbytes <= _BUDGET:
+    if source.spec.nbytes <= _MAX_BYTES:
         return source, "all px"
     for i, level in enumerate(source.levels(), 1):
-        if level.spec.nbytes <= _BUDGET:
-            if math.prod(level.spec.shape) // level.spec.size("c") >= _ENOUGH:
+        if level.spec.nbytes <= _MAX_BYTES:
+            if math.prod(level.spec.shape) // level.spec.size("c") >= _MIN_PIXELS:
                 return level, f"all px of the level {i} below in the pyramid"
             break
     return source, "chunks spread over the layer"
 
 
 def _gather(source: Source) -> tuple[list[NDArray[Any]], int, int]:
-    """Return the finite px per channel, the number of others, and the number of px seen."""
+    """Return the finite pixels per channel, the number of others, and the number of pixels read."""
     spec = source.spec
     channel = spec.axes.index("c") if "c" in spec.axes else None
     parts: list[list[NDArray[Any]]] = [[] for _ in range(spec.size("c"))]
@@ -107,15 +109,15 @@ def _gather(source: Source) -> tuple[list[NDArray[Any]], int, int]:
 
 
 def _boxes(source: Source) -> Iterator[tuple[slice, ...]]:
-    """Boxes to read: everything, or a fixed choice of chunks within the budget, each with all channels."""
+    """Yield the boxes to read: everything, or a fixed set of chunks of limited size, each with all channels."""
     spec = source.spec
-    if spec.nbytes <= _BUDGET:
+    if spec.nbytes <= _MAX_BYTES:
         yield tuple(slice(0, n) for n in spec.shape)
         return
-    piece = math.prod(n if a == "c" else c for a, n, c in zip(spec.axes, spec.shape, source.chunks, strict=True))
-    size = min(piece * spec.np_dtype.itemsize, _PIECE)
-    for box in source.pieces(max(1, _BUDGET // size), whole="c"):
-        yield source.bounded(box, _PIECE, whole="c")
+    pixels = math.prod(n if a == "c" else c for a, n, c in zip(spec.axes, spec.shape, source.chunks, strict=True))
+    size = min(pixels * spec.np_dtype.itemsize, _MAX_CHUNK_BYTES)
+    for box in sample_chunks(spec, source.chunks, max(1, _MAX_BYTES // size), whole="c"):
+        yield shrink_box(spec, box, _MAX_CHUNK_BYTES, whole="c")
 
 
 def _pair(values: NDArray[Any], name: str, notes: list[str]) -> tuple[float, float]:

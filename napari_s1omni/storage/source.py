@@ -1,11 +1,11 @@
-"""open_source: any image as a Source that is read box by box in the order ``t c z y x``."""
+"""Open any image as a Source, which is read box by box with axes in the order ``t c z y x``."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,20 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, values_by_axis
+from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
-from napari_s1omni.storage.readers.by_format import read_raw
-from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.registry import read_raw
 
-_WHOLE = 16 * 2**20
-"""Bytes up to which the whole layer is digested or compared."""
-_DIGESTED = 16
-"""Chunks that are digested of a larger layer."""
-_PIECE = 4 * 2**20
-"""Bytes of each that are digested at most."""
-
-PerAxis = float | str | Sequence[Any] | Mapping[str, Any] | None
-"""A value for all axes of space, a sequence per stored axis (or per stored axis of space), or a mapping by letter."""
+_WHOLE_BYTES = 16 * 2**20
+"""Layers up to this size are digested as a whole."""
+_DIGESTED_CHUNKS = 16
+"""Number of chunks that are digested of a larger layer."""
+_DIGESTED_BYTES = 4 * 2**20
+"""Most bytes that are digested of one chunk."""
+_COMPARED_BYTES = 64 * 2**20
+"""Colour pictures up to this size are checked for equal channels."""
 
 
 class Source:
@@ -35,107 +36,81 @@ class Source:
 
     Parameters
     ----------
-    stored : RawImage
-        What a reader found.
-    layout : AxisOrder
-        How it becomes canonical.
+    raw : RawImage
+        The image as its reader found it.
+    order : AxisOrder
+        How stored dimensions map to the axes of the layer.
     spec : LayerSpec
         The layer.
     notes : tuple of str
-        What was adjusted on the way.
+        What was adjusted or guessed, one sentence each.
     """
 
-    __slots__ = ("_layout", "_stored", "chunks", "notes", "spec")
+    __slots__ = ("_order", "_raw", "chunks", "notes", "spec")
 
-    def __init__(self, stored: RawImage, layout: AxisOrder, spec: LayerSpec, notes: tuple[str, ...]) -> None:
-        self._stored = stored
-        self._layout = layout
+    def __init__(self, raw: RawImage, order: AxisOrder, spec: LayerSpec, notes: tuple[str, ...]) -> None:
+        self._raw = raw
+        self._order = order
         self.spec = spec
         self.notes = notes
-        self.chunks = tuple(min(stored.chunks[d], n) for d, n in zip(layout.order, layout.shape, strict=True))
+        self.chunks = tuple(min(raw.chunks[d], n) for d, n in zip(order.dimensions, order.shape, strict=True))
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         return f"Source({self.spec.source or 'in memory'}, {axes}, {self.spec.dtype})"
 
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
-        """Read the pixels of one box.
+        """Read the pixels of one box, or of the whole layer.
 
         Parameters
         ----------
         box : sequence of slice, optional
-            One slice in source px per axis of ``spec.axes``, step 1, inside the
-            layer; everything if left out.
+            One slice of step 1 in source pixels per axis of ``spec.axes``,
+            inside the layer. Left out, everything is read.
 
         Returns
         -------
         ndarray
-            A copy in canonical order and native byte order, dtype ``spec.dtype``.
+            A copy with axes in the order of ``spec.axes``, in native byte order, dtype ``spec.dtype``.
 
         Raises
         ------
         SourceError
-            If the store cannot deliver; it names the file and the piece.
+            If the box is not inside the layer or the file cannot be read; the
+            message names the file and the chunk.
         """
-        return _read(self._stored.pixels, self._layout, _inside(box, self.spec), self.spec.np_dtype)
+        return _read(self._raw, self._order, _full_box(box, self.spec), self.spec.np_dtype)
 
     def levels(self) -> list[Source]:
-        """Return the coarser levels of the same layer, finest first; empty without a pyramid."""
+        """Return the coarser levels of the pyramid, finest first; empty without a pyramid."""
         found = []
-        for pixels in self._stored.coarser:
-            layout = AxisOrder(
-                self._layout.axes,
-                self._layout.order,
-                tuple(min(n, pixels.shape[d]) for n, d in zip(self.spec.shape, self._layout.order, strict=True)),
-                self._layout.dropped,
-                self._layout.rgb,
+        for pixels in self._raw.coarser:
+            order = AxisOrder(
+                self._order.axes,
+                self._order.dimensions,
+                tuple(min(n, pixels.shape[d]) for n, d in zip(self.spec.shape, self._order.dimensions, strict=True)),
+                self._order.dropped,
+                self._order.rgb,
                 (),
             )
-            scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, layout.shape, strict=True))
-            chunks = getattr(pixels, "chunks", None) or pixels.shape
-            stored = RawImage(pixels, self._stored.axes, chunks)
-            found.append(Source(stored, layout, self.spec.replace(shape=layout.shape, scale=scale, source=None), ()))
+            scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, order.shape, strict=True))
+            raw = RawImage(pixels, self._raw.axes, getattr(pixels, "chunks", None) or pixels.shape)
+            found.append(Source(raw, order, self.spec.replace(shape=order.shape, scale=scale, source=None), ()))
         return found
 
-    def pieces(self, limit: int, *, whole: str = "") -> list[tuple[slice, ...]]:
-        """Return at most `limit` chunk boxes, spread evenly over the layer, always the same ones.
-
-        Along the axes named in `whole` every box spans the layer.
-        """
-        spec = self.spec
-        steps = [n if a in whole else c for a, n, c in zip(spec.axes, spec.shape, self.chunks, strict=True)]
-        counts = [-(-n // c) for n, c in zip(spec.shape, steps, strict=True)]
-        total = math.prod(counts)
-        picked = range(total) if total <= limit else _spread(counts, limit)
-        return [
-            tuple(
-                slice(int(i) * c, min((int(i) + 1) * c, n))
-                for i, c, n in zip(np.unravel_index(index, counts), steps, spec.shape, strict=True)
-            )
-            for index in picked
-        ]
-
-    def bounded(self, box: Sequence[slice], limit: int, *, whole: str = "") -> tuple[slice, ...]:
-        """Cut a box of more than `limit` bytes down to its beginning, first axes first, but none of `whole`."""
-        box = list(box)
-        for d, (axis, part) in enumerate(zip(self.spec.axes, box, strict=True)):
-            size = math.prod(p.stop - p.start for p in box) * self.spec.np_dtype.itemsize
-            if size > limit and axis not in whole:
-                keep = max(1, int((part.stop - part.start) * limit / size))
-                box[d] = slice(part.start, part.start + keep)
-        return tuple(box)
-
     def fingerprint(self) -> str:
-        """Return a digest of the metadata and of the pixels: all of a small layer, else of 16 chunks spread over it.
+        """Return a digest of the metadata and the pixels: all of a small layer, else 16 chunks spread over it.
 
-        It does not depend on where the image lies, so a copy has the same one.
+        It does not depend on where the image is stored, so a copy has the same one.
         """
         digest = hashlib.sha256()
-        about = {**self.spec.to_json(), "source": None}
-        digest.update(json.dumps(about, sort_keys=True).encode())
-        everything = tuple(slice(0, n) for n in self.spec.shape)
-        for box in self.pieces(_DIGESTED) if self.spec.nbytes > _WHOLE else [everything]:
-            digest.update(self.read(self.bounded(box, _PIECE)).tobytes())
+        metadata = {**self.spec.to_json(), "source": None}
+        digest.update(json.dumps(metadata, sort_keys=True).encode())
+        boxes = [tuple(slice(0, n) for n in self.spec.shape)]
+        if self.spec.nbytes > _WHOLE_BYTES:
+            boxes = sample_chunks(self.spec, self.chunks, _DIGESTED_CHUNKS)
+        for box in boxes:
+            digest.update(self.read(shrink_box(self.spec, box, _DIGESTED_BYTES)).tobytes())
         return digest.hexdigest()
 
 
@@ -150,21 +125,26 @@ def open_source(
         A path or URI (see ``docs/formats.md``), or anything with shape, dtype
         and ``__getitem__`` such as a numpy, dask or xarray array.
     level : int
-        Level of a pyramid, 0 the finest.
+        Pyramid level; 0 is full resolution.
     axes : str, optional
         One letter of ``t c z y x`` for each stored dimension, in stored order,
-        or ``s`` for the colour samples of a picture. Wins over what the file says.
+        or ``s`` for the colour samples of a picture. Overrides the file's metadata.
     scale : float, sequence or mapping, optional
-        Size of a px: one number for z, y and x; or one per axis, or per axis
-        of space, in stored order; or by letter. Wins over what the file says.
+        Pixel size: one number for z, y and x; or one per axis, or per axis of
+        space, in stored order; or by letter. Overrides the file's metadata.
     units : str, sequence or mapping, optional
-        Unit in the same way, such as ``"um"``.
+        Unit of `scale` in the same forms, such as ``"um"``.
+
+    Returns
+    -------
+    Source
+        ``spec`` describes the layer, ``read()`` reads it.
 
     Raises
     ------
     SourceError
-        If it is missing, damaged, or not an image of known axes; the sentence
-        names the file, the key and what to do.
+        If it is missing, damaged, or not an image of known axes; the message
+        names the file, the key and the remedy.
 
     Examples
     --------
@@ -178,42 +158,36 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    stored = read_raw(source, level=level)
-    name = stored.uri or "the array"
-    dtype = _readable(stored.pixels.dtype, name)
-    layout = order_axes(name, stored.pixels.shape, stored.pixels.dtype, stored.axes, axes)
-    if layout.rgb and _equal_channels(stored, layout, dtype):
-        layout = layout.grey()
-    notes = [*stored.notes, *layout.notes]
-    if stored.pixels.dtype.kind == "b":
+    raw = read_raw(source, level=level)
+    name = raw.uri or "the array"
+    dtype = _pixel_type(raw.pixels.dtype, name)
+    order = order_axes(name, raw.pixels.shape, raw.pixels.dtype, raw.axes, axes)
+    if order.rgb and _has_equal_channels(raw, order, dtype):
+        order = order.grey()
+    notes = [*raw.notes, *order.notes]
+    if raw.pixels.dtype.kind == "b":
         notes.append("true and false are read as 1 and 0")
-    if stored.kind == "image" and dtype.kind in "iu" and dtype.itemsize == 8:
-        notes.append("values beyond 2**53 of a 64-bit image lose their last digits")
-    sizes, units_of = dict(stored.scale), {a: unit_name(u) for a, u in stored.units.items()}
-    sizes.update(_by_axis(scale, layout.stored_axes, "scale"))
-    units_of.update({a: unit_name(u) for a, u in _by_axis(units, layout.stored_axes, "units").items()})
-    translate = dict(stored.translate)
-    _check_scale(sizes, layout.axes, name)
-    notes.extend(unify_length_units(sizes, translate, units_of, layout.axes))
-    channel_names = stored.channel_names
-    count = dict(zip(layout.axes, layout.shape, strict=True)).get("c", 0)
-    if channel_names and (layout.rgb or len(channel_names) != count):
-        if not layout.rgb and count > 1:
-            notes.append(f"{len(channel_names)} channel names for {count} channels are left out")
-        channel_names = ()
+    if raw.kind == "image" and dtype.kind in "iu" and dtype.itemsize == 8:
+        notes.append("values above 2**53 of a 64-bit image lose their last digits")
+    sizes = {**raw.scale, **values_by_axis(scale, order.stored_axes, "scale")}
+    given_units = {**raw.units, **values_by_axis(units, order.stored_axes, "units")}
+    named = {a: unit_name(u) for a, u in given_units.items()}
+    translate = dict(raw.translate)
+    check_pixel_size(sizes, order.axes, name)
+    notes.extend(unify_length_units(sizes, translate, named, order.axes))
     spec = LayerSpec(
-        shape=layout.shape,
-        axes=tuple(layout.axes),
+        shape=order.shape,
+        axes=tuple(order.axes),
         dtype=dtype.name,
-        scale=tuple(float(sizes.get(a, 1.0)) for a in layout.axes),
-        translate=tuple(float(translate.get(a, 0.0)) for a in layout.axes),
-        units=tuple(units_of.get(a) for a in layout.axes),
-        kind=stored.kind,
-        source=stored.uri,
-        channel_names=channel_names,
-        rgb=layout.rgb,
+        scale=tuple(float(sizes.get(a, 1.0)) for a in order.axes),
+        translate=tuple(float(translate.get(a, 0.0)) for a in order.axes),
+        units=tuple(named.get(a) for a in order.axes),
+        kind=raw.kind,
+        source=raw.uri,
+        channel_names=_channel_names(raw, order, notes),
+        rgb=order.rgb,
     )
-    return Source(stored, layout, spec, tuple(notes))
+    return Source(raw, order, spec, tuple(notes))
 
 
 def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
@@ -234,12 +208,13 @@ def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
     return open_source(where, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
 
 
-def _read(pixels: Pixels, layout: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    found = np.asarray(pixels[layout.stored_box(box)])
-    return np.array(layout.canonical(found), dtype=dtype, order="C", copy=True)
+def _read(raw: RawImage, order: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    found = np.asarray(raw.pixels[order.stored_box(box)])
+    return np.array(order.canonical(found), dtype=dtype, order="C", copy=True)
 
 
-def _inside(box: Sequence[slice] | None, spec: LayerSpec) -> tuple[slice, ...]:
+def _full_box(box: Sequence[slice] | None, spec: LayerSpec) -> tuple[slice, ...]:
+    """Fill in the open ends of a box, or refuse it."""
     if box is None:
         return tuple(slice(0, n) for n in spec.shape)
     filled = tuple(
@@ -253,81 +228,42 @@ def _inside(box: Sequence[slice] | None, spec: LayerSpec) -> tuple[slice, ...]:
         shown = ", ".join(f"{part.start}:{part.stop}" for part in box)
         raise SourceError(
             f"box [{shown}] of {spec.source or 'the image'}, whose shape is {spec.shape}",
-            "a box is one slice of step 1 for each axis, not empty and inside the image",
+            "a box is one slice of step 1 per axis, not empty and inside the image",
         )
     return filled
 
 
-def _readable(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
-    """Return the native type in which pixels are handed out, or refuse."""
+def _pixel_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
+    """Return the native type that pixels are read as, or refuse the stored one."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
         return dtype.newbyteorder("=")
-    remedy = "take its real part, magnitude or phase and save that" if dtype.kind == "c" else "save it as such"
+    complex_remedy = "save its real part, magnitude or phase as an image"
     raise SourceError(
         f"pixel type {dtype} of {name}",
         "pixels are integers of 8 to 64 bits, floats of 16 to 64 bits, or booleans",
-        remedy,
+        complex_remedy if dtype.kind == "c" else "save it as one of these",
         dtype=str(dtype),
     )
 
 
-def _equal_channels(stored: RawImage, layout: AxisOrder, dtype: np.dtype[Any]) -> bool:
-    """Whether a colour picture is grey; a picture too large to be looked at whole keeps its colours."""
-    if math.prod(layout.shape) * dtype.itemsize > 4 * _WHOLE:
+def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -> bool:
+    """Whether a colour picture is in fact grey; a very large picture is not checked and keeps its colours."""
+    if math.prod(order.shape) * dtype.itemsize > _COMPARED_BYTES:
         return False
-    pixels = _read(stored.pixels, layout, tuple(slice(0, n) for n in layout.shape), dtype)
-    red, green, blue = np.moveaxis(pixels, layout.axes.index("c"), 0)
+    pixels = _read(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    red, green, blue = np.moveaxis(pixels, order.axes.index("c"), 0)
     return bool(np.array_equal(red, green) and np.array_equal(red, blue))
 
 
-def _by_axis(value: PerAxis, axes: str, word: str) -> dict[str, Any]:
-    space = [a for a in axes if a in "zyx"]
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        unknown = sorted(set(value) - set(axes))
-        if unknown:
-            raise SourceError(f"{word} for axes {unknown} of an image with axes '{axes}'", f"it names axes of '{axes}'")
-        return dict(value)
-    if isinstance(value, str | float | int):
-        return dict.fromkeys(space, value)
-    for letters in (list(axes), space):
-        if len(value) == len(letters):
-            return dict(zip(letters, value, strict=True))
-    raise SourceError(
-        f"{word} {tuple(value)} for an image with axes '{axes}'",
-        f"it is one value for {', '.join(space)}, or {len(space)} or {len(axes)} values",
-    )
-
-
-def _check_scale(scale: Mapping[str, float], axes: str, name: str) -> None:
-    bad = {a: scale[a] for a in axes if a in scale and not (math.isfinite(scale[a]) and scale[a] > 0)}
-    if bad:
-        shown = ", ".join(f"{value} along {axis}" for axis, value in bad.items())
-        raise SourceError(
-            f"px size {shown} of {name}",
-            "a px has a finite size above 0",
-            "correct the metadata, or give scale",
-            scale=dict(bad),
-        )
-
-
-def _spread(counts: Sequence[int], limit: int) -> list[int]:
-    """Flat indices of up to `limit` chunks, even along every axis at once.
-
-    An additive recurrence with the generalised golden ratio (Roberts, "The
-    unreasonable effectiveness of quasirandom sequences", 2018): a fixed stride
-    would meet the same column of chunks again and again.
-    """
-    root = 2.0
-    for _ in range(64):
-        root = (1.0 + root) ** (1.0 / (len(counts) + 1))
-    picked: dict[int, None] = {}
-    for i in range(32 * limit):
-        place = [int((0.5 + i * root ** -(d + 1)) % 1.0 * n) for d, n in enumerate(counts)]
-        picked[int(np.ravel_multi_index(place, tuple(counts)))] = None
-        if len(picked) == limit:
-            break
-    return sorted(picked)
+def _channel_names(raw: RawImage, order: AxisOrder, notes: list[str]) -> tuple[str, ...]:
+    """Return the stored channel names where there is one for each channel."""
+    if order.rgb:
+        return ()
+    count = dict(zip(order.axes, order.shape, strict=True)).get("c", 0)
+    if len(raw.channel_names) == count:
+        return raw.channel_names
+    if raw.channel_names and count > 1:
+        notes.append(f"{len(raw.channel_names)} channel names for {count} channels are left out")
+    return ()

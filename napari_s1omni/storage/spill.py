@@ -1,72 +1,102 @@
-"""spill: pixels of this process written once to a store, so that another process can work on them."""
+"""Write pixels that live only in this process to disk, so that other processes can read them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from napari_s1omni.core.tiling import Span
-from napari_s1omni.errors import SourceError
+from napari_s1omni.planning.cost import SPILL_EDGE
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.source import Source
+from napari_s1omni.storage.source import Source, open_source
 
-_EDGE = 1024
-"""Edge in px of the pieces that are read and written."""
+_BOX_ARRAY = "source"
+"""Name of the array of a spilled box under ``.s1omni/``."""
 
 
-def spill(
-    source: Source,
-    path: Path | str,
-    box: Mapping[str, Span] | None = None,
-    on_piece: Callable[[int, int], None] = lambda done, total: None,
-) -> Path:
-    """Write a layer, or a box of it, as an OME-Zarr image; no more than one piece is held.
+def spill_layer(source: Source, path: Path | str) -> Path:
+    """Write a whole layer as an OME-Zarr image, chunk by chunk.
 
     Parameters
     ----------
     source : Source
-        Usually one that lives in memory.
+        Usually an array in memory.
     path : Path or str
         A folder that holds no store yet.
-    box : mapping of axis to span, optional
-        In px of the source; an axis left out is taken whole.
-    on_piece : callable
-        Told how many pieces of how many are written; may raise to stop.
 
     Returns
     -------
     Path
-        The folder, which ``open_source`` opens with the axes, scale and units of the layer.
+        The folder. :func:`~napari_s1omni.storage.source.open_source` opens it with the layer's axes, scale and units.
 
     Raises
     ------
-    SourceError
-        If the box is empty or lies outside of the layer.
+    StoreExists
+        If the folder holds a store.
+    DiskFull
+        If there is not enough space.
     """
     spec = source.spec
-    wanted = box or {}
-    spans = [wanted.get(a, (0, n)) for a, n in zip(spec.axes, spec.shape, strict=True)]
-    if any(not 0 <= start < stop <= n for (start, stop), n in zip(spans, spec.shape, strict=True)):
-        raise SourceError(f"box {dict(wanted)} of a layer of shape {spec.shape}", "a box inside of the layer")
-    shape = tuple(stop - start for start, stop in spans)
     block = tuple(
-        min(n, _EDGE) if a in "yx" else n if a == "c" and spec.rgb else 1 for a, n in zip(spec.axes, shape, strict=True)
+        min(n, SPILL_EDGE) if a in "yx" else n if a == "c" and spec.rgb else 1
+        for a, n in zip(spec.axes, spec.shape, strict=True)
     )
-    target = spec.replace(
-        shape=shape,
-        translate=tuple(t + s * first for t, s, (first, _) in zip(spec.translate, spec.scale, spans, strict=True)),
-        source=None,
-    )
+    target = spec.replace(source=None)
     store = ResultStore.create(path, target=target, block=block, attributes={}, name="layer", disk=Disk(durable=False))
-    corners = list(itertools.product(*(range(0, n, b) for n, b in zip(shape, block, strict=True))))
-    for done, corner in enumerate(corners):
-        on_piece(done, len(corners))
-        stops = (min(c + b, n) for c, b, n in zip(corner, block, shape, strict=True))
-        part = tuple(slice(first + c, first + stop) for (first, _), c, stop in zip(spans, corner, stops, strict=True))
-        store.write_block(corner, source.read(part))
+    whole = tuple(slice(0, n) for n in spec.shape)
+    for origin in _block_origins(whole, block):
+        store.write_block(origin, source.read(_block_box(origin, block, spec.shape)))
     store.complete_pyramid()
     store.finish()
-    on_piece(len(corners), len(corners))
     return store.path
+
+
+def spill_box(source: Source, box: Sequence[slice], store: ResultStore) -> Path:
+    """Write one box of a layer beside a result, into an array of the whole layer's shape.
+
+    Chunks outside the box are not written and take no space; coordinates stay those of the layer.
+
+    Parameters
+    ----------
+    source : Source
+        A layer that only this process can read.
+    box : sequence of slice
+        The part that a run reads, in source pixels, one slice per axis.
+    store : ResultStore
+        The result of that run.
+
+    Returns
+    -------
+    Path
+        The array, to be opened with :func:`open_spilled_box`.
+
+    Raises
+    ------
+    DiskFull
+        If there is not enough space.
+    """
+    spec = source.spec
+    chunk = tuple(min(SPILL_EDGE, n) if a in "yx" else 1 for a, n in zip(spec.axes, spec.shape, strict=True))
+    folder = store.work / _BOX_ARRAY
+    shutil.rmtree(folder, ignore_errors=True)
+    array = store.require_array(_BOX_ARRAY, spec.dtype, spec.shape, chunk)
+    for origin in _block_origins(box, chunk):
+        array.write(origin, source.read(_block_box(origin, chunk, spec.shape)))
+    return folder
+
+
+def open_spilled_box(folder: Path, axes: tuple[str, ...]) -> Source:
+    """Open an array written by :func:`spill_box` for reading."""
+    return open_source(folder, axes="".join(axes))
+
+
+def _block_origins(box: Sequence[slice], block: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the first pixel of each block that overlaps a box."""
+    yield from itertools.product(*(range(b.start // n * n, b.stop, n) for b, n in zip(box, block, strict=True)))
+
+
+def _block_box(origin: tuple[int, ...], block: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the block that starts at `origin`, cut at the end of the layer."""
+    return tuple(slice(o, min(o + b, n)) for o, b, n in zip(origin, block, shape, strict=True))

@@ -206,7 +206,7 @@ class SinkTests:
                 digests[index] = sink.write_block(case.origin(index), case.part(pixels, index))
         late = sink.complete_pyramid(digests)
         assert early + late == sum(
-            1 for level in Pyramid.of(case.target, case.block).coarse for _ in _units(case, level)
+            1 for level in Pyramid.of(case.target, case.block).coarse_levels for _ in _units(case, level)
         )
         pixels[:200, :200] = 3
         digests[0, 0] = sink.write_block((0, 0), pixels[:200, :200])
@@ -225,4 +225,4 @@ class SinkTests:
 
 
 def _units(case: SinkCase, level: int) -> list[tuple[int, ...]]:
-    return list(Pyramid.of(case.target, case.block).units(level))
+    return list(Pyramid.of(case.target, case.block).shard_origins(level))

@@ -3,7 +3,7 @@
 import json
 
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill
+from napari_s1omni.storage.spill import spill_layer
 
 
 def group(path, ome):
@@ -28,5 +28,5 @@ def write_plate(path, wells):
         group(path / well.split("/")[0], {})
         group(path / well, {"well": {"images": [{"path": str(i)} for i in range(len(fields))]}})
         for i, pixels in enumerate(fields):
-            spill(open_source(pixels, axes="yx", scale=0.5, units="um"), path / well / str(i))
+            spill_layer(open_source(pixels, axes="yx", scale=0.5, units="um"), path / well / str(i))
     return path

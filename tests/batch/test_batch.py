@@ -127,7 +127,7 @@ def test_other_paths_are_not_a_collection(folder, tmp_path):
     assert is_collection(folder)
     with pytest.raises(SourceError, match="holds no images"):
         list_sources(str(tmp_path / "none*.tif"))
-    with pytest.raises(SourceError, match="one image or nothing"):
+    with pytest.raises(SourceError, match="one image or does not exist"):
         list_sources(folder / "deep.npy")
     bad = tmp_path / "bad.csv"
     bad.write_text("image\na.png\n")

@@ -24,7 +24,7 @@ from napari_s1omni.jobs.run import run
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill
+from napari_s1omni.storage.spill import spill_layer
 
 COMMAND = [sys.executable, "-m", "napari_s1omni", "run"]
 
@@ -67,7 +67,9 @@ def test_dtypes_and_axes_may_differ_within_a_folder(tmp_path):
         imagej=True,
         metadata={"axes": "TCYX"},
     )
-    spill(open_source(spots(10)[None].astype("int16"), axes="zyx", scale=(2, 0.3, 0.3), units="um"), home / "g.zarr")
+    spill_layer(
+        open_source(spots(10)[None].astype("int16"), axes="zyx", scale=(2, 0.3, 0.3), units="um"), home / "g.zarr"
+    )
     shutil.rmtree(home / "g.zarr" / ".s1omni")  # as another program would have written it
     np.save(home / "h all the same.npy", np.full((50, 60), 7, "uint8"))
 
@@ -169,7 +171,7 @@ def test_results_on_a_read_only_share_are_refused_before_the_first_image(tmp_pat
 def test_images_on_a_read_only_share_are_read(tmp_path, read_only_share):
     subprocess.run(["mount", "-o", "remount,rw", read_only_share], check=True)
     np.save(read_only_share / "größe 1.npy", spots(0))
-    spill(open_source(spots(1)), read_only_share / "store.zarr")
+    spill_layer(open_source(spots(1)), read_only_share / "store.zarr")
     shutil.rmtree(read_only_share / "store.zarr" / ".s1omni")
     subprocess.run(["mount", "-o", "remount,ro", read_only_share], check=True)
     rows = run_batch(TEMPLATE, list_sources(read_only_share), tmp_path / "out", durable=False)

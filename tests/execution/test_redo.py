@@ -44,7 +44,7 @@ def test_redoing_tiles_changes_their_blocks_and_dropping_brings_the_old_bytes_ba
         redo(made, "0/0", durable=False)
     drop(made)
     assert contents(made) == before
-    with pytest.raises(StoreError, match="no earlier generation"):
+    with pytest.raises(StoreError, match="no earlier version"):
         accept(made)
 
 

@@ -17,7 +17,7 @@ from napari_s1omni.api import segment
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.results.region_properties import Layers, table
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.writers.contours import trace_store
+from napari_s1omni.storage.writers.contours import trace_labels
 from napari_s1omni.storage.writers.outlines import write_outlines
 
 DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -89,7 +89,7 @@ def test_annotated_nuclei_in_two_channels_and_in_a_volume():
 
 def test_outlines_of_a_real_result_open_in_qupath_and_imagej(result, tmp_path):
     labels, spec = result.array[:], result.spec
-    objects = list(trace_store(result.array, spec, (96, 96)))
+    objects = list(trace_labels(result.array, spec, (96, 96)))
     assert write_outlines(tmp_path / "a.geojson", objects, {}) == len(objects) >= labels.max()
     page = json.loads((tmp_path / "a.geojson").read_text())
     assert page["type"] == "FeatureCollection"

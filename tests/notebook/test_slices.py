@@ -12,7 +12,7 @@ from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill
+from napari_s1omni.storage.spill import spill_layer
 
 HUGE = "synthetic://nuclei?shape=800,8192,8192&axes=zyx&seed=7&diameter=24"
 
@@ -71,7 +71,7 @@ def test_nonsense_shows_something(message):
 
 
 def test_coarse_levels_are_used(tmp_path):
-    path = spill(open_source("synthetic://nuclei?shape=2048,2048&seed=1"), tmp_path / "image.zarr")
+    path = spill_layer(open_source("synthetic://nuclei?shape=2048,2048&seed=1"), tmp_path / "image.zarr")
     source = open_source(path)
     slices = SourceSlices(source)
     view = slices.start()

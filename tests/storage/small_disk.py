@@ -1,4 +1,4 @@
-"""Real file systems that are full or read-only, where the tests may mount them; and one that fails on purpose."""
+"""Full and read-only file systems, if the tests may mount them, and one that fails on purpose."""
 
 import contextlib
 import errno

@@ -1,11 +1,11 @@
-"""Corrections: only what was painted changes, at every level, and undoing brings back what was there."""
+"""Corrections change only the painted pixels, at every level, and undoing restores the previous ones."""
 
 import numpy as np
 import pytest
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreError
-from napari_s1omni.storage.result.corrections import correct, corrections, undo
+from napari_s1omni.storage.result.corrections import apply_correction, list_corrections, undo_correction
 from napari_s1omni.storage.result.store import ResultStore
 
 
@@ -33,12 +33,12 @@ def painted(store, box, value):
     return before, after
 
 
-def test_painted_px_are_written_at_every_level(store, tmp_path):
+def test_painted_pixels_are_written_at_every_level(store, tmp_path):
     box = (slice(200, 700), slice(100, 600))
     before, after = painted(store, box, 77)
     expected = everything(store)[0].copy()
     expected[box] = after
-    made = correct(store, box, before, after)
+    made = apply_correction(store, box, before, after)
     assert made.changed == 50 * 70
     assert made.blocks == ((0, 0), (1, 0)), "rows 210 to 260, columns 110 to 180"
     found = everything(store)
@@ -53,34 +53,36 @@ def test_painted_px_are_written_at_every_level(store, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(found, everything(whole), strict=True))
 
 
-def test_px_that_changed_meanwhile_elsewhere_stay(store):
+def test_pixels_that_changed_meanwhile_elsewhere_stay(store):
     box = (slice(0, 300), slice(0, 300))
     before, after = painted(store, box, 77)
-    correct(store, (slice(250, 260), slice(250, 260)), store.read((slice(250, 260),) * 2), np.full((10, 10), 5, "u4"))
-    correct(store, box, before, after)
+    apply_correction(
+        store, (slice(250, 260), slice(250, 260)), store.read((slice(250, 260),) * 2), np.full((10, 10), 5, "u4")
+    )
+    apply_correction(store, box, before, after)
     assert (store.read((slice(250, 260),) * 2) == 5).all()
 
 
 def test_undoing_brings_every_level_back(store):
     old = everything(store)
     box = (slice(200, 700), slice(100, 600))
-    first = correct(store, box, *painted(store, box, 77))
-    second = correct(store, box, *painted(store, box, 78))
-    assert [c.number for c in corrections(store)] == [1, 2]
-    undone = undo(store, first)
+    first = apply_correction(store, box, *painted(store, box, 77))
+    second = apply_correction(store, box, *painted(store, box, 78))
+    assert [c.number for c in list_corrections(store)] == [1, 2]
+    undone = undo_correction(store, first)
     assert undone.undone
-    assert corrections(store)[1].undone, "the later one was made on top of it"
+    assert list_corrections(store)[1].undone, "the later one was made on top of it"
     assert all(np.array_equal(a, b) for a, b in zip(old, everything(store), strict=True))
-    with pytest.raises(StoreError, match="undone already"):
-        undo(store, corrections(store)[0])
+    with pytest.raises(StoreError, match="already undone"):
+        undo_correction(store, list_corrections(store)[0])
     assert second.number == 2
 
 
-def test_nothing_changed_is_nothing_written(store):
+def test_without_changes_nothing_is_written(store):
     box = (slice(0, 50), slice(0, 50))
     pixels = store.read(box)
-    assert correct(store, box, pixels, pixels.copy()) is None
-    assert not corrections(store)
+    assert apply_correction(store, box, pixels, pixels.copy()) is None
+    assert not list_corrections(store)
 
 
 def test_an_unfinished_result_is_refused(tmp_path):
@@ -88,4 +90,4 @@ def test_an_unfinished_result_is_refused(tmp_path):
     made = ResultStore.create(tmp_path / "r.zarr", target=target, block=(64, 64), attributes={}, name="r")
     box = (slice(0, 8), slice(0, 8))
     with pytest.raises(StoreError, match="not complete"):
-        correct(made, box, np.zeros((8, 8), "u4"), np.ones((8, 8), "u4"))
+        apply_correction(made, box, np.zeros((8, 8), "u4"), np.ones((8, 8), "u4"))

@@ -1,4 +1,4 @@
-"""A key is whole and stored, or absent: order of calls, full disks, read-only folders and killed processes."""
+"""A key is complete and on disk, or absent: order of calls, full disks, read-only folders and killed processes."""
 
 import errno
 import os
@@ -51,7 +51,7 @@ def test_new_folders_are_entered_in_their_parents_before_the_file(tmp_path):
     assert disk.calls[-1] == ("sync_folder", "c")
 
 
-def test_removing_is_stored(tmp_path):
+def test_removing_is_durable(tmp_path):
     disk = RecordingDisk()
     store = FsyncStore(tmp_path, disk=disk)
     store.put("a/key", b"x")
@@ -96,7 +96,7 @@ def test_zarr_reads_and_writes_through_it(tmp_path):
 @pytest.mark.parametrize("call", ["make_folder", "write", "sync", "rename"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get)
 @pytest.mark.parametrize("fresh", [True, False])
-def test_a_failed_commit_leaves_no_half(call, number, fresh, tmp_path):
+def test_a_failed_commit_leaves_no_partial_file(call, number, fresh, tmp_path):
     disk = FailingDisk(call, number)
     disk.armed = False
     store = FsyncStore(tmp_path, disk=disk)

@@ -1,4 +1,4 @@
-"""Local labels and slabs until they are stitched."""
+"""Storing block-local labels and slabs until they are stitched."""
 
 import numpy as np
 import pytest
@@ -73,11 +73,11 @@ def test_every_flipped_bit_is_found(store):
         data = bytearray(whole)
         data[at] ^= 16
         path.write_bytes(data)
-        with pytest.raises(StoreDamaged, match="slabs in"):
+        with pytest.raises(StoreDamaged, match="arrays in"):
             scratch.digest(INDEX)
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(StoreDamaged, match="slabs in"):
+        with pytest.raises(StoreDamaged, match="arrays in"):
             scratch.digest(INDEX)
     path.write_bytes(whole)
     scratch.digest(INDEX)

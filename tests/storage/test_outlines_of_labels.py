@@ -1,4 +1,4 @@
-"""Outlines of labels: filled again they are the labels, whatever the blocks."""
+"""Outlines of labels give the labels back when filled, whatever the block size."""
 
 import json
 
@@ -11,18 +11,19 @@ from scipy import ndimage
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError, StoreExists
 from napari_s1omni.planning.job import Shape
-from napari_s1omni.storage.regions import fill, open_region
-from napari_s1omni.storage.writers.contours import TracedObject, trace_labels, trace_store
+from napari_s1omni.storage.polygon_fill import fill_polygon
+from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.writers.contours import TracedObject, trace_labels, trace_mask
 from napari_s1omni.storage.writers.outlines import write_outlines
 
 
 @settings(max_examples=60, deadline=None)
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)))
 def test_filled_outlines_are_the_mask(mask):
-    parts = trace_labels(mask, 3, 7)
+    parts = trace_mask(mask, 3, 7)
     again = np.zeros(mask.shape, bool)
     for rings in parts:
-        again |= fill(tuple(r.astype(float) for r in rings), (7, 7 + mask.shape[0]), (3, 3 + mask.shape[1]))
+        again |= fill_polygon(tuple(r.astype(float) for r in rings), (7, 7 + mask.shape[0]), (3, 3 + mask.shape[1]))
     np.testing.assert_array_equal(again, mask)
     assert len(parts) == ndimage.label(mask)[1]
 
@@ -30,7 +31,7 @@ def test_filled_outlines_are_the_mask(mask):
 def test_a_ring_has_a_hole_and_no_corner_too_many():
     mask = np.ones((5, 6), bool)
     mask[2, 2:4] = False
-    (rings,) = trace_labels(mask)
+    (rings,) = trace_mask(mask)
     assert [len(ring) for ring in rings] == [4, 4]
     assert set(map(tuple, rings[1].tolist())) == {(2, 2), (4, 2), (4, 3), (2, 3)}
 
@@ -44,13 +45,13 @@ def blobs(shape):
 def test_blocks_do_not_matter(block):
     labels = blobs((3, 60, 70))
     spec = LayerSpec(labels.shape, tuple("zyx"), "uint32", kind="labels")
-    found = list(trace_store(labels, spec, block))
+    found = list(trace_labels(labels, spec, block))
     places = [(item.z, item.label) for item in found]
     assert len(places) == len(set(places)) == sum(len(np.unique(plane[plane > 0])) for plane in labels)
     again = np.zeros_like(labels)
     for item in found:
         for rings in item.parts:
-            inside = fill(tuple(r.astype(float) for r in rings), (0, 60), (0, 70))
+            inside = fill_polygon(tuple(r.astype(float) for r in rings), (0, 60), (0, 70))
             again[item.z][inside] = item.label
     np.testing.assert_array_equal(again, labels)
 
@@ -61,7 +62,7 @@ def test_what_is_written_is_read_as_a_region(tmp_path, name):
     labels[0, 20:30, 20:30] = labels.max() + 1
     labels[0, 24:26, 24:26] = 0
     spec = LayerSpec(labels.shape, tuple("zyx"), "uint32", kind="labels")
-    count = write_outlines(tmp_path / name, trace_store(labels, spec, (1, 16, 16)), {"y": 5, "x": 8, "z": 1})
+    count = write_outlines(tmp_path / name, trace_labels(labels, spec, (1, 16, 16)), {"y": 5, "x": 8, "z": 1})
     assert count == sum(len(np.unique(plane[plane > 0])) for plane in labels)
     region = open_region(Shape(type="polygon", uri=str(tmp_path / name)), LayerSpec((4, 60, 70), tuple("zyx"), "uint8"))
     np.testing.assert_array_equal(region.mask(0, (1, 3), (5, 45), (8, 58)), labels > 0)
@@ -79,7 +80,7 @@ def test_geojson_says_which_object_and_plane(tmp_path):
     assert feature["properties"]["label"] == 7
 
 
-def test_imagej_has_an_end(tmp_path):
+def test_imagej_coordinates_are_limited(tmp_path):
     ring = np.array([[40000, 0], [40002, 0], [40002, 2], [40000, 2]])
     with pytest.raises(SourceError, match="GeoJSON"):
         write_outlines(tmp_path / "a.zip", [TracedObject(1, 0, 0, ((ring,),))], {})

@@ -1,4 +1,4 @@
-"""Whether a run may write here: every refusal, who holds the lock, and what a refusal leaves behind."""
+"""Checks before a run: every refusal, the lock, and that a refused output is left unchanged."""
 
 import json
 import os
@@ -14,7 +14,8 @@ from small_disk import as_nobody, mounted, open_folder
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import DiskFull, PlanMismatch, StoreDamaged, StoreError, StoreExists, StoreLocked
 from napari_s1omni.storage.files.disk import Disk
-from napari_s1omni.storage.result.preflight import differing_keys, preflight
+from napari_s1omni.storage.result.output_fingerprint import differing_keys
+from napari_s1omni.storage.result.preflight import OutputRequest, preflight
 from napari_s1omni.storage.result.store import ResultStore
 
 PRINT = {"operation": {"prompt": "nuclei", "channels": (0, 1)}, "sampling": {"seed": 3}, "engine": "reference"}
@@ -22,8 +23,9 @@ PRINT = {"operation": {"prompt": "nuclei", "channels": (0, 1)}, "sampling": {"se
 
 def check(path, **changes):
     """Run the checks and return what they found; the lock is held for no time."""
-    with preflight(path, **{"fingerprint": PRINT, "forecast": 1000, **changes}) as ground:
-        return ground
+    resume = changes.pop("resume", True)
+    with preflight(path, OutputRequest(**{"fingerprint": PRINT, "forecast": 1000, **changes}), resume=resume) as folder:
+        return folder
 
 
 def small_store(path, **more):
@@ -34,8 +36,8 @@ def small_store(path, **more):
 
 
 def test_a_new_place_is_made(tmp_path):
-    ground = check(tmp_path / "a/b/out")
-    assert (ground.path, ground.resumed, ground.swept) == (tmp_path / "a/b/out", False, 0)
+    folder = check(tmp_path / "a/b/out")
+    assert (folder.path, folder.resumed, folder.swept) == (tmp_path / "a/b/out", False, 0)
     assert (tmp_path / "a/b/out/.s1omni").is_dir()
 
 
@@ -48,8 +50,8 @@ def test_the_same_plan_resumes_and_sweeps(tmp_path):
     partial = tmp_path / "out/.s1omni/partial/1-2.partial"
     partial.parent.mkdir(exist_ok=True)
     partial.write_bytes(b"half")
-    ground = check(tmp_path / "out")
-    assert (ground.resumed, ground.swept) == (True, 1)
+    folder = check(tmp_path / "out")
+    assert (folder.resumed, folder.swept) == (True, 1)
     assert not partial.exists()
     with pytest.raises(StoreExists, match="resume"):
         check(tmp_path / "out", resume=False)
@@ -88,7 +90,7 @@ def test_a_damaged_fingerprint_is_no_match(tmp_path):
         check(tmp_path / "out")
 
 
-def test_what_others_put_there_is_never_touched(tmp_path):
+def test_other_files_are_never_touched(tmp_path):
     file = tmp_path / "photo.tif"
     file.write_bytes(b"II*")
     with pytest.raises(StoreExists, match=r"photo\.tif"):
@@ -100,7 +102,7 @@ def test_what_others_put_there_is_never_touched(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["photo.tif"]
 
 
-def test_a_foreign_store_is_foreign(tmp_path):
+def test_a_store_of_another_program_is_refused(tmp_path):
     small_store(tmp_path / "theirs")
     for extra in (tmp_path / "theirs/.s1omni").rglob("*"):
         assert extra.is_dir()
@@ -193,8 +195,8 @@ def test_a_place_without_permission():
 
 HOLDER = """
     import sys, time
-    from napari_s1omni.storage.result.preflight import preflight
-    with preflight(sys.argv[1], fingerprint={"a": 1}, forecast=0):
+    from napari_s1omni.storage.result.preflight import OutputRequest, preflight
+    with preflight(sys.argv[1], OutputRequest(fingerprint={"a": 1}, forecast=0)):
         print("locked", flush=True)
         time.sleep(60)
 """
@@ -212,13 +214,13 @@ def test_two_runs_at_once_and_the_lock_dies_with_its_process(tmp_path):
         assert (out / ".s1omni/partial/x.partial").exists()
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    ground = check(out, fingerprint={"a": 1})
-    assert (ground.resumed, ground.swept) == (True, 1)
+    folder = check(out, fingerprint={"a": 1})
+    assert (folder.resumed, folder.swept) == (True, 1)
 
 
 def test_the_lock_is_released_on_the_way_out(tmp_path):
     def fail_inside():
-        with preflight(tmp_path, fingerprint={}, forecast=0):
+        with preflight(tmp_path, OutputRequest(fingerprint={}, forecast=0)):
             with pytest.raises(StoreLocked, match=str(os.getpid())):
                 check(tmp_path, fingerprint={})
             raise RuntimeError("inside")
@@ -229,8 +231,8 @@ def test_the_lock_is_released_on_the_way_out(tmp_path):
 
 
 def test_creating_and_writing_after_preflight(tmp_path):
-    with preflight(tmp_path / "out", fingerprint=PRINT, forecast=0) as ground:
-        store = small_store(ground.path)
+    with preflight(tmp_path / "out", OutputRequest(fingerprint=PRINT, forecast=0)) as folder:
+        store = small_store(folder.path)
         store.write_block((0, 0), np.ones((40, 40), "uint8"))
     assert json.loads((store.work / "fingerprint.json").read_bytes())["sampling"] == {"seed": 3}
     assert check(tmp_path / "out").resumed

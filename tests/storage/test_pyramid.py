@@ -1,4 +1,4 @@
-"""Halving against plain arithmetic, and the layout of levels and their owners."""
+"""Halving against plain arithmetic, the shapes of the levels, and which levels are written with the blocks."""
 
 import itertools
 import math
@@ -87,7 +87,7 @@ def test_levels_halve_with_ceil_until_the_larger_side_is_small():
     assert [level.shape for level in levels] == [(3001, 2777), (1501, 1389), (751, 695), (376, 348)]
     assert [level.factor for level in levels] == [(1, 1), (2, 2), (4, 4), (8, 8)]
     assert [level.shard for level in levels] == [(1024, 1024), (512, 512), (256, 256), (256, 256)]
-    assert [level.owned for level in levels] == [True, True, True, False]
+    assert [level.with_blocks for level in levels] == [True, True, True, False]
 
 
 def test_time_and_channels_are_never_halved():
@@ -95,19 +95,19 @@ def test_time_and_channels_are_never_halved():
 
 
 @pytest.mark.parametrize(("z_scale", "depths"), [(1.0, [40, 20, 10, 5]), (4.0, [40, 40, 40, 20]), (100.0, [40] * 4)])
-def test_z_is_halved_once_its_px_is_not_the_larger_one(z_scale, depths):
+def test_z_is_halved_once_its_pixel_is_not_the_larger_one(z_scale, depths):
     levels = layout("zyx", (40, 4000, 4000), (8, 512, 512), scale=(z_scale, 1.0, 1.0)).levels
     assert [level.shape[0] for level in levels] == depths
 
 
-def test_a_block_of_one_plane_owns_no_level_in_which_planes_are_averaged():
+def test_a_block_of_one_plane_is_not_written_with_levels_that_average_planes():
     levels = layout("zyx", (40, 2000, 2000), (1, 1024, 1024)).levels
-    assert [level.owned for level in levels] == [True, False, False]
+    assert [level.with_blocks for level in levels] == [True, False, False]
     assert levels[1].shard == (1, 512, 512)
 
 
-def test_a_single_block_owns_every_level():
-    assert all(level.owned for level in layout("yx", (1999, 1801), (2048, 2048)).levels)
+def test_a_single_block_writes_every_level():
+    assert all(level.with_blocks for level in layout("yx", (1999, 1801), (2048, 2048)).levels)
 
 
 sizes = st.integers(1, 5000)
@@ -123,22 +123,22 @@ def test_every_part_of_every_level_has_one_owner_and_shards_are_nested(shape, bl
     pyramid = layout("zyx", shape, block, scale=(z_scale, 1.0, 1.0))
     assert max(pyramid.levels[-1].shape[1:]) <= SMALLEST_LEVEL
     for i, (above, level) in enumerate(itertools.pairwise(pyramid.levels), 1):
-        assert level.owned <= above.owned
+        assert level.with_blocks <= above.with_blocks
         for n, m, h in zip(above.shape, level.shape, level.halved, strict=True):
             assert m == (math.ceil(n / 2) if h else n)
         count = [-(-n // s) for n, s in zip(level.shape, level.shard, strict=True)]
-        if level.owned:
+        if level.with_blocks:
             # One shard per block: the writer of the block is its only writer.
             assert count == [-(-n // b) for n, b in zip(shape, block, strict=True)]
         else:
-            assert len(list(pyramid.units(i))) == math.prod(count)
+            assert len(list(pyramid.shard_origins(i))) == math.prod(count)
             assert all(s >= min(SMALLEST_SHARD, n) for s, n in zip(level.shard[1:], level.shape[1:], strict=True))
         for s, t, n, h in zip(above.shard, level.shard, above.shape, level.halved, strict=True):
             assert t * (2 if h else 1) % s == 0 or s >= n
 
 
-def test_units_know_the_blocks_under_them():
+def test_a_coarse_shard_knows_the_blocks_under_it():
     pyramid = layout("yx", (3000, 3000), (256, 256))
-    for level in pyramid.coarse:
-        found = [block for unit in pyramid.units(level) for block in pyramid.blocks_under(level, unit)]
+    for level in pyramid.coarse_levels:
+        found = [block for unit in pyramid.shard_origins(level) for block in pyramid.blocks_under(level, unit)]
         assert len(found) == len(set(found)) == 12 * 12

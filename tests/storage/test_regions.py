@@ -1,4 +1,4 @@
-"""Regions: which px lie in polygons, ROIs and masks, the same for any box."""
+"""Regions: which pixels lie in polygons, ROIs and masks, the same for any box."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.errors import PlanError, SourceError
+from napari_s1omni.errors import JobError, PlanError, SourceError
 from napari_s1omni.planning.job import Shape
-from napari_s1omni.storage.regions import fill, open_region
+from napari_s1omni.storage.polygon_fill import fill_polygon
+from napari_s1omni.storage.regions import open_region
 
 SPEC = LayerSpec(shape=(2, 5, 60, 80), axes=tuple("tzyx"), dtype="uint8")
 WHOLE = {"t": 0, "z": (0, 5), "y": (0, 60), "x": (0, 80)}
@@ -68,13 +69,13 @@ def test_where(tmp_path):
 )
 def test_any_box_agrees_with_the_whole(points, cut):
     rings = (np.array(points, float),)
-    whole = fill(rings, (0, 40), (0, 60))
+    whole = fill_polygon(rings, (0, 40), (0, 60))
     y0, y1, x0, x1 = cut
-    np.testing.assert_array_equal(fill(rings, (y0, y1), (x0, x1)), whole[y0:y1, x0:x1])
+    np.testing.assert_array_equal(fill_polygon(rings, (y0, y1), (x0, x1)), whole[y0:y1, x0:x1])
 
 
 @given(st.lists(st.tuples(st.floats(1, 59), st.floats(1, 39)), min_size=3, max_size=3))
-def test_a_triangle_is_the_px_on_the_inner_side_of_its_edges(points):
+def test_a_triangle_is_the_pixels_on_the_inner_side_of_its_edges(points):
     a, b, c = np.array(points)
     y, x = np.mgrid[:40, :60] + 0.5
 
@@ -84,7 +85,7 @@ def test_a_triangle_is_the_px_on_the_inner_side_of_its_edges(points):
     sides = np.stack([side(a, b), side(b, c), side(c, a)])
     clear = np.abs(sides).min(axis=0) > 1e-6
     inner = (sides > 0).all(axis=0) | (sides < 0).all(axis=0)
-    found = fill((np.array(points),), (0, 40), (0, 60))
+    found = fill_polygon((np.array(points),), (0, 40), (0, 60))
     np.testing.assert_array_equal(found[clear], inner[clear])
 
 
@@ -175,3 +176,15 @@ def test_regions_that_do_not_fit(tmp_path):
     np.save(tmp_path / "m.npy", np.zeros((60, 80)))
     with pytest.raises(PlanError, match="0 everywhere"):
         opened(tmp_path / "m.npy", "mask")
+
+
+def test_a_path_alone_is_enough(tmp_path):
+    path = geojson(tmp_path / "a.geojson", polygon(square(10, 20, 30, 40)))
+    np.save(tmp_path / "m.npy", np.ones((60, 80), np.uint8))
+    for file in (path, tmp_path / "a.geojson"):
+        assert open_region(file, SPEC).fingerprint() == opened(path).fingerprint()
+    assert open_region(tmp_path / "m.npy", SPEC).bounds == {"y": (0, 60), "x": (0, 80)}
+    with pytest.raises(JobError, match="is a box"):
+        open_region("0:10,0:10", SPEC)
+    with pytest.raises(JobError, match="exists"):
+        open_region(tmp_path / "gone.json", SPEC)

@@ -68,19 +68,19 @@ def test_labels_of_64_bits_keep_their_last_digit():
         (np.zeros((0, 4)), "empty"),
         (np.zeros(4), "1 dimensions"),
         (3.5, "a float"),
-        ([np.zeros((4, 4)), np.zeros((4, 4))], "each smaller"),
+        ([np.zeros((4, 4)), np.zeros((4, 4))], "is smaller"),
         ([1, 2], "a list of 2"),
     ],
     ids=["complex", "text", "dates", "empty", "1d", "number", "no pyramid", "list"],
 )
-def test_refuses_what_is_no_image(array, words):
+def test_refuses_other_objects(array, words):
     with pytest.raises(SourceError, match=words):
         open_source(array)
 
 
 @pytest.mark.parametrize(
     ("axes", "words"),
-    [("yx", "3 dimensions"), ("zzx", "no letter stands twice"), ("tcz", "y and x"), ("ayx", "axis 'a'")],
+    [("yx", "3 dimensions"), ("zzx", "no letter twice"), ("tcz", "y and x"), ("ayx", "axis 'a'")],
 )
 def test_refuses_axes_that_do_not_fit(axes, words):
     with pytest.raises(SourceError, match=words):
@@ -95,7 +95,7 @@ def test_singletons_that_are_no_axis_are_left_out_and_those_that_are_stay():
 
 
 @pytest.mark.parametrize("bad", [0.0, -0.5, float("nan"), float("inf")])
-def test_refuses_a_px_size_that_is_none(bad):
+def test_refuses_an_invalid_pixel_size(bad):
     with pytest.raises(SourceError, match=r"along y.*above 0"):
         open_source(np.zeros((4, 5)), scale=(bad, 1.0))
 
@@ -121,7 +121,7 @@ def test_lengths_are_brought_to_the_unit_of_x():
     assert any("millimeter" in note for note in source.notes)
 
 
-def test_missing_units_are_said():
+def test_missing_units_are_noted():
     source = open_source(np.zeros((3, 4, 5)), axes="zyx", units={"y": "um", "x": "um"})
     assert source.spec.units == (None, "micrometer", "micrometer")
     assert any("no unit is given along z" in note for note in source.notes)
@@ -155,7 +155,7 @@ def test_npy_is_mapped(tmp_path):
     array = np.random.default_rng(0).random((30, 40)).astype(">f4")
     np.save(tmp_path / "a.npy", array)
     source = open_source(tmp_path / "a.npy")
-    assert isinstance(source._stored.pixels, np.memmap)
+    assert isinstance(source._raw.pixels, np.memmap)
     np.testing.assert_array_equal(source.read((slice(3, 9), slice(5, 7))), array[3:9, 5:7])
     (tmp_path / "b.npy").write_bytes(b"no numbers")
     with pytest.raises(SourceError, match=r"b\.npy"):

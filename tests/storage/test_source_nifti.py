@@ -1,4 +1,4 @@
-"""NIfTI: axes, px size from the affine, scaling, and the message without nibabel."""
+"""NIfTI: axes, pixel size from the affine, scaling, and the message without nibabel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save(path, array, affine, **header):
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_first_dimension_is_x_and_the_affine_gives_the_px_size(tmp_path, name):
+def test_first_dimension_is_x_and_the_affine_gives_the_pixel_size(tmp_path, name):
     array = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
     affine = np.array([[0.5, 0, 0, 10], [0, 0.75, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1.0]])
     source = open_source(save(tmp_path / name, array, affine))
@@ -57,7 +57,7 @@ def test_time_and_labels_and_scaling(tmp_path):
     np.testing.assert_allclose(scaled.read(), array[..., 0].T * 2.0 - 10.0)
 
 
-def test_a_mirrored_affine_is_said(tmp_path):
+def test_a_mirrored_affine_is_noted(tmp_path):
     source = open_source(save(tmp_path / "m.nii", np.zeros((4, 5, 6), np.uint8), np.diag([-2.0, 2, 2, 1])))
     assert source.spec.scale == (2.0, 2.0, 2.0)
     assert any("mirrors" in note and "LAS" in note for note in source.notes)

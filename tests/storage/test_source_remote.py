@@ -1,4 +1,4 @@
-"""Stores behind http and s3, served on loopback, among them one that falls silent."""
+"""Stores over http and s3, served locally, including a server that stops answering."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers import zarr_store as readers_zarr
+from napari_s1omni.storage.readers import zarr_store
 from napari_s1omni.storage.source import open_source
 
 pytest.importorskip("aiohttp")
@@ -121,7 +121,7 @@ def test_http_array_inside_a_group(serve, store):
 
 
 def test_http_that_times_out_in_the_middle(serve, store, monkeypatch):
-    monkeypatch.setattr(readers_zarr, "_TIMEOUT", 1)
+    monkeypatch.setattr(zarr_store, "_TIMEOUT", 1)
     source = open_source(f"{serve(silent=('/0/c/2/1',))}/bucket/a.zarr")
     np.testing.assert_array_equal(source.read((slice(0, 32), slice(0, 64))), store[:32])
     with pytest.raises(SourceError, match=r"chunk c/2/1 of http.*a\.zarr/0 did not arrive") as caught:
@@ -137,7 +137,7 @@ def test_http_that_fails_for_one_chunk_is_no_fill_value(serve, store):
 
 
 def test_http_with_nothing_there(serve, store):
-    with pytest.raises(SourceError, match="no Zarr store"):
+    with pytest.raises(SourceError, match="not a Zarr store"):
         open_source(f"{serve()}/bucket/b.zarr")
 
 
@@ -179,5 +179,5 @@ def test_s3(serve, store, monkeypatch):
     source = open_source("s3://bucket/a.zarr")
     np.testing.assert_array_equal(source.read(), store)
     assert open_source("s3://bucket/a.zarr/0").spec.scale == (0.5, 0.5)
-    with pytest.raises(SourceError, match="no Zarr store"):
+    with pytest.raises(SourceError, match="not a Zarr store"):
         open_source("s3://bucket/b.zarr")

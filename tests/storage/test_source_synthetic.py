@@ -34,7 +34,7 @@ def test_any_box_is_the_crop_of_the_whole(uri):
         np.testing.assert_array_equal(open_source(uri).read(box), whole[box])
 
 
-def test_bands_do_not_show():
+def test_a_large_box_equals_its_parts():
     source = open_source("synthetic://ellipses?shape=1200,700&diameter=30")
     whole = source.read()
     for y in range(0, 1200, 300):

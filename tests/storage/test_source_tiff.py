@@ -1,4 +1,4 @@
-"""TIFF, OME-TIFF and ImageJ TIFF: laziness, axes, px sizes, channel names."""
+"""TIFF, OME-TIFF and ImageJ TIFF: laziness, axes, pixel sizes, channel names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_plain_tiff_is_mapped_and_big_endian_becomes_native(tmp_path):
     array = RNG.integers(0, 2**16, (40, 50), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", array, byteorder=">")
     source = open_source(tmp_path / "a.tif")
-    assert isinstance(source._stored.pixels, np.memmap)
+    assert isinstance(source._raw.pixels, np.memmap)
     assert source.spec.dtype == "uint16"
     np.testing.assert_array_equal(source.read(), array)
 
@@ -118,7 +118,7 @@ def test_a_stack_that_does_not_say_its_axes(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), np.uint8), metadata=None)
     guessed = open_source(tmp_path / "a.tif")
     assert guessed.spec.axes == ("z", "y", "x")
-    assert any("nothing says" in note for note in guessed.notes)
+    assert any("no axes in the metadata" in note for note in guessed.notes)
     assert open_source(tmp_path / "a.tif", axes="cyx").spec.axes == ("c", "y", "x")
 
 

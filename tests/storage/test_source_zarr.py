@@ -1,4 +1,4 @@
-"""Zarr and OME-Zarr: what the metadata says, what is refused, and which chunk is damaged."""
+"""Zarr and OME-Zarr: metadata, refusals, and the name of a damaged chunk."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_plain_array(tmp_path, zarr_format):
     source = open_source(tmp_path / "a.zarr")
     assert source.spec.dtype == "uint16"
     assert source.chunks == (2, 16, 16)
-    assert any("nothing says" in note for note in source.notes)
+    assert any("no axes in the metadata" in note for note in source.notes)
     np.testing.assert_array_equal(source.read(), array)
 
 
@@ -165,7 +165,7 @@ def test_axes_out_of_order_are_put_in_order(tmp_path, axes, found):
         ({"scales": [[0.0, 1.0]]}, r"datasets\[0\].coordinateTransformations\[0\].scale: 0.0 along y"),
         ({"scales": [[1.0, -1.0]]}, r"-1.0 along x"),
         ({"scales": [[1.0]]}, r"one number for each of the axes 'yx'"),
-        ({"axes": [axis("y"), axis("y")]}, "no letter stands twice"),
+        ({"axes": [axis("y"), axis("y")]}, "no letter twice"),
         ({"axes": [axis("y")]}, r"has 2 dimensions.*names 1"),
         ({"axes": [{"name": "y", "type": "channel"}, axis("x")]}, r"axes\[0\]: axis 'y' of type 'channel'"),
         ({"axes": ["y", "x"], "version": "0.4"}, r"multiscales\[0\].axes.*convert it"),
@@ -211,7 +211,7 @@ def test_a_level_that_contradicts_another(tmp_path, coarse, words):
     assert any("level 1 is not used beside level 0" in note for note in fine.notes)
 
 
-def test_a_missing_level_is_said_and_not_used(tmp_path):
+def test_a_missing_level_is_noted_and_not_used(tmp_path):
     path = write(tmp_path / "a.zarr", [image(32, 32), image(16, 16)])
     (tmp_path / "a.zarr/1/zarr.json").unlink()
     assert any("level 1 is not used beside level 0" in note for note in open_source(path).notes)
@@ -286,7 +286,7 @@ def test_complex_and_empty_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({}, "no Zarr store"),
+        ({}, "not a Zarr store"),
         ({".zattrs": "{}"}, r"add the file \.zgroup"),
         ({"zarr.json": "{"}, "cannot be understood"),
         ({"zarr.json": json.dumps({"zarr_format": 3, "node_type": "array"})}, "cannot be understood"),

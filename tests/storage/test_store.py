@@ -1,4 +1,4 @@
-"""The result on disk: valid for others, readable by napari, checked bit by bit, created and opened safely."""
+"""The result on disk: valid OME-Zarr, readable in napari, checked bit by bit, created and opened safely."""
 
 import json
 
@@ -14,7 +14,7 @@ from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.shards import encode_shard, inner_chunk
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.result.verify import verify
+from napari_s1omni.storage.result.verify import find_damaged_blocks
 
 FAST = Disk(durable=False)
 UM = "micrometer"
@@ -93,7 +93,7 @@ def test_levels_lie_where_their_pixels_come_from(tmp_path):
     datasets = json.loads((store.path / "zarr.json").read_bytes())["attributes"]["ome"]["multiscales"][0]["datasets"]
     scale, shift = (datasets[1]["coordinateTransformations"][i] for i in (0, 1))
     assert scale["scale"] == [1.0, 0.5]
-    # Between the centres of px 0 and 1 of level 0.
+    # Between the centres of pixels 0 and 1 of level 0.
     assert shift["translation"] == [10 + 0.25, 20 + 0.125]
 
 
@@ -176,7 +176,7 @@ def test_every_flipped_byte_of_a_shard_is_noticed(tmp_path):
     target = spec("yx", (64, 64), "uint8")
     store, pixels, digests = filled(tmp_path / "out", target, (64, 64))
     record = BlockRecord((0, 0), "written", digests[0, 0])
-    assert list(verify(store.digest, [record])) == []
+    assert list(find_damaged_blocks(store.digest, [record])) == []
     shard = store.path / "0/c/0/0"
     whole = shard.read_bytes()
     for at in range(0, len(whole), 13):
@@ -185,15 +185,15 @@ def test_every_flipped_byte_of_a_shard_is_noticed(tmp_path):
         shard.write_bytes(broken)
         with pytest.raises(StoreDamaged):
             store.read((slice(0, 64), slice(0, 64)))
-    assert list(verify(store.digest, [record])) == [(0, 0)]
+    assert list(find_damaged_blocks(store.digest, [record])) == [(0, 0)]
     shard.write_bytes(b"")  # reads as background, which only the digest tells from the truth
-    assert list(verify(store.digest, [record])) == [(0, 0)]
+    assert list(find_damaged_blocks(store.digest, [record])) == [(0, 0)]
     for length in (1, 19, len(whole) // 2, len(whole) - 1):
         shard.write_bytes(whole[:length])
         with pytest.raises(StoreDamaged):
             store.read((slice(0, 64), slice(0, 64)))
     store.write_block((0, 0), pixels)
-    assert list(verify(store.digest, [record])) == []
+    assert list(find_damaged_blocks(store.digest, [record])) == []
 
 
 def test_verify_finds_missing_exchanged_and_outdated_files(tmp_path):
@@ -202,12 +202,12 @@ def test_verify_finds_missing_exchanged_and_outdated_files(tmp_path):
     (store.path / "0/c/0/0").unlink()
     (store.path / "0/c/1/0").write_bytes((store.path / "0/c/1/1").read_bytes())
     (store.path / "1/c/0/1").write_bytes((store.path / "1/c/1/1").read_bytes())
-    assert sorted(verify(store.digest, records)) == [(0, 0), (0, 1), (1, 0)]
+    assert sorted(find_damaged_blocks(store.digest, records)) == [(0, 0), (0, 1), (1, 0)]
     for y, x in ((0, 0), (0, 1), (1, 0)):
         store.write_block((512 * y, 512 * x), pixels[512 * y :, 512 * x :][:512, :512])
-    assert list(verify(store.digest, records)) == []
+    assert list(find_damaged_blocks(store.digest, records)) == []
     failed = [record.replace(state="failed", digest="") for record in records]
-    assert list(verify(store.digest, failed)) == []
+    assert list(find_damaged_blocks(store.digest, failed)) == []
 
 
 def test_a_block_of_background_needs_no_file_but_has_a_digest(tmp_path):
@@ -218,7 +218,7 @@ def test_a_block_of_background_needs_no_file_but_has_a_digest(tmp_path):
     assert not (store.path / "0/c").exists()
     assert store.digest((0, 0)) == digest
     record = BlockRecord((0, 0), "written", digest)
-    assert list(verify(store.digest, [record])) == []
+    assert list(find_damaged_blocks(store.digest, [record])) == []
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "uint64", "float16", "float32", "float64"])
@@ -264,14 +264,14 @@ def test_inner_chunks_divide_the_shard_and_suit_a_viewer(axes, shard, itemsize, 
 
 def test_scratch_is_kept_beside_the_result(tmp_path):
     store, *_ = filled(tmp_path / "out", *TARGETS["image"])
-    scratch = store.scratch("local_labels", "uint32", (700, 601), (256, 256))
+    scratch = store.require_array("local_labels", "uint32", (700, 601), (256, 256))
     part = np.arange(256 * 256, dtype="uint32").reshape(256, 256)
     digest = scratch.write((256, 0), part)
-    again = ResultStore.open(store.path).scratch("local_labels", "uint32", (700, 601), (256, 256))
+    again = ResultStore.open(store.path).require_array("local_labels", "uint32", (700, 601), (256, 256))
     assert np.array_equal(again.read((slice(256, 512), slice(0, 256))), part)
     assert again.digest((256, 0)) == digest
     with pytest.raises(StoreError, match="local_labels"):
-        store.scratch("local_labels", "uint32", (700, 601), (128, 128))
+        store.require_array("local_labels", "uint32", (700, 601), (128, 128))
     yaozarrs.validate_zarr_store(str(store.path))
 
 

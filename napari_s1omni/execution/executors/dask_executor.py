@@ -23,7 +23,7 @@ from napari_s1omni.planning.cost import estimate_cost, source_box
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source, open_reference
-from napari_s1omni.storage.spilling import open_spilled, spill
+from napari_s1omni.storage.spill import open_spilled_box, spill_box
 
 
 def run_dask(
@@ -107,4 +107,4 @@ def _worker_source(plan: Plan, source: Source, output: RunOutput) -> Callable[[]
         uri = plan.source.source
         # A worker may have another working folder.
         return functools.partial(open_reference, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
-    return functools.partial(open_spilled, spill(source, source_box(plan), output.store), plan.source.axes)
+    return functools.partial(open_spilled_box, spill_box(source, source_box(plan), output.store), plan.source.axes)

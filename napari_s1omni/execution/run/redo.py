@@ -111,7 +111,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[TilePlace], sampling: Sampling
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
     needed = estimate_cost(plan).output_bytes // len(plan.grid)
     with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
-        snapshots.keep(path)
+        snapshots.take_snapshot(path)
         RedoLog.read(output.store.work).with_round(sampling, tiles, prompt).write(output.store.work)
         count = 0
         for block in blocks_with_tiles(plan, tiles):

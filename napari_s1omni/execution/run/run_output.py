@@ -27,10 +27,10 @@ from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
-from napari_s1omni.storage.result.preflight import preflight
+from napari_s1omni.storage.result.preflight import OutputRequest, preflight
 from napari_s1omni.storage.result.quality_maps import QualityMaps
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.result.verify import verify as find_damaged
+from napari_s1omni.storage.result.verify import find_damaged_blocks
 
 _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
 """Packages whose versions are stored in a result, if they are installed."""
@@ -76,15 +76,14 @@ class RunOutput:
         """
         disk = Disk(durable=durable)
         into = plan.job.into is not None
-        with preflight(
-            path,
-            fingerprint=plan.fingerprint(),
-            forecast=forecast,
-            left=functools.partial(bytes_left, plan, path, forecast) if whole else None,
+        request = OutputRequest(
+            plan.fingerprint(),
+            forecast,
+            functools.partial(bytes_left, plan, path, forecast) if whole else None,
             source=plan.source.source,
             into=into,
-            disk=disk,
-        ) as ground:
+        )
+        with preflight(path, request, disk=disk) as ground:
             if (ground.path / "zarr.json").exists():
                 store = ResultStore.open(path, "r+", disk=disk, on_step=on_step)
             else:
@@ -109,7 +108,7 @@ class RunOutput:
         self._verify = verify
         if verify:
             stored = self._scratch or self.store
-            for index in list(find_damaged(stored.digest, self.blocks.values(), self._quality.digest)):
+            for index in list(find_damaged_blocks(stored.digest, self.blocks.values(), self._quality.digest)):
                 old = self.blocks[index]
                 self.append(old.replace(state="stale", attempt=old.attempt + 1))
         return self.blocks.unfinished()

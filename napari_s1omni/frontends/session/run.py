@@ -29,7 +29,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.result.snapshots import has_previous
+from napari_s1omni.storage.result.snapshots import has_snapshot
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs a function on the thread that owns the surface."""
@@ -145,7 +145,7 @@ class Run:
         S1OmniError
             See :func:`napari_s1omni.execution.run.launch.launch_redo`.
         """
-        if has_previous(self.path):
+        if has_snapshot(self.path):
             accept(self.path)
         self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
         self.thoughts.reopen()
@@ -167,7 +167,7 @@ class Run:
     @property
     def has_previous(self) -> bool:
         """Whether the result before the last redo is kept; reads the disk."""
-        return has_previous(self.path)
+        return has_snapshot(self.path)
 
     def watch(self) -> None:
         """Watch the run from a background thread."""

@@ -10,7 +10,7 @@ from typing import Any
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.settings import cache_folder
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill
+from napari_s1omni.storage.spill import spill_layer
 
 
 class SpilledLayers:
@@ -39,7 +39,7 @@ class SpilledLayers:
                 folder = cache_folder() / "layers"
                 folder.mkdir(exist_ok=True)
                 source = open_source(array, axes=ref.axes, scale=ref.scale, units=ref.units)
-                path = spill(source, folder / f"{uuid.uuid4().hex}.zarr")
+                path = spill_layer(source, folder / f"{uuid.uuid4().hex}.zarr")
                 axes = "".join(source.spec.axes).replace("c", "s") if source.spec.rgb else None
                 found = {"uri": str(path), **({"axes": axes} if axes else {})}
                 known = (array, ref, found)

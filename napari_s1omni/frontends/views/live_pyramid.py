@@ -148,13 +148,13 @@ class LivePyramid:
             self._store = ResultStore.open(self.path)
         if self._labels is None and self._store is not None and is_stitched(self.plan):
             if (self.path / WORK / ARRAY / "zarr.json").is_file():
-                scratch = self._store.scratch(ARRAY, "uint32", self._store.target.shape, self._store.block)
+                scratch = self._store.require_array(ARRAY, "uint32", self._store.target.shape, self._store.block)
                 self._labels = ProvisionalLabels(scratch, self._pyramid.levels[0].shard)
         return self._store is not None
 
     def _is_owned(self, level: int) -> bool:
         """Whether blocks write their part of a level themselves."""
-        return level < len(self._pyramid.levels) and self._pyramid.levels[level].owned
+        return level < len(self._pyramid.levels) and self._pyramid.levels[level].with_blocks
 
     def _block_spans(self, block: Sequence[int]) -> list[tuple[int, int]]:
         """Return where a block lies, in pixels of full resolution."""
@@ -166,7 +166,7 @@ class LivePyramid:
             self._memory.insert(self._block_spans(record.block), self._labels.add(record), (1,) * len(self.target.axes))
 
     def _fill_image(self, block: tuple[int, ...]) -> None:
-        level = max(i for i, at in enumerate(self._pyramid.levels) if at.owned)
+        level = max(i for i, at in enumerate(self._pyramid.levels) if at.with_blocks)
         step = self.level_step(level)
         spans = [(start // s, -(-stop // s)) for (start, stop), s in zip(self._block_spans(block), step, strict=True)]
         if self._store is not None:

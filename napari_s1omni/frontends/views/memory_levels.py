@@ -46,7 +46,7 @@ class MemoryLevels:
         while math.prod(self.shapes[-1]) * itemsize > _KEPT:
             self.shapes.append(tuple(-(-n // 2) if h else n for n, h in zip(self.shapes[-1], halved, strict=True)))
             self.steps.append(tuple(s * 2 if h else s for s, h in zip(self.steps[-1], halved, strict=True)))
-        owned = [level.owned for level in pyramid.levels] + [False] * (len(self.shapes) - len(pyramid.levels))
+        owned = [level.with_blocks for level in pyramid.levels] + [False] * (len(self.shapes) - len(pyramid.levels))
         first = len(self.shapes) - 1
         # Levels that blocks write themselves are read from the store.
         while first and not owned[first - 1] and math.prod(self.shapes[first - 1]) * itemsize <= _KEPT:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.result.quality_maps import CONFIDENCE, SEAMS, SURE, lattice
+from napari_s1omni.storage.result.quality_maps import CONFIDENCE, SEAMS, SURE, seam_map_shapes
 from napari_s1omni.storage.result.sharded_array import ShardedArray
 from napari_s1omni.storage.result.store import ResultStore
 
@@ -36,7 +36,7 @@ class QualityReader:
     def __init__(self, plan: Plan, store: ResultStore) -> None:
         self._plan = plan
         self._store = store
-        shape, cells = lattice(plan)
+        shape, cells = seam_map_shapes(plan)
         self._cells = cells
         self._seams = self._open(SEAMS, "float32", shape, cells)
         self._confidence = self._open(CONFIDENCE, "uint8", store.target.shape, store.block)
@@ -66,7 +66,7 @@ class QualityReader:
     def _open(self, name: str, dtype: str, shape: tuple[int, ...], block: tuple[int, ...]) -> ShardedArray | None:
         if not (self._store.work / name / "zarr.json").is_file():
             return None
-        return self._store.scratch(name, dtype, shape, block)
+        return self._store.require_array(name, dtype, shape, block)
 
     def _stacked(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Bring pixels in the axes of the target to (D, rows, columns)."""

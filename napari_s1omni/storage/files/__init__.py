@@ -1,1 +1,1 @@
-"""Durable file system calls: fsync, atomic replace, a zarr store on top of them."""
+"""Durable file system calls: fsync, atomic replacement, and the zarr store built on them."""

@@ -1,4 +1,4 @@
-"""The few calls to the file system that durability rests on, and their errors in our words."""
+"""File system calls that a durable result needs, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ OnStep = Callable[[str], None]
 
 
 _BUFFER = 2**18
-"""Bytes that are collected from small parts before they are written."""
+"""Bytes of small parts that are collected before they are written."""
 
 
 def no_step(name: str) -> None:
-    """Observe nothing."""
+    """Do nothing."""
 
 
 class Disk:
-    """Files and folders that are on the platter when a call returns.
+    """Write files and folders so that they are on disk when a call returns.
 
     Parameters
     ----------
     durable : bool
-        Whether to wait for the medium (fsync). Without it a killed process
-        still loses nothing; a power cut may.
+        Whether to fsync. Without it a killed process still loses nothing, but
+        a power loss may.
     """
 
     def __init__(self, durable: bool = True) -> None:
         self.durable = durable
 
     def write(self, path: Path, data: bytes | Iterable[bytes]) -> None:
-        """Write a new file, whole or part by part, and wait until it is stored."""
+        """Write a new file, at once or part by part, and fsync it."""
         parts = (data,) if isinstance(data, bytes) else data
-        # A few rows of a table are less than what is worth a call to the system.
+        # A few rows of a table are too small for a system call each.
         with open(path, "xb", buffering=_BUFFER) as file:
             file.writelines(parts)
             file.flush()
             self.sync(file.fileno())
 
     def rename(self, path: Path, target: Path) -> None:
-        """Put `path` in the place of `target`, at once for every reader."""
+        """Replace `target` by `path` atomically."""
         path.replace(target)
 
     def delete(self, path: Path) -> None:
-        """Delete a file, if it is there."""
+        """Delete a file if it exists."""
         path.unlink(missing_ok=True)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it, each entered in its parent for good."""
+        """Create a folder and its parents and fsync each entry."""
         missing = []
         while not path.is_dir():
             missing.append(path)
@@ -64,18 +64,18 @@ class Disk:
             self.sync_folder(folder.parent)
 
     def sync_folder(self, path: Path) -> None:
-        """Wait until the entries of a folder are stored."""
+        """Fsync the entries of a folder."""
         if self.durable:
             sync_folder(path)
 
     def sync(self, descriptor: int) -> None:
-        """Wait until an open file is stored."""
+        """Fsync an open file."""
         if self.durable:
             sync_file(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte; the system may take them in several helpings."""
+    """Write all bytes, in as many system calls as it takes."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -83,14 +83,14 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 @contextlib.contextmanager
 def disk_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turn errors of the system into :class:`DiskFull` or :class:`StoreError`.
+    """Turn an ``OSError`` into :class:`DiskFull` or :class:`StoreError`.
 
     Parameters
     ----------
     doing : str
-        What was attempted, such as ``writing``.
+        What is attempted, such as ``writing``.
     path : Path
-        Where.
+        The file or folder.
     """
     try:
         yield
@@ -98,7 +98,7 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(
                 f"no space left while {doing} {path}",
-                remedy="free some space and resume; what is finished is kept",
+                remedy="free some space and resume; finished blocks are kept",
                 path=str(path),
             ) from error
         remedy = "check the path and its permissions"

@@ -1,4 +1,4 @@
-"""FsyncStore: a zarr store whose every key is either whole and stored, or absent."""
+"""FsyncStore: a zarr store in which every key is either complete and on disk, or absent."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from napari_s1omni.errors import StoreError
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 
 WORK = ".s1omni"
-"""Folder beside the arrays with everything that is not part of the result itself."""
+"""Folder beside the arrays for everything that is not part of the image."""
 PARTIAL = "partial"
-"""Folder under :data:`WORK` where files live until they are whole."""
+"""Folder under :data:`WORK` for files that are still being written."""
 
 
 class FsyncStore(LocalStore):
-    """A folder of keys; a key is committed by temporary file, fsync, rename, fsync of the folder.
+    """A folder of keys, each committed by temporary file, fsync, rename, fsync of the folder.
 
-    zarr's own local store renames too but does not wait for the medium, so
-    that after a power cut a key may exist and be empty.
+    zarr's own local store also renames but does not fsync, so after a power
+    loss a key may exist and be empty.
 
     Parameters
     ----------
     root : Path or str
-        The folder; made when first written to.
+        The folder; created by the first write.
     read_only : bool
     disk : Disk, optional
         The file system.
     on_step : callable, optional
-        Called with ``temp`` once the temporary file is stored and with
+        Called with ``temp`` once the temporary file is on disk and with
         ``renamed`` once the key is.
     """
 
@@ -46,12 +46,12 @@ class FsyncStore(LocalStore):
         self.on_step = on_step
 
     def with_read_only(self, read_only: bool = False) -> Self:
-        """Return the same store with writing allowed or not."""
+        """Return the same store, read-only or not."""
         return type(self)(self.root, read_only=read_only, disk=self.disk, on_step=self.on_step)
 
     @property
     def partial(self) -> Path:
-        """Folder of files that are not whole yet; on the same file system as the keys."""
+        """Folder of files that are still being written, on the same file system as the keys."""
         return Path(self.root) / WORK / PARTIAL
 
     def put(self, key: str, data: bytes | Iterable[bytes], *, fresh: bool = False) -> None:
@@ -61,20 +61,20 @@ class FsyncStore(LocalStore):
         ----------
         key : str
         data : bytes, or iterable of bytes
-            Parts are written as they come, and never held together.
+            Parts are written one by one and never all in memory.
         fresh : bool
-            Delete the old value before anything else, so that an attempt that
-            fails cannot leave a value of an earlier attempt behind. Without
-            it readers see the old or the new value at any time.
+            Delete the old value first, so that a failed attempt cannot leave
+            an earlier value behind. Otherwise readers always see the old or
+            the new value.
 
         Raises
         ------
         DiskFull
-            Neither key nor temporary file remain.
+            Neither the key nor the temporary file remains.
         StoreError
             If the folder cannot be written.
         """
-        self._refuse_reader()
+        self._check_writable()
         target = Path(self.root) / key
         partial = self.partial / f"{os.getpid()}-{uuid.uuid4().hex}.partial"
         with disk_errors("writing", target):
@@ -93,8 +93,8 @@ class FsyncStore(LocalStore):
             self.on_step("renamed")
 
     def remove(self, key: str) -> None:
-        """Delete `key` for good, if it is there."""
-        self._refuse_reader()
+        """Delete `key` if it exists, durably."""
+        self._check_writable()
         target = Path(self.root) / key
         with disk_errors("deleting", target):
             if target.exists():
@@ -102,9 +102,9 @@ class FsyncStore(LocalStore):
                 self.disk.sync_folder(target.parent)
 
     def sweep(self) -> int:
-        """Delete what killed processes left half-written; return how many files.
+        """Delete partial files of killed processes; return how many.
 
-        Only for the holder of the lock of the output, when no worker writes.
+        Only for the process that holds the lock of the output, while no worker writes.
         """
         found = sorted(self.partial.glob("*.partial")) if self.partial.is_dir() else []
         for path in found:
@@ -112,19 +112,19 @@ class FsyncStore(LocalStore):
                 self.disk.delete(path)
         return len(found)
 
-    def _refuse_reader(self) -> None:
+    def _check_writable(self) -> None:
         if self.read_only:
             raise StoreError(f"{self.root} was opened for reading", remedy="open it with mode 'r+' to write")
 
     async def set(self, key: str, value: Any) -> None:
-        """Commit a buffer of zarr's."""
+        """Commit a buffer of zarr."""
         await asyncio.to_thread(self.put, key, value.to_bytes())
 
     async def set_if_not_exists(self, key: str, value: Any) -> None:
-        """Commit a buffer unless the key exists."""
+        """Commit a buffer of zarr unless the key exists."""
         if not (Path(self.root) / key).exists():
             await self.set(key, value)
 
     async def delete(self, key: str) -> None:
-        """Delete a key for good, if it is there."""
+        """Delete a key if it exists, durably."""
         await asyncio.to_thread(self.remove, key)

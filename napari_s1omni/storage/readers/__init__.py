@@ -1,1 +1,1 @@
-"""One module per file format: what is in a file, as an image that is read lazily."""
+"""One module per image format: each reads the metadata of a file and gives lazy access to its pixels."""

@@ -1,4 +1,4 @@
-"""Arrays in memory, anything that behaves like one, and .npy files."""
+"""Read arrays in memory, array-likes such as dask and xarray, and .npy files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _CHUNK = 2**20
-"""Px of the pieces in which an array without chunks is sampled."""
+"""Pixels of a chunk of an array that has no chunks of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Lazy:
+class _ComputedPixels:
     """An array-like of another library, computed box by box."""
 
     array: Any
-    """The object of the user."""
+    """The user's object."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -34,15 +34,15 @@ class _Lazy:
             return np.asarray(part.compute() if hasattr(part, "compute") else part)
         except Exception as error:
             raise SourceError(
-                f"the {type(self.array).__name__} cannot deliver {index}: {error}",
-                remedy="compute that part of it to see where it fails",
+                f"reading {index} of the {type(self.array).__name__} failed: {error}",
+                remedy="compute that part yourself to see where it fails",
             ) from error
 
 
 def read_array(array: Any) -> RawImage:
-    """Describe a numpy array, or anything with shape, dtype and ``__getitem__``."""
+    """Read the metadata of a numpy array, or of anything with shape, dtype and ``__getitem__``."""
     if isinstance(array, np.ndarray):
-        return RawImage(array, None, whole_chunks(array.shape))
+        return RawImage(array, None, default_chunks(array.shape))
     if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
         raise SourceError(f"a {type(array).__name__}", "a source is a path, or an array with shape, dtype and slices")
     shape = tuple(int(n) for n in array.shape)
@@ -52,14 +52,14 @@ def read_array(array: Any) -> RawImage:
         axes = "".join(_letter(str(d)) for d in dimensions)
         scale, translate = _coordinates(array, dimensions, axes)
     chunks = tuple(
-        max(c) if isinstance(c, tuple) else int(c) for c in (getattr(array, "chunks", None) or whole_chunks(shape))
+        max(c) if isinstance(c, tuple) else int(c) for c in (getattr(array, "chunks", None) or default_chunks(shape))
     )
-    pixels = _Lazy(array, shape, np.dtype(array.dtype))
+    pixels = _ComputedPixels(array, shape, np.dtype(array.dtype))
     return RawImage(pixels, axes, chunks, scale or {}, translate or {})
 
 
 def read_pyramid(levels: Sequence[Any], level: int) -> RawImage:
-    """Describe one level of a pyramid in memory, given finest first as napari keeps it."""
+    """Read the metadata of one level of a pyramid in memory, given finest first as in napari."""
     if not levels or not all(hasattr(array, "shape") for array in levels):
         raise SourceError(
             f"a {type(levels).__name__} of {len(levels)}", "a source is a path, an array, or the levels of a pyramid"
@@ -69,7 +69,7 @@ def read_pyramid(levels: Sequence[Any], level: int) -> RawImage:
         if len(fine) != len(coarse) or fine == coarse or any(c > f for f, c in zip(fine, coarse, strict=True)):
             raise SourceError(
                 f"a {type(levels).__name__} of arrays of shapes {shapes}",
-                "the levels of a pyramid are each smaller than the one before",
+                "each level of a pyramid is smaller than the one before",
                 "stack images of one size with numpy.stack, or give one array",
                 shapes=shapes,
             )
@@ -90,13 +90,13 @@ def read_npy(path: Path) -> RawImage:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
         raise SourceError(
-            f"{path} is no .npy file of numbers: {error}", remedy="write it with numpy.save", path=str(path)
+            f"{path} is not a .npy file of numbers: {error}", remedy="write it with numpy.save", path=str(path)
         ) from error
-    return RawImage(array, None, whole_chunks(array.shape), uri=str(path))
+    return RawImage(array, None, default_chunks(array.shape), uri=str(path))
 
 
-def whole_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:
-    """Chunks for an array that has none: squares of at most 1 Mpx along y and x, the two last axes if none says."""
+def default_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:
+    """Return chunks for an array that has none: squares of at most 1 megapixel along y and x, or the last two axes."""
     edge = math.isqrt(_CHUNK)
     plane = {axes.index(a) for a in "yx" if a in axes} or {len(shape) - 2, len(shape) - 1}
     return tuple(
@@ -105,12 +105,12 @@ def whole_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:
 
 
 def _letter(dimension: str) -> str:
-    """First letter of a named dimension: ``time`` is t; a name that is no axis keeps its own letter."""
+    """Return the first letter of a dimension name: ``time`` is t. An unknown name keeps its letter."""
     return dimension.lower()[:1] or "?"
 
 
 def _coordinates(array: Any, dimensions: Any, axes: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Px size and position along evenly spaced numeric coordinates of an xarray."""
+    """Return pixel size and position along the evenly spaced numeric coordinates of an xarray."""
     scale, translate = {}, {}
     for dimension, axis in zip(dimensions, axes, strict=True):
         if dimension not in array.coords:

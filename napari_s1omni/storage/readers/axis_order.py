@@ -1,4 +1,4 @@
-"""Layout: how the dimensions of a stored array become the axes ``t c z y x``."""
+"""AxisOrder: how the dimensions of a stored array map to the axes ``t c z y x``."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ _SAMPLES = "s"
 
 @dataclass(frozen=True, slots=True)
 class AxisOrder:
-    """Which stored dimension is which axis, and what is left out of each."""
+    """Which stored dimension is which axis, and which dimensions are dropped."""
 
     axes: str
-    """Axes of the layer, canonical order."""
-    order: tuple[int, ...]
+    """Axes of the layer in canonical order."""
+    dimensions: tuple[int, ...]
     """Stored dimension of each axis of `axes`."""
     shape: tuple[int, ...]
-    """Size along `axes` in px."""
+    """Size along `axes` in pixels."""
     dropped: tuple[int, ...]
-    """Stored dimensions of which only the first px is read: singletons that are no axis."""
+    """Stored dimensions that are no axis; only their first pixel is read."""
     rgb: bool
     """Whether c holds the colours of one picture."""
     notes: tuple[str, ...]
-    """What was guessed, moved or left out."""
+    """What was guessed, reordered or left out."""
 
     @property
     def stored_axes(self) -> str:
         """The letters of `axes` in stored order."""
-        return "".join(a for _, a in sorted(zip(self.order, self.axes, strict=True)))
+        return "".join(a for _, a in sorted(zip(self.dimensions, self.axes, strict=True)))
 
     def stored_box(self, box: Sequence[slice]) -> tuple[slice, ...]:
         """Turn a box along `axes` into one slice per stored dimension."""
-        index = [slice(0, 1)] * (len(self.order) + len(self.dropped))
-        for dimension, part in zip(self.order, box, strict=True):
+        index = [slice(0, 1)] * (len(self.dimensions) + len(self.dropped))
+        for dimension, part in zip(self.dimensions, box, strict=True):
             index[dimension] = part
         return tuple(index)
 
     def canonical(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Bring a stored box into the order of `axes`."""
-        return pixels.transpose(*self.order, *self.dropped).reshape([pixels.shape[d] for d in self.order])
+        """Transpose a stored box to the order of `axes`."""
+        return pixels.transpose(*self.dimensions, *self.dropped).reshape([pixels.shape[d] for d in self.dimensions])
 
     def grey(self) -> AxisOrder:
-        """Return the layout of a colour picture whose channels are equal: the first stands for all."""
+        """Return the order for a colour picture whose channels are equal: only the first is read."""
         i = self.axes.index("c")
         return AxisOrder(
             self.axes.replace("c", ""),
-            (*self.order[:i], *self.order[i + 1 :]),
+            (*self.dimensions[:i], *self.dimensions[i + 1 :]),
             (*self.shape[:i], *self.shape[i + 1 :]),
-            (*self.dropped, self.order[i]),
+            (*self.dropped, self.dimensions[i]),
             False,
             (*self.notes, "the colour channels are equal and are read as one grey channel"),
         )
@@ -71,18 +71,18 @@ def order_axes(
     Parameters
     ----------
     name : str
-        The image, for messages.
+        Name of the image, for messages.
     shape : sequence of int
         Stored shape.
     dtype : dtype
-        Stored type; tells a colour picture from a stack where nothing else does.
+        Stored type. uint8 suggests a colour picture rather than a stack.
     found, wanted : str or None
-        Axis letters in stored order as the file has them, and as the user gives them; the user wins.
+        Axis letters in stored order, from the file and from the user; those of the user take precedence.
 
     Raises
     ------
     SourceError
-        If the letters are not one per dimension, repeat, lack y or x, or cannot be guessed.
+        If the letters do not match the dimensions, repeat, lack y or x, or cannot be guessed.
     """
     notes: list[str] = []
     axes = (wanted if wanted is not None else found or "").lower()
@@ -91,31 +91,29 @@ def order_axes(
     if len(axes) != len(shape):
         raise SourceError(
             f"axes '{axes}' for {name}, whose stored array has {len(shape)} dimensions, shape {tuple(shape)}",
-            "axes hold one letter for each stored dimension: t, c, z, y, x, or s for the colour samples of a picture",
-            "give axes that fit",
+            "axes has one letter for each stored dimension: t, c, z, y, x, or s for the colour samples of a picture",
+            "give axes that match",
             axes=axes,
             shape=tuple(shape),
         )
     if len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes):
         raise SourceError(
             f"axes '{axes}' of {name}",
-            "y and x are there and no letter stands twice",
-            "give the right letters as axes, such as axes='czyx'",
+            "axes include y and x, and no letter twice",
+            "give the right letters, such as axes='czyx'",
             axes=axes,
         )
     if min(shape, default=0) < 1:
         raise SourceError(
             f"shape {tuple(shape)} of {name} is empty",
-            "every axis has at least 1 px",
+            "every axis has at least 1 pixel",
             "check how the image was written",
             shape=tuple(shape),
         )
-    return _arrange(name, tuple(shape), dtype, axes, wanted is not None, notes)
+    return _arrange(name, tuple(shape), dtype, axes, notes)
 
 
-def _arrange(
-    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str, said: bool, notes: list[str]
-) -> AxisOrder:
+def _arrange(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str, notes: list[str]) -> AxisOrder:
     sizes = dict(zip(axes, shape, strict=True))
     names = dict(zip(axes, axes, strict=True))
     rgb = False
@@ -124,13 +122,13 @@ def _arrange(
             raise SourceError(
                 f"{name} has {sizes['c']} channels of {sizes['s']} colour samples each",
                 "an image has channels or colours, not both",
-                "split the channels into files of their own",
+                "save each channel as its own file",
             )
         names.pop("c", None)
         names[_SAMPLES] = "c"
         rgb = True
     elif axes.endswith("c") and sizes["c"] in (3, 4) and dtype == np.uint8:
-        # Channels are stored last only in pictures; stains of a microscope come before y.
+        # Only pictures store channels last; microscopes store them before y.
         rgb = True
     if rgb:
         rgb = _drop_alpha(sizes, "s" if _SAMPLES in sizes else "c", names, notes)
@@ -140,7 +138,7 @@ def _arrange(
                 raise SourceError(
                     f"axis '{letter}' of {name} has {sizes[letter]} px",
                     f"axes are a subset of '{AXES}'",
-                    f"say what it is, with one letter for each of the {len(axes)} dimensions in '{axes}'",
+                    f"give axes, with one letter for each of the {len(axes)} dimensions in '{axes}'",
                     axes=axes,
                 )
             notes.append(f"axis '{letter}' of 1 px is left out")
@@ -161,7 +159,7 @@ def _arrange(
 
 
 def _drop_alpha(sizes: dict[str, int], letter: str, names: dict[str, str], notes: list[str]) -> bool:
-    """Reduce colour samples to 3 or to none; return whether colours are left."""
+    """Drop the alpha channel, and the axis of a single sample; return whether colours are left."""
     n = sizes[letter]
     if n in (2, 4):
         sizes[letter] = n - 1
@@ -172,16 +170,16 @@ def _drop_alpha(sizes: dict[str, int], letter: str, names: dict[str, str], notes
 
 
 def _guess(name: str, shape: Sequence[int], dtype: np.dtype[Any], notes: list[str]) -> str:
-    """Guess axes from the shape where there is one likely answer, and note it."""
+    """Guess the axes from the shape if one answer is likely, and add a note."""
     picture = len(shape) == 3 and shape[2] in (3, 4) and dtype == np.uint8 and min(shape[:2]) > 4
     axes = "yxs" if picture else _GUESSES.get(len(shape))
     if axes is None:
         raise SourceError(
-            f"{name} has {len(shape)} dimensions, shape {tuple(shape)}, and nothing says which axes they are",
+            f"{name} has {len(shape)} dimensions, shape {tuple(shape)}, and no axes in its metadata",
             f"an image has 2 to 5 dimensions, a subset of '{AXES}'",
             "give axes, such as axes='czyx' or axes='tzyx'" if len(shape) == 4 else "give an image",
             shape=tuple(shape),
         )
     if len(shape) > 2:
-        notes.append(f"nothing says which axes shape {tuple(shape)} has; taken as '{axes}' (give axes if it is not so)")
+        notes.append(f"no axes in the metadata; shape {tuple(shape)} is taken as '{axes}' (give axes if this is wrong)")
     return axes

@@ -1,4 +1,4 @@
-"""Outlines of areas, read from GeoJSON (as of QuPath) and from ImageJ ROI files."""
+"""Read outlines of areas from GeoJSON (as written by QuPath) and ImageJ ROI files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Outline:
     """One area and its holes."""
 
     rings: Rings
-    """Closed lines, each (n, 2) of x, y in px; holes are rings within, by the even-odd rule."""
+    """Closed lines, each (n, 2) of x, y in pixels; by the even-odd rule, inner rings are holes."""
     t: int | None = None
-    """The only time point it holds for; None is all."""
+    """The time point it applies to; None is all."""
     z: int | None = None
-    """The only plane it holds for; None is all."""
+    """The plane it applies to; None is all."""
 
     @property
     def low(self) -> tuple[float, float]:
@@ -43,7 +43,7 @@ class Outline:
 
 
 def read_outlines(path: str) -> tuple[list[Outline], list[str]]:
-    """Read all areas of a file; the second value says what was left out.
+    """Read all areas of a file; the second value lists what was left out.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read_outlines(path: str) -> tuple[list[Outline], list[str]]:
     except (json.JSONDecodeError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"region file {path} cannot be understood ({type(error).__name__}: {error})",
-            "it is GeoJSON with polygons, or an ImageJ .roi file or .zip of such",
+            "a region file is GeoJSON with polygons, or an ImageJ .roi file or .zip of ROIs",
             "export the region again",
         ) from error
     areas = [outline for outline in outlines if outline is not None]
@@ -78,7 +78,7 @@ def read_outlines(path: str) -> tuple[list[Outline], list[str]]:
 
 
 def _geometries(item: Any) -> Iterator[Mapping[str, Any]]:
-    """Walk through collections down to the single geometries."""
+    """Yield the single geometries of nested collections."""
     if isinstance(item, list):
         for part in item:
             yield from _geometries(part)
@@ -109,7 +109,7 @@ def _from_geometry(geometry: Mapping[str, Any], notes: list[str]) -> list[Outlin
 def _ring(points: Any) -> NDArray[np.float64]:
     ring = np.asarray([point[:2] for point in points], np.float64)
     if ring.ndim != 2 or len(ring) < 3 or not np.isfinite(ring).all():
-        raise ValueError(f"a ring of {len(ring)} points; it has at least 3, all finite")
+        raise ValueError(f"a ring of {len(ring)} points; a ring has at least 3 finite points")
     return ring
 
 
@@ -123,7 +123,7 @@ def _from_roi(roi: Any, notes: list[str]) -> Outline | None:
         notes.append(f"ROI '{roi.name}' of type {roi.roitype.name} has no area and is left out")
         return None
     if roi.position and not (roi.z_position or roi.t_position):
-        notes.append("the stack position of an ROI is not used; set its slice and frame to restrict it")
+        notes.append("the stack position of an ROI is ignored; set its slice and frame instead")
     return Outline(
         rings, roi.t_position - 1 if roi.t_position else None, roi.z_position - 1 if roi.z_position else None
     )

@@ -1,7 +1,8 @@
-"""Stored: what a reader found, still in the order and words of its file."""
+"""RawImage: an image as its reader found it, in the axis order and units of the file."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -9,9 +10,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.errors import SourceError
+
 
 class Pixels(Protocol):
-    """An array that is read by slices, one per dimension, without ever being held whole."""
+    """An array that is read by slices, one per dimension, and never as a whole."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -26,28 +29,50 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ZarrArrayPixels(ABC):
+    """:class:`Pixels` of a zarr array; a failed read becomes a :class:`SourceError` that names the file."""
+
+    array: Any
+    """zarr array, read by slices."""
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...]
+    """Smallest piece that can be decoded on its own."""
+
+    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        try:
+            return np.asarray(self.array[index])
+        except Exception as error:
+            raise self.read_error(index, error) from error
+
+    @abstractmethod
+    def read_error(self, index: tuple[slice, ...], error: Exception) -> SourceError:
+        """Return the error to raise after `error` when reading `index`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RawImage:
-    """One array and the metadata that stands beside it. Everything is per axis letter, in stored order."""
+    """One array and its metadata. Mappings are by axis letter; sequences are in stored order."""
 
     pixels: Pixels
     """The array at the chosen level."""
     axes: str | None
-    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others as found; None if nothing says."""
+    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others as found; None if unknown."""
     chunks: tuple[int, ...]
-    """Size of the pieces that are read at once, per dimension."""
+    """Size of a chunk in pixels, per dimension."""
     scale: Mapping[str, float] = field(default_factory=dict)
-    """Size of a px per axis, where the file says."""
+    """Pixel size per axis, where the file gives it."""
     translate: Mapping[str, float] = field(default_factory=dict)
-    """World position of the centre of the first px per axis, where the file says."""
+    """World position of the centre of the first pixel per axis, where the file gives it."""
     units: Mapping[str, str] = field(default_factory=dict)
-    """Unit per axis in the words of the file, where it says."""
+    """Unit per axis as spelled in the file, where it gives one."""
     channel_names: tuple[str, ...] = ()
     """Names along c, or empty."""
     kind: Literal["image", "labels"] = "image"
     """Whether values are intensities or object ids."""
     coarser: tuple[Pixels, ...] = ()
-    """The coarser levels of the pyramid below the chosen one, finest first."""
+    """The pyramid levels below the chosen one, finest first."""
     notes: tuple[str, ...] = ()
-    """What was adjusted or looks odd, one sentence each."""
+    """What was adjusted or looks wrong, one sentence each."""
     uri: str | None = None
-    """From where any process can open it again; None for what lives in memory."""
+    """Path or URI from which any process can open it again; None for an array in memory."""

@@ -1,4 +1,4 @@
-"""TIFF, OME-TIFF and ImageJ TIFF, read through a memory map or tile by tile."""
+"""Read TIFF, OME-TIFF and ImageJ TIFF through a memory map or tile by tile."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 import zarr
-from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.array import whole_chunks
-from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
+from napari_s1omni.storage.readers.array import default_chunks
+from napari_s1omni.storage.readers.raw_image import Pixels, RawImage, ZarrArrayPixels
 
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
 
-class _File:
-    """An open TIFF, closed with the last array that reads from it."""
+class _OpenFile:
+    """An open TIFF, closed when the last array that reads from it is deleted."""
 
     __slots__ = ("__weakref__",)
 
@@ -32,38 +31,31 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tiled:
-    """One level of a TIFF that is not contiguous; pieces are decoded as they are asked for."""
+class _TiledPixels(ZarrArrayPixels):
+    """One level of a TIFF that cannot be mapped; tiles are decoded when they are read."""
 
     path: Path
-    file: _File
+    file: _OpenFile
     """Kept open as long as this array lives."""
-    array: Any
-    """zarr array over the TIFF."""
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...]
 
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        try:
-            return np.asarray(self.array[index])
-        except Exception as error:
-            shown = ", ".join(f"{part.start}:{part.stop}" for part in index)
-            raise SourceError(
-                f"{self.path}, pixels [{shown}], cannot be decoded: {error}",
-                remedy=_codec_remedy(error),
-                path=str(self.path),
-            ) from error
+    def read_error(self, index: tuple[slice, ...], error: Exception) -> SourceError:
+        """Return an error that names the file and the pixels."""
+        shown = ", ".join(f"{part.start}:{part.stop}" for part in index)
+        return SourceError(
+            f"{self.path}, pixels [{shown}], cannot be decoded: {error}",
+            remedy=_codec_remedy(error),
+            path=str(self.path),
+        )
 
 
 def read_tiff(path: Path) -> RawImage:
-    """Describe the first series of a TIFF."""
+    """Read the metadata of the first series of a TIFF."""
     notes: list[str] = []
     try:
         with ExitStack() as stack:
             tiff = stack.enter_context(tifffile.TiffFile(path))
             if not tiff.series or math.prod(tiff.series[0].shape) == 0:
-                raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 px", path=str(path))
+                raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
             series = tiff.series[0]
             if len(tiff.series) > 1:
                 notes.append(f"the first of {len(tiff.series)} image series is read")
@@ -72,33 +64,33 @@ def read_tiff(path: Path) -> RawImage:
             pixels, coarser = _pixels(path, series, stack)
     except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, ElementTree.ParseError) as error:
         raise SourceError(f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error)) from error
-    chunks = getattr(pixels, "chunks", None) or whole_chunks(pixels.shape, axes or "")
+    chunks = getattr(pixels, "chunks", None) or default_chunks(pixels.shape, axes or "")
     return RawImage(pixels, axes, chunks, scale, {}, units, names, "image", coarser, tuple(notes), str(path))
 
 
 def _axes(series: Any, notes: list[str]) -> str | None:
-    """Axis letters of a series; None for a stack of pages of which nothing says what they are."""
+    """Return the axis letters of a series; None for a stack of pages without axis metadata."""
     letters: str = series.axes.lower()
     if "s" in letters[:-1] and "c" not in letters and series.dtype != np.uint8:
-        # What programs write who take any three planes for colours.
-        notes.append("colour samples in planes of their own and of more than 8 bits are read as channels")
+        # Some programs write any three planes as colours.
+        notes.append("colour samples in separate planes with more than 8 bits are read as channels")
         letters = letters.replace("s", "c")
     return None if set(letters) & set("q?i") else letters
 
 
 def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, tuple[Pixels, ...]]:
-    """Return the finest level and the coarser ones; the open file passes from `stack` to what is not mapped."""
+    """Return the finest level and the coarser ones. Arrays that are not mapped take over the open file from `stack`."""
     if series.dataoffset is not None and len(series.levels) == 1:
         return tifffile.memmap(path, series=0, mode="r"), ()
     opened = zarr.open(series.aszarr(), mode="r")
     arrays = [opened] if isinstance(opened, zarr.Array) else [opened[str(i)] for i in range(len(series.levels))]
-    file = _File(stack)
-    levels = [_Tiled(path, file, a, tuple(a.shape), np.dtype(a.dtype), tuple(a.chunks)) for a in arrays]
+    file = _OpenFile(stack)
+    levels = [_TiledPixels(a, tuple(a.shape), np.dtype(a.dtype), tuple(a.chunks), path, file) for a in arrays]
     return levels[0], tuple(levels[1:])
 
 
 def _metadata(tiff: Any, series: Any, notes: list[str]) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
-    """Px size and unit per axis, and channel names."""
+    """Return pixel size and unit per axis, and channel names."""
     if tiff.is_ome and tiff.ome_metadata:
         return _ome(tiff.ome_metadata)
     scale, units = _resolution(series)
@@ -123,7 +115,7 @@ def _metadata(tiff: Any, series: Any, notes: list[str]) -> tuple[dict[str, float
 
 
 def _resolution(series: Any) -> tuple[dict[str, float], dict[str, str]]:
-    """Px size from the resolution tags; 72 and 96 dots per inch are what programs write when they do not know."""
+    """Return the pixel size from the resolution tags; 72 and 96 dots per inch are common stand-ins for unknown."""
     tags = series.pages[0].tags if series.pages else {}
     unit = _RESOLUTION_UNITS.get(int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2)
     scale: dict[str, float] = {}
@@ -138,7 +130,7 @@ def _resolution(series: Any) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def _ome(text: str) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
-    """Px size, units and channel names of the first image of an OME-XML."""
+    """Return pixel size, units and channel names of the first image of an OME-XML."""
     root = ElementTree.fromstring(text)
     found = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
     if found is None:
@@ -160,5 +152,5 @@ def _ome(text: str) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
 
 def _codec_remedy(error: Exception) -> str:
     if "imagecodecs" in str(error):
-        return "install what decodes this compression: pip install imagecodecs"
+        return "install the decoder of this compression: pip install imagecodecs"
     return "open it in a viewer and save it again, for example as OME-TIFF"

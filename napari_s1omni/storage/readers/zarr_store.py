@@ -1,4 +1,4 @@
-"""Zarr v2 and v3: stores on disk, on s3 and on http, and arrays whose damaged chunk is named."""
+"""Read Zarr v2 and v3 arrays and OME-Zarr images on disk, s3 and http."""
 
 from __future__ import annotations
 
@@ -11,37 +11,25 @@ import numpy as np
 import zarr
 import zarr.errors
 import zarr.storage
-from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.ngff import read_ngff, siblings
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.ngff import read_ngff
+from napari_s1omni.storage.readers.ngff_metadata import level_paths
+from napari_s1omni.storage.readers.raw_image import RawImage, ZarrArrayPixels
 
 _TIMEOUT = 60
-"""Seconds without an answer after which a remote store counts as gone."""
+"""Seconds without an answer after which reading a remote store fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class ZarrPixels:
-    """A Zarr array whose failures name the store, the array and the chunk."""
+class ZarrPixels(ZarrArrayPixels):
+    """A Zarr array whose errors name the store, the array and the chunk."""
 
-    array: Any
-    """zarr array."""
     uri: str
-    """The array's place, for messages."""
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...]
-    """Smallest piece that can be decoded on its own."""
+    """Path or URI of the array, for messages."""
 
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        try:
-            return np.asarray(self.array[index])
-        except Exception as error:
-            raise self._explain(index, error) from error
-
-    def _explain(self, index: tuple[slice, ...], error: Exception) -> SourceError:
-        """Find the first piece in the box that fails by itself and name its key."""
+    def read_error(self, index: tuple[slice, ...], error: Exception) -> SourceError:
+        """Find the first chunk in the box that fails on its own and name its key."""
         stored = self.array.shards or self.array.chunks
         first = [part.start // n for part, n in zip(index, stored, strict=True)]
         count = [-(-part.stop // n) - f for part, n, f in zip(index, stored, first, strict=True)]
@@ -53,75 +41,74 @@ class ZarrPixels:
             )
             try:
                 self.array[box]
-            except Exception as piece:
+            except Exception as chunk_error:
                 key = self.array.metadata.encode_chunk_key(place)
-                return unreadable(f"chunk {key} of {self.uri}", piece)
-        return unreadable(self.uri, error)
+                return _read_error(f"chunk {key} of {self.uri}", chunk_error)
+        return _read_error(self.uri, error)
 
 
-def unreadable(what: str, error: BaseException) -> SourceError:
-    """Say that a store did not deliver, and whether trying again may help."""
+def _read_error(what: str, error: BaseException) -> SourceError:
+    """Return the error for a store that cannot be read; its ``transient`` fact says whether a retry may help."""
     words = f"{type(error).__name__}: {error}".rstrip(": ")
     refused = type(error).__name__ in ("NoCredentialsError", "ClientResponseError")
     if isinstance(error, PermissionError) or (refused and getattr(error, "status", 0) < 500):
         return SourceError(
-            f"{what} is refused by its server ({words})",
-            "it may be read by anyone, or with the credentials of this machine",
+            f"the server refuses access to {what} ({words})",
+            "it is public, or this machine has credentials for it",
             "check the address and the credentials; for a public bucket set FSSPEC_S3_ANON=true",
             transient=False,
         )
     if isinstance(error, TimeoutError | ConnectionError) or type(error).__module__.startswith(("aiohttp", "botocore")):
         return SourceError(
             f"{what} did not arrive ({words})",
-            "the server answers within a minute",
+            "a server must answer within a minute",
             "check the connection and the server, then run it again",
             transient=True,
         )
     return SourceError(
         f"{what} cannot be read ({words})",
-        "its bytes are those that were written",
-        "copy it again from where the image came from, or leave its region out",
+        "its bytes must be as they were written",
+        "copy it again from the original, or leave its region out",
         transient=False,
     )
 
 
 def read_zarr(uri: str, level: int) -> RawImage:
-    """Describe an array, or an image group of OME-Zarr 0.4 or 0.5.
+    """Read the metadata of an array, or of an OME-Zarr 0.4 or 0.5 image.
 
-    An array that a multiscale group lists among its levels takes its axes and
-    px size from there.
+    An array that is a level of a multiscale image takes its axes and pixel size from the image.
     """
     node = _open(uri)
     if isinstance(node, zarr.Group):
-        return _with_empty_note(read_ngff(node, uri, level, pixels))
+        return _with_empty_note(read_ngff(node, uri, level, wrap_array))
     if level:
         raise SourceError(f"level {level} of {uri}, which is one array", remedy="give the group that holds the levels")
     parent, _, name = uri.rstrip("/").rpartition("/")
     group = _group_at(parent) if name and parent else None
-    listed = siblings(group) if group is not None else []
+    listed = level_paths(group) if group is not None else []
     if group is not None and name in listed:
-        return _with_empty_note(replace(read_ngff(group, parent, listed.index(name), pixels), uri=uri))
+        return _with_empty_note(replace(read_ngff(group, parent, listed.index(name), wrap_array), uri=uri))
     names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
     axes = "".join((str(n) or "?").lower()[0] for n in names) if names and all(names) else None
-    found = pixels(node, uri)
+    found = wrap_array(node, uri)
     return _with_empty_note(RawImage(found, axes, found.chunks, uri=uri))
 
 
-def pixels(array: Any, uri: str) -> ZarrPixels:
-    """Wrap a zarr array."""
-    return ZarrPixels(array, uri, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks))
+def wrap_array(array: Any, uri: str) -> ZarrPixels:
+    """Wrap a zarr array so that its errors name `uri`."""
+    return ZarrPixels(array, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks), uri)
 
 
-def _with_empty_note(stored: RawImage) -> RawImage:
-    """Say that no chunk at all is stored, where that can be seen without asking a server."""
-    array = stored.pixels
+def _with_empty_note(raw: RawImage) -> RawImage:
+    """Add a note if a local array has no stored chunk at all."""
+    array = raw.pixels
     if not isinstance(array, ZarrPixels) or not Path(array.uri).is_dir():
-        return stored
+        return raw
     kept = {"zarr.json", ".zarray", ".zattrs", ".zgroup"}
     if any(entry.is_file() and entry.name not in kept for entry in Path(array.uri).rglob("*")):
-        return stored
-    note = f"{array.uri} holds no chunk; every px is read as its fill value {array.array.fill_value}"
-    return replace(stored, notes=(*stored.notes, note))
+        return raw
+    note = f"{array.uri} holds no chunk; every pixel is read as the fill value {array.array.fill_value}"
+    return replace(raw, notes=(*raw.notes, note))
 
 
 def _open(uri: str) -> Any:
@@ -130,7 +117,7 @@ def _open(uri: str) -> Any:
         return zarr.open(store, mode="r")
     except (zarr.errors.NodeNotFoundError, zarr.errors.ContainsArrayError, FileNotFoundError) as error:
         raise SourceError(
-            f"{uri} is no Zarr store: neither zarr.json nor .zgroup nor .zarray is there",
+            f"{uri} is not a Zarr store: it has no zarr.json, .zgroup or .zarray",
             "a store is a Zarr group or array of version 2 or 3",
             _inside_remedy(uri),
             path=uri,
@@ -139,12 +126,12 @@ def _open(uri: str) -> Any:
         what = f"key {error} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
         raise SourceError(
             f"the metadata of {uri} cannot be understood ({what})",
-            "zarr.json, or .zgroup, .zarray and .zattrs, hold the metadata of Zarr as valid JSON",
+            "zarr.json, or .zgroup, .zarray and .zattrs, hold Zarr metadata as valid JSON",
             "write the metadata again",
             path=uri,
         ) from error
     except Exception as error:
-        raise unreadable(uri, error) from error
+        raise _read_error(uri, error) from error
 
 
 def _inside_remedy(uri: str) -> str:
@@ -152,7 +139,7 @@ def _inside_remedy(uri: str) -> str:
     if (folder / ".zattrs").is_file():
         return 'add the file .zgroup with {"zarr_format": 2}, which is missing beside .zattrs'
     inside = sorted(p.name for p in folder.iterdir() if p.is_dir())[:8] if folder.is_dir() else []
-    return f"look inside: it holds {', '.join(inside)}" if inside else "check the path"
+    return f"choose an image or array inside; it holds {', '.join(inside)}" if inside else "check the path"
 
 
 def _group_at(uri: str) -> Any:

@@ -1,4 +1,4 @@
-"""The list of label images inside an OME-Zarr image."""
+"""List a label image in the ``labels`` group of the OME-Zarr image that it belongs to."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from napari_s1omni.system.locks import lock_folder
 
 
 def check_labels_path(path: Path) -> None:
-    """Refuse a place for labels that is not ``IMAGE/labels/NAME`` of an OME-Zarr 0.5 image."""
+    """Refuse a path for labels that is not ``IMAGE/labels/NAME`` in an OME-Zarr 0.5 image."""
     image = path.parent.parent
     if path.parent.name != "labels":
-        raise StoreError(f"{path} for labels inside an image", "IMAGE/labels/NAME")
+        raise StoreError(f"path {path} for labels inside an image", "the path is IMAGE/labels/NAME")
     if (image / ".zattrs").exists() or (image / ".zgroup").exists():
         raise StoreError(
-            f"{image} is OME-Zarr 0.4, in which labels of 0.5 cannot stand",
-            remedy="write to an output folder of its own",
+            f"{image} is OME-Zarr 0.4, which cannot hold labels of 0.5",
+            remedy="write to a separate output folder",
         )
     if not is_image(image):
-        raise StoreError(f"{image} is not an OME-Zarr 0.5 image", remedy="write to an output folder of its own")
+        raise StoreError(f"{image} is not an OME-Zarr 0.5 image", remedy="write to a separate output folder")
 
 
 def is_image(path: Path) -> bool:
-    """Whether a folder is an OME-Zarr image, of whatever version, or a zarr array."""
+    """Whether a folder is an OME-Zarr image of any version, or a zarr array."""
     if (path / ".zarray").exists():
         return True
     if (path / ".zattrs").exists():
@@ -41,9 +41,9 @@ def is_image(path: Path) -> bool:
 
 
 def register_labels(path: Path, disk: Disk) -> None:
-    """Enter the label image at `path` in the list of its parent group, made if absent.
+    """Add the label image at `path` to the list of its parent group, which is created if missing.
 
-    The folder is locked meanwhile, so that two runs on one image do not lose each other's entry.
+    The folder is locked meanwhile, so that two runs on one image do not overwrite each other's entry.
     """
     check_labels_path(path)
     folder = path.parent
@@ -55,7 +55,7 @@ def register_labels(path: Path, disk: Disk) -> None:
         listed = list(ome.get("labels", ()))
         if path.name not in listed:
             ome["labels"] = [*listed, path.name]
-            # Partial files belong to the label image: the image's folder gets no other.
+            # The partial file lies in the folder of the label image, so nothing else is added to the image.
             FsyncStore(path, disk=disk).put("../zarr.json", group_document({**attributes, "ome": ome}))
 
 

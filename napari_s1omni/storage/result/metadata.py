@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 metadata of a result, and back."""
+"""OME-Zarr 0.5 metadata of a result."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.storage.result.pyramid import Pyramid
 
 KEY = "s1omni"
-"""Our own attributes stand under this key, beside ``ome``."""
+"""Key of this package's own attributes, beside ``ome``."""
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 _PRIMARIES = ("FF0000", "00FF00", "0000FF")
 
 Window = tuple[float, float]
-"""Lower and upper end of a display range, in px values."""
+"""Lower and upper end of a display range, in pixel values."""
 
 
 def ome_metadata(
     target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = (), source: str | None = None
 ) -> dict[str, Any]:
-    """Describe a result in the words of OME-Zarr 0.5.
+    """Return the OME-Zarr 0.5 metadata of a result.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def ome_metadata(
     pyramid : Pyramid
     name : str
     windows : sequence of (low, high), optional
-        Display range of each channel, or one for all; the dtype's range if absent.
+        Display range of each channel, or one for all; by default the range of the dtype.
     source : str, optional
-        For labels: path from them to their image, where both are in one hierarchy.
+        For labels inside an image: relative path to that image.
     """
     axes = []
     for axis, unit in zip(target.axes, target.units, strict=True):
@@ -43,7 +43,7 @@ def ome_metadata(
     datasets = []
     for i, level in enumerate(pyramid.levels):
         scale = [s * f for s, f in zip(target.scale, level.factor, strict=True)]
-        # The first px of a level is the mean of `factor` px: its centre lies half of the difference further in.
+        # The first pixel of a level covers `factor` pixels, so its centre lies (factor - 1) / 2 pixels further in.
         shift = [t + (f - 1) / 2 * s for t, f, s in zip(target.translate, level.factor, target.scale, strict=True)]
         transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
         datasets.append({"path": str(i), "coordinateTransformations": transformations})
@@ -80,10 +80,10 @@ def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, An
 
 
 def group_document(attributes: Mapping[str, Any]) -> bytes:
-    """Encode the metadata of a zarr v3 group."""
+    """Return the content of ``zarr.json`` of a group with these attributes."""
     return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=2).encode()
 
 
 def own_metadata(attributes: Mapping[str, Any], target: LayerSpec, block: tuple[int, ...]) -> dict[str, Any]:
-    """Our own attributes with what is needed to open the store again."""
+    """Return this package's attributes with what is needed to reopen the store."""
     return {**attributes, "layer": target.to_json(), "block": list(block)}

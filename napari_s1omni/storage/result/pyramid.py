@@ -1,14 +1,14 @@
-"""Smaller copies of an array, level by level, and who writes which part of them.
+"""The levels of a multiscale image: their shapes, how they are computed, and who writes which shard.
 
 Every level is made from the one above it. A halved axis keeps ``ceil(n / 2)``
-px; at an odd end the window holds what exists. Images take the mean of the
+pixels; at an odd end the window holds the pixels that exist. Images take the mean of the
 window, integers rounded half to even; labels take the most frequent id, the
 first in C order among equals, so that no id is invented.
 
-A level is *owned* by the blocks as long as halving a block gives whole px and
-the half is at least :data:`SMALLEST_SHARD` px: its shards are written together
-with the block. The levels below are made of *units*, one shard each, computed
-once everything under them is there. Shards of consecutive levels are nested.
+The finer levels are written *with the blocks*, as long as halving a block gives
+whole pixels and at least :data:`SMALLEST_SHARD` px. The *coarse* levels below
+are computed shard by shard, once all blocks under a shard are written.
+Shards of consecutive levels are nested.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Pixels = NDArray[Any]
 Box = tuple[slice, ...]
 
 SMALLEST_SHARD = 256
-"""Edge in px below which a block's part of a level is not worth a file of its own."""
+"""Smallest edge in pixels of a block's part of a level that gets its own file."""
 SMALLEST_LEVEL = 512
-"""A level whose larger side is at most this many px is the last."""
+"""The last level has at most this many pixels along y and x."""
 ISOTROPIC = 1.5
-"""z is halved where its px is at most this many times as large as that of y."""
+"""z is halved if its pixel size is at most this many times that of y."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Level:
     """One level of a pyramid; every tuple has one entry per axis."""
 
     shape: tuple[int, ...]
-    """Size in px of this level."""
+    """Size in pixels of this level."""
     shard: tuple[int, ...]
-    """Size in px of this level of one file."""
+    """Size in pixels of this level of one shard."""
     factor: tuple[int, ...]
-    """Px of level 0 per px of this level."""
+    """Pixels of level 0 per pixel of this level."""
     halved: tuple[bool, ...]
-    """Which axes were halved from the level above."""
-    owned: bool
-    """Whether the writer of a block writes this level too."""
+    """Whether each axis is halved from the level above."""
+    with_blocks: bool
+    """Whether this level is written together with the blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class Pyramid:
     levels: tuple[Level, ...]
     """Level 0, the array itself, first."""
     labels: bool
-    """Whether the px are ids rather than intensities."""
+    """Whether pixels are ids rather than intensities."""
 
     @classmethod
     def of(cls, target: LayerSpec, block: tuple[int, ...]) -> Pyramid:
-        """Lay out the levels of `target`, written in blocks of `block` px."""
+        """Return the levels of `target`, written in blocks of `block` px."""
         flat = tuple(target.axes.index(axis) for axis in "yx")
         level = Level(target.shape, block, (1,) * len(block), (False,) * len(block), True)
         levels = [level]
@@ -72,28 +72,28 @@ class Pyramid:
             levels.append(level)
         return cls(tuple(levels), target.kind == "labels" or target.np_dtype.kind == "b")
 
-    def cascade(self, origin: tuple[int, ...], pixels: Pixels) -> Iterator[tuple[int, tuple[int, ...], Pixels]]:
-        """Yield (level, origin, pixels) of everything that the writer of a block writes, level 0 first."""
+    def block_levels(self, origin: tuple[int, ...], pixels: Pixels) -> Iterator[tuple[int, tuple[int, ...], Pixels]]:
+        """Yield (level, origin, pixels) of all levels that are written with a block, level 0 first."""
         yield 0, origin, pixels
         for i, level in enumerate(self.levels[1:], 1):
-            if not level.owned:
+            if not level.with_blocks:
                 return
             pixels = halve(pixels, level.halved, labels=self.labels)
             origin = tuple(o // 2 if h else o for o, h in zip(origin, level.halved, strict=True))
             yield i, origin, pixels
 
     @property
-    def coarse(self) -> tuple[int, ...]:
-        """Indices of the levels that are made of units."""
-        return tuple(i for i, level in enumerate(self.levels) if not level.owned)
+    def coarse_levels(self) -> tuple[int, ...]:
+        """Indices of the levels that are not written with the blocks."""
+        return tuple(i for i, level in enumerate(self.levels) if not level.with_blocks)
 
-    def units(self, level: int) -> Iterator[tuple[int, ...]]:
-        """Yield the origins of the units of a coarse level, in C order."""
+    def shard_origins(self, level: int) -> Iterator[tuple[int, ...]]:
+        """Yield the origins of the shards of a level, in C order."""
         at = self.levels[level]
         yield from itertools.product(*(range(0, n, s) for n, s in zip(at.shape, at.shard, strict=True)))
 
-    def reduce(self, level: int, origin: tuple[int, ...], read: Callable[[Box, int], Pixels]) -> Pixels:
-        """Compute one unit from the level above, through ``read(box, level)``."""
+    def compute_shard(self, level: int, origin: tuple[int, ...], read: Callable[[Box, int], Pixels]) -> Pixels:
+        """Compute one shard of a coarse level from the level above, which ``read(box, level)`` reads."""
         at, above = self.levels[level], self.levels[level - 1]
         box = []
         for o, s, h, n in zip(origin, at.shard, at.halved, above.shape, strict=True):
@@ -102,36 +102,36 @@ class Pyramid:
         return halve(read(tuple(box), level - 1), at.halved, labels=self.labels)
 
     def blocks_under(self, level: int, origin: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        """Yield the indices of the blocks that a unit depends on, in C order."""
+        """Yield the indices of the blocks that a shard depends on, in C order."""
         at, base = self.levels[level], self.levels[0]
         ranges = []
         for o, s, f, n, b in zip(origin, at.shard, at.factor, base.shape, base.shard, strict=True):
             ranges.append(range(o * f // b, math.ceil(min((o + s) * f, n) / b)))
         yield from itertools.product(*ranges)
 
-    def stale(
+    def stale_shards(
         self, digests: Mapping[tuple[int, ...], str] | None, known: Callable[[int, tuple[int, ...]], str | None]
     ) -> Iterator[tuple[int, tuple[int, ...], str | None]]:
-        """Yield (level, origin, inputs) of the units to compute, finer levels first.
+        """Yield (level, origin, input digest) of the coarse shards to compute, finer levels first.
 
         Parameters
         ----------
         digests : mapping or None
-            Digest of each finished block; None yields every unit, with inputs None.
+            Digest of each finished block. None yields every shard, with input digest None.
         known : callable
-            Gives the inputs from which a unit was last computed, or None.
+            Returns the input digest from which a shard was last computed, or None.
         """
-        for level in self.coarse:
-            for origin in self.units(level):
+        for level in self.coarse_levels:
+            for origin in self.shard_origins(level):
                 if digests is None:
                     yield level, origin, None
                     continue
-                inputs = self.inputs(level, origin, digests)
+                inputs = self.input_digest(level, origin, digests)
                 if inputs is not None and known(level, origin) != inputs:
                     yield level, origin, inputs
 
-    def inputs(self, level: int, origin: tuple[int, ...], digests: Mapping[tuple[int, ...], str]) -> str | None:
-        """Digest of all that a unit is made from; None while a block under it is missing from `digests`."""
+    def input_digest(self, level: int, origin: tuple[int, ...], digests: Mapping[tuple[int, ...], str]) -> str | None:
+        """Return the digest of all blocks under a shard; None while one is missing from `digests`."""
         found = hashlib.sha256()
         for block in self.blocks_under(level, origin):
             if block not in digests:
@@ -141,14 +141,14 @@ class Pyramid:
 
 
 def _next(above: Level, target: LayerSpec, flat: tuple[int, ...]) -> Level:
-    """Lay out the level under `above`."""
+    """Return the level below `above`."""
     size = [s * f for s, f in zip(target.scale, above.factor, strict=True)]
     halved = []
     for i, axis in enumerate(target.axes):
         fine = axis in "yx" or (axis == "z" and size[i] <= ISOTROPIC * size[flat[0]])
         halved.append(fine and above.shape[i] > 1)
     shard = []
-    owned = above.owned
+    with_blocks = above.with_blocks
     for i, (s, n, h) in enumerate(zip(above.shard, above.shape, halved, strict=True)):
         if not h:
             shard.append(s)
@@ -158,12 +158,12 @@ def _next(above: Level, target: LayerSpec, flat: tuple[int, ...]) -> Level:
         if whole and math.ceil(s / 2) >= smallest:
             shard.append(math.ceil(s / 2))
         else:
-            # A multiple keeps the shards of the two levels nested.
+            # A multiple, so that the shards of the two levels are nested.
             shard.append(s * math.ceil(smallest / s))
-            owned = False
+            with_blocks = False
     shape = tuple(math.ceil(n / 2) if h else n for n, h in zip(above.shape, halved, strict=True))
     factor = tuple(f * 2 if h else f for f, h in zip(above.factor, halved, strict=True))
-    return Level(shape, tuple(shard), factor, tuple(halved), owned)
+    return Level(shape, tuple(shard), factor, tuple(halved), with_blocks)
 
 
 def halve(pixels: Pixels, axes: tuple[bool, ...], *, labels: bool = False) -> Pixels:
@@ -172,20 +172,20 @@ def halve(pixels: Pixels, axes: tuple[bool, ...], *, labels: bool = False) -> Pi
     Parameters
     ----------
     pixels : array
-        Starts at an even px of its level along the halved axes.
+        Starts at an even pixel of its level along the halved axes.
     axes : tuple of bool
-        Which axes to halve.
+        Whether to halve each axis.
     labels : bool
         Take the most frequent value of each window instead of the mean.
 
     Returns
     -------
     array
-        Same dtype; ``ceil(n / 2)`` px along the halved axes.
+        Same dtype; ``ceil(n / 2)`` pixels along the halved axes.
     """
     if not any(axes):
         return pixels
-    # Repeating the last px leaves both the mean and the mode of a partial window as they are.
+    # Repeating the last pixel does not change the mean or the mode of a partial window.
     odd = [(0, n % 2 if h else 0) for n, h in zip(pixels.shape, axes, strict=True)]
     if any(after for _, after in odd):
         pixels = np.pad(pixels, odd, mode="edge")
@@ -213,11 +213,11 @@ def _mean(pixels: Pixels, axes: tuple[bool, ...]) -> Pixels:
         total = _sum(pixels, axes, np.dtype(np.int32 if dtype.itemsize < 4 else np.int64))
         whole = total >> shift
     else:
-        # Sums of 64-bit integers overflow: the whole parts and the rests are added apart.
+        # Sums of 64-bit integers overflow, so quotients and remainders are summed separately.
         total = _sum(pixels & (2**shift - 1), axes, dtype)
         whole = _sum(pixels >> shift, axes, dtype) + (total >> shift)
     rest = total & (2**shift - 1)
-    # Above the half up, below it down, at the half to the even one.
+    # Round half to even.
     up = rest + (whole & 1) > 2**shift // 2
     return np.asarray(whole + up, dtype)
 
@@ -228,7 +228,7 @@ def _mode(pixels: Pixels, axes: tuple[bool, ...]) -> Pixels:
         if h:
             parts = [half for part in parts for half in _halves(part, i)]
     best = np.array(parts[0], order="C")
-    # Only windows of more than one id need counting: those at the borders of objects.
+    # Only windows with more than one id, at the borders of objects, need counting.
     mixed = np.nonzero(np.logical_or.reduce([part != best for part in parts[1:]]))
     values = np.stack([part[mixed] for part in parts])
     counts = np.zeros(values.shape, np.uint8)

@@ -1,7 +1,7 @@
-"""Quality maps of a result: how sure each px is, how visible the joins of each tile are, and what is missing.
+"""Quality maps of a result: confidence per pixel, visibility of the seams of each tile, and holes.
 
-Three arrays under ``.s1omni/quality/``, written block by block by the one writer of that block. Files exist only
-where there is something to say: the map of holes of a run without failures is its metadata.
+They are three arrays under ``.s1omni/quality/``, written block by block by the writer of the block. Shards that are
+all 0 are not stored, so the map of holes of a run without failures is only metadata.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.result.sharded_array import ShardedArray
 from napari_s1omni.storage.result.shards import digest
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.sinks.sink import BlockIndex
 
 CONFIDENCE = "quality/confidence"
 SEAMS = "quality/seams"
 HOLES = "quality/holes"
 
 SURE = 255
-"""Confidence of a px that is certain; 0 is one that is undecided or was not drawn."""
+"""Confidence of a certain pixel; 0 is undecided or not drawn."""
 
 BINS = (0.0, 0.8, 0.95, 1.05, 1.2, 1.5, 2.0)
-"""Where the bins of the histogram of seam scores begin; the last one has no end. 0.95 to 1.05 cannot be seen."""
+"""Lower ends of the bins of the histogram of seam scores. Seams of 0.95 to 1.05 are invisible."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockQuality:
-    """What is known of one block beside its px."""
+    """The quality maps of one block."""
 
     confidence: NDArray[np.uint8] | None
-    """In the axes of the target; None where the operation has none or nothing was drawn."""
+    """In the axes of the target; None if the operation has no confidence or nothing was drawn."""
     seams: NDArray[np.float32]
-    """Score of each tile whose cell is in the block, (D, rows, columns); 0 where there is no join or nothing varies."""
+    """Score of each tile whose cell is in the block, (D, rows, columns); 0 without a seam or without contrast."""
     holes: NDArray[np.uint8] | None = None
-    """1 where a tile that failed reaches, in the axes of the target; None where none does."""
+    """1 in the area of a failed tile, in the axes of the target; None if none failed."""
 
 
 class QualityMaps:
-    """Writes the maps of a run.
+    """Writes and reads the quality maps of a run.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class QualityMaps:
         self._block = store.block
         self._confidence: ShardedArray | None = None
         if plan.target.kind == "labels":
-            self._confidence = store.scratch(CONFIDENCE, "uint8", store.target.shape, store.block)
-        shape, cells = lattice(plan)
+            self._confidence = store.require_array(CONFIDENCE, "uint8", store.target.shape, store.block)
+        shape, cells = seam_map_shapes(plan)
         self._cells = cells
-        self._seams = store.scratch(SEAMS, "float32", shape, cells)
-        self._holes = store.scratch(HOLES, "uint8", store.target.shape, store.block)
+        self._seams = store.require_array(SEAMS, "float32", shape, cells)
+        self._holes = store.require_array(HOLES, "uint8", store.target.shape, store.block)
 
-    def put(self, index: BlockIndex, quality: BlockQuality) -> str:
-        """Write the maps of one block, again where it is run again; return their digest."""
+    def put(self, index: ShardIndex, quality: BlockQuality) -> str:
+        """Write the maps of one block, replacing earlier ones; return their digest."""
         px = tuple(i * b for i, b in zip(index, self._block, strict=True))
         if self._confidence is not None and quality.confidence is not None:
             self._confidence.put(px, quality.confidence)
@@ -75,10 +75,10 @@ class QualityMaps:
             self._holes.clear(px)
         else:
             self._holes.put(px, quality.holes)
-        return _joint(quality.confidence, quality.seams.reshape(size), quality.holes)
+        return _joint_digest(quality.confidence, quality.seams.reshape(size), quality.holes)
 
-    def digest(self, index: BlockIndex) -> str:
-        """Digest of the maps of one block as they are stored now.
+    def digest(self, index: ShardIndex) -> str:
+        """Return the digest of the maps of one block as stored now.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class QualityMaps:
             If a checksum does not match or a file is cut short.
         """
         confidence = None if self._confidence is None else self._confidence.read_block(index)
-        return _joint(confidence, self._seams.read_block(index), self._holes.read_block(index))
+        return _joint_digest(confidence, self._seams.read_block(index), self._holes.read_block(index))
 
     def summary(self, counts: tuple[int, ...]) -> dict[str, object]:
         """Return the mean seam score, the number of tiles that have one, and their histogram.
@@ -110,14 +110,14 @@ class QualityMaps:
         }
 
 
-def _joint(*maps: NDArray[Any] | None) -> str:
-    """Digest of the maps of a block; a map that holds nothing is one that is not there."""
-    words = (digest(pixels) if pixels is not None and pixels.any() else "" for pixels in maps)
-    return hashlib.sha256("/".join(words).encode()).hexdigest()[:32]
+def _joint_digest(*maps: NDArray[Any] | None) -> str:
+    """Return the digest of the maps of a block; a map of zeros counts like a missing one."""
+    digests = (digest(pixels) if pixels is not None and pixels.any() else "" for pixels in maps)
+    return hashlib.sha256("/".join(digests).encode()).hexdigest()[:32]
 
 
-def lattice(plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shape of the map of seams, one px per tile, and of a block in it, along the axes of the target."""
+def seam_map_shapes(plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape of the seam map, one value per tile, and of a block in it, in the axes of the target."""
     grid = plan.grid
     step = grid.step
     whole = {

@@ -1,4 +1,4 @@
-"""ShardedArray: one zarr array of which every shard is written whole, by one writer."""
+"""ShardedArray: a zarr array whose shards are each written as a whole, by one writer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged, StoreError
 from napari_s1omni.storage.files.fsync_store import FsyncStore
 from napari_s1omni.storage.result.shards import ZSTD_LEVEL, digest, encode_shard, inner_chunk
-from napari_s1omni.storage.sinks.sink import BlockIndex, check_block
+from napari_s1omni.storage.sinks.sink import check_block
 
 
 class ShardedArray:
@@ -47,11 +48,11 @@ class ShardedArray:
         shard: tuple[int, ...],
         axes: tuple[str, ...],
     ) -> Self:
-        """Create an array of zeros, or replace what a killed attempt left of its metadata."""
-        # Created aside: in place, zarr would also make the groups above, which come last here.
-        aside: dict[str, Any] = {}
+        """Create an array of zeros; metadata left by a killed attempt is replaced."""
+        # Created in memory: in place, zarr would also create the groups above, which must come last.
+        in_memory: dict[str, Any] = {}
         zarr.create_array(
-            aside,
+            in_memory,
             shape=shape,
             dtype=dtype,
             chunks=inner_chunk(shard, axes, np.dtype(dtype).itemsize),
@@ -61,7 +62,7 @@ class ShardedArray:
             dimension_names=axes,
             zarr_format=3,
         )
-        store.put(f"{name}/zarr.json", aside["zarr.json"].to_bytes())
+        store.put(f"{name}/zarr.json", in_memory["zarr.json"].to_bytes())
         return cls.open(store, name)
 
     @classmethod
@@ -71,7 +72,7 @@ class ShardedArray:
             return cls(store, name, zarr.open_array(store, path=name, mode="r"))
         except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise StoreDamaged(
-                f"array {name} of {store.root}: {error}", remedy="run again into another output"
+                f"array {name} of {store.root}: {error}", remedy="run it again with another output"
             ) from error
 
     def key(self, origin: tuple[int, ...]) -> str:
@@ -93,11 +94,11 @@ class ShardedArray:
             self.store.put(self.key(origin), data, fresh=True)
 
     def clear(self, origin: tuple[int, ...]) -> None:
-        """Make all px of the shard that starts at `origin` 0."""
+        """Set all pixels of the shard that starts at `origin` to 0."""
         self.store.remove(self.key(origin))
 
     def read(self, box: tuple[slice, ...]) -> NDArray[Any]:
-        """Read a box in px.
+        """Read a box in pixels.
 
         Raises
         ------
@@ -111,16 +112,16 @@ class ShardedArray:
         except (ValueError, RuntimeError) as error:
             shown = ", ".join(f"{s.start}:{s.stop}" for s in box)
             raise StoreDamaged(
-                f"px [{shown}] of {self.store.root}/{self.name} are damaged: {error}",
-                remedy="verify the output to have the damaged blocks made again",
+                f"pixels [{shown}] of {self.store.root}/{self.name} are damaged: {error}",
+                remedy="run it with --verify to redo the damaged blocks",
             ) from error
         return pixels
 
-    def read_block(self, index: BlockIndex) -> NDArray[Any]:
-        """Read one shard by its index along each axis."""
+    def read_block(self, index: ShardIndex) -> NDArray[Any]:
+        """Read one shard by its index per axis."""
         pairs = zip(index, self.shard, self.shape, strict=True)
         return self.read(tuple(slice(i * s, min(i * s + s, n)) for i, s, n in pairs))
 
     def digest(self, origin: tuple[int, ...]) -> str:
-        """Digest of the stored pixels of one shard, as :meth:`write` returned it."""
+        """Return the digest of the stored pixels of one shard, as :meth:`write` does."""
         return digest(self.read_block(tuple(o // s for o, s in zip(origin, self.shard, strict=True))))

@@ -1,10 +1,10 @@
-"""One shard of a zarr v3 array, encoded whole in one call.
+"""Encode one shard of a zarr v3 array in one call.
 
-The layout is that of the ``sharding_indexed`` codec of the zarr v3 core: the
-inner chunks, each zstd and then crc32c, followed by an index of little-endian
+The layout is that of the ``sharding_indexed`` codec of zarr v3: the inner
+chunks, each zstd and then crc32c, followed by an index of little-endian
 uint64 pairs (offset, length) in C order with its own crc32c. zarr-python
-writes the same through its event loop, chunk by chunk; a writer of whole
-shards needs neither that nor its reading before writing.
+writes the same chunk by chunk through its event loop and reads before it
+writes; whole shards need neither.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
 ZSTD_LEVEL = 1
-"""On noisy images higher levels cost two to five times as long for 5 % less space."""
+"""On noisy images, higher levels take two to five times as long and save 5 % of space."""
 _ABSENT = 2**64 - 1
 
 
 def encode_shard(pixels: NDArray[np.generic], chunk: tuple[int, ...], shard: tuple[int, ...]) -> bytes | None:
-    """Encode one shard; None if all its pixels are 0 and it need not exist.
+    """Encode one shard; return None if all its pixels are 0, since it is then not stored.
 
     Parameters
     ----------
     pixels : array
-        What lies inside the array's bounds, at most `shard` large; starts at the shard's origin.
+        The part of the shard inside the array, starting at the shard's origin.
     chunk, shard : tuple of int
-        Sizes in px; `chunk` divides `shard`.
+        Sizes in pixels; `chunk` divides `shard`.
     """
     codec = Zstd(level=ZSTD_LEVEL)
     stored = pixels.dtype.newbyteorder("<")
@@ -59,7 +59,7 @@ def encode_shard(pixels: NDArray[np.generic], chunk: tuple[int, ...], shard: tup
 
 
 def digest(pixels: NDArray[np.generic]) -> str:
-    """SHA-256 (128 bits of it, hexadecimal) over shape, dtype and values, whatever the compression."""
+    """Return 128 bits of a SHA-256 over shape, dtype and values as hexadecimal, independent of compression."""
     values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     found = hashlib.sha256(f"{pixels.shape} {pixels.dtype.name} ".encode())
     found.update(values.reshape(-1).view(np.uint8).data)
@@ -67,9 +67,9 @@ def digest(pixels: NDArray[np.generic]) -> str:
 
 
 def inner_chunk(shard: tuple[int, ...], axes: tuple[str, ...], itemsize: int) -> tuple[int, ...]:
-    """Choose the unit of reading: planes of 128 to 512 px, of one channel and time, at most 1 MiB.
+    """Choose the chunk to read: planes of 128 to 512 px, one channel and time point, at most 1 MiB.
 
-    A shard edge without a divisor in that range is one chunk.
+    A shard edge without a divisor in that range becomes one chunk.
     """
     chunk = dict.fromkeys(axes, 1)
     for axis in "yx":
@@ -85,7 +85,7 @@ def inner_chunk(shard: tuple[int, ...], axes: tuple[str, ...], itemsize: int) ->
 
 
 def _all_zero(pixels: NDArray[np.generic]) -> bool:
-    """Whether every bit is 0: a float -0.0 is a value of its own."""
+    """Whether every bit is 0; a float -0.0 counts as a value."""
     if pixels.dtype.kind == "f":
         return not np.ascontiguousarray(pixels).view(f"u{pixels.dtype.itemsize}").any()
     return not pixels.any()

@@ -1,8 +1,8 @@
-"""Generations: the state of a result before something was redone, kept until that is accepted or dropped.
+"""Keep a snapshot of a result before parts of it are redone, until the new version is accepted or dropped.
 
-Every file of a result is replaced whole by a rename, never changed in place,
-save for the logs, which only grow. So a generation costs hard links, copies
-of the logs, and later the space of what was replaced since.
+Files of a result are replaced as a whole by a rename and never changed in place,
+except for the logs, which only grow. So a snapshot costs hard links, copies of
+the logs, and later the space of the files replaced since.
 """
 
 from __future__ import annotations
@@ -18,94 +18,94 @@ from napari_s1omni.storage.files.fsync_store import WORK
 
 FOLDER = "generations"
 _PREVIOUS = "previous"
-_OF_THE_PROCESS = ("lock", "status.json", "control.json", "control.json.lock", "run.log", "partial", "source", FOLDER)
-"""What belongs to a run and not to its result."""
+_NOT_IN_SNAPSHOT = ("lock", "status.json", "control.json", "control.json.lock", "run.log", "partial", "source", FOLDER)
+"""Files and folders of a run that are not part of its result."""
 
 
-def has_previous(path: Path) -> bool:
-    """Whether an earlier generation of a result is kept."""
-    return _kept(path).is_dir()
+def has_snapshot(path: Path) -> bool:
+    """Whether a result has a snapshot of its earlier version."""
+    return _snapshot(path).is_dir()
 
 
-def keep(path: Path) -> None:
-    """Keep the present state of a result; only for the holder of its lock.
+def take_snapshot(path: Path) -> None:
+    """Take a snapshot of a result; only for the process that holds its lock.
 
     Raises
     ------
     StoreError
-        If an earlier generation is kept already.
+        If there is a snapshot already.
     DiskFull
-        If there is no space for the links.
+        If there is no space for it.
     """
-    if has_previous(path):
+    if has_snapshot(path):
         raise StoreError(
-            f"{path} keeps an earlier generation already", "one at a time", "accept or drop what was redone last"
+            f"{path} already has an earlier version", "one is kept at a time", "accept or drop the last redo first"
         )
-    aside = _kept(path).with_name("aside")
+    aside = _snapshot(path).with_name("aside")
     with disk_errors("writing", aside):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         for file in _files(path):
-            _place(path / file, aside / file)
-        aside.replace(_kept(path))
+            _link(path / file, aside / file)
+        aside.replace(_snapshot(path))
 
 
-def previous(path: Path) -> Path:
-    """Return the folder of the earlier generation, itself a result.
-
-    Raises
-    ------
-    StoreError
-        If none is kept.
-    """
-    _check(path)
-    return _kept(path)
-
-
-def accept(path: Path) -> None:
-    """Forget the earlier generation.
+def snapshot_folder(path: Path) -> Path:
+    """Return the folder of the snapshot, which is itself a result.
 
     Raises
     ------
     StoreError
-        If none is kept.
+        If there is none.
     """
-    _check(path)
-    with disk_errors("deleting", _kept(path)):
-        shutil.rmtree(_kept(path))
+    _require_snapshot(path)
+    return _snapshot(path)
 
 
-def drop(path: Path) -> None:
-    """Return to the earlier generation, and forget what came after it; only for the holder of the lock.
-
-    It may be interrupted, and done again.
+def delete_snapshot(path: Path) -> None:
+    """Delete the snapshot.
 
     Raises
     ------
     StoreError
-        If none is kept.
+        If there is none.
     """
-    _check(path)
-    kept = _kept(path)
+    _require_snapshot(path)
+    with disk_errors("deleting", _snapshot(path)):
+        shutil.rmtree(_snapshot(path))
+
+
+def restore_snapshot(path: Path) -> None:
+    """Restore a result from its snapshot and delete the snapshot; only for the process that holds the lock.
+
+    If it is interrupted, call it again.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    _require_snapshot(path)
+    snapshot = _snapshot(path)
     with disk_errors("writing", path):
-        before = set(_files(kept))
+        before = set(_files(snapshot))
         for file in before:
-            if not (path / file).exists() or not (path / file).samefile(kept / file):
+            if not (path / file).exists() or not (path / file).samefile(snapshot / file):
                 aside = path / file.parent / f".{file.name}.restored"
                 aside.unlink(missing_ok=True)
-                _place(kept / file, aside)
+                _link(snapshot / file, aside)
                 aside.replace(path / file)
         for file in set(_files(path)) - before:
             (path / file).unlink()
-        shutil.rmtree(kept)
+        shutil.rmtree(snapshot)
 
 
-def _check(path: Path) -> None:
-    if not has_previous(path):
-        raise StoreError(f"{path} keeps no earlier generation", "a result of which something was redone")
+def _require_snapshot(path: Path) -> None:
+    if not has_snapshot(path):
+        raise StoreError(f"{path} has no earlier version", "a redone result has one until it is accepted or dropped")
 
 
-def _kept(path: Path) -> Path:
+def _snapshot(path: Path) -> Path:
     return path / WORK / FOLDER / _PREVIOUS
 
 
@@ -114,13 +114,13 @@ def _files(root: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         here = Path(folder).relative_to(root)
         if here == Path(WORK):
-            names[:] = [name for name in names if name not in _OF_THE_PROCESS]
-            files = [name for name in files if name not in _OF_THE_PROCESS]
+            names[:] = [name for name in names if name not in _NOT_IN_SNAPSHOT]
+            files = [name for name in files if name not in _NOT_IN_SNAPSHOT]
         yield from (here / name for name in files if not name.endswith(".restored"))
 
 
-def _place(file: Path, target: Path) -> None:
-    """Put a file in a second place: linked, or copied where it may grow."""
+def _link(file: Path, target: Path) -> None:
+    """Hard-link a file; copy it if it is a log, which may grow."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".log":
         shutil.copy2(file, target)

@@ -1,4 +1,4 @@
-"""ResultStore: one output folder, an OME-Zarr 0.5 image or label image that any process can go on writing."""
+"""ResultStore: an output folder that is an OME-Zarr 0.5 image or label image, written by any number of processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -20,14 +21,13 @@ from napari_s1omni.storage.result.metadata import KEY, Window, group_document, o
 from napari_s1omni.storage.result.pyramid import Pyramid
 from napari_s1omni.storage.result.sharded_array import ShardedArray
 from napari_s1omni.storage.result.shards import digest
-from napari_s1omni.storage.sinks.sink import BlockIndex
 
 
 class ResultStore:
-    """A result on disk, with ``.s1omni/`` beside the arrays for everything else.
+    """A result on disk; ``.s1omni/`` beside the arrays holds everything else.
 
-    Made by :meth:`create` and :meth:`open`. Many processes may hold one; each
-    block is written by one of them, the coarse levels by one.
+    Use :meth:`create` or :meth:`open`. Several processes may open one store;
+    each block is written by one of them, and the coarse levels by one.
     """
 
     def __init__(self, store: FsyncStore, attributes: Mapping[str, Any], arrays: Sequence[ShardedArray]) -> None:
@@ -57,32 +57,34 @@ class ResultStore:
         Parameters
         ----------
         path : Path or str
-            The folder. It may hold ``.s1omni/`` already, but no other store.
+            The folder. It may hold ``.s1omni/``, but no other store.
         target : LayerSpec
-            What will be written.
+            The layer that will be written.
         block : tuple of int
-            Size of a block in px along the axes of `target`; one file of level 0 each.
+            Size of a block in pixels per axis of `target`; each block is one file of level 0.
         attributes : mapping
-            Stored under the key ``s1omni``: job, plan, engine and so on. JSON values.
+            JSON values stored under the key ``s1omni``: job, plan, engine and so on.
         name : str
-            Name of the image, shown by viewers.
+            Name of the image, shown in viewers.
         windows : sequence of (low, high), optional
-            Display range of each channel in px values, or one for all.
+            Display range of each channel, or one for all.
         into : bool
             The path is ``IMAGE/labels/NAME`` of an OME-Zarr 0.5 image; :meth:`finish` will list it there.
         disk : Disk, optional
-            File system; ``Disk(durable=False)`` does not wait for the medium.
+            File system; ``Disk(durable=False)`` does not fsync.
         on_step : callable, optional
-            Called with ``temp`` and ``renamed`` in each commit.
+            Called with ``temp`` and ``renamed`` during each commit.
 
         Raises
         ------
         StoreExists
-            If there is a store already.
+            If the folder holds a store.
         """
         path = Path(path)
         if (path / "zarr.json").exists():
-            raise StoreExists(f"{path} is a store already", remedy="open it, or choose another output", path=str(path))
+            raise StoreExists(
+                f"{path} already holds a store", remedy="open it, or choose another output", path=str(path)
+            )
         store = FsyncStore(path, disk=disk, on_step=on_step)
         pyramid = Pyramid.of(target, block)
         arrays = [
@@ -93,7 +95,7 @@ class ResultStore:
         ]
         own = {**own_metadata(attributes, target, block), "into": into, "state": "running"}
         ome = ome_metadata(target, pyramid, name, windows, "../../" if into else None)
-        # The root comes last: a folder without it was never created.
+        # The root metadata comes last: without it, the store does not exist.
         store.put("zarr.json", group_document({"ome": ome, KEY: own}))
         return cls(store, own, arrays)
 
@@ -113,20 +115,20 @@ class ResultStore:
         StoreError
             If there is none.
         StoreDamaged
-            If its metadata or an array are incomplete.
+            If its metadata or an array is incomplete.
         """
         path = Path(path)
         with disk_errors("reading", path):
             there = (path / "zarr.json").is_file()
         if not there:
-            raise StoreError(f"{path} holds no result", "the output folder of a run", path=str(path))
+            raise StoreError(f"{path} holds no result", "a result is the output folder of a run", path=str(path))
         store = FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
         try:
             own = dict(zarr.open_group(store, mode="r", zarr_format=3).attrs).get(KEY)
         except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
             raise StoreDamaged(f"the metadata of {path} cannot be read: {error}", path=str(path)) from error
         if not isinstance(own, dict) or not {"layer", "block"} <= own.keys():
-            raise StoreError(f"{path} is a zarr store but no result of ours", "the output folder of a run")
+            raise StoreError(f"{path} is a zarr store but not a result", "a result is the output folder of a run")
         levels = Pyramid.of(LayerSpec.from_json(own["layer"]), tuple(own["block"])).levels
         return cls(store, own, [ShardedArray.open(store, str(i)) for i in range(len(levels))])
 
@@ -137,63 +139,63 @@ class ResultStore:
 
     @property
     def work(self) -> Path:
-        """The folder ``.s1omni`` with journal, thoughts, scratch arrays and control files."""
+        """The folder ``.s1omni`` with journal, thoughts, other arrays and control files."""
         return self.path / WORK
 
     @property
     def levels(self) -> list[Any]:
-        """Arrays of zarr, read when indexed, full resolution first."""
+        """Zarr arrays, full resolution first; indexing reads them."""
         return [array.array for array in self._arrays]
 
     def write_block(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
-        """Write one block and the levels it owns; see :meth:`Sink.write_block`."""
-        for level, at, part in self.pyramid.cascade(origin, pixels):
+        """Write one block and its part of the finer levels; see :meth:`Sink.write_block`."""
+        for level, at, part in self.pyramid.block_levels(origin, pixels):
             self._arrays[level].put(at, part)
         return digest(pixels)
 
     def read(self, box: tuple[slice, ...], level: int = 0) -> NDArray[Any]:
-        """Read a box in px of a level; what was not written is 0."""
+        """Read a box in pixels of a level; unwritten pixels are 0."""
         return self._arrays[level].read(box)
 
-    def digest(self, index: BlockIndex) -> str:
-        """Digest of a block as it is stored now, after checking that the levels it owns follow from it.
+    def digest(self, index: ShardIndex) -> str:
+        """Return the digest of a block as stored now, after checking its part of the finer levels.
 
         Raises
         ------
         StoreDamaged
-            If a checksum does not match, a file is cut short, or a level is not made from these pixels.
+            If a checksum does not match, a file is cut short, or a level does not match the pixels.
         """
         pixels = self._arrays[0].read_block(index)
         origin = tuple(i * b for i, b in zip(index, self.block, strict=True))
-        for level, _, part in self.pyramid.cascade(origin, pixels):
+        for level, _, part in self.pyramid.block_levels(origin, pixels):
             if level and not np.array_equal(self._arrays[level].read_block(index), part):
-                raise StoreDamaged(f"level {level} of block {index} of {self.path} is not made from its pixels")
+                raise StoreDamaged(f"level {level} of block {index} of {self.path} does not match its pixels")
         return digest(pixels)
 
-    def complete_pyramid(self, digests: Mapping[BlockIndex, str] | None = None) -> int:
+    def complete_pyramid(self, digests: Mapping[ShardIndex, str] | None = None) -> int:
         """Compute the coarse levels; see :meth:`Sink.complete_pyramid`."""
         made = 0
         with PyramidLog(self.work / "pyramid.log", self._store.disk) as log:
-            for level, origin, inputs in self.pyramid.stale(digests, log.get):
-                self._arrays[level].put(origin, self.pyramid.reduce(level, origin, self.read))
+            for level, origin, inputs in self.pyramid.stale_shards(digests, log.get):
+                self._arrays[level].put(origin, self.pyramid.compute_shard(level, origin, self.read))
                 if inputs is not None:
                     log.put(level, origin, inputs)
                 made += 1
         return made
 
-    def renew_pyramid(self, blocks: Collection[BlockIndex]) -> None:
-        """Compute the coarse levels above some blocks again, after these were written."""
-        for level in self.pyramid.coarse:
+    def renew_pyramid(self, blocks: Collection[ShardIndex]) -> None:
+        """Recompute the coarse levels over some blocks that were rewritten."""
+        for level in self.pyramid.coarse_levels:
             at = self.pyramid.levels[level]
-            units = {
+            origins = {
                 tuple(i * b // f // s * s for i, b, f, s in zip(block, self.block, at.factor, at.shard, strict=True))
                 for block in blocks
             }
-            for origin in sorted(units):
-                self._arrays[level].put(origin, self.pyramid.reduce(level, origin, self.read))
+            for origin in sorted(origins):
+                self._arrays[level].put(origin, self.pyramid.compute_shard(level, origin, self.read))
 
-    def scratch(self, name: str, dtype: str, shape: tuple[int, ...], block: tuple[int, ...]) -> ShardedArray:
-        """Open, or create, an array of zeros under ``.s1omni/`` that is written like a result.
+    def require_array(self, name: str, dtype: str, shape: tuple[int, ...], block: tuple[int, ...]) -> ShardedArray:
+        """Open an array under ``.s1omni/``, creating it with zeros if missing; it is written like a result.
 
         Parameters
         ----------
@@ -201,12 +203,12 @@ class ResultStore:
             Such as ``local_labels``.
         dtype : str
         shape, block : tuple of int
-            In px; one file per block. Axes are the last of ``t c z y x``.
+            In pixels; each block is one file. Axes are the last ones of ``t c z y x``.
 
         Raises
         ------
         StoreError
-            If there is one of this name and another dtype, shape or block.
+            If the array exists with another dtype, shape or block.
         """
         key = f"{WORK}/{name}"
         if not (self.path / key / "zarr.json").is_file():
@@ -216,12 +218,12 @@ class ResultStore:
         if (array.shape, array.shard, array.dtype) != (tuple(shape), tuple(block), dtype):
             raise StoreError(
                 f"{key} holds {array.dtype} of shape {array.shape} in blocks of {array.shard}",
-                f"{dtype} of shape {shape} in blocks of {block}",
+                f"it must hold {dtype} of shape {shape} in blocks of {block}",
             )
         return array
 
     def work_array(self, name: str) -> Any:
-        """Open an array that :meth:`scratch` made, for reading: a zarr array.
+        """Open an array made by :meth:`require_array` for reading, as a zarr array.
 
         Raises
         ------
@@ -231,7 +233,7 @@ class ResultStore:
         return ShardedArray.open(self._store, f"{WORK}/{name}").array
 
     def finish(self, **attributes: Any) -> None:
-        """Mark the result as complete and store more of our own attributes; list labels in their image."""
+        """Mark the result as complete and store more attributes; add a label image to the list of its image."""
         self.attributes |= {"state": "complete", **attributes}
         ome = zarr.open_group(self._store, mode="r", zarr_format=3).attrs["ome"]
         self._store.put("zarr.json", group_document({"ome": ome, KEY: self.attributes}))

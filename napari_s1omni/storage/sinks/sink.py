@@ -1,4 +1,4 @@
-"""Sink: where a run puts its result, block by block."""
+"""Sink: the protocol by which a run writes its result, block by block."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import Any, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreError
-
-BlockIndex = tuple[int, ...]
-"""Which block along each axis of the target, counted from the output's own origin."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes every block of a result once; the same whether it keeps it in memory or on disk."""
+    """Receives the blocks of a result and stores them in memory or on disk."""
 
     @property
     def target(self) -> LayerSpec:
-        """What is written."""
+        """The layer that is written."""
         ...
 
     @property
     def block(self) -> tuple[int, ...]:
-        """Size of a block in px of the target, per axis."""
+        """Size of a block in pixels of the target, per axis."""
         ...
 
     @property
@@ -34,35 +32,35 @@ class Sink(Protocol):
         ...
 
     def write_block(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
-        """Write one block and its part of the pyramid; a second time replaces it.
+        """Write one block and its part of the pyramid, replacing an earlier version.
 
         Parameters
         ----------
         origin : tuple of int
-            First px, a multiple of the block size along every axis.
+            First pixel, a multiple of the block size along every axis.
         pixels : array
-            In the target's dtype; as large as a block, or up to the end of the target.
+            In the target's dtype, of the size of a block, or cut at the end of the target.
 
         Returns
         -------
         str
-            Digest over the pixels, independent of how they are stored.
+            Digest of the pixels, independent of how they are stored.
 
         Raises
         ------
         StoreError
-            If origin, shape or dtype are not those of a block.
+            If origin, shape or dtype do not match a block.
         DiskFull
-            If there is no space for it.
+            If there is not enough space.
         """
         ...
 
     def read(self, box: tuple[slice, ...], level: int = 0) -> NDArray[Any]:
-        """Read a box in px of a level; what was not written is 0."""
+        """Read a box in pixels of a level; unwritten pixels are 0."""
         ...
 
-    def digest(self, index: BlockIndex) -> str:
-        """Digest of a block as it is now; equals that of :meth:`write_block` unless the block was altered.
+    def digest(self, index: ShardIndex) -> str:
+        """Return the digest of a block as stored now; that of :meth:`write_block` unless the block was altered.
 
         Raises
         ------
@@ -71,20 +69,20 @@ class Sink(Protocol):
         """
         ...
 
-    def complete_pyramid(self, digests: Mapping[BlockIndex, str] | None = None) -> int:
-        """Compute the coarse levels, which no block owns.
+    def complete_pyramid(self, digests: Mapping[ShardIndex, str] | None = None) -> int:
+        """Compute the coarse levels, which are not written with the blocks.
 
         Parameters
         ----------
         digests : mapping, optional
-            Digest of each block that is done. Only what depends on these alone
-            is computed, and only where they changed since the last time.
-            Without it everything is computed.
+            Digest of each finished block. Only shards whose blocks are all
+            finished, and changed since the last time, are computed.
+            By default everything is computed.
 
         Returns
         -------
         int
-            How many units were computed.
+            Number of computed shards.
         """
         ...
 
@@ -98,15 +96,16 @@ def check_block(
     dtype: str,
     name: str,
 ) -> None:
-    """Refuse what is not exactly one block of an array of this shape, block size and dtype."""
+    """Refuse pixels that are not exactly one block of an array of this shape, block size and dtype."""
     if len(origin) != len(shape) or any(o % b or not 0 <= o < n for o, b, n in zip(origin, block, shape, strict=True)):
         raise StoreError(
-            f"origin {origin} in {name} of shape {shape}", f"multiples of the block size {block} inside the shape"
+            f"block origin {origin} in {name} of shape {shape}",
+            f"it is a multiple of the block size {block} inside the shape",
         )
     expected = tuple(min(b, n - o) for o, b, n in zip(origin, block, shape, strict=True))
     if pixels.shape != expected or pixels.dtype.name != dtype:
         raise StoreError(
             f"{pixels.dtype.name} pixels of shape {pixels.shape} at {origin} in {name}",
-            f"{dtype} of shape {expected}",
+            f"this block is {dtype} of shape {expected}",
             origin=origin,
         )

@@ -1,4 +1,4 @@
-"""Tracing: the outlines of labels along the edges of their px, block by block."""
+"""Trace the outlines of labels along pixel edges, block by block."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scipy import ndimage as ndi
 from napari_s1omni.core.spec import LayerSpec
 
 Ring = NDArray[np.int64]
-"""Corners (n, 2) of x, y in px, not closed: the last one is joined to the first. The first px begins at corner 0, 0."""
+"""Corners (n, 2) of x, y in pixels, open: the last joins the first. 0, 0 is the outer corner of the first pixel."""
 
 _TURNS = {(1, 0): ((0, 1), (1, 0), (0, -1)), (0, 1): ((-1, 0), (0, 1), (1, 0))}
 _TURNS |= {(-1, 0): ((0, -1), (-1, 0), (0, 1)), (0, -1): ((1, 0), (0, -1), (-1, 0))}
-"""Step (x, y) -> the next steps to try: right, on, left. Right first keeps px apart that meet at a corner only."""
+"""Step (x, y) -> next steps to try: right, ahead, left. Right first separates pixels that only share a corner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +27,45 @@ class TracedObject:
 
     label: int
     t: int
-    """Time point, in px of the layer."""
+    """Time point, in pixels of the layer."""
     z: int
-    """Plane, in px of the layer."""
+    """Plane, in pixels of the layer."""
     parts: tuple[tuple[Ring, ...], ...]
-    """For each part that hangs together by px faces: its outer ring, then its holes."""
+    """For each part connected by pixel edges: its outer ring, then its holes."""
 
 
-def trace_labels(mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> tuple[tuple[Ring, ...], ...]:
+def trace_mask(mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> tuple[tuple[Ring, ...], ...]:
     """Trace the outlines of a mask.
 
     Parameters
     ----------
     mask : bool (H, W)
     x, y : int
-        Place of its first px.
+        Position of its first pixel.
 
     Returns
     -------
     tuple of tuple of Ring
-        For each part (4 neighbours) its outer ring, clockwise as seen with y
-        downwards, and its holes. Filling them by px centres gives the mask back.
+        For each 4-connected part its outer ring, clockwise with y pointing down,
+        and its holes. Filling them by pixel centres returns the mask.
     """
     parts, count = ndi.label(mask)
     found = []
     for number, box in enumerate(ndi.find_objects(parts, count), 1):
         rings = _rings(parts[box] == number)
-        # The outer ring is the one that encloses most.
+        # The outer ring encloses the largest area.
         rings.sort(key=lambda ring: -abs(_area(ring)))
         shift = np.array([x + box[1].start, y + box[0].start])
         found.append(tuple(ring + shift for ring in rings))
     return tuple(found)
 
 
-def trace_store(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator[TracedObject]:
-    """Yield every label of a layer, plane by plane; read block by block.
+def trace_labels(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator[TracedObject]:
+    """Yield every label of a layer, plane by plane, reading block by block.
 
-    Labels of one block are traced at once. Of those in several the bounds are
-    kept, and those that begin in one block are traced from one window. Held
-    are the names of the labels of a plane, and such a window.
+    Labels inside one block are traced at once. For labels in several blocks the
+    bounding box is collected first; those that begin in the same block are then
+    traced from one window. Memory holds the ids of one plane and one such window.
 
     Parameters
     ----------
@@ -73,24 +73,24 @@ def trace_store(array: Any, spec: LayerSpec, block: tuple[int, ...]) -> Iterator
         Labels in the axes of `spec`, 0 is background.
     spec : LayerSpec
     block : tuple of int
-        Size of the pieces to read, along the axes.
+        Size of the boxes to read, in pixels per axis.
     """
     for t, z in product(*(range(spec.size(a)) if a in spec else (0,) for a in "tz")):
-        yield from _traced_plane(array, spec, t, z, dict(zip(spec.axes, block, strict=True)))
+        yield from _trace_plane(array, spec, t, z, dict(zip(spec.axes, block, strict=True)))
 
 
-def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[str, int]) -> Iterator[TracedObject]:
+def _trace_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[str, int]) -> Iterator[TracedObject]:
     starts = list(product(*(range(0, spec.size(a), sizes[a]) for a in "yx")))
     boxes = [tuple(slice(s, min(s + sizes[a], spec.size(a))) for a, s in zip("yx", at, strict=True)) for at in starts]
     seen = np.concatenate([np.unique(_plane(array, spec, t, z, *box)) for box in boxes])
-    names, times = np.unique(seen, return_counts=True)
-    # A label in several blocks need not touch their faces: its parts may lie apart.
-    shared = set(names[times > 1].tolist())
+    ids, times = np.unique(seen, return_counts=True)
+    # A label in several blocks need not touch their borders: its parts may be separate.
+    shared = set(ids[times > 1].tolist())
     bounds: dict[int, list[int]] = {}
     for y, x in boxes:
         for label, (rows, cols), mask in _objects(_plane(array, spec, t, z, y, x)):
             if label not in shared:
-                yield TracedObject(label, t, z, trace_labels(mask, cols.start + x.start, rows.start + y.start))
+                yield TracedObject(label, t, z, trace_mask(mask, cols.start + x.start, rows.start + y.start))
                 continue
             here = [rows.start + y.start, rows.stop + y.start, cols.start + x.start, cols.stop + x.start]
             known = bounds.get(label, here)
@@ -99,18 +99,18 @@ def _traced_plane(array: Any, spec: LayerSpec, t: int, z: int, sizes: Mapping[st
     for label, box in bounds.items():
         groups.setdefault((box[0] // sizes["y"], box[2] // sizes["x"]), {})[label] = box
     for group in groups.values():
-        yield from _cut(array, spec, t, z, group)
+        yield from _trace_window(array, spec, t, z, group)
 
 
-def _cut(array: Any, spec: LayerSpec, t: int, z: int, group: Mapping[int, list[int]]) -> Iterator[TracedObject]:
-    """Trace labels that begin in one block, from the window of all of them."""
+def _trace_window(
+    array: Any, spec: LayerSpec, t: int, z: int, group: Mapping[int, list[int]]
+) -> Iterator[TracedObject]:
+    """Trace labels that begin in the same block, from one window around all of them."""
     box = np.array(list(group.values()))
     top, left = int(box[:, 0].min()), int(box[:, 2].min())
     labels = _plane(array, spec, t, z, slice(top, int(box[:, 1].max())), slice(left, int(box[:, 3].max())))
     for label, (y0, y1, x0, x1) in group.items():
-        yield TracedObject(
-            label, t, z, trace_labels(labels[y0 - top : y1 - top, x0 - left : x1 - left] == label, x0, y0)
-        )
+        yield TracedObject(label, t, z, trace_mask(labels[y0 - top : y1 - top, x0 - left : x1 - left] == label, x0, y0))
 
 
 def _plane(array: Any, spec: LayerSpec, t: int, z: int, y: slice, x: slice) -> NDArray[Any]:
@@ -119,14 +119,15 @@ def _plane(array: Any, spec: LayerSpec, t: int, z: int, y: slice, x: slice) -> N
 
 
 def _objects(labels: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.bool_]]]:
-    names, index = np.unique(labels, return_inverse=True)
-    numbers = index.reshape(labels.shape) + int(names[0] > 0)
+    ids, index = np.unique(labels, return_inverse=True)
+    first = int(ids[0] > 0)
+    numbers = index.reshape(labels.shape) + first
     for number, box in enumerate(ndi.find_objects(numbers), 1):
-        yield int(names[number - int(names[0] > 0)]), box, numbers[box] == number
+        yield int(ids[number - first]), box, numbers[box] == number
 
 
 def _rings(mask: NDArray[np.bool_]) -> list[Ring]:
-    """Closed walks along the border of one part, with its px on the right hand."""
+    """Return the closed paths along the border of one part, which lies to their right."""
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
     steps: dict[tuple[int, int], set[tuple[int, int]]] = {}
@@ -141,12 +142,12 @@ def _rings(mask: NDArray[np.bool_]) -> list[Ring]:
             steps.setdefault((col + dx, row + dy), set()).add(step)
     rings = []
     while steps:
-        # Not where two px meet at a corner: there the walk could not tell its end.
+        # Not where two pixels share only a corner: there the end of the path is ambiguous.
         start = next((corner for corner, ways in steps.items() if len(ways) == 1), next(iter(steps)))
         at, step = start, next(iter(steps[start]))
         corners = [start]
         while True:
-            _take(steps, at, step)
+            _remove_step(steps, at, step)
             at = at[0] + step[0], at[1] + step[1]
             ahead = steps.get(at, set())
             turn = next((s for s in _TURNS[step] if s in ahead), None)
@@ -159,14 +160,16 @@ def _rings(mask: NDArray[np.bool_]) -> list[Ring]:
     return rings
 
 
-def _take(steps: dict[tuple[int, int], set[tuple[int, int]]], at: tuple[int, int], step: tuple[int, int]) -> None:
+def _remove_step(
+    steps: dict[tuple[int, int], set[tuple[int, int]]], at: tuple[int, int], step: tuple[int, int]
+) -> None:
     steps[at].discard(step)
     if not steps[at]:
         del steps[at]
 
 
 def _without_straight(corners: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Drop the first corner where the walk began in the middle of a side."""
+    """Drop the first corner if the path began in the middle of a straight side."""
     (ax, ay), (bx, by), (cx, cy) = corners[-1], corners[0], corners[1]
     return corners[1:] if (bx - ax) * (cy - by) == (by - ay) * (cx - bx) else corners
 

@@ -1,9 +1,8 @@
-"""write_outlines: labels as outlines that QuPath (GeoJSON) and ImageJ (a zip of ROIs) open."""
+"""Write labels as outlines for QuPath (GeoJSON) or ImageJ (a zip of ROIs)."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,52 +12,44 @@ from typing import Any
 import numpy as np
 import roifile
 
-from napari_s1omni.errors import SourceError, StoreExists
-from napari_s1omni.storage.files.disk import disk_errors
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.part_file import part_file
 from napari_s1omni.storage.writers.contours import Ring, TracedObject
 
 ENDINGS = (".geojson", ".json", ".zip")
-"""Endings of files with outlines."""
-_FARTHEST = 32767
-"""Largest coordinate of an ROI."""
+"""Endings of outline files."""
+_LARGEST_COORDINATE = 32767
+"""Largest coordinate of an ImageJ ROI."""
 
 
 def write_outlines(
     path: Path, objects: Iterable[TracedObject], offset: Mapping[str, int], *, overwrite: bool = False
 ) -> int:
-    """Write outlines into one file, one object after the other; return how many.
+    """Write outlines to one file, one object at a time; return how many were written.
 
-    An object that spans planes has one outline in each of them. Coordinates
-    are px of the source, as for a region; corner 0, 0 is that of its first px.
+    An object that spans several planes has one outline in each. Coordinates
+    are source pixels, as for a region: 0, 0 is the outer corner of the first pixel.
 
     Parameters
     ----------
     path : Path
-        Ends with ``.geojson``, ``.json`` or ``.zip``. It appears when it is whole.
-    objects : iterable of Traced
+        Ends with ``.geojson``, ``.json`` or ``.zip``. The file appears once it is complete.
+    objects : iterable of TracedObject
     offset : mapping of axis to int
-        First px of the labels in the source, along t, z, y and x.
+        First pixel of the labels in the source, along t, z, y and x.
     overwrite : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Raises
     ------
     StoreExists
-        If there is a file already.
+        If the file exists and `overwrite` is off.
     SourceError
         If a coordinate is too large for ImageJ.
     """
-    if path.exists() and not overwrite:
-        raise StoreExists(f"{path} is there already", remedy="choose another name, or --overwrite")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    moved = (_moved(item, offset) for item in objects)
-    try:
-        with disk_errors("writing", path):
-            count = _write_rois(part, moved) if path.suffix.lower() == ".zip" else _write_geojson(part, moved)
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    write = _write_rois if path.suffix.lower() == ".zip" else _write_geojson
+    with part_file(path, overwrite=overwrite) as part:
+        return write(part, (_moved(item, offset) for item in objects))
 
 
 def _moved(item: TracedObject, offset: Mapping[str, int]) -> TracedObject:
@@ -83,7 +74,7 @@ def _feature(item: TracedObject) -> dict[str, Any]:
     kind = "Polygon" if len(polygons) == 1 else "MultiPolygon"
     return {
         "type": "Feature",
-        # QuPath tells objects apart by an id of this form; the same object gets the same one again.
+        # QuPath identifies objects by a UUID; the same object always gets the same one.
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{item.label}/{item.t}/{item.z}")),
         "geometry": {
             "type": kind,
@@ -107,11 +98,11 @@ def _write_rois(path: Path, objects: Iterable[TracedObject]) -> int:
 def _roi(item: TracedObject, name: str) -> Any:
     rings = [ring for part in item.parts for ring in part]
     farthest = max(int(ring.max()) for ring in rings)
-    if farthest > _FARTHEST:
+    if farthest > _LARGEST_COORDINATE:
         raise SourceError(
-            f"an outline that reaches px {farthest}",
-            f"ImageJ ROIs end at px {_FARTHEST}",
-            "export GeoJSON, or segment regions one by one",
+            f"an outline reaches pixel {farthest}",
+            f"the largest coordinate of an ImageJ ROI is {_LARGEST_COORDINATE}",
+            "export GeoJSON, or segment smaller regions",
         )
     place = {"z": item.z, "t": item.t}
     roi = roifile.ImagejRoi.frompoints(np.concatenate(rings).astype(np.int32), name=name, **place)
@@ -121,13 +112,13 @@ def _roi(item: TracedObject, name: str) -> Any:
         roi.shape_roi_size, roi.multi_coordinates = len(path), path
     else:
         roi.roitype = roifile.ROI_TYPE.TRACED
-    # A polygon ends at its last corner, not one px beyond.
+    # A polygon ends at its last corner, not one pixel beyond.
     roi.right, roi.bottom = (int(np.concatenate(rings)[:, i].max()) for i in (0, 1))
     return roi
 
 
 def _path(ring: Ring) -> Any:
-    """The path of a ring: move to, line to, ..., close."""
+    """Return a ring as ImageJ path commands: move to, line to, ..., close."""
     lines = np.column_stack([np.ones(len(ring)), ring])
     lines[0, 0] = 0
     return np.append(lines.ravel(), 4)

@@ -1,8 +1,7 @@
-"""write_tiff: a layer as OME-TIFF, tile by tile, so that memory does not grow with it."""
+"""Write a layer as OME-TIFF, tile by tile, in bounded memory."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import METRES
-from napari_s1omni.errors import SourceError, StoreExists
-from napari_s1omni.storage.files.disk import disk_errors
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.part_file import part_file
 
 _TILE = 512
-"""Edge of a stored tile in px."""
-_BIG = 4 * 10**9
-"""Uncompressed bytes from which the file uses 64-bit offsets."""
+"""Edge of a stored tile in pixels."""
+_BIGTIFF_BYTES = 4 * 10**9
+"""Files with more uncompressed bytes than this use 64-bit offsets."""
 _DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _SYMBOLS = {
     "angstrom": "Å",
@@ -40,10 +39,10 @@ _SYMBOLS = {
 
 
 def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
-    """Write an array as OME-TIFF with its px size, units and channel names.
+    """Write an array as OME-TIFF with its pixel size, units and channel names.
 
-    The file appears under its name only when it is whole. World positions
-    (``translate``) have no agreed place in OME-TIFF and are not written.
+    The file appears under its name only when it is complete. World positions
+    (``translate``) have no standard place in OME-TIFF and are not written.
 
     Parameters
     ----------
@@ -52,47 +51,41 @@ def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = Fal
         Read by slices, in the axes of `spec`.
     spec : LayerSpec
     overwrite : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Raises
     ------
     StoreExists
-        If there is a file already.
+        If the file exists and `overwrite` is off.
     SourceError
-        If OME-TIFF has no such dtype.
+        If OME-TIFF does not support the dtype.
     """
-    if path.exists() and not overwrite:
-        raise StoreExists(f"{path} is there already", remedy="choose another name, or --overwrite")
     if spec.dtype not in _DTYPES:
-        raise SourceError(f"dtype {spec.dtype} of {spec.source or 'the layer'}", f"OME-TIFF holds {', '.join(_DTYPES)}")
+        raise SourceError(
+            f"dtype {spec.dtype} of {spec.source or 'the layer'}", f"OME-TIFF supports {', '.join(_DTYPES)}"
+        )
     colours = spec.rgb and spec.dtype in ("uint8", "uint16")
     stacked = [a for a in spec.axes if a not in "yx" and not (colours and a == "c")]
     sizes = [spec.size(a) for a in (*stacked, "y", "x")]
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with (
-            disk_errors("writing", path),
-            tifffile.TiffWriter(part, ome=True, bigtiff=spec.nbytes > _BIG) as writer,
-        ):
-            writer.write(
-                _tiles(array, spec, stacked, colours),
-                shape=(*sizes, 3) if colours else tuple(sizes),
-                dtype=spec.np_dtype,
-                tile=(_TILE, _TILE),
-                photometric="rgb" if colours else "minisblack",
-                compression="zlib",
-                predictor=spec.dtype not in ("float32", "float64") and spec.kind == "image",
-                metadata=_metadata(spec, "".join((*stacked, "y", "x", "s" if colours else "")).upper(), colours),
-                **_resolution(spec),
-            )
-        with disk_errors("writing", path):
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        part_file(path, overwrite=overwrite) as part,
+        tifffile.TiffWriter(part, ome=True, bigtiff=spec.nbytes > _BIGTIFF_BYTES) as writer,
+    ):
+        writer.write(
+            _tiles(array, spec, stacked, colours),
+            shape=(*sizes, 3) if colours else tuple(sizes),
+            dtype=spec.np_dtype,
+            tile=(_TILE, _TILE),
+            photometric="rgb" if colours else "minisblack",
+            compression="zlib",
+            predictor=spec.dtype not in ("float32", "float64") and spec.kind == "image",
+            metadata=_metadata(spec, "".join((*stacked, "y", "x", "s" if colours else "")).upper(), colours),
+            **_resolution(spec),
+        )
 
 
 def _tiles(array: Any, spec: LayerSpec, stacked: list[str], colours: bool) -> Iterator[NDArray[Any]]:
-    """Tiles in the order of the file; one row of tiles is read at a time."""
+    """Yield tiles in file order, reading one row of tiles at a time."""
     height, width = spec.size("y"), spec.size("x")
     for index in product(*(range(spec.size(a)) for a in stacked)):
         fixed: dict[str, int | slice] = dict(zip(stacked, index, strict=True))
@@ -119,7 +112,7 @@ def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:
 
 
 def _resolution(spec: LayerSpec) -> dict[str, Any]:
-    """The same px size in the tags that programs read which know no OME-XML."""
+    """Return the pixel size as TIFF tags, for programs that do not read OME-XML."""
     units = [METRES.get(spec.unit_of(a) or "") for a in "xy"]
     if None in units:
         return {}

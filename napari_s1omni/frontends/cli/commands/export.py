@@ -10,7 +10,7 @@ import typer
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.commands.run import HOLES
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.writers.contours import trace_store
+from napari_s1omni.storage.writers.contours import trace_labels
 from napari_s1omni.storage.writers.outlines import ENDINGS, write_outlines
 from napari_s1omni.storage.writers.tiff import write_tiff
 
@@ -51,7 +51,7 @@ def _outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:
         what = f"level {level}" if level else "an image"
         raise JobError(f"{file} for {what}", "outlines are made of a mask at full resolution", "write a .tif")
     layers = result.layers(channels=())
-    found = trace_store(layers.labels, layers.spec, layers.block)
+    found = trace_labels(layers.labels, layers.spec, layers.block)
     return write_outlines(file, found, layers.offset or {}, overwrite=overwrite)
 
 

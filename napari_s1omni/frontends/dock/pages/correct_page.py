@@ -22,8 +22,8 @@ from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
-from napari_s1omni.storage.result.corrections import Correction, correct, corrections, undo
-from napari_s1omni.storage.result.snapshots import has_previous
+from napari_s1omni.storage.result.corrections import Correction, apply_correction, list_corrections, undo_correction
+from napari_s1omni.storage.result.snapshots import has_snapshot
 from napari_s1omni.storage.result.store import ResultStore
 
 _HELP = (
@@ -110,7 +110,7 @@ class CorrectPage(QWidget):
 
         def work() -> Correction | None:
             after = np.array(painted).reshape(before.shape)
-            correction = correct(ResultStore.open(path, "r+"), box, before, after)
+            correction = apply_correction(ResultStore.open(path, "r+"), box, before, after)
             pyramid.finish()
             return correction
 
@@ -125,7 +125,7 @@ class CorrectPage(QWidget):
         path, pyramid = _output(layer), layer.metadata[RESULT_KEY]["pyramid"]
 
         def work() -> None:
-            undo(ResultStore.open(path, "r+"), correction)
+            undo_correction(ResultStore.open(path, "r+"), correction)
             pyramid.finish()
 
         self._submit(work, lambda _: self._on_changed(layer, f"Correction {correction.number} is undone."))
@@ -222,9 +222,9 @@ class CorrectPage(QWidget):
 
         def read() -> tuple[list[Correction], int | None, bool]:
             if not (path / "zarr.json").is_file():
-                return [], None, has_previous(path)
+                return [], None, has_snapshot(path)
             store = ResultStore.open(path)
-            return corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_previous(path)
+            return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_snapshot(path)
 
         self._submit(read, lambda found: self._show_corrections(layer, *found))
 

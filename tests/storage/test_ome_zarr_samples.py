@@ -1,4 +1,4 @@
-"""Every published OME-Zarr sample gives the array that Zarr holds, or an error that names file, key and fix."""
+"""Every published OME-Zarr sample reads like the zarr array, or gives an error that names file, key and remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers import formats_page as formats
+from napari_s1omni.storage import formats_page
 from napari_s1omni.storage.source import open_source
 
 HERE = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ DATA = Path(os.environ.get("S1OMNI_DATA", HERE.parent / "shared" / "data")) / "o
 samples = pytest.mark.skipif(not DATA.is_dir(), reason=f"no folder of sample images at {DATA}; set S1OMNI_DATA")
 
 
-IMAGES = [p.relative_to(DATA).as_posix() for p in formats.groups(DATA)] if DATA.is_dir() else []
+IMAGES = [p.relative_to(DATA).as_posix() for p in formats_page.groups(DATA)] if DATA.is_dir() else []
 
 REFUSED = {
     "ome-zarr-examples/invalid/image-01.zarr": "multiscales",
@@ -71,26 +71,26 @@ def test_the_samples_hold_every_case():
 @pytest.mark.data
 @samples
 @pytest.mark.parametrize("name", ["ome-zarr-examples/valid/image-02.zarr", "ome-zarr-examples/valid/image-03.zarr"])
-def test_samples_with_px_are_not_empty(name):
+def test_samples_with_pixels_are_not_empty(name):
     assert open_source(DATA / name).read().std() > 0
 
 
 def test_the_page_of_formats_is_what_the_command_makes():
     pytest.importorskip("nibabel")
     page = (HERE / "docs" / "formats.md").read_text(encoding="utf-8")
-    assert page.startswith(formats.page(None))
+    assert page.startswith(formats_page.page(None))
 
 
 @pytest.mark.data
 @samples
 def test_the_table_of_samples_is_what_the_command_makes():
     page = (HERE / "docs" / "formats.md").read_text(encoding="utf-8")
-    assert page == formats.page(DATA)
+    assert page == formats_page.page(DATA)
 
 
 def test_the_command_writes_the_page(tmp_path):
     pytest.importorskip("nibabel")
     zarr.create_group(tmp_path / "data" / "a.zarr")
-    formats.main([str(tmp_path / "page.md"), "--data", str(tmp_path / "data")])
+    formats_page.main([str(tmp_path / "page.md"), "--data", str(tmp_path / "data")])
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| `a.zarr` | **SourceError**: a.zarr is a group without the key multiscales" in page

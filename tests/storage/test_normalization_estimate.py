@@ -1,4 +1,4 @@
-"""estimate_normalization: one pair per channel, from the whole layer, the same every time."""
+"""estimate_normalization gives one pair per channel, from the whole layer, the same every time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_type_gives_a_usable_pair(dtype):
     assert found.low[0] < found.high[0]
 
 
-def test_not_finite_px_are_counted_and_ignored():
+def test_not_finite_pixels_are_counted_and_ignored():
     pixels = RNG.random((100, 100))
     clean = estimate_normalization(open_source(pixels.copy()))
     pixels[0, :3] = np.nan, np.inf, -np.inf
@@ -43,7 +43,7 @@ def test_not_finite_px_are_counted_and_ignored():
     assert found.low[0] >= 0
 
 
-def test_not_finite_px_become_the_median_so_they_are_ground():
+def test_not_finite_pixels_become_the_median_so_they_are_ground():
     pixels = RNG.random((2, 100, 101)).astype(np.float32) + np.array([[[3]], [[7]]], np.float32)
     clean = estimate_normalization(open_source(pixels.copy(), axes="cyx"))
     assert clean.ground is None
@@ -63,8 +63,8 @@ def test_not_finite_px_become_the_median_so_they_are_ground():
 
 
 def test_a_float_layer_that_is_not_read_whole_has_a_ground_for_what_may_be_there(monkeypatch):
-    monkeypatch.setattr(normalization_estimate, "_BUDGET", 10_000)
-    monkeypatch.setattr(normalization_estimate, "_PIECE", 1000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_BYTES", 10_000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_CHUNK_BYTES", 1000)
     assert estimate_normalization(open_source(RNG.random((200, 200)))).ground is not None
     assert estimate_normalization(open_source(RNG.integers(0, 99, (200, 200)))).ground is None
 
@@ -87,11 +87,11 @@ def test_nothing_but_nan():
     assert (found.low, found.high, found.nonfinite) == ((0.0,), (1.0,), 81)
 
 
-def test_one_px():
+def test_one_pixel():
     assert estimate_normalization(open_source(np.array([[5]], np.uint8))).low == (5.0,)
 
 
-def test_a_few_bright_px_on_black_keep_their_range():
+def test_a_few_bright_pixels_on_black_keep_their_range():
     pixels = np.zeros((200, 200), np.uint16)
     pixels[3, 3:6] = 900
     found = estimate_normalization(open_source(pixels))
@@ -139,8 +139,8 @@ def test_a_large_layer_is_sampled_within_the_budget_and_always_alike():
 
 
 def test_a_pyramid_is_measured_on_the_finest_level_within_the_budget(tmp_path, monkeypatch):
-    monkeypatch.setattr(normalization_estimate, "_BUDGET", 100_000)
-    monkeypatch.setattr(normalization_estimate, "_ENOUGH", 10_000)
+    monkeypatch.setattr(normalization_estimate, "_MAX_BYTES", 100_000)
+    monkeypatch.setattr(normalization_estimate, "_MIN_PIXELS", 10_000)
     group = zarr.create_group(tmp_path / "a.zarr")
     fine = RNG.integers(0, 1000, (400, 400), np.uint16)
     levels = [fine, fine[::2, ::2] + 1, fine[::4, ::4] + 2]
@@ -155,5 +155,5 @@ def test_a_pyramid_is_measured_on_the_finest_level_within_the_budget(tmp_path, m
     assert (found.low[0], found.high[0]) == pytest.approx(np.percentile(levels[1], (0.1, 99.9)))
     assert found.sampled == pytest.approx(0.25)
     assert "level 1 below" in found.note
-    monkeypatch.setattr(normalization_estimate, "_ENOUGH", 50_000)
+    monkeypatch.setattr(normalization_estimate, "_MIN_PIXELS", 50_000)
     assert "chunks spread" in estimate_normalization(open_source(tmp_path / "a.zarr")).note

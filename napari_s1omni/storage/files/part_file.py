@@ -1,0 +1,45 @@
+"""Write a file under a temporary name and rename it once it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_s1omni.errors import StoreExists
+from napari_s1omni.storage.files.disk import disk_errors
+
+
+@contextlib.contextmanager
+def part_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place when the ``with`` block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        The final file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    Path
+        Where to write. It is deleted if the block fails.
+
+    Raises
+    ------
+    StoreExists
+        If the file exists and may not be replaced.
+    StoreError, DiskFull
+        If the file cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise StoreExists(f"{path} already exists", remedy="choose another name, or pass --overwrite")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with disk_errors("writing", path):
+            yield part
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

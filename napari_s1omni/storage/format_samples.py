@@ -1,0 +1,108 @@
+"""Small sample files, one of each format and variant, for the table in ``docs/formats.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How to make one small file of a format."""
+
+    format: str
+    """Name in the table."""
+    name: str
+    """A file name, or a URI, to be opened."""
+    make: Callable[[Path], None]
+    """Writes the file; does nothing for a URI."""
+
+
+def format_samples() -> list[Sample]:
+    """Return one sample per row of the table, in its order."""
+    return [
+        Sample("NumPy", "a.npy", lambda p: np.save(p, _values(5, 20, 30, dtype=">i4"))),
+        Sample(
+            "PNG, colour with alpha", "a.png", lambda p: Image.fromarray(_values(20, 30, 4, dtype=np.uint8)).save(p)
+        ),
+        Sample("PNG, 16-bit grey", "b.png", lambda p: Image.fromarray(_values(20, 30)).save(p)),
+        Sample("JPEG", "a.jpg", lambda p: Image.fromarray(_values(20, 30, dtype=np.uint8)).save(p)),
+        Sample("TIFF, tiled, deflated", "a.tif", _tiled_tiff),
+        Sample("ImageJ TIFF", "b.tif", _imagej_tiff),
+        Sample("OME-TIFF", "a.ome.tif", _ome_tiff),
+        Sample("Zarr v2 array", "v2.zarr", lambda p: _array(p, 2)),
+        Sample("Zarr v3 array, sharded", "v3.zarr", lambda p: _array(p, 3)),
+        Sample("OME-Zarr 0.4", "image04.zarr", lambda p: _ngff(p, "0.4")),
+        Sample("OME-Zarr 0.5", "image05.zarr", lambda p: _ngff(p, "0.5")),
+        Sample("OME-Zarr level", "image05b.zarr/1", lambda p: _ngff(p.parent, "0.5")),
+        Sample("OME-Zarr labels", "image05c.zarr/labels/nuclei", lambda p: _ngff(p, "0.5", labels=True)),
+        Sample("OME-Zarr plate field", "plate.zarr/A/1/0", lambda p: _ngff(p, "0.5")),
+        Sample("NIfTI", "a.nii.gz", _nifti),
+        Sample("Synthetic", "synthetic://nuclei?shape=4,64,64&scale=2,0.5,0.5", lambda p: None),
+        Sample("Synthetic truth", "synthetic://nuclei-labels?shape=4,64,64&scale=2,0.5,0.5", lambda p: None),
+    ]
+
+
+def _values(*shape: int, dtype: Any = np.uint16) -> np.ndarray[Any, Any]:
+    return np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+
+
+def _tiled_tiff(path: Path) -> None:
+    options: dict[str, Any] = {"photometric": "minisblack", "tile": (16, 16), "compression": "zlib"}
+    tifffile.imwrite(path, _values(5, 20, 30), metadata={"axes": "ZYX"}, **options)
+
+
+def _imagej_tiff(path: Path) -> None:
+    about = {"axes": "ZCYX", "spacing": 2.5, "unit": "um"}
+    tifffile.imwrite(path, _values(5, 2, 20, 30), imagej=True, resolution=(4.0, 4.0), metadata=about)
+
+
+def _ome_tiff(path: Path) -> None:
+    about: dict[str, Any] = {"axes": "CZYX", "Channel": {"Name": ["DNA", "actin"]}}
+    about |= {f"PhysicalSize{a}": s for a, s in zip("ZYX", (1.0, 0.1, 0.1), strict=True)}
+    tifffile.imwrite(path, _values(2, 5, 20, 30), metadata=about)
+
+
+def _array(path: Path, version: int) -> None:
+    shards = (1, 20, 30) if version == 3 else None
+    names = ("z", "y", "x") if version == 3 else None
+    values = _values(5, 20, 30)
+    zarr.create_array(path, data=values, chunks=(1, 10, 10), shards=shards, zarr_format=version, dimension_names=names)
+
+
+def _ngff(path: Path, version: str, *, labels: bool = False) -> None:
+    values = _values(5, 20, 30, dtype=np.uint32) if labels else _values(2, 5, 20, 30)
+    letters = "zyx" if labels else "czyx"
+    group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    datasets = []
+    for i, level in enumerate((values, values[..., ::2, ::2])):
+        group.create_array(str(i), data=level, chunks=(*level.shape[:-2], 10, 10))
+        scale = [{"c": 1.0, "z": 2.0}.get(a, 0.5 * 2**i) for a in letters]
+        datasets.append({"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
+    axes = [
+        {"name": a, "type": "channel"} if a == "c" else {"name": a, "type": "space", "unit": "micrometer"}
+        for a in letters
+    ]
+    image: dict[str, Any] = {"axes": axes, "datasets": datasets}
+    about: dict[str, Any] = (
+        {"image-label": {}} if labels else {"omero": {"channels": [{"label": "DNA"}, {"label": "actin"}]}}
+    )
+    if version == "0.4":
+        group.attrs.update({"multiscales": [{**image, "version": version}], **about})
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [image], **about}
+
+
+def _nifti(path: Path) -> None:
+    import nibabel
+
+    volume = nibabel.Nifti1Image(_values(30, 20, 5, dtype=np.int16), np.diag([0.8, 0.8, 3.0, 1.0]))
+    volume.header.set_xyzt_units("mm")
+    nibabel.save(volume, path)

@@ -1,0 +1,114 @@
+"""Find the reader of an image by its type, URI scheme or file ending."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.raw_image import RawImage
+
+_READERS = "napari_s1omni.storage.readers"
+_BY_ENDING = {
+    ".npy": "array:read_npy",
+    ".png": "picture:read_picture",
+    ".jpg": "picture:read_picture",
+    ".jpeg": "picture:read_picture",
+    ".tif": "tiff:read_tiff",
+    ".tiff": "tiff:read_tiff",
+    ".btf": "tiff:read_tiff",
+    ".nii": "nifti:read_nifti",
+    ".nii.gz": "nifti:read_nifti",
+}
+"""Ending of a local file -> ``module:function`` of its reader, imported when the first such file is opened."""
+
+FILE_ENDINGS = tuple(_BY_ENDING)
+"""Endings of the files that can be read."""
+
+
+def read_raw(source: Any, *, level: int) -> RawImage:
+    """Read the metadata of an image with the reader of its format. Only PNG and JPEG are decoded here.
+
+    Parameters
+    ----------
+    source : array, sequence of arrays, str or Path
+        An array, the levels of a pyramid, a path or a URI.
+    level : int
+        Pyramid level; 0 is full resolution.
+
+    Raises
+    ------
+    SourceError
+        If nothing is there, or nothing that can be read.
+    """
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return _reader("array:read_pyramid")(source, level)
+    if not isinstance(source, str | os.PathLike):
+        return _at_level(_reader("array:read_array")(source), level, "an array")
+    uri = os.fspath(source)
+    scheme, _, rest = uri.partition("://")
+    if scheme == "synthetic" and rest:
+        return _at_level(_reader("synthetic.virtual_pixels:read_synthetic")(uri), level, uri)
+    if rest and scheme != "file":
+        return _read_zarr(uri, level)
+    path = Path(rest if scheme == "file" and rest else uri).expanduser().absolute()
+    if path.is_dir() or _is_inside_zarr(path):
+        return _read_zarr(str(path), level)
+    if not path.exists():
+        raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
+    return _at_level(_read_file(path), level, str(path))
+
+
+def _read_file(path: Path) -> RawImage:
+    reader = next((r for ending, r in _BY_ENDING.items() if path.name.lower().endswith(ending)), None)
+    if reader is None:
+        raise SourceError(
+            f"{path} has an unknown file ending",
+            f"a source is a file ending in {', '.join(_BY_ENDING)}, or the folder of a Zarr store",
+            "convert it, for example to OME-TIFF or OME-Zarr",
+            path=str(path),
+        )
+    try:
+        return _reader(reader)(path)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error}", remedy="check the file and its permissions") from error
+
+
+def _is_inside_zarr(path: Path) -> bool:
+    """Whether a missing path lies inside a Zarr store; its reader can then say what the store holds."""
+    return not path.exists() and any(
+        (parent / name).is_file() for parent in path.parents[:4] for name in ("zarr.json", ".zgroup", ".zattrs")
+    )
+
+
+def _read_zarr(uri: str, level: int) -> RawImage:
+    return _reader("zarr_store:read_zarr")(uri, level)
+
+
+def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
+    """Pick one level of an image whose levels were all read; its pixels are larger accordingly."""
+    if not level:
+        return raw
+    if not 0 < level <= len(raw.coarser):
+        has = f"it has the levels 0 to {len(raw.coarser)}" if raw.coarser else "it has no pyramid"
+        raise SourceError(f"level {level} of {name}", has, "choose one of them, or leave the level out", level=level)
+    pixels = raw.coarser[level - 1]
+    fine, axes = raw.pixels.shape, raw.axes or ""
+    factors = {a: n / m for a, n, m in zip(axes, fine, pixels.shape, strict=False) if a in "zyx"}
+    return replace(
+        raw,
+        pixels=pixels,
+        chunks=getattr(pixels, "chunks", raw.chunks),
+        scale={**raw.scale, **{a: raw.scale.get(a, 1.0) * factor for a, factor in factors.items()}},
+        coarser=raw.coarser[level:],
+    )
+
+
+def _reader(place: str) -> Callable[..., RawImage]:
+    module, _, function = place.partition(":")
+    found: Callable[..., RawImage] = getattr(importlib.import_module(f"{_READERS}.{module}"), function)
+    return found

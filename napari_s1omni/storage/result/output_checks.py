@@ -1,0 +1,66 @@
+"""Check that a run may use an output folder: it is apart from the source and holds nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from napari_s1omni.errors import StoreError, StoreExists
+from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.result.labels_group import is_image
+
+
+def existing_parent(path: Path) -> Path:
+    """Return the folder itself, or its nearest parent that exists."""
+    folder = path.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def check_apart(path: Path, source: str | None, into: bool) -> None:
+    """Refuse an output that is the source, lies in it or holds it; with `into`, it may lie in its ``labels`` group."""
+    origin = _local_path(source)
+    if origin is None:
+        return
+    here, there = path.resolve(), origin.resolve()
+    if here == there:
+        given = f"output {path} is the source itself"
+    elif here in there.parents:
+        given = f"the source {origin} lies inside the output {path}"
+    else:
+        # The source may be one level of an image, which is then a folder above.
+        images = [folder for folder in (there, *there.parents) if folder in here.parents and is_image(folder)]
+        if not images or (into and here.parent.parent == images[0]):
+            return
+        given = f"output {path} lies inside the source {images[0]}"
+    raise StoreError(given, remedy="choose another output", path=str(path), source=source)
+
+
+def check_no_other_files(path: Path) -> None:
+    """Refuse a file, or a folder with files that no run made."""
+    if path.is_dir():
+        entries = {entry.name for entry in path.iterdir()}
+        if not entries or WORK in entries:
+            return
+        given = f"{path} holds other files ({', '.join(sorted(entries)[:3])}{', ...' if len(entries) > 3 else ''})"
+    elif path.exists():
+        given = f"{path} is a file"
+    else:
+        return
+    raise StoreExists(
+        given,
+        "an output is a new or empty folder, or the output of the same job",
+        "choose another output",
+        path=str(path),
+    )
+
+
+def _local_path(source: str | None) -> Path | None:
+    """Return the path of a source on this machine, or None."""
+    if source is None:
+        return None
+    parsed = urlparse(source)
+    if parsed.scheme == "file":
+        return Path(unquote(parsed.path))
+    return None if "://" in source else Path(source)
