@@ -76,17 +76,17 @@ def test_the_page_says_all_that_a_supplement_needs(result):
     page = report(result)
     for words in (
         "Weights", "none (no weights)", "How to cite", "PeerJ 2:e453", "napari_s1omni 0", "Engine", "revision", "Source and result",
-        "drawn", "empty", "failed", "Retried", "Joins between tiles", "Least even joins", "Tiles at random",
-        "Last run", "UTC, complete", "Generate", "Peak memory", "Do it again", "schema_version",
+        "drawn", "empty", "failed", "Retried", "Joins between tiles", "Most visible joins", "Random tiles",
+        "Last run", "UTC, complete", "Generate", "Peak memory", "Repeat the run", "schema_version",
         *(f"{name} {version}" for name, version in result.software.items()),
     ):  # fmt: skip
         assert words in page, words
     assert result.software["numpy"] == np.__version__
-    worst, chance = (
-        page.split(f"<h2>{name}</h2>")[1].split("<h2>")[0] for name in ("Least even joins", "Tiles at random")
+    worst, sample = (
+        page.split(f"<h2>{name}</h2>")[1].split("<h2>")[0] for name in ("Most visible joins", "Random tiles")
     )
-    assert worst.count("<figure>") == chance.count("<figure>") == 6
-    assert worst.count("<blockquote>") == chance.count("<blockquote>") == 6
+    assert worst.count("<figure>") == sample.count("<figure>") == 6
+    assert worst.count("<blockquote>") == sample.count("<blockquote>") == 6
 
 
 def test_the_largest_page_is_small(tmp_path):

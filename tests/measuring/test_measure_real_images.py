@@ -15,7 +15,8 @@ from skimage.measure import regionprops_table
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.jobs import run as api
-from napari_s1omni.results.region_properties import Layers, table
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_objects
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.writers.contours import trace_store
 from napari_s1omni.storage.writers.outlines import write_outlines
@@ -77,7 +78,7 @@ def test_annotated_nuclei_in_two_channels_and_in_a_volume():
     both = np.stack([image, image[::-1]])
     source = open_source(both, axes="czyx")
     spec = LayerSpec(truth.shape, tuple("zyx"), "uint32", scale=scale, kind="labels")
-    found = table(Layers(truth, spec, (10, 50, 64), source, channels=(0, 1)))
+    found = measure_objects(MeasuredLayers(truth, spec, (10, 50, 64), source, channels=(0, 1)))
     names = ["label", "area", "centroid", "bbox", "equivalent_diameter_area", *BRIGHT]
     for channel, pixels in enumerate(both):
         expected = regionprops_table(truth, pixels, properties=names, spacing=scale)

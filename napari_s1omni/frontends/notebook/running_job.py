@@ -24,9 +24,9 @@ from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
 from napari_s1omni.jobs.run import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import Columns
 from napari_s1omni.storage.source import Source
 
 _LOOK = 0.1

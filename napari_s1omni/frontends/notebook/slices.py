@@ -19,7 +19,7 @@ from PIL import Image
 
 from napari_s1omni.frontends.napari_layers.layers import appearance
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.results.figure import colour_of
+from napari_s1omni.results.figure import label_colours
 from napari_s1omni.storage.source import Source
 
 WIDTH, HEIGHT = 640, 480
@@ -248,7 +248,7 @@ def _overlay(labels: NDArray[Any], size: tuple[int, int]) -> bytes:
         differs = np.diff(small, axis=axis) != 0
         edge |= np.insert(differs, 0, False, axis) | np.insert(differs, differs.shape[axis], False, axis)
     alpha = np.where(small > 0, np.where(edge, 255, _FILL), 0).astype(np.uint8)
-    return encode(Image.fromarray(np.dstack([colour_of(small), alpha])))
+    return encode(Image.fromarray(np.dstack([label_colours(small), alpha])))
 
 
 def _size(pixels: NDArray[Any], view: View) -> tuple[int, int]:

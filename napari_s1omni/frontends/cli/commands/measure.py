@@ -9,8 +9,8 @@ import typer
 
 from napari_s1omni.errors import PlanError, StoreExists
 from napari_s1omni.operations.operation import channel_index
-from napari_s1omni.results.region_properties import write_tables
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import write_tables
 from napari_s1omni.storage.source import open_source
 
 

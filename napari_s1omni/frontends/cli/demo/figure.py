@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from napari_s1omni.evaluation.metrics import psnr
 from napari_s1omni.results import figure
-from napari_s1omni.results.figure import GREY, INK, PALETTE, Sheet, View
+from napari_s1omni.results.figure import GREY, INK, PALETTE, PanelView, Sheet
 from napari_s1omni.results.result import Result
 
 WIDTH, HEIGHT = 420, 332
@@ -56,7 +56,7 @@ def draw(coins: Shown, retina: Shown, dab: Shown, hematoxylin: Shown) -> Image.I
     _segmentation(sheet, _HEAD, coins)
     _super_resolution(sheet, _HEAD + row, retina)
     _translation(sheet, _HEAD + 2 * row, dab, hematoxylin)
-    return sheet.picture()
+    return sheet.render()
 
 
 def _segmentation(sheet: Sheet, top: float, shown: Shown) -> None:
@@ -66,7 +66,7 @@ def _segmentation(sheet: Sheet, top: float, shown: Shown) -> None:
     panels = [
         ("a", "input, its tiles and blocks", _tiled(shown, view, tile)),
         ("b", f"result: {int(shown.result.array[...].max())} objects, one id each", _map(labels)),
-        ("c", "overlay", figure.contours(view.image(shown.source), labels, thickness=4)),
+        ("c", "overlay", figure.draw_contours(view.image(shown.source), labels, thickness=4)),
     ]
     _row(sheet, top, "Segmentation", shown.result, panels)
     _thought(sheet, top, shown.result, tile, "d", view, (view.image(shown.source), panels[2][2]))
@@ -76,11 +76,11 @@ def _super_resolution(sheet: Sheet, top: float, shown: Shown) -> None:
     view, tile = _whole(shown.source), (1, 0)
     factor = shown.result.plan.grid.factor[0]
     y, x = 140.0, 14.0
-    near = View(WIDTH, HEIGHT, _DETAIL, y, x)
+    near = PanelView(WIDTH, HEIGHT, _DETAIL, y, x)
     tiled = _tiled(shown, view, tile)
     seen = view.box((y, y + HEIGHT / _DETAIL), (x, x + WIDTH / _DETAIL))
     ImageDraw.Draw(tiled).rectangle(seen, outline=PALETTE[3], width=4)
-    fine = View(WIDTH, HEIGHT, _DETAIL / factor, y * factor, x * factor)
+    fine = PanelView(WIDTH, HEIGHT, _DETAIL / factor, y * factor, x * factor)
     drawn = np.asarray(shown.result.array[...])
     panels = [
         ("e", "input, its tiles and blocks; yellow: the detail", tiled),
@@ -88,7 +88,7 @@ def _super_resolution(sheet: Sheet, top: float, shown: Shown) -> None:
         ("g", f"result: {factor} x {factor} px for each{_gain(shown, drawn)}", fine.image(drawn, smooth=False)),
     ]
     _row(sheet, top, "Super-resolution", shown.result, panels)
-    whole = View(WIDTH, HEIGHT, view.zoom / factor)
+    whole = PanelView(WIDTH, HEIGHT, view.zoom / factor)
     _thought(sheet, top, shown.result, tile, "h", view, (view.image(shown.source), whole.image(drawn)))
 
 
@@ -128,7 +128,7 @@ def _thought(
     result: Result,
     tile: tuple[int, int],
     letter: str,
-    view: View,
+    view: PanelView,
     images: tuple[Image.Image, Image.Image],
 ) -> None:
     """What was thought for a tile, above the tile as it was read and as it was drawn."""
@@ -139,7 +139,7 @@ def _thought(
     key, words = (found[0], found[1].trace) if found else ("", "nothing was thought here")
     lines = [(f"\u201c{result.plan.job.operation.prompt}\u201d", 14.5, INK)]
     lines += [(line, 11.8, (55, 60, 68) if line.startswith("- ") else INK) for line in words.splitlines()]
-    sheet.card(lines, (left, top, left + _CARD, top + HEIGHT), _MARK, aside=_THUMB + 18)
+    sheet.card(lines, (left, top, left + _CARD, top + HEIGHT), _MARK, margin_right=_THUMB + 18)
     place = view.box(*((i * grid.step, i * grid.step + grid.tile_size) for i in tile))
     size = (_THUMB * figure.SCALE, _THUMB * figure.SCALE)
     for i, image in enumerate(images):
@@ -161,26 +161,26 @@ def _facts(result: Result) -> str:
     return f"{width} x {height} px, {tiles}, engine {result.plan.engine.name}"
 
 
-def _whole(source: NDArray[np.uint8]) -> View:
+def _whole(source: NDArray[np.uint8]) -> PanelView:
     """Fill a panel with an image, cutting what does not fit its shape."""
     height, width = source.shape[:2]
-    return View(WIDTH, HEIGHT, max(WIDTH / width, HEIGHT / height))
+    return PanelView(WIDTH, HEIGHT, max(WIDTH / width, HEIGHT / height))
 
 
-def _tiled(shown: Shown, view: View, marked: tuple[int, int]) -> Image.Image:
+def _tiled(shown: Shown, view: PanelView, marked: tuple[int, int]) -> Image.Image:
     """The input with the lattice of tiles, the blocks, and one tile marked."""
     grid = shown.result.plan.grid
     lattice = [(r, c) for r in range(grid.lattice[0]) for c in range(grid.lattice[1])]
     reach = {at: tuple((i * grid.step, i * grid.step + grid.tile_size) for i in at) for at in lattice}
     image = view.image(shown.source)
-    image = figure.grid(image, [view.box(*reach[at]) for at in lattice], (255, 255, 255), 0.45, 2)
-    image = figure.grid(image, [view.box(b.y, b.x) for b in grid], (255, 255, 255), 0.95, 4)
-    return figure.grid(image, [view.box(*reach[marked])], _MARK, 1.0, 6)
+    image = figure.draw_boxes(image, [view.box(*reach[at]) for at in lattice], (255, 255, 255), 0.45, 2)
+    image = figure.draw_boxes(image, [view.box(b.y, b.x) for b in grid], (255, 255, 255), 0.95, 4)
+    return figure.draw_boxes(image, [view.box(*reach[marked])], _MARK, 1.0, 6)
 
 
 def _map(labels: NDArray[Any]) -> Image.Image:
     """Objects in colours on black, parted by thin dark lines where they touch."""
-    return Image.fromarray(figure.colour_of(labels))
+    return Image.fromarray(figure.label_colours(labels))
 
 
 def _stain(result: Result, colour: tuple[int, int, int]) -> NDArray[np.uint8]:

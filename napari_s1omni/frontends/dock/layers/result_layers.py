@@ -17,8 +17,8 @@ from napari_s1omni.frontends.napari_layers.layers import Located, appearance, me
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_cache import TileCache
-from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import Columns
 
 _REFRESH = 0.5
 """Seconds between two refreshes of a layer at least."""

@@ -25,8 +25,8 @@ from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.viewer_link import MARK
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.results.region_properties import Columns, write_table
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import Columns, write_table
 
 _SORT = Qt.ItemDataRole.UserRole
 
