@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.evaluation.ablation import run_ablation, table
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.run_options import Json
 
 
 def ablation(

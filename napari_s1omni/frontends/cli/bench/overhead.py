@@ -10,8 +10,8 @@ import typer
 
 from napari_s1omni.benchmarks import durability
 from napari_s1omni.benchmarks import durability_page as comparison
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_rows
+from napari_s1omni.frontends.cli.run_options import Json
 
 
 def overhead(

@@ -1,4 +1,4 @@
-"""``s1omni engines``: who can do the work."""
+"""``s1omni engines``: list the engines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typer
 from napari_s1omni.engine import registry
 from napari_s1omni.engine.protocol import EngineDescription
 from napari_s1omni.errors import EngineError
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.run_options import Json
 
 
 def engines(
-    folder: Annotated[str | None, typer.Argument(help="Only this engine: a name or a folder of weights.")] = None,
+    folder: Annotated[str | None, typer.Argument(help="Show only this engine: a name, or a folder of weights.")] = None,
     json: Json = False,
 ) -> None:
-    """List the engines, what each one does, and whether it works here."""
+    """List the engines, their operations, and whether they work on this machine."""
     found: dict[str, EngineDescription | str] = {}
     for name in [folder] if folder else registry.names():
         try:
@@ -36,20 +36,20 @@ def engines(
         print_rows(name, {"": description} if isinstance(description, str) else _rows(description))
         typer.echo("")
     if not folder:
-        print_rows("'auto' takes", chosen)
+        print_rows("'auto' uses", chosen)
 
 
 def _rows(description: EngineDescription) -> dict[str, str]:
     limits = description.limits
     rows = {
-        "what": description.title,
+        "title": description.title,
         "operations": ", ".join(description.operations),
         "targets": ", ".join(description.targets),
         "tiles": f"{description.tile_size} px, overlap {description.overlap} px; "
-        f"draws {limits.min_size} to {limits.max_size} px in multiples of {limits.multiple_of}",
+        f"generates {limits.min_size} to {limits.max_size} px in multiples of {limits.multiple_of}",
         "thinks": description.think.replace("_", " "),
         "revision": description.revision,
         "licence": description.weights_license,
-        "generates": "yes: its images are marked as generated" if description.generates else "no: it computes",
+        "generates": "yes; its images are marked as generated" if description.generates else "no; it computes",
     }
     return {name: text for name, text in rows.items() if text}
