@@ -14,7 +14,8 @@ from napari_s1omni.benchmarks.jupyter_lab import PATIENCE, browsing, find_panel,
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH
 from napari_s1omni.jobs import run as api
 from napari_s1omni.results.report import write_report
 from napari_s1omni.storage.source import open_source
@@ -91,7 +92,7 @@ def _largest(home: Path) -> dict[str, float]:
     image = open_source(noise, axes="yxs")
     made = api.super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
     slices = SourceSlices(image)
-    view = slices.start()
-    after = ResultSlices(made.plan, made.levels).see(view)
-    pixels = len(slices.see(view).png) + (len(after.png) if after else 0)
+    view = slices.initial_view()
+    after = ResultSlices(made.plan, made.levels).render(view)
+    pixels = len(slices.render(view).png) + (len(after.png) if after else 0)
     return {"largest_view_bytes": pixels, "largest_report_bytes": write_report(made, home / "noise.html", image)}

@@ -80,13 +80,13 @@ def test_answers_what_a_view_asks(opened):
     assert asked(opened, kind="trace", y=-5, x=0)[0]["sentence"] == "outside of the region"
 
     content, _ = asked(opened, kind="nonsense")
-    assert content["kind"] == "said"
-    assert "nonsense" in content["words"]
+    assert content["kind"] == "notice"
+    assert "nonsense" in content["text"]
 
 
 def test_the_form_forecasts_previews_and_runs_again(opened):
     panel, sent = opened
-    job = panel._job
+    job = panel._session
     before = panel.forecast
     panel.receive({"kind": "edit", "path": "tiling.tile_size", "value": 64})
     until(lambda: panel.ready and panel.forecast not in (before, "planning ..."))
@@ -106,9 +106,9 @@ def test_the_form_forecasts_previews_and_runs_again(opened):
     assert panel.preview == {}
 
     panel.receive({"kind": "run", "view": "v1"})
-    until(lambda: panel._run is not job.run)
+    until(lambda: panel._content.run is not job.run)
     until(lambda: panel.status["state"] == "complete" and panel.scene["output"] != str(job.path))
-    assert panel._run.plan.grid.tile_size == 64
+    assert panel._content.run.plan.grid.tile_size == 64
     # What was asked for in the cell is still what the cell's own job holds.
     assert job.result.plan.grid.tile_size == 128
 
