@@ -1,4 +1,4 @@
-"""Panels, contours and words of a picture."""
+"""Panels, contours and text of a figure."""
 
 import numpy as np
 from PIL import Image

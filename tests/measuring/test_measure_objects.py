@@ -25,7 +25,7 @@ def layer(labels, axes="yx", scale=None, **more):
 
 
 @pytest.mark.parametrize("block", [(64, 64), (230, 310), (17, 101)])
-def test_blocks_give_what_skimage_gives_for_the_whole_image(block):
+def test_blocks_give_the_properties_of_skimage(block):
     labels = blobs(SHAPE)
     image = np.random.default_rng(1).integers(0, 4000, SHAPE).astype("uint16")
     found = measure_objects(layer(labels, block=block, image=open_source(image), channels=(0,)))
@@ -111,7 +111,7 @@ def test_files(tmp_path):
 
 
 @pytest.mark.parametrize("axes", ["yx", "zyx"])
-def test_nothing_to_measure_has_columns_and_no_row(tmp_path, axes):
+def test_no_objects_give_columns_without_rows(tmp_path, axes):
     labels = np.zeros((4, 90, 90)[-len(axes) :], "uint32")
     image = open_source(np.ones(labels.shape, "uint16"), axes=axes)
     nothing = measure_objects(layer(labels, axes, image=image, channels=(0,)))
@@ -123,7 +123,7 @@ def test_nothing_to_measure_has_columns_and_no_row(tmp_path, axes):
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 1
 
 
-def test_what_cannot_be_measured():
+def test_an_image_cannot_be_measured():
     image = LayerSpec((4, 4), ("y", "x"), "uint8")
     with pytest.raises(PlanError, match="Segment it first"):
         list(measure_blocks(MeasuredLayers(np.zeros((4, 4), "uint8"), image, (4, 4))))

@@ -1,4 +1,4 @@
-"""Real images segmented in blocks: the table and the outlines are those of the whole image."""
+"""Real images segmented in blocks give the table and the outlines of the whole image."""
 
 import json
 import os
@@ -28,7 +28,7 @@ BRIGHT = ["intensity_mean", "intensity_std", "intensity_min", "intensity_max"]
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    """Coins of a known px size, segmented in twelve blocks."""
+    """Coins of a known pixel size, segmented in twelve blocks."""
     return api.segment(
         coins(),
         tmp_path_factory.mktemp("real") / "coins.zarr",
@@ -48,7 +48,7 @@ def same(found, expected, pairs):
         np.testing.assert_allclose(found[ours], expected[theirs], rtol=1e-6, atol=2e-5, err_msg=ours)
 
 
-def test_the_table_of_a_real_result_is_that_of_skimage(result):
+def test_the_table_of_a_real_result_matches_skimage(result):
     assert len(result.plan.grid) >= 12
     labels, found = result.array[:], result.table(open_source(coins()))
     assert len(found["label"]) > 20
@@ -105,7 +105,7 @@ def test_outlines_of_a_real_result_open_in_qupath_and_imagej(result, tmp_path):
         label = int(roi.name.partition("-")[0])
         mask = labels == label
         if roi.roitype == roifile.ROI_TYPE.TRACED:
-            # The corners of px lie half a px from their middles.
+            # The corners of pixels lie half a pixel from their centres.
             again = polygon2mask(labels.shape, roi.coordinates()[:, ::-1] - 0.5)
             np.testing.assert_array_equal(again, mask)
         rows, cols = np.nonzero(mask)

@@ -1,4 +1,4 @@
-"""The benchmark of measuring, on a plane that is small enough to count."""
+"""The benchmark of measuring, on a small plane."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""Pictures of what is visible: right place, right px, small, and never more than a moment's reading."""
+"""Pictures of a view: right position, right pixels, small, and read quickly."""
 
 import io
 import time
@@ -32,7 +32,7 @@ def test_first_pixels_of_a_huge_image():
         seconds.append(time.process_time() - started)
     assert slices.spec.nbytes > 100e9
     assert pixels(seen).shape == (HEIGHT, WIDTH)
-    # Time of this process, all of whose threads count: other work on the machine must not fail the budget.
+    # CPU time of this process, so that other work on the machine does not fail the test.
     assert min(seconds) < 1.0
 
 
@@ -41,12 +41,12 @@ def test_the_largest_view_is_small():
     noise = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     slices = SourceSlices(open_source(noise, axes="yxs"))
     seen = slices.render(slices.initial_view())
-    # Source and result, both colours that nothing can compress.
+    # Source and result, both with incompressible colours.
     assert 2 * len(seen.png) < 2_000_000
     np.testing.assert_array_equal(pixels(seen), noise)
 
 
-def test_shows_what_is_there():
+def test_shows_the_pixels_of_the_view():
     ramp = np.arange(3 * 40 * 60, dtype=np.uint16).reshape(3, 40, 60)
     slices = SourceSlices(open_source(ramp, axes="zyx"))
     seen = slices.render(slices.clamp(View(20, 30, 32, width=320, height=160, z=2, low=0, high=255 * 64)))
@@ -64,7 +64,7 @@ def test_shows_what_is_there():
     ],
     ids=["empty", "outside", "nan", "beyond"],
 )
-def test_nonsense_shows_something(message):
+def test_an_invalid_view_shows_something(message):
     slices = SourceSlices(open_source(np.ones((4, 30, 30), np.float32), axes="zyx"))
     view = slices.clamp(View.read(message))
     assert 0 <= view.z < 4
@@ -100,7 +100,7 @@ def test_objects_lie_over_their_pixels(tmp_path):
     assert made.render(View(128, 128, 1, z=1)) is None
 
 
-def test_the_form_is_the_models():
+def test_the_form_has_the_fields_of_the_models():
     form = {field["path"]: field for field in form_fields({"operation": {"type": "segmentation", "prompt": "cells"}})}
     own = {f"operation.{name}" for name in Segmentation.model_fields}
     assert own <= set(form)
