@@ -53,8 +53,8 @@ class Hole:
 class Result:
     """The output of a run: pixels, plan, journal, quality maps and thoughts.
 
-    Open it with :meth:`open`. Nothing is read before it is asked for, so a result may be larger than
-    memory, and an unfinished one can be read while it is written.
+    Open it with :meth:`open`. Pixels are read only when :attr:`array` is indexed, so a result may be larger
+    than memory; an unfinished result can be read while it is written.
 
     Parameters
     ----------

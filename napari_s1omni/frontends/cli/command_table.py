@@ -64,7 +64,7 @@ BENCHES: dict[str, Entry] = {
     "scaling": Entry(f"{_CLI}.bench.overhead:scaling", "Compare two workers with one; run many blocks."),
     "page": Entry(f"{_CLI}.bench.overhead:page", "Measure all of these and other frameworks; write a page."),
     "stitching": Entry(f"{_CLI}.bench.stitching:app", "Measure stitching of labels: correctness, time and memory."),
-    "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the drawn image."),
+    "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
     "notebook": Entry(

@@ -48,8 +48,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(print_it: bool) -> None:
+    if print_it:
         typer.echo(f"s1omni {version('napari_s1omni')}")
         raise typer.Exit
 

@@ -26,13 +26,13 @@ function render({ model, el }) {
     const { output } = model.get("scene");
     // Updates reach all views; only a user action in a view sets the last position.
     if (!byUser && (lastViews.get(output)?.view ?? view) !== view) return;
-    const { at, low, high, span, curtain, opacity, asked, picture } = state;
-    lastViews.set(output, { view, at: { ...at }, low, high, span, curtain, opacity, asked, picture });
+    const { at, low, high, span, curtain, opacity, clicked, picture } = state;
+    lastViews.set(output, { view, at: { ...at }, low, high, span, curtain, opacity, clicked, picture });
   };
   const requestViewSoon = () => { screen.draw(); later("view", SETTLE, requestView); };
   const moved = () => { remember(true); requestViewSoon(); };
   const requestTrace = ({ y, x }) => {
-    state.asked = { y, x };
+    state.clicked = { y, x };
     remember(true);
     channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
   };
@@ -55,7 +55,7 @@ function render({ model, el }) {
         state.result = scene.result;
         if (state.span) showContrast();
         screen.draw();
-        if (state.asked) requestTrace(state.asked);
+        if (state.clicked) requestTrace(state.clicked);
       }
       requestView();
     }

@@ -135,7 +135,7 @@ class RunningJob:
             Seconds after which ``TimeoutError`` is raised.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        # Read from the output: news for the event loop wait for this very thread.
+        # Read from the output, because this thread blocks the event loop that updates the status.
         while (now := self._session.stored_status()).alive:
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"{self.path} is still {now.state}")

@@ -51,7 +51,7 @@ def choose_examples(result: Result) -> tuple[list[Example], list[Example]]:
         row, col = (min(f + k, n - 1) for f, k, n in zip(first, (i, j), grid.lattice, strict=True))
         return Example(grid.t[0] + t, grid.z[0] + z, group, row, col, score if score > 0 else None)
 
-    worst = [(score, place) for score, place in _worst(result, shape) if score > 0]
+    worst = [(score, place) for score, place in _worst_tiles(result, shape) if score > 0]
     in_worst = {place for _, place in worst}
     total = math.prod(shape)
     sample = random.Random(plan.digest).sample(range(total), min(total, 2 * _SHOWN))
@@ -62,8 +62,8 @@ def choose_examples(result: Result) -> tuple[list[Example], list[Example]]:
 
 def gallery(result: Result, image: Source | None, chosen: Iterable[Example]) -> str:
     """Return HTML with the picture and the thought of each tile; empty if there are none."""
-    shown = "".join(_example_figure(result, image, e) for e in chosen)
-    return f'<div class="tiles">{shown}</div>' if shown else ""
+    figures = "".join(_example_figure(result, image, e) for e in chosen)
+    return f'<div class="tiles">{figures}</div>' if figures else ""
 
 
 def _region_shape(result: Result) -> tuple[int, int, int, int, int]:
@@ -72,7 +72,7 @@ def _region_shape(result: Result) -> tuple[int, int, int, int, int]:
     return grid.t[1] - grid.t[0], grid.groups, grid.z[1] - grid.z[0], rows, cols
 
 
-def _worst(result: Result, shape: tuple[int, ...]) -> list[tuple[float, tuple[int, ...]]]:
+def _worst_tiles(result: Result, shape: tuple[int, ...]) -> list[tuple[float, tuple[int, ...]]]:
     """Return scores and places of the tiles with the worst joins, read strip by strip."""
     scores = result.seams
     worst: list[tuple[float, tuple[int, ...]]] = []

@@ -22,22 +22,22 @@ def describe_job(result: Result) -> Facts:
     engine, operation, grid = plan.engine, plan.job.operation, plan.grid
     options = operation.model_dump(exclude={"type", "prompt"}, exclude_defaults=True)
     source, software = plan.source, result.software
-    steps = zip(source.axes, source.scale, source.units, strict=True)
-    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in steps if a != "c"]
+    sizes = zip(source.axes, source.scale, source.units, strict=True)
+    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in sizes if a != "c"]
     own = f"napari_s1omni {software.get('napari_s1omni', '')}".strip()
     pairs = zip(plan.normalization.low, plan.normalization.high, strict=True)
-    sizes = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
+    tiles = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
     return [
         ("Prompt", operation.prompt),
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),
-        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; step: {', '.join(scale)}"),
+        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; pixel size: {', '.join(scale)}"),
         ("Content of the source", f"fingerprint {plan.source_digest[:16]}"),
         ("Result", f"{result.path}; {_axes(result.spec)}, {result.spec.dtype}"),
         ("Engine", f"{engine.name}, revision {engine.revision}. {engine.title}"),
         ("Weights", engine.weights_license),
         ("How to cite", f"{engine.citation}; {own}" if engine.citation else own),
         ("Thinking", f"{(plan.sampling.think or '').replace('_', ' ')}; seed {plan.sampling.seed}"),
-        ("Tiles", sizes),
+        ("Tiles", tiles),
         ("Intensities", "; ".join(f"{a:g} to {b:g}" for a, b in pairs)),
         ("Plan", f"digest {plan.digest[:16]}"),
         ("Software", ", ".join(f"{package} {version}" for package, version in software.items())),
