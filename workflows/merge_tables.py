@@ -1,6 +1,7 @@
-"""Put the tables of several images under one another, with a first column that names the image.
+"""Merge the tables of several images into one, with the name of the image in the first column.
 
-Usage: python merge_tables.py MERGED.csv TABLE.csv... ; columns that only some tables have stay empty in the others.
+Usage: python merge_tables.py MERGED.csv TABLE.csv...
+Columns that a table does not have stay empty in its rows.
 """
 
 import csv
@@ -9,7 +10,7 @@ from pathlib import Path
 
 
 def merge(merged: Path, tables: list[Path]) -> None:
-    """Write `merged` from `tables`, each named after its image."""
+    """Merge `tables` into the file `merged`; the name of each table is that of its image."""
     columns: dict[str, None] = {"image": None}
     for path in tables:
         with path.open(encoding="utf-8", newline="") as file:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_blocks
+from napari_s1omni.results.tables import write_tables
 from napari_s1omni.system.memory import own_peak
 
 
@@ -57,7 +59,7 @@ def measure(path: Path, edge: int = 16384, count: int = 200_000, block: int = 10
         Edge of a block in pixels.
     """
     plane = _Plane(Ellipses(edge, count))
-    layers = Layers(plane, LayerSpec((edge, edge), ("y", "x"), "uint32", kind="labels"), (block, block))
+    layers = MeasuredLayers(plane, LayerSpec((edge, edge), ("y", "x"), "uint32", kind="labels"), (block, block))
     clock, cpu = time.perf_counter(), time.process_time()
     rows = write_tables(measure_blocks(layers), path)
     return MeasureReport(

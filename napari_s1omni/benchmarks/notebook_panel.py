@@ -22,7 +22,8 @@ from napari_s1omni.benchmarks.jupyter_lab import (
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH
 from napari_s1omni.results.report import write_report
 from napari_s1omni.storage.source import open_source
 
@@ -102,7 +103,7 @@ def _measure_largest(home: Path) -> dict[str, float]:
     image = open_source(noise, axes="yxs")
     result = super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
     slices = SourceSlices(image)
-    view = slices.start()
-    after = ResultSlices(result.plan, result.levels).see(view)
-    pixels = len(slices.see(view).png) + (len(after.png) if after else 0)
+    view = slices.initial_view()
+    after = ResultSlices(result.plan, result.levels).render(view)
+    pixels = len(slices.render(view).png) + (len(after.png) if after else 0)
     return {"largest_view_bytes": pixels, "largest_report_bytes": write_report(result, home / "noise.html", image)}

@@ -1,1 +1,1 @@
-"""Finished and unfinished results: arrays, tables of objects, reports."""
+"""Results of runs: pixels, tables of objects, reports and figures."""

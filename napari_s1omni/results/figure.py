@@ -1,7 +1,7 @@
-"""Figure: panels, contours and cards of text on one sheet, drawn with Pillow. Pure: arrays and words in, a picture out.
+"""Figures drawn with Pillow: panels, contours and text on one sheet.
 
-All lengths are px of the finished sheet. Panels are drawn at twice their size
-and reduced at the end, so that thin lines stay even.
+All lengths are in pixels of the finished sheet. Everything is drawn at twice
+its size and reduced at the end, so that thin lines stay even.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 SCALE = 2
-"""Px drawn per px of the sheet along each axis."""
+"""Pixels drawn per pixel of the sheet, along each axis."""
 PALETTE = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
-"""Colours that colour-blind readers tell apart (Okabe and Ito, 2008), without those that are dark on a dark image."""
+"""Colour-blind safe colours (Okabe and Ito, 2008) that are bright enough for a dark image."""
 INK = (25, 28, 33)
 GREY = (105, 112, 122)
 PAPER = (255, 255, 255)
@@ -31,17 +31,17 @@ Box = tuple[float, float, float, float]
 
 @cache
 def font(size: float) -> Any:
-    """Return the typeface that comes with Pillow, in px of the sheet."""
+    """Return Pillow's own typeface; `size` in pixels of the sheet."""
     return ImageFont.load_default(size * SCALE)
 
 
 class Sheet:
-    """A white page on which panels and words are put.
+    """A white sheet that takes panels and text.
 
     Parameters
     ----------
     width, height : int
-        Size in px.
+        Size in pixels.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -49,40 +49,40 @@ class Sheet:
         self._image = Image.new("RGB", (width * SCALE, height * SCALE), PAPER)
         self._draw = ImageDraw.Draw(self._image)
 
-    def picture(self) -> Image.Image:
+    def render(self) -> Image.Image:
         """Return the finished sheet."""
         return self._image.resize((self.width, self.height), Image.Resampling.LANCZOS)
 
     def panel(self, image: Image.Image, left: float, top: float) -> None:
-        """Put a panel, drawn at :data:`SCALE`, with a hairline around it."""
+        """Place a panel, drawn at :data:`SCALE`, with a thin frame."""
         self._image.paste(image, (round(left * SCALE), round(top * SCALE)))
         corner = ((left * SCALE) + image.width - 1, (top * SCALE) + image.height - 1)
         self._draw.rectangle((left * SCALE, top * SCALE, *corner), outline=(200, 204, 210), width=1)
 
     def text(self, words: str, left: float, top: float, size: float, colour: Colour = INK) -> float:
-        """Write one line; return where it ends."""
+        """Write one line; return its right end."""
         self._draw.text((left * SCALE, top * SCALE), words, fill=colour, font=font(size))
-        return left + width_of(words, size)
+        return left + text_width(words, size)
 
-    def card(self, lines: Sequence[tuple[str, float, Colour]], box: Box, mark: Colour, aside: float = 0) -> None:
-        """Write lines of (words, size, colour) into a box with a coloured edge.
+    def card(self, lines: Sequence[tuple[str, float, Colour]], box: Box, mark: Colour, margin_right: float = 0) -> None:
+        """Write lines of text into a box with a coloured edge.
 
         Parameters
         ----------
-        lines : sequence of (str, float, colour)
-            Each is wrapped; what does not fit ends in dots.
+        lines : sequence of (text, size, colour)
+            Each is wrapped; text that does not fit ends in dots.
         box : (left, top, right, bottom)
         mark : colour
-            Of the edge.
-        aside : float
-            Px to leave free at the right.
+            Colour of the edge.
+        margin_right : float
+            Pixels to leave free at the right.
         """
         left, top, right, bottom = box
         self._draw.rectangle([v * SCALE for v in box], fill=CARD)
         self._draw.rectangle([v * SCALE for v in (left, top, left + 4, bottom)], fill=mark)
         y = top + 14
         for words, size, colour in lines:
-            for line in wrapped(words, size, right - left - 34 - aside):
+            for line in wrap_text(words, size, right - left - 34 - margin_right):
                 if y + 2.5 * size > bottom - 8:
                     self.text("...", left + 18, y, size, colour)
                     return
@@ -91,17 +91,17 @@ class Sheet:
             y += (0.1 if words.startswith("- ") else 0.35) * size
 
 
-def width_of(words: str, size: float) -> float:
-    """Width of one line in px."""
+def text_width(words: str, size: float) -> float:
+    """Return the width of one line in pixels."""
     return float(font(size).getlength(words)) / SCALE
 
 
-def wrapped(words: str, size: float, width: float) -> Iterator[str]:
-    """Break words into lines of at most `width` px; a list item's later lines are indented."""
+def wrap_text(words: str, size: float, width: float) -> Iterator[str]:
+    """Break text into lines of at most `width` pixels; the later lines of a list item are indented."""
     line, indent = "", "   " if words.startswith("- ") else ""
     for word in words.split():
         longer = f"{line} {word}" if line.strip() else f"{line}{word}"
-        if line.strip() and width_of(longer, size) > width:
+        if line.strip() and text_width(longer, size) > width:
             yield line
             longer = indent + word
         line = longer
@@ -109,50 +109,50 @@ def wrapped(words: str, size: float, width: float) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How px of an image become px of a panel: magnified, then cut."""
+class PanelView:
+    """Part of an image that fills a panel, and its magnification."""
 
     width: int
-    """Of the panel."""
+    """Width of the panel in pixels."""
     height: int
-    """Of the panel."""
+    """Height of the panel in pixels."""
     zoom: float
-    """Px of the panel per px of the image."""
+    """Pixels of the panel per pixel of the image."""
     y: float = 0.0
-    """First row of the image shown."""
+    """First visible row of the image."""
     x: float = 0.0
-    """First column of the image shown."""
+    """First visible column of the image."""
 
     def image(self, pixels: NDArray[np.uint8], *, smooth: bool = True) -> Image.Image:
-        """Show uint8 (H, W) or (H, W, 3)."""
+        """Render the visible part of a uint8 image, (H, W) or (H, W, 3)."""
         method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
         stop = self.x + self.width / self.zoom, self.y + self.height / self.zoom
         size = self.width * SCALE, self.height * SCALE
         return Image.fromarray(pixels).convert("RGB").resize(size, method, box=(self.x, self.y, *stop))
 
     def labels(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Ids over the panel, at :data:`SCALE`."""
+        """Return the visible labels at the size of the panel, at :data:`SCALE`."""
         rows = (np.arange(self.height * SCALE) + 0.5) / (self.zoom * SCALE) + self.y
         cols = (np.arange(self.width * SCALE) + 0.5) / (self.zoom * SCALE) + self.x
         found: NDArray[Any] = labels[np.ix_(rows.astype(int), cols.astype(int))]
         return found
 
     def box(self, y: tuple[float, float], x: tuple[float, float]) -> Box:
-        """Place of a box of the image on the panel, at :data:`SCALE`."""
+        """Return where a box of the image lies on the panel, at :data:`SCALE`."""
         k = self.zoom * SCALE
         return (x[0] - self.x) * k, (y[0] - self.y) * k, (x[1] - self.x) * k - 1, (y[1] - self.y) * k - 1
 
 
-def colour_of(labels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give each object a colour of the palette: (..., 3) uint8; background is black."""
+def label_colours(labels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the palette colour of each label: uint8 (..., 3); background is black."""
     colours = np.array([(0, 0, 0), *PALETTE], np.uint8)
-    # Neighbouring ids are often neighbouring objects; a step of 5 in 6 colours keeps them apart.
+    # Neighbouring objects often have neighbouring labels; a step of 5 in 6 colours makes them differ.
     found: NDArray[np.uint8] = colours[np.where(labels > 0, labels.astype(np.int64) * 5 % len(PALETTE) + 1, 0)]
     return found
 
 
-def contours(image: Image.Image, labels: NDArray[Any], thickness: int = 2) -> Image.Image:
-    """Draw the outline of every object inside it; the image shows through everywhere else."""
+def draw_contours(image: Image.Image, labels: NDArray[Any], thickness: int = 2) -> Image.Image:
+    """Draw the outline of every object, just inside of it, over the image."""
     edge = np.zeros(labels.shape, bool)
     for _ in range(thickness):
         inside = np.where(edge, 0, labels)
@@ -160,12 +160,12 @@ def contours(image: Image.Image, labels: NDArray[Any], thickness: int = 2) -> Im
         for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
             edge |= (labels > 0) & (padded[dy : dy + labels.shape[0], dx : dx + labels.shape[1]] != labels)
     pixels = np.asarray(image).copy()
-    pixels[edge] = colour_of(labels)[edge]
+    pixels[edge] = label_colours(labels)[edge]
     return Image.fromarray(pixels)
 
 
-def grid(image: Image.Image, boxes: Sequence[Box], colour: Colour, alpha: float, width: int = 1) -> Image.Image:
-    """Draw boxes as translucent lines."""
+def draw_boxes(image: Image.Image, boxes: Sequence[Box], colour: Colour, alpha: float, width: int = 1) -> Image.Image:
+    """Draw translucent rectangles over the image."""
     layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
     for box in boxes:

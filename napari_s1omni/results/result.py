@@ -1,4 +1,4 @@
-"""Result: a finished or unfinished output, opened for reading."""
+"""Reading the output of a run, finished or not."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any, Self
 import numpy as np
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import Span, TileIndex, TilePlace
+from napari_s1omni.core.tiling import Span, TilePlace
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.results.region_properties import Columns, Layers, join, measure_blocks
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_blocks
+from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
@@ -28,38 +30,51 @@ from napari_s1omni.storage.source import Source, open_reference
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A tile that is missing in a result."""
+    """A tile that failed and is missing in a result."""
 
     t: int
     """Time point of the result."""
     z: int
-    """Plane of the result; outside of it where the tile was drawn for its neighbours."""
+    """Plane of the result; outside of it for a tile that was generated only for its neighbours."""
     y: Span
-    """Rows of the result that it reaches."""
+    """Rows of the result that it covers."""
     x: Span
-    """Columns of the result that it reaches."""
-    tile: TileIndex
+    """Columns of the result that it covers."""
+    tile: tuple[int, int]
     """Row and column in the lattice."""
     reason: str
     """Why it failed."""
 
 
 class Result:
-    """What a run made, with the reasons for it.
+    """The output of a run: pixels, plan, journal, quality maps and thoughts.
+
+    Open it with :meth:`open`. Pixels are read only when :attr:`array` is indexed, so a result may be larger
+    than memory; an unfinished result can be read while it is written.
 
     Parameters
     ----------
     store : ResultStore
+
+    Examples
+    --------
+    >>> result = Result.open("nuclei.zarr")
+    >>> result.array[0:512, 0:512]
+    >>> result.table()["area"].mean()
     """
 
     def __init__(self, store: ResultStore) -> None:
         self._store = store
         self.plan = Plan.from_json(store.attributes["plan"])
-        """The plan it was made by."""
+        """The plan of the run: every choice, in numbers."""
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Open the output folder of a run.
+
+        Parameters
+        ----------
+        path : str or Path
 
         Raises
         ------
@@ -80,12 +95,12 @@ class Result:
 
     @property
     def spec(self) -> LayerSpec:
-        """Axes, size, dtype, scale and units."""
+        """Axes, shape, dtype, scale and units of :attr:`array`."""
         return self._store.target.replace(source=str(self.path))
 
     @property
     def array(self) -> Any:
-        """Full resolution, a zarr array in the axes of :attr:`spec`; px are read when it is indexed."""
+        """Full resolution: a zarr array in the axes of :attr:`spec`. Indexing it reads pixels."""
         return self._store.levels[0]
 
     @property
@@ -94,7 +109,7 @@ class Result:
         return self._store.levels
 
     def level_spec(self, level: int) -> LayerSpec:
-        """Describe a level of the pyramid: its size, scale and place in the world."""
+        """Return shape, scale and position in the world of a level of the pyramid; 0 is full resolution."""
         spec, factor = self.spec, self._store.pyramid.levels[level].factor
         return spec.replace(
             shape=self._store.pyramid.levels[level].shape,
@@ -104,17 +119,17 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether the run has finished."""
         return self._store.attributes.get("state") == "complete"
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the run noted at its end: objects, holes, seconds. Empty while it is not complete."""
+        """Objects, holes and seconds, written when the run finished; empty before."""
         return dict(self._store.attributes.get("summary", {}))
 
     @property
     def software(self) -> dict[str, str]:
-        """Packages that the run was begun with, and their versions."""
+        """Packages that the run used, and their versions."""
         return dict(self._store.attributes.get("software", {}))
 
     @property
@@ -124,32 +139,32 @@ class Result:
 
     @property
     def confidence(self) -> Any | None:
-        """How sure each px of a mask is: uint8 in the axes of :attr:`spec`, 255 sure; 0 undecided, or not drawn.
+        """Confidence of each pixel of a mask: uint8 in the axes of :attr:`spec`, from 0 to 255 (certain).
 
-        A zarr array; None for images and for results without one.
+        A zarr array; 0 also where nothing was generated. None for images and for results without it.
         """
-        return self._map(CONFIDENCE)
+        return self._quality_map(CONFIDENCE)
 
     @property
     def seams(self) -> Any | None:
-        """How visible the joins of each tile with its earlier neighbours are: about 1 cannot be seen.
+        """Seam score of each tile: the step across its joins over the step across nearby lines; about 1 is invisible.
 
-        A zarr array of float32, one px per tile of the region's lattice; 0 where there is no join or nothing
-        varies. ``summary["seams"]`` has the mean and the histogram. None for results without one.
+        A zarr array of float32 with one value per tile of the region; 0 where there is no join, or where the
+        image is constant. ``summary["seams"]`` has the mean and the histogram. None for results without it.
         """
-        return self._map(SEAMS)
+        return self._quality_map(SEAMS)
 
     @property
     def hole_mask(self) -> Any | None:
-        """Where something is missing: uint8 in the axes of :attr:`spec`, 1 where a tile that failed reaches, else 0.
+        """Mask of missing tiles: uint8 in the axes of :attr:`spec`, 1 where a failed tile lies, else 0.
 
-        A zarr array, of which only blocks with holes are stored. None for results without one.
+        A zarr array; only blocks with holes are stored. None for results without it.
         """
-        return self._map(HOLES)
+        return self._quality_map(HOLES)
 
     @property
     def holes(self) -> list[Hole]:
-        """Tiles that failed twice and are missing, each with its place in px of the result."""
+        """Tiles that failed twice and are missing, each with its position in pixels of the result."""
         grid, found = self.plan.grid, []
         for place, reason in (failed for record in self.records for failed in failed_tiles(self.plan, record)):
             tile = grid.tile(*place.tile)
@@ -161,7 +176,7 @@ class Result:
         # Tiles at the faces of blocks fail for each of them.
         return list({(hole.t, hole.z, hole.tile): hole for hole in found}.values())
 
-    def _map(self, name: str) -> Any | None:
+    def _quality_map(self, name: str) -> Any | None:
         if not (self._store.work / name / "zarr.json").is_file():
             return None
         return self._store.work_array(name)
@@ -173,22 +188,22 @@ class Result:
 
     @property
     def uncertain_joins(self) -> list[dict[str, str]]:
-        """Rows of the table of uncertain joins between blocks; empty for images."""
-        return list(self._uncertain())
+        """Pairs of labels whose join across blocks was a close call, one row each; empty for images."""
+        return list(self._read_uncertain_joins())
 
-    def _uncertain(self) -> Iterator[dict[str, str]]:
+    def _read_uncertain_joins(self) -> Iterator[dict[str, str]]:
         path = self._store.work / UNCERTAIN_JOINS_FILE
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
                 yield from csv.DictReader(file)
 
-    def layers(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Layers:
-        """Return labels and source, ready to be measured.
+    def layers(self, image: Source | None = None, channels: Sequence[int] | None = None) -> MeasuredLayers:
+        """Return labels and source for a measurement.
 
         Parameters
         ----------
         image : Source, optional
-            The source layer; by default it is opened again where the plan found it.
+            The source layer; by default it is opened where the plan found it.
         channels : sequence of int, optional
             Channels to measure; all by default.
         """
@@ -198,54 +213,80 @@ class Result:
         if channels is None:
             channels = range(image.spec.size("c")) if image is not None else ()
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
-        return Layers(self.array, self.spec, self._store.block, image, offset, tuple(channels))
+        return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(channels))
 
     def table(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Columns:
-        """Measure every object; see :func:`napari_s1omni.results.region_properties.measure_blocks`.
+        """Measure every object of a mask.
 
         Parameters
         ----------
-        image, channels
-            As in :meth:`layers`.
+        image : Source, optional
+            The source layer; by default it is opened where the plan found it.
+        channels : sequence of int, optional
+            Channels whose intensity to measure; all by default.
 
         Returns
         -------
         dict of column to array
-            One row per object, sorted by label; ``pandas.DataFrame(result.table())`` makes a data frame.
-            ``uncertain`` marks objects that were, or might have been, joined across blocks by a close call.
+            One row per object, sorted by label. ``area`` (volume in 3D), ``centroid_*``, ``perimeter`` and the
+            other lengths are in the unit of the source's scale (``um`` gives um and um2); ``num_pixels`` and
+            ``bbox_*`` are in pixels of the result. ``touches_border`` marks objects that the border of the layer
+            may cut, ``uncertain`` those whose join across blocks was a close call.
+
+        Raises
+        ------
+        PlanError
+            If the result is an image, not a mask.
+        SourceError
+            If the source cannot be opened any more.
+
+        Examples
+        --------
+        >>> table = pandas.DataFrame(result.table())
+        >>> table[~table.touches_border].area.median()
         """
-        return join(self.measure(image, channels))
+        return join_tables(self.measure(image, channels))
 
     def measure(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Iterator[Columns]:
-        """Measure block by block; the tables together are :meth:`table`, in another order.
+        """Measure block by block; together the tables have the rows of :meth:`table`, in another order.
 
         Parameters
         ----------
         image, channels
-            As in :meth:`layers`.
+            As in :meth:`table`.
+
+        Yields
+        ------
+        dict of column to array
         """
-        named = (int(row[name]) for row in self._uncertain() for name in ("label", "other"))
-        doubted = np.unique(np.fromiter(named, np.int64))
+        named = (int(row[name]) for row in self._read_uncertain_joins() for name in ("label", "other"))
+        uncertain = np.unique(np.fromiter(named, np.int64))
         for columns in measure_blocks(self.layers(image, channels)):
-            yield {**columns, "uncertain": np.isin(columns["label"], doubted)}
+            yield {**columns, "uncertain": np.isin(columns["label"], uncertain)}
 
     def thought_at(self, y: float, x: float, z: int = 0, t: int = 0, group: int = 0) -> tuple[str, Thought] | None:
-        """Find the thought that decided a px.
+        """Return the thought behind a pixel.
 
         Parameters
         ----------
         y, x : float
-            Position in px of the source.
+            Position in pixels of the source's full extent.
         z, t, group : int
-            Plane, time point and channel group.
+            Plane and time point of the source, and channel group.
 
         Returns
         -------
         (key, Thought) or None
-            The tile that counts most there; None where nothing was thought.
+            The thought of the tile with the largest weight there, and its key in :attr:`thoughts`. None where
+            there is no thought: outside of the region, in an empty tile, or before the run got there.
+
+        Examples
+        --------
+        >>> key, thought = result.thought_at(y=100, x=250)
+        >>> key, thought.trace
         """
         grid = self.plan.grid
-        # In the shared px the later tile counts more beyond the middle of the overlap.
+        # In an overlap the later tile has the larger weight beyond the middle.
         row, col = (
             max(0, min(int((v - grid.overlap / 2) // grid.step), n - 1))
             for v, n in zip((y, x), grid.lattice, strict=True)

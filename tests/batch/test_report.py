@@ -33,7 +33,7 @@ def result(tmp_path_factory):
     return segment(home / "coins <1>.png", home / "out.zarr", prompt="bright coins & more", **OPTIONS)
 
 
-def test_the_page_tells_what_was_done_and_shows_tiles_with_their_thoughts(result, tmp_path):
+def test_the_report_shows_the_job_and_tiles_with_their_thoughts(result, tmp_path):
     size = write_report(result, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert size == len(page.encode()) < 5e6
@@ -47,14 +47,14 @@ def test_the_page_tells_what_was_done_and_shows_tiles_with_their_thoughts(result
     assert page.count("data:image/") == 2 * page.count("<figure")
 
 
-def test_the_page_fetches_nothing_and_is_the_same_twice(result):
+def test_the_report_is_self_contained_and_reproducible(result):
     page = report(result)
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "<script" not in page
     assert page == report(result)
 
 
-def test_without_its_source_the_page_says_the_rest(result, tmp_path):
+def test_without_its_source_the_report_shows_the_rest(result, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(result.path, moved)
     gone = Result.open(moved)
@@ -67,39 +67,39 @@ def test_without_its_source_the_page_says_the_rest(result, tmp_path):
     assert page.count("data:image/") == page.count("<figure") > 0
 
 
-def test_images_are_reported_too():
+def test_a_report_of_an_image():
     image = np.random.default_rng(0).integers(0, 60000, (90, 100)).astype("uint16")
     page = report(super_resolve(image, **{**OPTIONS, "block_size": 48}))
     assert "Super-resolution of an image in memory by reference" in page
     assert page.count("<figure>") > 0
 
 
-def test_the_page_says_all_that_a_supplement_needs(result):
+def test_the_report_has_all_facts_for_a_supplement(result):
     page = report(result)
     for words in (
         "Weights", "none (no weights)", "How to cite", "PeerJ 2:e453", "napari_s1omni 0", "Engine", "revision", "Source and result",
-        "drawn", "empty", "failed", "Retried", "Joins between tiles", "Least even joins", "Tiles at random",
-        "Last run", "UTC, complete", "Generate", "Peak memory", "Do it again", "schema_version",
+        "drawn", "empty", "failed", "Retried", "Joins between tiles", "Most visible joins", "Random tiles",
+        "Last run", "UTC, complete", "Generate", "Peak memory", "Repeat the run", "schema_version",
         *(f"{name} {version}" for name, version in result.software.items()),
     ):  # fmt: skip
         assert words in page, words
     assert result.software["numpy"] == np.__version__
-    worst, chance = (
-        page.split(f"<h2>{name}</h2>")[1].split("<h2>")[0] for name in ("Least even joins", "Tiles at random")
+    worst, sample = (
+        page.split(f"<h2>{name}</h2>")[1].split("<h2>")[0] for name in ("Most visible joins", "Random tiles")
     )
-    assert worst.count("<figure>") == chance.count("<figure>") == 6
-    assert worst.count("<blockquote>") == chance.count("<blockquote>") == 6
+    assert worst.count("<figure>") == sample.count("<figure>") == 6
+    assert worst.count("<blockquote>") == sample.count("<blockquote>") == 6
 
 
-def test_the_largest_page_is_small(tmp_path):
+def test_the_largest_report_is_small(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
     image = open_source(noise, axes="yxs")
     made = super_resolve(noise, tmp_path / "out.zarr", engine="reference", tile_size=64, durable=False)
-    # Colours that nothing can compress, in every picture that there may be.
+    # Incompressible colours in every picture.
     assert write_report(made, tmp_path / "page.html", image) < 5e6
 
 
-def test_holes_and_retries_are_told(tmp_path, monkeypatch):
+def test_the_report_lists_holes_and_retries(tmp_path, monkeypatch):
     real = ReferenceEngine.generate
 
     def broken(self, images, *more):
@@ -118,7 +118,7 @@ def test_holes_and_retries_are_told(tmp_path, monkeypatch):
     assert "tile 0, 0 (z 0, t 0)" in page
 
 
-def test_a_page_that_cannot_be_written_is_refused(result, read_only_share):
+def test_a_report_that_cannot_be_written_is_refused(result, read_only_share):
     call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path), str(read_only_share / "a.html")]
     done = subprocess.run(call, capture_output=True, text=True, timeout=120)
     assert done.returncode == 73

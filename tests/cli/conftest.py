@@ -10,8 +10,8 @@ from napari_s1omni.frontends.cli.main import main
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a call of the command line ended."""
+class Exit:
+    """Exit code and output of a call of the command line."""
 
     code: int
     out: str
@@ -19,13 +19,13 @@ class Ended:
 
     @property
     def sentence(self) -> str:
-        """The last line on standard error: what an error says."""
+        """The last line on standard error: the error message."""
         return self.err.strip().splitlines()[-1] if self.err.strip() else ""
 
 
 @pytest.fixture
 def s1omni(tmp_path, monkeypatch, capsys):
-    """Call ``s1omni`` with some words, in the test's folder and in this process."""
+    """Call ``s1omni`` in this process, in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
@@ -34,14 +34,14 @@ def s1omni(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in words])
         said = capsys.readouterr()
-        return Ended(end.value.code, said.out, said.err)
+        return Exit(end.value.code, said.out, said.err)
 
     return call
 
 
 @pytest.fixture
 def discs():
-    """uint8 (96, 120): 12 bright discs of 16 px on a dark ground, and their labels."""
+    """uint8 (96, 120): 12 bright discs of 16 px on a dark background, and their labels."""
     y, x = np.mgrid[:96, :120]
     labels = np.zeros((96, 120), np.uint32)
     for i in range(12):
@@ -60,5 +60,5 @@ def image(tmp_path, discs):
 
 @pytest.fixture
 def small():
-    """Options that cut the discs into four blocks of several tiles."""
+    """Options for four blocks of several tiles."""
     return ("--tile-size", 48, "--overlap", 16, "--block-size", 64, "--prompt", "segment the discs, about 16 px", "-q")

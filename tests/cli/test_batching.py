@@ -24,7 +24,7 @@ def folder(tmp_path):
     return home
 
 
-def test_a_folder_is_run_image_by_image_and_the_exit_code_tells_that_one_failed(folder, tmp_path):
+def test_a_folder_is_run_image_by_image_and_a_failed_image_gives_exit_code_3(folder, tmp_path):
     dry = cli("segment", folder, tmp_path / "out", "--engine", "reference", "--dry-run", "--json")
     assert dry.returncode == 3
     assert [row["state"] for row in json.loads(dry.stdout)] == ["would run", "would run", "would run", "would fail"]

@@ -1,4 +1,4 @@
-"""Bad input gets one sentence and a documented exit code, and leaves nothing that looks finished."""
+"""Bad input gives one sentence and a documented exit code, and leaves no result that looks finished."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from napari_s1omni.frontends.cli.main import EXIT_CODES
 
 
 def refused(ended, code: int, *words: str) -> str:
-    """Check exit code and sentence; return the sentence."""
+    """Check exit code and message; return the message."""
     assert ended.code == code, ended.err
     assert code in EXIT_CODES
     assert "Traceback" not in ended.err
@@ -80,7 +80,7 @@ def test_an_overlap_of_more_than_half_a_tile(s1omni, image):
 
 
 @pytest.mark.parametrize("factor", ["0", "-2", "3", "2,3", "two"])
-def test_a_factor_that_is_none(s1omni, image, factor):
+def test_an_invalid_factor(s1omni, image, factor):
     refused(s1omni("superres", image, "out.zarr", f"--factor={factor}"), 2, "factor")
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_key_names_the_nearest(s1omni, image, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "just words", "- a\n- list", "source: a.tif"])
-def test_a_job_file_that_is_none(s1omni, tmp_path, text):
+def test_an_invalid_job_file(s1omni, tmp_path, text):
     (tmp_path / "job.yaml").write_text(text)
     refused(s1omni("run", "job.yaml"), 2, "job.yaml")
     refused(s1omni("run", "missing.yaml"), 2, "missing.yaml")
@@ -122,7 +122,7 @@ def test_nan_and_infinity_are_counted_and_are_background(s1omni, tmp_path, discs
     if kind.startswith("dark"):
         pixels = 255 - pixels
     if "uneven" in kind:
-        # The ground at the holes is far from that of the whole, on the objects' other side.
+        # The background at the holes is far from the mean background, away from the objects.
         pixels += np.linspace(0, 250, 120)[:: -1 if kind.startswith("dark") else 1]
     pixels[8:24, :30] = np.nan
     pixels[0, 0] = np.inf
@@ -131,7 +131,7 @@ def test_nan_and_infinity_are_counted_and_are_background(s1omni, tmp_path, discs
     assert done.code == 0, done.err
     assert "481 px" in done.err
     result = Result.open(tmp_path / "out.zarr")
-    assert result.summary["objects"] == 11, "the twelfth lies in the hole"
+    assert result.summary["objects"] == 11, "the twelfth is in the hole"
     assert not result.array[8:24, :30].any()
     up = s1omni("superres", "holes.npy", "up.zarr", "-q", "--tile-size", 64)
     assert up.code == 0, up.err
@@ -159,7 +159,7 @@ def test_a_constant_image(s1omni, tmp_path, dtype):
     assert (Result.open(tmp_path / "up.zarr").array[...] == 7).all()
 
 
-def test_an_image_of_one_px(s1omni, tmp_path):
+def test_an_image_of_one_pixel(s1omni, tmp_path):
     save(tmp_path / "one.png", np.full((1, 1), 9, np.uint8))
     assert s1omni("segment", "one.png", "labels.zarr", "-q").code == 0
     done = s1omni("superres", "one.png", "up.zarr", "-q")
@@ -176,7 +176,7 @@ def test_an_image_smaller_than_a_tile(s1omni, tmp_path, shape):
     assert s1omni("superres", "small.png", "up.zarr", "-q").code == 0
 
 
-def test_an_image_without_px(s1omni, tmp_path):
+def test_an_image_without_pixels(s1omni, tmp_path):
     np.save(tmp_path / "none.npy", np.zeros((0, 5), np.uint8))
     refused(s1omni("segment", "none.npy", "out.zarr"), 66)
 
@@ -197,7 +197,7 @@ def test_a_folder_that_holds_something_else(s1omni, image, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written(s1omni, image, tmp_path):
-    # Permissions do not bind root; the kernel's own folders and a file in the place of a folder do.
+    # Root ignores permissions, but not /proc, nor a file where a folder should be.
     refused(s1omni("segment", image, "/proc/out.zarr"), 73, "/proc")
     (tmp_path / "file").write_text("")
     refused(s1omni("segment", image, "file/out.zarr"), 73, "file")
@@ -221,7 +221,7 @@ def test_a_full_disk_keeps_the_state(s1omni, tmp_path):
     try:
         refused(s1omni(*words), 75, "free some space")
         assert not (tmp_path / "small/up.zarr").exists()
-        # Noise does not shrink: the forecast, which counts on some compression, is exceeded on the way.
+        # Noise does not compress, so the run needs more space than the estimate.
         subprocess.run(["mount", "-o", "remount,size=260k", tmp_path / "small"], check=True)
         refused(s1omni(*words), 75, "Resume with: s1omni resume small/up.zarr")
         assert not Result.open(tmp_path / "small/up.zarr").complete
@@ -271,7 +271,7 @@ def test_an_unknown_engine_and_a_channel_that_is_not_there(s1omni, image):
 
 def test_two_runs_on_one_output(s1omni, tmp_path, image, small):
     assert s1omni("segment", image, "out.zarr", *small).code == 0
-    # Holds the lock as a run does, in another process.
+    # Hold the lock in another process, as a run does.
     hold = (
         "import fcntl, sys, json, os\n"
         "f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_EX)\n"
@@ -305,6 +305,6 @@ def test_a_focus_that_is_no_place(s1omni, image, small):
     assert s1omni("focus", "out.zarr", "20,30").code == 0
 
 
-def test_a_small_tiff_of_a_type_nobody_can_draw(s1omni, tmp_path):
+def test_a_tiff_of_a_type_that_no_engine_reads(s1omni, tmp_path):
     tifffile.imwrite(tmp_path / "complex.tif", np.ones((20, 20), np.complex64))
     refused(s1omni("segment", "complex.tif", "out.zarr"), 66, "complex")

@@ -1,4 +1,4 @@
-"""``s1omni evaluate-benchmark``: the protocol stands beside the numbers."""
+"""``s1omni evaluate-benchmark`` prints the protocol with the scores."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 
-def test_numbers_come_with_their_protocol(s1omni, tmp_path):
+def test_scores_come_with_their_protocol(s1omni, tmp_path):
     mask = np.zeros((30, 30), np.uint8)
     mask[5:25, 5:25] = 255
     for part in ("shale/imgs", "shale/masks", "p/shale"):

@@ -1,4 +1,4 @@
-"""The demo: three operations, at least four blocks each, and a picture with something on it."""
+"""The demo: three operations with at least four blocks each, and a figure."""
 
 import numpy as np
 from PIL import Image
@@ -21,7 +21,7 @@ def test_demo(s1omni, tmp_path):
     assert "here/demo.png" in done.out
     picture = np.asarray(Image.open(tmp_path / "here/demo.png"))
     assert picture.shape[0] > 1000
-    # Every panel of the first row holds an image, and the page around them is white.
+    # Every panel of the first row has an image, and the margin is white.
     assert (picture[:20] == 255).all()
     assert picture[140:440, 60:1300].std() > 20
     before = (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns

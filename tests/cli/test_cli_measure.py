@@ -1,4 +1,4 @@
-"""``s1omni measure`` and ``s1omni export``: what a lab takes home."""
+"""``s1omni measure`` and ``s1omni export``."""
 
 import csv
 
@@ -16,7 +16,7 @@ def mask(s1omni, image):
     return image.parent / "mask.zarr"
 
 
-def test_measure_streams_what_the_table_holds(s1omni, mask, tmp_path):
+def test_measure_writes_the_rows_of_the_table(s1omni, mask, tmp_path):
     ended = s1omni("measure", mask, "objects.csv")
     assert ended.code == 0, ended.err
     assert "12 objects" in ended.out
@@ -30,7 +30,7 @@ def test_measure_streams_what_the_table_holds(s1omni, mask, tmp_path):
             np.testing.assert_allclose([float(row[name]) for row in rows], values)
 
 
-def test_measure_writes_parquet_and_refuses_what_it_cannot(s1omni, mask, tmp_path):
+def test_measure_writes_parquet_and_refuses_other_files(s1omni, mask, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     assert s1omni("measure", mask, "objects.parquet", "--channels", "0").code == 0
     assert parquet.read_table(tmp_path / "objects.parquet").num_rows == 12

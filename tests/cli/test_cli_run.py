@@ -44,7 +44,7 @@ def test_another_prompt_is_refused_by_its_key(s1omni, image, small):
     assert "operation.prompt" in done.sentence
 
 
-def test_superres_and_export_keep_intensities_and_px_size(s1omni, tmp_path):
+def test_superres_and_export_keep_intensities_and_pixel_size(s1omni, tmp_path):
     pixels = np.random.default_rng(1).integers(1000, 60000, (70, 90), np.uint16)
     tifffile.imwrite(
         tmp_path / "in.ome.tif", pixels, metadata={"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
@@ -89,7 +89,7 @@ def test_a_plan_becomes_a_job_file_and_runs_the_same(s1omni, image, tmp_path):
     assert Result.open(tmp_path / "a.zarr").plan.digest == from_file["digest"]
 
 
-def test_dry_run_says_what_it_chose(s1omni, image):
+def test_dry_run_prints_its_choices(s1omni, image):
     done = s1omni("segment", image, "out.zarr", "--block-size", 100, "--dry-run")
     assert done.code == 0
     assert "peak memory" in done.out
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_resume(s1omni, tmp_path):
     assert 0 < shown["progress"]["done"] < shown["progress"]["blocks"]
     unfinished = s1omni("evaluate", "out.zarr", "--truth", "large.png")
     assert unfinished.code == 65
-    # The output and the source may be moved in between.
+    # Output and source may be moved before the run is resumed.
     (tmp_path / "moved").mkdir()
     (tmp_path / "out.zarr").rename(tmp_path / "moved/out.zarr")
     (tmp_path / "large.png").rename(tmp_path / "moved/large.png")
@@ -204,7 +204,7 @@ def test_help_lists_commands_and_exit_codes(s1omni):
 
 
 @pytest.mark.parametrize("command", ["segment", "superres", "translate", "plan"])
-def test_options_are_those_of_the_documents(s1omni, command):
+def test_options_are_the_fields_of_the_job(s1omni, command):
     text = s1omni(command, "--help").out
     for option in ("--tile-size", "--overlap", "--block-size", "--seed", "--region", "--think", "--engine", "--prompt"):
         assert option in text

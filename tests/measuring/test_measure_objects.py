@@ -5,7 +5,9 @@ from skimage.measure import regionprops_table
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.results.region_properties import Layers, measure_blocks, table, write_table
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_blocks, measure_objects
+from napari_s1omni.results.tables import write_table
 from napari_s1omni.storage.source import open_source
 
 SHAPE = (230, 310)
@@ -19,14 +21,14 @@ def blobs(shape, seed=0, sigma=3):
 
 def layer(labels, axes="yx", scale=None, **more):
     spec = LayerSpec(labels.shape, tuple(axes), "uint32", scale=scale or (1.0,) * labels.ndim, kind="labels")
-    return Layers(labels, spec, more.pop("block", (64,) * labels.ndim), **more)
+    return MeasuredLayers(labels, spec, more.pop("block", (64,) * labels.ndim), **more)
 
 
 @pytest.mark.parametrize("block", [(64, 64), (230, 310), (17, 101)])
-def test_blocks_give_what_skimage_gives_for_the_whole_image(block):
+def test_blocks_give_the_properties_of_skimage(block):
     labels = blobs(SHAPE)
     image = np.random.default_rng(1).integers(0, 4000, SHAPE).astype("uint16")
-    found = table(layer(labels, block=block, image=open_source(image), channels=(0,)))
+    found = measure_objects(layer(labels, block=block, image=open_source(image), channels=(0,)))
     names = ["area", "centroid", "bbox", "equivalent_diameter_area", "axis_major_length", "axis_minor_length"]
     names += [
         "eccentricity",
@@ -54,7 +56,7 @@ def test_blocks_give_what_skimage_gives_for_the_whole_image(block):
 def test_touching_objects_have_the_perimeter_they_would_have_alone():
     labels = np.zeros((40, 60), "uint32")
     labels[5:30, 5:25], labels[5:30, 25:50] = 1, 2
-    found = table(layer(labels, block=(16, 16)))
+    found = measure_objects(layer(labels, block=(16, 16)))
     expected = regionprops_table(labels, properties=["perimeter"])
     np.testing.assert_allclose(found["perimeter"], expected["perimeter"])
 
@@ -63,7 +65,7 @@ def test_volumes_and_units():
     labels = blobs((12, 60, 70), seed=3, sigma=2)
     scale = (2.0, 0.5, 0.5)
     spec = LayerSpec(labels.shape, tuple("zyx"), "uint32", scale=scale, translate=(10.0, 0.0, 0.0), kind="labels")
-    found = table(Layers(labels, spec, (5, 32, 32)))
+    found = measure_objects(MeasuredLayers(labels, spec, (5, 32, 32)))
     expected = regionprops_table(labels, properties=["label", "area", "centroid"])
     np.testing.assert_allclose(found["area"], expected["area"] * 0.5)
     np.testing.assert_allclose(found["centroid_z"], expected["centroid-0"] * 2 + 10)
@@ -73,7 +75,7 @@ def test_volumes_and_units():
 
 def test_every_object_is_one_row_and_only_those_at_the_edge_touch_it():
     labels = blobs(SHAPE, seed=5)
-    found = table(layer(labels))
+    found = measure_objects(layer(labels))
     assert found["label"].tolist() == list(range(1, labels.max() + 1))
     rim = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     assert set(found["label"][found["touches_border"]]) == set(rim[rim > 0])
@@ -90,13 +92,13 @@ def test_interior_objects_are_not_held():
 def test_channels_have_their_names(tmp_path):
     labels = blobs((50, 60))
     image = np.stack([np.full((50, 60), 7), np.full((50, 60), 9)]).astype("uint8")
-    found = table(layer(labels, image=open_source(image, axes="cyx"), channels=(0, 1)))
+    found = measure_objects(layer(labels, image=open_source(image, axes="cyx"), channels=(0, 1)))
     assert set(found["intensity_mean-0"]) == {7}
     assert set(found["intensity_mean-1"]) == {9}
 
 
 def test_files(tmp_path):
-    found = table(layer(blobs((50, 60))))
+    found = measure_objects(layer(blobs((50, 60))))
     write_table(found, tmp_path / "a.csv")
     rows = (tmp_path / "a.csv").read_text().splitlines()
     assert rows[0].startswith("label,t,num_pixels,area")
@@ -109,19 +111,19 @@ def test_files(tmp_path):
 
 
 @pytest.mark.parametrize("axes", ["yx", "zyx"])
-def test_nothing_to_measure_has_columns_and_no_row(tmp_path, axes):
+def test_no_objects_give_columns_without_rows(tmp_path, axes):
     labels = np.zeros((4, 90, 90)[-len(axes) :], "uint32")
     image = open_source(np.ones(labels.shape, "uint16"), axes=axes)
-    nothing = table(layer(labels, axes, image=image, channels=(0,)))
+    nothing = measure_objects(layer(labels, axes, image=image, channels=(0,)))
     labels[..., 5:9, 5:9] = 1
-    assert list(nothing) == list(table(layer(labels, axes, image=image, channels=(0,))))
+    assert list(nothing) == list(measure_objects(layer(labels, axes, image=image, channels=(0,))))
     assert {len(values) for values in nothing.values()} == {0}
     write_table(nothing, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text().startswith("label,t,num_pixels,area")
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 1
 
 
-def test_what_cannot_be_measured():
+def test_an_image_cannot_be_measured():
     image = LayerSpec((4, 4), ("y", "x"), "uint8")
     with pytest.raises(PlanError, match="Segment it first"):
-        list(measure_blocks(Layers(np.zeros((4, 4), "uint8"), image, (4, 4))))
+        list(measure_blocks(MeasuredLayers(np.zeros((4, 4), "uint8"), image, (4, 4))))

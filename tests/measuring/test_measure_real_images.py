@@ -1,4 +1,4 @@
-"""Real images segmented in blocks: the table and the outlines are those of the whole image."""
+"""Real images segmented in blocks give the table and the outlines of the whole image."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from skimage.measure import regionprops_table
 
 from napari_s1omni.api import segment
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.results.region_properties import Layers, table
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_objects
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.writers.contours import trace_labels
 from napari_s1omni.storage.writers.outlines import write_outlines
@@ -27,7 +28,7 @@ BRIGHT = ["intensity_mean", "intensity_std", "intensity_min", "intensity_max"]
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    """Coins of a known px size, segmented in twelve blocks."""
+    """Coins of a known pixel size, segmented in twelve blocks."""
     return segment(
         coins(),
         tmp_path_factory.mktemp("real") / "coins.zarr",
@@ -47,7 +48,7 @@ def same(found, expected, pairs):
         np.testing.assert_allclose(found[ours], expected[theirs], rtol=1e-6, atol=2e-5, err_msg=ours)
 
 
-def test_the_table_of_a_real_result_is_that_of_skimage(result):
+def test_the_table_of_a_real_result_matches_skimage(result):
     assert len(result.plan.grid) >= 12
     labels, found = result.array[:], result.table(open_source(coins()))
     assert len(found["label"]) > 20
@@ -77,7 +78,7 @@ def test_annotated_nuclei_in_two_channels_and_in_a_volume():
     both = np.stack([image, image[::-1]])
     source = open_source(both, axes="czyx")
     spec = LayerSpec(truth.shape, tuple("zyx"), "uint32", scale=scale, kind="labels")
-    found = table(Layers(truth, spec, (10, 50, 64), source, channels=(0, 1)))
+    found = measure_objects(MeasuredLayers(truth, spec, (10, 50, 64), source, channels=(0, 1)))
     names = ["label", "area", "centroid", "bbox", "equivalent_diameter_area", *BRIGHT]
     for channel, pixels in enumerate(both):
         expected = regionprops_table(truth, pixels, properties=names, spacing=scale)
@@ -104,7 +105,7 @@ def test_outlines_of_a_real_result_open_in_qupath_and_imagej(result, tmp_path):
         label = int(roi.name.partition("-")[0])
         mask = labels == label
         if roi.roitype == roifile.ROI_TYPE.TRACED:
-            # The corners of px lie half a px from their middles.
+            # The corners of pixels lie half a pixel from their centres.
             again = polygon2mask(labels.shape, roi.coordinates()[:, ::-1] - 0.5)
             np.testing.assert_array_equal(again, mask)
         rows, cols = np.nonzero(mask)

@@ -1,7 +1,7 @@
-"""Execute notebooks and save each with its outputs: ``execute.py FOLDER NOTEBOOK...``.
+"""Execute notebooks and save them with their outputs: ``execute.py FOLDER NOTEBOOK...``.
 
-``FOLDER/<stem>`` gets the notebook and ``seconds.txt``, and that of the first the page made of it, too.
-A process of its own, so that what Jupyter's clients leave open or warn of is no matter of the tests.
+Writes the notebook and ``seconds.txt`` into ``FOLDER/<stem>``, and an HTML page of the first notebook.
+It runs in a process of its own, so that warnings and open sockets of Jupyter's client do not fail the tests.
 """
 
 import sys
@@ -13,16 +13,16 @@ import nbformat
 
 
 def execute(source: Path, home: Path) -> nbformat.NotebookNode:
-    """Run one notebook in a kernel of its own."""
+    """Run one notebook in its own kernel."""
     home.mkdir()
     notebook = nbformat.read(source, as_version=4)
     started = time.monotonic()
     try:
-        # As JupyterLab saves it: the state of widgets stays with the kernel.
+        # As JupyterLab saves it: without the state of widgets.
         client = nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3", store_widget_state=False)
         client.execute(cwd=str(home))
     except nbclient.exceptions.CellExecutionError:
-        # The output of the cell tells it.
+        # The error is in the output of the cell.
         pass
     finally:
         nbformat.write(notebook, home / source.name)

@@ -1,4 +1,4 @@
-"""The panel in a real JupyterLab in a real browser: cells run, sliders move, tiles are clicked, a run is cancelled."""
+"""The panel in a real JupyterLab and browser: run cells, move sliders, click tiles, cancel a run."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from napari_s1omni.benchmarks.jupyter_lab import (
     run_jupyterlab,
 )
 from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.run.control import write_control as request_stop
+from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.settings import browser
 
@@ -28,7 +28,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'b
 expect = sync_api.expect
 
 PICTURES = os.environ.get("S1OMNI_SCREENSHOTS")
-"""Folder to keep screenshots in, to be looked at."""
+"""Folder for screenshots."""
 
 BEGIN = """\
 import napari_s1omni
@@ -41,7 +41,7 @@ job
 NUCLEI = "synthetic://nuclei?shape=2,3,256,320&axes=czyx&seed=7&diameter=24&scale=1,1.2,0.4,0.4"
 HUGE = "synthetic://nuclei?shape=400,8192,8192&axes=zyx&dtype=float32&seed=7&diameter=48"
 MIDDLE = "z=199:202"
-"""What is to be drawn of it: where there is little room on the disk, a run of the whole would refuse to begin."""
+"""Region to run: a run of the whole volume would be refused on a small disk."""
 COUNT_PANELS = """
 window.lastPanel = 0;
 new MutationObserver((changes) => {
@@ -50,7 +50,7 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
-"""Notes when a panel was put on the page last."""
+"""Records when a panel was last added to the page."""
 
 
 @pytest.fixture(scope="module")
@@ -66,37 +66,37 @@ def browser():
 
 
 @pytest.fixture
-def notebook(lab, browser, write_control):
-    """Open a notebook with some cells."""
+def notebook(lab, browser, request):
+    """Open a notebook with these cells."""
     page = browser.new_page(viewport={"width": 1180, "height": 1100})
     page.set_default_timeout(TIMEOUT_MS)
     page.add_init_script(COUNT_PANELS)
 
     def open_it(*cells):
-        lab.open(page, write_control.node.name, cells)
+        lab.open(page, request.node.name, cells)
         return page
 
     yield open_it, lab.folder
     if PICTURES:
-        page.screenshot(path=str(Path(PICTURES) / f"{write_control.node.name}-end.png"))
+        page.screenshot(path=str(Path(PICTURES) / f"{request.node.name}-end.png"))
     page.close()
     for output in lab.folder.glob("*.zarr"):
-        # A run outlives whoever watched it, also where a test failed.
+        # A run continues without its notebook, also if a test fails.
         with contextlib.suppress(StoreError):
             if status(output).alive:
-                request_stop(output, cancel=True)
+                write_control(output, cancel=True)
 
 
 def settled(page):
-    """Wait until no output is drawn anew: that happens when a job ends, so that the saved notebook tells how."""
+    """Wait until no output is redrawn, as happens when a job ends."""
     page.wait_for_function("performance.now() - window.lastPanel > 2000")
 
 
 def slide(page, slider, share):
-    """Drag a slider with the mouse to a share of its way."""
+    """Drag a slider with the mouse to a share of its range."""
     box = None
     while box is None:
-        # An output that is drawn anew just now takes the slider off the page for a moment.
+        # While an output is redrawn, the slider is not on the page.
         slider.scroll_into_view_if_needed()
         box = slider.bounding_box()
     first, last = (float(slider.get_attribute(name)) for name in ("min", "max"))
@@ -111,7 +111,7 @@ def slide(page, slider, share):
 
 
 def colourful(page):
-    """Wait until the first canvas shows more colours than there are greys: px with objects over them."""
+    """Wait until the first canvas has more colours than there are greys: objects over the image."""
     page.wait_for_function(
         "() => { const c = document.querySelector('.s1o-root canvas.s1o-canvas');"
         " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const s = new Set();"
@@ -125,7 +125,7 @@ def keep(target, name):
         target.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
 
 
-def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
+def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     open_it, folder = notebook
     page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job")
     run_cell(page, 0)
@@ -167,8 +167,8 @@ def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
     expect(root.locator(".s1o-preview-words")).to_contain_text("preview,")
     keep(root, "preview")
 
-    # A second view of the same job begins where people look, and what one hides the other hides too;
-    # then each goes its own way.
+    # A second view of the same job starts at the position of the first; hiding the preview hides it in both.
+    # After that, each view moves on its own.
     run_cell(page, 1)
     other = find_panel(page, 1)
     expect(other).to_have_attribute("data-state", "complete")
@@ -179,7 +179,7 @@ def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
     expect(other.locator("input[data-axis=z]")).to_have_value("0")
     expect(z).to_have_value("2")
 
-    # After a reload both are there again, and their pixels.
+    # After a reload both views are there again, with their pixels.
     page.locator(IDLE).wait_for()
     page.keyboard.press("Control+s")
     page.locator("[title*='unsaved'], .jp-mod-dirty").first.wait_for(state="detached")
@@ -200,7 +200,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     seconds = first_pixels(page, 1)
     root = find_panel(page)
     print(f"first pixels of 107 GB after {seconds:.2f} s, {int(root.get_attribute('data-bytes')):,} bytes")
-    # On a machine of its own it is below 1 s, see 's1omni bench notebook'; reading the volume would take minutes.
+    # Below 1 s on an idle machine, see 's1omni bench notebook'; reading the volume would take minutes.
     assert seconds < 20
     assert int(root.get_attribute("data-bytes")) < 2_000_000
     assert "107.4 GB" in root.locator(".s1o-about").inner_text()
@@ -220,7 +220,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
 
 
 def restart_kernel(page):
-    """Restart the kernel as people do, and wait until the page has noticed."""
+    """Restart the kernel with the keyboard, and wait until the page shows it."""
     page.keyboard.press("Escape")
     page.keyboard.press("0")
     page.keyboard.press("0")

@@ -1,4 +1,4 @@
-"""Every notebook runs from its first cell to its last one, tells what it teaches, and is kept without outputs."""
+"""Every notebook runs from start to end, names what it teaches, and is stored without outputs."""
 
 import base64
 import io
@@ -26,7 +26,7 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_is_kept_without_outputs_and_tells_what_it_teaches(path):
+def test_is_stored_without_outputs_and_names_what_it_teaches(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -37,7 +37,7 @@ def test_is_kept_without_outputs_and_tells_what_it_teaches(path):
 
 @pytest.fixture(scope="module")
 def executed(request, tmp_path_factory):
-    """Run the notebooks that are asked for, one after the other; return the folder of what they became."""
+    """Run the selected notebooks one after the other; return the folder with the executed ones."""
     asked = " ".join(item.name for item in request.session.items)
     wanted = [path for path in NOTEBOOKS if f"test_runs[{path.stem}]" in asked]
     first = [] if NOTEBOOKS[0] in wanted else NOTEBOOKS[:1]
@@ -56,13 +56,13 @@ def test_runs(path, executed):
     notebook = nbformat.read(executed / path.stem / path.name, as_version=4)
     seconds = float((executed / path.stem / "seconds.txt").read_text())
     print(f"{path.name}: {seconds:.0f} s")
-    # A machine that does other work too may take longer, in proportion.
+    # A busy machine may take longer, in proportion to its load.
     assert seconds < LIMIT * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output.traceback for output in shown if output.output_type == "error"]
     panels = [output.data for output in shown if WIDGET in output.get("data", {})]
     for panel in panels:
-        # Pages that cannot ask a kernel show how it ended, with a picture and numbers.
+        # A page without a kernel shows the final state as a picture and numbers.
         text = panel["text/html"]
         assert re.search(r"State</td>\s*<td[^>]*>(complete|cancelled)<", text), text[-500:]
         picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", text).group(1))))

@@ -1,4 +1,4 @@
-"""The panel without a browser: what a view sends, and what it gets back."""
+"""The panel without a browser: messages of a view and their replies."""
 
 import io
 import json
@@ -22,13 +22,13 @@ from napari_s1omni.planning.job import Job
 def until(condition, seconds=90):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.05)
 
 
 @pytest.fixture
 def opened(tmp_path):
-    """A panel of a finished job, and what it sent."""
+    """A panel of a finished job, and the messages that it sent."""
     job = napari_s1omni.segment(
         data.coins()[:256, :256], tmp_path / "out.zarr", prompt="segment the coins", tile_size=128, engine="reference",
         think="per_tile", block=False,
@@ -42,7 +42,7 @@ def opened(tmp_path):
     job.close()
 
 
-def asked(opened, **message):
+def ask(opened, **message):
     panel, sent = opened
     sent.clear()
     panel._received(panel, {"view": "v1", **message}, [])
@@ -50,7 +50,7 @@ def asked(opened, **message):
     return sent[-1]
 
 
-def test_answers_what_a_view_asks(opened):
+def test_replies_to_a_view(opened):
     panel, _ = opened
     assert panel.scene["extent"] == [256, 256]
     assert panel.scene["result"] == "labels"
@@ -58,7 +58,7 @@ def test_answers_what_a_view_asks(opened):
     assert panel.status["done"] == panel.status["total"] > 0
 
     start = panel.scene["start"]
-    content, (before, after) = asked(opened, kind="view", **start)
+    content, (before, after) = ask(opened, kind="view", **start)
     assert content["view"] == "v1"
     assert content["before"] == [0, 256, 0, 256]
     assert [layer["name"] for layer in content["layers"]] == ["result"]
@@ -67,27 +67,27 @@ def test_answers_what_a_view_asks(opened):
     assert 0 < (overlay[..., 3] > 0).mean() < 1
     assert len(before) + len(after) < 2_000_000
 
-    content, (lattice,) = asked(opened, kind="grid", by="state")
+    content, (lattice,) = ask(opened, kind="grid", by="state")
     assert content["rows"] * content["cols"] >= 4
     assert content["counts"]["drawn"] == panel.status["total"]
     cells = Image.open(io.BytesIO(lattice))
     assert cells.mode == "RGBA"
 
-    content, _ = asked(opened, kind="trace", y=200.0, x=10.0)
+    content, _ = ask(opened, kind="trace", y=200.0, x=10.0)
     assert "drawn" in content["sentence"]
     assert content["key"].startswith("t0/z0/g0/tile/")
     assert "What I will do" in content["trace"]
     assert content["box"][0] <= 200 < content["box"][1]
-    assert asked(opened, kind="trace", y=-5, x=0)[0]["sentence"] == "outside of the region"
+    assert ask(opened, kind="trace", y=-5, x=0)[0]["sentence"] == "outside of the region"
 
-    content, _ = asked(opened, kind="nonsense")
-    assert content["kind"] == "said"
-    assert "nonsense" in content["words"]
+    content, _ = ask(opened, kind="nonsense")
+    assert content["kind"] == "notice"
+    assert "nonsense" in content["text"]
 
 
 def test_the_form_forecasts_previews_and_runs_again(opened):
     panel, sent = opened
-    job = panel._job
+    job = panel._session
     before = panel.forecast
     panel.receive({"kind": "edit", "path": "tiling.tile_size", "value": 64})
     until(lambda: panel.ready and panel.forecast not in (before, "planning ..."))
@@ -100,17 +100,17 @@ def test_the_form_forecasts_previews_and_runs_again(opened):
     panel.receive({"kind": "preview", **panel.scene["start"], "view": "v1"})
     until(lambda: panel.preview.get("shown") or panel.preview.get("failed"))
     assert panel.preview.get("shown"), panel.preview
-    content, buffers = asked(opened, kind="view", **panel.scene["start"])
+    content, buffers = ask(opened, kind="view", **panel.scene["start"])
     assert [layer["name"] for layer in content["layers"]] == ["preview"]
     assert len(buffers) == 2
     panel.receive({"kind": "preview", "off": True})
     assert panel.preview == {}
 
     panel.receive({"kind": "run", "view": "v1"})
-    until(lambda: panel._run is not job.run)
+    until(lambda: panel._content.run is not job.run)
     until(lambda: panel.status["state"] == "complete" and panel.scene["output"] != str(job.path))
-    assert panel._run.plan.grid.tile_size == 64
-    # What was asked for in the cell is still what the cell's own job holds.
+    assert panel._content.run.plan.grid.tile_size == 64
+    # The job of the cell itself is unchanged.
     assert job.result.plan.grid.tile_size == 128
 
 
@@ -123,7 +123,7 @@ def test_form_python_job_file_and_command_line_make_one_plan_to_the_byte(tmp_pat
     imsave(image, data.coins()[:128, :160], check_contrast=False)
     options = {"engine": "reference", "scale": (0.5, 0.5), "units": "um"}
     job = napari_s1omni.segment(image, tmp_path / "first.zarr", prompt="coins", block=False, **options)
-    # As the browser sends what people type.
+    # As the browser sends it.
     for path, value in {
         "operation.prompt": "segment the coins, it's about 45 px",
         "operation.min_size": 30,

@@ -1,4 +1,4 @@
-"""A handle that is there at once, watches a run of another process, and finds it again."""
+"""A job that is returned at once, runs in another process, and is found again."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ from napari_s1omni.frontends.notebook.running_job import RunningJob
 from napari_s1omni.storage.source import open_source
 
 SLOW = "synthetic://nuclei?shape=12,1024,1024&axes=zyx&seed=2&diameter=24"
-"""Takes a while, so that there is time to interfere."""
+"""A run that is slow enough to be paused."""
 
 
 def coins() -> np.ndarray:
@@ -31,11 +31,11 @@ def begin(source, output, **options):
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.05)
 
 
-def test_an_array_runs_elsewhere_as_it_would_here(tmp_path):
+def test_an_array_gives_the_same_result_in_another_process(tmp_path):
     blocking = napari_s1omni.segment(coins(), tmp_path / "a.zarr", prompt="segment the objects", engine="reference")
     started = time.perf_counter()
     job = begin(coins(), tmp_path / "b.zarr")
@@ -63,7 +63,7 @@ async def awaited(job):
             await asyncio.sleep(0.01)
 
     _, result = await asyncio.gather(tick(), job)
-    # The loop was free while the job ran.
+    # The event loop was free while the job ran.
     assert ticks > 10
     return result
 
@@ -99,7 +99,7 @@ def test_a_run_is_found_again_paused_cancelled_and_resumed(tmp_path):
         each.close()
 
 
-def test_what_is_wrong_is_raised_where_it_is_waited_for(tmp_path):
+def test_an_error_is_raised_where_the_job_is_awaited(tmp_path):
     job = begin(tmp_path / "nothing.tif", tmp_path / "out.zarr")
     with pytest.raises(SourceError):
         job.wait(30)
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_raised_where_it_is_waited_for(tmp_path):
         begin(coins(), tmp_path / "c.zarr", tile_siz=64)
 
 
-def test_an_output_on_a_read_only_share_is_refused_and_one_that_lies_there_is_shown(tmp_path, read_only_share):
+def test_a_read_only_share_is_refused_as_output_and_readable(tmp_path, read_only_share):
     job = begin(coins(), read_only_share / "out.zarr")
     with pytest.raises(StoreError, match="read-only"):
         job.wait(60)
@@ -137,7 +137,7 @@ def test_an_output_on_a_read_only_share_is_refused_and_one_that_lies_there_is_sh
         each.close()
 
 
-def test_options_of_running_become_those_of_the_command_line(monkeypatch, tmp_path):
+def test_run_options_are_passed_to_the_command_line(monkeypatch, tmp_path):
     from napari_s1omni import api as verbs
 
     heard = []
@@ -148,14 +148,14 @@ def test_options_of_running_become_those_of_the_command_line(monkeypatch, tmp_pa
     assert job.operation.prompt == "segment the objects"
 
 
-def test_output_of_its_own_stays_in_the_cache(cache):
+def test_an_output_without_a_name_is_in_the_cache(cache):
     job = begin(coins(), None)
     assert job.path.parent == cache / "results"
     assert job.wait(90).complete
     assert open_source(job.run.job.source.uri).spec.shape == coins().shape
 
 
-def test_degrades_to_a_picture_with_numbers(tmp_path):
+def test_falls_back_to_a_picture_with_numbers(tmp_path):
     job = begin(coins(), tmp_path / "out.zarr")
     job.wait(90)
     until(lambda: job.status.state == "complete" and job.run.pyramid.complete)

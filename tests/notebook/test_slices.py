@@ -1,4 +1,4 @@
-"""Pictures of what is visible: right place, right px, small, and never more than a moment's reading."""
+"""Pictures of a view: right position, right pixels, small, and read quickly."""
 
 import io
 import time
@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 import napari_s1omni
-from napari_s1omni.frontends.notebook.form_fields import fields, read_value
-from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View
+from napari_s1omni.frontends.notebook.form_fields import form_fields, read_value
+from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH, View
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill_layer
@@ -27,11 +28,11 @@ def test_first_pixels_of_a_huge_image():
     for _ in range(3):
         started = time.process_time()
         slices = SourceSlices(open_source(HUGE))
-        seen = slices.see(slices.start())
+        seen = slices.render(slices.initial_view())
         seconds.append(time.process_time() - started)
     assert slices.spec.nbytes > 100e9
     assert pixels(seen).shape == (HEIGHT, WIDTH)
-    # Time of this process, all of whose threads count: other work on the machine must not fail the budget.
+    # CPU time of this process, so that other work on the machine does not fail the test.
     assert min(seconds) < 1.0
 
 
@@ -39,16 +40,16 @@ def test_the_largest_view_is_small():
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     slices = SourceSlices(open_source(noise, axes="yxs"))
-    seen = slices.see(slices.start())
-    # Source and result, both colours that nothing can compress.
+    seen = slices.render(slices.initial_view())
+    # Source and result, both with incompressible colours.
     assert 2 * len(seen.png) < 2_000_000
     np.testing.assert_array_equal(pixels(seen), noise)
 
 
-def test_shows_what_is_there():
+def test_shows_the_pixels_of_the_view():
     ramp = np.arange(3 * 40 * 60, dtype=np.uint16).reshape(3, 40, 60)
     slices = SourceSlices(open_source(ramp, axes="zyx"))
-    seen = slices.see(slices.reachable(View(20, 30, 32, width=320, height=160, z=2, low=0, high=255 * 64)))
+    seen = slices.render(slices.clamp(View(20, 30, 32, width=320, height=160, z=2, low=0, high=255 * 64)))
     assert (seen.y, seen.x) == ((17, 23), (25, 35))
     np.testing.assert_array_equal(pixels(seen), (ramp[2, 17:23, 25:35] / 64).astype(np.uint8))
 
@@ -63,20 +64,20 @@ def test_shows_what_is_there():
     ],
     ids=["empty", "outside", "nan", "beyond"],
 )
-def test_nonsense_shows_something(message):
+def test_an_invalid_view_shows_something(message):
     slices = SourceSlices(open_source(np.ones((4, 30, 30), np.float32), axes="zyx"))
-    view = slices.reachable(View.read(message))
+    view = slices.clamp(View.read(message))
     assert 0 <= view.z < 4
-    assert pixels(slices.see(view)).size
+    assert pixels(slices.render(view)).size
 
 
 def test_coarse_levels_are_used(tmp_path):
     path = spill_layer(open_source("synthetic://nuclei?shape=2048,2048&seed=1"), tmp_path / "image.zarr")
     source = open_source(path)
     slices = SourceSlices(source)
-    view = slices.start()
+    view = slices.initial_view()
     assert (view.zoom, view.y, view.x) == (HEIGHT / 2048, 1024, 1024)
-    seen = slices.see(view)
+    seen = slices.render(view)
     if source.levels():
         assert seen.y == (0, 2048)
         assert slices._level(view.zoom) > 0
@@ -89,28 +90,28 @@ def test_objects_lie_over_their_pixels(tmp_path):
         overlap=16, region={"y": [96, 192], "x": [96, 240]},
     )  # fmt: skip
     made = ResultSlices(result.plan, [result.array[...]])
-    seen = made.see(View(128, 128, 1, width=256, height=256))
+    seen = made.render(View(128, 128, 1, width=256, height=256))
     grid = result.plan.grid
     assert (seen.y, seen.x) == (grid.y, grid.x)
     picture = pixels(seen)
     labels = result.array[...].squeeze()
     np.testing.assert_array_equal(picture[..., 3] > 0, labels > 0)
-    assert made.see(View(10, 10, 8, width=64, height=64)) is None
-    assert made.see(View(128, 128, 1, z=1)) is None
+    assert made.render(View(10, 10, 8, width=64, height=64)) is None
+    assert made.render(View(128, 128, 1, z=1)) is None
 
 
-def test_the_form_is_the_models():
-    form = {field["path"]: field for field in fields({"operation": {"type": "segmentation", "prompt": "cells"}})}
+def test_the_form_has_the_fields_of_the_models():
+    form = {field["path"]: field for field in form_fields({"operation": {"type": "segmentation", "prompt": "cells"}})}
     own = {f"operation.{name}" for name in Segmentation.model_fields}
     assert own <= set(form)
     assert form["operation.prompt"]["value"] == "cells"
-    assert form["sampling.seed"]["kind"] == "whole"
+    assert form["sampling.seed"]["kind"] == "integer"
     assert form["sampling.temperature"]["max"] == 2
     assert [c["value"] for c in form["sampling.think"]["choices"]] == ["per_tile", "per_region", "once", "off"]
     assert form["tiling.tile_size"]["optional"]
     assert all(field["help"] for field in form.values())
-    assert {field["kind"] for field in form.values()} <= {"text", "number", "whole", "switch", "choice", "list"}
-    factor = {f["path"]: f for f in fields({"operation": {"type": "super_resolution"}})}["operation.factor"]
+    assert {field["kind"] for field in form.values()} <= {"text", "number", "integer", "boolean", "choice", "list"}
+    factor = {f["path"]: f for f in form_fields({"operation": {"type": "super_resolution"}})}["operation.factor"]
     assert read_value(factor, "4") == 4
     assert read_value(factor, "2") is None
     assert read_value({**factor, "kind": "list"}, "0, DAPI") == [0, "DAPI"]

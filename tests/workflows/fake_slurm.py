@@ -1,4 +1,4 @@
-"""Commands named like those of SLURM: what is submitted runs here and now, and is written down."""
+"""Fake SLURM commands: a submitted job runs at once on this machine and is recorded."""
 
 import sys
 
@@ -31,7 +31,7 @@ _NOTHING = "\n"
 
 
 def write_slurm(home):
-    """Write the commands into a folder."""
+    """Write the fake commands into a folder."""
     home.mkdir()
     for name, code in {
         "sbatch": _SBATCH,

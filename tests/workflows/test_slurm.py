@@ -1,4 +1,4 @@
-"""SLURM without SLURM: stand-ins for its commands start real processes, and everything else is as on a cluster."""
+"""Runs on SLURM with fake commands that start real processes; everything else is as on a cluster."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from napari_s1omni.results.result import Result
 SCRIPT = Path(__file__).parents[2] / "workflows" / "slurm" / "run.sbatch"
 
 SBATCH = """#!/bin/sh
-# The job is a group of processes of its own; its number is that of the group.
+# The job is a process group; its number is that of the group.
 for script; do :; done
 cp "$script" "$JOBS/$$.sh"
 setsid sh "$JOBS/$$.sh" >>"$JOBS/log" 2>&1 &
@@ -37,7 +37,7 @@ exec "$@"
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
-    """Commands of SLURM on the path; the folder in which they take notes."""
+    """Fake SLURM commands on the path; returns the folder in which they record jobs."""
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed (extra 'cluster')")
     tools, jobs = tmp_path / "bin", tmp_path / "jobs"
     tools.mkdir()
@@ -48,7 +48,7 @@ def slurm(tmp_path, monkeypatch):
     path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
     for name, value in {"PATH": path, "JOBS": str(jobs), "OMP_NUM_THREADS": "1"}.items():
         monkeypatch.setenv(name, value)
-    # What a user has in ~/.config/dask/jobqueue.yaml.
+    # Settings that a user has in ~/.config/dask/jobqueue.yaml.
     monkeypatch.setenv("DASK_JOBQUEUE__SLURM__MEMORY", "2GB")
     monkeypatch.setenv("DASK_JOBQUEUE__SLURM__QUEUE", "gpu")
     yield jobs
@@ -69,7 +69,7 @@ def end(job):
 
 @pytest.fixture
 def job(tmp_path):
-    """A job of some dozen tiles."""
+    """A job of a few dozen tiles."""
     image = (np.random.default_rng(0).random((500, 500)) ** 8 * 60000).astype("uint16")
     np.save(tmp_path / "image.npy", image)
     document = {
@@ -84,7 +84,7 @@ def job(tmp_path):
     return made
 
 
-def the_same_as_serial(job, tmp_path):
+def assert_same_as_serial(job, tmp_path):
     result = Result.open(job.output)
     assert result.complete
     serial = run(job.replace(output=str(tmp_path / "serial.zarr")), durable=False)
@@ -92,7 +92,7 @@ def the_same_as_serial(job, tmp_path):
     return result
 
 
-def test_workers_are_jobs_of_the_queue_and_leave_it_in_the_end(slurm, job, tmp_path):
+def test_workers_are_jobs_of_the_queue_and_are_cancelled_at_the_end(slurm, job, tmp_path):
     command = ["s1omni", "run", str(tmp_path / "job.yaml"), "--scheduler", "slurm", "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
@@ -102,12 +102,12 @@ def test_workers_are_jobs_of_the_queue_and_leave_it_in_the_end(slurm, job, tmp_p
     script = next(slurm.glob("*.sh")).read_text()
     assert "#SBATCH -p gpu" in script
     assert "--nthreads 2" in script
-    result = the_same_as_serial(job, tmp_path)
+    result = assert_same_as_serial(job, tmp_path)
     assert all(record.worker.split("-")[-2] == str(record.pid) for record in result.records)
 
 
 @pytest.mark.slow
-def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
+def test_a_job_that_reached_its_time_limit_is_submitted_again(slurm, monkeypatch):
     monkeypatch.setitem(cluster._LOST, cluster.SLURM, "1s")
     import dask
 
@@ -131,12 +131,12 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
 def test_the_example_runs_in_one_allocation(slurm, job, tmp_path):
     done = subprocess.run(["bash", str(SCRIPT), "job.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
-    the_same_as_serial(job, tmp_path)
-    assert not list(tmp_path.glob("s1omni-scheduler-*")), "it tidies up"
+    assert_same_as_serial(job, tmp_path)
+    assert not list(tmp_path.glob("s1omni-scheduler-*")), "it removes its file"
 
 
 @pytest.mark.slow
-def test_before_the_walltime_the_example_stops_and_submitted_again_it_goes_on(slurm, job, tmp_path):
+def test_the_example_stops_before_its_time_limit_and_continues_when_submitted_again(slurm, job, tmp_path):
     image = (np.random.default_rng(0).random((1300, 1300)) ** 8 * 60000).astype("uint16")
     np.save(tmp_path / "image.npy", image)
     command = ["bash", str(SCRIPT), "job.yaml"]
@@ -145,7 +145,7 @@ def test_before_the_walltime_the_example_stops_and_submitted_again_it_goes_on(sl
     while not (tmp_path / "out.zarr" / ".s1omni" / "status.json").exists() or not status(job.output).blocks_done:
         assert time.monotonic() < until
         time.sleep(0.1)
-    # As --signal=B:TERM does: to the script alone.
+    # Like --signal=B:TERM: only to the script.
     first.send_signal(signal.SIGTERM)
     assert first.wait(200) == 130
     found = status(job.output)
@@ -153,4 +153,4 @@ def test_before_the_walltime_the_example_stops_and_submitted_again_it_goes_on(sl
     assert 0 < found.blocks_done < found.blocks_total
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert again.returncode == 0, again.stderr
-    the_same_as_serial(job, tmp_path)
+    assert_same_as_serial(job, tmp_path)

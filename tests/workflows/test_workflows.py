@@ -1,4 +1,4 @@
-"""Snakemake really runs, and every job template is a job that works."""
+"""The Snakemake workflow runs, and so does every job template."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ TEMPLATES = sorted(HOME.glob("jobs/*.yaml"))
 
 
 def sample(name):
-    """A small real image that fits the task."""
+    """A small real image for the task."""
     if name in {"he_nuclei", "stain_to_stain"}:
         return data.immunohistochemistry()[:96, :120]
     return data.coins()[:96, :120]
@@ -79,7 +79,7 @@ def snakemake(tmp_path):
 
 
 @pytest.mark.timeout(900)
-def test_snakemake_runs_then_does_nothing_then_makes_what_was_deleted(snakemake):
+def test_snakemake_runs_once_and_writes_deleted_files_again(snakemake):
     home, call = snakemake
     first = call()
     assert first.returncode == 0, first.stderr
@@ -115,7 +115,7 @@ def test_a_wrong_configuration_is_refused(snakemake, images, said):
 
 
 @pytest.mark.slow
-def test_the_profile_asks_slurm_for_a_gpu_per_image(snakemake, tmp_path):
+def test_the_profile_requests_a_gpu_per_image(snakemake, tmp_path):
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra 'workflows'")
     home, call = snakemake
     slurm = write_slurm(tmp_path / "slurm")

@@ -15,7 +15,9 @@ from napari_s1omni.benchmarks.stitching.label_run import create_store, plan_segm
 from napari_s1omni.benchmarks.stitching.window_engines import Labels, known_ids
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.joining.stitching import Box, ContingencyTable, contingency_table
-from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
+from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.region_properties import measure_blocks
+from napari_s1omni.results.tables import write_tables
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.system.memory import own_peak
 
@@ -78,7 +80,7 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
     store.complete_pyramid(report.digests)
     clock.append(time.perf_counter())
     before = own_peak()
-    layers = Layers(store.levels[0], store.target, store.block)
+    layers = MeasuredLayers(store.levels[0], store.target, store.block)
     measured = write_tables(measure_blocks(layers), store.work / "objects.csv")
     clock.append(time.perf_counter())
     return ScaleReport(

@@ -1,4 +1,4 @@
-"""Which commands there are, and where each one lives. Nothing here imports a command."""
+"""The commands, their help and where to import them from. Nothing here imports a command."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command before it is loaded."""
+    """A command before it is imported."""
 
-    home: str
+    target: str
     """``module:attribute`` of a function, or of a ``typer.Typer`` for a group."""
     help: str
     """One sentence for ``s1omni --help``."""
     panel: str | None = None
-    """Heading under which it stands there."""
+    """Heading of its group in the help."""
 
 
 _CLI = "napari_s1omni.frontends.cli"
@@ -22,62 +22,56 @@ _RUN, _LOOK, _KNOW, _MAKE = "Run", "Look at results", "Engines and models", "Mea
 
 COMMANDS = {
     "demo": Entry(
-        f"{_CLI}.demo.demo:demo", "Run all three operations on real images and draw one picture of them.", _RUN
+        f"{_CLI}.demo.demo:demo", "Run all three operations on real images and draw a figure of the results.", _RUN
     ),
-    "segment": Entry(f"{_CLI}.commands.operations:segment", "Find objects: an image becomes labels.", _RUN),
-    "superres": Entry(f"{_CLI}.commands.operations:superres", "Restore an image on a finer grid.", _RUN),
-    "translate": Entry(
-        f"{_CLI}.commands.operations:translate", "Draw an image as another modality would show it.", _RUN
-    ),
-    "plan": Entry(f"{_CLI}.commands.plan:plan", "Say what a job would do and cost, without running it.", _RUN),
-    "run": Entry(f"{_CLI}.commands.run:run", "Run a job file, or go on with it.", _RUN),
-    "resume": Entry(f"{_CLI}.commands.run:resume", "Go on with an unfinished output.", _RUN),
-    "status": Entry(f"{_CLI}.commands.attach:status", "Say how far a run is.", _RUN),
+    "segment": Entry(f"{_CLI}.commands.operations:segment", "Segment objects into a label image.", _RUN),
+    "superres": Entry(f"{_CLI}.commands.operations:superres", "Restore an image at 2 or 4 times the resolution.", _RUN),
+    "translate": Entry(f"{_CLI}.commands.operations:translate", "Translate an image to another modality.", _RUN),
+    "plan": Entry(f"{_CLI}.commands.plan:plan", "Print the plan and cost of a job without running it.", _RUN),
+    "run": Entry(f"{_CLI}.commands.run:run", "Run a job file, or continue it.", _RUN),
+    "resume": Entry(f"{_CLI}.commands.run:resume", "Continue an unfinished run.", _RUN),
+    "status": Entry(f"{_CLI}.commands.attach:status", "Print the progress of a run.", _RUN),
     "attach": Entry(f"{_CLI}.commands.attach:attach", "Watch a run until it ends.", _RUN),
-    "pause": Entry(f"{_CLI}.commands.attach:pause", "Let a run wait, or go on.", _RUN),
-    "cancel": Entry(f"{_CLI}.commands.attach:cancel", "Stop a run; what is finished is kept.", _RUN),
-    "focus": Entry(f"{_CLI}.commands.focus:focus", "Let a run do the blocks nearest to a place first.", _RUN),
-    "redo": Entry(f"{_CLI}.commands.redo:redo", "Think and draw some tiles anew; keep or undo it.", _RUN),
-    "show": Entry(f"{_CLI}.commands.show:show", "Show job, plan, progress and thoughts of an output.", _LOOK),
+    "pause": Entry(f"{_CLI}.commands.attach:pause", "Pause or continue a run.", _RUN),
+    "cancel": Entry(f"{_CLI}.commands.attach:cancel", "Stop a run; finished blocks are kept.", _RUN),
+    "focus": Entry(f"{_CLI}.commands.focus:focus", "Make a run process the blocks near a position first.", _RUN),
+    "redo": Entry(f"{_CLI}.commands.redo:redo", "Redo some tiles, then accept or undo the change.", _RUN),
+    "show": Entry(f"{_CLI}.commands.show:show", "Show job, plan, progress and thoughts of a result.", _LOOK),
     "export": Entry(f"{_CLI}.commands.export:export", "Write a result as OME-TIFF, GeoJSON or ImageJ ROIs.", _LOOK),
     "measure": Entry(f"{_CLI}.commands.measure:measure", "Measure every object into a table.", _LOOK),
-    "evaluate": Entry(f"{_CLI}.commands.evaluate:evaluate", "Compare a result with a truth.", _LOOK),
+    "evaluate": Entry(f"{_CLI}.commands.evaluate:evaluate", "Compare a result with ground truth.", _LOOK),
     "evaluate-benchmark": Entry(
         f"{_CLI}.commands.evaluate_benchmark:evaluate_benchmark",
-        "Score by the protocol of a published benchmark.",
+        "Score an engine by the protocol of a published benchmark.",
         _LOOK,
     ),
-    "report": Entry(
-        f"{_CLI}.commands.report:report", "Write a page about a result: facts, joins, tiles with their thoughts.", _LOOK
-    ),
-    "engines": Entry(f"{_CLI}.commands.engines:engines", "List the engines and what each one does.", _KNOW),
-    "models": Entry(f"{_CLI}.commands.models:app", "List, show and fetch models.", _KNOW),
-    "bench": Entry(f"{_CLI}.bench:app", "Measure the numbers that the README states.", _MAKE),
-    "train": Entry(f"{_CLI}.train:app", "Make and tune checkpoints.", _MAKE),
+    "report": Entry(f"{_CLI}.commands.report:report", "Write an HTML report of a result.", _LOOK),
+    "engines": Entry(f"{_CLI}.commands.engines:engines", "List the engines and their operations.", _KNOW),
+    "models": Entry(f"{_CLI}.commands.models:app", "List, show and download models.", _KNOW),
+    "bench": Entry(f"{_CLI}.bench:app", "Measure the numbers in the README.", _MAKE),
+    "train": Entry(f"{_CLI}.train:app", "Train checkpoints.", _MAKE),
 }
 """The commands of ``s1omni``, in the order of its help."""
 
 BENCHES: dict[str, Entry] = {
     "nuclei": Entry(
-        f"{_CLI}.bench.single_images:nuclei", "Instances against annotated nuclei, and tiled against whole."
+        f"{_CLI}.bench.single_images:nuclei", "Score nuclei against annotations, and tiled against untiled results."
     ),
-    "restored": Entry(f"{_CLI}.bench.single_images:restored", "Super-resolved pictures against bicubic interpolation."),
-    "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "What a durable run costs beyond its model."),
-    "memory": Entry(f"{_CLI}.bench.overhead:memory", "Peak memory over the size of the volume."),
-    "resume": Entry(f"{_CLI}.bench.overhead:resume", "How soon a killed run goes on."),
-    "scaling": Entry(f"{_CLI}.bench.overhead:scaling", "Two workers against one; a million blocks."),
-    "page": Entry(f"{_CLI}.bench.overhead:page", "All of these beside other ways, as a page."),
-    "stitching": Entry(f"{_CLI}.bench.stitching:app", "Labels across blocks: oracles, scale and memory."),
-    "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Whether the editor listens to the thought."),
-    "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Stacks in blocks against the same stacks as a whole."),
-    "batch": Entry(f"{_CLI}.bench.batch:batch", "Fifty small images in a batch against one."),
+    "restored": Entry(f"{_CLI}.bench.single_images:restored", "Compare super-resolution with bicubic interpolation."),
+    "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run beyond its model."),
+    "memory": Entry(f"{_CLI}.bench.overhead:memory", "Measure peak memory by size of the volume."),
+    "resume": Entry(f"{_CLI}.bench.overhead:resume", "Time how soon a killed run continues."),
+    "scaling": Entry(f"{_CLI}.bench.overhead:scaling", "Compare two workers with one; run many blocks."),
+    "page": Entry(f"{_CLI}.bench.overhead:page", "Measure all of these and other frameworks; write a page."),
+    "stitching": Entry(f"{_CLI}.bench.stitching:app", "Measure stitching of labels: correctness, time and memory."),
+    "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
+    "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
+    "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
     "notebook": Entry(
-        f"{_CLI}.bench.notebook:notebook", "First px and bytes of the panel in a real JupyterLab; the report."
+        f"{_CLI}.bench.notebook:notebook", "Time the panel in a real JupyterLab; measure the bytes it sends."
     ),
-    "napari": Entry(
-        f"{_CLI}.bench.napari:napari", "A real window: frames while it is panned beside a run, and its dock."
-    ),
-    "measure": Entry(f"{_CLI}.bench.measure:measure", "A table of very many objects: time and memory."),
+    "napari": Entry(f"{_CLI}.bench.napari:napari", "Time the frames of a real napari window during a run."),
+    "measure": Entry(f"{_CLI}.bench.measure:measure", "Measure time and memory for a table of many objects."),
 }
 """The commands of ``s1omni bench``; one module each."""
 

@@ -1,4 +1,4 @@
-"""How plans and results are worded for people and for programs."""
+"""Plans and results as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_s1omni.results.result import Result
 
 
 def print_json(data: Any) -> None:
-    """Print plain data for programs, on standard output."""
+    """Print JSON on standard output."""
     typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
 
 
@@ -27,34 +27,34 @@ def print_rows(title: str, rows: dict[str, str]) -> None:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in rows.items():
-        # Paths and prompts hold brackets that are no markup.
+        # Brackets in paths and prompts are not markup.
         table.add_row(name, text.replace("[", r"\["))
     console().print(table)
 
 
 def console() -> Console:
-    """Return a console on standard output that does not break lines where nobody reads them on a screen."""
+    """Return a console on standard output; 140 columns wide if that is not a terminal."""
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=140)
 
 
-def layer(spec: LayerSpec) -> str:
-    """Word a layer: ``y 512 x 512, uint8, px 0.65 um``."""
+def describe_layer(spec: LayerSpec) -> str:
+    """Describe a layer: ``labels, y 512, x 512, uint32, pixel 0.65 x 0.65 um``."""
     shape = ", ".join(f"{axis} {size}" for axis, size in zip(spec.axes, spec.shape, strict=True))
     size = " x ".join(f"{spec.scale_of(a):g}" for a in "yx")
     unit = spec.unit_of("x")
-    return f"{spec.kind}, {shape}, {spec.dtype}" + (f", px {size} {unit}" if unit else "")
+    return f"{spec.kind}, {shape}, {spec.dtype}" + (f", pixel {size} {unit}" if unit else "")
 
 
 def plan_rows(plan: Plan) -> dict[str, str]:
-    """Word a plan."""
+    """Return the facts of a plan as name and text."""
     grid = plan.grid
     depth = f" x {grid.depth} planes" if grid.depth > 1 else ""
     return {
         "operation": plan.job.operation.type,
         "prompt": plan.job.operation.prompt,
-        "source": f"{plan.source.source or 'in memory'} ({layer(plan.source)})",
-        "result": f"{plan.job.output or plan.job.into or 'temporary'} ({layer(plan.target)})",
+        "source": f"{plan.source.source or 'in memory'} ({describe_layer(plan.source)})",
+        "result": f"{plan.job.output or plan.job.into or 'temporary'} ({describe_layer(plan.target)})",
         "engine": f"{plan.engine.name}, revision {plan.engine.revision}: {plan.engine.title}",
         **({"held by": plan.engine.host.placement} if plan.engine.host.placement else {}),
         **({"threads per worker": str(plan.engine.threads)} if plan.engine.threads else {}),
@@ -64,39 +64,39 @@ def plan_rows(plan: Plan) -> dict[str, str]:
     }
 
 
-def cost_json(forecast: Cost) -> dict[str, Any]:
-    """Plain data of a forecast."""
+def cost_json(estimate: Cost) -> dict[str, Any]:
+    """Return an estimate as plain data."""
     return {
-        **dataclasses.asdict(forecast),
-        "read_amplification": forecast.read_amplification,
-        "extra_compute": forecast.extra_compute,
+        **dataclasses.asdict(estimate),
+        "read_amplification": estimate.read_amplification,
+        "extra_compute": estimate.extra_compute,
     }
 
 
-def print_plan(plan: Plan, forecast: Cost, *, as_json: bool) -> None:
-    """Print a plan with its forecast and every note."""
+def print_plan(plan: Plan, estimate: Cost, *, as_json: bool) -> None:
+    """Print a plan, its estimated cost and its notes."""
     if as_json:
-        print_json({"plan": plan.to_json(), "cost": cost_json(forecast), "digest": plan.digest})
+        print_json({"plan": plan.to_json(), "cost": cost_json(estimate), "digest": plan.digest})
         return
     print_rows("Plan", plan_rows(plan))
-    print_rows("Forecast", dict(describe_cost(forecast)))
+    print_rows("Estimate", dict(describe_cost(estimate)))
     print_notes(plan.notes)
 
 
 def print_notes(notes: tuple[str, ...]) -> None:
-    """Print what was chosen or adjusted."""
+    """Print the notes of a plan: choices and adjustments."""
     if notes:
         print_rows("Notes", {str(i): note for i, note in enumerate(notes, 1)})
 
 
 def print_result(result: Result, *, as_json: bool) -> None:
-    """Say what a finished run made."""
+    """Print a summary of a finished run."""
     holes = result.summary.get("holes") or 0
     objects = result.summary.get("objects")
     if as_json:
         print_json({"output": str(result.path), "result": result.spec.to_json(), **result.summary})
         return
-    what = f"{objects:,} objects" if objects is not None else result.plan.job.operation.type.replace("_", " ")
-    typer.echo(f"{what} in {result.path} ({layer(result.spec)})")
+    summary = f"{objects:,} objects" if objects is not None else result.plan.job.operation.type.replace("_", " ")
+    typer.echo(f"{summary} in {result.path} ({describe_layer(result.spec)})")
     if holes:
-        typer.echo(f"{holes} tiles failed and are missing; 's1omni show {result.path}' names them.")
+        typer.echo(f"{holes} tiles failed and are missing; 's1omni show {result.path}' lists them.")

@@ -1,4 +1,4 @@
-"""LazyGroup: a command group whose commands are imported when one is called, not when they are listed."""
+"""Command groups that import a command when it is called, not when it is listed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_s1omni.frontends.cli.command_table import Entry
 
 
 def lazy_group(entries: Mapping[str, Entry]) -> type[TyperGroup]:
-    """Make the class of a group from a table of commands.
+    """Return the class of a group with these commands.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def lazy_group(entries: Mapping[str, Entry]) -> type[TyperGroup]:
     """
 
     class LazyGroup(TyperGroup):
-        """Knows names and sentences; imports a command when it is resolved."""
+        """Lists commands from the table; imports a command when it is resolved."""
 
         def list_commands(self, ctx: Any) -> list[str]:
             return list(entries)
@@ -32,7 +32,7 @@ def lazy_group(entries: Mapping[str, Entry]) -> type[TyperGroup]:
             return entry and TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-            # Typer proposes the nearest name from this mapping.
+            # Typer suggests the nearest name from this mapping.
             self.commands = {name: self.get_command(ctx, name) for name in entries}
             name, command, rest = super().resolve_command(ctx, args)
             return name, command and load(str(name), entries[str(name)]), rest
@@ -46,15 +46,14 @@ def load(name: str, entry: Entry) -> Any:
     Parameters
     ----------
     name : str
-        How it is called.
+        Name of the command.
     entry : Entry
-        Where it is.
 
     Returns
     -------
-    Command or group of typer
+    Typer command or group
     """
-    module, _, attribute = entry.home.partition(":")
+    module, _, attribute = entry.target.partition(":")
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, typer.Typer):
         command: Any = get_command(found)
@@ -66,13 +65,13 @@ def load(name: str, entry: Entry) -> Any:
 
 
 def group(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
-    """Make a group of lazy commands.
+    """Return a Typer app with lazy commands.
 
     Parameters
     ----------
     entries : mapping of name to Entry
     **settings
-        Of ``typer.Typer``.
+        Passed to ``typer.Typer``.
     """
     app = typer.Typer(
         cls=lazy_group(entries),

@@ -1,4 +1,4 @@
-"""The entry point of ``s1omni``: finds the command, runs it, and turns every error into a sentence and an exit code."""
+"""Entry point of ``s1omni``: runs a command and turns every error into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from napari_s1omni.frontends.cli.lazy_group import lazy_group
 EXIT_CODES = {
     0: "finished",
     1: "unexpected error (please report it)",
-    2: "an option or a job file cannot be understood",
-    3: "finished, but with holes: tiles that failed twice",
-    65: "job and image do not fit together, or memory is too small",
-    66: "the source cannot be read or is not an image",
-    69: "the engine cannot do it, or is not installed",
+    2: "invalid option or job file",
+    3: "finished with holes: tiles that failed twice",
+    65: "the job does not fit the image, or the memory is too small",
+    66: "the source cannot be read, or is not an image",
+    69: "the engine cannot do this job, or is not installed",
     73: "the output cannot be written, is in use, or holds something else",
     74: "the output is damaged",
-    75: "the disk is full, or the cluster is gone; mend it and resume",
-    130: "stopped by Ctrl-C; resume",
+    75: "the disk is full, or the cluster is lost; fix it and resume",
+    130: "stopped by Ctrl-C; can be resumed",
 }
-"""With which status the command line ends, and why."""
+"""Exit code -> meaning."""
 
-HELP = "Segment, super-resolve and translate images of any size: a model thinks about every tile before it draws it."
+HELP = "Segment, super-resolve and translate images of any size with a model that reasons about each tile."
 DEBUG = "--debug"
 
-# Typer does not export the base of its usage errors under one name in all its versions.
+# The base class of usage errors has no public name that all versions of typer share.
 UsageError: type[Exception] = typer.BadParameter.__base__ or typer.BadParameter
 
 app = typer.Typer(
@@ -48,8 +48,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(print_it: bool) -> None:
+    if print_it:
         typer.echo(f"s1omni {version('napari_s1omni')}")
         raise typer.Exit
 
@@ -57,7 +57,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-    debug: bool = typer.Option(False, DEBUG, help="Show where an error came from; may stand anywhere in the line."),
+    debug: bool = typer.Option(False, DEBUG, help="Show the traceback of an error; allowed anywhere on the line."),
 ) -> None:
     pass
 
@@ -68,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Words after the program's name; those of the process if left out.
+        Words after the name of the program; by default those of the process.
     """
-    # Loading libraries makes many objects and no garbage: looking for it at every 700th takes a fifth of the start.
+    # Imports create many objects and no garbage: collecting at every 700th would take a fifth of the start-up time.
     gc.set_threshold(50_000, 20, 50)
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
@@ -82,21 +82,21 @@ def _status(words: list[str], debug: bool) -> int:
         code = get_command(app).main(words, prog_name="s1omni", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except S1OmniError as error:
-        return _say(error, str(error), error.exit_code, debug)
+        return _report(error, str(error), error.exit_code, debug)
     except UsageError as error:
-        return _say(error, _usage(error), 2, debug)
+        return _report(error, _usage(error), 2, debug)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left; the interpreter would complain once more when it flushes.
+        # The reader of our output has gone; without this the interpreter fails again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        words_of = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _say(error, f"{words_of} ('s1omni ... {DEBUG}' shows where)", 1, debug)
+        described = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _report(error, f"{described} ('s1omni ... {DEBUG}' shows the traceback)", 1, debug)
 
 
-def _say(error: Exception, sentence: str, code: int, debug: bool) -> int:
+def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
     if debug:
         raise error
     if sentence:
@@ -105,7 +105,7 @@ def _say(error: Exception, sentence: str, code: int, debug: bool) -> int:
 
 
 def _usage(error: Exception) -> str:
-    """Sentence of an error in the words of the command line; nothing where help was shown instead."""
+    """Return the message of a usage error; empty if help was shown instead."""
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.

@@ -1,4 +1,4 @@
-"""Command-line options derived from the fields of documents: one name, type, bound and sentence for every surface."""
+"""Command-line options made from the fields of a job: the same names, types, bounds and help as everywhere."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SHAPES = {"region": "Y0:Y1,X0:X1|FILE", "scale": "NUMBER[,...]", "factor": "N[,
 
 
 def job_options(*operations: OperationType) -> list[inspect.Parameter]:
-    """Return every option that belongs to a job with one of these operations, as keyword parameters.
+    """Return all options of a job with one of these operations, as keyword parameters.
 
     Parameters
     ----------
     *operations : str
-        Operation types; where several have a field of one name, the first describes it.
+        Operation types; if several have a field of the same name, the first one describes it.
     """
     found: dict[str, inspect.Parameter] = {}
     for operation in operations:
@@ -39,12 +39,12 @@ def job_options(*operations: OperationType) -> list[inspect.Parameter]:
 
 
 def with_options(function: Callable[..., Any], options: Iterable[inspect.Parameter]) -> Callable[..., Any]:
-    """Give a function that takes ``**options`` the signature from which typer reads them.
+    """Give a function that takes ``**options`` a signature that names them, for typer.
 
     Parameters
     ----------
     function : callable
-        Its own parameters stay in front.
+        Its own parameters come first.
     options : iterable of Parameter
     """
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -55,12 +55,12 @@ def with_options(function: Callable[..., Any], options: Iterable[inspect.Paramet
 
 
 def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what typer parsed into what a job reads; options that were not given are left out.
+    """Convert the values that typer parsed to those of a job; options that were not given are left out.
 
     Parameters
     ----------
     options : mapping
-        Values by the name of their field.
+        Field name -> value.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if "region" in given:
@@ -69,7 +69,7 @@ def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_options(operation: OperationType, given: Mapping[str, Any]) -> None:
-    """Check that every option is given that an operation cannot do without.
+    """Check that all required options of an operation are given.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def require_options(operation: OperationType, given: Mapping[str, Any]) -> None:
     Raises
     ------
     JobError
-        If one is missing; the sentence says what it is for.
+        If one is missing; the message says what it is for.
     """
     for name, field in OPERATIONS[operation].model.model_fields.items():
         if field.is_required() and name not in given:
@@ -128,7 +128,7 @@ def _default(field: FieldInfo) -> str | bool:
 
 
 def _kind(annotation: Any) -> tuple[Any, Callable[[str], Any] | None]:
-    """Type that typer understands, and a parser for what it does not."""
+    """Return a type that typer understands, and a parser where it needs one."""
     choices = [a for a in _alternatives(annotation) if a is not type(None)]
     if all(isinstance(c, str) for c in choices):
         return Literal[tuple(choices)], None
@@ -141,7 +141,7 @@ def _kind(annotation: Any) -> tuple[Any, Callable[[str], Any] | None]:
 
 
 def _alternatives(annotation: Any) -> list[Any]:
-    """Members of a union, with a ``Literal`` replaced by its values."""
+    """Return the members of a union, with a ``Literal`` replaced by its values."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [choice for member in get_args(annotation) for choice in _alternatives(member)]
     return list(get_args(annotation)) if get_origin(annotation) is Literal else [annotation]

@@ -1,4 +1,4 @@
-"""Progress: what a running job shows on the terminal, or prints now and then where there is none."""
+"""Progress of a run: a bar on a terminal, else a line every 15 seconds."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from napari_s1omni.planning.cost import estimate_cost
 _WINDOW = 60.0
 """Seconds over which the rate is averaged."""
 _EVERY = 15.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines without a terminal."""
 
 
 class ProgressLine:
-    """Watches a run; use it as a context manager and give it as ``on_event``.
+    """Shows the events of a run. Use it as a context manager and pass it as ``on_event``.
 
     Parameters
     ----------
     quiet : bool
-        Say nothing.
+        Print nothing.
     notes : bool
         Print the notes of the plan when the run starts.
     console : Console, optional
-        Where to write; standard error if left out.
+        Where to write; standard error by default.
     """
 
     def __init__(self, *, quiet: bool = False, notes: bool = True, console: Console | None = None) -> None:
@@ -71,7 +71,7 @@ class ProgressLine:
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take note of what happened."""
+        """Show an event."""
         match event:
             case RunStarted(plan=plan, done=done, dashboard=dashboard):
                 self._blocks, self._done = len(plan.grid), done
@@ -80,9 +80,9 @@ class ProgressLine:
                 for note in plan.notes if self._notes else ():
                     self._console.print(f"note: {note}", style="dim", highlight=False, markup=False)
                 if dashboard:
-                    self._console.print(f"Dask's dashboard: {dashboard}", highlight=False)
+                    self._console.print(f"Dask dashboard: {dashboard}", highlight=False)
                 if done:
-                    self._console.print(f"{done} of {self._blocks} blocks were finished before", highlight=False)
+                    self._console.print(f"{done} of {self._blocks} blocks are already finished", highlight=False)
             case TilesDone(count=count):
                 self._tiles += count
                 self._recent.append((time.monotonic(), count))
@@ -102,7 +102,7 @@ class ProgressLine:
 
     @property
     def rate(self) -> float:
-        """Tiles per second of late, or of the whole run while there is little of it."""
+        """Tiles per second over the last minute, or over the whole run if it is shorter."""
         now = time.monotonic()
         while self._recent and now - self._recent[0][0] > _WINDOW:
             self._recent.popleft()

@@ -1,6 +1,6 @@
-"""The exit codes, environment variables, commands and options in ``docs/cli.md``, made from the code itself.
+"""Reference of exit codes, environment variables, commands and options in ``docs/cli.md``, made from the code.
 
-``python -m napari_s1omni.frontends.cli.reference_page docs/cli.md`` writes it anew.
+Update it with ``python -m napari_s1omni.frontends.cli.reference_page docs/cli.md``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from napari_s1omni.settings import VARIABLES
 START, END = "<!-- made from the commands: start -->", "<!-- made from the commands: end -->"
 
 
-def listing() -> str:
-    """Exit codes, environment variables, commands and options as Markdown."""
+def reference() -> str:
+    """Return exit codes, environment variables, commands and options as Markdown."""
     lines = ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {words} |" for code, words in EXIT_CODES.items()]
     lines += ["", "## Environment variables", "", "| variable | meaning | default |", "|---|---|---|"]
@@ -31,15 +31,15 @@ def listing() -> str:
 
 
 def updated(text: str) -> str:
-    """Return a page with its list of commands made anew.
+    """Return a page with its reference replaced by the current one.
 
     Parameters
     ----------
     text : str
-        Markdown with the two marks.
+        Markdown with the two markers.
     """
     before, rest = text.split(START)
-    return f"{before}{START}\n\n{listing()}\n{END}{rest.split(END)[1]}"
+    return f"{before}{START}\n\n{reference()}\n{END}{rest.split(END)[1]}"
 
 
 def _group(path: str, entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.results.region_properties import Columns
+from napari_s1omni.results.tables import Columns
 
 RESULT_KEY = "s1omni"
 """Key in the metadata of layers that this plugin made."""

@@ -1,1 +1,1 @@
-"""Notebooks: a handle on a run that returns at once, and a live panel of it."""
+"""Notebooks: jobs that return at once, and a live panel for each."""

@@ -1,4 +1,4 @@
-"""Outputs: the cells in which a job is shown, written anew when it ends, so that a saved notebook tells how."""
+"""Cell outputs that are updated when a job ends, so that a saved notebook shows its final state."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 
 
 class CellOutputs:
-    """Outputs of cells that all show one thing.
+    """Outputs of several cells that show the same object.
 
     Parameters
     ----------
-    bundle : callable
-        Returns what is shown: MIME type -> data.
+    make_bundle : callable
+        Returns the MIME bundle to show: MIME type -> data.
     """
 
-    def __init__(self, bundle: Callable[[], Mapping[str, Any]]) -> None:
-        self._bundle = bundle
-        self._shown: list[str] = []
-        self._told: dict[str, Any] = {}
+    def __init__(self, make_bundle: Callable[[], Mapping[str, Any]]) -> None:
+        self._make_bundle = make_bundle
+        self._display_ids: list[str] = []
+        self._last: dict[str, Any] = {}
 
     def add(self) -> None:
-        """Show it in the cell that is being run."""
+        """Show the object in the cell that is running."""
         from IPython.display import display
 
-        self._shown.append(uuid.uuid4().hex)
-        display(dict(self._bundle()), raw=True, display_id=self._shown[-1])
+        self._display_ids.append(uuid.uuid4().hex)
+        display(dict(self._make_bundle()), raw=True, display_id=self._display_ids[-1])
 
-    def renew(self) -> None:
-        """Show in every cell how it is now, if that is news; live views stay the same ones."""
-        if not self._shown:
+    def update(self) -> None:
+        """Update all cells if the bundle has changed; live views stay the same ones."""
+        if not self._display_ids:
             return
-        now = dict(self._bundle())
-        if now == self._told:
+        bundle = dict(self._make_bundle())
+        if bundle == self._last:
             return
         from IPython.display import update_display
 
-        self._told = now
-        for one in self._shown:
-            update_display(now, raw=True, display_id=one)
+        self._last = bundle
+        for display_id in self._display_ids:
+            update_display(bundle, raw=True, display_id=display_id)

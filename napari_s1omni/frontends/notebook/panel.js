@@ -1,53 +1,53 @@
-// The panel itself; what it is made of stands in parts.js, which is put before this file.
+// The panel. Its parts are in parts.js, which is loaded before this file.
 
-// Where somebody looked last, by result: an output that is drawn anew, and a further view, begin there.
-const looked = new Map();
+// Last position by result: a redrawn output and a new view start there.
+const lastViews = new Map();
 
 function render({ model, el }) {
   const view = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
-  const ui = skeleton();
+  const ui = makeLayout();
   const state = {
     at: null, picture: null, curtain: 0, opacity: 1, cell: null, previewBox: null, low: null, high: null, span: null,
     grid: null, gridImage: null, alive: true,
   };
-  const channel = asker(model, view);
+  const channel = makeChannel(model, view);
   const screen = makeScreen(ui, state);
   const inputs = {};
   const timers = {};
   const later = (name, ms, work) => { clearTimeout(timers[name]); timers[name] = setTimeout(work, ms); };
   el.append(ui.root);
 
-  const look = () => {
+  const requestView = () => {
     if (!state.at) return;
     channel.ask({ kind: "view", ...state.at, low: state.low, high: state.high, width: ui.canvas.width, height: ui.canvas.height });
   };
-  const lookAtTiles = () => channel.ask({ kind: "grid", z: state.at?.z ?? 0, t: state.at?.t ?? 0, by: ui.by.value || "state" });
-  const remember = (acted) => {
+  const requestTiles = () => channel.ask({ kind: "grid", z: state.at?.z ?? 0, t: state.at?.t ?? 0, by: ui.by.value || "state" });
+  const remember = (byUser) => {
     const { output } = model.get("scene");
-    // News come to all views: only what somebody does in one says where people look.
-    if (!acted && (looked.get(output)?.view ?? view) !== view) return;
-    const { at, low, high, span, curtain, opacity, asked, picture } = state;
-    looked.set(output, { view, at: { ...at }, low, high, span, curtain, opacity, asked, picture });
+    // Updates reach all views; only a user action in a view sets the last position.
+    if (!byUser && (lastViews.get(output)?.view ?? view) !== view) return;
+    const { at, low, high, span, curtain, opacity, clicked, picture } = state;
+    lastViews.set(output, { view, at: { ...at }, low, high, span, curtain, opacity, clicked, picture });
   };
-  const lookSoon = () => { screen.draw(); later("look", SETTLE, look); };
-  const moved = () => { remember(true); lookSoon(); };
-  const askTrace = ({ y, x }) => {
-    state.asked = { y, x };
+  const requestViewSoon = () => { screen.draw(); later("view", SETTLE, requestView); };
+  const moved = () => { remember(true); requestViewSoon(); };
+  const requestTrace = ({ y, x }) => {
+    state.clicked = { y, x };
     remember(true);
     channel.ask({ kind: "trace", y, x, z: state.at.z, t: state.at.t });
   };
-  const say = (words) => { ui.said.textContent = words; later("said", 8000, () => { ui.said.textContent = ""; }); };
+  const showNotice = (text) => { ui.notice.textContent = text; later("notice", 8000, () => { ui.notice.textContent = ""; }); };
 
-  function begin() {
+  function showScene() {
     const scene = model.get("scene");
-    if (!scene.extent) { ui.said.textContent = "opening the image ..."; return; }
-    ui.said.textContent = "";
+    if (!scene.extent) { ui.notice.textContent = "opening the image ..."; return; }
+    ui.notice.textContent = "";
     ui.mark.textContent = scene.mark;
     const others = Object.entries(scene.sizes).map(([axis, n]) => `${axis} ${n}`);
     ui.about.textContent = `${[...others, `${scene.extent[1]} x ${scene.extent[0]} px`].join(", ")}, ${size(scene.bytes)} → ${scene.output}`;
     if (!state.at) {
       [ui.canvas.width, ui.canvas.height] = scene.screen;
-      const before = looked.get(scene.output);
+      const before = lastViews.get(scene.output);
       Object.assign(state, before || { at: { ...scene.start, t: 0, c: 0 } });
       state.at = { ...state.at };
       makeSliders(scene);
@@ -55,14 +55,14 @@ function render({ model, el }) {
         state.result = scene.result;
         if (state.span) showContrast();
         screen.draw();
-        if (state.asked) askTrace(state.asked);
+        if (state.clicked) requestTrace(state.clicked);
       }
-      look();
+      requestView();
     }
     if (state.result !== scene.result) {
       state.result = scene.result;
       showCurtain(scene.result === "image" ? 0.5 : 0);
-      lookSoon();
+      requestViewSoon();
     }
   }
 
@@ -74,7 +74,7 @@ function render({ model, el }) {
         state.at[axis] = value;
         if (axis === "c") { state.low = state.high = state.span = null; }
         moved();
-        later("grid", SETTLE, lookAtTiles);
+        later("grid", SETTLE, requestTiles);
       });
       inputs[axis].input.dataset.axis = axis;
       rows.push(inputs[axis].row);
@@ -118,7 +118,7 @@ function render({ model, el }) {
 
   async function showView(message, buffers) {
     const images = await Promise.all(buffers.map(bitmap));
-    ui.still.hidden = true;
+    ui.snapshot.hidden = true;
     const [y0, y1, x0, x1] = message.before;
     state.picture = {
       before: images[0], box: [y0, y1, x0, x1],
@@ -130,7 +130,7 @@ function render({ model, el }) {
       [state.low, state.high] = [message.low, message.high];
       showContrast();
     }
-    // The kernel may have kept the view inside of the image.
+    // The kernel may have moved the view into the image.
     if (!drag) Object.assign(state.at, { y: message.y, x: message.x, zoom: message.zoom });
     remember();
     screen.draw();
@@ -199,7 +199,7 @@ function render({ model, el }) {
     ui.state.dataset.state = now.state;
     const words = now.total ? [`${now.done.toLocaleString()} of ${now.total.toLocaleString()} tiles`] : [];
     if (now.eta) words.push(`about ${duration(now.eta)} left`);
-    if (now.holes) words.push(`${now.holes} missing`);
+    if (now.holes) words.push(`${now.holes} tiles missing`);
     if (now.error) words.push(now.error);
     ui.progress.textContent = words.join(" · ");
     ui.root.dataset.state = now.state;
@@ -207,7 +207,7 @@ function render({ model, el }) {
     ui.resume.hidden = now.alive ? now.state !== "paused" : !now.resumable;
     ui.cancel.hidden = !now.alive;
     if (!timers.refresh) {
-      timers.refresh = setTimeout(() => { timers.refresh = null; look(); lookAtTiles(); }, now.alive ? REFRESH : SETTLE);
+      timers.refresh = setTimeout(() => { timers.refresh = null; requestView(); requestTiles(); }, now.alive ? REFRESH : SETTLE);
     }
   }
 
@@ -239,14 +239,14 @@ function render({ model, el }) {
     ui.back.hidden = !now.shown;
     state.previewBox = now.box || null;
     if (now.shown) showCurtain(0.5);
-    if (state.at) lookSoon();
+    if (state.at) requestViewSoon();
   }
 
-  function showStill() {
-    // Without a kernel no answer ever comes, and this is what there is to see.
-    if (state.picture || !model.get("still")) return;
-    ui.still.src = model.get("still");
-    ui.still.hidden = false;
+  function showSnapshot() {
+    // Without a kernel there is no answer; show the saved picture.
+    if (state.picture || !model.get("snapshot")) return;
+    ui.snapshot.src = model.get("snapshot");
+    ui.snapshot.hidden = false;
   }
 
   function showLegend() {
@@ -254,9 +254,9 @@ function render({ model, el }) {
     ui.by.replaceChildren(...Object.entries(by).map(([value, words]) => element("option", { value }, words.toLowerCase())));
   }
 
-  const hear = (message, buffers) => {
-    if (message.kind === "said" && (!message.view || message.view === view)) {
-      say(message.words);
+  const receive = (message, buffers) => {
+    if (message.kind === "notice" && (!message.view || message.view === view)) {
+      showNotice(message.text);
       for (const kind of ["view", "grid", "trace"]) channel.answered(kind);
     }
     if (message.view !== view) return;
@@ -281,7 +281,7 @@ function render({ model, el }) {
     if (drag.moved) moved();
   });
   ui.canvas.addEventListener("pointerup", (event) => {
-    if (drag && !drag.moved) askTrace(screen.source(event));
+    if (drag && !drag.moved) requestTrace(screen.source(event));
     drag = null;
   });
   ui.canvas.addEventListener("wheel", (event) => {
@@ -301,7 +301,7 @@ function render({ model, el }) {
     const [height, width] = model.get("scene").extent;
     const y = Math.min(y0 + ((event.clientY - area.top) / area.height) * (y1 - y0), height - 1);
     const x = Math.min(x0 + ((event.clientX - area.left) / area.width) * (x1 - x0), width - 1);
-    askTrace({ y, x });
+    requestTrace({ y, x });
     if (state.picture && !inside(state.picture.box, y, x)) { Object.assign(state.at, { y, x }); moved(); }
   });
   const inside = ([y0, y1, x0, x1], y, x) => y >= y0 && y < y1 && x >= x0 && x < x1;
@@ -310,25 +310,25 @@ function render({ model, el }) {
     Object.assign(state.at, { y: height / 2, x: width / 2, zoom: Math.min(ui.canvas.width / width, ui.canvas.height / height) });
     moved();
   });
-  ui.by.addEventListener("change", lookAtTiles);
+  ui.by.addEventListener("change", requestTiles);
   for (const name of ["pause", "resume", "cancel", "run"]) ui[name].addEventListener("click", () => channel.order(name));
   ui.preview.addEventListener("click", () => {
     channel.order("preview", { ...state.at, width: ui.canvas.width, height: ui.canvas.height });
   });
   ui.back.addEventListener("click", () => channel.order("preview", { off: true }));
 
-  const watched = {
-    "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": begin, "change:status": showStatus,
+  const handlers = {
+    "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": showScene, "change:status": showStatus,
     "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
-    "change:legend": showLegend, "change:still": showStill, "msg:custom": hear,
+    "change:legend": showLegend, "change:snapshot": showSnapshot, "msg:custom": receive,
   };
-  for (const [event, work] of Object.entries(watched)) model.on(event, work);
+  for (const [event, work] of Object.entries(handlers)) model.on(event, work);
   for (const event of ["change:title", "change:legend", "change:form", "change:forecast", "change:scene", "change:preview", "change:status",
-    "change:still"]) {
-    watched[event]();
+    "change:snapshot"]) {
+    handlers[event]();
   }
   return () => {
-    for (const [event, work] of Object.entries(watched)) model.off(event, work);
+    for (const [event, work] of Object.entries(handlers)) model.off(event, work);
     Object.values(timers).forEach(clearTimeout);
   };
 }

@@ -1,13 +1,13 @@
-// The live view of one job. The kernel holds the state; a view asks for what it shows and nothing more.
+// Parts of the panel of a job. The kernel holds the state; a view requests only what it shows.
 
 const STATES = {
-  starting: "preparing", running: "running", paused: "paused", joining: "joining labels", pyramid: "writing overviews",
+  starting: "preparing", running: "running", paused: "paused", joining: "joining labels", pyramid: "writing the pyramid",
   complete: "complete", failed: "failed", cancelled: "cancelled", stopped: "stopped",
 };
 const AXES = { c: "Channel", z: "z", t: "Time" };
 const SECTIONS = { tiling: "Tiles", sampling: "Thinking" };
-const SETTLE = 60; // ms after the last movement until new pixels are asked for
-const REFRESH = 1000; // ms between two looks at a result that is being written
+const SETTLE = 60; // ms from the last movement to a request for new pixels
+const REFRESH = 1000; // ms between two updates of a running result
 
 function element(tag, options = {}, ...children) {
   const { dataset, ...rest } = options;
@@ -33,8 +33,8 @@ function bitmap(data) {
   return createImageBitmap(new Blob([data], { type: "image/png" }));
 }
 
-// One question of a kind at a time; while it is open, only the newest next one is kept.
-function asker(model, view) {
+// One open request per kind; of those that come meanwhile, only the newest is kept.
+function makeChannel(model, view) {
   const open = new Map();
   const next = new Map();
   const send = (message) => {
@@ -44,7 +44,7 @@ function asker(model, view) {
   return {
     order: (kind, more = {}) => model.send({ kind, view, ...more }),
     ask(message) {
-      // An answer that never came (a restarted kernel) does not keep the view waiting for good.
+      // Give up on a request without an answer (after a restart of the kernel).
       if (open.has(message.kind) && Date.now() - open.get(message.kind) < 15000) next.set(message.kind, message);
       else send(message);
     },
@@ -57,7 +57,7 @@ function asker(model, view) {
   };
 }
 
-// The picture: source below, result above it, right of the curtain.
+// The picture: the source, and above it the result, right of the curtain.
 function makeScreen(ui, state) {
   const { canvas } = ui;
   const context = canvas.getContext("2d");
@@ -120,12 +120,12 @@ function editor(field, onChange) {
   if (field.kind === "choice") {
     input = element("select");
     if (field.optional) input.append(element("option", { value: "" }, "auto"));
-    for (const choice of field.choices) input.append(element("option", { value: String(choice.value) }, choice.words));
+    for (const choice of field.choices) input.append(element("option", { value: String(choice.value) }, choice.label));
     input.value = field.value === null ? "" : String(field.value);
-  } else if (field.kind === "switch") {
+  } else if (field.kind === "boolean") {
     input = element("input", { type: "checkbox", checked: Boolean(field.value) });
-  } else if (field.kind === "whole" || field.kind === "number") {
-    input = element("input", { type: "number", step: field.kind === "whole" ? 1 : "any" });
+  } else if (field.kind === "integer" || field.kind === "number") {
+    input = element("input", { type: "number", step: field.kind === "integer" ? 1 : "any" });
     if (field.min !== null) input.min = field.min;
     if (field.max !== null) input.max = field.max;
     input.value = field.value ?? "";
@@ -138,37 +138,37 @@ function editor(field, onChange) {
     input = element("textarea", { rows: 2, value: field.value ?? "" });
   }
   input.addEventListener("change", () => {
-    if (field.kind === "switch") onChange(input.checked);
+    if (field.kind === "boolean") onChange(input.checked);
     else if (input.value === "") onChange(null);
-    else onChange(field.kind === "whole" || field.kind === "number" ? Number(input.value) : input.value);
+    else onChange(field.kind === "integer" || field.kind === "number" ? Number(input.value) : input.value);
   });
   input.title = field.help;
   input.dataset.path = field.path;
   return element("label", { className: `s1o-field s1o-${field.kind}`, title: field.help }, element("span", {}, field.label), input);
 }
 
-function skeleton() {
+function makeLayout() {
   const make = (tag, className, ...children) => element(tag, { className: `s1o-${className}` }, ...children);
   const button = (name, words, title) => element("button", { type: "button", className: `s1o-${name}`, title }, words);
   const ui = {
     title: make("strong", "title"), state: make("span", "state"), mark: make("span", "mark"), about: make("span", "about"),
-    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), said: make("div", "said"), still: element("img", { className: "s1o-still", alt: "", hidden: true }), sliders: make("div", "sliders"),
+    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), notice: make("div", "notice"), snapshot: element("img", { className: "s1o-snapshot", alt: "", hidden: true }), sliders: make("div", "sliders"),
     form: make("div", "form"), forecast: make("div", "forecast"), previewWords: make("span", "preview-words"),
     bar: make("div", "bar-fill"), progress: make("span", "progress"), map: element("canvas", { className: "s1o-map" }),
     by: element("select", { className: "s1o-by", title: "Colour tiles by" }), key: make("div", "key"), trace: make("div", "trace"),
     preview: button("preview", "Preview", "Run the tiles in the middle of the view"),
     back: button("back", "Hide preview", "Show the result again"),
-    run: button("run", "Run this", "Start a run of what the form says, into a new folder"),
-    pause: button("pause", "Pause", "Wait after the tiles in hand"), resume: button("resume", "Resume", "Go on"),
-    cancel: button("cancel", "Cancel", "Stop; what is finished is kept"), whole: button("whole", "Whole image", "Zoom out"),
+    run: button("run", "Run", "Start a run with these settings, in a new folder"),
+    pause: button("pause", "Pause", "Pause after the current tiles"), resume: button("resume", "Resume", "Continue the run"),
+    cancel: button("cancel", "Cancel", "Stop the run; finished blocks are kept"), whole: button("whole", "Whole image", "Zoom out"),
   };
-  ui.said.setAttribute("role", "status");
-  ui.canvas.setAttribute("aria-label", "Image and result: drag to move, wheel to zoom, click a tile for its trace");
-  ui.map.setAttribute("aria-label", "Tiles by state: click one for its trace");
-  ui.trace.textContent = "Click a tile to read why it was drawn so.";
-  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.still, ui.said), ui.sliders);
+  ui.notice.setAttribute("role", "status");
+  ui.canvas.setAttribute("aria-label", "Image and result: drag to move, scroll to zoom, click a tile for its thought");
+  ui.map.setAttribute("aria-label", "Map of tiles: click a tile for its thought");
+  ui.trace.textContent = "Click a tile to read its thought.";
+  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.snapshot, ui.notice), ui.sliders);
   const right = make("div", "right", ui.form, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
-  ui.tiles = make("div", "tiles", make("div", "tiles-head", element("span", {}, "Tiles by"), ui.by), ui.map, ui.key);
+  ui.tiles = make("div", "tiles", make("div", "tiles-head", element("span", {}, "Colour tiles by"), ui.by), ui.map, ui.key);
   ui.tiles.hidden = true;
   const below = make("div", "below", ui.tiles, ui.trace);
   const status = make("div", "status", make("div", "bar", ui.bar), ui.progress, ui.pause, ui.resume, ui.cancel);

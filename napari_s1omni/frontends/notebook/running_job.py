@@ -1,142 +1,133 @@
-"""RunningJob: a run as a notebook holds it. It is there at once; whatever takes time happens elsewhere."""
+"""A job in a notebook: returned at once, shown as a live panel, awaited for its result."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import html
-import threading
 import time
-import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni import errors
-from napari_s1omni.errors import JobError, S1OmniError, StoreError
-from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
-from napari_s1omni.execution.run.watch import status
+from napari_s1omni.errors import RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
-from napari_s1omni.frontends.notebook.source_layer import find_source, name_of
+from napari_s1omni.frontends.notebook.job_session import JobSession, error_of
 from napari_s1omni.frontends.notebook.static_repr import static_html
-from napari_s1omni.frontends.session.controller import Controller, call_directly
-from napari_s1omni.frontends.session.run import Deliver, Run, reopen
-from napari_s1omni.frontends.session.run_history import new_output, remember
-from napari_s1omni.jobs.prepare import measure_source, prepare
-from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.region_properties import Columns
+from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.run import Run
+from napari_s1omni.planning.job import Job
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.source import Source
+from napari_s1omni.results.tables import Columns
 
-_LOOK = 0.1
-"""Seconds between two looks while somebody waits."""
-_SHOWN, _SEEN = 0.3, 2.0
-"""Seconds that measuring lets a cell show the job, and then a front end see the first px."""
+_POLL = 0.1
+"""Seconds between two checks while a caller waits."""
 
 
 class RunningJob:
     """A job that runs in a process of its own.
 
-    Its last line in a cell is a live panel; ``await job`` waits for the result
-    without blocking the kernel. Closing the notebook does not end the run:
+    On the last line of a cell it shows a live panel; ``await job`` waits for the result
+    without blocking the kernel. The run continues when the notebook is closed:
     :func:`napari_s1omni.attach` finds it again.
 
     Parameters
     ----------
     job : Job
+        Without an output, the result is written to the cache folder.
     array : array-like, optional
-        The pixels, where they live in this process; they are written out once for the run.
+        The pixels, if they are in memory; they are written to disk once for the run.
     options : tuple of str
-        More options of ``s1omni run``.
+        Options of ``s1omni run``.
     python : str, optional
-        Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
+        Interpreter with the engines; by default ``S1OMNI_PYTHON``, else this one.
+
+    Examples
+    --------
+    >>> job = napari_s1omni.segment("cells.tif", "nuclei.zarr", block=False)
+    >>> job  # live panel
+    >>> result = await job
     """
 
     def __init__(self, job: Job, array: Any = None, options: tuple[str, ...] = (), python: str | None = None) -> None:
-        if job.output is None and job.into is None:
-            job = job.replace(output=str(new_output(f"{name_of(job)}-{job.operation.type}")))
-        self._setup(job, python)
-        self._options = options
-        self._array = array
-        self._start()
+        self._show(JobSession(job, python))
+        self._session.start(array, options)
 
     @classmethod
     def attach(cls, path: str | Path) -> RunningJob:
-        """Watch a run again that was started before, from wherever.
+        """Watch a run that was started before, also from another process.
+
+        Parameters
+        ----------
+        path : str or Path
+            Output folder of the run.
 
         Raises
         ------
         StoreError
-            If nothing was ever begun there.
+            If the folder holds no run.
         """
         known = Result.open(path).plan.job
-        here = object.__new__(cls)
-        here._setup(known if known.into else known.replace(output=str(path)), None)
-        here._options = ()
-        here._array = None
-        here._watch_again()
-        return here
+        running = object.__new__(cls)
+        running._show(JobSession(known if known.into else known.replace(output=str(path))))
+        running._session.attach()
+        return running
 
-    def _setup(self, job: Job, python: str | None) -> None:
-        self.job = job
-        """What was asked for, with its output."""
-        self.path = output_path(job).absolute()
-        """Folder of the result."""
-        self.deliver = _deliver_here()
-        """Runs a function where news are shown: on the kernel's loop if there is one."""
-        self.controller = Controller(self.deliver, python)
-        """The state behind the form, previews and forecasts of the panel."""
-        # Helpers of previews must not outlive the last look at a job.
-        weakref.finalize(self, self.controller.close)
-        self.source: Source | None = None
-        """The image; None until it was opened."""
-        self.run: Run | None = None
-        """The run as it is watched; None while it is prepared."""
-        self._failure: Failure | None = None
-        self._cancelled = False
+    def _show(self, session: JobSession) -> None:
+        self._session = session
         self._panel: Any = None
-        self._shown = threading.Event()
-        self.seen = threading.Event()
-        """Set when a view of the panel got its first px."""
         self._outputs = CellOutputs(self._repr_mimebundle_)
-        self._beginning: threading.Thread | None = None
-        self._heard: list[Callable[[], None]] = []
+        session.on_change(self._update_outputs)
+
+    @property
+    def job(self) -> Job:
+        """The job, with its output."""
+        return self._session.job
+
+    @property
+    def path(self) -> Path:
+        """Folder of the result."""
+        return self._session.path
+
+    @property
+    def controller(self) -> Controller:
+        """State of the panel's form, its previews and its estimates."""
+        return self._session.controller
+
+    @property
+    def run(self) -> Run | None:
+        """The run; None until the job is planned."""
+        return self._session.run
 
     @property
     def status(self) -> RunStatus:
-        """How far it is."""
-        if self._failure is not None:
-            return RunStatus(RunState.FAILED, error=self._failure)
-        if self._cancelled and self.run is None:
-            return RunStatus(RunState.CANCELLED)
-        return self.run.status if self.run is not None else RunStatus(RunState.STARTING)
+        """State and progress."""
+        return self._session.status
 
     @property
     def working(self) -> bool:
-        """Whether it is at work, or will be."""
+        """Whether the job is running, or about to."""
         return self.status.alive
 
     @property
     def result(self) -> Result:
-        """The result as far as it is there; it says itself whether it is complete.
+        """The result, finished or not; see :attr:`napari_s1omni.Result.complete`.
 
         Raises
         ------
         S1OmniError
-            If nothing is there yet, or nothing came of it.
+            If there is none yet, or the job failed before there was one.
         """
-        if self._failure is not None and not (self.path / "zarr.json").is_file():
-            raise _error(self._failure)
-        return Result.open(self.path)
+        return self._session.result
 
     def __await__(self) -> Generator[Any, None, Result]:
-        """Wait for the end and return the result; raise what ended it otherwise."""
+        """Wait for the end; return the result, or raise the error that ended the run."""
         return self._finished().__await__()
 
     def wait(self, timeout: float | None = None) -> Result:
-        """Block until the end; in a notebook, ``await job`` leaves the kernel free.
+        """Block until the end. In a notebook, use ``await job``, which leaves the kernel free.
 
         Parameters
         ----------
@@ -144,71 +135,66 @@ class RunningJob:
             Seconds after which ``TimeoutError`` is raised.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        # The store is asked, since news may be waiting for the very thread that waits here.
-        while (now := self._stored_status()).alive:
+        # Read from the output, because this thread blocks the event loop that updates the status.
+        while (now := self._session.stored_status()).alive:
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"{self.path} is still {now.state}")
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
         return self._outcome(now)
 
     def table(self, image: Any = None) -> Columns:
-        """Measure every object found so far; see :meth:`napari_s1omni.Result.table`."""
+        """Measure all objects found so far; see :meth:`napari_s1omni.Result.table`."""
         return self.result.table(image)
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write one self-contained HTML page about the run.
+        """Write a self-contained HTML report of the run.
 
         Parameters
         ----------
         path : str or Path, optional
-            An ``.html`` file; by default it lies beside the result.
+            An ``.html`` file; by default beside the result.
 
         Returns
         -------
         Path
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written.
         """
         page = Path(path) if path is not None else self.path.with_suffix(".html")
         try:
-            write_report(self.result, page, self.source)
+            write_report(self.result, page, self._session.source)
         except OSError as error:
             raise StoreError(f"{page} cannot be written: {error.strerror}", remedy="choose another folder") from error
         return page
 
     def pause(self) -> None:
-        """Ask it to wait after the tiles in hand."""
-        self._begun().pause(True)
+        """Pause the run after its current tiles."""
+        self._session.pause()
 
     def resume(self) -> None:
-        """Let it go on: after a pause, or in a new process where it was cancelled or failed."""
-        if self.run is None and not self.working:
-            # What kept it from beginning may have been put right since.
-            self._failure, self._cancelled = None, False
-            if self._beginning is None or not self._beginning.is_alive():
-                self._start()
-            self._tell()
-            return
-        run = self._begun()
-        if run.alive:
-            run.pause(False)
-            return
-        launched = run.start(self.controller.python, self._options)
-        remember(launched.path, run.title)
+        """Continue the run: after a pause, or in a new process if it was cancelled or has failed."""
+        self._session.resume()
 
     def cancel(self) -> None:
-        """Ask it to stop; what is finished is kept, and :meth:`resume` goes on from there."""
-        if self.run is None:
-            self._cancelled = True
-            self._tell()
-        elif self.run.alive:
-            self.run.cancel()
+        """Stop the run; finished blocks are kept, and :meth:`resume` continues from there."""
+        self._session.cancel()
 
     def close(self) -> None:
-        """Stop watching and previewing. The run goes on."""
+        """Stop watching and previewing. The run continues."""
         self.controller.close()
 
-    def on_news(self, hear: Callable[[], None]) -> None:
-        """Call a function, on the surface's thread, whenever something changed."""
-        self._heard.append(hear)
+    @property
+    def panel(self) -> Any:
+        """The live panel, an anywidget; all views of the job share it."""
+        if self._panel is None:
+            from napari_s1omni.frontends.notebook.panel import Panel
+
+            self._panel = Panel(self._session)
+            self._session.panel_shown.set()
+        return self._panel
 
     def __repr__(self) -> str:
         now = self.status
@@ -217,163 +203,38 @@ class RunningJob:
         return f"RunningJob({self.path}, {now.state}{tiles}{why})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """A live panel where a front end can show one, with a picture and numbers for everything else."""
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._still()}
+        """Return a live panel, and a picture with numbers for pages without a kernel."""
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._static_html()}
         with contextlib.suppress(ImportError):
-            # Without the extra, the picture is all there is.
+            # Without the extra 'notebook' there is only the picture.
             live = self.panel._repr_mimebundle_()
-            # Some releases return what is shown together with metadata.
+            # Some releases return a pair of bundle and metadata.
             bundle = {**(live[0] if isinstance(live, tuple) else live or {}), **bundle}
         return bundle
 
     def _ipython_display_(self) -> None:
         self._outputs.add()
 
-    def _still(self) -> str:
+    def _static_html(self) -> str:
         try:
-            return static_html(self)
+            return static_html(self._session)
         except (S1OmniError, OSError) as error:
             return f"<pre>{html.escape(f'{self!r}: {error}')}</pre>"
 
-    @property
-    def panel(self) -> Any:
-        """The live panel, an anywidget; all views of the job share it."""
-        if self._panel is None:
-            from napari_s1omni.frontends.notebook.panel import Panel
-
-            self._panel = Panel(self)
-            self._shown.set()
-        return self._panel
+    def _update_outputs(self) -> None:
+        if not self.working:
+            self._outputs.update()
 
     async def _finished(self) -> Result:
         while self.working:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL)
         return self._outcome(self.status)
 
     def _outcome(self, now: RunStatus) -> Result:
-        # Once more, since what is shown while a cell runs belongs to that cell.
-        self._outputs.renew()
-        if now.state is RunState.COMPLETE:
+        # Again, because what is shown while a cell runs belongs to that cell.
+        self._outputs.update()
+        if now.state == "complete":
             return Result.open(self.path)
         if now.error is not None:
-            raise _error(now.error)
-        raise errors.RunInterrupted(
-            f"the run is {now.state}", "everything that was finished is kept", "call resume() to go on"
-        )
-
-    def _stored_status(self) -> RunStatus:
-        if self._failure is not None or self.run is None or self.run.queued:
-            return self.status
-        try:
-            return status(self.path)
-        except StoreError:
-            if self._beginning is not None and self._beginning.is_alive():
-                # Its process is about to be started.
-                return RunStatus(RunState.STARTING)
-            raise
-
-    def _begun(self) -> Run:
-        if self.run is None:
-            why = self._failure.message if self._failure else "the image is still being measured"
-            raise JobError(f"the run has not begun: {why}", remedy="wait a moment and try again")
-        return self.run
-
-    def _start(self) -> None:
-        self._beginning = threading.Thread(target=self._begin, name="beginning a job", daemon=True)
-        self._beginning.start()
-
-    def _begin(self) -> None:
-        """Open, measure, plan, write out and start; in a thread of its own."""
-        array = self._array
-        try:
-            located, source = find_source(self.job, array)
-            self._saw(source)
-            self._let_look()
-            seen = measure_source(self.job.source, located.array)
-            self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
-            prepared = prepare(self.job, located.array, seen=seen)
-            job = self.job
-            if located.array is not None:
-                job = job.replace(source=dict(self.controller.spilled.reference(located.array, located.ref)))
-            if self._cancelled:
-                return
-            run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)
-            run.queued = False
-            self._follow(run)
-            if _at_work(self.path):
-                # A cell that is run again shows the run that it began before.
-                run.watch()
-                return
-            run.start(self.controller.python, self._options)
-            remember(self.path, run.title)
-        except Exception as error:  # whatever is wrong is said, not lost in a thread
-            self._failure = describe_failure(error)
-            self.deliver(self._tell)
-
-    def _let_look(self) -> None:
-        """Wait for the first px to be on their way: measuring takes the interpreter from whoever draws them."""
-        if self.deliver is not call_directly and self._shown.wait(_SHOWN):
-            self.seen.wait(_SEEN)
-
-    def _watch_again(self) -> None:
-        run = reopen(self.path, str(self.job.operation.prompt), self.deliver)
-        run.status = status(self.path)
-        self._follow(run)
-        run.watch()
-
-        def work() -> None:
-            # A source that is gone costs the view of it, not that of the run.
-            with contextlib.suppress(S1OmniError, OSError):
-                located, source = find_source(run.plan.job, None)
-                self._saw(source)
-                seen = measure_source(run.plan.job.source)
-                self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
-
-        threading.Thread(target=work, name="opening the source", daemon=True).start()
-
-    def _follow(self, run: Run) -> None:
-        self.run = run
-        run.changed.connect(self._changed)
-        run.ended.connect(self._changed)
-        self.deliver(lambda: self.controller.queue.watch(run))
-
-    def _saw(self, source: Source) -> None:
-        self.source = source
-        self.deliver(self._tell)
-
-    def _changed(self, run: Run) -> None:
-        self._tell()
-
-    def _tell(self) -> None:
-        for hear in self._heard:
-            hear()
-        if not self.working:
-            self._outputs.renew()
-
-
-def _at_work(path: Path) -> bool:
-    try:
-        return status(path).alive
-    except StoreError:
-        return False
-
-
-def _error(found: Failure) -> S1OmniError:
-    kind = getattr(errors, found.kind, S1OmniError)
-    error: S1OmniError = kind(found.message, remedy=found.remedy)
-    return error
-
-
-def _deliver_here() -> Deliver:
-    """Deliver on the loop that runs this code, or at once where there is none."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return call_directly
-
-    def deliver(work: Callable[[], None]) -> None:
-        # A loop that was closed has nobody left who looks.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(work)
-
-    return deliver
+            raise error_of(now.error)
+        raise RunInterrupted(f"the run is {now.state}", "finished blocks are kept", "call resume() to continue")

@@ -1,4 +1,4 @@
-"""Finding: the image of a job, described as a layer that nobody shows."""
+"""The source of a job, opened and described as a layer without a viewer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from napari_s1omni.storage.source import Source, open_reference
 
 
 def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
-    """Open the source of a job, and describe it as a layer that nobody shows.
+    """Open the source of a job, and describe it as a layer.
+
+    Parameters
+    ----------
+    job : Job
+    array : array-like or None
+        The pixels, if they are in memory.
 
     Raises
     ------
     SourceError
+        If it cannot be opened.
     """
     ref = job.source
     source = open_reference(ref, array)
     spec, n = source.spec, len(source.spec.axes)
     view = LayerView(
-        name=name_of(job),
+        name=source_name(job),
         path=spec.source,
         data=array,
         shape=spec.shape,
@@ -40,8 +47,8 @@ def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
     return LayerSource(view, ref, array, "".join(spec.axes), spec, requested_axes=ref.axes), source
 
 
-def name_of(job: Job) -> str:
-    """Return what people call the image of a job."""
+def source_name(job: Job) -> str:
+    """Return a short name of the image of a job: its file name without ending."""
     uri = job.source.uri
     if uri.startswith("memory:"):
         return uri.removeprefix("memory:")

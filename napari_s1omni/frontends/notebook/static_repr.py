@@ -1,89 +1,91 @@
-"""Still: a job as one picture with numbers, for pages that cannot ask a kernel."""
+"""A job as one picture with numbers, for pages without a kernel."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
-from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
+from napari_s1omni.frontends.notebook.job_session import JobSession
+from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
+from napari_s1omni.frontends.notebook.view import encode_png
 from napari_s1omni.results.result import Result
 
-if TYPE_CHECKING:
-    from napari_s1omni.frontends.notebook.running_job import RunningJob
+_GAP = 8
+"""Pixels between source and result."""
 
 
-def static_html(job: RunningJob) -> str:
-    """Return a picture of what is there and a table of numbers, in one piece of HTML."""
-    made = static_picture(job)
-    shown = "" if made is None else f'<img alt="" style="max-width:100%" src="data:image/png;base64,{_text(made)}">'
+def static_html(session: JobSession) -> str:
+    """Return source, result and a table of numbers as one piece of HTML."""
+    png = static_picture(session)
+    image = "" if png is None else f'<img alt="" style="max-width:100%" src="{png_url(png)}">'
     rows = "".join(
-        f'<tr><td style="text-align:left;opacity:.7">{html.escape(k)}</td>'
-        f'<td style="text-align:left">{html.escape(v)}</td></tr>'
-        for k, v in numbers(job).items()
+        f'<tr><td style="text-align:left;opacity:.7">{html.escape(name)}</td>'
+        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        for name, value in _numbers(session).items()
     )
-    return f"<div>{shown}<table>{rows}</table></div>"
+    return f"<div>{image}<table>{rows}</table></div>"
 
 
-def static_picture(job: RunningJob) -> bytes | None:
-    """Draw source and result one over the other (labels) or side by side (images) as PNG; None before that is known."""
-    if job.source is None:
+def static_picture(session: JobSession) -> bytes | None:
+    """Draw labels over the source, or source and result side by side, as PNG; None while the source is not open."""
+    if session.source is None:
         return None
-    slices = SourceSlices(job.source)
-    view = slices.start()
-    seen = slices.see(view)
-    before = Image.open(io.BytesIO(seen.png)).convert("RGB")
-    run = job.run
-    after = None if run is None else ResultSlices(run.plan, run.pyramid.data).see(view)
-    if run is None or after is None:
-        return encode(before)
-    over: Image.Image = Image.open(io.BytesIO(after.png))
-    by = before.width / (seen.x[1] - seen.x[0]), before.height / (seen.y[1] - seen.y[0])
-    size = max(1, round((after.x[1] - after.x[0]) * by[0])), max(1, round((after.y[1] - after.y[0]) * by[1]))
-    at = round((after.x[0] - seen.x[0]) * by[0]), round((after.y[0] - seen.y[0]) * by[1])
+    slices = SourceSlices(session.source)
+    view = slices.initial_view()
+    source = slices.render(view)
+    before = Image.open(io.BytesIO(source.png)).convert("RGB")
+    run = session.run
+    result = None if run is None else ResultSlices(run.plan, run.pyramid.data).render(view)
+    if run is None or result is None:
+        return encode_png(before)
+    after: Image.Image = Image.open(io.BytesIO(result.png))
+    scale = before.width / (source.x[1] - source.x[0]), before.height / (source.y[1] - source.y[0])
+    width, height = ((span[1] - span[0]) * by for span, by in zip((result.x, result.y), scale, strict=True))
+    size = max(1, round(width)), max(1, round(height))
+    left, top = round((result.x[0] - source.x[0]) * scale[0]), round((result.y[0] - source.y[0]) * scale[1])
     if run.plan.target.kind == "labels":
-        over = over.resize(size, Image.Resampling.NEAREST)
-        before.paste(over, at, over)
-        return encode(before)
-    sheet = Image.new("RGB", (2 * before.width + 8, before.height), (255, 255, 255))
+        after = after.resize(size, Image.Resampling.NEAREST)
+        before.paste(after, (left, top), after)
+        return encode_png(before)
+    sheet = Image.new("RGB", (2 * before.width + _GAP, before.height), (255, 255, 255))
     sheet.paste(before, (0, 0))
-    sheet.paste(over.convert("RGB").resize(size), (before.width + 8 + at[0], at[1]))
-    return encode(sheet)
+    sheet.paste(after.convert("RGB").resize(size), (before.width + _GAP + left, top))
+    return encode_png(sheet)
 
 
-def numbers(job: RunningJob) -> dict[str, str]:
-    """Word what is known of a job, one line each."""
-    now, operation = job.status, job.job.operation
-    found = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.state}
+def png_url(png: bytes) -> str:
+    """Return a PNG as a data URL."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _numbers(session: JobSession) -> dict[str, str]:
+    """Return the facts about a job, as name and text."""
+    now, operation = session.status, session.job.operation
+    numbers = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.state}
     if now.tiles_total:
-        found["Tiles"] = f"{now.tiles_done:,} of {now.tiles_total:,}"
+        numbers["Tiles"] = f"{now.tiles_done:,} of {now.tiles_total:,}"
     if now.holes:
-        found["Missing tiles"] = f"{now.holes:,}"
+        numbers["Missing tiles"] = f"{now.holes:,}"
     if now.error is not None:
-        found["Error"] = now.error.words
-    run = job.run
+        numbers["Error"] = now.error.words
+    run = session.run
     if run is not None:
-        found["Engine"] = f"{run.plan.engine.name} {run.plan.engine.revision}"
-        if run.plan.generated:
-            found["Pixels"] = f"{GENERATED} by a model; they are no measurement"
+        numbers["Engine"] = f"{run.plan.engine.name} {run.plan.engine.revision}"
+        if run.plan.engine.generates and run.plan.target.kind == "image":
+            numbers["Pixels"] = f"{GENERATED} by a model, not measured"
     try:
-        result = Result.open(job.path)
+        result = Result.open(session.path)
     except S1OmniError:
-        return found
+        return numbers
     if result.summary.get("objects") is not None:
-        found["Objects"] = f"{result.summary['objects']:,}"
-    if now.state is RunState.COMPLETE and now.updated > now.started > 0:
-        found["Time"] = format_duration(now.updated - now.started)
-    found["Result"] = str(job.path)
-    return found
-
-
-def _text(png: bytes) -> str:
-    return base64.b64encode(png).decode()
+        numbers["Objects"] = f"{result.summary['objects']:,}"
+    if now.state == "complete" and now.updated > now.started > 0:
+        numbers["Time"] = format_duration(now.updated - now.started)
+    numbers["Result"] = str(session.path)
+    return numbers

@@ -1,8 +1,8 @@
-"""Report: one self-contained HTML page about a run, fit for a supplement.
+"""A self-contained HTML report of a run, for the supplement of a paper.
 
-It says what was done, with what, how well it went, and shows tiles with the
-thoughts they were drawn from: the worst ones first, then some at random.
-Nothing on the page is fetched from elsewhere.
+It lists the job, the engine and the quality of the result, and shows tiles
+with their thoughts: those with the most visible joins, then a random sample.
+The page loads nothing from elsewhere.
 """
 
 from napari_s1omni.results.report.page import report, write_report

@@ -1,4 +1,4 @@
-"""Facts: what a page says of a run, as pairs of a name and words."""
+"""Facts about a run for a report, as pairs of name and text."""
 
 from __future__ import annotations
 
@@ -12,92 +12,92 @@ from napari_s1omni.results.result import Result
 
 Facts = list[tuple[str, str]]
 
-_NAMED = 100
-"""Failed tiles that are named one by one."""
+_LISTED = 100
+"""Failed tiles that are listed one by one."""
 
 
-def done(result: Result) -> Facts:
-    """What was asked for, of what, by which engine, with which numbers."""
+def describe_job(result: Result) -> Facts:
+    """Describe prompt, source, engine and numbers of the plan."""
     plan = result.plan
     engine, operation, grid = plan.engine, plan.job.operation, plan.grid
     options = operation.model_dump(exclude={"type", "prompt"}, exclude_defaults=True)
     source, software = plan.source, result.software
-    placed = zip(source.axes, source.scale, source.units, strict=True)
-    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in placed if a != "c"]
+    sizes = zip(source.axes, source.scale, source.units, strict=True)
+    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in sizes if a != "c"]
     own = f"napari_s1omni {software.get('napari_s1omni', '')}".strip()
     pairs = zip(plan.normalization.low, plan.normalization.high, strict=True)
-    sizes = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
+    tiles = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
     return [
         ("Prompt", operation.prompt),
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),
-        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; step: {', '.join(scale)}"),
+        ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; pixel size: {', '.join(scale)}"),
         ("Content of the source", f"fingerprint {plan.source_digest[:16]}"),
         ("Result", f"{result.path}; {_axes(result.spec)}, {result.spec.dtype}"),
         ("Engine", f"{engine.name}, revision {engine.revision}. {engine.title}"),
         ("Weights", engine.weights_license),
         ("How to cite", f"{engine.citation}; {own}" if engine.citation else own),
         ("Thinking", f"{(plan.sampling.think or '').replace('_', ' ')}; seed {plan.sampling.seed}"),
-        ("Tiles", sizes),
+        ("Tiles", tiles),
         ("Intensities", "; ".join(f"{a:g} to {b:g}" for a, b in pairs)),
         ("Plan", f"digest {plan.digest[:16]}"),
         ("Software", ", ".join(f"{package} {version}" for package, version in software.items())),
     ]
 
 
-def coverage(result: Result) -> Facts:
-    """How much of it is there, and what failed, was tried again or is empty."""
+def describe_coverage(result: Result) -> Facts:
+    """Count finished, failed, retried and empty blocks and tiles."""
     records, summary = result.records, result.summary
     states = Counter(record.state for record in records)
     tiles: Counter[str] = Counter()
     for record in records:
-        # A state that no tile has is told too.
+        # Keep states with a count of 0.
         tiles.update(dict(record.tiles))
     reached, total = sum(tiles.values()), len(result.plan.grid)
     whole = reached - tiles["failed"]
     rows = [
         ("Blocks", f"{len(records)} of {total}: " + ", ".join(f"{n} {s}" for s, n in states.items())),
         ("Tiles", ", ".join(f"{n:,} {s}" for s, n in tiles.items()) or "none"),
-        ("Retried", f"{counted(sum(record.attempt > 0 for record in records), 'block')} tried more than once"),
+        ("Retried", f"{count_of(sum(record.attempt > 0 for record in records), 'block')} tried more than once"),
         ("Thoughts", f"{len(result.thoughts):,}"),
     ]
     if reached and records:
-        # Tiles of blocks that are missing are not counted: their share is that of the blocks.
+        # Missing blocks have no tile counts; their share is the share of blocks.
         rows.insert(0, ("Covered", f"{100 * whole / reached * len(records) / total:.1f} % of the region"))
     if summary.get("objects") is not None:
-        joins, doubts = summary.get("joins", 0), summary.get("uncertain", 0)
+        joins, uncertain = summary.get("joins", 0), summary.get("uncertain", 0)
         rows += [
             ("Objects", f"{summary['objects']:,}"),
-            ("Joins of labels", f"{joins:,} across blocks; {doubts:,} doubtful pairs"),
+            ("Joins of labels", f"{joins:,} across blocks; {uncertain:,} uncertain pairs"),
         ]
     return rows
 
 
-def missing(result: Result) -> list[str]:
-    """Name the tiles that failed, each with its reason; the first hundred of very many."""
+def list_missing(result: Result) -> list[str]:
+    """List the failed tiles with their reasons; the first hundred, if there are more."""
     holes = result.holes
-    named = [f"tile {h.tile[0]}, {h.tile[1]} (z {h.z}, t {h.t}): {h.reason}" for h in holes[:_NAMED]]
-    return named + [f"and {len(holes) - _NAMED:,} more"] * (len(holes) > _NAMED)
+    named = [f"tile {h.tile[0]}, {h.tile[1]} (z {h.z}, t {h.t}): {h.reason}" for h in holes[:_LISTED]]
+    return named + [f"and {len(holes) - _LISTED:,} more"] * (len(holes) > _LISTED)
 
 
-def times(result: Result) -> Facts:
-    """When it ran, how long each stage took, and how much memory."""
+def describe_times(result: Result) -> Facts:
+    """Describe when the run took place, the time of each stage, and the peak memory."""
     stages: dict[str, float] = {}
     for record in result.records:
         for stage, seconds in record.seconds.items():
             stages[stage] = stages.get(stage, 0.0) + seconds
     peak = max((record.peak_memory or 0 for record in result.records), default=0)
     last = read_status(result.path)
-    begun = [] if last is None else [("Last run", f"{_moment(last.started)} to {_moment(last.updated)}, {last.state}")]
+    last_run = [] if last is None else [("Last run", f"{_utc(last.started)} to {_utc(last.updated)}, {last.state}")]
     return [
-        *begun,
+        *last_run,
         *((stage.capitalize(), _seconds(seconds)) for stage, seconds in stages.items()),
         ("Peak memory of a worker", format_bytes(peak)),
         ("Worker processes", str(len({(record.worker, record.pid) for record in result.records}))),
     ]
 
 
-def counted(n: int, noun: str) -> str:
-    """Say how many of something there are."""
+def count_of(n: int, noun: str) -> str:
+    """Return a count with its noun: ``1 tile``, ``2 tiles``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
@@ -105,7 +105,7 @@ def _seconds(seconds: float) -> str:
     return format_duration(seconds) if seconds >= 10 else f"{seconds:.2f} s"
 
 
-def _moment(seconds: float) -> str:
+def _utc(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

@@ -1,4 +1,4 @@
-"""The page: its parts in the order in which they are read."""
+"""The report as one HTML page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.results.report import facts
-from napari_s1omni.results.report.examples import examples, gallery
-from napari_s1omni.results.report.exhibits import overview
+from napari_s1omni.results.report.examples import choose_examples, gallery
 from napari_s1omni.results.report.markup import bullets, figure, histogram, section, table
+from napari_s1omni.results.report.pictures import overview
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import Source
 
@@ -17,7 +17,7 @@ _STYLE = Path(__file__).with_name("page.css")
 
 
 def write_report(result: Result, path: Path, image: Source | None = None) -> int:
-    """Write the page; return its size in bytes.
+    """Write the report of a run; return its size in bytes.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def write_report(result: Result, path: Path, image: Source | None = None) -> int
     path : Path
         An ``.html`` file.
     image : Source, optional
-        The source layer; by default it is opened where the plan found it. The
-        page does without pictures of the source where it is gone.
+        The source layer; by default it is opened where the plan found it. If it
+        cannot be opened, the report has no pictures of it.
     """
     text = report(result, image)
     path.write_text(text, encoding="utf-8")
@@ -34,29 +34,29 @@ def write_report(result: Result, path: Path, image: Source | None = None) -> int
 
 
 def report(result: Result, image: Source | None = None) -> str:
-    """Return the page as HTML; parameters as in :func:`write_report`."""
+    """Return the report as HTML; parameters as in :func:`write_report`."""
     plan = result.plan
     if image is None:
         try:
             image = result.layers().image
         except S1OmniError:
             image = None
-    worst, chance = examples(result)
+    worst, sample = choose_examples(result)
     seams = result.summary.get("seams")
     name = (plan.source.source or "an image in memory").rstrip("/").rpartition("/")[2]
     title = f"{plan.job.operation.type.replace('_', '-').capitalize()} of {name} by {plan.engine.name}"
     parts = [
         f"<h1>{html.escape(title)}</h1>",
-        f'<p class="lead">{html.escape(_summary(result))}</p><p>{_marks(result)}</p>',
+        f'<p class="lead">{html.escape(_summary(result))}</p><p>{_badges(result)}</p>',
         _overview(result, image),
-        section("What was done", table(facts.done(result))),
-        section("Coverage", table(facts.coverage(result)) + bullets(facts.missing(result))),
+        section("What was done", table(facts.describe_job(result))),
+        section("Coverage", table(facts.describe_coverage(result)) + bullets(facts.list_missing(result))),
         section("Joins between tiles", histogram(seams) if seams and seams["tiles"] else ""),
-        section("Least even joins", gallery(result, image, worst)),
-        section("Tiles at random", gallery(result, image, chance)),
+        section("Most visible joins", gallery(result, image, worst)),
+        section("Random tiles", gallery(result, image, sample)),
         section("Choices and adjustments", bullets(plan.notes)),
-        section("Time and memory", table(facts.times(result))),
-        section("Do it again", f"<p>{_AGAIN}</p><pre>{html.escape(plan.job.dump())}</pre>"),
+        section("Time and memory", table(facts.describe_times(result))),
+        section("Repeat the run", f"<p>{_REPEAT}</p><pre>{html.escape(plan.job.dump())}</pre>"),
     ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -65,37 +65,37 @@ def report(result: Result, image: Source | None = None) -> str:
     )
 
 
-_AGAIN = "Saved as job.yaml, this runs again with s1omni run job.yaml."
+_REPEAT = "To repeat the run, save this as job.yaml and call: s1omni run job.yaml"
 
 
 def _summary(result: Result) -> str:
     plan, summary = result.plan, result.summary
-    what = " x ".join(str(n) for n in result.spec.shape)
-    found = f" {facts.counted(summary['objects'], 'object')} found." if summary.get("objects") is not None else ""
+    shape = " x ".join(str(n) for n in result.spec.shape)
+    found = f" {facts.count_of(summary['objects'], 'object')} found." if summary.get("objects") is not None else ""
     state = "" if result.complete else " The run is not complete yet."
     source = plan.source.source or "An image in memory"
-    return f"{source} was processed in {facts.counted(len(plan.grid), 'block')} into {what} px.{found}{state}"
+    return f"{source} was processed in {facts.count_of(len(plan.grid), 'block')} into {shape} px.{found}{state}"
 
 
-def _marks(result: Result) -> str:
-    marks = []
-    if result.plan.generated:
-        marks.append(("these px were generated by a model; they are no measurement", True))
+def _badges(result: Result) -> str:
+    badges = []
+    if result.plan.engine.generates and result.spec.kind == "image":
+        badges.append(("generated by a model, not measured", True))
     holes = result.summary.get("holes", 0)
     if holes:
-        marks.append((f"{facts.counted(holes, 'tile')} missing", True))
+        badges.append((f"{facts.count_of(holes, 'tile')} missing", True))
     if not result.complete:
-        marks.append(("not complete", True))
+        badges.append(("not complete", True))
     elif not holes:
-        marks.append(("complete", False))
-    return "".join(f'<span class="mark{" warn" if w else ""}">{html.escape(m)}</span>' for m, w in marks)
+        badges.append(("complete", False))
+    return "".join(f'<span class="mark{" warn" if w else ""}">{html.escape(m)}</span>' for m, w in badges)
 
 
 def _overview(result: Result, image: Source | None) -> str:
     if not result.records:
         return ""
     pictures = overview(result, image)
-    words = "Source and result" if len(pictures) == 2 else "Result"
-    words += " (the plane in the middle)" if result.plan.grid.planes > 1 else ""
-    words += "; the outlines of objects are coloured" if result.spec.kind == "labels" else ""
-    return figure(words, pictures, kind="whole")
+    caption = "Source and result" if len(pictures) == 2 else "Result"
+    caption += " (middle plane)" if result.plan.grid.planes > 1 else ""
+    caption += "; objects have coloured outlines" if result.spec.kind == "labels" else ""
+    return figure(caption, pictures, kind="whole")

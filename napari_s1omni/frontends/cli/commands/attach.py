@@ -1,4 +1,4 @@
-"""``s1omni status``, ``attach``, ``pause`` and ``cancel``: a run seen and steered from any other process."""
+"""``s1omni status``, ``attach``, ``pause`` and ``cancel``: watch and control a run from another process."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
-from napari_s1omni.frontends.cli.commands.run import HOLES, Json
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
+from napari_s1omni.frontends.cli.run_options import HOLES, Json
 
-Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder that a run writes.", show_default=False)]
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Output folder of a run.", show_default=False)]
 
 _EVERY = 15.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines without a terminal."""
 
 
 def status(output: Output, json: Json = False) -> None:
-    """Say how far a run is, whether it lives or was killed."""
+    """Print the state and progress of a run, also of one that was killed."""
     found = status_of(output)
     if json:
         print_json({**found.to_json(), "alive": found.alive, "resumable": found.resumable})
@@ -34,9 +34,9 @@ def status(output: Output, json: Json = False) -> None:
 
 
 def attach(output: Output) -> None:
-    """Watch a run until it ends; Ctrl-C stops watching and leaves the run alone.
+    """Watch a run until it ends. Ctrl-C stops watching; the run continues.
 
-    Ends with the exit code of the run: 0 complete, 3 with holes, 130 cancelled.
+    The exit code is that of the run: 0 complete, 3 with holes, 130 cancelled.
     """
     screen = console()
     bar = Progress(
@@ -59,7 +59,7 @@ def attach(output: Output) -> None:
                     said = time.monotonic()
                     screen.print(f"{last.state}: {words}", highlight=False)
     except KeyboardInterrupt:
-        screen.print(f"The run goes on. Stop it with: s1omni cancel {output}", highlight=False)
+        screen.print(f"The run continues. Stop it with: s1omni cancel {output}", highlight=False)
         return
     if last is not None and (code := _exit_code(last)):
         if last.error:
@@ -69,14 +69,14 @@ def attach(output: Output) -> None:
 
 def pause(
     output: Output,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Go on instead.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Continue a paused run.")] = False,
 ) -> None:
-    """Let a run wait after the tiles in hand; with --go-on, let it go on."""
+    """Pause a run after its current tiles; with --go-on, continue it."""
     write_control(output, pause=not go_on)
 
 
 def cancel(output: Output) -> None:
-    """Stop a run after the tiles in hand; what is finished is kept and can be resumed."""
+    """Stop a run after its current tiles. Finished blocks are kept; resume the run at any time."""
     write_control(output, cancel=True)
 
 
@@ -112,7 +112,7 @@ def _rows(found: RunStatus) -> dict[str, str]:
     if found.eta is not None:
         rows["left"] = format_duration(found.eta)
     if found.busy is not None:
-        rows["engines at work"] = f"{found.busy:.0%} of the time"
+        rows["engines busy"] = f"{found.busy:.0%} of the time"
     if found.peak_memory:
         rows["peak memory of a worker"] = format_bytes(found.peak_memory)
     if found.holes:

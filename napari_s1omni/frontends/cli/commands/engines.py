@@ -1,4 +1,4 @@
-"""``s1omni engines``: who can do the work."""
+"""``s1omni engines``: list the engines."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import typer
 from napari_s1omni.engine import registry
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import EngineError
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.run_options import Json
 
 
 def engines(
-    folder: Annotated[str | None, typer.Argument(help="Only this engine: a name or a folder of weights.")] = None,
+    folder: Annotated[str | None, typer.Argument(help="Show only this engine: a name, or a folder of weights.")] = None,
     json: Json = False,
 ) -> None:
-    """List the engines, what each one does, and whether it works here."""
-    listed = {folder: registry.describe(folder)} if folder else registry.list_engines()
-    found = {name: str(entry) if isinstance(entry, EngineError) else entry for name, entry in listed.items()}
+    """List the engines, their operations, and whether they work on this machine."""
+    found: dict[str, EngineDescription | str] = {}
+    for name in [folder] if folder else registry.names():
+        try:
+            found[name] = registry.describe(name)
+        except EngineError as error:
+            if folder:
+                raise
+            found[name] = str(error)
     chosen = {operation: registry.describe("auto", operation).name for operation in registry.AUTO}
     if json:
         described = {n: _flat(d) if not isinstance(d, str) else {"missing": d} for n, d in found.items()}
@@ -30,7 +36,7 @@ def engines(
         print_rows(name, {"": description} if isinstance(description, str) else _rows(description))
         typer.echo("")
     if not folder:
-        print_rows("'auto' takes", chosen)
+        print_rows("'auto' uses", chosen)
 
 
 def _flat(description: EngineDescription) -> dict[str, Any]:
@@ -42,14 +48,14 @@ def _flat(description: EngineDescription) -> dict[str, Any]:
 def _rows(description: EngineDescription) -> dict[str, str]:
     limits = description.limits
     rows = {
-        "what": description.title,
+        "title": description.title,
         "operations": ", ".join(description.operations),
         "targets": ", ".join(description.targets),
         "tiles": f"{description.tile_size} px, overlap {description.overlap} px; "
-        f"draws {limits.min_size} to {limits.max_size} px in multiples of {limits.multiple_of}",
+        f"generates {limits.min_size} to {limits.max_size} px in multiples of {limits.multiple_of}",
         "thinks": description.think.replace("_", " "),
         "revision": description.revision,
         "licence": description.weights_license,
-        "generates": "yes: its images are marked as generated" if description.generates else "no: it computes",
+        "generates": "yes; its images are marked as generated" if description.generates else "no; it computes",
     }
     return {name: text for name, text in rows.items() if text}

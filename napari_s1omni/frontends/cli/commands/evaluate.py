@@ -1,4 +1,4 @@
-"""``s1omni evaluate``: how near a result is to a truth."""
+"""``s1omni evaluate``: compare a result with ground truth."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.frontends.cli.commands.run import HOLES, Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import open_source
 
 
 def evaluate(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
-    truth: Annotated[str, typer.Option("--truth", metavar="FILE", help="The truth: any image that can be read.")],
-    axes: Annotated[str | None, typer.Option("--axes", help="Axes of the truth, where its file does not say.")] = None,
+    truth: Annotated[str, typer.Option("--truth", metavar="FILE", help="Ground truth: any image that can be read.")],
+    axes: Annotated[str | None, typer.Option("--axes", help="Axes of the ground truth, if not in its file.")] = None,
     data_range: Annotated[
         float | None,
-        typer.Option("--data-range", min=0, help="Peak of PSNR and SSIM; the span of the truth if left out."),
+        typer.Option(
+            "--data-range", min=0, help="Intensity range for PSNR and SSIM.", show_default="that of the ground truth"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare a result with a truth of the same field.
+    """Compare a result with ground truth of the same field of view.
 
     Labels: instance AP, Dice, IoU and variation of information. Images: PSNR,
-    SSIM and Pearson correlation. A truth of the whole source is cut to the
-    region that was run.
+    SSIM and Pearson correlation. Ground truth of the whole source is cropped to
+    the region of the run.
     """
     result = Result.open(output)
     if not result.complete:
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
     source = open_source(truth, axes=axes)
-    expected = _fitting(result, source.read(), source.spec.axes)
+    expected = _crop_truth(result, source.read(), source.spec.axes)
     found = np.asarray(result.array[...])
-    numbers = _labels(expected, found) if result.spec.kind == "labels" else _image(expected, found, data_range)
+    numbers = (
+        _score_labels(expected, found) if result.spec.kind == "labels" else _score_image(expected, found, data_range)
+    )
     if json:
         print_json(numbers)
     else:
-        print_rows(f"{output} against {truth}", {name: _worded(value) for name, value in numbers.items()})
+        print_rows(f"{output} against {truth}", {name: _format(value) for name, value in numbers.items()})
     if result.summary.get("holes"):
         raise typer.Exit(HOLES)
 
 
-def _fitting(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> NDArray[Any]:
-    """The truth in the axes of the result, cut to its region."""
+def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> NDArray[Any]:
+    """Return the ground truth in the axes of the result, cropped to its region."""
     spec, grid = result.spec, result.plan.grid
     squeezed = tuple(i for i, a in enumerate(axes) if a not in spec.axes and truth.shape[i] == 1)
     truth = truth.squeeze(squeezed)
@@ -68,15 +72,15 @@ def _fitting(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> NDAr
     cut = truth[tuple(box)] if truth.ndim == len(spec.shape) else truth
     if cut.shape != spec.shape:
         raise JobError(
-            f"the truth is {'x'.join(map(str, truth.shape))} px, the result {'x'.join(map(str, spec.shape))} px "
+            f"the ground truth is {'x'.join(map(str, truth.shape))} px, the result {'x'.join(map(str, spec.shape))} px "
             f"({''.join(spec.axes)})",
-            "the same field, or that of the whole source",
-            "give the truth of the same image; --axes names its axes",
+            "the same region, or the whole source",
+            "use ground truth of the same image; name its axes with --axes",
         )
     return cut
 
 
-def _labels(truth: NDArray[Any], found: NDArray[Any]) -> dict[str, Any]:
+def _score_labels(truth: NDArray[Any], found: NDArray[Any]) -> dict[str, Any]:
     by_threshold = metrics.average_precision([(truth, found)])
     at_half = metrics.match(truth, found)[0]
     split, merge = metrics.variation_of_information(truth, found)
@@ -94,10 +98,10 @@ def _labels(truth: NDArray[Any], found: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _image(truth: NDArray[Any], found: NDArray[Any], data_range: float | None) -> dict[str, Any]:
+def _score_image(truth: NDArray[Any], found: NDArray[Any], data_range: float | None) -> dict[str, Any]:
     span = data_range or float(truth.max()) - float(truth.min())
     if not span > 0:
-        raise JobError("the truth is constant", "values that span a range", "give --data-range")
+        raise JobError("the ground truth is constant", "an image with a range of values", "set --data-range")
     planes = list(zip(truth.reshape(-1, *truth.shape[-2:]), found.reshape(-1, *found.shape[-2:]), strict=True))
     numbers: dict[str, Any] = {"PSNR (dB)": metrics.psnr(truth, found, span)}
     if min(truth.shape[-2:]) >= 11:
@@ -105,5 +109,5 @@ def _image(truth: NDArray[Any], found: NDArray[Any], data_range: float | None) -
     return {**numbers, "Pearson": metrics.pearson(truth, found), "data range": span}
 
 
-def _worded(value: float) -> str:
+def _format(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4f}"

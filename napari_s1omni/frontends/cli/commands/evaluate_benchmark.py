@@ -1,4 +1,4 @@
-"""``s1omni evaluate-benchmark``: a published benchmark in its official folder layout."""
+"""``s1omni evaluate-benchmark``: score an engine on a published benchmark."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import typer
 
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.run_options import Json
 
 Name = Literal["msd", "cigrocksem", "synthrad2025", "ixi"]
 
 
 def evaluate_benchmark(
     name: Annotated[Name, typer.Argument(metavar="NAME", help="msd, cigrocksem, synthrad2025 or ixi.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data, laid out as published.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data in its published folder layout.")],
     predictions: Annotated[
         Path | None,
-        typer.Option("--predictions", help="Folder with predictions to score; nothing is run.", show_default=False),
+        typer.Option("--predictions", help="Score predictions in this folder; run no engine.", show_default=False),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "auto",
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases to take.", show_default="all")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases to score.", show_default="all")] = None,
     json: Json = False,
 ) -> None:
-    """Score an engine, or predictions that are there, by the protocol of a published benchmark.
+    """Score an engine, or existing predictions, by the protocol of a published benchmark.
 
-    The protocol is printed with the numbers.
+    Prints the protocol with the scores.
     """
     benchmark = BENCHMARKS[name]
     rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit))

@@ -1,4 +1,4 @@
-"""``s1omni export``: a result as a file that other programs open."""
+"""``s1omni export``: write a result to a file for other programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.commands.run import HOLES
+from napari_s1omni.frontends.cli.run_options import HOLES
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.writers.contours import trace_labels
 from napari_s1omni.storage.writers.outlines import ENDINGS, write_outlines
@@ -23,39 +23,39 @@ def export(
         Path, typer.Argument(metavar="FILE", help="The file to write: .tif, .geojson or .zip.", show_default=False)
     ],
     level: Annotated[int, typer.Option("--level", min=0, help="Level of the pyramid; 0 is full resolution.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a result as OME-TIFF with px size and units, or the outlines of a mask.
+    """Write a result as OME-TIFF with pixel size and units, or the outlines of a mask.
 
-    Outlines are GeoJSON for QuPath (.geojson) or ROIs for ImageJ (.zip), along the edges of px and in px of the
-    source, one per object and plane. In a TIFF nothing is rescaled or cast.
+    Outlines are GeoJSON for QuPath (.geojson) or ROIs for ImageJ (.zip): one per object and plane, along the
+    edges of pixels, in pixels of the source. A TIFF holds the values unchanged.
     """
     outlines = file.suffix.lower() in ENDINGS
     if not outlines and file.suffix.lower() not in _TIFF:
-        raise JobError(f"file {file}", f"a name that ends with {', '.join((*_TIFF, *ENDINGS))}", "name such a file")
+        raise JobError(f"file {file}", f"a name that ends with {', '.join((*_TIFF, *ENDINGS))}", "choose such a name")
     result = Result.open(output)
     if outlines:
-        count = _outlines(result, file, level, overwrite)
+        count = _export_outlines(result, file, level, overwrite)
         typer.echo(f"{file} ({count:,} outlines)")
-        _end(result, output)
+        _exit_if_unfinished(result, output)
         return
     if level >= len(result.levels):
         raise JobError(f"level {level} of {output}", f"levels 0 to {len(result.levels) - 1}", "choose one of these")
     write_tiff(file, result.levels[level], result.level_spec(level), overwrite=overwrite)
     typer.echo(f"{file} ({' x '.join(str(n) for n in result.levels[level].shape)} px)")
-    _end(result, output)
+    _exit_if_unfinished(result, output)
 
 
-def _outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:
+def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:
     if result.spec.kind != "labels" or level:
-        what = f"level {level}" if level else "an image"
-        raise JobError(f"{file} for {what}", "outlines are made of a mask at full resolution", "write a .tif")
+        found = f"level {level}" if level else "an image"
+        raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
     layers = result.layers(channels=())
-    found = trace_labels(layers.labels, layers.spec, layers.block)
-    return write_outlines(file, found, layers.offset or {}, overwrite=overwrite)
+    outlines = trace_labels(layers.labels, layers.spec, layers.block)
+    return write_outlines(file, outlines, layers.offset or {}, overwrite=overwrite)
 
 
-def _end(result: Result, output: Path) -> None:
+def _exit_if_unfinished(result: Result, output: Path) -> None:
     if not result.complete:
-        typer.echo(f"{output} is unfinished; what is missing is 0 in the file.", err=True)
+        typer.echo(f"{output} is unfinished; missing blocks are 0 in the file.", err=True)
         raise typer.Exit(HOLES)

@@ -1,4 +1,4 @@
-"""``s1omni focus``: tell a run that goes on elsewhere which place matters most."""
+"""``s1omni focus``: choose the position that a run processes first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from napari_s1omni.execution.run.control import Focus, write_control
 
 
 def focus(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder a run is writing.", show_default=False)],
-    place: Annotated[str, typer.Argument(metavar="Y,X", help="A px of the source, or T,Z,Y,X.", show_default=False)],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Output folder of a run.", show_default=False)],
+    place: Annotated[str, typer.Argument(metavar="Y,X", help="Pixel of the source; or T,Z,Y,X.", show_default=False)],
 ) -> None:
-    """Let a run do the blocks nearest to a place first; its result does not depend on it."""
+    """Make a run process the blocks near a position first. The result stays the same."""
     write_control(output, focus=_point(place))
 
 
@@ -24,5 +24,5 @@ def _point(text: str) -> Focus:
         numbers = [float(part) for part in text.split(",")]
         t, z, y, x = numbers if len(numbers) == 4 else [0.0, 0.0, *numbers]
     except ValueError:
-        raise JobError(f"place {text!r}", "two numbers y,x or four t,z,y,x", "write 512,512") from None
+        raise JobError(f"position {text!r}", "two numbers y,x or four t,z,y,x", "write 512,512") from None
     return t, z, y, x

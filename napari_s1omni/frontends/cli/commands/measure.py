@@ -1,4 +1,4 @@
-"""``s1omni measure``: a table of all objects of a result."""
+"""``s1omni measure``: measure all objects of a mask into a table."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ import typer
 
 from napari_s1omni.errors import PlanError, StoreExists
 from napari_s1omni.operations.channels import channel_index
-from napari_s1omni.results.region_properties import write_tables
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.source import open_reference
+from napari_s1omni.results.tables import write_tables
+from napari_s1omni.storage.source import open_source
 
 
 def measure(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a mask.", show_default=False)],
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="The file to write, .csv or .parquet.", show_default=False)
+        Path, typer.Argument(metavar="TABLE", help="File to write: .csv or .parquet.", show_default=False)
     ],
     channels: Annotated[
         str | None,
-        typer.Option("--channels", help="Channels to measure, by number or name, with commas.", show_default="all"),
+        typer.Option("--channels", help="Channels to measure: numbers or names with commas.", show_default="all"),
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Where the image is now, if it was moved.", show_default=False)
+        str | None, typer.Option("--source", help="New path of the image, if it was moved.", show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Measure every object: area or volume, place, shape, and the intensity of each channel, in the layer's units.
+    """Measure every object: area or volume, position, shape and intensity, in the units of the image.
 
-    Streamed: of a layer of any size one block is held at a time. `uncertain` marks objects that were, or might
-    have been, joined across blocks by a close call; `touches_border` those that the layer's border may cut.
+    One block is in memory at a time, so the image may have any size. The column `uncertain` marks objects whose
+    join across blocks was a close call, `touches_border` objects that the border of the image may cut.
     """
     result = Result.open(output)
     if not result.complete:
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
     if table.exists() and not overwrite:
-        raise StoreExists(f"{table} is there already", remedy="choose another name, or --overwrite")
-    image = None if source is None else open_reference(result.plan.job.source, source)
+        raise StoreExists(f"{table} exists", remedy="choose another name, or use --overwrite")
+    reference = result.plan.job.source
+    image = None
+    if source is not None:
+        image = open_source(
+            source, level=reference.level, axes=reference.axes, scale=reference.scale, units=reference.units
+        )
     chosen = None
     if channels is not None:
         spec = image.spec if image is not None else result.plan.source

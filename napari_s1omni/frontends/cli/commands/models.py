@@ -1,4 +1,4 @@
-"""``s1omni models``: the weights an engine is made of."""
+"""``s1omni models``: list, show and download weights."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.engine.s1omni.checkpoint import model_store as models
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.run_options import Json
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="List, show and fetch models.", rich_markup_mode="rich"
+    no_args_is_help=True, add_completion=False, help="List, show and download models.", rich_markup_mode="rich"
 )
 
 
 @app.command("list")
 def list_models(json: Json = False) -> None:
-    """List the models that have a name, and which of them are here."""
+    """List the named models, and which are on this machine."""
     known = models.list_models()
     if json:
         print_json(
@@ -29,8 +29,8 @@ def list_models(json: Json = False) -> None:
         )
         return
     for model in known:
-        where = f"in {model.folder}" if model.present else f"not here; 's1omni models fetch {model.name}' gets it"
-        print_rows(model.name, {"what": model.title, "licence": model.license, "where": where})
+        where = f"in {model.folder}" if model.present else f"not here; get it with 's1omni models fetch {model.name}'"
+        print_rows(model.name, {"title": model.title, "licence": model.license, "where": where})
         typer.echo("")
 
 
@@ -39,7 +39,7 @@ def show(
     model: Annotated[str, typer.Argument(help="Name of a model, or a folder with a checkpoint.")],
     json: Json = False,
 ) -> None:
-    """Show what a checkpoint holds, without loading it."""
+    """Show the contents of a checkpoint without loading it."""
     layout = models.open_model(model)
     if json:
         config = layout.config.model_dump(mode="json")
@@ -62,9 +62,9 @@ def show(
 
 @app.command()
 def fetch(
-    model: Annotated[str, typer.Argument(help="Name of a model, or 'owner/name' on the hub.")],
-    folder: Annotated[Path | None, typer.Option("--folder", help="Where to put it.")] = None,
+    model: Annotated[str, typer.Argument(help="Name of a model, or 'owner/name' on the Hugging Face Hub.")],
+    folder: Annotated[Path | None, typer.Option("--folder", help="Folder to download to.")] = None,
     revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit.")] = None,
 ) -> None:
-    """Download a model; an interrupted download goes on where it stopped."""
+    """Download a model. Run it again to continue an interrupted download."""
     typer.echo(f"{model} is in {models.fetch(model, folder, revision)}")

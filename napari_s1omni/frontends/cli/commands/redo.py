@@ -1,4 +1,4 @@
-"""``s1omni redo``: some tiles thought and drawn anew, kept or dropped after a look."""
+"""``s1omni redo``: redo some tiles, then accept or undo the change."""
 
 from __future__ import annotations
 
@@ -8,55 +8,55 @@ from typing import Annotated, Any
 import typer
 
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.commands.run import HOLES, Executor, Json, Quiet, Scheduler, Workers
 from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
-from napari_s1omni.jobs import redo as redoing
+from napari_s1omni.frontends.cli.run_options import HOLES, Executor, Json, Quiet, Scheduler, Workers
+from napari_s1omni.jobs import redo as redo_job
 
 
 def redo(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
     tiles: Annotated[
         str | None,
-        typer.Option("--tiles", metavar="TILES", help="[[time/]plane/]row/column, several with commas."),
+        typer.Option("--tiles", metavar="TILES", help="[[time/]plane/]row/column, separated by commas."),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Tiles that failed.")] = False,
-    uncertain: Annotated[bool, typer.Option("--uncertain", help="Tiles that see an uncertain join of labels.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Keep what was redone, forget what it replaced.")] = False,
-    drop: Annotated[bool, typer.Option("--drop", help="Return to the result before.")] = False,
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed.")] = None,
-    prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="Another wording for these tiles.")] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="Another temperature.")] = None,
-    steps: Annotated[int | None, typer.Option("--num-inference-steps", help="Another number of steps.")] = None,
-    tokens: Annotated[int | None, typer.Option("--max-new-tokens", help="Another length of thoughts.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed tiles.")] = False,
+    uncertain: Annotated[bool, typer.Option("--uncertain", help="All tiles at an uncertain join of labels.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Keep the new result and delete the previous one.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Return to the previous result.")] = False,
+    seed: Annotated[int | None, typer.Option("--seed", help="New seed.")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="New prompt for these tiles.")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="New temperature.")] = None,
+    steps: Annotated[int | None, typer.Option("--num-inference-steps", help="New number of denoising steps.")] = None,
+    tokens: Annotated[int | None, typer.Option("--max-new-tokens", help="New maximum length of a thought.")] = None,
     executor: Executor = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Think and draw some tiles anew. The result before is kept until --accept or --drop.
+    """Redo some tiles. The previous result is kept until --accept or --drop.
 
     Example: s1omni redo nuclei.zarr --tiles 3/5,3/6 --seed 1
     """
-    asked = bool(tiles or failed or uncertain)
-    if accept + drop + asked != 1:
-        raise JobError("nothing, or too much, to do", "--tiles, --failed or --uncertain; or --accept; or --drop")
+    select_tiles = bool(tiles or failed or uncertain)
+    if accept + drop + select_tiles != 1:
+        raise JobError("no single task is given", "either --tiles, --failed or --uncertain; or --accept; or --drop")
     if accept:
-        redoing.accept(output)
+        redo_job.accept(output)
         return
     if drop:
-        redoing.drop(output)
+        redo_job.drop(output)
         return
-    named = {
+    given = {
         "seed": seed,
         "temperature": temperature,
         "num_inference_steps": steps,
         "max_new_tokens": tokens,
     }
-    sampling: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    sampling: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with ProgressLine(quiet=quiet, notes=False) as progress:
-        result = redoing.redo(
+        result = redo_job.redo(
             output,
             tiles,
             failed=failed,
@@ -70,6 +70,6 @@ def redo(
         )
     print_result(result, as_json=json)
     if not json:
-        typer.echo(f"Keep it with: s1omni redo {output} --accept   Undo it with: s1omni redo {output} --drop")
+        typer.echo(f"Accept it with: s1omni redo {output} --accept   Undo it with: s1omni redo {output} --drop")
     if result.summary.get("holes"):
         raise typer.Exit(HOLES)

@@ -1,4 +1,4 @@
-"""``s1omni report``: a page about a result."""
+"""``s1omni report``: write an HTML report of a result."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from napari_s1omni.results.result import Result
 def report(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.")],
     page: Annotated[
-        Path | None, typer.Argument(metavar="PAGE.html", help="The page to write.", show_default="beside the result")
+        Path | None, typer.Argument(metavar="PAGE.html", help="File to write.", show_default="beside the result")
     ] = None,
 ) -> None:
-    """Write one self-contained page: what was done, how well it went, and tiles with their thoughts."""
+    """Write a self-contained HTML report: job, engine, quality, and example tiles with their thoughts."""
     if page is None:
         page = output.absolute().with_suffix(".html")
     if page.suffix.lower() not in {".html", ".htm"}:

@@ -1,4 +1,4 @@
-"""``s1omni show``: what an output is, how far it is, and what was thought for any place of it."""
+"""``s1omni show``: show a result, its progress, and the thought of any tile."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from rich.panel import Panel
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
+from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.results.result import Result
 
 
 def show(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
     tile: Annotated[
-        str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of a tile of the lattice.")
+        str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of this tile.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="Y,X", help="Show the thought of a position in px of the source.")
+        str | None, typer.Option("--at", metavar="Y,X", help="Show the thought at a position in pixels of the source.")
     ] = None,
-    key: Annotated[str | None, typer.Option("--thought", metavar="KEY", help="Show the thought of this key.")] = None,
+    key: Annotated[str | None, typer.Option("--thought", metavar="KEY", help="Show the thought with this key.")] = None,
     z: Annotated[int, typer.Option("--z", help="Plane of the source, for --tile and --at.")] = 0,
     t: Annotated[int, typer.Option("--t", help="Time point of the source, for --tile and --at.")] = 0,
     group: Annotated[int, typer.Option("--group", help="Channel group, for --tile and --at.")] = 0,
     thoughts: Annotated[bool, typer.Option("--thoughts", help="List the keys of all thoughts.")] = False,
     json: Json = False,
 ) -> None:
-    """Show the job, plan, progress and thoughts of an output, finished or not."""
+    """Show the job, plan, progress and thoughts of a result, finished or not."""
     result = Result.open(output)
     if thoughts:
         keys = list(result.thoughts)
@@ -43,7 +43,7 @@ def show(
         else:
             typer.echo("\n".join(keys))
     elif tile or at or key:
-        name, thought = _find(result, tile, at, key, (z, t, group))
+        name, thought = _find_thought(result, tile, at, key, (z, t, group))
         if json:
             print_json({"key": name, **dataclasses.asdict(thought)})
         else:
@@ -101,7 +101,7 @@ def _progress(result: Result) -> dict[str, Any]:
     }
 
 
-def _find(
+def _find_thought(
     result: Result, tile: str | None, at: str | None, key: str | None, place: tuple[int, int, int]
 ) -> tuple[str, Thought]:
     if key:
@@ -116,14 +116,14 @@ def _find(
         row, col = _pair(tile or "", "--tile", "ROW,COLUMN")
         rows, cols = grid.lattice
         if not (0 <= row < rows and 0 <= col < cols):
-            raise JobError(f"tile {tile} of a lattice of {rows} x {cols} tiles", f"0,0 to {rows - 1},{cols - 1}")
-        # The middle of a step is the px where its own tile counts most.
+            raise JobError(f"tile {tile} in a lattice of {rows} x {cols} tiles", f"0,0 to {rows - 1},{cols - 1}")
+        # A tile has its largest weight in the middle of its step.
         y, x = (i * grid.step + grid.tile_size / 2 for i in (row, col))
     found = result.thought_at(y, x, z=z, t=t, group=group)
     if found is None:
         raise JobError(
-            f"nothing was thought at y={y:g}, x={x:g}, z={z}, t={t}",
-            "a place inside the region of a run that has come so far, and where something varies",
+            f"no thought at y={y:g}, x={x:g}, z={z}, t={t}",
+            "a position in the region, in a tile that is finished and not empty",
             "list the keys with --thoughts",
         )
     return found
@@ -140,12 +140,12 @@ def _pair(text: str, option: str, form: str) -> tuple[float, float]:
 def _print_thought(key: str, thought: Thought) -> None:
     out = console()
     if thought.prompt:
-        out.print(Panel(thought.prompt, title="asked", title_align="left", border_style="dim"))
+        out.print(Panel(thought.prompt, title="prompt", title_align="left", border_style="dim"))
     if thought.trace:
         out.print(Panel(Markdown(thought.trace), title=f"thought {key}", title_align="left", border_style="cyan"))
     out.print(
         Panel(
-            thought.answer or "(no words)",
+            thought.answer or "(empty)",
             title=f"answer, route {thought.route or 'none'}",
             title_align="left",
             border_style="green",

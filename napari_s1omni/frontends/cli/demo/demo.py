@@ -1,4 +1,4 @@
-"""``s1omni demo``: the three operations on real images, and one picture of them."""
+"""``s1omni demo``: run the three operations on real images."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_s1omni.errors import PlanMismatch
-from napari_s1omni.frontends.cli.commands.run import Quiet
-from napari_s1omni.frontends.cli.demo.figure import Shown, draw
+from napari_s1omni.frontends.cli.demo.figure import DemoRun, draw
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
+from napari_s1omni.frontends.cli.run_options import Quiet
 from napari_s1omni.jobs.options import make_job
 from napari_s1omni.jobs.run import run
 from napari_s1omni.operations import OperationType
 from napari_s1omni.results.result import Result
 
-PICTURE = "demo.png"
-"""Name of the picture in the folder of results."""
+FIGURE = "demo.png"
+"""File of the figure in the folder of the results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Example:
     """One run of the demo."""
 
     name: str
-    """Of the input and the output."""
+    """Name of the output."""
     image: str
-    """Name of the input: an image of ``skimage.data`` whose file ships inside scikit-image."""
+    """Input: an image of ``skimage.data`` whose file comes with scikit-image."""
     operation: OperationType
     options: dict[str, Any]
-    """Flat options of the job."""
+    """Options of the job."""
 
 
 _SIZES: dict[str, Any] = {"tile_size": 128, "overlap": 32, "think": "per_tile"}
@@ -70,30 +70,28 @@ EXAMPLES = (
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put inputs, results and the picture.")] = Path(
-        "demo-results"
-    ),
+    folder: Annotated[Path, typer.Argument(help="Folder for images, results and the figure.")] = Path("demo-results"),
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine of all runs.")] = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Run all three operations on real images that ship inside scikit-image, and draw one picture of them.
+    """Run all three operations on real images from scikit-image, and draw a figure of the results.
 
-    Every run has at least four blocks of several tiles, written as OME-Zarr.
+    Each run has at least four blocks of several tiles and writes OME-Zarr.
     """
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    shown = {}
+    runs = {}
     for example in EXAMPLES:
-        shown[example.name] = _run(example, folder, engine, quiet)
-        result = shown[example.name].result
+        runs[example.name] = _run(example, folder, engine, quiet)
+        result = runs[example.name].result
         typer.echo(f"{example.operation.replace('_', ' ')}: {result.path} ({len(result.records)} blocks)")
-    picture = folder / PICTURE
-    draw(**shown).save(picture, optimize=True)
-    typer.echo(f"picture: {picture}")
-    typer.echo(f"{time.perf_counter() - start:.0f} s of work. Look closer with: s1omni show {folder / 'coins.zarr'}")
+    figure = folder / FIGURE
+    draw(**runs).save(figure, optimize=True)
+    typer.echo(f"figure: {figure}")
+    typer.echo(f"{time.perf_counter() - start:.0f} s in total. See more with: s1omni show {folder / 'coins.zarr'}")
 
 
-def _run(example: Example, folder: Path, engine: str, quiet: bool) -> Shown:
+def _run(example: Example, folder: Path, engine: str, quiet: bool) -> DemoRun:
     pixels, truth = _image(example.image)
     source, output = folder / f"{example.image}.png", folder / f"{example.name}.zarr"
     if not source.exists():
@@ -103,21 +101,21 @@ def _run(example: Example, folder: Path, engine: str, quiet: bool) -> Shown:
         try:
             result = run(job, on_event=progress)
         except PlanMismatch:
-            # An older version of this demo made it.
+            # An older version of this demo wrote it.
             shutil.rmtree(output)
             result = run(job, on_event=progress)
-    return Shown(pixels, result, truth)
+    return DemoRun(pixels, result, truth)
 
 
 def _image(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Input of an example, and the truth where there is one; all of one shape, for the panels."""
+    """Return the input of an example, and the ground truth if there is one."""
     from skimage import data
 
     if name == "coins":
         return data.coins(), None
     if name == "ihc":
         return data.immunohistochemistry()[:404], None
-    # Vessels stand out most in green light.
+    # Vessels have the highest contrast in the green channel.
     truth: NDArray[np.uint8] = data.retina()[280:1088, 120:1144, 1]
     blurred = gaussian_filter(truth.astype(np.float32), 0.8)
     height, width = truth.shape[:2]
@@ -125,10 +123,10 @@ def _image(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     return np.rint(binned).astype(np.uint8), truth
 
 
-def reopen(folder: Path) -> dict[str, Shown]:
-    """Return what an earlier demo left in a folder, as :func:`draw` takes it."""
+def reopen(folder: Path) -> dict[str, DemoRun]:
+    """Open the results of an earlier demo, as arguments of :func:`draw`."""
     found = {}
     for example in EXAMPLES:
         pixels, truth = _image(example.image)
-        found[example.name] = Shown(pixels, Result.open(folder / f"{example.name}.zarr"), truth)
+        found[example.name] = DemoRun(pixels, Result.open(folder / f"{example.name}.zarr"), truth)
     return found

@@ -25,8 +25,8 @@ from napari_s1omni.frontends.napari_layers.result_layers import (
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_cache import TileCache
-from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import Columns
 
 _REFRESH = 0.5
 """Shortest time in seconds between two refreshes of a layer."""

@@ -27,8 +27,8 @@ from napari_s1omni.frontends.dock.widgets.columns_model import SORT_ROLE, Column
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY, label_features
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.results.region_properties import Columns, write_table
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.tables import Columns, write_table
 
 
 class MeasureTable(QWidget):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 
-from napari_s1omni.results.region_properties import Columns
+from napari_s1omni.results.tables import Columns
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 """Role of the numbers by which rows are sorted."""

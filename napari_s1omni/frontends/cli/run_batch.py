@@ -1,10 +1,8 @@
-"""One job on many images: what the running commands do when the source is a collection."""
+"""Running a job on every image of a folder, a pattern, a plate or a CSV file."""
 
 from __future__ import annotations
 
 import dataclasses
-import json as plain_json
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -12,17 +10,16 @@ from rich.table import Table
 
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted
+from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch
 from napari_s1omni.jobs.batch_table import TABLE, BatchRow
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import list_sources
 
-INCOMPLETE = 3
-"""Exit code of a batch in which images failed or lack tiles."""
 
-
-def execute_batch(job: Job, *, dry_run: bool, json: bool, quiet: bool, running: dict[str, Any]) -> None:
-    """Run a job on every image of its source, print one line for each, and end with 3 where some are not whole.
+def run_images(job: Job, options: RunOptions) -> None:
+    """Run a job on every image of its source, print one line per image, and exit with 3 if any is incomplete.
 
     Raises
     ------
@@ -32,28 +29,29 @@ def execute_batch(job: Job, *, dry_run: bool, json: bool, quiet: bool, running: 
     if job.output is None:
         raise JobError("a collection of images needs an output", "a folder for the results", "set 'output'")
     entries = list_sources(job.source.uri)
-    said = Console(stderr=True, quiet=quiet or json)
+    progress = Console(stderr=True, quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
     rows: list[BatchRow] = []
 
-    def tell(row: BatchRow) -> None:
+    def report(row: BatchRow) -> None:
         rows.append(row)
-        said.print(f"{len(rows):{digits}}/{len(entries)} {_words(row)}", highlight=False, markup=False, soft_wrap=True)
+        line = f"{len(rows):{digits}}/{len(entries)} {_describe(row)}"
+        progress.print(line, highlight=False, markup=False, soft_wrap=True)
 
     try:
-        run_batch(job, entries, job.output, dry_run=dry_run, on_row=tell, **running)
+        run_batch(job, entries, job.output, dry_run=options.dry_run, on_row=report, **options.execution)
     except (RunInterrupted, DiskFull) as error:
-        again = "Run the same command again: finished images are kept"
-        raise type(error)(error.given, error.allowed, again, **error.facts) from error
-    if json:
-        typer.echo(plain_json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
+        remedy = "Run the same command again: finished images are kept"
+        raise type(error)(error.given, error.allowed, remedy, **error.facts) from error
+    if options.json:
+        print_json([dataclasses.asdict(row) for row in rows])
     else:
-        _print_summary(rows, job.output, dry_run)
+        _print_summary(rows, job.output, options.dry_run)
     if not all(row.ok for row in rows):
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(HOLES)
 
 
-def _words(row: BatchRow) -> str:
+def _describe(row: BatchRow) -> str:
     facts = [
         "" if row.objects is None else f"{row.objects:,} objects",
         f"{row.holes} tiles missing" if row.holes else "",

@@ -1,4 +1,4 @@
-"""Exhibits: pictures of a result beside its source, for pages that are read without a viewer."""
+"""Pictures of a result beside its source, for a page without a viewer."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from napari_s1omni.results import figure
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import Source
 
-EDGE = 224
-"""Px of the longer side of a tile's picture."""
-WIDE = 500
-"""Px of the longer side of a picture of the whole."""
-_READ = 2**23
-"""Px of one plane that are read at most for a picture of the whole."""
+TILE_EDGE = 224
+"""Pixels of the longer side of the picture of a tile."""
+OVERVIEW_EDGE = 500
+"""Pixels of the longer side of the overview."""
+_MAX_READ = 2**23
+"""Pixels of a plane that are read at most for the overview."""
 
 
 def tile_pictures(result: Result, image: Source | None, spans: Mapping[str, Span], group: int) -> list[Image.Image]:
-    """Draw a tile: its source, where that is there, and what was made of it.
+    """Draw a tile: source, if there is one, and result.
 
     Parameters
     ----------
     result : Result
     image : Source, optional
     spans : mapping of axis to span
-        ``t``, ``z``, ``y`` and ``x`` in px of the source.
+        ``t``, ``z``, ``y`` and ``x`` in pixels of the source.
     group : int
-        Of channels that are read together.
+        Channel group.
     """
-    source = None if image is None else _source(result, image, spans, group, EDGE)
-    made = _made(result, 0, spans, group, source, EDGE)
+    source = None if image is None else _draw_source(result, image, spans, group, TILE_EDGE)
+    made = _draw_result(result, 0, spans, group, source, TILE_EDGE)
     return [made] if source is None else [source, made]
 
 
 def overview(result: Result, image: Source | None) -> list[Image.Image]:
-    """Draw the plane in the middle of a result, and its source where that can be read in a moment.
+    """Draw the middle plane of a result, and of its source where a coarse level of it can be read quickly.
 
     Returns
     -------
@@ -55,31 +55,33 @@ def overview(result: Result, image: Source | None) -> list[Image.Image]:
     source = None
     if image is not None:
         levels = [image, *image.levels()]
-        level = next((one for one in levels if _px(one, image, grid.y, grid.x) <= _READ), None)
+        level = next((one for one in levels if _pixels_in(one, image, grid.y, grid.x) <= _MAX_READ), None)
         if level is not None:
-            source = _source(result, level, _at(level, image, spans), 0, WIDE)
-    coarse = next((i for i, a in enumerate(result.levels) if max(a.shape[-2:]) <= 2 * WIDE), len(result.levels) - 1)
-    made = _made(result, coarse, spans, 0, source, WIDE)
+            source = _draw_source(result, level, _spans_at(level, image, spans), 0, OVERVIEW_EDGE)
+    coarse = next(
+        (i for i, a in enumerate(result.levels) if max(a.shape[-2:]) <= 2 * OVERVIEW_EDGE), len(result.levels) - 1
+    )
+    made = _draw_result(result, coarse, spans, 0, source, OVERVIEW_EDGE)
     return [made] if source is None else [source, made]
 
 
-def as_data(picture: Image.Image) -> str:
-    """Encode a picture as the address of an ``img``: PNG, or JPEG where that is much smaller."""
+def data_url(picture: Image.Image) -> str:
+    """Encode a picture as a data URL: PNG, or JPEG where that is less than half the size."""
     exact, small = io.BytesIO(), io.BytesIO()
     picture.save(exact, "PNG", optimize=True)
-    # Outlines are one px wide: colours are not thinned out.
+    # Outlines are one pixel wide: keep the full resolution of colours.
     picture.save(small, "JPEG", quality=82, subsampling=0)
     kind, data = ("jpeg", small) if 2 * len(small.getvalue()) < len(exact.getvalue()) else ("png", exact)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def _px(level: Source, image: Source, y: Span, x: Span) -> float:
+def _pixels_in(level: Source, image: Source, y: Span, x: Span) -> float:
     share = (y[1] - y[0]) * (x[1] - x[0]) / (image.spec.size("y") * image.spec.size("x"))
     return share * level.spec.size("y") * level.spec.size("x")
 
 
-def _at(level: Source, image: Source, spans: Mapping[str, Span]) -> dict[str, Span]:
-    """Spans of the finest level in px of another one."""
+def _spans_at(level: Source, image: Source, spans: Mapping[str, Span]) -> dict[str, Span]:
+    """Convert spans from pixels of the finest level to those of `level`."""
     found = dict(spans)
     for axis in "zyx":
         by = level.spec.size(axis) / image.spec.size(axis)
@@ -88,7 +90,7 @@ def _at(level: Source, image: Source, spans: Mapping[str, Span]) -> dict[str, Sp
     return found
 
 
-def _source(result: Result, image: Source, spans: Mapping[str, Span], group: int, edge: int) -> Image.Image:
+def _draw_source(result: Result, image: Source, spans: Mapping[str, Span], group: int, edge: int) -> Image.Image:
     channels = result.plan.groups[group]
     whole = {**spans, "c": (min(channels), max(channels) + 1)}
     pixels = image.read(tuple(slice(*whole[a]) for a in image.spec.axes))
@@ -97,7 +99,7 @@ def _source(result: Result, image: Source, spans: Mapping[str, Span], group: int
     return _picture(np.moveaxis(shown, 0, -1), edge)
 
 
-def _made(
+def _draw_result(
     result: Result, level: int, spans: Mapping[str, Span], group: int, source: Image.Image | None, edge: int
 ) -> Image.Image:
     plan, grid = result.plan, result.plan.grid
@@ -118,7 +120,7 @@ def _made(
     if result.spec.kind == "labels":
         labels = _nearest(pixels[0], source.size if source is not None else _size(pixels.shape[-2:], edge))
         back = source or Image.new("RGB", (labels.shape[1], labels.shape[0]))
-        return figure.contours(back, labels, thickness=1 if edge == WIDE else 2)
+        return figure.draw_contours(back, labels, thickness=1 if edge == OVERVIEW_EDGE else 2)
     values = pixels.astype(np.float64)
     low_, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
     shown = (values - low_) / max(high - low_, 1e-9)
@@ -128,7 +130,7 @@ def _made(
 
 
 def _picture(values: NDArray[Any], edge: int) -> Image.Image:
-    """(H, W, 3) in 0 to 1 as a picture with this longer side."""
+    """Return (H, W, 3) in 0 to 1 as a picture whose longer side is `edge` pixels."""
     picture = Image.fromarray((np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8))
     return picture.resize(_size(values.shape[:2], edge), Image.Resampling.BICUBIC)
 
