@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.errors import RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
 from napari_s1omni.frontends.notebook.job_session import JobSession, error_of
@@ -233,7 +234,7 @@ class RunningJob:
     def _outcome(self, now: RunStatus) -> Result:
         # Again, because what is shown while a cell runs belongs to that cell.
         self._outputs.update()
-        if now.state == "complete":
+        if now.state is RunState.COMPLETE:
             return Result.open(self.path)
         if now.error is not None:
             raise error_of(now.error)

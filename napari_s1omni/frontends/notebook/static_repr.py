@@ -10,6 +10,7 @@ from PIL import Image
 
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.job_session import JobSession
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
@@ -85,7 +86,7 @@ def _numbers(session: JobSession) -> dict[str, str]:
         return numbers
     if result.summary.get("objects") is not None:
         numbers["Objects"] = f"{result.summary['objects']:,}"
-    if now.state == "complete" and now.updated > now.started > 0:
+    if now.state is RunState.COMPLETE and now.updated > now.started > 0:
         numbers["Time"] = format_duration(now.updated - now.started)
     numbers["Result"] = str(session.path)
     return numbers

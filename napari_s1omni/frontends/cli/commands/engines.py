@@ -19,14 +19,8 @@ def engines(
     json: Json = False,
 ) -> None:
     """List the engines, their operations, and whether they work on this machine."""
-    found: dict[str, EngineDescription | str] = {}
-    for name in [folder] if folder else registry.names():
-        try:
-            found[name] = registry.describe(name)
-        except EngineError as error:
-            if folder:
-                raise
-            found[name] = str(error)
+    listed = {folder: registry.describe(folder)} if folder else registry.list_engines()
+    found = {name: str(entry) if isinstance(entry, EngineError) else entry for name, entry in listed.items()}
     chosen = {operation: registry.describe("auto", operation).name for operation in registry.AUTO}
     if json:
         described = {n: _flat(d) if not isinstance(d, str) else {"missing": d} for n, d in found.items()}
