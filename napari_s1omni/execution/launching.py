@@ -46,8 +46,10 @@ class Launched:
     """The process as a child of this one."""
 
     def status(self) -> RunStatus:
-        """Tell how far it is."""
-        return status(self.path)
+        """Tell how far it is; until its process says something itself, it is starting for as long as that takes."""
+        found = status(self.path)
+        begins = found.pid == 0 and found.state == "stopped" and self.process.poll() is None
+        return found.replace(state="starting") if begins else found
 
     def failure(self) -> Failure | None:
         """Tell why its process ended with an error; None while it lives or where it ended well."""

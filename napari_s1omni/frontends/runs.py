@@ -151,6 +151,10 @@ class Run:
         """Whether the result before what was redone last is kept; reads a disk."""
         return has_previous(self.path)
 
+    def read_status(self) -> RunStatus:
+        """Read from its output how far it is."""
+        return self._launched.status() if self._launched is not None else status(self.path)
+
     def watch(self) -> None:
         """Begin to watch what is at work there, in a thread of its own."""
         self.queued = False
@@ -244,7 +248,7 @@ class Run:
         while not stop.is_set():
             try:
                 died = self._launched.failure() if self._launched is not None else None
-                now = status(self.path)
+                now = self.read_status()
                 if died is not None and now.pid == 0 and now.state in ("starting", "stopped"):
                     # It ended before it could say anything of itself.
                     now = now.replace(state="failed", error=died)

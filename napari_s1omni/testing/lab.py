@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-PATIENCE = 90_000
+PATIENCE = 240_000
 """Ms to wait for anything; the machine may do other work too."""
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 """What a page shows whose kernel waits for work."""

@@ -264,7 +264,7 @@ class RunningJob:
         if self._failure is not None or self.run is None or self.run.queued:
             return self.status
         try:
-            return status(self.path)
+            return self.run.read_status()
         except StoreError:
             if self._beginning is not None and self._beginning.is_alive():
                 # Its process is about to be started.
