@@ -92,6 +92,7 @@ class MeasureTable(QWidget):
         self.save_button.setEnabled(False)
         column.addWidget(row(self.layers, self.measure_button, self.save_button, stretch=0))
         self.state = QLabel("Choose labels that a run made, then press Measure.")
+        self.state.setWordWrap(True)
         column.addWidget(self.state)
         self.table = QTableView()
         self.table.setSortingEnabled(True)
