@@ -48,13 +48,19 @@ libraries() {
     [ -z "$wanted" ] || system $wanted
 }
 
-# Prints the newest Python of 3.11 or above that can make an environment, or nothing.
+# Pythons for which requirements/ says what to install.
+LOCKED_PYTHONS="3.11 3.12 3.13 3.14"
+
+# Prints version and path of a locked Python that can make an environment, or nothing. It is never one of an environment,
+# which may be the one that is made anew.
 find_python() {
     for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3 python3.14; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$candidate"
+        found=$("$candidate" -c 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2], sys._base_executable)' 2>/dev/null) || continue
+        case " $LOCKED_PYTHONS " in *" ${found%% *} "*)
+            echo "$found"
             return
-        fi
+            ;;
+        esac
     done
 }
 
@@ -72,38 +78,58 @@ configured() {
     "$folder/bin/python" -m pip config list | sed -n "s/^[^=]*\\.$1='\\(.*\\)'\$/\\1/p" | tail -n 1
 }
 
-# install WORD...: uv needs a third of pip's time, but does not read pip's settings; where it fails, pip does it.
-install() (
+# Tells uv what pip is told, since uv does not read pip's settings.
+package_sources() {
     for pair in index-url:UV_DEFAULT_INDEX find-links:UV_FIND_LINKS cert:SSL_CERT_FILE; do
         told=$(configured "${pair%%:*}")
         [ -z "$told" ] || export "${pair#*:}=$told"
     done
+}
+
+install_uv() {
+    "$folder/bin/python" -m pip install --quiet --quiet --constraint requirements/build.txt uv
+}
+
+# install WORD...: uv needs a third of pip's time; where it fails, pip does it.
+install() (
+    package_sources
     # A build of torch for GPUs is gigabytes; pip's own settings, where there are any, know better where packages are.
     if ! command -v nvidia-smi >/dev/null && [ -z "${UV_DEFAULT_INDEX:-}${UV_FIND_LINKS:-}" ]; then
         export UV_TORCH_BACKEND="${UV_TORCH_BACKEND:-cpu}"
     fi
+    # What comes as source is built with locked tools, too. Older versions of pip know the first name only.
+    export PIP_CONSTRAINT=requirements/build.txt PIP_BUILD_CONSTRAINT=requirements/build.txt
     {
-        "$folder/bin/python" -m pip install --quiet --quiet uv &&
-            "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"
+        install_uv &&
+            "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --build-constraint requirements/build.txt "$@"
     } || "$folder/bin/python" -m pip install --quiet --quiet --no-compile "$@"
 )
 
 # environment FOLDER EXTRAS: make the virtual environment, or bring it up to date, and put it first on the path.
+# With NEWEST set, it is a new one of today's versions.
 environment() {
-    folder=$1
+    folder=${NEWEST:+.venv-newest}
+    folder=${folder:-$1}
     extras=$2
-    python=$(find_python)
-    if [ -z "$python" ]; then
+    found=$(find_python)
+    if [ -z "$found" ]; then
         system python3 python3-venv
-        python=$(find_python)
-        [ -n "$python" ] || fail "Python 3.11 or newer with its venv module is needed; this machine has $(python3 -V 2>&1)."
+        found=$(find_python)
+        [ -n "$found" ] || fail "One of Python $LOCKED_PYTHONS with its venv module is needed; this machine has $(python3 -V 2>&1)."
     fi
-    stamp=$(cat setup.cfg pyproject.toml constraints.txt | cksum)" $extras $python"
-    if [ -n "${FRESH:-}" ] || [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+    python=${found#* }
+    lock=requirements/python-${found%% *}.txt
+    stamp=$(cat setup.cfg pyproject.toml "$lock" requirements/build.txt | cksum)" $extras $python"
+    if [ -n "${FRESH:-}${NEWEST:-}" ] || [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
         rm -rf "$folder"
         echo "installing into $folder ($extras)"
         "$python" -m venv "$folder"
-        install --constraint constraints.txt --editable ".[$extras]"
+        if [ -n "${NEWEST:-}" ]; then
+            install --constraint requirements/torch.txt --editable ".[$extras]"
+        else
+            install --constraint "$lock" --editable ".[$extras]"
+            "$folder/bin/python" scripts/locked.py || fail "That is not what $lock says. scripts/lock brings it up to date with setup.cfg."
+        fi
         echo "$stamp" >"$folder/stamp"
     fi
     PATH="$PWD/$folder/bin:$PATH"

@@ -21,7 +21,7 @@ from napari_s1omni.settings import CACHE, browser, child_environment
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-TIMEOUT_MS = 90_000
+TIMEOUT_MS = 240_000
 """Longest wait in milliseconds; generous, because the machine may be busy."""
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 """Selector that matches while the kernel is idle."""

@@ -121,7 +121,7 @@ def test_a_killed_batch_goes_on_with_the_image_it_was_at(tmp_path, job_file):
         np.save(home / f"{i}.npy", open_source(f"synthetic://nuclei?shape=200,200&seed={i}").read().squeeze())
     command = [*COMMAND, job_file, "--source", home, "--output", out, "--no-durable", "--quiet"]
     process = subprocess.Popen(command)
-    end = time.monotonic() + 100
+    end = time.monotonic() + 240
     while not (out / TABLE).exists() or len(table_of(out)) < 2:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -163,7 +163,7 @@ def test_results_on_a_read_only_share_are_refused_before_the_first_image(tmp_pat
     assert row.state == "would fail"
     assert "read-only" in row.error
     command = [*COMMAND, job_file, "--source", tmp_path / "*.npy", "--output", read_only_share / "out"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 73
     assert "cannot be written" in done.stderr
 

@@ -120,7 +120,7 @@ def test_the_report_lists_holes_and_retries(tmp_path, monkeypatch):
 
 def test_a_report_that_cannot_be_written_is_refused(result, read_only_share):
     call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path), str(read_only_share / "a.html")]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(call, capture_output=True, text=True, timeout=240)
     assert done.returncode == 73
     assert "cannot be written" in done.stderr
 
@@ -131,7 +131,7 @@ def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path, caps
     assert ended.value.code == 0
     assert (tmp_path / "a.html").stat().st_size > 10_000
     done = subprocess.run(
-        [sys.executable, "-m", "napari_s1omni", "report", str(result.path)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "napari_s1omni", "report", str(result.path)], capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr
     assert result.path.with_suffix(".html").read_bytes() == (tmp_path / "a.html").read_bytes()

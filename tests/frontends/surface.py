@@ -13,7 +13,7 @@ class Surface:
     def deliver(self, work):
         self._waiting.put(work)
 
-    def until(self, condition, seconds=60):
+    def until(self, condition, seconds=240):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not happen in time"

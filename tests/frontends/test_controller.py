@@ -138,7 +138,7 @@ def test_a_starting_run_can_be_cancelled(controller, surface):
     surface.until(lambda: runs)
     runs[0].cancel()
     assert runs[0].status.state in ("starting", "cancelled")
-    surface.until(lambda: not runs[0].alive, 120)
+    surface.until(lambda: not runs[0].alive)
     assert runs[0].status.state == "cancelled"
 
 
@@ -241,7 +241,7 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     run = runs[0]
     seen = []
     run.changed.connect(lambda r: seen.append(threading.current_thread() is main))
-    surface.until(lambda: not run.alive, 120)
+    surface.until(lambda: not run.alive)
     assert run.status.state == "complete", run.status
     assert seen
     assert all(seen)
@@ -272,7 +272,7 @@ def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):
     assert runs[1].queued
     runs[1].cancel()
     assert runs[1].status.state == "cancelled"
-    surface.until(lambda: not runs[0].alive, 120)
+    surface.until(lambda: not runs[0].alive)
     assert not list(runs[1].path.iterdir())
 
 
@@ -288,7 +288,7 @@ def test_a_killed_run_is_offered_and_found_again(controller, surface):
     runs = []
     controller.run_added.connect(runs.append)
     controller.run()
-    surface.until(lambda: bool(runs) and runs[0].status.blocks_done > 0, 120)
+    surface.until(lambda: bool(runs) and runs[0].status.blocks_done > 0)
     run = runs[0]
     psutil.Process(run.status.pid).kill()
     surface.until(lambda: not run.alive)
@@ -299,8 +299,8 @@ def test_a_killed_run_is_offered_and_found_again(controller, surface):
     assert again.plan.digest == run.plan.digest
     done = run.status.blocks_done
     again.start()
-    surface.until(lambda: again.status.blocks_done > done, 120)
+    surface.until(lambda: again.status.blocks_done > done)
     again.cancel()
-    surface.until(lambda: not again.alive, 120)
+    surface.until(lambda: not again.alive)
     assert again.status.state == "cancelled"
     again.unwatch()

@@ -63,7 +63,7 @@ def test_the_command_line_makes_the_same_plan(name, tmp_path):
         [sys.executable, "-m", "napari_s1omni", *words[1:], "--dry-run", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

@@ -24,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 def until(qapp):
     """Let the window live until something holds."""
 
-    def wait(condition, seconds=90):
+    def wait(condition, seconds=240):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not happen in time"

@@ -34,7 +34,7 @@ def tissue(viewer, panel, settle, until):
 
 def carried_out(panel, until):
     panel.run()
-    until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive, 250)
+    until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive)
     return panel.controller.queue.runs[0]
 
 
@@ -81,7 +81,7 @@ def test_a_run_filling_in(viewer, panel, settle, until, picture):
     panel.run()
     until(lambda: panel.controller.queue.runs)
     run = panel.controller.queue.runs[0]
-    until(lambda: run.status.blocks_total and run.status.blocks_done > 0.3 * run.status.blocks_total, 250)
+    until(lambda: run.status.blocks_total and run.status.blocks_done > 0.3 * run.status.blocks_total)
     panel.act(run, "pause")
     until(lambda: run.status.state == "paused")
     picture("napari-running")

@@ -76,7 +76,7 @@ def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, s
         [sys.executable, "-m", "napari_s1omni", *words[1:], "--dry-run", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert json.dumps(json.loads(done.stdout)["plan"], sort_keys=True) == dock

@@ -34,7 +34,7 @@ def test_a_large_result_fills_in_while_it_runs(viewer, panel, until, settle, err
     until(lambda: run.status.state == "paused")
     done = run.status.tiles_done
     panel.act(run, "resume")
-    until(lambda: not run.alive, 150)
+    until(lambda: not run.alive)
     assert done < run.status.tiles_total
     result = Result.open(run.path)
     assert np.array_equal(np.asarray(layer.data[0]), result.array[...])

@@ -68,7 +68,7 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     assert panel.controller.document["sampling"]["seed"] == 1
     picture("again")
     why.redo.accept.click()
-    until(lambda: run.status.state == "complete" and why.redo.undo.isEnabled(), 120)
+    until(lambda: run.status.state == "complete" and why.redo.undo.isEnabled())
     until(lambda: "redone in round 1" in why.trace.toPlainText())
     assert "12 px" in Result.open(run.path).thought_at(10, 10)[1].text
     assert "seed 1" in why.trace.toPlainText()

@@ -19,7 +19,7 @@ def execute(source: Path, home: Path) -> nbformat.NotebookNode:
     started = time.monotonic()
     try:
         # As JupyterLab saves it: without the state of widgets.
-        client = nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3", store_widget_state=False)
+        client = nbclient.NotebookClient(notebook, timeout=900, kernel_name="python3", store_widget_state=False)
         client.execute(cwd=str(home))
     except nbclient.exceptions.CellExecutionError:
         # The error is in the output of the cell.

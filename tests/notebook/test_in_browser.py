@@ -201,7 +201,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     root = find_panel(page)
     print(f"first pixels of 107 GB after {seconds:.2f} s, {int(root.get_attribute('data-bytes')):,} bytes")
     # Below 1 s on an idle machine, see 's1omni bench notebook'; reading the volume would take minutes.
-    assert seconds < 20
+    assert seconds < 60
     assert int(root.get_attribute("data-bytes")) < 2_000_000
     assert "107.4 GB" in root.locator(".s1o-about").inner_text()
     keep(root, "huge")

@@ -45,12 +45,12 @@ def executed(request, tmp_path_factory):
     own = {"IPYTHONDIR": "ipython", "JUPYTER_RUNTIME_DIR": "runtime", "S1OMNI_CACHE": "cache"}
     environment = {**os.environ, **{name: str(home / folder) for name, folder in own.items()}, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, Path(__file__).with_name("execute.py"), home, *first, *wanted]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=5 * LIMIT)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=15 * LIMIT)
     assert done.returncode == 0, done.stderr[-4000:]
     return home
 
 
-@pytest.mark.timeout(6 * LIMIT)
+@pytest.mark.timeout(16 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_runs(path, executed):
     notebook = nbformat.read(executed / path.stem / path.name, as_version=4)

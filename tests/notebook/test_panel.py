@@ -19,7 +19,7 @@ from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 
 
-def until(condition, seconds=90):
+def until(condition, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "timed out"
@@ -149,7 +149,7 @@ def test_form_python_job_file_and_command_line_make_one_plan_to_the_byte(tmp_pat
     (tmp_path / "job.yaml").write_text(made.dump(), encoding="utf-8")
     assert written(prepare(Job.load(tmp_path / "job.yaml")).plan) == form
     command = [sys.executable, "-m", "napari_s1omni", "run", tmp_path / "job.yaml", "--dry-run", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert json.dumps(json.loads(done.stdout)["plan"], sort_keys=True) == form
 

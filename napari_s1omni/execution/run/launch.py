@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
@@ -37,8 +38,10 @@ class LaunchedRun:
     """The process as a child of this one."""
 
     def status(self) -> RunStatus:
-        """Return its status."""
-        return status(self.path)
+        """Return its status; until its process writes one, it is starting for as long as the process lives."""
+        found = status(self.path)
+        begins = found.pid == 0 and found.state is RunState.STOPPED and self.process.poll() is None
+        return found.replace(state=RunState.STARTING) if begins else found
 
     def failure(self) -> Failure | None:
         """Return why its process ended with an error; None while it is alive or after success."""

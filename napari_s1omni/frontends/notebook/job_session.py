@@ -94,7 +94,7 @@ class JobSession:
         if self._failure is not None or self.run is None or self.run.queued:
             return self.status
         try:
-            return status(self.path)
+            return self.run.read_status()
         except StoreError:
             if self._thread is not None and self._thread.is_alive():
                 # Its process is about to start.

@@ -169,6 +169,10 @@ class Run:
         """Whether the result before the last redo is kept; reads the disk."""
         return has_snapshot(self.path)
 
+    def read_status(self) -> RunStatus:
+        """Read its status from the output."""
+        return self._launched.status() if self._launched is not None else status(self.path)
+
     def watch(self) -> None:
         """Watch the run from a background thread."""
         self.queued = False
@@ -223,7 +227,7 @@ class Run:
         while not stop.is_set():
             try:
                 died = self._launched.failure() if self._launched is not None else None
-                now = status(self.path)
+                now = self.read_status()
                 if died is not None and now.pid == 0 and now.state in (RunState.STARTING, RunState.STOPPED):
                     # It ended before it wrote a status.
                     now = now.replace(state=RunState.FAILED, error=died)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from tiny_checkpoints import TRACES, instruction
+from transformers.utils import logging
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
@@ -77,6 +79,40 @@ def test_own_loop_writes_what_generate_writes(thinker, images):
     thoughts = thinker.think(images, instruction().text, Sampling())
     for thought, row in zip(thoughts, theirs[:, len(prompt.ids) :].tolist(), strict=True):
         assert list(thought.token_ids) == row[: len(thought.token_ids)]
+
+
+@pytest.mark.parametrize("spelling", ["past_key_values", "cache"])
+def test_the_cache_is_handed_on_by_the_name_the_model_knows(monkeypatch, thinker, images, spelling):
+    expected = thinker.think(images, instruction(), Sampling())
+    model = thinker.backbone.model
+    forward, own = model.forward, decoding.cache_name(model)
+
+    def respelled(given, options):
+        out = forward(**{own: given}, **options)
+        return SimpleNamespace(last_hidden_state=out.last_hidden_state, **{spelling: getattr(out, own)})
+
+    def before_5_24(past_key_values=None, **options):
+        return respelled(past_key_values, options)
+
+    def since_5_24(cache=None, **options):
+        return respelled(cache, options)
+
+    monkeypatch.setattr(model, "forward", since_5_24 if spelling == "cache" else before_5_24)
+    assert decoding.cache_name(model) == spelling
+    assert [t.text for t in thinker.think(images, instruction(), Sampling())] == [t.text for t in expected]
+
+
+def test_transformers_warns_of_nothing_while_thinking(thinker, images, caplog):
+    """Its deprecations come as warnings, which fail a test, or through its log, which people see."""
+    logging.warning_once.cache_clear()
+    caplog.set_level("WARNING")
+    transformers_log = logging.get_logger("transformers")
+    transformers_log.addHandler(caplog.handler)
+    try:
+        thinker.think(images, instruction(), Sampling())
+    finally:
+        transformers_log.removeHandler(caplog.handler)
+    assert not caplog.records
 
 
 def test_more_tiles_than_a_batch(thinker, images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,7 @@ def decode(
     endings: list[str | None] = [None] * rows
     end = prompting.ids["turn_end"]
     states: list[torch.Tensor] = []
+    cache = cache_name(backbone.model)
     out = backbone.model(
         input_ids=ids, position_ids=positions, pixel_values=prompts.pixel_values, image_grid_thw=grid, use_cache=True
     )
@@ -115,12 +117,17 @@ def decode(
             break
         token = torch.tensor(fed, device=device).view(rows, 1)
         place = torch.full((3, rows, 1), following + step, device=device)
-        out = backbone.model(input_ids=token, position_ids=place, past_key_values=out.past_key_values, use_cache=True)
+        out = backbone.model(input_ids=token, position_ids=place, use_cache=True, **{cache: getattr(out, cache)})
     return DecodedTokens(
         [list(row) for row in forced] if forced is not None else written,
         [ending or "too long" for ending in endings],
         torch.cat(states, 1) if states else None,
     )
+
+
+def cache_name(model: Any) -> str:
+    """Return the name of the key-value cache of `model`: transformers 5.24 renamed ``past_key_values`` to ``cache``."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 class HiddenStates:

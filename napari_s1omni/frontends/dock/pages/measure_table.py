@@ -57,6 +57,7 @@ class MeasureTable(QWidget):
         self.save_button.setEnabled(False)
         column.addWidget(row(self.layers, self.measure_button, self.save_button, stretch=0))
         self.state = QLabel("Choose the labels of a run, then press Measure.")
+        self.state.setWordWrap(True)
         column.addWidget(self.state)
         self.table = QTableView()
         self.table.setSortingEnabled(True)
