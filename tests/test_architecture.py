@@ -17,10 +17,15 @@ HOMES = {
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
     "zarr": ("storage",),
-    # What runs are compared with is started as its own users start it.
-    "distributed": ("execution", "testing/rivals"),
-    "qtpy": ("frontends/dock",),
-    "napari": ("frontends/dock", "frontends/layers"),
+    # Benchmarks start other frameworks, and a real window, as their users do.
+    "distributed": ("execution/executors", "benchmarks/other_frameworks"),
+    "qtpy": ("frontends/dock", "benchmarks/napari_window"),
+    "napari": ("frontends/dock", "frontends/napari_layers", "benchmarks/napari_window"),
+    # What only some operating systems have, and what stands in for it.
+    **dict.fromkeys(
+        ("ctypes", "fcntl", "filelock", "grp", "msvcrt", "psutil", "pwd", "resource", "signal", "termios", "winreg"),
+        ("system",),
+    ),
     "typer": ("frontends/cli",),
     "rich": ("frontends/cli",),
 }
@@ -65,6 +70,57 @@ def test_libraries_stay_at_home(library):
         and not any(path.with_suffix("").is_relative_to(PACKAGE / home) for home in HOMES[library])
     ]
     assert not strangers
+
+
+OF_ONE_SYSTEM = {
+    "os": {
+        *(
+            "name",
+            "uname",
+            "fork",
+            "kill",
+            "killpg",
+            "nice",
+            "setpriority",
+            "getpriority",
+            "setsid",
+            "fsync",
+            "cpu_count",
+        ),
+        *("getuid", "geteuid", "getgid", "getloadavg", "sched_getaffinity", "sched_setaffinity", "process_cpu_count"),
+    },
+    "sys": {"platform", "getwindowsversion"},
+    "platform": {"system", "uname", "machine", "platform", "release", "version"},
+}
+"""Module of Python -> what in it asks for the operating system, or is there in some only."""
+THE_ENVIRONMENT = {"os": {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}}
+
+
+@pytest.mark.parametrize(
+    ("names", "home"), [(OF_ONE_SYSTEM, "system"), (THE_ENVIRONMENT, "settings")], ids=["system", "environment"]
+)
+def test_one_place_asks_for_system_and_environment(names, home):
+    strangers = {
+        str(path.relative_to(PACKAGE)): sorted(found)
+        for path in modules()
+        if (found := used(path, names)) and not path.with_suffix("").is_relative_to(PACKAGE / home)
+    }
+    assert not strangers
+
+
+def used(path: Path, names: dict[str, set[str]]) -> set[str]:
+    """Which of these attributes of modules a module reads, or imports by name; paths of /proc count as one."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {f"{node.value.id}.{node.attr}"} if node.attr in names.get(node.value.id, ()) else set()
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{a.name}" for a in node.names if a.name in names.get(node.module or "", ())}
+        elif names is OF_ONE_SYSTEM and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= {node.value} if node.value.startswith("/proc/") else set()
+        elif names is OF_ONE_SYSTEM and isinstance(node, ast.keyword) and node.arg == "start_new_session":
+            found.add(node.arg)
+    return found
 
 
 def imported(path: Path) -> set[str]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,13 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, own_peak
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 from napari_s1omni.errors import EngineUnavailable, RunInterrupted
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.events import BlockDone, Event
 from napari_s1omni.execution.run.watch import JournalTail
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.system.machine import load, processors
+from napari_s1omni.system.memory import own_peak
+from napari_s1omni.system.processes import kill_detached, start_detached
 
 Numbers = dict[str, Any]
 
@@ -61,7 +62,7 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
         result is complete. Its start is apart as ``startup_s``; ``overhead_..._with_startup`` has
         it too. ``serial_overhead_...`` is a run in this process.
     """
-    found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    found: Numbers = {"cores": processors(), "load": load()}
     for name, seconds, count in (("50ms", 0.05, fast), ("500ms", 0.5, slow)):
         rehearsal = paced(seconds, count)
         bare = rehearsal.bare()
@@ -178,17 +179,14 @@ def resume(seconds: float = 0.05, workers: int = 2) -> Numbers:
     """Kill a run in the middle, driver and all, and time how soon the next one draws a new tile."""
     with _folder() as path:
         settings = {"seconds": seconds, "workers": workers, "path": str(path)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, "resumable", json.dumps(settings)],
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        words = [sys.executable, "-m", _MODULE, "resumable", json.dumps(settings)]
+        process = start_detached(words, stdout=subprocess.DEVNULL)
         tail = JournalTail(path / WORK / "journal")
         done: set[tuple[int, ...]] = set()
         while len(done) < 16 and process.poll() is None:
             done |= {record.block for record in tail.read()}
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_detached(process.pid)
         process.wait()
         done |= {record.block for record in tail.read()}
         again = _in_process("resumable", settings)

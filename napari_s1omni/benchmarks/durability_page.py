@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_s1omni.benchmarks import durability
 from napari_s1omni.benchmarks import other_frameworks as rivals
 from napari_s1omni.benchmarks.stitching import face_merging
+from napari_s1omni.system.machine import load, processors, system_name
+from napari_s1omni.system.memory import total_memory
 
 Numbers = dict[str, Any]
 
@@ -39,10 +38,10 @@ def measure(tiles: int = 512, million: int = 1_000_000) -> Iterator[Numbers]:
     """
     found: Numbers = {
         "machine": {
-            "cores": os.cpu_count(),
-            "memory_gb": psutil.virtual_memory().total / 1e9,
-            "system": f"{platform.system()}, Python {platform.python_version()}",
-            "load": os.getloadavg()[0],
+            "cores": processors(),
+            "memory_gb": total_memory() / 1e9,
+            "system": f"{system_name()}, Python {platform.python_version()}",
+            "load": load(),
         }
     }
     parts: dict[str, Callable[[], Any]] = {

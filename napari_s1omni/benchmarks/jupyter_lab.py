@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from napari_s1omni.settings import CACHE, browser, child_environment
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -49,20 +49,15 @@ class Lab:
         page.locator(".jp-CodeCell").first.wait_for()
 
 
-def chromium() -> str | None:
-    """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None where there is none."""
-    return os.environ.get("S1OMNI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 @contextlib.contextmanager
 def browsing() -> Iterator[Browser]:
     """A browser without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+        launched = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
 
 
 @contextlib.contextmanager
@@ -78,7 +73,7 @@ def serving(folder: Path) -> Iterator[Lab]:
         file.write_text(json.dumps(values))
     own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "IPYTHONDIR": str(folder / "ipython")}
-    own["S1OMNI_CACHE"] = str(folder / "cache")
+    own[CACHE.name] = str(folder / "cache")
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1",
         f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={folder}",
@@ -86,7 +81,7 @@ def serving(folder: Path) -> Iterator[Lab]:
     ]  # fmt: skip
     log = folder / "lab.log"
     with log.open("w") as said:
-        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=said, stderr=said)
+        process = subprocess.Popen(command, env=child_environment(**own), stdout=said, stderr=said)
     try:
         _await(f"{lab.address}/api/status?token={lab.token}", log)
         yield lab

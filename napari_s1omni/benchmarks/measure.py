@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from napari_s1omni.benchmarks.stitching.scale import Ellipses
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
+from napari_s1omni.system.memory import own_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ def measure(path: Path, edge: int = 16384, count: int = 200_000, block: int = 10
         objects=rows,
         cpu_seconds=time.process_time() - cpu - plane.seconds,
         seconds=time.perf_counter() - clock,
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory=own_peak(),
     )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep
-from napari_s1omni.frontends.session.run_history import CACHE
+from napari_s1omni.settings import use_cache_folder
+from napari_s1omni.system.memory import own_memory
 
 SOURCE = "synthetic://nuclei?shape={edge},{edge}&seed=5&diameter=128"
 _FRAMES = 300
@@ -41,7 +40,7 @@ def measure_window(edge: int, engine: str) -> Numbers:
     """
     # Results of a rehearsal are no one's; and no run of the past is offered.
     with tempfile.TemporaryDirectory(prefix="s1omni-rehearsal-") as folder:
-        os.environ[CACHE] = folder
+        use_cache_folder(folder)
         return _Rehearsal(edge, engine).numbers
 
 
@@ -175,7 +174,7 @@ class _Rehearsal:
         }
 
     def _memory(self) -> float:
-        return float(psutil.Process().memory_info().rss / 2**20)
+        return own_memory() / 2**20
 
     def _live(self, seconds: float) -> None:
         end = time.monotonic() + seconds

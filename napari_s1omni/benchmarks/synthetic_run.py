@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -255,11 +254,6 @@ class Clock:
 def box_shape(box: Sequence[slice]) -> tuple[int, int]:
     """Rows and columns of a box."""
     return box[-2].stop - box[-2].start, box[-1].stop - box[-1].start
-
-
-def own_peak() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _noise(y: Span, x: Span) -> NoiseField:

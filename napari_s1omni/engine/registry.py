@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import os
 from pathlib import Path
 from typing import Any
 
 from napari_s1omni.engine.protocol import Engine, EngineDescription
 from napari_s1omni.errors import CheckpointError, EngineUnavailable, OperationRefused
+from napari_s1omni.settings import AUTO_ENGINE
 
 ENGINES: dict[str, str] = {
     "reference": "napari_s1omni.engine.reference",
@@ -30,10 +30,6 @@ AUTO = {
 """Engines that ``auto`` tries, best first, for each operation. One whose ``description`` module has
 ``merit(name, operation)`` is taken only where that says that it has shown to be better, or where no other draws the
 target."""
-
-
-OWN_CHOICE = "S1OMNI_AUTO"
-"""Variable of the environment: the engine that ``auto`` takes wherever it does what is asked, whatever its scores."""
 
 
 def names() -> tuple[str, ...]:
@@ -110,7 +106,7 @@ def load_engine(described: EngineDescription) -> Engine:
 
 def _choose(operation: str | None, target: str | None) -> EngineDescription:
     candidates = AUTO.get(operation, ()) if operation is not None else ("reference",)
-    own = os.environ.get(OWN_CHOICE, "").strip()
+    own = AUTO_ENGINE.read()
     if own:
         candidates = tuple(dict.fromkeys((own, *candidates)))
     able: list[tuple[str, EngineDescription]] = []
@@ -130,7 +126,7 @@ def _choose(operation: str | None, target: str | None) -> EngineDescription:
     for name, description in able:
         merit = getattr(_module(name, "description"), "merit", None)
         if name == own:
-            proven, words = True, f"{OWN_CHOICE} says so"
+            proven, words = True, f"{AUTO_ENGINE.name} says so"
         else:
             # Scores compare two; they say nothing against the only one.
             proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Span, Tiling
@@ -37,6 +35,7 @@ from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.result import snapshots as generations
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.system.memory import available_memory
 
 IN_MEMORY = "memory:"
 """How the URI of a source begins that only this process has."""
@@ -118,7 +117,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     job, bounds, region, said = _region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, bounds, region)
     plan = dataclasses.replace(plan, notes=(*source.notes, *said, *plan.notes))
-    return Prepared(plan, source, validate(plan, psutil.virtual_memory().available if memory is None else memory))
+    return Prepared(plan, source, validate(plan, available_memory() if memory is None else memory))
 
 
 def dry_run(job: Job, *, reserved: int = 0) -> Prepared:

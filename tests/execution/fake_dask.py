@@ -27,7 +27,7 @@ def main(settings: dict) -> int:
     engine = functools.partial(FaultyEngine, **settings.get("engine", {}))
     job, _ = make_job(settings["operation"], settings["source"], settings["output"], options=SMALL)
     source = open_source(settings["source"])
-    plan = resolve(job, source.spec, measure(source), engine().description, source.fingerprint())
+    plan = resolve(job, source.spec, estimate_normalization(source), engine().description, source.fingerprint())
     fault = Fault(**settings["fault"]) if "fault" in settings else no_step
     common = {
         "engine": engine,

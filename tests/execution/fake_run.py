@@ -29,7 +29,7 @@ def main(operation: str, uri: str, output: str, step: str = "", number: str = "0
     engine = FakeEngine()
     job, _ = make_job(operation, uri, output, options=SMALL)
     source = open_source(uri)
-    plan = resolve(job, source.spec, measure(source), engine.description, source.fingerprint())
+    plan = resolve(job, source.spec, estimate_normalization(source), engine.description, source.fingerprint())
     run_serial(plan, source, Path(output), engine=lambda: engine, on_step=on_step)
     print(f"drawn {engine.drawn}")
 

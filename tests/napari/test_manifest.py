@@ -200,7 +200,7 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request)
     from napari.settings import get_plugin_settings
 
     from napari_s1omni.frontends.dock.preferences import Preferences
-    from napari_s1omni.frontends.session.run_history import cache_folder
+    from napari_s1omni.settings import cache_folder
 
     assert Preferences.read() == Preferences("auto", None, None)
     engines = get_plugin_settings()["napari_s1omni"].engines

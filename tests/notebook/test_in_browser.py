@@ -11,7 +11,6 @@ from napari_s1omni.benchmarks.jupyter_lab import (
     IDLE,
     PATIENCE,
     browsing,
-    chromium,
     find_panel,
     first_pixels,
     run_cell,
@@ -20,8 +19,9 @@ from napari_s1omni.benchmarks.jupyter_lab import (
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control as request_stop
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.settings import browser
 
-if chromium() is None:
+if browser() is None:
     pytest.skip("there is no chromium; scripts/test installs it where it may", allow_module_level=True)
 pytest.importorskip("jupyterlab", reason="needs the extra 'browser'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")

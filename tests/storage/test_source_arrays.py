@@ -307,8 +307,9 @@ def test_fingerprint_of_a_large_layer_reads_little():
 
 def test_opening_an_array_loads_no_reader_of_files():
     code = (
-        "import sys, numpy; from napari_s1omni.storage.source import open_source, measure; "
-        "measure(open_source(numpy.zeros((9, 9)))); "
+        "import sys, numpy; from napari_s1omni.storage.source import open_source; "
+        "from napari_s1omni.storage.normalization_estimate import estimate_normalization; "
+        "estimate_normalization(open_source(numpy.zeros((9, 9)))); "
         "print([name for name in ('zarr', 'dask', 'tifffile', 'PIL', 'nibabel', 'torch') if name in sys.modules])"
     )
     assert (

@@ -5,7 +5,6 @@ Blocks and joins are made up: the numbers are those of a layer far larger than a
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.joining.stitching import number
+from napari_s1omni.system.memory import own_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> M
         Of a :class:`Chain`.
     """
     counts = np.full(blocks, objects, np.int64)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = own_peak()
     start = time.perf_counter()
     numbering = number(counts, Chain(blocks, objects, shared))
     seconds = time.perf_counter() - start
@@ -73,7 +73,7 @@ def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> M
         objects=numbering.total,
         joined_labels=2 * len(numbering.joined),
         seconds=seconds,
-        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before,
+        peak_bytes=own_peak() - before,
         kept_bytes=numbering.offsets.nbytes + numbering.joined.nbytes + numbering.final.nbytes,
         lookup_bytes=numbering.lookup(blocks - 1).nbytes,
     )

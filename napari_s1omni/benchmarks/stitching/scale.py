@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.joining.stitching import Box, Contingency, contingency
 from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
 from napari_s1omni.storage.result.label_scratch import DiskScratch
+from napari_s1omni.system.memory import own_peak
 
 
 class Ellipses:
@@ -122,7 +122,7 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
     clock.append(time.perf_counter())
     store.complete_pyramid(report.digests)
     clock.append(time.perf_counter())
-    before = _peak()
+    before = own_peak()
     layers = Layers(store.levels[0], store.target, store.block)
     measured = write_tables(measure_blocks(layers), store.work / "objects.csv")
     clock.append(time.perf_counter())
@@ -138,13 +138,9 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
         pyramid_seconds=clock[3] - clock[2],
         measure_seconds=clock[4] - clock[3],
         measured=measured,
-        measure_memory=_peak() - before,
-        peak_memory=_peak(),
+        measure_memory=own_peak() - before,
+        peak_memory=own_peak(),
     )
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _compare(edge: int, block: int, truth: Ellipses, read: Callable[[Box], Labels]) -> list[Contingency]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
@@ -14,13 +13,12 @@ from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, locate
 from napari_s1omni.engine.s1omni.device_map import installed, worded
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.settings import THREADS
 
 CODE_REVISION = "1"
 """Raised whenever the same weights, tile and thought would give other px."""
 VALIDATION_NAME = "validation.json"
 """Beside the weights: for each operation the scores of this model and of the reference engine on validation data."""
-THREADS = "S1OMNI_THREADS"
-"""Variable of the environment: threads of a checkpoint that computes on the CPU, in each worker. Part of the plan."""
 HOST_PER_PIXEL = 48.0
 """Bytes on the host for each drawn px of a micro-batch that a GPU draws: the tiles themselves, there and back."""
 MARGIN = 0.01
@@ -85,18 +83,18 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
 
 
 def threads_wanted(usual: int) -> int:
-    """Return :data:`THREADS` of the environment, or the checkpoint's own number.
+    """Return ``S1OMNI_THREADS`` of the environment, or the checkpoint's own number.
 
     Raises
     ------
     EngineUnavailable
         If it is no number above zero.
     """
-    said = os.environ.get(THREADS, "").strip()
+    said = THREADS.read()
     if not said:
         return usual
     if not said.isdigit() or int(said) < 1:
-        raise EngineUnavailable(f"{THREADS}={said}", "a number above zero", "correct or unset it", threads=said)
+        raise EngineUnavailable(f"{THREADS.name}={said}", "a number above zero", "correct or unset it", threads=said)
     return int(said)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import psutil
-
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.settings import visible_gpus
+from napari_s1omni.system.memory import available_memory
 
 HALVES = (("backbone", "alignment"), ("transformer", "vae"))
 """What may be split: the thinker's side and the editor's side. Only states travel between them."""
@@ -52,7 +51,7 @@ def device_memory(device: str | None, preferred: Sequence[str]) -> list[DeviceMe
             available=here,
         )
     if wanted == "cpu":
-        return [DeviceMemory("cpu", psutil.virtual_memory().available)]
+        return [DeviceMemory("cpu", available_memory())]
     indices = range(gpus) if wanted == "cuda" else [int(wanted.removeprefix("cuda:"))]
     return [DeviceMemory(f"cuda:{i}", torch.cuda.mem_get_info(i)[0]) for i in indices]
 
@@ -65,9 +64,8 @@ def installed() -> list[DeviceMemory]:
     except (OSError, subprocess.SubprocessError):
         return []
     rows = [[word.strip() for word in line.split(",")] for line in told.splitlines() if line.count(",") == 2]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        named = [name.strip() for name in visible.split(",") if name.strip()]
+    named = visible_gpus()
+    if named is not None:
         rows = [
             row for name in named for row in rows if name == row[0] or (name[:1] == "G" and row[1].startswith(name))
         ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -30,6 +29,7 @@ from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.evaluation.nano.page import CARD_NAME, rewrite
 from napari_s1omni.evaluation.nano.traces import measure_traces
 from napari_s1omni.jobs import run as api
+from napari_s1omni.system.memory import own_peak
 from napari_s1omni.training.data.pool import raw_channels, raw_pair, read_split
 from napari_s1omni.training.data.resampling import enlarged
 
@@ -136,8 +136,7 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
         loaded.generate(images, thoughts, Sampling(), noise)
         times.append((middle - begin, time.perf_counter() - middle))
     loaded.close()
-    # Linux counts this in KiB.
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    memory = own_peak() / 1e9
     think, draw = (min(column) / 8 for column in zip(*times, strict=True))
     return {"think": think, "draw": draw, "threads": threads, "memory": memory}
 

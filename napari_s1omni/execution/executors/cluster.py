@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from napari_s1omni.errors import ClusterError, EngineUnavailable
 from napari_s1omni.execution.executors.leases import WINDOW
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import library_threads, visible_gpus
+from napari_s1omni.system.machine import nvidia_gpus, usable_processors
 
 SLURM = "slurm"
 """In place of an address: workers are SLURM jobs, described in Dask's own configuration."""
@@ -148,8 +148,7 @@ def _local(count: int, gpus: tuple[str, ...]) -> Any:
     """`count` processes; each draws in one thread and sees the GPUs of one group only."""
     import distributed
 
-    threads = str(max(1, len(os.sched_getaffinity(0)) // count))
-    shared = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    shared = library_threads(max(1, usable_processors() // count))
 
     def worker(number: int) -> dict[str, Any]:
         seen = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
@@ -189,8 +188,5 @@ def dealt(gpus: tuple[str, ...], each: int) -> tuple[str, ...]:
 
 def _gpus() -> tuple[str, ...]:
     """GPUs of this machine, as ``CUDA_VISIBLE_DEVICES`` names them, without loading anything that talks to them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return tuple(name for name in visible.split(",") if name.strip())
-    found = Path("/proc/driver/nvidia/gpus")
-    return tuple(str(i) for i in range(len(list(found.iterdir())))) if found.is_dir() else ()
+    visible = visible_gpus()
+    return tuple(str(i) for i in range(nvidia_gpus())) if visible is None else visible

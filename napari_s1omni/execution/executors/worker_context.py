@@ -13,7 +13,6 @@ from pathlib import Path
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
 from napari_s1omni.errors import RunInterrupted
-from napari_s1omni.execution.executors.allocator import keep_freed
 from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.leases import Lease
 from napari_s1omni.execution.executors.worker_queue import WorkerQueue
@@ -35,6 +34,7 @@ from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.sinks.null_sink import NullSink
 from napari_s1omni.storage.sinks.sink import Sink
 from napari_s1omni.storage.source import Source
+from napari_s1omni.system.memory import keep_freed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from napari_s1omni.joining.blending import Join
 from napari_s1omni.joining.seams import tile_scores
 from napari_s1omni.operations.operation import Edges, FinishedBlock
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.system.memory import own_peak
 
 _LEAST = 1e-6
 """Smallest seam score that is kept."""
@@ -160,7 +160,7 @@ class BlockWork:
             tokens=self._tokens,
             micro_batch=self._micro_batch,
             seconds={**self.seconds, "finish": time.perf_counter() - start},
-            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            peak_memory=own_peak(),
         )
 
     def _open(self) -> Join:

@@ -6,21 +6,19 @@ between micro-batches, never in the middle of one; so it answers within one.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
-import threading
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 from napari_s1omni.errors import JobError, RunInterrupted, StoreError
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.system.locks import lock_file
+from napari_s1omni.system.processes import stop_requests
 
 NAME = "control.json"
 INTERVAL = 0.1
@@ -76,15 +74,10 @@ def write_control(
     if focus is not None and len(focus) != 4:
         raise JobError(f"focus point {tuple(focus)}", "four numbers (t, z, y, x) in px of the source")
     given = {"pause": pause, "cancel": cancel, "focus": None if focus is None else list(map(float, focus))}
-    with disk_errors("writing", work / NAME):
-        lock = os.open(work / f"{NAME}.lock", os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            # Two who ask at once must not undo each other.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            note = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
-            write_state(work / NAME, note)
-        finally:
-            os.close(lock)
+    # Two who ask at once must not undo each other; whoever may write to the folder may ask.
+    with disk_errors("writing", work / NAME), lock_file(work / f"{NAME}.lock", mode=0o666):
+        note = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
+        write_state(work / NAME, note)
     return _wishes(note)
 
 
@@ -164,25 +157,21 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.asked = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._listening = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        # Elsewhere Python lets nobody listen to signals; whoever started the thread does.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
+        self._listening.enter_context(stop_requests(self._ask))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._listening.close()
 
     def check(self) -> None:
         """Raise :class:`RunInterrupted` if a stop was asked for."""
         if self.asked:
             raise RunInterrupted("stopped after the tile in hand", "everything that was finished is kept", "resume it")
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
+    def _ask(self) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -18,18 +15,13 @@ from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.status import Failure, RunStatus, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
+from napari_s1omni.settings import PYTHON, child_environment, interpreter, niceness
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
-
-PYTHON = "S1OMNI_PYTHON"
-"""Environment variable that names the interpreter of engines, where it is not this one."""
+from napari_s1omni.system.processes import lower_priority, start_detached
 
 _TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
-
-
-NICENESS = "S1OMNI_NICENESS"
-"""Environment variable: how far a run yields the processor to the window that shows it, 0 to 19, by default 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +87,10 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
         raise JobError("a source in memory", "a path or URL", "save the image first")
     path = output_path(job)
     work = _make_room(path)
-    interpreter = _interpreter(python)
+    program = _interpreter(python)
     with disk_errors("writing", work):
         (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
-    return _detached(path, [interpreter, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    return _detached(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
 
 
 def launch_redo(
@@ -156,30 +148,18 @@ def _detached(path: Path, words: Sequence[str]) -> Launched:
     # Process 0: the run itself puts its own number there once it lives.
     write_status(path, RunStatus("starting", started=time.time(), updated=time.time()))
     with log:
-        process = subprocess.Popen(
+        process = start_detached(
             words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
             cwd=Path.cwd(),
-            env={name: value for name, value in os.environ.items() if name not in _TERMINAL},
+            env=child_environment(without=_TERMINAL),
         )
-    _give_way(process.pid)
+    lower_priority(process.pid, niceness())
     # Waited for, so that none stays behind as a zombie however long this process lives.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
     return Launched(path, process.pid, work / "run.log", process)
-
-
-def _give_way(pid: int) -> None:
-    """Lower the priority of a process and of all that it will start."""
-    wanted = os.environ.get(NICENESS, "10")
-    niceness = min(19, int(wanted)) if wanted.isdecimal() else 10
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))
-    # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def _make_room(path: Path) -> Path:
@@ -200,10 +180,12 @@ def _make_room(path: Path) -> Path:
 
 
 def _interpreter(python: str | Path | None) -> str:
-    wanted = str(python or os.environ.get(PYTHON) or sys.executable)
+    wanted = str(python or interpreter())
     found = shutil.which(wanted)
     if found is None:
         raise EngineUnavailable(
-            f"interpreter {wanted}", "the path of a Python that has napari_s1omni and the engine", f"correct {PYTHON}"
+            f"interpreter {wanted}",
+            "the path of a Python that has napari_s1omni and the engine",
+            f"correct {PYTHON.name}",
         )
     return found

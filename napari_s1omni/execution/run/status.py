@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import psutil
-
 from napari_s1omni.errors import RunInterrupted, S1OmniError
 from napari_s1omni.execution.run.events import (
     BlockDone,
@@ -30,6 +28,7 @@ from napari_s1omni.execution.run.events import (
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.planning.cost import cost
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.system.processes import is_alive, start_time
 
 NAME = "status.json"
 INTERVAL = 0.5
@@ -138,12 +137,7 @@ def is_running(status: RunStatus) -> bool:
         return False
     if status.pid == 0 or status.host != socket.gethostname():
         return time.time() - status.updated < 6 * _BEAT
-    try:
-        process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.born) < 1
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    return is_alive(status.pid, status.born)
 
 
 def write_status(path: Path, status: RunStatus) -> None:
@@ -154,9 +148,8 @@ def write_status(path: Path, status: RunStatus) -> None:
 
 def here(state: State, **facts: Any) -> RunStatus:
     """Describe this process as the driver of a run."""
-    born = psutil.Process().create_time()
     now = time.time()
-    return RunStatus(state, os.getpid(), socket.gethostname(), born, started=now, updated=now, **facts)
+    return RunStatus(state, os.getpid(), socket.gethostname(), start_time(), started=now, updated=now, **facts)
 
 
 def failure(error: BaseException) -> Failure:

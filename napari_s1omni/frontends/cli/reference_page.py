@@ -1,4 +1,4 @@
-"""The list of commands and options in ``docs/cli.md``, made from the commands themselves.
+"""The exit codes, environment variables, commands and options in ``docs/cli.md``, made from the code itself.
 
 ``python -m napari_s1omni.frontends.cli.reference_page docs/cli.md`` writes it anew.
 """
@@ -15,14 +15,17 @@ import typer
 from napari_s1omni.frontends.cli.command_table import COMMANDS, Entry
 from napari_s1omni.frontends.cli.lazy_group import load
 from napari_s1omni.frontends.cli.main import EXIT_CODES
+from napari_s1omni.settings import VARIABLES
 
 START, END = "<!-- made from the commands: start -->", "<!-- made from the commands: end -->"
 
 
 def listing() -> str:
-    """Exit codes, commands and options as Markdown."""
+    """Exit codes, environment variables, commands and options as Markdown."""
     lines = ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {words} |" for code, words in EXIT_CODES.items()]
+    lines += ["", "## Environment variables", "", "| variable | meaning | default |", "|---|---|---|"]
+    lines += [f"| `{v.name}` | {v.meaning} | {v.default} |" for v in VARIABLES]
     lines += ["", "## Commands", "", *_group("s1omni", COMMANDS)]
     return "\n".join(lines).rstrip() + "\n"
 

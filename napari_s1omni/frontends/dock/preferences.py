@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Self
 
-from napari_s1omni.frontends.session.run_history import CACHE
+from napari_s1omni.settings import use_cache_folder
 
 PLUGIN = "napari_s1omni"
 
@@ -32,5 +31,5 @@ class Preferences:
             return cls()
         engines = found.engines
         if engines.cache_folder:
-            os.environ[CACHE] = engines.cache_folder
+            use_cache_folder(engines.cache_folder)
         return cls(engines.engine or "auto", engines.interpreter or None, engines.scheduler or None)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.frontends.session.run_history import cache_folder
+from napari_s1omni.settings import cache_folder
 
 
 def region_of(outlines: Sequence[NDArray[Any]], plane: Mapping[str, int]) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -20,10 +18,11 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import TileGrid
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.run.launch import PYTHON
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.planning.job import Box, Job
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import interpreter
+from napari_s1omni.system.processes import start_detached
 
 Span = tuple[int, int]
 
@@ -148,14 +147,12 @@ class PreviewClient:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="s1omni-preview-"))
-        interpreter = self._python or os.environ.get(PYTHON) or sys.executable
-        self._process = subprocess.Popen(
-            [interpreter, "-m", "napari_s1omni.frontends.session.preview_worker"],
+        self._process = start_detached(
+            [self._python or interpreter(), "-m", "napari_s1omni.frontends.session.preview_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,
         )
         threading.Thread(target=self._listen, args=(self._process,), name="preview answers", daemon=True).start()
         return self._process

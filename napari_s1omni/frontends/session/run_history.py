@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,9 +13,9 @@ from pathlib import Path
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.settings import cache_folder
+from napari_s1omni.system.locks import lock_file
 
-CACHE = "S1OMNI_CACHE"
-"""Environment variable that names the cache folder."""
 _LIMIT = 200
 
 
@@ -33,14 +31,6 @@ class HistoryEntry:
     """Unix time."""
     layer: str = ""
     """Name of the source layer, to be found again."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be made again: ``S1OMNI_CACHE``, else ``napari_s1omni`` in the user's cache."""
-    named = os.environ.get(CACHE)
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "napari_s1omni"
-    base.mkdir(parents=True, exist_ok=True)
-    return base
 
 
 def new_output(name: str) -> Path:
@@ -92,13 +82,9 @@ def unfinished(folder: Path | None = None) -> list[tuple[HistoryEntry, RunStatus
 @contextlib.contextmanager
 def _locked(folder: Path | None) -> Iterator[Path]:
     base = folder or cache_folder()
-    lock = os.open(base / "runs.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        # Several viewers may start runs at once.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Several viewers may start runs at once.
+    with lock_file(base / "runs.lock", mode=0o600):
         yield base / "runs.json"
-    finally:
-        os.close(lock)
 
 
 def _read(file: Path) -> list[HistoryEntry]:

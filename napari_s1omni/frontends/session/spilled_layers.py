@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from napari_s1omni.frontends.session.run_history import cache_folder
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.settings import cache_folder
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from napari_s1omni.errors import DiskFull, StoreError
+from napari_s1omni.system.files import sync_file, sync_folder
 
 OnStep = Callable[[str], None]
 """Called with the name of each step of a commit: ``temp``, ``renamed``, ``journal``."""
@@ -65,16 +66,12 @@ class Disk:
     def sync_folder(self, path: Path) -> None:
         """Wait until the entries of a folder are stored."""
         if self.durable:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(path)
 
     def sync(self, descriptor: int) -> None:
         """Wait until an open file is stored."""
         if self.durable:
-            os.fsync(descriptor)
+            sync_file(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

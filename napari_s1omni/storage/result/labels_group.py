@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from napari_s1omni.errors import StoreError
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import FsyncStore
 from napari_s1omni.storage.result.metadata import group_document
+from napari_s1omni.system.locks import lock_folder
 
 
 def check_labels_path(path: Path) -> None:
@@ -47,10 +47,9 @@ def register_labels(path: Path, disk: Disk) -> None:
     """
     check_labels_path(path)
     folder = path.parent
-    with disk_errors("locking", folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        with disk_errors("locking", folder):
+            stack.enter_context(lock_folder(folder))
         attributes = _attributes(folder / "zarr.json")
         ome = dict(attributes.get("ome", {"version": "0.5"}))
         listed = list(ome.get("labels", ()))
@@ -58,8 +57,6 @@ def register_labels(path: Path, disk: Disk) -> None:
             ome["labels"] = [*listed, path.name]
             # Partial files belong to the label image: the image's folder gets no other.
             FsyncStore(path, disk=disk).put("../zarr.json", group_document({**attributes, "ome": ome}))
-    finally:
-        os.close(descriptor)
 
 
 def _attributes(path: Path) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,8 @@ from napari_s1omni.errors import DiskFull, PlanMismatch, StoreDamaged, StoreErro
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.result.labels_group import check_labels_path, is_image
+from napari_s1omni.system.files import is_writable
+from napari_s1omni.system.locks import LocksMissing, LockTaken, check_unlocked, owner_lock
 
 FINGERPRINT = "fingerprint.json"
 LOCK = "lock"
@@ -141,13 +140,14 @@ def dry_run(
     plain = json.loads(json.dumps(fingerprint))
     _check_ground(path, _Need(plain, forecast, left), source, into)
     nearest = _nearest(path)
-    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
+    if not is_writable(nearest):
         raise StoreError(
             f"{path} cannot be written: {nearest} is read-only for this user", remedy="choose another output"
         )
     work = path / WORK
     if (work / LOCK).exists():
-        _check_free(work / LOCK, path)
+        with _lock_errors("reading", work / LOCK, path):
+            check_unlocked(work / LOCK)
     begun = (work / FINGERPRINT).exists()
     if begun:
         _check_same(path, work / FINGERPRINT, plain, resume=True)
@@ -271,51 +271,29 @@ def _check_same(path: Path, file: Path, new: Mapping[str, Any], resume: bool) ->
         raise StoreExists(f"{path} holds this very run already", remedy="resume it, or choose another output")
 
 
-def _check_free(file: Path, path: Path) -> None:
-    """Fail where another process holds the lock."""
-    with disk_errors("reading", file):
-        descriptor = os.open(file, os.O_RDONLY)
-    try:
-        _take(descriptor, path)
-    finally:
-        os.close(descriptor)
+@contextlib.contextmanager
+def _locked(file: Path, path: Path) -> Iterator[None]:
+    """Hold the lock of an output."""
+    with contextlib.ExitStack() as stack:
+        with _lock_errors("locking", file, path):
+            stack.enter_context(owner_lock(file))
+        yield
 
 
 @contextlib.contextmanager
-def _locked(file: Path, path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, which the system releases however the process ends."""
-    with disk_errors("locking", file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+def _lock_errors(doing: str, file: Path, path: Path) -> Iterator[None]:
     try:
-        _take(descriptor, path)
-        with disk_errors("locking", file):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = _holder(os.pread(descriptor, 1000, 0))
+        with disk_errors(doing, file):
+            yield
+    except LockTaken as error:
+        holder = error.holder
         raise StoreLocked(
             f"{path} is being written by process {holder.get('pid', '?')} on {holder.get('host', 'this machine')}",
             remedy="wait for it or watch it, or choose another output",
             path=str(path),
             **holder,
         ) from None
-    except OSError as error:
+    except LocksMissing as error:
         raise StoreError(
-            f"{path} cannot be locked: {error.strerror}", remedy="choose a folder whose file system has locks"
+            f"{path} cannot be locked: {error}", remedy="choose a folder whose file system has locks"
         ) from error
-
-
-def _holder(text: bytes) -> dict[str, Any]:
-    """Who holds the lock; nothing while it is just being written."""
-    try:
-        return dict(json.loads(text))
-    except ValueError:
-        return {}

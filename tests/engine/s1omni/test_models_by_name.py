@@ -93,7 +93,7 @@ def test_known_models_are_listed():
 
 
 def test_weights_that_are_not_here(monkeypatch, tmp_path):
-    monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("S1OMNI_MODELS", str(tmp_path))
     with pytest.raises(EngineUnavailable, match="s1omni models fetch s1-omni-image"):
         registry.describe("s1-omni-image")
     with pytest.raises(EngineUnavailable, match="nobody"):
@@ -110,7 +110,7 @@ def test_fetching_asks_the_hub_and_checks_what_came(monkeypatch, tmp_path, unet_
         for path in unet_folder.iterdir():
             (local_dir / path.name).write_bytes(path.read_bytes())
 
-    monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("S1OMNI_MODELS", str(tmp_path))
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     folder = models.fetch("s1-omni-image", revision="v1")
     assert asked == [("ScienceOne-AI/S1-Omni-Image", "v1", tmp_path / "s1-omni-image")]
@@ -296,15 +296,15 @@ def test_the_plan_of_a_large_model_says_which_gpus_hold_it(
 
 
 def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
-    monkeypatch.delenv(description_module.THREADS, raising=False)
+    monkeypatch.delenv("S1OMNI_THREADS", raising=False)
     job = Job(source=SourceRef(uri=picture_file), engine=str(unet_folder), operation=Segmentation())
     plan = prepare(job).plan
     assert plan.engine.threads == 2
     assert plan_rows(plan)["threads per worker"] == "2"
-    monkeypatch.setenv(description_module.THREADS, "3")
+    monkeypatch.setenv("S1OMNI_THREADS", "3")
     assert prepare(job).plan.digest != plan.digest
     for wrong in ("0", "many"):
-        monkeypatch.setenv(description_module.THREADS, wrong)
+        monkeypatch.setenv("S1OMNI_THREADS", wrong)
         with pytest.raises(EngineUnavailable, match="above zero"):
             prepare(job)
 

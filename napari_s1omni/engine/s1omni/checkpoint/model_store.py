@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.settings import models_folder
 
 _PACKAGE = Path(__file__).parents[3]
-
-MODELS_VARIABLE = "S1OMNI_MODELS"
-"""Environment variable naming the folder where fetched models are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,6 @@ MODELS = {
     )
 }
 """Known models by name."""
-
-
-def models_folder() -> Path:
-    """Folder of fetched models: ``$S1OMNI_MODELS``, else ``~/.cache/s1omni/models``."""
-    return Path(os.environ.get(MODELS_VARIABLE) or Path.home() / ".cache" / "s1omni" / "models")
 
 
 def list_models() -> list[KnownModel]:
@@ -107,7 +99,7 @@ def fetch(name: str, folder: str | Path | None = None, revision: str | None = No
     name : str
         A known model, or a repository ``owner/name`` in the released layout.
     folder : path, optional
-        Where to put it; default is below :func:`models_folder`.
+        Where to put it; default is below :func:`napari_s1omni.settings.models_folder`.
     revision : str, optional
         Branch, tag or commit of the repository.
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.cli.bench import clean_up_when_terminated
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.system.processes import exit_when_terminated
 
 
 def napari(
@@ -30,7 +30,7 @@ def napari(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
     # Its run would go on for days.
-    clean_up_when_terminated()
+    exit_when_terminated()
     numbers = measure_window(edge, engine)
     if json:
         print_json(numbers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score
 from napari_s1omni.evaluation.volumes import volumes as stacks
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.settings import data_folder
 
 
 def volumes(
@@ -25,7 +25,7 @@ def volumes(
     json: Json = False,
 ) -> None:
     """Segment stacks of nuclei as a whole and in blocks and score both in 3D; fail if they differ by more than 0.02."""
-    place = folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / "seg3d"
+    place = folder or data_folder() / "seg3d"
     scores = [score(volume, engine) for volume in stacks(place)]
     if not scores:
         raise SourceError(f"{place} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")

@@ -1,0 +1,118 @@
+"""Environment variables and the folders they name. Each is read when it is asked for, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_s1omni.system.files import user_cache
+
+_LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that the numerical libraries read for their number of threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable of this package."""
+
+    name: str
+    meaning: str
+    """One sentence for the page of the command line."""
+    default: str
+    """What holds where it is unset or empty, in words."""
+
+    def read(self) -> str:
+        """Return its value now; empty where it is unset."""
+        return os.environ.get(self.name, "").strip()
+
+
+AUTO_ENGINE = Variable(
+    "S1OMNI_AUTO",
+    "Engine that `auto` takes for every job that it can do: a name, or the folder of a checkpoint.",
+    "the engine with the better validation scores",
+)
+CACHE = Variable(
+    "S1OMNI_CACHE",
+    "Folder for results without a name, for drawn regions, and for the list of runs.",
+    "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`",
+)
+CHROMIUM = Variable("S1OMNI_CHROMIUM", "Browser of `s1omni bench notebook`.", "the system's `chromium`")
+DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` measures.", "a folder beside the project")
+MODELS = Variable("S1OMNI_MODELS", "Folder of downloaded models.", "`~/.cache/s1omni/models`")
+NICENESS = Variable(
+    "S1OMNI_NICENESS",
+    "Priority of a run that napari or a notebook starts, from 0 (that of the window) to 19 (lowest).",
+    "10",
+)
+PYTHON = Variable(
+    "S1OMNI_PYTHON", "Python interpreter that has the engines.", "the interpreter of napari, or of the notebook"
+)
+THREADS = Variable(
+    "S1OMNI_THREADS",
+    "Threads of an engine on the CPU, in each worker; part of the plan.",
+    "the checkpoint's own number",
+)
+
+VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREADS)
+"""All of them, by name."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again; it is made where it is missing."""
+    named = CACHE.read()
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or user_cache()) / "napari_s1omni"
+    folder = base.expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def use_cache_folder(folder: str) -> None:
+    """Set the cache folder of this process and of those that it will start."""
+    os.environ[CACHE.name] = folder
+
+
+def models_folder() -> Path:
+    """Return the folder of downloaded models."""
+    return Path(MODELS.read() or user_cache() / "s1omni" / "models")
+
+
+def data_folder() -> Path:
+    """Return the folder of the images that the benchmarks measure."""
+    return Path(DATA.read() or "../shared/data")
+
+
+def interpreter() -> str:
+    """Return the Python interpreter that has the engines."""
+    return PYTHON.read() or sys.executable
+
+
+def niceness() -> int:
+    """Return how far a run yields the processor to the window that shows it, 0 to 19."""
+    wanted = NICENESS.read()
+    return min(19, int(wanted)) if wanted.isdecimal() else 10
+
+
+def browser() -> str | None:
+    """Return the browser to measure with; None where there is none."""
+    return CHROMIUM.read() or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def visible_gpus() -> tuple[str, ...] | None:
+    """Return the GPUs that ``CUDA_VISIBLE_DEVICES`` names; None where it is unset, and all are visible."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if named is None else tuple(name.strip() for name in named.split(",") if name.strip())
+
+
+def library_threads(usual: int) -> dict[str, str]:
+    """Return the variables that give the numerical libraries their threads: as they are set, else `usual`."""
+    return {name: os.environ.get(name, str(usual)) for name in _LIBRARY_THREADS}
+
+
+def child_environment(without: Iterable[str] = (), **changes: str) -> dict[str, str]:
+    """Return the environment of a process to be started: that of this one without some variables, others set."""
+    left_out = set(without)
+    return {**{name: value for name, value in os.environ.items() if name not in left_out}, **changes}

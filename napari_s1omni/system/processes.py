@@ -1,0 +1,98 @@
+"""Processes: whether one lives, starting one that outlives this one, its priority, and requests to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import psutil
+
+
+def start_time() -> float:
+    """Unix time at which this process was started."""
+    return float(psutil.Process().create_time())
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Report whether a process of this machine still works.
+
+    Parameters
+    ----------
+    pid : int
+    started : float
+        Unix time at which it was started: its number may have been given to another process since.
+    """
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < 1
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def start_detached(words: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process that neither a signal to this one's terminal nor this one's end reaches.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Program and arguments.
+    **options
+        Of :class:`subprocess.Popen`.
+    """
+    return subprocess.Popen(words, start_new_session=True, **options)
+
+
+def kill_detached(pid: int) -> None:
+    """Kill a process of :func:`start_detached` at once, with all that it has started."""
+    os.killpg(pid, signal.SIGKILL)
+
+
+def lower_priority(pid: int, niceness: int) -> None:
+    """Lower the priority of a process of :func:`start_detached`, and of all that it will start, as far as allowed.
+
+    Parameters
+    ----------
+    pid : int
+    niceness : int
+        0 to 19; a process that yields more already stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))
+    # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+
+
+@contextlib.contextmanager
+def stop_requests(ask: Callable[[], None]) -> Iterator[None]:
+    """Call `ask` for Ctrl-C and SIGTERM during a ``with`` block; in another thread than the main one, do nothing."""
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        ask()
+
+    # Elsewhere Python lets nobody listen to signals; whoever started the thread does.
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_when_terminated() -> None:
+    """Let SIGTERM end this process as an exit does, so that it ends what it has started."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, leave)

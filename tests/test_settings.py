@@ -1,0 +1,71 @@
+"""Environment variables: read when asked, with their defaults, and handed to child processes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_s1omni import settings
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch, tmp_path):
+    for variable in settings.VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_variables_are_sorted_and_named_alike():
+    names = [variable.name for variable in settings.VARIABLES]
+    assert names == sorted(set(names))
+    assert all(name.startswith("S1OMNI_") for name in names)
+
+
+def test_the_cache_folder_is_the_named_one_then_that_of_the_desktop_then_that_of_the_user(monkeypatch, tmp_path):
+    assert settings.cache_folder() == tmp_path / ".cache/napari_s1omni"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "desktop"))
+    assert settings.cache_folder() == tmp_path / "desktop/napari_s1omni"
+    monkeypatch.setenv("S1OMNI_CACHE", "~/own")
+    assert settings.cache_folder() == tmp_path / "own"
+    assert (tmp_path / "own").is_dir()
+
+
+def test_defaults_hold_where_a_variable_is_empty(monkeypatch, tmp_path):
+    for name in ("S1OMNI_PYTHON", "S1OMNI_MODELS", "S1OMNI_NICENESS"):
+        monkeypatch.setenv(name, "")
+    assert settings.interpreter() == sys.executable
+    assert settings.models_folder() == tmp_path / ".cache/s1omni/models"
+    assert settings.niceness() == 10
+
+
+@pytest.mark.parametrize(("written", "expected"), [("0", 0), ("7", 7), ("40", 19), ("-3", 10), ("much", 10)])
+def test_niceness(monkeypatch, written, expected):
+    monkeypatch.setenv("S1OMNI_NICENESS", written)
+    assert settings.niceness() == expected
+
+
+def test_gpus_that_are_hidden_are_not_gpus_that_are_not_named(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert settings.visible_gpus() is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert settings.visible_gpus() == ()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 2")
+    assert settings.visible_gpus() == ("0", "2")
+
+
+def test_a_child_gets_the_environment_with_changes(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    made = settings.child_environment(without=["FORCE_COLOR"], S1OMNI_CACHE="here")
+    assert "FORCE_COLOR" not in made
+    assert made["S1OMNI_CACHE"] == "here"
+    assert settings.library_threads(2) == {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "2"}
+
+
+def test_what_is_set_for_this_process_is_handed_on(monkeypatch, tmp_path):
+    monkeypatch.setenv("S1OMNI_CACHE", "before")
+    settings.use_cache_folder(str(tmp_path / "cache"))
+    assert settings.cache_folder() == tmp_path / "cache"
+    assert Path(settings.child_environment()["S1OMNI_CACHE"]) == tmp_path / "cache"
