@@ -1,10 +1,15 @@
 """Think-before-generate image operations on layers of any size.
 
-``segment``, ``super_resolve`` and ``translate`` run an operation on an image or
-array and return a :class:`Result`; ``Job``, ``prepare`` and ``run`` are the
-same in steps. With ``block=False`` a verb returns a :class:`RunningJob` at once,
-which a notebook shows live; ``attach`` finds it again. Names are attached when first used: importing this package loads
-no torch, Qt, napari or dask.
+:func:`segment`, :func:`super_resolve` and :func:`translate` run an operation on
+an image or array and return a :class:`Result`; with ``block=False`` they return
+a :class:`RunningJob` at once, which a notebook shows live and :func:`attach`
+finds again. :class:`Job`, :func:`prepare` and :func:`run` do the same in steps;
+:func:`redo`, :func:`accept` and :func:`drop` change single tiles of a result.
+:func:`open_source`, :func:`open_region` and :func:`layer_source` open what a job
+works on.
+
+Names are imported when first used: importing this package loads no torch, Qt,
+napari or dask.
 """
 
 from __future__ import annotations
@@ -13,48 +18,74 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_s1omni.api import attach, segment, super_resolve, translate
+    from napari_s1omni.api import attach, layer_source, open_region, segment, super_resolve, translate
     from napari_s1omni.core.sampling import Sampling
+    from napari_s1omni.core.spec import LayerSpec
     from napari_s1omni.core.tiling import Tiling
     from napari_s1omni.frontends.notebook.running_job import RunningJob
-    from napari_s1omni.jobs.run import prepare, run
+    from napari_s1omni.jobs.prepare import prepare
+    from napari_s1omni.jobs.redo import accept, drop, redo
+    from napari_s1omni.jobs.run import run
     from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
+    from napari_s1omni.operations.pixel_size import length_in_px, object_size
     from napari_s1omni.planning.job import Job
     from napari_s1omni.planning.plan import Plan
     from napari_s1omni.results.result import Result
+    from napari_s1omni.storage.source import Source, open_source
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULES = {
     "Job": "planning.job",
+    "LayerSpec": "core.spec",
     "ModalityTranslation": "operations",
     "Plan": "planning.plan",
     "Result": "results.result",
     "RunningJob": "frontends.notebook.running_job",
     "Sampling": "core.sampling",
     "Segmentation": "operations",
+    "Source": "storage.source",
     "SuperResolution": "operations",
     "Tiling": "core.tiling",
+    "accept": "jobs.redo",
     "attach": "api",
-    "prepare": "jobs.run",
+    "drop": "jobs.redo",
+    "layer_source": "api",
+    "length_in_px": "operations.pixel_size",
+    "object_size": "operations.pixel_size",
+    "open_region": "api",
+    "open_source": "storage.source",
+    "prepare": "jobs.prepare",
+    "redo": "jobs.redo",
     "run": "jobs.run",
     "segment": "api",
     "super_resolve": "api",
     "translate": "api",
 }
+"""Public name -> module that defines it."""
 
 __all__ = [
     "Job",
+    "LayerSpec",
     "ModalityTranslation",
     "Plan",
     "Result",
     "RunningJob",
     "Sampling",
     "Segmentation",
+    "Source",
     "SuperResolution",
     "Tiling",
+    "accept",
     "attach",
+    "drop",
+    "layer_source",
+    "length_in_px",
+    "object_size",
+    "open_region",
+    "open_source",
     "prepare",
+    "redo",
     "run",
     "segment",
     "super_resolve",
@@ -63,9 +94,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,22 +1,28 @@
-"""The public verbs: as in :mod:`napari_s1omni.jobs.run`, and with ``block=False`` as a handle that is there at once."""
-
-from __future__ import annotations
+"""The public functions: run an operation, watch a run, and open sources, regions and napari layers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import JobError
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import (
+    RUN_OPTIONS,
+    RunOptions,
+    SegmentationOptions,
+    SuperResolutionOptions,
+    TranslationOptions,
+    make_job,
+)
+from napari_s1omni.jobs.run import run
+from napari_s1omni.jobs.signatures import full_signature
+from napari_s1omni.operations import OperationType
+from napari_s1omni.planning.job import Shape
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage import regions
 
 if TYPE_CHECKING:
+    from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
     from napari_s1omni.frontends.notebook.running_job import RunningJob
-
-Kind = Literal["segmentation", "super_resolution", "modality_translation"]
-
-_VALUES = ("executor", "workers", "scheduler")
-_SWITCHES = {"verify": ("--verify", ""), "durable": ("", "--no-durable")}
-"""Name -> options of the command line that say yes and no."""
 
 
 @overload
@@ -24,60 +30,61 @@ def segment(
     source: Any,
     output: str | Path | None = None,
     *,
-    prompt: str | None = None,
     block: Literal[True] = True,
-    **options: Any,
+    **options: Unpack[SegmentationOptions],
 ) -> Result: ...
 @overload
 def segment(
-    source: Any,
-    output: str | Path | None = None,
-    *,
-    prompt: str | None = None,
-    block: Literal[False],
-    **options: Any,
-) -> RunningJob: ...
+    source: Any, output: str | Path | None = None, *, block: Literal[False], **options: Unpack[SegmentationOptions]
+) -> "RunningJob": ...
+@full_signature("segmentation", SegmentationOptions)
 def segment(
-    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
-) -> Result | RunningJob:
-    """Find objects; the result is a label layer.
+    source: Any, output: str | Path | None = None, *, block: bool = True, **options: Unpack[SegmentationOptions]
+) -> "Result | RunningJob":
+    """Segment objects into a label image.
 
     Parameters
     ----------
     source : str, Path or array
         Path or URL of an image, or an array.
     output : str or Path, optional
-        Folder of the result; if left out a temporary one, removed when Python
-        ends, or with ``block=False`` one in the cache folder, which stays.
-    prompt : str, optional
-        What to find, such as ``"segment the nuclei, about 20 px"``.
+        Folder of the result. By default a temporary one that is removed when Python ends; with ``block=False`` one
+        in the cache folder, which stays.
     block : bool
-        Whether to wait for the result. If not, the job runs in a process of its
-        own, and what is returned at once shows it and can be awaited.
+        Wait for the result. With False the job runs in its own process; the returned object shows it and can be
+        awaited.
     **options
-        The most used: ``engine`` (``"auto"``, ``"reference"``, ``"nano"`` or a checkpoint folder); ``tile_size``,
-        ``overlap`` and ``block_size`` in px; ``axes`` such as ``"czyx"``, ``scale`` and ``units`` of an array that
-        does not say them; ``region``; ``seed``; ``workers``. All of them: :func:`napari_s1omni.jobs.run.segment`.
+        Fields of :class:`~napari_s1omni.Segmentation`, :class:`~napari_s1omni.Tiling` and
+        :class:`~napari_s1omni.Sampling`, and options of :func:`~napari_s1omni.run`.
 
     Returns
     -------
     Result or RunningJob
-        A label layer, uint32 in the axes of the source without channels; 0 is background.
+        A label layer, uint32, in the axes of the source without channels; 0 is background.
 
     Raises
     ------
     JobError
         If an option is unknown or its value not allowed.
     SourceError
-        If the image is missing, damaged, or of a shape or type that cannot be read.
+        If the image is missing, damaged, or not an image of known axes.
+    PlanError
+        If job and image do not fit together.
     StoreError
         If the output cannot be written, or holds something else.
-    EngineUnavailable
-        If the engine, or a package that it needs, is not here.
+    EngineError
+        If the engine, or a package that it needs, is missing.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> result = napari_s1omni.segment(
+    ...     "synthetic://nuclei?shape=200,300", prompt="segment the nuclei, about 20 px", engine="reference"
+    ... )
+    >>> result.spec.dtype
+    'uint32'
     """
-    if block:
-        return api.segment(source, output, prompt=prompt, **options)
-    return _begun("segmentation", source, output, prompt, options)
+    return _run_or_start("segmentation", source, output, block, {**options})
 
 
 @overload
@@ -85,43 +92,46 @@ def super_resolve(
     source: Any,
     output: str | Path | None = None,
     *,
-    prompt: str | None = None,
     block: Literal[True] = True,
-    **options: Any,
+    **options: Unpack[SuperResolutionOptions],
 ) -> Result: ...
 @overload
 def super_resolve(
-    source: Any,
-    output: str | Path | None = None,
-    *,
-    prompt: str | None = None,
-    block: Literal[False],
-    **options: Any,
-) -> RunningJob: ...
+    source: Any, output: str | Path | None = None, *, block: Literal[False], **options: Unpack[SuperResolutionOptions]
+) -> "RunningJob": ...
+@full_signature("super_resolution", SuperResolutionOptions)
 def super_resolve(
-    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
-) -> Result | RunningJob:
+    source: Any, output: str | Path | None = None, *, block: bool = True, **options: Unpack[SuperResolutionOptions]
+) -> "Result | RunningJob":
     """Restore an image on a finer grid.
 
     Parameters
     ----------
-    source, output, prompt, block, **options
-        As in :func:`segment`; the prompt may say the blur to a neural engine, ``"restore, blurred by 1.5 px"``.
-        ``factor``: 2 (default), 4, or one number for y and one for x, such as ``(2, 1)``.
+    source, output, block
+        As in :func:`~napari_s1omni.segment`. The prompt can state the blur for a neural engine: ``"restore, blurred
+        by 1.5 px"``.
+    **options
+        Fields of :class:`~napari_s1omni.SuperResolution`, :class:`~napari_s1omni.Tiling` and
+        :class:`~napari_s1omni.Sampling`, and options of :func:`~napari_s1omni.run`.
 
     Returns
     -------
     Result or RunningJob
-        An image layer of the source's axes and type with `factor` times as many px, of a `factor`-th of their size.
+        An image layer in the axes and dtype of the source, with `factor` times as many pixels along y and x.
 
     Raises
     ------
-    JobError, SourceError, StoreError, EngineUnavailable
-        As :func:`segment`.
+    JobError, SourceError, PlanError, StoreError, EngineError
+        As :func:`~napari_s1omni.segment`.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> result = napari_s1omni.super_resolve("synthetic://nuclei?shape=100,150", factor=2, engine="reference")
+    >>> result.spec.shape
+    (200, 300)
     """
-    if block:
-        return api.super_resolve(source, output, prompt=prompt, **options)
-    return _begun("super_resolution", source, output, prompt, options)
+    return _run_or_start("super_resolution", source, output, block, {**options})
 
 
 @overload
@@ -129,49 +139,54 @@ def translate(
     source: Any,
     output: str | Path | None = None,
     *,
-    prompt: str | None = None,
     block: Literal[True] = True,
-    **options: Any,
+    **options: Unpack[TranslationOptions],
 ) -> Result: ...
 @overload
 def translate(
-    source: Any,
-    output: str | Path | None = None,
-    *,
-    prompt: str | None = None,
-    block: Literal[False],
-    **options: Any,
-) -> RunningJob: ...
+    source: Any, output: str | Path | None = None, *, block: Literal[False], **options: Unpack[TranslationOptions]
+) -> "RunningJob": ...
+@full_signature("modality_translation", TranslationOptions)
 def translate(
-    source: Any, output: str | Path | None = None, *, prompt: str | None = None, block: bool = True, **options: Any
-) -> Result | RunningJob:
-    """Draw an image as another modality would show it.
+    source: Any, output: str | Path | None = None, *, block: bool = True, **options: Unpack[TranslationOptions]
+) -> "Result | RunningJob":
+    """Translate an image to another modality or stain.
 
     Parameters
     ----------
-    source, output, prompt, block, **options
-        As in :func:`segment`. ``target``: the modality, which must be said; the engine `reference` knows stains
-        (``"hematoxylin"``, ``"eosin"``, ``"DAB"``), ``"inverted contrast"`` and ``"equalized histogram"``.
+    source, output, block
+        As in :func:`~napari_s1omni.segment`. `target` is required; the engine ``reference`` knows the stains
+        ``"hematoxylin"``, ``"eosin"`` and ``"DAB"``, ``"inverted contrast"`` and ``"equalized histogram"``.
+    **options
+        Fields of :class:`~napari_s1omni.ModalityTranslation`, :class:`~napari_s1omni.Tiling` and
+        :class:`~napari_s1omni.Sampling`, and options of :func:`~napari_s1omni.run`.
 
     Returns
     -------
     Result or RunningJob
-        An image layer, float32 in 0 to 1.
+        An image layer, float32, 0 to 1.
 
     Raises
     ------
-    JobError, SourceError, StoreError, EngineUnavailable
-        As :func:`segment`.
+    JobError, SourceError, PlanError, StoreError, EngineError
+        As :func:`~napari_s1omni.segment`.
     OperationRefused
-        If the engine does not translate to this target; the message names those that do.
+        If the engine does not translate to this target; the message names engines that do.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> result = napari_s1omni.translate(
+    ...     "synthetic://nuclei?shape=100,150", target="inverted contrast", engine="reference"
+    ... )
+    >>> result.spec.dtype
+    'float32'
     """
-    if block:
-        return api.translate(source, output, prompt=prompt, **options)
-    return _begun("modality_translation", source, output, prompt, options)
+    return _run_or_start("modality_translation", source, output, block, {**options})
 
 
-def attach(path: str | Path) -> RunningJob:
-    """Watch a run again that was started before: by another kernel, by napari, by the command line.
+def attach(path: str | Path) -> "RunningJob":
+    """Watch a run that was started by another kernel, by napari or by the command line.
 
     Parameters
     ----------
@@ -181,34 +196,116 @@ def attach(path: str | Path) -> RunningJob:
     Raises
     ------
     StoreError
-        If nothing was ever begun there.
+        If no run was started there.
+
+    Examples
+    --------
+    ``napari_s1omni.attach("nuclei.zarr")`` as the last line of a notebook cell shows the run live.
     """
     return _running_job().attach(path)
 
 
-def _begun(
-    kind: Kind, source: Any, output: str | Path | None, prompt: str | None, options: dict[str, Any]
-) -> RunningJob:
-    words = _command(options)
-    job, array = api.make_job(kind, source, output, prompt, options)
+def open_region(path: str | Path | Shape, spec: LayerSpec) -> regions.Region:
+    """Open a region that is given by a file: polygons or a mask.
+
+    Parameters
+    ----------
+    path : str, Path or Shape
+        A GeoJSON file or ImageJ ROI file (``.geojson``, ``.json``, ``.roi``, ``.zip``), any other image as a mask;
+        or the region of a job.
+    spec : LayerSpec
+        The layer on which the region lies.
+
+    Returns
+    -------
+    Region
+        With ``bounds`` in source px, and ``mask(t, z, y, x)`` for any box.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read or holds no area.
+    PlanError
+        If the region lies outside the layer, or a mask has another size.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> import numpy as np
+    >>> import napari_s1omni
+    >>> corners = [[8, 4], [40, 4], [40, 20], [8, 20], [8, 4]]
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".geojson") as file:
+    ...     json.dump({"type": "Polygon", "coordinates": [corners]}, file)
+    ...     file.flush()
+    ...     spec = napari_s1omni.open_source(np.zeros((64, 64))).spec
+    ...     napari_s1omni.open_region(file.name, spec).bounds
+    {'x': (8, 40), 'y': (4, 20)}
+    """
+    return regions.open_region(path if isinstance(path, Shape) else Shape.of_file(path), spec)
+
+
+def layer_source(layer: Any) -> "LayerSource":
+    """Find the source that a napari layer shows, as the dock does it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+
+    Returns
+    -------
+    LayerSource
+        With ``ref`` (the source of a job), ``array`` (pixels that only this process has, or None), ``axes`` and
+        ``spec``.
+
+    Raises
+    ------
+    PlanError
+        If it is not an image layer, or is displayed in a way that no source can describe.
+
+    Examples
+    --------
+    ``napari_s1omni.layer_source(viewer.layers["nuclei"]).spec`` is the :class:`~napari_s1omni.LayerSpec` of a layer.
+    """
+    from napari_s1omni.frontends.napari_layers.layer_source import locate_source
+    from napari_s1omni.frontends.napari_layers.layer_view import read_layer
+
+    return locate_source(read_layer(layer))
+
+
+def _run_or_start(
+    operation: OperationType, source: Any, output: str | Path | None, block: bool, options: dict[str, Any]
+) -> "Result | RunningJob":
+    running: Any = {name: options.pop(name) for name in RUN_OPTIONS if name in options}
+    if block:
+        job, array = make_job(operation, source, output, options)
+        return run(job, array, **running)
+    words = _command_line(running)
+    job, array = make_job(operation, source, output, options)
     return _running_job()(job, array, words)
 
 
-def _command(options: dict[str, Any]) -> tuple[str, ...]:
-    """Take out what belongs to running, and say it as the command line does."""
-    if "on_event" in options:
-        raise JobError("on_event with block=False", "a run in another process is watched", "use on_news of the job")
+def _command_line(running: RunOptions) -> tuple[str, ...]:
+    """Return run options as options of ``s1omni run``."""
+    for name in ("on_event", "engines"):
+        if name in running:
+            raise JobError(
+                f"{name} with block=False", "the run has its own process", "use block=True, or on_news of the job"
+            )
     words: list[str] = []
-    for name in _VALUES:
-        if (value := options.pop(name, None)) is not None:
-            words += [f"--{name}", str(value)]
-    for name, (yes, no) in _SWITCHES.items():
-        if (value := options.pop(name, None)) is not None:
-            words += [word for word in (yes if value else no,) if word]
+    if running.get("executor") is not None:
+        words += ["--executor", str(running["executor"])]
+    if running.get("workers") is not None:
+        words += ["--workers", str(running["workers"])]
+    if running.get("scheduler") is not None:
+        words += ["--scheduler", str(running["scheduler"])]
+    if running.get("verify"):
+        words.append("--verify")
+    if running.get("durable") is False:
+        words.append("--no-durable")
     return tuple(words)
 
 
-def _running_job() -> type[RunningJob]:
+def _running_job() -> "type[RunningJob]":
     try:
         from napari_s1omni.frontends.notebook.running_job import RunningJob
     except ImportError as error:

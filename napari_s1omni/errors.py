@@ -1,33 +1,33 @@
-"""Everything this package raises on purpose.
+"""The exceptions of this package, and the exit codes of the command line.
 
 ::
 
-    S1OmniError
-    ├── JobError              what a human wrote cannot be understood            exit 2
-    ├── SourceError           the image cannot be read or is not an image        exit 66
+    S1OmniError                                                                exit 1
+    ├── JobError              an option or a job file is wrong                   exit 2
+    ├── SourceError           the source cannot be read or is not an image       exit 66
     ├── PlanError             job and image do not fit together                  exit 65
-    │   └── NotEnoughMemory   the forecast does not fit this machine             exit 65
+    │   └── NotEnoughMemory   the plan needs more memory than is free            exit 65
     ├── EngineError           an engine cannot do its work                       exit 69
-    │   ├── EngineUnavailable missing package, weights or device                 exit 69
-    │   ├── CheckpointError   a folder of weights is damaged or not one          exit 69
-    │   ├── OperationRefused  this engine does not do this operation             exit 69
+    │   ├── EngineUnavailable unknown engine; missing package, weights or device exit 69
+    │   ├── CheckpointError   damaged, incomplete or unknown checkpoint folder   exit 69
+    │   ├── OperationRefused  the engine does not do this operation              exit 69
     │   ├── EngineOutOfMemory the micro-batch does not fit; a smaller one is tried exit 69
-    │   └── TileError         one tile failed; the run goes on                   exit 3
-    │       ├── RouteError        the thought chose no route or another one
-    │       ├── ThoughtError      endless, repeating or unreadable thought
-    │       └── GenerationError   the drawn tile is not finite or of the wrong shape
+    │   └── TileError         one tile failed; the run continues                 exit 3
+    │       ├── RouteError        the thought has no route token or a wrong one
+    │       ├── ThoughtError      endless, repeating or unusable thought
+    │       └── GenerationError   generated tile not finite or of wrong shape
     ├── StoreError            the output cannot be written or read               exit 73
-    │   ├── StoreExists       another result or another file is there            exit 73
+    │   ├── StoreExists       something else is already there                    exit 73
     │   ├── StoreLocked       another run is writing it                          exit 73
-    │   ├── StoreDamaged      what is there is incomplete or altered             exit 74
-    │   └── PlanMismatch      the run there was made by another plan             exit 73
-    ├── ClusterError          workers or their scheduler are gone; state is kept exit 75
-    ├── DiskFull              no space left; the state is kept                   exit 75
-    └── RunInterrupted        stopped by the user; the state is kept             exit 130
+    │   ├── StoreDamaged      the output is incomplete or was altered            exit 74
+    │   └── PlanMismatch      the output was begun with another plan             exit 73
+    ├── ClusterError          no workers or no scheduler; finished work is kept  exit 75
+    ├── DiskFull              no space left; finished work is kept               exit 75
+    └── RunInterrupted        stopped by the user; finished work is kept         exit 130
 
-Each error carries ``facts`` (a dict) and composes one sentence of three parts:
-what was given, what is allowed, what to do. ``exit_code`` is the status with
-which the command line ends.
+A message has three parts: what was given, what is allowed, what to do. The same
+is available as attributes, and as data in ``facts``. ``exit_code`` is the exit
+code of the command line.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ __all__ = [
 
 
 class S1OmniError(Exception):
-    """Base of all errors of this package; catch it around any public call.
+    """Base of all errors of this package.
 
     Parameters
     ----------
     given : str
-        What was found, with the value and where it stands.
+        What was given, with the value and its place.
     allowed : str, optional
-        What would have been right.
+        What is allowed.
     remedy : str, optional
-        What to do about it, as an imperative.
+        What to do, as an imperative.
     **facts : object
-        The same as data, for programs.
+        The same as data.
     """
 
     exit_code = 1
@@ -80,10 +80,12 @@ class S1OmniError(Exception):
         self.allowed = allowed
         self.remedy = remedy
         self.facts = facts
-        super().__init__(" ".join([_sentence(given), *(_begun(_sentence(part)) for part in (allowed, remedy) if part)]))
+        super().__init__(
+            " ".join([_sentence(given), *(_capitalised(_sentence(part)) for part in (allowed, remedy) if part)])
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive pickling between processes: keyword facts are restored as state."""
+        """Support pickling between processes: ``facts`` are restored as state."""
         return type(self), (self.given, self.allowed, self.remedy), {"facts": self.facts}
 
 
@@ -92,20 +94,20 @@ def _sentence(part: str) -> str:
     return part if part.endswith((".", "!", "?", ":")) else part + "."
 
 
-def _begun(sentence: str) -> str:
-    """Begin with a capital what begins with a word; a letter or a name of code stays as it is."""
+def _capitalised(sentence: str) -> str:
+    """Capitalise a first word; a letter or a name of code stays as it is."""
     word = sentence.split(" ", 1)[0].rstrip(",;:")
     return sentence[0].upper() + sentence[1:] if word == "a" or (len(word) > 1 and word.isalpha()) else sentence
 
 
 class JobError(S1OmniError):
-    """What a human wrote (option, YAML key, value) cannot be understood."""
+    """An option, or a key or value of a job file, is wrong."""
 
     exit_code = 2
 
 
 class SourceError(S1OmniError):
-    """The source is missing, unreadable, or not an image of known axes."""
+    """The source is missing, unreadable, or not an image with known axes."""
 
     exit_code = 66
 
@@ -117,7 +119,7 @@ class PlanError(S1OmniError):
 
 
 class NotEnoughMemory(PlanError):
-    """The plan's forecast of memory is above what this machine has."""
+    """The plan needs more memory than is free on this machine."""
 
 
 class EngineError(S1OmniError):
@@ -127,37 +129,37 @@ class EngineError(S1OmniError):
 
 
 class EngineUnavailable(EngineError):
-    """The engine is unknown here, or its package, weights or device are missing."""
+    """The engine is unknown, or its package, weights or device are missing."""
 
 
 class CheckpointError(EngineError):
-    """A folder of weights is damaged, incomplete, or not a checkpoint."""
+    """A checkpoint folder is damaged, incomplete, or not a checkpoint."""
 
 
 class OperationRefused(EngineError):
-    """The engine does not do this operation; the sentence names those that do."""
+    """The engine does not do this operation or target; the message names alternatives."""
 
 
 class EngineOutOfMemory(EngineError):
-    """The device has no room for the micro-batch. The run halves it; only a single tile too large ends it."""
+    """The micro-batch does not fit on the device. The run halves it, and fails only if a single tile does not fit."""
 
 
 class TileError(EngineError):
-    """One tile failed. The run goes on and records the tile as failed."""
+    """One tile failed. The run continues and records the failed tile."""
 
     exit_code = 3
 
 
 class RouteError(TileError):
-    """The thought ended without a route token, or with that of another task."""
+    """The thought ended without a route token, or with the one of another task."""
 
 
 class ThoughtError(TileError):
-    """The thought is endless, repeating, or states nothing that can be acted on."""
+    """The thought is endless, repeating, or contains nothing usable."""
 
 
 class GenerationError(TileError):
-    """The drawn tile holds values that are not finite, or has a wrong shape."""
+    """The generated tile contains values that are not finite, or has a wrong shape."""
 
 
 class StoreError(S1OmniError):
@@ -171,32 +173,32 @@ class StoreExists(StoreError):
 
 
 class StoreLocked(StoreError):
-    """Another process is writing this output now."""
+    """Another process is writing this output."""
 
 
 class StoreDamaged(StoreError):
-    """What is there is incomplete or was altered."""
+    """The output is incomplete or was altered."""
 
     exit_code = 74
 
 
 class PlanMismatch(StoreError):
-    """The output was begun with another plan; ``facts['keys']`` names what differs."""
+    """The output was begun with another plan; ``facts['keys']`` lists the differences."""
 
 
 class ClusterError(S1OmniError):
-    """Workers or their scheduler are gone or never came. Nothing is lost: mend it and resume."""
+    """Workers or their scheduler stopped or never started. Finished work is kept: repair the cluster and resume."""
 
     exit_code = 75
 
 
 class DiskFull(S1OmniError):
-    """No space is left. Nothing is lost: free some space and resume."""
+    """No space is left. Finished work is kept: free some space and resume."""
 
     exit_code = 75
 
 
 class RunInterrupted(S1OmniError):
-    """Stopped by the user after the tile in hand. Nothing is lost: resume."""
+    """Stopped by the user after the current tile. Finished work is kept: resume."""
 
     exit_code = 130

@@ -28,7 +28,8 @@ def loaded_by(code: str) -> tuple[set[str], float]:
 
 PLAN = """
 import numpy as np
-from napari_s1omni.jobs.run import make_job, prepare
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.prepare import prepare
 job, array = make_job("segmentation", np.random.default_rng(0).random((64, 64)))
 assert prepare(job, array).plan.engine.name
 """
@@ -77,7 +78,7 @@ def test_help_is_fast():
 def test_public_names_are_there():
     import napari_s1omni
 
-    assert sorted(napari_s1omni.__all__) == sorted(napari_s1omni._HOME)
+    assert sorted(napari_s1omni.__all__) == sorted(napari_s1omni._MODULES)
     for name in napari_s1omni.__all__:
         assert getattr(napari_s1omni, name) is not None
     assert set(napari_s1omni.__all__) <= set(dir(napari_s1omni))

@@ -1,1 +1,1 @@
-"""What the commands of ``s1omni bench`` measure."""
+"""Benchmarks: the measurements behind ``s1omni bench``."""

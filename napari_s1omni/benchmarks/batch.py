@@ -1,4 +1,4 @@
-"""Batches measured: what many small images cost beyond running each of them with a warm engine."""
+"""Overhead of a batch: many small images in one batch, compared with one run per image on a loaded engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_s1omni.jobs import run as api
-from napari_s1omni.jobs.batch import WarmEngine, jobs, run_batch
+from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import Entry, list_sources
 from napari_s1omni.storage.source import open_source
@@ -24,37 +24,38 @@ _JOB = {"source": "images", "operation": {"type": "segmentation", "prompt": "seg
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """Seconds on the clock; of several rounds the fastest, since other work on a machine only ever adds to it."""
+    """Wall-clock seconds of the fastest of several rounds, since other work on the machine only slows a round down."""
 
     images: int
     warm: float
-    """One image with an engine that is loaded: the median over all images of a round."""
+    """One image with a loaded engine: the median over all images of a round."""
     batch: float
-    """All of them as one batch, the loading of the engine included."""
+    """All images as one batch, including loading the engine."""
     command: float
-    """All of them by ``s1omni run``, the start of Python included."""
+    """All images with ``s1omni run``, including the start of Python."""
 
     @property
     def ratio(self) -> float:
-        """The batch over as many times one warm image."""
+        """Time of the batch over the time of as many single images."""
         return self.batch / (self.images * self.warm)
 
     @property
     def command_ratio(self) -> float:
-        """The same for the command."""
+        """Time of the command over the time of as many single images."""
         return self.command / (self.images * self.warm)
 
 
 def measure(images: int = 50, edge: int = 256, engine: str = "reference", rounds: int = 2) -> BatchReport:
-    """Run the same small images one by one and as a batch, in turns.
+    """Run the same small images one by one, as a batch, and with the command.
 
     Parameters
     ----------
     images : int
     edge : int
-        Of each image, in px.
+        Edge of an image in pixels.
     engine : str
     rounds : int
+        Repetitions; only the fastest counts.
     """
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as name:
         home = Path(name)
@@ -68,7 +69,7 @@ def measure(images: int = 50, edge: int = 256, engine: str = "reference", rounds
 
 
 def _round(template: Job, images: Path, home: Path) -> tuple[float, float, float]:
-    """Seconds of one image, of the batch, and of the command."""
+    """Return the seconds of one image, of the batch, and of the command."""
     entries = list_sources(images)
     warm = _one_by_one(template, entries, home / "single")
     start = time.perf_counter()
@@ -83,13 +84,14 @@ def _round(template: Job, images: Path, home: Path) -> tuple[float, float, float
 
 
 def _one_by_one(template: Job, entries: list[Entry], folder: Path) -> list[float]:
+    """Return the seconds of each image on one loaded engine."""
     seconds: list[float] = []
     with WarmEngine() as engines:
         todo = [job for _, job in jobs(template, entries, folder) if isinstance(job, Job)]
-        # The first loads the engine and everything that is imported on the way.
+        # The first run loads the engine and its imports.
         api.run(todo[0].replace(output=str(folder / "first.zarr")), engines=engines.get)
         for job in todo:
             start = time.perf_counter()
-            api.run(job, engines=engines.get)
+            run(job, engines=engines.get)
             seconds.append(time.perf_counter() - start)
     return seconds

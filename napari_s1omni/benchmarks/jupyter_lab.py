@@ -1,4 +1,4 @@
-"""Lab: a JupyterLab of one's own in a real browser, in which cells are run as people run them."""
+"""JupyterLab in a real browser: start a private server, open notebooks and run cells with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_s1omni.settings import CACHE, browser, child_environment
+from napari_s1omni.settings import CACHE, browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-PATIENCE = 90_000
-"""Ms to wait for anything; the machine may do other work too."""
+TIMEOUT_MS = 90_000
+"""Longest wait in milliseconds; generous, because the machine may be busy."""
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-"""What a page shows whose kernel waits for work."""
+"""Selector that matches while the kernel is idle."""
 _SETTINGS = {
-    # No questions on the network, and cells that are out of sight stay on the page.
+    # No news from the network, and cells that are scrolled out of view stay in the page.
     "apputils-extension/notification": {"fetchNews": "false"},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
-    """A JupyterLab that is running."""
+class JupyterLab:
+    """A running JupyterLab server."""
 
     address: str
     token: str
     folder: Path
-    """What it shows as its files."""
+    """Root folder of its file browser."""
 
     def open(self, page: Page, name: str, cells: tuple[str, ...]) -> None:
-        """Write a notebook of some code cells, and open it."""
+        """Write a notebook with code cells and open it."""
         notebook = json.dumps(as_notebook(cells))
         (self.folder / f"{name}.ipynb").write_text(notebook, encoding="utf-8")
         page.goto(f"{self.address}/doc/tree/{name}.ipynb?token={self.token}")
         page.locator(".jp-CodeCell").first.wait_for()
 
 
+def chromium() -> str | None:
+    """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None if there is none."""
+    return os.environ.get("S1OMNI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 @contextlib.contextmanager
-def browsing() -> Iterator[Browser]:
-    """A browser without a window."""
+def open_browser() -> Iterator[Browser]:
+    """Start a headless browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -61,12 +66,12 @@ def browsing() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Lab]:
-    """Run a JupyterLab with settings, caches and a port of its own; its kernels end with it."""
+def run_jupyterlab(folder: Path) -> Iterator[JupyterLab]:
+    """Start a JupyterLab with its own settings, caches and port; its kernels end with it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
+    lab = JupyterLab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
     for name, values in _SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
@@ -80,18 +85,19 @@ def serving(folder: Path) -> Iterator[Lab]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     log = folder / "lab.log"
-    with log.open("w") as said:
-        process = subprocess.Popen(command, env=child_environment(**own), stdout=said, stderr=said)
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=output, stderr=output)
     try:
-        _await(f"{lab.address}/api/status?token={lab.token}", log)
+        _wait_until_up(f"{lab.address}/api/status?token={lab.token}", log)
         yield lab
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _await(address: str, log: Path) -> None:
-    end = time.monotonic() + PATIENCE / 1000
+def _wait_until_up(address: str, log: Path) -> None:
+    """Wait until the server answers; raise TimeoutError with its log otherwise."""
+    end = time.monotonic() + TIMEOUT_MS / 1000
     while True:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=10).close()
@@ -102,7 +108,7 @@ def _await(address: str, log: Path) -> None:
 
 
 def as_notebook(cells: tuple[str, ...]) -> dict[str, Any]:
-    """Make a notebook of code cells."""
+    """Return a notebook with code cells as JSON data."""
     made: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"cell{i}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
         for i, cell in enumerate(cells)
@@ -112,33 +118,33 @@ def as_notebook(cells: tuple[str, ...]) -> dict[str, Any]:
 
 
 def run_cell(page: Page, number: int) -> None:
-    """Run a cell with the keyboard, once the kernel is there to run it.
+    """Run a cell with the keyboard once the kernel is ready.
 
     Raises
     ------
     RuntimeError
-        If the kernel never takes it.
+        If the kernel does not run it.
     """
-    from playwright.sync_api import TimeoutError as Late
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
     from playwright.sync_api import expect
 
     page.locator(IDLE).wait_for()
-    cell, question = page.locator(".jp-CodeCell").nth(number), page.locator(".jp-Dialog button.jp-mod-accept").first
+    cell, dialog = page.locator(".jp-CodeCell").nth(number), page.locator(".jp-Dialog button.jp-mod-accept").first
     for _ in range(20):
-        with contextlib.suppress(AssertionError, Late):
-            if question.is_visible():
-                # Such as which kernel to take, where the server is slow to say.
-                question.click(timeout=5000)
+        with contextlib.suppress(AssertionError, PlaywrightTimeout):
+            if dialog.is_visible():
+                # For example the choice of a kernel, if the server is slow to answer.
+                dialog.click(timeout=5000)
             cell.locator(".cm-content").click(timeout=5000)
             page.keyboard.press("Shift+Enter")
-            # A kernel that is still being connected forgets what it is given.
+            # A kernel that is still connecting drops the cell; try again.
             expect(cell.locator(".jp-InputPrompt").first).not_to_have_text("[ ]:", timeout=5000)
             return
     raise RuntimeError(f"cell {number} does not run")
 
 
 def find_panel(page: Page, at: int = 0) -> Locator:
-    """Wait for a panel of a job and return it, once it shows px.
+    """Return the panel of a job once it shows pixels.
 
     Raises
     ------
@@ -147,16 +153,16 @@ def find_panel(page: Page, at: int = 0) -> Locator:
     """
     from playwright.sync_api import expect
 
-    root, raised = page.locator(".s1o-root").nth(at), page.locator("[data-mime-type*='error']").first
-    root.or_(raised).first.wait_for()
-    if raised.is_visible():
-        raise RuntimeError(raised.inner_text())
-    expect(root).to_have_attribute("data-views", re.compile(r"\d+"), timeout=PATIENCE)
+    root, error = page.locator(".s1o-root").nth(at), page.locator("[data-mime-type*='error']").first
+    root.or_(error).first.wait_for()
+    if error.is_visible():
+        raise RuntimeError(error.inner_text())
+    expect(root).to_have_attribute("data-views", re.compile(r"\d+"), timeout=TIMEOUT_MS)
     return root
 
 
 def first_pixels(page: Page, number: int, at: int = 0) -> float:
-    """Run a cell that shows a job as the page's panel `at`; return the seconds from the keyboard until px are shown."""
+    """Run a cell that shows a job as panel `at`; return the seconds from the key press until pixels are shown."""
     page.evaluate(
         "at => { window.first = new Promise((seen) => { const look = () =>"
         " document.querySelectorAll('.s1o-root')[at]?.dataset.views ? seen(performance.now())"

@@ -1,4 +1,4 @@
-"""Measuring at scale: the objects of a plane that is computed where it is read."""
+"""Measuring at scale: a table of all objects of a plane that is computed where it is read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
 from napari_s1omni.system.memory import own_peak
@@ -18,20 +18,20 @@ from napari_s1omni.system.memory import own_peak
 
 @dataclass(frozen=True, slots=True)
 class MeasureReport:
-    """What was measured."""
+    """Time and memory of measuring."""
 
     objects: int
     """Rows of the table."""
     cpu_seconds: float
-    """Time of one CPU for measuring and writing the table, without making the labels."""
+    """CPU time for measuring and writing the table, without making the labels."""
     seconds: float
-    """Time on the clock, with making the labels."""
+    """Wall-clock time, including making the labels."""
     peak_memory: int
-    """Largest resident size of the whole process in bytes."""
+    """Peak resident size of the whole process in bytes."""
 
 
 class _Plane:
-    """Labels of ellipses by slices, and the time they took."""
+    """Labels of ellipses, made when sliced; counts the CPU time for making them."""
 
     def __init__(self, truth: Ellipses) -> None:
         self._truth = truth
@@ -50,11 +50,11 @@ def measure(path: Path, edge: int = 16384, count: int = 200_000, block: int = 10
     Parameters
     ----------
     path : Path
-        The table, ``.csv`` or ``.parquet``.
-    edge, count
-        Of the plane, see :class:`~napari_s1omni.benchmarks.stitching.scale.Ellipses`.
+        Table to write, ``.csv`` or ``.parquet``.
+    edge, count : int
+        Size of the plane and number of ellipses, see :class:`~napari_s1omni.benchmarks.stitching.ellipses.Ellipses`.
     block : int
-        Edge of a block in px.
+        Edge of a block in pixels.
     """
     plane = _Plane(Ellipses(edge, count))
     layers = Layers(plane, LayerSpec((edge, edge), ("y", "x"), "uint32", kind="labels"), (block, block))

@@ -1,4 +1,4 @@
-"""Document: the base of everything a human writes by hand."""
+"""Base model of everything that a person writes: jobs, options, recipes."""
 
 from __future__ import annotations
 
@@ -11,49 +11,54 @@ from napari_s1omni.errors import JobError
 
 
 class Document(BaseModel):
-    """A frozen pydantic model that refuses unknown keys and says what it would take.
+    """A frozen pydantic model that refuses unknown keys and names the allowed ones.
 
-    A docstring under each field is its help text everywhere: command line,
-    form, JSON schema and documentation.
+    The docstring under each field is its help text everywhere: command line,
+    forms, JSON schema and documentation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @classmethod
     def read(cls, data: Any, where: str = "job") -> Self:
-        """Validate plain data; every problem becomes one :class:`JobError`.
+        """Validate plain data.
 
         Parameters
         ----------
         data : mapping
-            What was parsed from YAML, JSON or options.
+            Parsed from YAML, JSON or options.
         where : str
-            Name of the document, for the message.
+            Name of the document, for the error message.
+
+        Raises
+        ------
+        JobError
+            One error that lists every problem.
         """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _teach(cls, error, where) from None
+            raise _job_error(cls, error, where) from None
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated like a new document."""
         return type(self).read({**self.model_dump(), **changes}, type(self).__name__)
 
 
-def nearest(word: str, choices: list[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the choice most like `word`, or nothing."""
+def did_you_mean(word: str, choices: list[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` with the choice most similar to `word`, or an empty string."""
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
-def _teach(cls: type[BaseModel], error: ValidationError, where: str) -> JobError:
+def _job_error(cls: type[BaseModel], error: ValidationError, where: str) -> JobError:
     lines = []
     for problem in error.errors(include_url=False):
         path = [str(part) for part in problem["loc"]]
         given = ".".join(path) or where
         if problem["type"] == "extra_forbidden":
             valid = _keys_at(cls, path[:-1])
-            lines.append(f"unknown key '{given}'.{nearest(path[-1], valid)} Allowed: {', '.join(valid)}")
+            lines.append(f"unknown key '{given}'.{did_you_mean(path[-1], valid)} Allowed: {', '.join(valid)}")
         elif problem["type"] == "missing":
             inside = f" in '{'.'.join(path[:-1])}'" if path[:-1] else ""
             lines.append(f"'{path[-1]}' is missing{inside}")
@@ -65,7 +70,7 @@ def _teach(cls: type[BaseModel], error: ValidationError, where: str) -> JobError
 
 
 def _keys_at(cls: type[BaseModel], path: list[str]) -> list[str]:
-    """Names of the fields allowed at `path`; a union is followed by its discriminator's value."""
+    """Names of the fields allowed at `path`; in a union, those of the member with the given ``type``."""
     models = [cls]
     for part in path:
         tagged = [m for m in models if "type" in m.model_fields and m.model_fields["type"].default == part]

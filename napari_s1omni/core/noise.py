@@ -1,7 +1,7 @@
-"""Noise as a function of (seed, absolute position, step), the same in any tile and process.
+"""Noise as a function of seed, absolute position and step, the same in every tile and process.
 
-Two tiles that share pixels get the same noise there, a retried tile gets the
-noise it had, and a crop gets the noise of the whole. Values come from the
+Overlapping tiles get the same noise in their shared pixels, a retried tile gets
+its noise again, and a crop gets the noise of the whole. Values come from the
 counter-based generator Philox-4x64-10 (Salmon et al., "Parallel random
 numbers: as easy as 1, 2, 3", SC11), through our own Box-Muller transform,
 because the streams of ``numpy.random.Generator.normal`` may change between
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CELL = 32
-"""Edge in latent pixels of the square that one counter range fills."""
+"""Edge in latent pixels of the square that one range of counters fills."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseField:
     """The noise of one output tile.
 
-    The shape also tells the engine how large a tile it has to draw.
+    Its shape is the size of the tile that the engine must generate.
     """
 
     seed: int
@@ -36,7 +36,15 @@ class NoiseField:
     """Height and width of the tile, in target px."""
 
     def on_grid(self, shape: tuple[int, int], multiple: int) -> NoiseField:
-        """Return the noise of the same tile drawn with `shape` px, at the nearest place that `multiple` divides."""
+        """Return the noise of the same tile on another grid.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Height and width on that grid, in px.
+        multiple : int
+            The origin is scaled to that grid and rounded down to a multiple of this.
+        """
         if shape == self.shape:
             return self
         top, left = (
@@ -63,11 +71,11 @@ class NoiseField:
         Raises
         ------
         ValueError
-            If `downscale` divides the origin or the shape with a remainder.
+            If `downscale` does not divide origin and shape.
         """
         if any(v % downscale for v in (*self.origin, *self.shape)):
             raise ValueError(
-                f"origin {self.origin} and shape {self.shape} are no multiples of {downscale} px; "
+                f"origin {self.origin} and shape {self.shape} are not multiples of {downscale} px; "
                 "the plan's tile size and step must be multiples of the engine's limit"
             )
         top, left = (v // downscale for v in self.origin)
@@ -84,7 +92,7 @@ class NoiseField:
 
 
 def _cell(seed: int, step: int, plane: tuple[int, int], row: int, col: int, channels: int) -> NDArray[np.float32]:
-    """Standard normal noise (channels, 32, 32); each channel has a counter range of its own."""
+    """Standard normal noise (channels, 32, 32); each channel has its own range of counters."""
     t, z = plane
     out = np.empty((channels, _CELL * _CELL), np.float32)
     for channel in range(channels):

@@ -1,4 +1,4 @@
-"""Normalization: layer intensities to model range and back. Affine, never clipping, once per job."""
+"""Normalization: layer intensities to model range and back. Affine, without clipping, the same for a whole job."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from napari_s1omni.errors import PlanError
 class Normalization:
     """For each channel, the layer intensities that become 0 and 1 in model range.
 
-    Values outside stay outside. It is measured on the whole layer before the
-    plan is made (:func:`napari_s1omni.storage.measure`), never on a tile, so
-    neighbouring tiles agree.
+    Values outside are not clipped. It is estimated from the whole layer before
+    the plan is made (:func:`napari_s1omni.storage.normalization_estimate.estimate_normalization`),
+    never from a tile, so that neighbouring tiles agree.
     """
 
     low: tuple[float, ...]
@@ -25,13 +25,13 @@ class Normalization:
     high: tuple[float, ...]
     """Layer intensity of model value 1, per channel."""
     nonfinite: int = 0
-    """NaN and infinite px among those measured; they count as background."""
+    """Number of NaN and infinite pixels among those measured; they count as background."""
     sampled: float = 1.0
-    """Share of the layer's px that was measured."""
+    """Share of the layer's pixels that was measured."""
     note: str = ""
-    """How the two intensities were found."""
+    """How the two intensities were estimated."""
     ground: tuple[float, ...] | None = None
-    """Layer intensity that NaN and infinite px take, per channel; None where the layer has none of them."""
+    """Layer intensity that replaces NaN and infinite pixels, per channel; None if the layer has none of them."""
 
     def __post_init__(self) -> None:
         pairs = list(zip(self.low, self.high, strict=True))
@@ -44,11 +44,11 @@ class Normalization:
             raise PlanError(f"normalisation ground {self.ground}", "a finite number for each channel")
 
     def to_model(self, pixels: NDArray[Any], channels: tuple[int, ...] | None = None) -> NDArray[np.float32]:
-        """Map (C, H, W) of any real dtype to float32 model range.
+        """Convert (C, H, W) of any real dtype to float32 model range.
 
-        Non-finite values become :attr:`ground`, or the dark end where there is
-        none. `channels` says which of the layer's channels `pixels` holds; None
-        is all of them, in order.
+        Non-finite values become :attr:`ground`, or the dark end if there is
+        none. `channels` are the layer's channels in `pixels`; None is all of
+        them, in order.
         """
         low, high, ground = self._columns(channels, pixels.ndim)
         out = ((pixels.astype(np.float64) - low) / (high - low)).astype(np.float32)
@@ -62,14 +62,14 @@ class Normalization:
         return np.asarray(values.astype(np.float64) * (high - low) + low)
 
     def _columns(self, channels: tuple[int, ...] | None, ndim: int) -> tuple[NDArray[np.float64], ...]:
-        """Low, high and ground of some channels, each shaped to be computed with px."""
+        """Low, high and ground of some channels, shaped to broadcast against pixels."""
         picked = list(range(len(self.low)) if channels is None else channels)
         shape = (-1, *(1,) * (ndim - 1))
         values = (self.low, self.high, self.low if self.ground is None else self.ground)
         return tuple(np.array(v, np.float64)[picked].reshape(shape) for v in values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for JSON; a ground only where there is one."""
+        """Plain data for JSON; ``ground`` only if it is set."""
         data = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
         if self.ground is None:
             del data["ground"]
@@ -85,8 +85,8 @@ class Normalization:
 def cast_to(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Cast float64 layer intensities to the target's dtype.
 
-    Integers are rounded half to even and held at the ends of their range,
-    since wrapping around would turn the brightest px into the darkest.
+    Integers are rounded half to even and clipped to their range: wrapping
+    around would turn the brightest pixels into the darkest.
     """
     if dtype.kind in "iu":
         info = np.iinfo(dtype)

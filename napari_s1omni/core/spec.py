@@ -1,4 +1,4 @@
-"""LayerSpec: what a layer is, without its pixels."""
+"""The description of a layer, without its pixels."""
 
 from __future__ import annotations
 
@@ -18,27 +18,35 @@ AXES = "tczyx"
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """One image or label layer: the type at both ends of every path."""
+    """Shape, axes, dtype, pixel size and kind of one image or label layer.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> spec = napari_s1omni.LayerSpec((5, 64, 48), ("z", "y", "x"), "uint16", scale=(2.0, 0.5, 0.5))
+    >>> spec.size("z"), spec.scale_of("x")
+    (5, 0.5)
+    """
 
     shape: tuple[int, ...]
-    """Size per axis in px, in the order of `axes`."""
+    """Size per axis in pixels, in the order of `axes`."""
     axes: tuple[str, ...]
-    """Subset of ``t c z y x`` in this order; y and x are always there."""
+    """Subset of ``t c z y x`` in this order, with y and x."""
     dtype: str
     """numpy name in native byte order, such as ``uint16``."""
     scale: tuple[float, ...] = ()
-    """Size of a px per axis in `units`; 1 where unknown. Empty means all 1."""
+    """Pixel size per axis in `units`; 1 if unknown. Empty means all 1."""
     translate: tuple[float, ...] = ()
-    """World position of the centre of the first px, in `units`. Empty means all 0."""
+    """World position of the centre of the first pixel, in `units`. Empty means all 0."""
     units: tuple[str | None, ...] = ()
-    """NGFF unit names per axis (``micrometer``, ``second``); None where unknown. Empty means all None."""
+    """NGFF unit names per axis (``micrometer``, ``second``); None if unknown. Empty means all None."""
     kind: Literal["image", "labels"] = "image"
     source: str | None = None
-    """URI from which any process can open it again; None for what lives in memory."""
+    """URI from which any process can open it again; None for a layer in memory."""
     channel_names: tuple[str, ...] = ()
     """One name per channel, or empty."""
     rgb: bool = False
-    """Whether the three channels are the colours of one picture rather than three stains."""
+    """Whether the three channels are the colours of one picture, not three stains."""
 
     def __post_init__(self) -> None:
         n = len(self.shape)
@@ -66,7 +74,7 @@ class LayerSpec:
         if not all(math.isfinite(s) and s > 0 for s in self.scale):
             raise SourceError(
                 f"scale {self.scale} of {self.source or 'the image'}",
-                "a px has a finite size above 0",
+                "a pixel size is finite and above 0",
                 "correct the metadata",
             )
 
@@ -74,11 +82,11 @@ class LayerSpec:
         return axis in self.axes
 
     def size(self, axis: str) -> int:
-        """Size along `axis` in px; 1 where the layer has no such axis."""
+        """Size along `axis` in pixels; 1 if the layer has no such axis."""
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
 
     def scale_of(self, axis: str) -> float:
-        """Size of a px along `axis` in its unit; 1 where the layer has no such axis."""
+        """Pixel size along `axis` in its unit; 1 if the layer has no such axis."""
         return self.scale[self.axes.index(axis)] if axis in self.axes else 1.0
 
     def unit_of(self, axis: str) -> str | None:
@@ -99,7 +107,7 @@ class LayerSpec:
         return dataclasses.replace(self, **changes)
 
     def without(self, axis: str) -> Self:
-        """Return the description of this layer with one axis dropped."""
+        """Return a copy without one axis."""
         if axis not in self.axes:
             return self
         i = self.axes.index(axis)

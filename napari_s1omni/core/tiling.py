@@ -1,4 +1,4 @@
-"""Tiling: from a wish about sizes to blocks and tiles. Pure integer geometry.
+"""Tiling: the blocks and tiles of a run. Pure integer geometry.
 
 ::
 
@@ -13,9 +13,9 @@
     field box   |<------------------------------>|                     block + halo, clipped to the source
     read box    |<----------------------------------->|                all tiles that touch the field box
 
-The lattice is anchored at source voxel 0 and knows nothing of regions and
-blocks: tile k starts at ``k * step``. So a crop's run computes the very tiles
-of the whole run. Frames of reference: *source px* counts from the source's
+The lattice is anchored at source voxel 0, whatever the region and the blocks:
+tile k starts at ``k * step``. So a run of a crop computes the same tiles as a
+run of the whole. Frames of reference: *source px* counts from the source's
 first px; *field px* and *target px* are source px times the factor of the
 operation; target px count from the region's start.
 """
@@ -26,34 +26,38 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from napari_s1omni.core.document import Document
-from napari_s1omni.core.sizes import read_size
+from napari_s1omni.core.units import read_size
 
 Span = tuple[int, int]
 """First and one past last index."""
 
+ShardIndex = tuple[int, ...]
+"""Position of a block along the axes of the target, which may lack some of (t, c, z, y, x)."""
+
 _WIDEST = 8192
-"""Most px, along y and along x, that one look takes in."""
+"""Largest size of an overview along y and along x, in px."""
 
 
 class Tiling(Document):
-    """A wish about sizes; ``None`` leaves the choice to the plan, which notes it."""
+    """Sizes of tiles and blocks; ``None`` lets the plan choose and note its choice."""
 
     tile_size: int | None = Field(None, ge=1)
     """Edge of a tile in source px."""
     overlap: int | None = Field(None, ge=0)
-    """Source px shared by two neighbouring tiles; the step is ``tile_size - overlap``."""
+    """Source pixels shared by two neighbouring tiles; the step is ``tile_size - overlap``."""
     block_size: int | None = Field(None, ge=1)
-    """Edge of a block in source px: the unit of work, of writing and of resuming."""
+    """Edge of a block in source px; a block is computed, written and resumed as a whole."""
     depth: int | None = Field(None, ge=1)
-    """Planes (z) in a block."""
+    """Number of z planes per block."""
     halo: int | str | None = None
-    """How far beyond a block objects are looked at, in source px or as a length such as ``20 um``; None is two
-    object diameters, so that an object cut by a block is seen whole."""
+    """Margin around a block in which objects are segmented too, in source px or as a length such as ``20 um``; None
+    is two object diameters, so that an object at a block face is seen whole."""
 
     @field_validator("halo")
     @classmethod
@@ -63,11 +67,49 @@ class Tiling(Document):
         return value
 
 
+class BlockIndex(NamedTuple):
+    """Position of a block in the grid of blocks, counted from the region's start."""
+
+    t: int
+    group: int
+    """Channel group."""
+    z: int
+    y: int
+    x: int
+
+
+class TileIndex(NamedTuple):
+    """Position of a tile in the lattice of the whole source."""
+
+    row: int
+    col: int
+
+
+class TilePlace(NamedTuple):
+    """One tile of a run: where it is in the whole source, and of which channel group."""
+
+    t: int
+    """Time point, in source px."""
+    z: int
+    """Plane, in source px."""
+    group: int
+    """Channel group."""
+    row: int
+    """Row in the lattice."""
+    col: int
+    """Column in the lattice."""
+
+    @property
+    def tile(self) -> TileIndex:
+        """Row and column in the lattice."""
+        return TileIndex(self.row, self.col)
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One window of the model."""
 
-    index: tuple[int, int]
+    index: TileIndex
     """Row and column in the lattice of the whole source."""
     y: Span
     """Rows to read, in source px, within the source."""
@@ -81,12 +123,12 @@ class Tile:
 class Block:
     """Unit of lease, write and journal: one shard of the output."""
 
-    index: tuple[int, int, int, int, int]
-    """Position (t, group, z, y, x) in the grid of blocks."""
+    index: BlockIndex
+    """Position in the grid of blocks."""
     t: int
     """Time point, in source px."""
     group: int
-    """Which of the operation's channel groups."""
+    """Index of the channel group."""
     z: Span
     """Planes it writes, in source px."""
     y: Span
@@ -110,17 +152,17 @@ class TileGrid:
     tile_size: int
     """Edge of a tile, in source px."""
     overlap: int
-    """Px shared by two neighbouring tiles; at most half a tile."""
+    """Pixels shared by two neighbouring tiles; at most half a tile."""
     block_size: int
     """Edge of a block, in source px; a multiple of the step."""
     depth: int
     """Planes in a block."""
     halo: int
-    """Px beyond a block over which labels are computed, in source px; 0 for images."""
+    """Margin of a block over which labels are computed, in source px; 0 for images."""
     halo_z: int
     """Planes beyond a block over which labels are computed."""
     factor: tuple[int, int]
-    """Target px per source px, along y and x."""
+    """Target pixels per source pixel, along y and x."""
     planes: int
     """Planes of the whole source."""
     t: Span
@@ -136,9 +178,9 @@ class TileGrid:
 
     @property
     def overview(self) -> tuple[Span, Span]:
-        """Rows and columns that a thought about the whole layer looks at: its middle, up to 8192 px each way.
+        """Rows and columns that a thought about the whole layer sees: its middle, at most 8192 px each way.
 
-        Reduced any further, objects would be lost, and the first tile of a very large layer would wait for all of it.
+        On a larger view objects would become too small, and the first tile would have to wait for all of it.
         """
         starts = [max(0, (n - _WIDEST) // 2) for n in self.extent]
         (top, left), (height, width) = starts, self.extent
@@ -174,9 +216,17 @@ class TileGrid:
         """Yield the blocks in lexicographic order of their index."""
         return (self.block(index) for index in self.indices())
 
-    def indices(self) -> Iterator[tuple[int, int, int, int, int]]:
+    def indices(self) -> Iterator[BlockIndex]:
         """Yield the block indices in lexicographic order."""
-        return product(*map(range, self.shape))  # type: ignore[return-value]  # mypy does not count map's items
+        return (BlockIndex(*index) for index in product(*map(range, self.shape)))
+
+    def ravel(self, index: BlockIndex) -> int:
+        """Number of a block in lexicographic order."""
+        return int(np.ravel_multi_index(index, self.shape))
+
+    def unravel(self, number: int) -> BlockIndex:
+        """Index of a block from its number; inverse of :meth:`ravel`."""
+        return BlockIndex(*map(int, np.unravel_index(number, self.shape)))
 
     def block(self, index: tuple[int, int, int, int, int]) -> Block:
         """Return the block at a position in the grid of blocks."""
@@ -186,7 +236,7 @@ class TileGrid:
         x = _span(self.x, j, self.block_size)
         rows, cols = self.extent
         return Block(
-            index=index,
+            index=BlockIndex(*index),
             t=self.t[0] + t,
             group=group,
             z=z,
@@ -201,7 +251,7 @@ class TileGrid:
         """Return the tile at a position in the lattice."""
         y, pad_y = self._reach(row, self.extent[0])
         x, pad_x = self._reach(col, self.extent[1])
-        return Tile((row, col), y, x, (pad_y, pad_x))
+        return Tile(TileIndex(row, col), y, x, (pad_y, pad_x))
 
     def tile_rows(self, span: Span) -> range:
         """Rows of the lattice whose tiles touch the rows `span` of the source."""
@@ -250,8 +300,7 @@ def lattice_size(size: int, tile_size: int, overlap: int) -> int:
     """Tiles needed along an axis of `size` px.
 
     The last one ends at the edge, or at least a quarter of the overlap beyond
-    it: a thinner strip of reflected px would stand between the edge and the
-    end of the tile and be taken for structure by neither rule of reflection.
+    it, so that the reflected strip beyond the edge is never thinner than that.
     """
     count = max(1, -(-(size - overlap) // (tile_size - overlap)))
     beyond = (count - 1) * (tile_size - overlap) + tile_size - size

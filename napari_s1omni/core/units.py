@@ -1,6 +1,8 @@
-"""Names of units: the many spellings in files, and the names of the NGFF vocabulary."""
+"""Units: names of units in files, sizes as people write them, and bytes and times as people read them."""
 
 from __future__ import annotations
+
+import re
 
 METRES = {
     "angstrom": 1e-10,
@@ -11,7 +13,7 @@ METRES = {
     "meter": 1.0,
     "inch": 0.0254,
 }
-"""Lengths that can be turned into one another, in metres."""
+"""Metres per unit, for the lengths that can be converted."""
 
 _SPELLINGS = {
     "angstrom": ("å", "angstroms"),
@@ -30,19 +32,35 @@ _SPELLINGS = {
 }
 _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
 _NO_UNIT = {"", "pixel", "pixels", "px", "voxel", "none", "null", "unknown", "reference frame"}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*([a-zµμ]+)?\s*(?:\^?([2²]))?\s*", re.I)
 
 
 def unit_name(word: str | None) -> str | None:
-    """Return the NGFF name of a unit, the word itself if it is not known, None if it says there is none."""
+    """Return the NGFF name of a unit; an unknown word is returned unchanged, a word for "no unit" as None."""
     if word is None or word.strip().lower() in _NO_UNIT:
         return None
     return _NAMES.get(word.strip().lower(), word.strip())
 
 
-def one_length(
+def unify_length_units(
     scale: dict[str, float], translate: dict[str, float], units: dict[str, str | None], axes: str
 ) -> list[str]:
-    """Bring z, y and x to one unit of length, that of x, in place; return notes on what was changed or lacks."""
+    """Convert z and y to the length unit of x, in place.
+
+    Parameters
+    ----------
+    scale, translate : dict of axis letter to float
+        Pixel size and position per axis, in `units`.
+    units : dict of axis letter to str or None
+        NGFF unit names.
+    axes : str
+        Letters of the layer's axes.
+
+    Returns
+    -------
+    list of str
+        One note for each conversion, and one if only some axes have a unit.
+    """
     space = [a for a in "zyx" if a in axes]
     target = units.get("x")
     notes = []
@@ -54,8 +72,55 @@ def one_length(
                 scale[axis] = scale.get(axis, 1.0) * factor
                 translate[axis] = translate.get(axis, 0.0) * factor
                 units[axis] = target
-                notes.append(f"px size along {axis} was turned from {unit} into {target}, the unit of x")
+                notes.append(f"pixel size along {axis} converted from {unit} to {target}, the unit of x")
     without = [a for a in space if units.get(a) is None]
     if without and len(without) < len(space):
-        notes.append(f"no unit is given along {', '.join(without)}, while other axes of space have one")
+        notes.append(f"no unit is given along {', '.join(without)}, but other spatial axes have one")
     return notes
+
+
+def read_size(value: int | float | str, power: int = 1) -> tuple[float, str]:
+    """Split a length or an area into number and unit.
+
+    Parameters
+    ----------
+    value : int, float or str
+        ``20``, ``"20 px"``, ``"12.5 um"``; an area is ``"80 um2"`` or ``"80 um^2"``.
+    power : int
+        1 for a length, 2 for an area.
+
+    Returns
+    -------
+    (float, str)
+        The unit without its power; ``px`` if none is given.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or negative.
+    """
+    kind, example = ("length", "'20 um'") if power == 1 else ("area", "'80 um2'")
+    found = _SIZE.fullmatch(str(value))
+    if not found or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a size; write pixels such as 20, or {example}")
+    number, unit, square = found.groups()
+    unit = unit or "px"
+    if bool(square) != (power == 2) and unit != "px":
+        raise ValueError(f"{value!r} is not {'an' if power == 2 else 'a'} {kind}; write pixels, or {example}")
+    return float(number), unit
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes as text: ``6.2 GB``."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time as text: ``41 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

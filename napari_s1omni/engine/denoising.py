@@ -1,4 +1,4 @@
-"""Noise of a picture: how much there is, and what to do about it before detail is sharpened."""
+"""Noise estimation and removal, used before an image is sharpened by back-projection."""
 
 from __future__ import annotations
 
@@ -6,52 +6,55 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-LEAST = 0.01
-"""Noise in model range below which a picture is left as it is."""
-_ROUNDS = ((LEAST, 8), (0.015, 4), (0.035, 2), (0.08, 1))
+MIN_NOISE = 0.01
+"""Noise (standard deviation, in model range) below which an image is left as it is."""
+_ROUNDS_BELOW = ((MIN_NOISE, 8), (0.015, 4), (0.035, 2), (0.08, 1))
 _STRENGTH = 0.4
-"""Filter strength of non-local means as a share of the noise, small, to keep texture that looks like it."""
+"""Filter strength of non-local means relative to the noise; low, so that noise-like texture is kept."""
 
 
-def noise_sd(plane: NDArray[np.float32]) -> float:
-    """Noise of an image from the median absolute Laplacian (after Immerkaer, 1996, with a robust mean)."""
+def plane_noise(plane: NDArray[np.float32]) -> float:
+    """Return the standard deviation of the noise of one channel, float32 (H, W).
+
+    From the median absolute Laplacian (Immerkaer, 1996, with a robust mean).
+    """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     return float(np.median(np.abs(ndi.convolve(plane, kernel, mode="reflect"))) / (0.6745 * 6.0))
 
 
-def noise_of(image: NDArray[np.float32]) -> float:
-    """Mean noise of the channels of an image, float32 (C, H, W)."""
-    return float(np.mean([noise_sd(plane) for plane in (image[:1] if is_grey(image) else image)]))
+def image_noise(image: NDArray[np.float32]) -> float:
+    """Return the mean noise of the channels of an image, float32 (C, H, W)."""
+    return float(np.mean([plane_noise(plane) for plane in (image[:1] if is_grey_image(image) else image)]))
 
 
-def is_grey(image: NDArray[np.float32]) -> bool:
-    """Whether all channels of an image, (C, H, W), are the same."""
+def is_grey_image(image: NDArray[np.float32]) -> bool:
+    """Return whether all channels of an image, (C, H, W), are equal."""
     return bool((image == image[:1]).all())
 
 
-def rounds_for(noise: float) -> int:
-    """Rounds of back-projection that pay: each sharpens detail and what is left of the noise alike.
+def back_projection_rounds(noise: float) -> int:
+    """Return the number of back-projection rounds for a noise level; each one sharpens detail and noise alike.
 
-    Chosen on the training pictures with noise of 0 to 0.1 of their range added.
+    Chosen on the training images with added noise of 0 to 0.1 of their range.
     """
-    return next((rounds for limit, rounds in _ROUNDS if noise < limit), 0)
+    return next((rounds for limit, rounds in _ROUNDS_BELOW if noise < limit), 0)
 
 
-def denoised(image: NDArray[np.float32], noise: float) -> NDArray[np.float32]:
-    """Take away noise by non-local means (Buades, Coll and Morel, 2005), which keeps edges and repeated texture.
+def remove_noise(image: NDArray[np.float32], noise: float) -> NDArray[np.float32]:
+    """Remove noise by non-local means (Buades, Coll and Morel, 2005), which keeps edges and repeated texture.
 
     Parameters
     ----------
     image : float32 (C, H, W)
-        Channels are compared together.
+        Patches are compared in all channels together.
     noise : float
-        Its standard deviation, in the image's own units; below :data:`LEAST` nothing is done.
+        Standard deviation, in units of the image; below :data:`MIN_NOISE` the image is returned as it is.
 
     Returns
     -------
     float32 (C, H, W)
     """
-    if noise < LEAST:
+    if noise < MIN_NOISE:
         return image
     from skimage.restoration import denoise_nl_means
 

@@ -1,4 +1,4 @@
-"""Instruction: the words an engine is given with a tile, written and read in one place."""
+"""Instructions: the value that tells an engine what to do with a tile, and its text form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UM = {
     "centimeter": 1e4,
     "meter": 1e6,
 }
-"""Micrometres per unit, for the unit names of NGFF and those people type."""
+"""Micrometres per unit, for the unit names of NGFF and the abbreviations that people type."""
 
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
 _UNIT = r"(px|pixels?|nm|nanomet(?:er|re)s?|µm|μm|um|microns?|micromet(?:er|re)s?|mm|millimet(?:er|re)s?)"
@@ -31,29 +31,44 @@ _LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark): (.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What to do with a tile: the task, facts about the px, and the user's own words."""
+    """What to do with a tile: the task, facts about its pixels, and the user's own words.
+
+    The value and its :attr:`text` always say the same, so ``Instruction.read(i.text) == i`` for every instruction.
+    """
 
     task: str
-    """Operation type, such as ``segmentation``."""
+    """Operation type, such as ``segmentation``; empty for a question in free words."""
     request: str
     """The user's prompt, unchanged."""
-    tile: tuple[int, int]
-    """Height and width of a tile in source px."""
+    tile: tuple[int, int] = (0, 0)
+    """Height and width of a tile in source pixels."""
     view: float = 1.0
-    """Tile px per px of the image shown: above 1 when the image is an overview of the layer."""
+    """Tile pixels per pixel of the image shown: above 1 if the image is a reduced overview of the layer."""
     pixel: float | None = None
-    """Edge of a tile px in um; None where unknown."""
+    """Edge of a tile pixel in um, rounded to four significant digits; None if unknown."""
     factor: tuple[int, int] = (1, 1)
-    """Target px per source px (y, x)."""
+    """Target pixels per source pixel (y, x)."""
     source: str | None = None
-    """What the source shows, where known (translation)."""
+    """Modality of the source, if known (translation)."""
     target: str | None = None
-    """What to draw (translation)."""
+    """Modality to draw (translation)."""
     mark: str | None = None
     """How to mark objects, for engines that draw a mask as an overlay."""
 
+    def __post_init__(self) -> None:
+        rounded = {
+            "pixel": None if self.pixel is None else float(f"{self.pixel:.4g}"),
+            "source": (self.source or "").strip() or None,
+            "target": (self.target or "").strip() or None,
+        }
+        for name, value in rounded.items():
+            object.__setattr__(self, name, value)
+
+    @property
     def text(self) -> str:
-        """Return the instruction as an engine reads it: one fact a line, the request last."""
+        """The instruction in words: one fact per line, the request last."""
+        if not self.task:
+            return self.request
         lines = [f"Task: {self.task}", f"Tile: {self.tile[0]} x {self.tile[1]} px"]
         if self.view != 1:
             lines.append(f"View: 1 px is {self.view:g} tile px")
@@ -69,11 +84,14 @@ class Instruction:
 
     @classmethod
     def read(cls, text: str) -> Instruction:
-        """Inverse of :meth:`text`. Text without these lines is a request of unknown task."""
+        """Return the instruction of a stored text, the inverse of :attr:`text`.
+
+        Text without a line ``Task:`` is a question in free words.
+        """
         head, found, request = text.partition("Request: ")
         facts = {m[1]: m[2] for line in head.splitlines() if (m := _LINE.match(line.strip()))}
         if not found or "Task" not in facts:
-            return cls("", text, (0, 0))
+            return cls("", text)
         pixel = numbers(facts.get("Pixel", ""))
         return cls(
             task=facts["Task"].strip(),
@@ -93,20 +111,20 @@ class Instruction:
 
     @property
     def size(self) -> float | None:
-        """Object diameter the request speaks of, in px of a tile, or None."""
+        """Object diameter that the request states, in tile pixels, or None."""
         return size_hint(self.request, self.pixel)
 
 
 def size_hint(request: str, pixel: float | None) -> float | None:
-    """Return the object diameter that `request` speaks of, in px.
+    """Return the object diameter that `request` states, in pixels, or None.
 
-    Reads ``about 20 px``, ``8-12 um``, ``10 microns``; a range gives its middle.
+    Reads ``about 20 px``, ``8-12 um``, ``10 microns``; of a range it takes the middle.
 
     Parameters
     ----------
     request : str
     pixel : float or None
-        Edge of a px in um; None: lengths in um are not understood.
+        Edge of a pixel in um; if None, lengths in um are ignored.
     """
     for first, second, unit in _SIZE.findall(request):
         values = [float(v.replace(",", ".")) for v in (first, second) if v]
@@ -126,7 +144,7 @@ def size_hint(request: str, pixel: float | None) -> float | None:
 
 def numbers(text: str) -> list[float]:
     """Return the decimal numbers in `text`, in order."""
-    return [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
+    return [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)]
 
 
 def _pair(text: str, default: tuple[int, int]) -> tuple[int, int]:

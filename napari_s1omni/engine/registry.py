@@ -1,40 +1,43 @@
-"""Registry: engines by name, described without loading them and made on demand."""
+"""The engine registry: describes engines by name without loading them, chooses one for ``auto``, and loads them."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.engine.protocol import Engine, EngineDescription
-from napari_s1omni.errors import CheckpointError, EngineUnavailable, OperationRefused
+from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.engine.discovery import EngineSource, sources
+from napari_s1omni.engine.protocol import Engine
+from napari_s1omni.errors import EngineError, EngineUnavailable, OperationRefused
 from napari_s1omni.settings import AUTO_ENGINE
 
-ENGINES: dict[str, str] = {
-    "reference": "napari_s1omni.engine.reference",
-    "nano": "napari_s1omni.engine.s1omni",
-    "s1-omni-image": "napari_s1omni.engine.s1omni",
-}
-"""Name -> package. A package has a module ``description`` with ``describe(name)`` and a
-module ``engine`` with ``load(name, **settings)``; both are imported when first asked for."""
-
 CHECKPOINTS = "napari_s1omni.engine.s1omni"
-"""Package of the engine that opens a folder of weights."""
+"""Module of the engine that opens a folder of weights."""
 
 AUTO = {
     "segmentation": ("nano", "reference"),
     "super_resolution": ("nano", "reference"),
     "modality_translation": ("nano", "reference"),
 }
-"""Engines that ``auto`` tries, best first, for each operation. One whose ``description`` module has
-``merit(name, operation)`` is taken only where that says that it has shown to be better, or where no other draws the
-target."""
+"""Engines that ``auto`` tries for each operation, preferred one first. An engine whose module has a function
+``merit(name, operation)`` is passed over if that returns False, unless it is the only one that can do the job."""
 
 
 def names() -> tuple[str, ...]:
-    """Return the names that :func:`describe` knows, besides ``auto`` and folders of weights."""
-    return tuple(ENGINES)
+    """Return the engine names that :func:`describe` takes, besides ``auto`` and folders of weights."""
+    return tuple(name for name, source in sources().items() if not source.conflict)
+
+
+def list_engines() -> dict[str, EngineDescription | EngineError]:
+    """Return the description of every engine by name, or the error of one that cannot be used."""
+    listed: dict[str, EngineDescription | EngineError] = {}
+    for name, source in sources().items():
+        try:
+            listed[name] = source.describe(name)
+        except EngineError as error:
+            listed[name] = error
+    return listed
 
 
 def describe(name: str, operation: str | None = None, target: str | None = None) -> EngineDescription:
@@ -45,22 +48,22 @@ def describe(name: str, operation: str | None = None, target: str | None = None)
     name : str
         A name of :func:`names`, a folder of weights, or ``auto``.
     operation : str, optional
-        Operation type it is wanted for. ``auto`` needs it to choose.
+        Operation type that the engine must perform; required by ``auto`` to choose.
     target : str, optional
-        Modality to translate to. ``auto`` passes over engines that do not draw it.
+        Modality to translate to; ``auto`` passes over engines that do not draw it.
 
     Raises
     ------
     EngineUnavailable
-        If there is no such engine here.
+        If there is no such engine, or it is broken.
     OperationRefused
-        If it does not do `operation`, or ``auto`` finds none that draws `target`.
+        If it does not perform `operation`, or ``auto`` finds none that draws `target`.
     """
     if name == "auto":
         return _choose(operation, target)
-    description: EngineDescription = _module(name, "description").describe(name)
+    description = _source(name).describe(name)
     if operation is not None and operation not in description.operations:
-        able = ", ".join(n for n in names() if _does(n, operation)) or "none here"
+        able = ", ".join(_able(operation)) or "none is installed"
         raise OperationRefused(
             f"engine '{name}' does not do {operation}",
             f"it does {', '.join(description.operations)}",
@@ -71,9 +74,9 @@ def describe(name: str, operation: str | None = None, target: str | None = None)
     return description
 
 
-def trained_for(target: str) -> str:
-    """Name the engines here that translate to a target, or take any, for a sentence of advice."""
-    able = [f"'{name}'" for name in names() if _does(name, "modality_translation", target)]
+def suggest_engine(target: str) -> str:
+    """Return the end of an advice: which engines translate to a target modality."""
+    able = [f"'{name}'" for name in _able("modality_translation", target)]
     if not able:
         return "an engine trained for it (a checkpoint folder, such as S1-Omni-Image's)"
     return f"an engine that does: {', '.join(able)}"
@@ -85,100 +88,97 @@ def create_engine(name: str, **settings: Any) -> Engine:
     Parameters
     ----------
     name : str
-        A concrete name or a folder of weights; never ``auto``, which :func:`describe` resolves.
+        A name of :func:`names` or a folder of weights; never ``auto``, which :func:`describe` resolves.
     **settings : object
-        What the engine's own ``load`` takes, such as a device.
+        Arguments of the engine's own ``load``, such as ``device``.
 
     Raises
     ------
     EngineUnavailable
-        If there is no such engine here, or its packages are missing.
+        If there is no such engine, it is broken, or its packages are missing.
     """
-    engine: Engine = _module(name, "engine").load(name, **settings)
-    return engine
+    return _source(name).load(name, **settings)
 
 
-def load_engine(described: EngineDescription) -> Engine:
-    """Load the engine of a plan, to compute with the threads that the plan fixes."""
-    settings = {"threads": described.threads} if described.threads else {}
-    return create_engine(described.name, **settings)
+def load_engine(description: EngineDescription) -> Engine:
+    """Load the engine of a plan, to compute with the number of threads that the plan fixes."""
+    settings = {"threads": description.threads} if description.threads else {}
+    return create_engine(description.name, **settings)
 
 
 def _choose(operation: str | None, target: str | None) -> EngineDescription:
-    candidates = AUTO.get(operation, ()) if operation is not None else ("reference",)
-    own = AUTO_ENGINE.read()
-    if own:
-        candidates = tuple(dict.fromkeys((own, *candidates)))
-    able: list[tuple[str, EngineDescription]] = []
-    reasons: list[str] = []
-    others: list[str] = []
-    for name in candidates:
-        try:
-            description = describe(name, operation)
-        except (EngineUnavailable, OperationRefused) as error:
-            reasons.append(f"{name}: {error.given}")
-            continue
-        if target is None or _draws(description, target):
-            able.append((name, description))
+    """Return the description of the engine that ``auto`` stands for; its `why` says how it was chosen."""
+    preferred = AUTO_ENGINE.read() or ""
+    able, rejected, targets = _candidates(preferred, operation, target)
+    for name, description in able.items():
+        if name == preferred:
+            proven, reason = True, f"{AUTO_ENGINE.name} says so"
+        elif len(able) > 1 and operation is not None:
+            proven, reason = _source(name).merit(name, operation)
         else:
-            reasons.append(f"{name}: does not translate to '{target}'")
-            others += description.targets
-    for name, description in able:
-        merit = getattr(_module(name, "description"), "merit", None)
-        if name == own:
-            proven, words = True, f"{AUTO_ENGINE.name} says so"
-        else:
-            # Scores compare two; they say nothing against the only one.
-            proven, words = merit(name, operation) if merit is not None and len(able) > 1 else (True, "")
-        if not proven:
-            reasons.append(f"{name}: {words}")
-            continue
-        chosen = f"first choice for {operation} that works here{f' ({words})' if words else ''}"
-        why = "; ".join([chosen, *reasons])
-        return dataclasses.replace(description, why=why)
-    if others:
+            # Scores compare engines, so they cannot rule out the only one.
+            proven, reason = True, ""
+        if proven:
+            why = f"first choice for {operation} that works here{f' ({reason})' if reason else ''}"
+            host = dataclasses.replace(description.host, why="; ".join([why, *rejected]))
+            return dataclasses.replace(description, host=host)
+        rejected.append(f"{name}: {reason}")
+    if targets:
         raise OperationRefused(
-            f"no engine that 'auto' tries translates to '{target}' ({'; '.join(reasons)})",
-            f"they translate to {', '.join(dict.fromkeys(others))}",
-            f"choose one of these, or {trained_for(target or '')}",
+            f"no engine that 'auto' tries translates to '{target}' ({'; '.join(rejected)})",
+            f"they translate to {', '.join(dict.fromkeys(targets))}",
+            f"choose one of these, or {suggest_engine(target or '')}",
             target=target,
         )
     raise EngineUnavailable(
-        f"no engine here does {operation!r} ({'; '.join(reasons) or 'unknown operation'})",
+        f"no engine here does {operation!r} ({'; '.join(rejected) or 'unknown operation'})",
         f"operations are {', '.join(AUTO)}",
         "name an engine or a folder of weights",
     )
 
 
-def _draws(description: EngineDescription, target: str) -> bool:
-    return not description.targets or target.strip().casefold() in description.targets
+def _candidates(
+    preferred: str, operation: str | None, target: str | None
+) -> tuple[dict[str, EngineDescription], list[str], list[str]]:
+    """Return the engines that can do the job, the reasons against others, and the targets those offer instead."""
+    tried = AUTO.get(operation, ()) if operation is not None else ("reference",)
+    able: dict[str, EngineDescription] = {}
+    rejected: list[str] = []
+    targets: list[str] = []
+    for name in dict.fromkeys((preferred, *tried) if preferred else tried):
+        try:
+            description = describe(name, operation)
+        except (EngineUnavailable, OperationRefused) as error:
+            rejected.append(f"{name}: {error.given}")
+            continue
+        if target is None or description.translates_to(target):
+            able[name] = description
+        else:
+            rejected.append(f"{name}: does not translate to '{target}'")
+            targets += description.targets
+    return able, rejected, targets
 
 
-def _does(name: str, operation: str, target: str | None = None) -> bool:
-    try:
-        description: EngineDescription = _module(name, "description").describe(name)
-    except (CheckpointError, EngineUnavailable):
-        return False
-    return operation in description.operations and (target is None or _draws(description, target))
+def _able(operation: str, target: str | None = None) -> list[str]:
+    """Return the names of the working engines that perform an operation, and translate to a target."""
+    return [
+        name
+        for name, found in list_engines().items()
+        if isinstance(found, EngineDescription)
+        and operation in found.operations
+        and (target is None or found.translates_to(target))
+    ]
 
 
-def _module(name: str, part: str) -> Any:
-    package = ENGINES.get(name)
-    if package is None and Path(name).is_dir():
-        package = CHECKPOINTS
-    if package is None:
-        raise EngineUnavailable(
-            f"engine '{name}' is not known",
-            f"engines are {', '.join(names())}, 'auto', or a folder of weights that exists",
-            "choose one of these",
-            engine=name,
-        )
-    try:
-        return importlib.import_module(f"{package}.{part}")
-    except ModuleNotFoundError as error:
-        raise EngineUnavailable(
-            f"engine '{name}' needs the module '{error.name}', which is not installed",
-            remedy="install it with: pip install 'napari_s1omni[models]'",
-            engine=name,
-            module=error.name,
-        ) from error
+def _source(name: str) -> EngineSource:
+    source = sources().get(name)
+    if source is not None:
+        return source
+    if Path(name).is_dir():
+        return EngineSource("", CHECKPOINTS)
+    raise EngineUnavailable(
+        f"engine '{name}' is not known",
+        f"engines are {', '.join(names())}, 'auto', or a folder of weights that exists",
+        "choose one of these",
+        engine=name,
+    )

@@ -1,7 +1,7 @@
-"""Numbers that say how near a result is to a truth. Arrays in, floats out.
+"""Metrics that compare a result with the truth. Arrays in, floats out.
 
-Label metrics take integer arrays of any dimension where 0 is background; they
-work on the sparse table of overlaps, so 200,000 objects cost seconds.
+Label metrics take integer arrays of any dimension where 0 is background. They use
+a sparse table of overlaps, so 200,000 objects take seconds.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ IOU_THRESHOLDS = tuple(t / 100 for t in range(50, 100, 5))
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Objects found and missed at one IoU threshold. Counts of several images add up (pooled)."""
+    """Objects found and missed at one IoU threshold; the counts of several images can be added (pooled)."""
 
     true_positives: int = 0
-    """Pairs of a true and a predicted object that match."""
+    """Matched pairs of a true and a predicted object."""
     false_positives: int = 0
-    """Predicted objects without a partner."""
+    """Predicted objects without a match."""
     false_negatives: int = 0
-    """True objects without a partner."""
+    """True objects without a match."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -42,25 +42,13 @@ class Counts:
 
     @property
     def average_precision(self) -> float:
-        """TP / (TP + FP + FN), as in the 2018 Data Science Bowl; 1 where there is nothing to find and nothing found."""
+        """TP / (TP + FP + FN), as in the 2018 Data Science Bowl; 1 if there are no objects in either image."""
         total = self.true_positives + self.false_positives + self.false_negatives
         return self.true_positives / total if total else 1.0
 
-    @property
-    def precision(self) -> float:
-        """Share of the predicted objects that are true; 1 where nothing was predicted."""
-        found = self.true_positives + self.false_positives
-        return self.true_positives / found if found else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the true objects that were found; 1 where there is none."""
-        there = self.true_positives + self.false_negatives
-        return self.true_positives / there if there else 1.0
-
 
 def match(truth: NDArray[Any], predicted: NDArray[Any], thresholds: Sequence[float] = (0.5,)) -> tuple[Counts, ...]:
-    """Pair objects one to one, as many as possible with an IoU of at least each threshold.
+    """Match objects one to one: as many pairs as possible with an IoU of at least each threshold.
 
     Parameters
     ----------
@@ -82,7 +70,7 @@ def match(truth: NDArray[Any], predicted: NDArray[Any], thresholds: Sequence[flo
     iou = shared / (area_true[rows] + area_found[cols] - shared)
     counts = []
     for threshold in thresholds:
-        # A tolerance for the division keeps an IoU of exactly 1/2 on the side of "at least".
+        # The tolerance makes an IoU of exactly 1/2 count as "at least 1/2" despite rounding.
         good = iou >= threshold - 1e-12
         graph = sparse.csr_matrix((np.ones(int(good.sum()), np.int8), (rows[good], cols[good])), (n_true, n_found))
         pairs = 0 if graph.nnz == 0 else int((maximum_bipartite_matching(graph, perm_type="column") >= 0).sum())
@@ -93,7 +81,7 @@ def match(truth: NDArray[Any], predicted: NDArray[Any], thresholds: Sequence[flo
 def average_precision(
     pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], thresholds: Sequence[float] = IOU_THRESHOLDS
 ) -> dict[float, float]:
-    """Instance AP at each IoU threshold, pooled over (truth, predicted) of several images."""
+    """Return the instance AP at each IoU threshold, pooled over (truth, predicted) pairs of several images."""
     pooled = [Counts()] * len(thresholds)
     for truth, predicted in pairs:
         pooled = [a + b for a, b in zip(pooled, match(truth, predicted, thresholds), strict=True)]
@@ -101,23 +89,23 @@ def average_precision(
 
 
 def dice(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """2 |A and B| / (|A| + |B|) of all px that are not 0; 1 where both are empty."""
+    """2 |A and B| / (|A| + |B|) of all non-zero pixels; 1 if both are empty."""
     a, b = _masks(truth, predicted)
     total = int(a.sum()) + int(b.sum())
     return 2 * int((a & b).sum()) / total if total else 1.0
 
 
 def iou(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """|A and B| / |A or B| of all px that are not 0 (Jaccard); 1 where both are empty."""
+    """|A and B| / |A or B| of all non-zero pixels (Jaccard); 1 if both are empty."""
     a, b = _masks(truth, predicted)
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0
 
 
 def variation_of_information(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[float, float]:
-    """Split and merge part of the variation of information (Meilă, 2007), in bits.
+    """Return the split and merge parts of the variation of information (Meilă, 2007), in bits.
 
-    Only px inside true objects count, as for connectomics.
+    Only pixels inside true objects count, as in connectomics.
 
     Returns
     -------
@@ -137,14 +125,14 @@ def variation_of_information(truth: NDArray[Any], predicted: NDArray[Any]) -> tu
 
 
 def psnr(truth: NDArray[Any], predicted: NDArray[Any], data_range: float) -> float:
-    """Peak signal-to-noise ratio in dB; infinite where the images are equal.
+    """Return the peak signal-to-noise ratio in dB; infinite if the images are equal.
 
     Parameters
     ----------
     truth, predicted : arrays of one shape
     data_range : float
-        Largest minus smallest value that is possible, such as 255. There is no
-        default, because it decides the number.
+        Largest minus smallest possible value, such as 255. There is no default,
+        because the result depends on it.
     """
     _same_shape(truth, predicted)
     error = float(np.mean((truth.astype(np.float64) - predicted.astype(np.float64)) ** 2))
@@ -152,9 +140,9 @@ def psnr(truth: NDArray[Any], predicted: NDArray[Any], data_range: float) -> flo
 
 
 def ssim(truth: NDArray[Any], predicted: NDArray[Any], data_range: float) -> float:
-    """Structural similarity with a Gaussian window of sigma 1.5 px (Wang et al., 2004).
+    """Return the structural similarity with a Gaussian window of sigma 1.5 pixels (Wang et al., 2004).
 
-    Two-dimensional (H, W), or (C, H, W) as the mean over channels.
+    For (C, H, W), it is the mean over channels of the two-dimensional one.
     """
     from skimage.metrics import structural_similarity
 
@@ -177,7 +165,7 @@ def ssim(truth: NDArray[Any], predicted: NDArray[Any], data_range: float) -> flo
 
 
 def pearson(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """Correlation coefficient over all px; 0 where one of the two is constant."""
+    """Return the correlation coefficient over all pixels; 0 if one of the two is constant."""
     _same_shape(truth, predicted)
     a, b = (x.astype(np.float64).ravel() - x.mean(dtype=np.float64) for x in (truth, predicted))
     length = math.sqrt(float(a @ a) * float(b @ b))
@@ -185,11 +173,11 @@ def pearson(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
 
 
 def _overlaps(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[Any, ...]:
-    """Rows, columns and px of the sparse overlap table of objects, their numbers and their areas."""
+    """Return rows, columns and pixels of the sparse table of overlaps, numbers of objects, and areas."""
     _same_shape(truth, predicted)
     for name, array in (("truth", truth), ("prediction", predicted)):
         if array.dtype.kind not in "iub":
-            raise SourceError(f"the {name} is {array.dtype}", "labels are integers", "cast it", dtype=str(array.dtype))
+            raise SourceError(f"the {name} is {array.dtype}", "integer labels", "cast it", dtype=str(array.dtype))
     (a, area_a), (b, area_b) = _dense(truth), _dense(predicted)
     both = (a > 0) & (b > 0)
     ones = np.ones(int(both.sum()), np.int64)
@@ -198,13 +186,13 @@ def _overlaps(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[Any, ...]:
 
 
 def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels renumbered 1 to n, flat, and the area of each."""
+    """Return the labels renumbered 1 to n, flat, and the area of each."""
     flat = labels.ravel()
     if flat.size and int(flat.min()) >= 0 and int(flat.max()) <= 4 * flat.size:
         area = np.bincount(flat)
     else:
         ids, flat = np.unique(np.append(flat, np.zeros(1, flat.dtype)), return_inverse=True)
-        # Background must be number 0 also where negative ids sort below it.
+        # Background must stay 0 even if negative ids sort below it.
         zero = int(flat[-1])
         flat = np.where(flat == zero, 0, flat + (flat < zero))[:-1]
         area = np.bincount(flat, minlength=len(ids))
@@ -222,7 +210,7 @@ def _same_shape(truth: NDArray[Any], predicted: NDArray[Any]) -> None:
     if truth.shape != predicted.shape:
         raise SourceError(
             f"the truth has shape {truth.shape}, the result {predicted.shape}",
-            "both have one shape",
+            "two arrays of one shape",
             "compare the same field at the same resolution",
         )
 

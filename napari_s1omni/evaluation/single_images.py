@@ -1,4 +1,4 @@
-"""Scores of single pictures: instances against annotated nuclei, tiled against whole, restored against bicubic."""
+"""Scores of single images: instances against annotated nuclei, tiled against untiled, restored against bicubic."""
 
 from __future__ import annotations
 
@@ -16,61 +16,60 @@ from scipy.ndimage import gaussian_filter
 from napari_s1omni.core.normalization import cast_to
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.metrics import Counts, match, psnr
-from napari_s1omni.jobs import run as api
 from napari_s1omni.storage.source import open_source
 
 TILED = {"tile_size": 128, "overlap": 32}
-"""How a picture is cut to be compared with itself as a whole."""
+"""Tiling of the runs that are compared with untiled ones."""
 _BLUR = 0.8
-"""Sigma in px of the blur before 2 x 2 px are averaged."""
+"""Sigma in pixels of the blur before 2 x 2 binning."""
 
 
 @dataclass(frozen=True, slots=True)
-class Nuclei:
-    """Scores of one set of annotated pictures, pooled over all objects."""
+class NucleiScore:
+    """Scores of one set of annotated images, pooled over all objects."""
 
     name: str
     """Folder of the set."""
     images: int
     objects: int
-    """Annotated objects."""
+    """Number of annotated objects."""
     first_half: float
-    """Instance AP at IoU 0.5 of the first half of the files by name."""
+    """Instance AP at IoU 0.5 of the first half of the files, by name."""
     second_half: float
-    """The same of the others."""
+    """The same for the other half."""
     all: float
-    """The same of all."""
+    """The same for all files."""
     tiled_to_whole: float
-    """AP at IoU 0.5 of the tiled results against those of the whole pictures."""
+    """AP at IoU 0.5 of tiled results against untiled ones."""
     fewest_blocks: int
-    """Blocks of the tiled run of the smallest picture."""
+    """Blocks of the tiled run of the smallest image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    """A picture that was blurred, averaged 2 x 2 and restored."""
+class RestorationScore:
+    """An image that was blurred, binned 2 x 2 and restored."""
 
     name: str
     ours: float
-    """PSNR in dB; the peak is the span of the original."""
+    """PSNR in dB; the peak is the range of the original."""
     bicubic: float
-    """The same of bicubic interpolation."""
+    """The same for bicubic interpolation."""
 
     @property
     def gain(self) -> float:
-        """How much nearer ours is, in dB."""
+        """Gain over bicubic interpolation in dB."""
         return self.ours - self.bicubic
 
 
-def nuclei(folder: Path, engine: str = "reference", limit: int | None = None) -> Iterator[Nuclei]:
-    """Score every set ``folder/NAME/{images,masks}``, whose files share their stems.
+def score_nuclei(folder: Path, engine: str = "reference", limit: int | None = None) -> Iterator[NucleiScore]:
+    """Score every set ``folder/NAME/{images,masks}`` with files of equal stems.
 
     Parameters
     ----------
     folder : Path
     engine : str
     limit : int, optional
-        Take this many pictures of each set, spread evenly.
+        Number of images per set, spread evenly.
 
     Raises
     ------
@@ -80,77 +79,81 @@ def nuclei(folder: Path, engine: str = "reference", limit: int | None = None) ->
     sets = sorted(path.parent for path in folder.glob("*/masks") if (path.parent / "images").is_dir())
     if not sets:
         raise SourceError(f"{folder} holds no set", "folders with 'images' and 'masks'", "name their folder")
-    for place in sets:
-        truths = {path.stem: path for path in (place / "masks").iterdir()}
-        files = sorted(path for path in (place / "images").iterdir() if path.stem in truths)
-        if limit and limit < len(files):
-            files = [files[i * len(files) // limit] for i in range(limit)]
-        yield _nuclei(place.name, [(path, truths[path.stem]) for path in files], engine)
+    for subset in sets:
+        truths = {path.stem: path for path in (subset / "masks").iterdir()}
+        files = sorted(path for path in (subset / "images").iterdir() if path.stem in truths)
+        yield _score_set(subset.name, [(path, truths[path.stem]) for path in _spread(files, limit)], engine)
 
 
-def restored(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[Restored]:
-    """Degrade and restore every picture below a folder.
+def score_restoration(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[RestorationScore]:
+    """Degrade and restore every image below a folder.
 
     Parameters
     ----------
     folder : Path
     limit : int, optional
-        Take this many pictures, spread evenly.
+        Number of images, spread evenly.
     engine : str
 
     Raises
     ------
     SourceError
-        If there is no picture.
+        If there is no image.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".tif", ".tiff", ".png"})
     if not files:
-        raise SourceError(f"{folder} holds no picture", "TIFF or PNG files", "name their folder")
-    if limit and limit < len(files):
-        files = [files[i * len(files) // limit] for i in range(limit)]
-    for path in files:
+        raise SourceError(f"{folder} holds no image", "TIFF or PNG files", "name their folder")
+    for path in _spread(files, limit):
         truth = _plane(path)
         truth = truth[: truth.shape[0] // 2 * 2, : truth.shape[1] // 2 * 2]
         blurred = gaussian_filter(truth.astype(np.float32), _BLUR)
         coarse = blurred.reshape(truth.shape[0] // 2, 2, truth.shape[1] // 2, 2).mean(axis=(1, 3))
         given = cast_to(coarse, truth.dtype)
-        with tempfile.TemporaryDirectory() as place:
-            result = api.super_resolve(given, Path(place) / "fine.zarr", factor=2, engine=engine, durable=False)
+        with tempfile.TemporaryDirectory() as name:
+            result = api.super_resolve(given, Path(name) / "fine.zarr", factor=2, engine=engine, durable=False)
             fine = result.array[...]
         size = truth.shape[1], truth.shape[0]
         bicubic = np.asarray(Image.fromarray(given.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
         span = float(truth.max()) - float(truth.min())
-        yield Restored(str(path.relative_to(folder)), psnr(truth, fine, span), psnr(truth, bicubic, span))
+        yield RestorationScore(str(path.relative_to(folder)), psnr(truth, fine, span), psnr(truth, bicubic, span))
 
 
-def _nuclei(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei:
+def _score_set(name: str, pairs: list[tuple[Path, Path]], engine: str) -> NucleiScore:
     halves = [Counts(), Counts()]
     against_whole = Counts()
     fewest = 10**9
     for i, (path, truth_path) in enumerate(pairs):
         truth = _plane(truth_path)
         longest = max(truth.shape)
-        whole, _ = _labels(path, engine, {"tile_size": longest, "overlap": 0, "block_size": longest})
-        tiled, blocks = _labels(path, engine, {**TILED, "block_size": -(-min(truth.shape) // 2)})
+        whole, _ = _segment(path, engine, {"tile_size": longest, "overlap": 0, "block_size": longest})
+        tiled, blocks = _segment(path, engine, {**TILED, "block_size": -(-min(truth.shape) // 2)})
         halves[2 * i >= len(pairs)] += match(truth, whole)[0]
         against_whole += match(whole, tiled)[0]
         fewest = min(fewest, blocks)
     both = halves[0] + halves[1]
     objects = both.true_positives + both.false_negatives
     first, second, every, against = (c.average_precision for c in (*halves, both, against_whole))
-    return Nuclei(name, len(pairs), objects, first, second, every, against, fewest)
+    return NucleiScore(name, len(pairs), objects, first, second, every, against, fewest)
 
 
-def _labels(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:
-    with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "labels.zarr"
+def _spread(files: list[Path], limit: int | None) -> list[Path]:
+    """Return at most `limit` files, spread evenly."""
+    if not limit or limit >= len(files):
+        return files
+    return [files[i * len(files) // limit] for i in range(limit)]
+
+
+def _segment(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:
+    """Return the labels of an image and the number of blocks."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "labels.zarr"
         result = api.segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
         labels: NDArray[Any] = result.array[...]
         return labels, len(result.plan.grid)
 
 
 def _plane(path: Path) -> NDArray[Any]:
-    """Read a picture of one plane and one channel."""
+    """Read one plane of one channel."""
     source = open_source(str(path))
     pixels = source.read()
     return pixels.reshape(pixels.shape[-2:]) if pixels.size == pixels.shape[-1] * pixels.shape[-2] else pixels[0]

@@ -1,7 +1,7 @@
-"""Volumes in blocks against the same volumes as a whole, both scored against the truth.
+"""Volumes segmented in blocks and as a whole, both scored against the truth.
 
-The data are public stacks of nuclei of a few hundred thousand voxels each, laid out as
-``FOLDER/NAME/images`` and ``FOLDER/NAME/masks``; what is missing is left out.
+The data are public stacks of nuclei with a few hundred thousand voxels each, in
+``FOLDER/NAME/images`` and ``FOLDER/NAME/masks``; missing stacks are skipped.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.api import segment
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.jobs import run as api
 from napari_s1omni.joining.stitching import link_planes
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
-"""Names of the stacks that are known."""
+"""Names of the known stacks."""
 TOLERANCE = 0.02
-"""Largest difference of AP between a volume in blocks and the same volume as a whole."""
+"""Largest allowed difference of AP between a volume in blocks and the same volume as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """An image with its truth."""
+    """A stack with its truth."""
 
     name: str
     image: NDArray[Any]
@@ -38,42 +38,42 @@ class Volume:
     truth: NDArray[Any]
     """Labels of the same shape."""
     scale: tuple[float, float, float]
-    """Size of a voxel along z, y and x; the unit does not matter here."""
+    """Size of a voxel along z, y and x, in any unit."""
     prompt: str
-    """Size of the objects as a user would state it."""
+    """Objects and their size, as a user would state them."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeScore:
-    """Both runs of one volume."""
+    """Scores of both runs of one volume."""
 
     name: str
     objects: int
-    """In the truth."""
+    """Objects in the truth."""
     blocks: int
-    """Of the run in blocks."""
+    """Blocks of the run in blocks."""
     found_whole: int
     found_blocks: int
     ap_linked: float
-    """AP of the truth itself, when its planes are renumbered and linked again: what linking alone loses."""
+    """AP of the truth itself after its planes are renumbered and linked again: the loss of linking alone."""
     ap_whole: float
-    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the whole volume in one block and one tile."""
+    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile."""
     ap_blocks: float
-    """The same in blocks and tiles."""
+    """The same in several blocks and tiles."""
 
     @property
     def difference(self) -> float:
-        """AP in blocks minus AP of the whole."""
+        """AP in blocks minus AP as a whole."""
         return self.ap_blocks - self.ap_whole
 
 
-def volumes(folder: Path) -> Iterator[Volume]:
-    """Open the stacks of :data:`STACKS` that are in a folder.
+def open_volumes(folder: Path) -> Iterator[Volume]:
+    """Open the stacks of :data:`STACKS` in a folder.
 
     Raises
     ------
     SourceError
-        If one is there and the package that reads it is not installed.
+        If a stack is there, but the package that reads it is not installed.
     """
     path = folder / "stardist_synthetic3d"
     if path.is_dir():
@@ -82,7 +82,7 @@ def volumes(folder: Path) -> Iterator[Volume]:
     path = folder / "qcanet_mouse_embryo"
     if path.is_dir():
         image = tifffile.imread(path / "images" / "8_cell_stage.tif")
-        # The mask is binary; its nuclei do not touch.
+        # The mask is binary; nuclei do not touch.
         truth, _ = ndi.label(tifffile.imread(path / "masks" / "8_cell_stage_nsn.tif") > 0)
         yield Volume("qcanet_mouse_embryo", image, truth, (1.0, 1.0, 1.0), "nuclei of about 16 px")
     path = folder / "plantseg_nuclei" / "1135_mini.h5"
@@ -91,15 +91,17 @@ def volumes(folder: Path) -> Iterator[Volume]:
             import h5py
         except ImportError as error:
             raise SourceError(
-                f"{path} is an HDF5 file", "h5py reads it", 'run pip install "napari-s1omni[bench]"', path=str(path)
+                f"{path} is an HDF5 file", "the package h5py", 'run pip install "napari-s1omni[bench]"', path=str(path)
             ) from error
         with h5py.File(path) as file:
             image, truth = file["raw"][()], file["label"][()].astype(np.int64)
         yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")
 
 
-def relinked(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
-    """Renumber the objects of each plane at random and link them again; see :func:`link_planes`."""
+def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
+    """Renumber the objects of each plane at random and link them again, see
+    :func:`~napari_s1omni.joining.stitching.link_planes`.
+    """
     rng = np.random.default_rng(seed)
     planes = []
     for plane in truth:
@@ -109,11 +111,11 @@ def relinked(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, s
     return link_planes(np.stack(planes), iou, containment=containment)
 
 
-def score(volume: Volume, engine: str = "reference") -> VolumeScore:
+def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
     """Segment a volume as a whole and in blocks, and score both.
 
-    Both runs think once for the layer, so that they differ in nothing but
-    tiles, blocks and planes.
+    Both runs think once for the layer, so they differ only in tiles, blocks and
+    planes.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def score(volume: Volume, engine: str = "reference") -> VolumeScore:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, tiling in (("whole", whole), ("blocks", parts)):
-            result = api.segment(
+            result = segment(
                 volume.image,
                 Path(folder) / name,
                 prompt=f"segment the {volume.prompt}",
@@ -149,7 +151,7 @@ def score(volume: Volume, engine: str = "reference") -> VolumeScore:
         blocks=found["blocks"][0],
         found_whole=found["whole"][1],
         found_blocks=found["blocks"][1],
-        ap_linked=metrics.match(truth, relinked(truth))[0].average_precision,
+        ap_linked=metrics.match(truth, relink_planes(truth))[0].average_precision,
         ap_whole=found["whole"][2],
         ap_blocks=found["blocks"][2],
     )

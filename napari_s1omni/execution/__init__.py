@@ -1,1 +1,1 @@
-"""Running a plan: one function for a block, executors around it, the stitching pass after it."""
+"""Runs plans: one pipeline for blocks, executors around it, and the stitching pass after it."""

@@ -1,1 +1,1 @@
-"""A job from its document to its result: prepare, dry run, run, redo, batch."""
+"""Jobs: from options to a job, to a prepared plan, to a result; redoing tiles; batches of images."""

@@ -1,1 +1,1 @@
-"""Joining tiles and blocks: blending, seam scores, labels across blocks."""
+"""Joining tiles and blocks: blending, seam scores, stitching of labels."""

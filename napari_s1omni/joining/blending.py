@@ -1,10 +1,10 @@
-"""Joining the tiles of a block: linear interpolation along ramps, in lattice order.
+"""Blending the tiles of a block: linear interpolation with Hann ramps, in lattice order.
 
-Where two tiles overlap the joined value is ``a + w (b - a)`` with a Hann ramp
-w. Two equal values join to exactly that value whatever w is, so an identity
-engine is exact; and as tiles are always taken in lattice order, the order in
-which they were computed never changes a bit. The ramps of two neighbours sum
-to 1 everywhere, so no count map is needed.
+In the overlap of two tiles the blended value is ``a + w (b - a)`` with a Hann
+ramp w. Two equal values give exactly that value for every w, so an identity
+engine is exact. Tiles are always added in lattice order, so the order in which
+they were computed never changes a bit. The ramps of two neighbours sum to 1
+everywhere, so no weight map is needed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _Px = TypeVar("_Px", bound=np.generic)
 
 
 def ramp(length: int) -> NDArray[np.float32]:
-    """Weights of the later tile over `length` shared px.
+    """Return the weights of the later tile over `length` shared pixels.
 
-    The outer quarter of the shared px counts for nothing on either side: there
-    an engine sees least. A Hann ramp leads over the half between. So an engine
-    whose answer depends on px at most ``length // 4`` away gives the same
-    result tiled as on the whole image, to rounding.
+    The outer quarter of each tile has weight 0, since an engine sees least
+    context there; a Hann ramp spans the half between. So an engine whose output
+    depends on pixels at most ``length // 4`` away gives the same result tiled as
+    on the whole image, to rounding.
     """
     margin = length // 4
     inner = length - 2 * margin
@@ -35,7 +35,7 @@ def ramp(length: int) -> NDArray[np.float32]:
 
 
 class Join:
-    """One plane of a block being joined from its tiles.
+    """One plane of a block that is blended from its tiles.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Join:
 
     Notes
     -----
-    Tiles are added in lattice order. A row of tiles is joined along x into a
-    strip; strips are joined along y. Memory is one canvas and one strip.
+    Tiles are added in lattice order. A row of tiles is blended along x into a
+    strip; strips are blended along y. Memory is one canvas and one strip.
     """
 
     def __init__(self, grid: TileGrid, block: Block, channels: int) -> None:
@@ -80,19 +80,19 @@ class Join:
             raise ValueError(f"tile {tile.index} is not the next one in lattice order")
         row, col = tile.index
         step = self._grid.step
-        _lay(self._strip, fields, 2, col * step * self._fx - self._left[0], self._ramps[1], col == self._cols[0])
+        _blend(self._strip, fields, 2, col * step * self._fx - self._left[0], self._ramps[1], col == self._cols[0])
         if col == self._cols[-1]:
             top = row * step * self._fy - self._top[0]
-            _lay(self._canvas, self._strip, 1, top, self._ramps[0], row == self._rows[0])
+            _blend(self._canvas, self._strip, 1, top, self._ramps[0], row == self._rows[0])
 
     def result(self) -> NDArray[np.float32]:
-        """Return the joined fields over the block's field box: float32 (channels, height, width)."""
+        """Return the blended fields over the block's field box: float32 (channels, height, width)."""
         if next(self._expected, None) is not None:
             raise ValueError("not all tiles of the block were added")
         return self._canvas
 
 
-def _lay(
+def _blend(
     canvas: NDArray[np.float32],
     piece: NDArray[np.float32],
     axis: int,
@@ -100,13 +100,13 @@ def _lay(
     weights: NDArray[np.float32],
     first: bool,
 ) -> None:
-    """Lay `piece` onto `canvas` at position `at` along `axis`, ramping over what lies there unless it is the first."""
+    """Write `piece` to `canvas` at position `at` along `axis`, blended with its predecessor unless it is the first."""
     size = canvas.shape[axis]
     shared = 0 if first else len(weights)
     start, stop = max(at, 0), min(at + piece.shape[axis], size)
     middle = min(max(at + shared, 0), stop)
     if start < middle:
-        # a + w (b - a) is a where w is 0, but b only to rounding where w is 1: take b itself there.
+        # a + w (b - a) is exactly a for w = 0, but b only to rounding for w = 1: copy b there.
         w = weights[start - at : middle - at]
         w = w[:, None] if axis == 1 else w
         old = canvas[_along(axis, (start, middle))]
@@ -124,7 +124,7 @@ def _scaled(span: Span, factor: int) -> Span:
     return span[0] * factor, span[1] * factor
 
 
-def cut(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]:
+def cut_tile(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]:
     """Cut one tile from the pixels of a block's read box.
 
     Parameters
@@ -132,13 +132,13 @@ def cut(pixels: NDArray[_Px], origin: Sequence[int], tile: Tile) -> NDArray[_Px]
     pixels : (channels, rows, columns)
         The read box.
     origin : (row, column)
-        Its first px, in source px.
+        Its first pixel, in source px.
     tile : Tile
 
     Returns
     -------
     (channels, tile_size, tile_size)
-        Reflected where the tile reaches beyond the source's edge.
+        Reflected beyond the source's edge.
     """
     part = pixels[:, tile.y[0] - origin[0] : tile.y[1] - origin[0], tile.x[0] - origin[1] : tile.x[1] - origin[1]]
     if any(tile.pad):

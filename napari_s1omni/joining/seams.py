@@ -1,8 +1,8 @@
-"""Seams: how visible the joins between tiles are, measured instead of hoped.
+"""Seam scores: how visible the seams between tiles are.
 
-The score of a line is the mean absolute step across it over the mean absolute
-step across parallel lines nearby. About 1 (0.95 to 1.05) means that the line
-cannot be told from any other; 2 means that steps are twice as large there.
+The score of a seam is the mean absolute difference across it, divided by the
+mean absolute difference across parallel lines nearby. About 1 (0.95 to 1.05)
+means that the seam is invisible; 2 means that differences are twice as large.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from numpy.typing import NDArray
 from napari_s1omni.core.tiling import Block, TileGrid
 
 _NEAR = 2
-"""Lines this close to a join do not count as ordinary ones, in px."""
+"""Lines this close to a seam are not compared with it, in px."""
 
 
 def seam_score(pixels: NDArray[np.float32], rows: list[int], cols: list[int]) -> float | None:
-    """Score the lines of one image.
+    """Score the seams of one image.
 
     Parameters
     ----------
     pixels : float32 (channels, H, W)
     rows : list of int
-        A join lies between rows ``r - 1`` and ``r``.
+        A seam lies between rows ``r - 1`` and ``r``.
     cols : list of int
         Likewise for columns.
 
     Returns
     -------
     float or None
-        The mean over both directions; None where there is no join, or nothing varies.
+        The mean over both directions; None if there is no seam, or nothing varies.
     """
     scores = [s for s in (_score(pixels, 1, rows), _score(pixels, 2, cols)) if s is not None]
     return float(np.mean(scores)) if scores else None
 
 
 def tile_scores(fields: NDArray[np.float32], grid: TileGrid, block: Block) -> dict[tuple[int, int], float]:
-    """Score the joins of each tile whose cell lies in a block with its earlier neighbours.
+    """Score the seams between each tile whose cell lies in a block and its neighbours above and to the left.
 
     Parameters
     ----------
     fields : float32 (channels, H, W)
-        Joined over the block's field box.
+        Blended over the block's field box.
     grid : TileGrid
     block : Block
 
     Returns
     -------
     dict of (row, column) in the lattice to score
-        Without tiles that have no join inside the field box, or nothing that varies.
+        Without tiles that have no seam inside the field box, or in which nothing varies.
     """
     found = {}
     for row in grid.tile_rows(block.y):
@@ -64,10 +64,10 @@ def tile_scores(fields: NDArray[np.float32], grid: TileGrid, block: Block) -> di
 
 
 def _cell(k: int, grid: TileGrid, factor: int, field: tuple[int, int], size: int) -> tuple[int, int, int]:
-    """Start and end of the surroundings of a tile's first join, and the join itself, in field px."""
-    join = (k * grid.step + grid.overlap // 2 - field[0]) * factor
+    """Start and end of the surroundings of a tile's first seam, and the seam itself, in field px."""
+    seam = (k * grid.step + grid.overlap // 2 - field[0]) * factor
     half = grid.step // 2 * factor
-    return max(0, join - half), min(size, join + grid.step * factor), join
+    return max(0, seam - half), min(size, seam + grid.step * factor), seam
 
 
 def _score(pixels: NDArray[np.float32], axis: int, lines: list[int]) -> float | None:

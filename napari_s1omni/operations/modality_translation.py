@@ -1,4 +1,4 @@
-"""ModalityTranslation: what the same field would look like through another modality."""
+"""Modality translation: predict another modality or stain of the same field of view."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.description import Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import DIVISION, Division, Encoding, EngineDescription
-from napari_s1omni.engine.registry import trained_for
+from napari_s1omni.engine.registry import suggest_engine
 from napari_s1omni.errors import OperationRefused
-from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, grey
+from napari_s1omni.operations.channels import grey
+from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
 
 _COLOUR = re.compile(r"\b(h\s*&\s*e|he|hes|ihc|rgb|colou?r|bright-?field colou?r|masson|pas|giemsa)\b", re.I)
 
@@ -23,9 +23,9 @@ _COLOUR = re.compile(r"\b(h\s*&\s*e|he|hes|ihc|rgb|colou?r|bright-?field colou?r
 class ModalityTranslation(Operation):
     """Predict another modality or stain.
 
-    The result is float32 in the target's model range: 0 is its dark end (or no
-    stain), 1 its bright end, not clipped. The intensities of the source mean
-    nothing in another modality, so none of its units or dtype are carried over.
+    The result is float32 in model range: 0 is the dark end of the target
+    modality (or no stain), 1 its bright end, not clipped. Dtype and intensities
+    of the source have no meaning in another modality and are not kept.
     """
 
     type: Literal["modality_translation"] = "modality_translation"
@@ -35,10 +35,10 @@ class ModalityTranslation(Operation):
     """What to do, in your own words."""
 
     target: str = Field(min_length=1, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
-    """What to draw, such as ``hematoxylin``, ``eosin``, ``DAB``, ``inverted contrast``, ``IHC`` or ``CT``."""
+    """Target modality or stain: ``hematoxylin``, ``eosin``, ``DAB``, ``inverted contrast``, ``IHC``, ``CT``, ..."""
 
     source_modality: str | None = Field(None, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
-    """What the source shows, such as ``H&E``; None leaves it to the channel names and the engine."""
+    """Modality or stain of the source, such as ``H&E``; None uses the channel names, or lets the engine decide."""
 
     @property
     def colour(self) -> bool:
@@ -46,13 +46,13 @@ class ModalityTranslation(Operation):
         return _COLOUR.search(self.target) is not None
 
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
-        """Same field and grid; one float32 channel, or three for a colour modality."""
-        self._must_be_done_by(description)
-        if description.targets and self.target.strip().casefold() not in description.targets:
+        """Describe the same grid with one float32 channel, or three for a colour modality."""
+        self._check_supported(description)
+        if not description.translates_to(self.target):
             raise OperationRefused(
                 f"engine '{description.name}' does not translate to '{self.target}'",
                 f"it translates to {', '.join(description.targets)}",
-                f"choose one of these, or {trained_for(self.target)}",
+                f"choose one of these, or {suggest_engine(self.target)}",
                 target=self.target,
                 engine=description.name,
             )
@@ -70,21 +70,14 @@ class ModalityTranslation(Operation):
             rgb=True,
         )
 
-    def _instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding, view: float) -> Instruction:
+    def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields") -> Instruction:
+        """State both modalities too."""
         (group,) = self.channel_groups(spec)
         named = ", ".join(spec.channel_names[c] for c in group) if spec.channel_names and not spec.rgb else None
-        words = super()._instruction(spec, tile_size, encoding, view)
+        words = super().instruction(spec, tile_size, encoding)
         return words.replace(source=self.source_modality or named, target=self.target)
 
-    def finish(
-        self,
-        fields: NDArray[np.float32],
-        normalization: Normalization,
-        channels: tuple[int, ...],
-        target: LayerSpec,
-        edges: Edges = (True, True, True, True),
-        division: Division = DIVISION,
-    ) -> FinishedBlock:
-        """Keep the model range; grey targets are the mean of the three drawn channels."""
-        drawn = fields if target.rgb else grey(fields)
-        return FinishedBlock(drawn.astype(target.np_dtype), None)
+    def finish(self, fields: NDArray[np.float32], context: FinishContext) -> FinishedBlock:
+        """Keep the model range; a grey target is the mean of the three generated channels."""
+        generated = fields if context.target.rgb else grey(fields)
+        return FinishedBlock(generated.astype(context.target.np_dtype), None)

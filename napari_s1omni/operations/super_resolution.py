@@ -1,4 +1,4 @@
-"""SuperResolution: more px per length, same intensities."""
+"""Super-resolution: a finer grid with the same intensity scale."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_s1omni.core.normalization import Normalization, cast_to
+from napari_s1omni.core.normalization import cast_to
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import DIVISION, Division, EngineDescription
-from napari_s1omni.operations.operation import Edges, FinishedBlock, Operation, channel_index, grey
+from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.operations.channels import channel_index, grey
+from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
 
 Factor = Literal[1, 2, 4]
 
 
 class SuperResolution(Operation):
-    """Restore detail on a finer grid. dtype and intensity scale are those of the source."""
+    """Restore an image on a finer grid; dtype and intensity scale are those of the source."""
 
     type: Literal["super_resolution"] = "super_resolution"
     """Name of the operation."""
@@ -26,22 +27,22 @@ class SuperResolution(Operation):
     """What to do, in your own words."""
 
     factor: Literal[2, 4] | tuple[Factor, Factor] = 2
-    """Target px per source px: 2 or 4 for both axes, or a pair (y, x) of 1, 2 or 4."""
+    """Target pixels per source pixel: 2 or 4 for both axes, or a pair (y, x) of 1, 2 or 4."""
 
     def zoom(self) -> tuple[int, int]:
         """Target px per source px, (y, x)."""
         return (self.factor, self.factor) if isinstance(self.factor, int) else self.factor
 
     def channel_groups(self, spec: LayerSpec) -> tuple[tuple[int, ...], ...]:
-        """Colours of a picture together; stains each alone, so that none bleeds into another."""
+        """Return the colours of a picture as one group; each stain alone, so that none bleeds into another."""
         if spec.rgb and self.channels is None:
             return ((0, 1, 2),)
         chosen = range(spec.size("c")) if self.channels is None else [channel_index(c, spec) for c in self.channels]
         return tuple((c,) for c in chosen)
 
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
-        """Finer grid over the same field: px 0 of the result has its centre half a px further out."""
-        self._must_be_done_by(description)
+        """Describe the finer grid: the first target pixel is centred half a target pixel inside the same border."""
+        self._check_supported(description)
         by = dict(zip("yx", self.zoom(), strict=True))
         groups = self.channel_groups(spec)
         kept = [c for group in groups for c in group]
@@ -60,16 +61,9 @@ class SuperResolution(Operation):
             rgb=spec.rgb and kept == [0, 1, 2],
         )
 
-    def finish(
-        self,
-        fields: NDArray[np.float32],
-        normalization: Normalization,
-        channels: tuple[int, ...],
-        target: LayerSpec,
-        edges: Edges = (True, True, True, True),
-        division: Division = DIVISION,
-    ) -> FinishedBlock:
-        """Map model range back to the layer's intensities and cast to its dtype."""
-        drawn = grey(fields) if len(channels) == 1 else fields[: len(channels)]
-        values = normalization.from_model(drawn, channels)
-        return FinishedBlock(cast_to(values, target.np_dtype), None)
+    def finish(self, fields: NDArray[np.float32], context: FinishContext) -> FinishedBlock:
+        """Convert model range back to the layer's intensities and cast to its dtype."""
+        channels = context.channels
+        generated = grey(fields) if len(channels) == 1 else fields[: len(channels)]
+        values = context.normalization.from_model(generated, channels)
+        return FinishedBlock(cast_to(values, context.target.np_dtype), None)

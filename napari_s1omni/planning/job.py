@@ -1,4 +1,4 @@
-"""Job: the one document a human writes, and every surface edits, submits or watches."""
+"""The job: one document that a person writes and every frontend edits, submits or watches."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Range = tuple[int, int]
 
 
 class SourceRef(Document):
-    """Where the image is, and corrections of what its metadata says."""
+    """Where the image is, and corrections of its metadata."""
 
     uri: str = Field(min_length=1)
     """Path or URL of an image, an array or a store."""
     level: int = Field(0, ge=0)
     """Pyramid level to work on; 0 is full resolution."""
     axes: str | None = None
-    """Axes as stored, such as ``zyx``, where the metadata is missing or wrong."""
+    """Axes as stored, such as ``zyx``, if the metadata is missing or wrong."""
     scale: float | tuple[float, ...] | None = None
-    """Size of a px in `units`: one number, or one per stored axis, where the metadata is missing or wrong."""
+    """Pixel size in `units`: one number, or one per stored axis, if the metadata is missing or wrong."""
     units: str | None = None
     """Unit of `scale` along z, y and x, such as ``um``."""
 
 
 class Box(Document):
-    """A box in px of the source level; an axis left out is taken whole."""
+    """A box in pixels of the source level; an axis that is left out is taken whole."""
 
     type: Literal["box"] = "box"
     t: Range | None = None
@@ -75,16 +75,22 @@ class Box(Document):
 
 
 class Shape(Document):
-    """A region that is not a box: outside of it nothing is computed."""
+    """A region given by a file; outside of it nothing is computed."""
 
     type: Literal["polygon", "mask"] = "polygon"
-    """``polygon``: GeoJSON or ImageJ ROI file; ``mask``: an image of the source's size, 0 outside."""
+    """``polygon``: a GeoJSON or ImageJ ROI file; ``mask``: an image of the source's size, 0 outside."""
     uri: str
     """The file."""
 
+    @classmethod
+    def of_file(cls, path: str | Path) -> Self:
+        """Return the region that a file holds: polygons by the ending of its name, any other file is a mask."""
+        polygons = str(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
+        return cls(type="polygon" if polygons else "mask", uri=str(path))
+
 
 def read_region(text: str) -> Box | Shape:
-    """Read a region from one line: a box as :meth:`Box.parse` reads it, or the path of a file.
+    """Read a region from one line: a box as in :meth:`Box.parse`, or the path of a file.
 
     Files that end with ``.geojson``, ``.json``, ``.roi`` or ``.zip`` hold polygons, any other is a mask.
 
@@ -101,29 +107,45 @@ def read_region(text: str) -> Box | Shape:
             "a region is a box such as '0:512,128:640' or 'y=0:512,x=128:640', or a file of outlines or a mask",
             "write start:stop per axis, or name a file that exists",
         )
-    polygons = text.lower().endswith((".geojson", ".json", ".roi", ".zip"))
-    return Shape(type="polygon" if polygons else "mask", uri=text)
+    return Shape.of_file(text)
 
 
 class Job(Document):
-    """Everything that is needed to run, and to run again."""
+    """Everything that a run needs, and that repeats it.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> job = napari_s1omni.Job(
+    ...     source={"uri": "cells.tif"}, output="nuclei.zarr", operation={"type": "segmentation", "min_size": "30 um2"}
+    ... )
+    >>> print(job.dump())
+    schema_version: 1
+    source:
+      uri: cells.tif
+    output: nuclei.zarr
+    operation:
+      type: segmentation
+      min_size: 30 um2
+    <BLANKLINE>
+    """
 
     schema_version: Literal[1] = 1
     source: SourceRef
     """The image; a plain string is its path or URL."""
     output: str | None = None
-    """Folder of the result, an OME-Zarr image; None is a temporary one."""
+    """Folder of the result, an OME-Zarr image; None is a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Write labels into the source's own ``labels/<into>`` instead of `output`."""
     region: Box | Shape | None = Field(None, discriminator="type")
-    """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; None is all
-    of it."""
+    """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; None is the
+    whole source."""
     operation: AnyOperation
-    """What to do."""
+    """The operation with its fields."""
     tiling: Tiling = Tiling()
     """Sizes of tiles and blocks."""
     sampling: Sampling = Sampling()
-    """Numbers of thinking and denoising."""
+    """Parameters of thinking and denoising."""
     engine: str = "auto"
     """Name of an engine, a folder with a checkpoint, or ``auto``."""
 
@@ -141,7 +163,7 @@ class Job(Document):
         return data
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _check_output(self) -> Self:
         if self.into and self.output:
             raise ValueError("'into' writes into the source's own store; leave 'output' out")
         if self.into and self.operation.type != "segmentation":
@@ -155,7 +177,7 @@ class Job(Document):
         Raises
         ------
         JobError
-            If the file cannot be read or says something a job does not know.
+            If the file cannot be read or holds something a job does not know.
         """
         try:
             data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -168,7 +190,7 @@ class Job(Document):
         return cls.read(data, str(path))
 
     def dump(self) -> str:
-        """Return the job as YAML, without what has its default."""
+        """Return the job as YAML, without fields that have their default."""
         data = json.loads(self.model_dump_json(exclude_defaults=True))
         data["operation"] = {"type": self.operation.type, **data.get("operation", {})}
         text: str = yaml.safe_dump({"schema_version": self.schema_version, **data}, sort_keys=False, allow_unicode=True)
@@ -176,15 +198,15 @@ class Job(Document):
 
 
 def output_path(job: Job) -> Path:
-    """Folder that a job writes.
+    """Return the folder that a job writes.
 
     Raises
     ------
     JobError
-        If the job names none.
+        If the job has no output.
     """
     if job.into:
         return Path(job.source.uri) / "labels" / job.into
     if job.output is None:
-        raise JobError("the job names no output", "a folder to write to", "set 'output'")
+        raise JobError("the job has no output", "an output is a folder", "set 'output'")
     return Path(job.output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +11,19 @@ from typing import Any, Self
 import numpy as np
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import Span
+from napari_s1omni.core.tiling import Span, TileIndex, TilePlace
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.pipeline.block_geometry import grid_index
+from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.execution.stitching.stitching_pass import TABLE
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.region_properties import Columns, Layers, join, measure_blocks
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
-from napari_s1omni.storage.logs.thoughts import ThoughtStore
+from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.source import Source, open_source
-
-_FAILED = re.compile(r"(?:^|; )(\d+)/(\d+)/(\d+): (.*?)(?=; \d+/\d+/\d+: |$)", re.DOTALL)
-"""A failed tile in the record of a block."""
+from napari_s1omni.storage.source import Source, open_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Hole:
     """Rows of the result that it reaches."""
     x: Span
     """Columns of the result that it reaches."""
-    tile: tuple[int, int]
+    tile: TileIndex
     """Row and column in the lattice."""
     reason: str
     """Why it failed."""
@@ -155,30 +151,15 @@ class Result:
     def holes(self) -> list[Hole]:
         """Tiles that failed twice and are missing, each with its place in px of the result."""
         grid, found = self.plan.grid, []
-        for record in self.records:
-            t = grid_index(self.plan, record.block)[0]
-            if record.tiles.get("failed"):
-                for z, row, col, reason in self._failures(record):
-                    tile = grid.tile(row, col)
-                    y, x = (
-                        (max(0, first - region[0]) * f, max(0, min(last, region[1]) - region[0]) * f)
-                        for (first, last), region, f in zip(
-                            (tile.y, tile.x), (grid.y, grid.x), grid.factor, strict=True
-                        )
-                    )
-                    found.append(Hole(t, z - grid.z[0], y, x, (row, col), reason))
+        for place, reason in (failed for record in self.records for failed in failed_tiles(self.plan, record)):
+            tile = grid.tile(*place.tile)
+            y, x = (
+                (max(0, first - region[0]) * f, max(0, min(last, region[1]) - region[0]) * f)
+                for (first, last), region, f in zip((tile.y, tile.x), (grid.y, grid.x), grid.factor, strict=True)
+            )
+            found.append(Hole(place.t - grid.t[0], place.z - grid.z[0], y, x, place.tile, reason))
         # Tiles at the faces of blocks fail for each of them.
         return list({(hole.t, hole.z, hole.tile): hole for hole in found}.values())
-
-    def _failures(self, record: BlockRecord) -> Iterator[tuple[int, int, int, str]]:
-        """Yield plane, row, column and reason of the failed tiles of a block; all of them, if it failed as a whole."""
-        listed = _FAILED.findall(record.error or "")
-        for z, row, col, reason in listed:
-            yield int(z), int(row), int(col), reason
-        if not listed:
-            block = self.plan.grid.block(grid_index(self.plan, record.block))
-            for z in range(*block.z):
-                yield from ((z, *tile.index, record.error or "") for tile in self.plan.grid.tiles(block))
 
     def _map(self, name: str) -> Any | None:
         if not (self._store.work / name / "zarr.json").is_file():
@@ -188,7 +169,7 @@ class Result:
     @property
     def thoughts(self) -> Mapping[str, Thought]:
         """Every thought by its key, such as ``t0/z0/g0/tile/3/5`` (row 3, column 5 of the lattice)."""
-        return ThoughtStore(self._store.work / "thoughts")
+        return ThoughtLog(self._store.work / "thoughts")
 
     @property
     def uncertain_joins(self) -> list[dict[str, str]]:
@@ -196,7 +177,7 @@ class Result:
         return list(self._uncertain())
 
     def _uncertain(self) -> Iterator[dict[str, str]]:
-        path = self._store.work / TABLE
+        path = self._store.work / UNCERTAIN_JOINS_FILE
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
                 yield from csv.DictReader(file)
@@ -211,15 +192,9 @@ class Result:
         channels : sequence of int, optional
             Channels to measure; all by default.
         """
-        reference, grid = self.plan.job.source, self.plan.grid
+        grid = self.plan.grid
         if image is None and self.plan.source.source is not None:
-            image = open_source(
-                self.plan.source.source,
-                level=reference.level,
-                axes=reference.axes,
-                scale=reference.scale,
-                units=reference.units,
-            )
+            image = open_reference(self.plan.job.source, self.plan.source.source)
         if channels is None:
             channels = range(image.spec.size("c")) if image is not None else ()
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
@@ -276,4 +251,4 @@ class Result:
             for v, n in zip((y, x), grid.lattice, strict=True)
         )
         redone = RedoLog.read(self._store.work)
-        return find_thought(self.plan, self.thoughts, (t, z, group, row, col), redone)
+        return find_thought(self.plan, self.thoughts, TilePlace(t, z, group, row, col), redone)

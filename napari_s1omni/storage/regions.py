@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import Span
 from napari_s1omni.errors import PlanError
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.storage.readers.outlines import Outline, read_outlines
 from napari_s1omni.storage.source import Source, open_source
 
-Span = tuple[int, int]
 Where = Literal["outside", "partly", "inside"]
 
 _SCAN = 2048

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.units import one_length, unit_name
+from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
+from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
 from napari_s1omni.storage.readers.by_format import read_raw
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
@@ -164,6 +165,16 @@ def open_source(
     SourceError
         If it is missing, damaged, or not an image of known axes; the sentence
         names the file, the key and what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_s1omni
+    >>> source = napari_s1omni.open_source(np.zeros((5, 64, 48)), axes="zyx", scale=(2, 0.5, 0.5), units="um")
+    >>> source.spec.units
+    ('micrometer', 'micrometer', 'micrometer')
+    >>> source.read().shape
+    (5, 64, 48)
     """
     if isinstance(source, Source):
         return source
@@ -183,7 +194,7 @@ def open_source(
     units_of.update({a: unit_name(u) for a, u in _by_axis(units, layout.stored_axes, "units").items()})
     translate = dict(stored.translate)
     _check_scale(sizes, layout.axes, name)
-    notes.extend(one_length(sizes, translate, units_of, layout.axes))
+    notes.extend(unify_length_units(sizes, translate, units_of, layout.axes))
     channel_names = stored.channel_names
     count = dict(zip(layout.axes, layout.shape, strict=True)).get("c", 0)
     if channel_names and (layout.rgb or len(channel_names) != count):
@@ -203,6 +214,24 @@ def open_source(
         rgb=layout.rgb,
     )
     return Source(stored, layout, spec, tuple(notes))
+
+
+def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
+    """Open the source of a job.
+
+    Parameters
+    ----------
+    ref : SourceRef
+    pixels : array-like or str, optional
+        The array that the reference describes, or where the image lies now, instead of ``ref.uri``.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_source`.
+    """
+    where = ref.uri if pixels is None else pixels
+    return open_source(where, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
 
 
 def _read(pixels: Pixels, layout: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

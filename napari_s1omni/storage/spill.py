@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from napari_s1omni.core.tiling import Span
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.result.store import ResultStore
@@ -13,8 +14,6 @@ from napari_s1omni.storage.source import Source
 
 _EDGE = 1024
 """Edge in px of the pieces that are read and written."""
-
-Span = tuple[int, int]
 
 
 def spill(

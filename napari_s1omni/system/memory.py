@@ -9,8 +9,8 @@ import psutil
 
 _TRIM, _MMAP, _ARENAS = -1, -3, -8
 """``M_TRIM_THRESHOLD``, ``M_MMAP_THRESHOLD`` and ``M_ARENA_MAX`` of mallopt(3)."""
-KEPT = 8 * 2**20
-"""Bytes at the end of the heap that are kept, and of the smallest array that gets a place of its own."""
+RETAINED = 8 * 2**20
+"""Bytes of free memory that are kept at the end of the heap; larger arrays are mapped separately."""
 
 
 def available_memory() -> int:
@@ -34,16 +34,15 @@ def own_peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def keep_freed() -> None:
-    """Let the next array take the place of the last one.
+def retain_freed_memory() -> None:
+    """Let the next array reuse the memory of the last one.
 
-    Dask's nannies have every worker return memory at once, so that each array
-    is made of new pages, which the system clears first: a tenth of the time of
-    a run with tiles of 50 ms. One heap for all threads keeps what is kept
-    small. Other C libraries than glibc do as they like.
+    Dask's nannies make workers return memory to the system at once. Each new array then consists of new pages,
+    which the system must clear first: a tenth of the time of a run with tiles of 50 ms. A single heap for all
+    threads keeps the retained memory small. This has no effect with C libraries other than glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENAS, 1)
-        mallopt(_TRIM, KEPT)
-        mallopt(_MMAP, KEPT)
+        mallopt(_TRIM, RETAINED)
+        mallopt(_MMAP, RETAINED)

@@ -1,1 +1,1 @@
-"""Conformance suites that anyone can subclass: for engines and for sinks."""
+"""Conformance suites to subclass in your own tests, for engines and for sinks, and an engine with known results."""

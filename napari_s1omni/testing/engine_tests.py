@@ -1,17 +1,19 @@
-"""EngineTests: what every engine must do, for anyone to subclass.
+"""A conformance suite for engines, to be subclassed in the tests of any engine.
 
 ::
 
+    import pytest
+    from napari_s1omni.engine.registry import create_engine
     from napari_s1omni.testing.engine_tests import EngineTests
 
-    @pytest.fixture(scope="module")
-    def mine():
-        return load("mine")
 
     class TestMine(EngineTests):
-        @pytest.fixture
-        def engine(self, mine):
-            return mine
+        @pytest.fixture(scope="class")
+        def engine(self):
+            return create_engine("mine")
+
+pytest then runs every test of the suite for each operation that the engine performs. The suite checks the contract, not
+the quality of results.
 """
 
 from __future__ import annotations
@@ -32,40 +34,45 @@ from napari_s1omni.errors import EngineError, OperationRefused
 
 
 class EngineTests:
-    """A pytest class. Subclass it and give it a fixture ``engine``, which may return the same one each time."""
+    """What every :class:`~napari_s1omni.engine.protocol.Engine` must do.
+
+    A subclass must override the fixture :meth:`engine`. It should override :meth:`fresh_engine`, and may change the
+    class attributes. The tests do not close the engine, so one that is slow to load can be shared by a fixture of scope
+    ``class`` or ``module``.
+    """
 
     tile: ClassVar[int | None] = None
-    """Edge of the tiles in px; None is the one the engine was made for."""
+    """Edge of the tiles, in pixels; None uses the tile size of the description. Smaller tiles make faster tests."""
     requests: ClassVar[dict[str, str]] = {
         "segmentation": "segment the bright nuclei, about 12 px wide",
         "super_resolution": "sharpen",
         "modality_translation": "draw the nuclei stain",
     }
-    """What is asked for, per operation type."""
+    """The user's prompt for each operation type."""
     thinks_from_pixels: ClassVar[bool] = True
-    """Whether other pixels may give another trace; False for an engine that reads the words alone."""
+    """Whether the trace depends on the pixels; False for an engine that thinks about the words alone."""
     _thought: ClassVar[WeakKeyDictionary[Engine, dict[str, list[Thought]]]] = WeakKeyDictionary()
 
     @pytest.fixture
     def engine(self) -> Engine:
-        """Return the engine under test."""
-        raise NotImplementedError("give the class a fixture 'engine'")
+        """Return the engine under test. Must be overridden."""
+        raise NotImplementedError("override the fixture 'engine'")
 
     @pytest.fixture
     def fresh_engine(self) -> Engine:
-        """Return another instance, to be closed. Without one the test of closing is skipped."""
-        pytest.skip("no 'fresh_engine' fixture to close")
+        """Return another instance, which the test closes. The test is skipped unless this is overridden."""
+        pytest.skip("the fixture 'fresh_engine' is not overridden")
 
     @pytest.fixture
     def scene(self, engine: Engine) -> Images:
-        """Tiles of one micro-batch, at least two: bright round objects of other sizes and numbers, on noise."""
+        """Return the tiles of a micro-batch, at least two: bright discs on a noisy background, all different."""
         size = self.tile or engine.description.tile_size
         count = max(2, engine.description.micro_batch)
         return np.stack([_blobs(size, seed) for seed in range(count)])
 
     @pytest.fixture(params=["segmentation", "super_resolution", "modality_translation"])
     def operation(self, request: pytest.FixtureRequest, engine: Engine) -> str:
-        """Go through the operations that the engine performs."""
+        """Return each operation that the engine performs."""
         name: str = request.param
         if name not in engine.description.operations:
             pytest.skip(f"the engine does not do {name}")
@@ -73,38 +80,38 @@ class EngineTests:
 
     @pytest.fixture
     def sampling(self) -> Sampling:
-        """Few steps: conformance is not quality."""
+        """Return a sampling with few steps, since quality does not matter here."""
         return Sampling(seed=7, num_inference_steps=2)
 
     @pytest.fixture
     def thoughts(self, engine: Engine, scene: Images, operation: str, sampling: Sampling) -> list[Thought]:
-        """Thoughts of the scene, thought once for each engine and operation."""
+        """Return the thoughts about the scene, made once for each engine and operation."""
         known = self._thought.setdefault(engine, {})
         if operation not in known:
-            known[operation] = engine.think(scene, self.words(engine, operation), sampling)
+            known[operation] = engine.think(scene, self.instruction(engine, operation), sampling)
         return known[operation]
 
-    def words(self, engine: Engine, operation: str) -> str:
+    def instruction(self, engine: Engine, operation: str) -> Instruction:
         """Return the instruction for an operation."""
         size = self.tile or engine.description.tile_size
         target = (engine.description.targets or ("nuclei",))[0] if operation == "modality_translation" else None
         factor = (2, 2) if operation == "super_resolution" else (1, 1)
         request = self.requests[operation]
-        return Instruction(task=operation, request=request, tile=(size, size), factor=factor, target=target).text()
+        return Instruction(task=operation, request=request, tile=(size, size), factor=factor, target=target)
 
     def fields(self, engine: Engine, operation: str, count: int, seed: int = 7) -> list[NoiseField]:
-        """Return where each tile lies and how large it is drawn: twice as large in super-resolution."""
+        """Return a noise field for each tile; it states the size to draw, twice as large in super-resolution."""
         size = (self.tile or engine.description.tile_size) * (2 if operation == "super_resolution" else 1)
         return [NoiseField(seed, (0, 0), (0, i * size), (size, size)) for i in range(count)]
 
     def draw(
         self, engine: Engine, operation: str, images: Images, thoughts: list[Thought], sampling: Sampling
     ) -> Images:
-        """Draw tiles at their places."""
+        """Draw tiles with the noise of their positions."""
         return engine.generate(images, thoughts, sampling, self.fields(engine, operation, len(images)))
 
     def test_description_is_complete(self, engine: Engine) -> None:
-        """A plan can be made from it."""
+        """The description has all that a plan needs, and its numbers fit together."""
         facts = engine.description
         assert facts.name
         assert facts.name != "auto"
@@ -116,7 +123,7 @@ class EngineTests:
         assert facts.limits.min_size <= facts.tile_size <= facts.limits.max_size
 
     def test_thoughts_have_text_and_route(self, thoughts: list[Thought], scene: Images) -> None:
-        """One thought per tile, that says something and leads to drawing."""
+        """There is one thought per tile, with a text and a route that draws."""
         assert len(thoughts) == len(scene)
         assert all(thought.text for thought in thoughts)
         assert all(thought.route for thought in thoughts)
@@ -124,40 +131,40 @@ class EngineTests:
     def test_text_is_streamed(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """The pieces given while thinking end with the text of the thought."""
-        heard = [""] * len(scene)
+        """The pieces passed to ``on_text`` end with the text of the thought."""
+        received = [""] * len(scene)
 
-        def listen(index: int, piece: str) -> None:
-            heard[index] += piece
+        def receive(index: int, piece: str) -> None:
+            received[index] += piece
 
-        engine.think(scene, self.words(engine, operation), sampling, listen)
-        for text, thought in zip(heard, thoughts, strict=True):
+        engine.think(scene, self.instruction(engine, operation), sampling, receive)
+        for text, thought in zip(received, thoughts, strict=True):
             assert text.endswith(thought.text)
 
     def test_thinking_repeats(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """The same tiles and words give the same thoughts."""
-        assert engine.think(scene, self.words(engine, operation), sampling) == thoughts
+        """The same tiles and instruction give the same thoughts."""
+        assert engine.think(scene, self.instruction(engine, operation), sampling) == thoughts
 
     def test_thought_does_not_depend_on_its_batch(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """A tile alone, and in another place, thinks what it thought among others."""
-        words = self.words(engine, operation)
-        assert engine.think(scene[-1:], words, sampling) == thoughts[-1:]
-        assert engine.think(scene[::-1].copy(), words, sampling) == thoughts[::-1]
+        """A tile alone, or at another position in the batch, gets the same thought."""
+        instruction = self.instruction(engine, operation)
+        assert engine.think(scene[-1:], instruction, sampling) == thoughts[-1:]
+        assert engine.think(scene[::-1].copy(), instruction, sampling) == thoughts[::-1]
 
     def test_other_pixels_give_another_trace(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """Noise in, another trace out: the trace is about the image."""
+        """Noise and empty tiles give other traces than the scene, so the trace depends on the image."""
         if not self.thinks_from_pixels:
-            pytest.skip("the engine reads the words alone")
+            pytest.skip("the engine thinks about the words alone")
         noise = np.random.default_rng(0).random(scene.shape, dtype=np.float32)
         empty = np.zeros_like(scene)
-        words = self.words(engine, operation)
-        traces = [{t.trace or t.text for t in engine.think(images, words, sampling)} for images in (noise, empty)]
+        instruction = self.instruction(engine, operation)
+        traces = [{t.trace or t.text for t in engine.think(images, instruction, sampling)} for images in (noise, empty)]
         own = {t.trace or t.text for t in thoughts}
         assert own != traces[0]
         assert own != traces[1]
@@ -165,7 +172,7 @@ class EngineTests:
     def test_drawing_has_its_shape(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """float32, finite, as large as the noise field says."""
+        """The result is float32, finite, and has the size that the noise field states."""
         drawn = self.draw(engine, operation, scene, thoughts, sampling)
         shape = self.fields(engine, operation, 1)[0].shape
         assert drawn.shape == (len(scene), 3, *shape)
@@ -178,14 +185,14 @@ class EngineTests:
     def test_drawing_repeats(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """Same seed, same px."""
+        """The same seed gives the same pixels."""
         first = self.draw(engine, operation, scene, thoughts, sampling)
         np.testing.assert_array_equal(first, self.draw(engine, operation, scene, thoughts, sampling))
 
     def test_drawing_does_not_depend_on_its_batch(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """A tile alone, and in another place of the batch, is drawn to the bit as among others."""
+        """A tile alone, or at another position in the batch, is drawn bit-identically."""
         fields = self.fields(engine, operation, len(scene))
         drawn = engine.generate(scene, thoughts, sampling, fields)
         alone = engine.generate(scene[-1:], thoughts[-1:], sampling, fields[-1:])
@@ -196,29 +203,29 @@ class EngineTests:
     def test_stored_thought_draws_the_same(
         self, engine: Engine, scene: Images, operation: str, sampling: Sampling, thoughts: list[Thought]
     ) -> None:
-        """A thought written to text and read again is as good as the first."""
+        """A thought that was stored as JSON and read back draws the same pixels."""
         stored = [json.loads(json.dumps([t.text, t.token_ids, t.route, t.prompt])) for t in thoughts]
         read = [Thought(text, tuple(ids), route, prompt) for text, ids, route, prompt in stored]
         drawn = self.draw(engine, operation, scene, thoughts, sampling)
         np.testing.assert_array_equal(self.draw(engine, operation, scene, read, sampling), drawn)
 
     def test_unknown_operation_is_refused(self, engine: Engine, scene: Images, sampling: Sampling) -> None:
-        """The error names the operations that there are."""
-        words = Instruction(task="alchemy", request="gold", tile=scene.shape[-2:]).text()
+        """An unknown task is refused, with an error that names the operations of the engine."""
+        instruction = Instruction(task="alchemy", request="gold", tile=scene.shape[-2:])
         with pytest.raises(OperationRefused) as caught:
-            engine.think(scene, words, sampling)
+            engine.think(scene, instruction, sampling)
         assert engine.description.operations[0] in str(caught.value)
 
     def test_closed_engine_refuses(self, fresh_engine: Engine, scene: Images, sampling: Sampling) -> None:
-        """Closing twice is no error; a closed engine that held weights says so, it does not crash."""
-        words = self.words(fresh_engine, fresh_engine.description.operations[0])
+        """Closing twice is allowed; a closed engine with weights raises an EngineError that says so."""
+        instruction = self.instruction(fresh_engine, fresh_engine.description.operations[0])
         fresh_engine.close()
         fresh_engine.close()
         if fresh_engine.description.weights_license.startswith("none"):
-            assert len(fresh_engine.think(scene, words, sampling)) == len(scene)
+            assert len(fresh_engine.think(scene, instruction, sampling)) == len(scene)
         else:
             with pytest.raises(EngineError, match="closed"):
-                fresh_engine.think(scene, words, sampling)
+                fresh_engine.think(scene, instruction, sampling)
 
 
 def _blobs(size: int, seed: int) -> NDArray[np.float32]:

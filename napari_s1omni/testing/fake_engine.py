@@ -1,7 +1,6 @@
-"""FakeEngine: deterministic, without weights, and informative: its result is a known function of its input.
+"""An engine without weights whose result is a known function of its input, so that runs can be tested exactly.
 
-It lets the whole path be tested with exact expectations. An image is drawn as
-itself (each px repeated in super-resolution), a mask as the px above one half.
+An image is drawn as itself (each pixel repeated in super-resolution), a mask as the pixels above one half.
 """
 
 from __future__ import annotations
@@ -14,26 +13,27 @@ from scipy import ndimage
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory, Images, OnText, Thought
+from napari_s1omni.engine.protocol import Images, OnText, Thought
 from napari_s1omni.errors import GenerationError, ThoughtError
 
 
 class FakeEngine:
-    """An engine with a known answer.
+    """An engine with known results.
 
     Parameters
     ----------
     seconds : float
-        Time each tile pretends to need.
+        Time to sleep for each drawn tile.
     poison : float, optional
-        A tile whose largest value equals this fails while it is drawn, always.
+        A tile whose largest value equals this always fails to be drawn.
     noise : float
-        Amplitude of position-keyed noise added to images.
+        Amplitude of the noise, a function of absolute position, that is added to images.
     multiple_of : int
-        Sizes it accepts.
+        Divisor of the tile sizes it accepts.
     on_generate : callable, optional
-        Called before each batch; may raise or kill the process.
+        Called with the number of tiles drawn so far before each batch; may raise or kill the process.
     """
 
     def __init__(
@@ -55,26 +55,27 @@ class FakeEngine:
             title="known answers for tests",
             operations=("segmentation", "super_resolution", "modality_translation"),
             limits=EngineLimits(multiple_of=multiple_of, min_size=1),
-            memory=EngineMemory(resident=0, per_tile_pixel=16),
             tile_size=64,
             overlap=16,
             micro_batch=4,
-            seconds_per_tile=seconds or None,
             generates=False,
+            host=EngineHost(memory=EngineMemory(resident=0, per_tile_pixel=16), seconds_per_tile=seconds or None),
         )
         self.thought = 0
         """Tiles thought about so far."""
         self.drawn = 0
         """Tiles drawn so far."""
 
-    def think(self, images: Images, prompt: str, sampling: Sampling, on_text: OnText | None = None) -> list[Thought]:
+    def think(
+        self, images: Images, instruction: Instruction, sampling: Sampling, on_text: OnText | None = None
+    ) -> list[Thought]:
         """State the task and the mean of the tile."""
-        words = Instruction.read(prompt)
-        if not words.task:
-            raise ThoughtError("the instruction names no task", "a line 'Task: ...'")
+        task, prompt = instruction.task, instruction.text
+        if not task:
+            raise ThoughtError("the instruction names no task", "an instruction with a task")
         self.thought += len(images)
         thoughts = [
-            Thought(f"<think>mean {image.mean():.6f}</think>\n\n{words.task}\n<image_edit>", (), "<image_edit>", prompt)
+            Thought(f"<think>mean {image.mean():.6f}</think>\n\n{task}\n<image_edit>", (), "<image_edit>", prompt)
             for image in images
         ]
         for i, thought in enumerate(thoughts):
@@ -85,7 +86,7 @@ class FakeEngine:
     def generate(
         self, images: Images, thoughts: Sequence[Thought], sampling: Sampling, noise: Sequence[NoiseField]
     ) -> Images:
-        """Draw the known answer for each tile."""
+        """Draw the known result of each tile."""
         if self._on_generate is not None:
             self._on_generate(self.drawn)
         time.sleep(self._seconds * len(images))
@@ -93,7 +94,7 @@ class FakeEngine:
         return np.stack([self._draw(*each) for each in zip(images, thoughts, noise, strict=True)])
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing, since nothing is held."""
 
     def _draw(self, image: Images, thought: Thought, noise: NoiseField) -> Images:
         if self._poison is not None and float(image.max()) == self._poison:

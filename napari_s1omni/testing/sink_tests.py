@@ -1,4 +1,14 @@
-"""SinkTests: what every sink must do. Subclass it in a test module and say how to make yours."""
+"""A conformance suite for sinks, to be subclassed in the tests of any sink.
+
+::
+
+    from napari_s1omni.testing.sink_tests import SinkTests
+
+
+    class TestMine(SinkTests):
+        def make(self, target, block, folder):
+            return MySink(target, block)
+"""
 
 from __future__ import annotations
 
@@ -19,7 +29,7 @@ from napari_s1omni.storage.sinks.sink import Sink
 
 @dataclass(frozen=True, slots=True)
 class SinkCase:
-    """One target and the blocks it is written in."""
+    """A target layer and the size of the blocks in which it is written."""
 
     axes: str
     shape: tuple[int, ...]
@@ -27,7 +37,7 @@ class SinkCase:
     block: tuple[int, ...]
     kind: str = "image"
     z_scale: float = 1.0
-    """Size of a px along z, where those along y and x are 1."""
+    """Pixel size along z; it is 1 along y and x."""
 
     def __str__(self) -> str:
         sizes = "x".join(map(str, self.shape))
@@ -35,13 +45,13 @@ class SinkCase:
 
     @property
     def target(self) -> LayerSpec:
-        """The target as a layer."""
+        """The target layer."""
         scale = tuple(self.z_scale if axis == "z" else 1.0 for axis in self.axes)
         kind: Any = self.kind
         return LayerSpec(self.shape, tuple(self.axes), self.dtype, scale=scale, kind=kind)
 
     def pixels(self) -> NDArray[Any]:
-        """Reproducible values that use the whole range; labels come in patches, with background between."""
+        """Return reproducible pixels over the whole range of the dtype; labels form patches with background between."""
         rng = np.random.default_rng(len(str(self)))
         dtype = np.dtype(self.dtype)
         if self.kind == "labels":
@@ -56,15 +66,15 @@ class SinkCase:
         return rng.integers(info.min, info.max, self.shape, dtype, endpoint=True)
 
     def blocks(self) -> list[tuple[int, ...]]:
-        """Index of every block."""
+        """Return the index of every block."""
         return list(itertools.product(*(range(-(-n // b)) for n, b in zip(self.shape, self.block, strict=True))))
 
     def origin(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """First px of a block."""
+        """Return the first pixel of a block."""
         return tuple(i * b for i, b in zip(index, self.block, strict=True))
 
     def part(self, pixels: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
-        """Px of a block."""
+        """Return the pixels of a block."""
         return pixels[tuple(slice(o, o + b) for o, b in zip(self.origin(index), self.block, strict=True))]
 
 
@@ -81,19 +91,29 @@ CASES = (
     SinkCase("zyx", (5, 523, 1201), "uint32", (4, 256, 256), "labels", z_scale=2.5),
     SinkCase("tczyx", (2, 2, 3, 257, 521), "float32", (1, 1, 3, 256, 256)),
 )
-"""Odd and prime sizes, edges thinner than a block, blocks that do not halve, one file of each kind of axis."""
+"""Odd and prime sizes, edges smaller than a block, block sizes that cannot be halved, and all kinds of axes."""
 
 
 class SinkTests:
-    """Conformance suite for a :class:`~napari_s1omni.storage.sinks.sink.Sink`; override :meth:`make`."""
+    """What every :class:`~napari_s1omni.storage.sinks.sink.Sink` must do. A subclass must override :meth:`make`."""
 
     def make(self, target: LayerSpec, block: tuple[int, ...], folder: Path) -> Sink:
-        """Return an empty sink; `folder` is empty and may be used."""
-        raise NotImplementedError("say how to make the sink under test")
+        """Return an empty sink. Must be overridden.
+
+        Parameters
+        ----------
+        target : LayerSpec
+            The layer to write.
+        block : tuple of int
+            Size of a block in pixels, per axis of the target.
+        folder : Path
+            An empty folder that the sink may use.
+        """
+        raise NotImplementedError("override 'make' to return the sink under test")
 
     @pytest.mark.parametrize("case", CASES, ids=str)
     def test_blocks_in_any_order_give_the_levels_of_the_whole(self, case: SinkCase, tmp_path: Path) -> None:
-        """Every level equals the halving of the whole level above, whatever the order of writing."""
+        """Every level equals the whole level above, halved, in whatever order the blocks are written."""
         sink = self.make(case.target, case.block, tmp_path)
         pixels = case.pixels()
         order = case.blocks()
@@ -114,7 +134,7 @@ class SinkTests:
             assert np.array_equal(sink.read(box, i), whole[box])
 
     def test_what_was_not_written_is_zero(self, tmp_path: Path) -> None:
-        """A new sink reads as background, and so does what lies beside a block."""
+        """A new sink reads as 0, and so do the pixels beside a written block."""
         case = SinkCase("yx", (300, 300), "uint16", (128, 128))
         sink = self.make(case.target, case.block, tmp_path)
         sink.write_block((128, 128), np.full((128, 128), 7, "uint16"))
@@ -122,7 +142,7 @@ class SinkTests:
         assert not sink.read((slice(0, 128), slice(0, 300))).any()
 
     def test_a_block_written_again_replaces_the_first(self, tmp_path: Path) -> None:
-        """Also by pixels that are all 0, and in the levels below."""
+        """Blocks can be replaced, also with zeros, and the coarser levels follow."""
         case = SinkCase("yx", (1024, 1024), "uint16", (512, 512))
         sink = self.make(case.target, case.block, tmp_path)
         for value in (9, 5, 0):
@@ -131,7 +151,7 @@ class SinkTests:
             assert np.unique(sink.read((slice(0, 256), slice(256, 512)), 1)).tolist() == [value]
 
     def test_digest_is_of_the_values(self, tmp_path: Path) -> None:
-        """Memory order and byte order do not matter; one px, its place or the shape do."""
+        """The digest depends on values, positions and shape, not on memory order or byte order."""
         case = SinkCase("yx", (512, 256), "uint16", (256, 256))
         sink = self.make(case.target, case.block, tmp_path)
         pixels = case.pixels()[:256]
@@ -163,14 +183,14 @@ class SinkTests:
     def test_anything_but_one_block_is_refused(
         self, origin: tuple[int, ...], shape: tuple[int, ...], dtype: str, tmp_path: Path
     ) -> None:
-        """Nothing is cropped, cast or written elsewhere."""
+        """Anything but a whole block of the right dtype is refused, and nothing is written."""
         sink = self.make(SinkCase("yx", (300, 300), "uint16", (128, 128)).target, (128, 128), tmp_path)
         with pytest.raises(StoreError):
             sink.write_block(origin, np.ones(shape, dtype))
         assert not sink.read((slice(0, 300), slice(0, 300))).any()
 
     def test_coarse_levels_follow_the_blocks_that_are_done(self, tmp_path: Path) -> None:
-        """Only what depends on finished blocks is computed, once, and again after one of them changed."""
+        """Coarse levels are computed once their blocks are done, and again only if a block changed."""
         case = SinkCase("yx", (1000, 2000), "uint16", (200, 200))
         sink = self.make(case.target, case.block, tmp_path)
         pixels = case.pixels()
@@ -197,7 +217,7 @@ class SinkTests:
             assert np.array_equal(sink.read((slice(None), slice(None)), i), whole)
 
     def test_is_a_sink(self, tmp_path: Path) -> None:
-        """The protocol's names are there, and say what was asked for."""
+        """The sink implements the protocol and reports its target and block size."""
         case = SinkCase("yx", (300, 200), "uint8", (128, 64))
         sink = self.make(case.target, case.block, tmp_path)
         assert isinstance(sink, Sink)

@@ -1,1 +1,1 @@
-"""How the bundled checkpoint is made."""
+"""Training of the bundled checkpoint."""

@@ -12,8 +12,8 @@ from napari_s1omni.training.nano import STEPS, main
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m napari_s1omni.training", description="Train the nano checkpoint.")
     parser.add_argument("--config", type=Path, required=True, help="recipe in YAML")
-    parser.add_argument("--only", choices=STEPS, help="do one step")
-    parser.add_argument("--limit", type=float, help="minutes of the clock after which it stops and keeps its state")
+    parser.add_argument("--only", choices=STEPS, help="run a single step")
+    parser.add_argument("--limit", type=float, help="stop after this many wall-clock minutes and keep the state")
     arguments = parser.parse_args()
     try:
         folder = main(arguments.config, arguments.only, arguments.limit)

@@ -1,4 +1,4 @@
-"""nano, to a checkpoint: pool, thinker, thoughts, editor, export. Each step is kept and not repeated."""
+"""Train nano in five steps: pool, thinker, thoughts, editor, export. Finished steps are not repeated."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from napari_s1omni.training.recipe import Recipe
 from napari_s1omni.training.training_run import TrainingRun
 
 STEPS = ("pool", "thinker", "thoughts", "editor", "export")
-"""Steps of a training, one after the other."""
+"""Steps of a training, in order."""
 
 
 def main(config: Path | Recipe, only: str | None = None, limit: float | None = None) -> Path:
-    """Train nano as a recipe says; run again, it continues where it stopped.
+    """Train nano by a recipe; run again, it continues where it stopped.
 
     Parameters
     ----------
     config : Path or Recipe
         YAML file, or the recipe itself.
     only : {'pool', 'thinker', 'thoughts', 'editor', 'export'}, optional
-        Do one step. ``editor`` beside a running ``thinker`` begins with the state the thinker has by then.
+        Run a single step. ``editor`` during a running ``thinker`` starts with the thinker's latest state.
     limit : float, optional
-        Minutes of the clock after which training stops for now and keeps its state.
+        Wall-clock minutes after which training stops and keeps its state.
 
     Returns
     -------
@@ -38,21 +38,21 @@ def main(config: Path | Recipe, only: str | None = None, limit: float | None = N
     JobError
         If the recipe is wrong.
     EngineUnavailable
-        If its device is not here.
+        If its device is not available.
     RunInterrupted
-        If `limit` was reached before the end; run again, it goes on.
+        If `limit` was reached before the end; run again to continue.
     """
     recipe = config if isinstance(config, Recipe) else Recipe.open(Path(config))
     torch.set_num_threads(recipe.threads)
-    until = None if limit is None else time.monotonic() + 60 * limit
-    workshop = TrainingRun(recipe, until)
+    deadline = None if limit is None else time.monotonic() + 60 * limit
+    run = TrainingRun(recipe, deadline)
     output = Path(recipe.output)
     steps: dict[str, Callable[[], object]] = {
-        "pool": workshop.pack,
-        "thinker": workshop.thinker,
-        "thoughts": workshop.thoughts,
-        "editor": workshop.editor,
-        "export": lambda: export(workshop, output),
+        "pool": run.data.pack_pool,
+        "thinker": run.train_thinker,
+        "thoughts": run.write_thoughts,
+        "editor": run.train_editor,
+        "export": lambda: export(run, output),
     }
     for name in STEPS:
         if only in (None, name):

@@ -1,238 +1,160 @@
-"""The pieces of one training, each made once and kept: pool, tokenizer, thinker, thoughts, editor."""
+"""One training: the thinker, its thoughts and the editor, each made once and kept in the recipe's folder."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, PromptingConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
-from napari_s1omni.training.data.editor_batches import EditorBatch
-from napari_s1omni.training.data.editor_dataset import EditorDataset, mixture_of, written
-from napari_s1omni.training.data.pool import Prepared, prepare, read_pool, real_fields, simulate, write_pool
-from napari_s1omni.training.data.replay_buffer import ReplayBuffer, banked
-from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.data.thinker_batches import Make, ThinkerBatch, ThinkerCollate, stream
-from napari_s1omni.training.export import VISION, checkpoint_facts
-from napari_s1omni.training.prompts.tokenizer import train_tokenizer
-from napari_s1omni.training.recipe import Recipe, ThinkerRecipe
+from napari_s1omni.training.batches.editor_batches import EditorBatch
+from napari_s1omni.training.batches.editor_dataset import EditorDataset, editor_mixture, sample_with_thought
+from napari_s1omni.training.batches.loader import load_batches
+from napari_s1omni.training.batches.replay_buffer import ReplayBuffer, ReplaySettings, replay_batches
+from napari_s1omni.training.batches.thinker_dataset import ThinkerDataset
+from napari_s1omni.training.model_configs import backbone_config, checkpoint_config, editor_config
+from napari_s1omni.training.recipe import Recipe, StageRecipe
 from napari_s1omni.training.stages.data_dependent_init import data_dependent_init
-from napari_s1omni.training.stages.editor_stage import Editor, averaged, editor_config, encode, train_editor
-from napari_s1omni.training.stages.init_from_checkpoint import read_start
-from napari_s1omni.training.stages.loop import TrainingDevice, choose_device
+from napari_s1omni.training.stages.editor_model import Editor, copy_for_average, encode_condition
+from napari_s1omni.training.stages.editor_stage import train_editor
+from napari_s1omni.training.stages.init_from_checkpoint import load_start
+from napari_s1omni.training.stages.loop import TrainingEnvironment, TrainingLoop, choose_device
 from napari_s1omni.training.stages.progress import Progress
-from napari_s1omni.training.stages.thinker_stage import (
-    ThinkerTrainingModel,
-    backbone_config,
-    renew_vision,
-    train_thinker,
-)
+from napari_s1omni.training.stages.thinker_model import ThinkerTrainingModel, reset_vision
+from napari_s1omni.training.stages.thinker_stage import train_thinker
+from napari_s1omni.training.training_data import TrainingData
 
-_HEARD = 128
-"""Lessons to which an editor that begins from nothing is attuned."""
+_INIT_SAMPLES = 128
+"""Samples for the data-dependent initialisation of an untrained editor."""
+_REPLAY_BATCH = 16
+"""Samples that enter the replay buffer at once."""
 
 
 class TrainingRun:
-    """The pieces of one training, made on demand and kept in the recipe's folder.
+    """The parts of one training, made on demand and kept in the recipe's folder.
 
     Parameters
     ----------
     recipe : Recipe
+    deadline : float, optional
+        Reading of the monotonic clock at which to stop.
     """
 
-    def __init__(self, recipe: Recipe, until: float | None = None) -> None:
+    def __init__(self, recipe: Recipe, deadline: float | None = None) -> None:
         self.recipe = recipe
-        self.folder = Path(recipe.work)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.bench = TrainingDevice(choose_device(recipe.device), recipe.seed, until)
-        self._fields: tuple[list[Prepared], list[Prepared]] | None = None
+        self.data = TrainingData(recipe)
+        self.folder = self.data.folder
+        self.environment = TrainingEnvironment(choose_device(recipe.device), recipe.seed, deadline)
 
-    def fields(self) -> tuple[list[Prepared], list[Prepared]]:
-        """Return the real and the simulated training fields; those that are missing are made."""
-        if self._fields is None:
-            pool = self.recipe.pool
-            paths = {self.folder / "pool" / f"simulated_{seed}.npz": (seed, n) for seed, n in pool.simulated}
-            missing = {path: drawn for path, drawn in paths.items() if not path.is_file()}
-            if len(missing) > 1 and self.recipe.workers > 1:
-                with ProcessPoolExecutor(self.recipe.workers, get_context("spawn")) as processes:
-                    list(processes.map(simulate, missing, missing.values()))
-            else:
-                for path, drawn in missing.items():
-                    simulate(path, drawn)
-            self._fields = self._real(), [field for path in paths for field in read_pool(path)]
-        return self._fields
-
-    def pack(self) -> Path | None:
-        """Write the real fields to the recipe's packed file, to be taken to a machine without the data."""
-        if self.recipe.pool.packed is None:
-            return None
-        path = Path(self.recipe.pool.packed)
-        if not path.is_file():
-            write_pool(path, self._real(), packed=True)
-        return path
-
-    def _real(self) -> list[Prepared]:
-        packed = self.recipe.pool.packed
-        if packed is not None and Path(packed).is_file():
-            return read_pool(Path(packed))
-        return [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")]
-
-    def prompting(self) -> Prompting:
-        """Return the tokenizer, trained on instructions and traces of the pool."""
-        path = self.folder / TOKENIZER_NAME
-        if not path.is_file() and self.recipe.start is not None:
-            shutil.copy(Path(self.recipe.start) / TOKENIZER_NAME, path)
-        if not path.is_file():
-            sampler = self.sampler(Mixture(simulated=0.6, super_resolution=0.12, translation=0.12), 7)
-            backbone = self.recipe.backbone
-            samples = (sampler.draw(64) for _ in range(backbone.texts))
-            texts = (s.instruction + "\n" + s.truth.text for s in samples)
-            train_tokenizer(texts, backbone.vocabulary).save(str(path))
-        return Prompting.read(self.folder, PromptingConfig())
-
-    def sampler(self, mixture: Mixture, stream_seed: int) -> Sampler:
-        """Return a sampler of the training fields with its own random numbers."""
-        real, simulated = self.fields()
-        return Sampler(real, simulated, mixture, self.recipe.seed * 1000 + stream_seed)
-
-    def start(self) -> Checkpoint | None:
-        """Return the checkpoint that the recipe begins from, if it names one."""
+    def start_checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint that the recipe starts from, if it names one."""
         folder, own = self.recipe.start, editor_config(self.recipe.editor)
-        return None if folder is None else read_start(Path(folder), own if self.recipe.start_editor else {})
+        return None if folder is None else load_start(Path(folder), own if self.recipe.start_editor else {})
 
-    def backbone(self) -> Any:
-        """Return a thinker with the weights that training begins from: fresh ones, or those of `start`."""
+    def initial_thinker(self) -> Any:
+        """Return a thinker with initial weights: those of `start`, or random ones."""
         from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-        start = self.start()
+        start = self.start_checkpoint()
         if start is not None:
             return start.backbone.requires_grad_(True)
         torch.manual_seed(self.recipe.seed)
-        return Qwen3VLForConditionalGeneration(Qwen3VLConfig(**backbone_config(self.recipe.backbone, self.prompting())))
+        config = backbone_config(self.recipe.backbone, self.data.prompting())
+        return Qwen3VLForConditionalGeneration(Qwen3VLConfig(**config))
 
-    def progress(self, stage: str) -> Progress:
-        """Return the log of one stage."""
-        return Progress(self.folder / "train.log", stage)
-
-    def thinker(self) -> Any:
-        """Return the trained thinker; trains the phases that are not finished."""
-        apprentice = ThinkerTrainingModel(self.backbone(), self.prompting()).to(self.bench.device)
-        geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
+    def train_thinker(self) -> Any:
+        """Train the phases that are not finished; return the thinker."""
+        device = self.environment.device
+        model = ThinkerTrainingModel(self.initial_thinker(), self.data.prompting()).to(device)
         for i, phase in enumerate(self.recipe.thinker):
             done = self.folder / f"thinker-{i}.pt"
             if not done.is_file():
-                make = self._thinker_lessons(phase, geometry, 10 + i)
+                dataset = ThinkerDataset(self.data, phase, 10 + i)
                 state = self.folder / f"thinker-{i}-state.pt"
-                if phase.renew_vision and not state.is_file():
-                    patches = torch.cat([make(step).pixel_values for step in range(8)])
-                    renew_vision(apprentice, self.backbone(), patches)
-                train_thinker(
-                    apprentice,
-                    partial(stream, make, self.recipe.workers),
-                    phase,
-                    state,
-                    self.progress(f"thinker {phase.tile} px"),
-                    self.bench,
-                )
-                torch.save(apprentice.state_dict(), done)
-            apprentice.load_state_dict(torch.load(done, map_location=self.bench.device, weights_only=True))
-        return apprentice.backbone.eval().requires_grad_(False)
+                if phase.reset_vision and not state.is_file():
+                    patches = torch.cat([dataset(step).pixel_values for step in range(8)])
+                    reset_vision(model, self.initial_thinker(), patches)
+                loop = self._loop(phase, state, f"thinker {phase.tile} px")
+                train_thinker(model, partial(load_batches, dataset, self.recipe.workers), phase, loop)
+                torch.save(model.state_dict(), done)
+            model.load_state_dict(torch.load(done, map_location=device, weights_only=True))
+        return model.backbone.eval().requires_grad_(False)
 
     def latest_thinker(self) -> Any:
-        """Return the finished thinker, or what there is of it: the editor may begin while the thinker still learns."""
+        """Return the thinker with its latest saved weights; the editor may start while the thinker is in training."""
         phases = reversed(range(len(self.recipe.thinker)))
-        kept = [self.folder / f"thinker-{i}{end}.pt" for i in phases for end in ("", "-state")]
-        apprentice = ThinkerTrainingModel(self.backbone(), self.prompting())
-        for path in kept:
+        saved = [self.folder / f"thinker-{i}{end}.pt" for i in phases for end in ("", "-state")]
+        model = ThinkerTrainingModel(self.initial_thinker(), self.data.prompting())
+        for path in saved:
             if path.is_file():
                 stored = torch.load(path, map_location="cpu", weights_only=True)
-                apprentice.load_state_dict(stored.get("model", stored))
+                model.load_state_dict(stored.get("model", stored))
                 break
-        return apprentice.backbone.eval().requires_grad_(False)
+        return model.backbone.eval().requires_grad_(False)
 
-    def editor(self) -> Editor:
-        """Train connector and editor; returns their moving average."""
-        recipe, device = self.recipe.editor, self.bench.device
-        torch.manual_seed(self.recipe.seed + 1)
-        editor = Editor(recipe, self.recipe.backbone.hidden)
-        start = self.start() if self.recipe.start_editor else None
-        state = self.folder / "editor-state.pt"
-        if start is not None:
-            editor.begin(start)
-        elif recipe.words == "thought" and not state.is_file():
-            data_dependent_init(editor, self._heard())
-        editor.to(device)
-        average = averaged(editor)
-        train_editor(
-            editor,
-            average,
-            lambda: self.latest_thinker().to(device),
-            self._editor_lessons,
-            state,
-            self.progress("editor"),
-            self.bench,
-        )
-        return average
-
-    def _heard(self) -> Iterator[tuple[EditorBatch, torch.Tensor]]:
-        """Make the first lessons, and the thinker's states of them; nothing is read before the first is asked for."""
-        recipe = self.recipe.editor
-        lessons, thinker = EditorDataset(self, 20, recipe.tile, recipe.batch), self.latest_thinker()
-        for batch in map(lessons, range(_HEARD // recipe.batch)):
-            yield batch, encode(thinker, batch)
-
-    def _editor_lessons(self, first: int) -> Iterator[EditorBatch]:
-        recipe = self.recipe.editor
-        if not recipe.bank:
-            return stream(EditorDataset(self, 20, recipe.tile, recipe.batch), self.recipe.workers, first)
-        per = 16
-        fresh = max(1, recipe.fresh // per)
-        lessons = stream(EditorDataset(self, 20, recipe.bank_tile, per), self.recipe.workers, first * fresh)
-        bank = ReplayBuffer(recipe.bank, self.bench.device)
-        return banked(
-            lessons, bank, recipe.bank // per // 8, fresh, recipe.batch, recipe.tile, recipe.proportion_empty_prompts
-        )
-
-    def thoughts(self) -> Path:
-        """Let the finished thinker write thoughts for tiles, so that the editor meets its real errors."""
+    def write_thoughts(self) -> Path:
+        """Let the thinker write thoughts about tiles, to train the editor on its real errors; return the file."""
         path = self.folder / "thoughts.pt"
         if not path.is_file():
             recipe = self.recipe.editor
-            # Tiles as they are: the thought about one decides on which grid it is drawn.
-            mixture = replace(mixture_of(recipe), super_resolution=recipe.super_resolution / 2, object_size=None)
-            sampler = self.sampler(mixture, 30)
-            config = CheckpointConfig.model_validate(checkpoint_facts(self.recipe, micro_batch=1))
+            # Tiles on their own grid: the thought about a tile decides on which grid it is drawn.
+            mixture = replace(editor_mixture(recipe), super_resolution=recipe.super_resolution / 2, object_size=None)
+            sampler = self.data.sampler(mixture, 30)
+            config = checkpoint_config(self.recipe, micro_batch=1)
             geometry = PatchGeometry(self.recipe.backbone.patch, 2, 1)
-            thinker = Thinker(self.latest_thinker(), self.prompting(), config, geometry)
-            torch.save([written(thinker, sampler.draw(recipe.thought_tile)) for _ in range(recipe.thoughts)], path)
+            thinker = Thinker(self.latest_thinker(), self.data.prompting(), config, geometry)
+            samples = (sampler.draw(recipe.thought_tile) for _ in range(recipe.thoughts))
+            torch.save([sample_with_thought(thinker, sample) for sample in samples], path)
         return path
 
-    def _thinker_lessons(self, phase: ThinkerRecipe, geometry: PatchGeometry, seed: int) -> Make:
-        kinds = tuple(phase.kinds.items())
-        mixture = Mixture(phase.simulated, super_resolution=0.0, translation=phase.translation, kinds=kinds)
-        sampler = self.sampler(mixture, seed)
-        collate = ThinkerCollate(self.prompting(), geometry, VISION, phase.sigma)
+    def train_editor(self) -> Editor:
+        """Train connector and editor; return their moving average."""
+        recipe, device = self.recipe.editor, self.environment.device
+        torch.manual_seed(self.recipe.seed + 1)
+        editor = Editor(recipe, self.recipe.backbone.hidden)
+        start = self.start_checkpoint() if self.recipe.start_editor else None
+        state = self.folder / "editor-state.pt"
+        if start is not None:
+            editor.load_checkpoint(start)
+        elif recipe.condition_on == "thought" and not state.is_file():
+            data_dependent_init(editor, self._init_batches())
+        editor.to(device)
+        average = copy_for_average(editor)
+        loop = self._loop(recipe, state, "editor")
+        train_editor(editor, average, lambda: self.latest_thinker().to(device), self._editor_batches, loop)
+        return average
 
-        def make(step: int) -> ThinkerBatch:
-            sampler.at_step(step)
-            rng = np.random.default_rng((seed, step))
-            # One batch has tiles of one size.
-            dice, look = rng.random(), sampler.draw
-            edge = phase.tile // 2 if dice < phase.halved else phase.tile
-            if phase.halved <= dice < phase.halved + phase.restoration:
-                edge, look = phase.tile // int(rng.choice((1, 2, 2, 4))), sampler.look
-            return collate([look(edge) for _ in range(phase.batch)])
+    def _loop(self, recipe: StageRecipe, state: Path, name: str) -> TrainingLoop:
+        return TrainingLoop(recipe, state, Progress(self.folder / "train.log", name), self.environment)
 
-        return make
+    def _init_batches(self) -> Iterator[tuple[EditorBatch, torch.Tensor]]:
+        """Yield the first batches and the thinker's states of them; nothing is loaded before the first is requested."""
+        recipe = self.recipe.editor
+        dataset, thinker = self._editor_dataset(recipe.tile, recipe.batch), self.latest_thinker()
+        for batch in map(dataset, range(_INIT_SAMPLES // recipe.batch)):
+            yield batch, encode_condition(thinker, batch)
+
+    def _editor_batches(self, first_step: int) -> Iterator[EditorBatch]:
+        """Yield the batches from a step on."""
+        recipe, workers = self.recipe.editor, self.recipe.workers
+        if not recipe.replay_buffer:
+            return load_batches(self._editor_dataset(recipe.tile, recipe.batch), workers, first_step)
+        new = max(1, recipe.replay_new // _REPLAY_BATCH)
+        fresh = load_batches(self._editor_dataset(recipe.replay_tile, _REPLAY_BATCH), workers, first_step * new)
+        settings = ReplaySettings(
+            first=recipe.replay_buffer // _REPLAY_BATCH // 8,
+            new=new,
+            batch=recipe.batch,
+            edge=recipe.tile,
+            empty=recipe.proportion_empty_prompts,
+        )
+        return replay_batches(fresh, ReplayBuffer(recipe.replay_buffer, self.environment.device), settings)
+
+    def _editor_dataset(self, tile: int, batch: int) -> EditorDataset:
+        return EditorDataset(self.data, 20, tile, batch)

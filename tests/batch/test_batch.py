@@ -7,7 +7,9 @@ from skimage.io import imsave
 
 from napari_s1omni.benchmarks.batch import measure
 from napari_s1omni.errors import SourceError
-from napari_s1omni.jobs.batch import TABLE, WarmEngine, run_batch
+from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.batch_table import TABLE
+from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import is_collection, list_sources
@@ -67,23 +69,23 @@ def test_a_dry_run_says_what_would_fail_and_writes_nothing(folder, tmp_path):
 
 def test_one_engine_serves_all_images(folder, tmp_path, monkeypatch):
     from napari_s1omni.engine.registry import create_engine
-    from napari_s1omni.jobs import batch
+    from napari_s1omni.jobs import engine_cache
 
     loaded = []
-    monkeypatch.setattr(batch, "create_engine", lambda name: loaded.append(name) or create_engine(name))
+    monkeypatch.setattr(engine_cache, "create_engine", lambda name: loaded.append(name) or create_engine(name))
     run_batch(TEMPLATE, list_sources(str(folder / "plate*.png")), tmp_path / "out", durable=False)
     assert loaded == ["reference"]
 
 
 def test_engines_are_closed_in_the_end(monkeypatch):
-    from napari_s1omni.jobs import batch
+    from napari_s1omni.jobs import engine_cache
     from napari_s1omni.testing.fake_engine import FakeEngine
 
     closed = []
     engine = FakeEngine()
     engine.close = lambda: closed.append(True)
-    monkeypatch.setattr(batch, "create_engine", lambda name: engine)
-    with WarmEngine() as engines:
+    monkeypatch.setattr(engine_cache, "create_engine", lambda name: engine)
+    with EngineCache() as engines:
         engines.get("fake").close()
         assert not closed
     assert closed == [True]
@@ -120,7 +122,7 @@ def test_a_plate_is_its_fields(tmp_path):
     assert {r.state for r in rows} == {"would fail"}
 
 
-def test_what_is_no_collection(folder, tmp_path):
+def test_other_paths_are_not_a_collection(folder, tmp_path):
     assert not is_collection(folder / "deep.npy")
     assert is_collection(folder)
     with pytest.raises(SourceError, match="holds no images"):
@@ -133,7 +135,7 @@ def test_what_is_no_collection(folder, tmp_path):
         list_sources(bad)
 
 
-def test_the_rehearsal_of_batches_runs_the_same_images_in_three_ways():
+def test_the_benchmark_of_batches_runs_the_same_images_in_three_ways():
     report = measure(images=2, edge=64, rounds=1)
     assert report.images == 2
     assert 0 < report.warm

@@ -17,8 +17,10 @@ from skimage.io import imsave
 from test_batch import TEMPLATE, spots
 
 from napari_s1omni.errors import StoreError
-from napari_s1omni.jobs import run as api
-from napari_s1omni.jobs.batch import TABLE, run_batch
+from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.batch_table import TABLE
+from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.jobs.run import run
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source
@@ -144,7 +146,7 @@ def test_every_field_of_a_plate_is_run(tmp_path):
     result = Result.open(rows[2].output)
     assert result.spec.scale == (0.5, 0.5)
     assert result.spec.units == ("micrometer", "micrometer")
-    alone = api.run(TEMPLATE.replace(source=str(plate / "B/03/0"), output=str(tmp_path / "alone.zarr")), durable=False)
+    alone = run(TEMPLATE.replace(source=str(plate / "B/03/0"), output=str(tmp_path / "alone.zarr")), durable=False)
     np.testing.assert_array_equal(result.array[...], alone.array[...])
 
 
@@ -210,9 +212,10 @@ def test_results_are_sources_of_the_next_step_where_a_pattern_names_them(tmp_pat
 def test_an_image_that_breaks_a_library_costs_only_itself(tmp_path, monkeypatch):
     for i in range(2):
         np.save(tmp_path / f"{i}.npy", spots(i))
-    real = api.prepare
+    real = prepare
     monkeypatch.setattr(
-        api, "prepare", lambda job, *more: 1 / 0 if job.source.uri.endswith("0.npy") else real(job, *more)
+        "napari_s1omni.jobs.run.prepare",
+        lambda job, *more: 1 / 0 if job.source.uri.endswith("0.npy") else real(job, *more),
     )
     rows = run_batch(TEMPLATE, list_sources(str(tmp_path / "*.npy")), tmp_path / "out", durable=False)
     assert states(rows) == ["failed", "done"]

@@ -8,11 +8,13 @@ import pytest
 from skimage.data import coins
 from skimage.io import imsave
 
+from napari_s1omni.api import segment, super_resolve
 from napari_s1omni.engine.reference.engine import ReferenceEngine
 from napari_s1omni.errors import GenerationError
 from napari_s1omni.frontends.cli.main import main
-from napari_s1omni.jobs import run as api
 from napari_s1omni.results.report import report, write_report
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.source import open_source
 
 OPTIONS = {
     "engine": "reference",
@@ -28,7 +30,7 @@ OPTIONS = {
 def result(tmp_path_factory):
     home = tmp_path_factory.mktemp("report")
     imsave(home / "coins <1>.png", coins()[:150, :180], check_contrast=False)
-    return api.segment(home / "coins <1>.png", home / "out.zarr", prompt="bright coins & more", **OPTIONS)
+    return segment(home / "coins <1>.png", home / "out.zarr", prompt="bright coins & more", **OPTIONS)
 
 
 def test_the_page_tells_what_was_done_and_shows_tiles_with_their_thoughts(result, tmp_path):
@@ -55,7 +57,7 @@ def test_the_page_fetches_nothing_and_is_the_same_twice(result):
 def test_without_its_source_the_page_says_the_rest(result, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(result.path, moved)
-    gone = api.Result.open(moved)
+    gone = Result.open(moved)
     source = result.plan.source.source
     shutil.move(source, tmp_path / "elsewhere.png")
     try:
@@ -67,7 +69,7 @@ def test_without_its_source_the_page_says_the_rest(result, tmp_path):
 
 def test_images_are_reported_too():
     image = np.random.default_rng(0).integers(0, 60000, (90, 100)).astype("uint16")
-    page = report(api.super_resolve(image, **{**OPTIONS, "block_size": 48}))
+    page = report(super_resolve(image, **{**OPTIONS, "block_size": 48}))
     assert "Super-resolution of an image in memory by reference" in page
     assert page.count("<figure>") > 0
 
@@ -91,8 +93,8 @@ def test_the_page_says_all_that_a_supplement_needs(result):
 
 def test_the_largest_page_is_small(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
-    image = api.open_source(noise, axes="yxs")
-    made = api.super_resolve(noise, tmp_path / "out.zarr", engine="reference", tile_size=64, durable=False)
+    image = open_source(noise, axes="yxs")
+    made = super_resolve(noise, tmp_path / "out.zarr", engine="reference", tile_size=64, durable=False)
     # Colours that nothing can compress, in every picture that there may be.
     assert write_report(made, tmp_path / "page.html", image) < 5e6
 
@@ -108,7 +110,7 @@ def test_holes_and_retries_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(ReferenceEngine, "generate", broken)
     image = np.pad(np.full((64, 64), 200, np.uint8), ((0, 128), (0, 128)), constant_values=20)
     image = image + np.random.default_rng(0).integers(0, 9, image.shape, np.uint8)
-    result = api.segment(image, tmp_path / "out.zarr", prompt="bright spots of 10 px", **OPTIONS)
+    result = segment(image, tmp_path / "out.zarr", prompt="bright spots of 10 px", **OPTIONS)
     assert result.summary["holes"] == 1
     page = report(result)
     assert "1 tile missing" in page

@@ -86,7 +86,7 @@ def test_a_factor_that_is_none(s1omni, image, factor):
 
 @pytest.mark.parametrize("words", [("translate",), ("plan", "--operation", "modality_translation")])
 def test_an_option_that_is_missing_is_named(s1omni, image, tmp_path, words):
-    sentence = refused(s1omni(words[0], image, *words[1:]), 2, "the option --target is missing", "what to draw")
+    sentence = refused(s1omni(words[0], image, *words[1:]), 2, "the option --target is missing", "target modality")
     assert "{" not in sentence
     document = {"source": str(image), "output": "out.zarr", "operation": {"type": "modality_translation"}}
     (tmp_path / "job.json").write_text(json.dumps(document))

@@ -1,12 +1,12 @@
-"""The ground under the objects: one stated level where it is even, found around each px where it is not."""
+"""The background: one level if it is even, else found around each pixel."""
 
 import numpy as np
 import pytest
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.reference import segmentation as blobs
+from napari_s1omni.engine.reference import segmentation
 from napari_s1omni.engine.reference.measurement import measure_tile
-from napari_s1omni.engine.reference.recipe import Recipe
+from napari_s1omni.engine.reference.steps import Steps
 from napari_s1omni.errors import ThoughtError
 
 Y, X = np.mgrid[:128, :128]
@@ -19,32 +19,34 @@ def field(shading):
     return np.repeat(plane[None].astype(np.float32), 3, axis=0)
 
 
-def recipe_of(image, **changed):
-    steps = blobs.decide(image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei"))
-    read = Recipe.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).steps
-    return Recipe({**read, **changed})
+def steps_of(image, **changed):
+    steps = segmentation.choose_steps(
+        image, measure_tile(image), Instruction.read("Task: segmentation\n\nsegment the nuclei")
+    )
+    read = Steps.read("\n".join(f"- {name}: {value}" for name, value in steps.items())).values
+    return Steps({**read, **changed})
 
 
-def test_an_even_ground_is_one_level_so_a_crop_is_drawn_like_the_whole():
+def test_an_even_background_is_one_level_so_a_crop_is_drawn_like_the_whole():
     image = field(shading=0.0)
-    recipe = recipe_of(image)
-    assert recipe.number("ground", 0, 1) == pytest.approx(0.1, abs=0.02)
-    whole = blobs.draw(image, recipe, (128, 128))
-    part = blobs.draw(np.ascontiguousarray(image[:, :64]), recipe, (64, 128))
+    steps = steps_of(image)
+    assert steps.number("ground", 0, 1) == pytest.approx(0.1, abs=0.02)
+    whole = segmentation.draw(image, steps, (128, 128))
+    part = segmentation.draw(np.ascontiguousarray(image[:, :64]), steps, (64, 128))
     np.testing.assert_allclose(part[0, :50], whole[0, :50], atol=1e-3)
 
 
-def test_a_sloping_ground_is_found_around_each_px():
+def test_a_sloping_background_is_found_around_each_pixel():
     image = field(shading=0.5)
-    recipe = recipe_of(image)
-    assert recipe.words("ground") == "local"
-    foreground = blobs.draw(image, recipe, (128, 128))[0] >= 0.5
+    steps = steps_of(image)
+    assert steps.text("ground") == "local"
+    foreground = segmentation.draw(image, steps, (128, 128))[0] >= 0.5
     assert foreground[95, 100]
     assert foreground.mean() == pytest.approx(4 * np.pi * 100 / 128**2, rel=0.3)
 
 
-def test_the_stated_ground_decides():
+def test_the_stated_background_is_used():
     image = field(shading=0.0)
-    assert not blobs.draw(image, recipe_of(image, ground="0.6"), (128, 128)).any()
+    assert not segmentation.draw(image, steps_of(image, ground="0.6"), (128, 128)).any()
     with pytest.raises(ThoughtError, match="ground"):
-        blobs.draw(image, recipe_of(image, ground="flat"), (128, 128))
+        segmentation.draw(image, steps_of(image, ground="flat"), (128, 128))

@@ -1,4 +1,4 @@
-"""What the reference engine writes is what it saw and what it draws: edited parameters change px, other words do not."""
+"""The thoughts of the reference engine state what it measured and draws: edited steps change pixels, other words do not."""
 
 import re
 
@@ -7,10 +7,12 @@ import pytest
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import OperationRefused
+from napari_s1omni.operations.modality_translation import ModalityTranslation
 
 ENGINE = create_engine("reference")
 EDGE = 96
@@ -29,7 +31,7 @@ def tile(slope=0.0, dark=False):
 
 def think(image, request, task="segmentation", **facts):
     words = Instruction(task, request, (EDGE, EDGE), **facts)
-    (thought,) = ENGINE.think(image[None], words.text(), Sampling())
+    (thought,) = ENGINE.think(image[None], words, Sampling())
     return thought
 
 
@@ -64,7 +66,7 @@ def thought():
         ("necks", "1"),
     ],
 )
-def test_an_edited_parameter_changes_the_px(thought, step, value):
+def test_an_edited_step_changes_the_pixels(thought, step, value):
     other = edited(thought, rf"(?m)^(- {step}:) [^(\n]*", rf"\1 {value} ")
     assert not np.array_equal(generate(tile(), other), generate(tile(), thought))
 
@@ -86,7 +88,7 @@ def test_a_higher_threshold_leaves_the_faint_object_out(thought):
         (r"I outlined the blobs[^\n]*", "I did what you asked."),
     ],
 )
-def test_words_that_are_no_parameter_change_nothing(thought, pattern, words):
+def test_words_outside_steps_change_nothing(thought, pattern, words):
     np.testing.assert_array_equal(generate(tile(), edited(thought, pattern, words)), generate(tile(), thought))
 
 
@@ -108,7 +110,7 @@ def test_the_trace_states_what_is_there(dark):
     assert crowding == "scattered"
 
 
-def test_a_tile_without_objects_is_called_so():
+def test_the_trace_states_that_a_tile_has_no_objects():
     assert "Nothing stands out" in think(np.full((3, EDGE, EDGE), 0.3, np.float32), "segment the blobs").trace
 
 
@@ -119,7 +121,7 @@ def test_a_size_in_the_request_is_taken(request_, pixel):
     assert f"a size of 20 px{'' if pixel is None else ' (10.0 um at 0.5 um a px)'}, which I take" in trace
 
 
-def test_a_size_in_um_means_nothing_without_a_px_size():
+def test_a_size_in_um_is_ignored_without_a_pixel_size():
     trace = think(tile(), "nuclei of 10 um").trace
     assert "gives no size" in trace
     assert "(as measured)" in trace
@@ -141,7 +143,7 @@ def test_an_equalized_histogram_is_flat_and_keeps_the_order():
     assert (np.diff(drawn[0].ravel()[np.argsort(image[0].ravel())]) >= 0).all()
 
 
-def test_stains_are_told_apart():
+def test_stains_are_separated():
     colours = {"hematoxylin": (0.65, 0.70, 0.29), "eosin": (0.07, 0.99, 0.11)}
     amounts = {"hematoxylin": 0.6 * (X < 40), "eosin": 0.4 * (Y < 60)}
     density = sum(np.multiply.outer(np.array(c) / np.linalg.norm(c), amounts[name]) for name, c in colours.items())
@@ -158,8 +160,9 @@ def test_another_counterstain_in_the_thought_draws_another_amount():
     assert not np.allclose(generate(slide, other), generate(slide, thought), atol=0.01)
 
 
-def test_a_target_that_only_another_engine_draws_names_it():
+def test_refusing_a_target_suggests_an_engine_that_draws_it():
+    layer = LayerSpec((64, 64), ("y", "x"), "uint16")
     with pytest.raises(OperationRefused, match="an engine that does: 'nano'"):
-        think(tile(), "translate", "modality_translation", target="Nuclei")
+        ModalityTranslation(target="Nuclei").output_spec(layer, ENGINE.description)
     with pytest.raises(OperationRefused, match="an engine trained for it"):
         think(tile(), "translate", "modality_translation", target="CT")

@@ -1,4 +1,4 @@
-"""The thought matters: without it the bundled editor cannot choose between two right answers."""
+"""The bundled editor uses the thought: without it, it cannot choose between two right answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 from napari_s1omni.engine.s1omni.engine import load
-from napari_s1omni.evaluation.ablation import CONTROL, ambiguous_cases, choice, falsified, run_ablation
-from napari_s1omni.evaluation.nano.traces import lessons, think_in_groups, validation_scenes
+from napari_s1omni.evaluation.ablation.altered_engine import CONTROL
+from napari_s1omni.evaluation.ablation.run import run_ablation
+from napari_s1omni.evaluation.ablation.tasks import ambiguous_samples, choice_scores
+from napari_s1omni.evaluation.ablation.thoughts import falsify_trace
+from napari_s1omni.evaluation.nano.traces import plain_samples, think_batched, validation_scenes
 from napari_s1omni.training.prompts.prompt_templates import NOUNS, STAINS
-from napari_s1omni.training.prompts.traces import Truth, read_trace
+from napari_s1omni.training.prompts.traces import TileTruth, parse_trace
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("safetensors"), reason="needs the extra 'models'")
 
@@ -53,38 +56,38 @@ def test_the_choice_is_lost_without_the_right_states(rows, variant):
     assert rows["as they are"].score - rows[variant].score >= 0.3
 
 
-def test_one_word_of_the_trace_moves_px(table):
+def test_one_word_of_the_trace_changes_pixels(table):
     (moved,) = [row for row in table if row.task == "two requests, one tile (objects' px changed)"]
     assert moved.variant == "counterfactual trace"
     assert 0.02 < moved.low <= moved.score
 
 
-def test_an_editor_that_hears_its_task_alone_gives_one_answer_to_both(rows):
+def test_an_editor_conditioned_on_the_task_alone_gives_one_answer_to_both(rows):
     assert rows[CONTROL].score == pytest.approx(0, abs=1e-6)
     assert rows[CONTROL].change == pytest.approx(-rows["as they are"].score)
 
 
-def test_a_falsified_trace_changes_the_picture(table):
+def test_a_falsified_trace_changes_the_image(table):
     (changed,) = [row for row in table if "changed" in row.task]
     assert changed.score > 0.0
 
 
-def test_noise_in_gives_another_trace_out():
+def test_added_noise_changes_the_trace():
     scenes = [s for s in validation_scenes(24) if s.field.dataset == "plain" and s.field.noise < 0.02]
-    clean = list(lessons(scenes[:6], 256))
+    clean = list(plain_samples(scenes[:6], 256))
     rng = np.random.default_rng(0)
     noisy = [
         replace(s, source=np.clip(s.source + 0.16 * rng.standard_normal((1, 256, 256)), 0, 1).astype(np.float32))
         for s in clean
     ]
     engine = load("nano")
-    words = [[read_trace(t.text).noise for t in think_in_groups(engine, part) if t] for part in (clean, noisy)]
+    words = [[parse_trace(t.text).noise for t in think_batched(engine, part) if t] for part in (clean, noisy)]
     engine.close()
     assert sum(a != b for a, b in zip(*words, strict=True)) >= 0.7 * len(clean)
 
 
-def test_ambiguous_cases_come_in_pairs_on_one_tile():
-    cases = ambiguous_cases(12, 128)
+def test_ambiguous_samples_come_in_pairs_on_one_tile():
+    cases = ambiguous_samples(12, 128)
     assert cases
     for first, second in zip(cases[::2], cases[1::2], strict=True):
         assert np.array_equal(first.source, second.source)
@@ -92,31 +95,31 @@ def test_ambiguous_cases_come_in_pairs_on_one_tile():
 
 
 def test_choice_is_one_for_the_truth_and_zero_for_one_answer_to_both():
-    cases = ambiguous_cases(12, 128)
-    assert np.allclose(choice(cases, [case.target for case in cases]), 1)
-    assert np.allclose(choice(cases, [cases[0].target for _ in cases]), 0)
+    cases = ambiguous_samples(12, 128)
+    assert np.allclose(choice_scores(cases, [case.target for case in cases]), 1)
+    assert np.allclose(choice_scores(cases, [cases[0].target for _ in cases]), 0)
 
 
 def test_falsifying_exchanges_one_word_and_its_repetitions():
     text = "<think>dark; low noise; no blur; 3 % covered; size 9 px; count 4; draw small spots masks</think>small spots"
-    assert "draw large spots" in falsified(text)
-    assert falsified("<think>empty</think>") == "<think>empty</think>"
+    assert "draw large spots" in falsify_trace(text)
+    assert falsify_trace("<think>empty</think>") == "<think>empty</think>"
 
 
 def test_falsifying_a_trace_of_super_resolution_exchanges_noise_and_blur():
     text = "<think>detail; low noise; slight blur; draw 2 x finer</think>finer image<image_edit>"
-    assert falsified(text) == text.replace("low", "high").replace("slight", "strong")
+    assert falsify_trace(text) == text.replace("low", "high").replace("slight", "strong")
 
 
 def test_falsifying_changes_what_any_trace_states():
-    """Whatever it is about; only its numbers may stay."""
+    """For every kind of target; only the numbers may stay the same."""
     words = itertools.product(("low", "medium", "high"), ("no", "slight", "strong"), (True, False), (0, 5))
     for noise, blur, bright, count in words:
         seen = {"bright": bright, "coverage": 0.1, "size": 9.0, "count": count, "noise": noise, "blur": blur}
-        truths = [Truth("segmentation", n, size_class=c, **seen) for n in NOUNS for c in (None, "small", "large")]
-        truths += [Truth("modality_translation", stain, **seen) for stain in STAINS]
-        truths += [Truth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
+        truths = [TileTruth("segmentation", n, size_class=c, **seen) for n in NOUNS for c in (None, "small", "large")]
+        truths += [TileTruth("modality_translation", stain, **seen) for stain in STAINS]
+        truths += [TileTruth("super_resolution", factor, **seen) for factor in ("2", "3", "4")]
         for truth in truths:
-            before, after = read_trace(truth.text), read_trace(falsified(truth.text))
+            before, after = parse_trace(truth.trace), parse_trace(falsify_trace(truth.trace))
             assert before != after
             assert after.target is not None

@@ -1,4 +1,4 @@
-"""Adapters of published benchmarks, on tiny made-up data in their official layouts."""
+"""Adapters of published benchmarks, on tiny synthetic data in their official layouts."""
 
 import json
 import zlib
@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import OperationRefused, SourceError
-from napari_s1omni.evaluation.datasets.by_name import BENCHMARKS
-from napari_s1omni.evaluation.datasets.dataset import evaluate, means
-from napari_s1omni.evaluation.datasets.ixi import halved
+from napari_s1omni.evaluation.datasets.ixi import halve_k_space
 from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
+from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
+from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.evaluation.datasets.synthrad import ms_ssim
 
 nibabel = pytest.importorskip("nibabel")
@@ -72,7 +72,7 @@ def test_msd_scores_each_organ(decathlon, tmp_path):
         nifti(tmp_path / "p" / f"{name}.nii.gz", predicted)
     found = rows("msd", folder, predictions=tmp_path / "p")
     assert [(r.name, r.group) for r in found] == [(n, o) for n in ("made_001", "made_002") for o in ("liver", "cancer")]
-    # Half of the liver: 2 * 1/2 / (1 + 1/2). The second volume has no cancer and does not count for it.
+    # Half of the liver is found: 2 * 1/2 / (1 + 1/2). The second volume has no cancer and does not count for it.
     assert means(found)["liver"]["Dice"] == pytest.approx(2 / 3)
     assert means(found)["cancer"]["Dice"] == 1
     assert means(found)["all"]["Dice"] == pytest.approx((2 / 3 + 1) / 2)
@@ -80,7 +80,7 @@ def test_msd_scores_each_organ(decathlon, tmp_path):
 
 def test_msd_runs_an_engine(decathlon):
     (row,) = rows("msd", decathlon[0], engine="reference", limit=1)
-    # The made-up image shows liver and cancer alike, and the reference engine cannot tell them apart.
+    # Liver and cancer look the same in the synthetic image, so the reference engine confuses them.
     assert 0.8 < row.numbers["Dice"] < 0.98
 
 
@@ -130,7 +130,7 @@ def test_ms_ssim_is_1_for_the_same_and_falls_with_noise():
     assert scores[0] == pytest.approx(1)
     assert scores == sorted(scores, reverse=True)
     assert scores[3] < 0.4
-    # Outside of the body nothing counts.
+    # Pixels outside the body do not count.
     inside[:, :, 20:] = False
     other = np.where(inside, truth, 500)
     assert ms_ssim(truth, other, inside, -1024, 3071) == pytest.approx(1)
@@ -141,7 +141,7 @@ def test_ixi_halves_k_space_in_place():
     fine = np.cos(2 * np.pi * 3 * y / 64) + np.sin(2 * np.pi * 2 * x / 48)
     y, x = np.mgrid[:32, :24] + 0.5
     coarse = np.cos(2 * np.pi * 3 * y / 32) + np.sin(2 * np.pi * 2 * x / 24)
-    np.testing.assert_allclose(halved(fine[None].astype(np.float32))[0], coarse, atol=1e-5)
+    np.testing.assert_allclose(halve_k_space(fine[None].astype(np.float32))[0], coarse, atol=1e-5)
 
 
 def test_ixi_scores_a_run_and_a_prediction(tmp_path):
@@ -165,7 +165,7 @@ def test_another_layout_is_refused(tmp_path, name):
         rows(name, tmp_path)
 
 
-def test_what_an_engine_cannot_do_is_said(tmp_path):
+def test_an_unsupported_operation_is_refused(tmp_path):
     volume = np.zeros((2, 20, 20), np.int16)
     for name in ("ct", "cbct", "mask"):
         mha(tmp_path / "2HNA001" / f"{name}.mha", volume)

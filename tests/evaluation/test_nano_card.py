@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, show
+from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, open_model
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.nano import card as nano_card
 from napari_s1omni.evaluation.nano.page import BEGIN, END, page, rewrite
@@ -31,10 +31,10 @@ NUMBERS = {
 
 def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
     (tmp_path / "MODEL_CARD.md").write_text(f"# nano\n\n{BEGIN}\nold\n{END}\n\n## Limits\n")
-    layout = show("nano")
+    layout = open_model("nano")
     monkeypatch.setattr(nano_card, "show", lambda name: layout)
     for part in ("segmentation", "super_resolution", "noisy", "stains"):
-        nano_card.write(tmp_path, {part: NUMBERS[part]})
+        nano_card.write_numbers(tmp_path, {part: NUMBERS[part]})
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "old" not in card
     assert card.endswith("## Limits\n")
@@ -49,16 +49,16 @@ def test_scores_and_tables_come_from_the_numbers(tmp_path, monkeypatch):
 
 
 def test_numbers_of_other_weights_are_dropped(tmp_path, monkeypatch):
-    layout = show("nano")
+    layout = open_model("nano")
     (tmp_path / "numbers.json").write_text(json.dumps({"weights": "of yore", "stains": NUMBERS["stains"]}))
     monkeypatch.setattr(nano_card, "show", lambda name: layout)
-    nano_card.write(tmp_path, {"segmentation": NUMBERS["segmentation"]})
+    nano_card.write_numbers(tmp_path, {"segmentation": NUMBERS["segmentation"]})
     kept = json.loads((tmp_path / "numbers.json").read_text())
     assert set(kept) == {"weights", "segmentation"}
     assert not (tmp_path / "validation.json").exists()
 
 
-def test_a_card_without_a_place_for_numbers_is_refused(tmp_path):
+def test_a_card_without_a_measured_part_is_refused(tmp_path):
     (tmp_path / "card.md").write_text("# nano\n")
     with pytest.raises(SourceError, match="measured"):
         rewrite(tmp_path / "card.md", NUMBERS)
@@ -68,7 +68,7 @@ def test_the_shipped_card_is_what_the_shipped_numbers_say():
     folder = MODELS["nano"].folder
     numbers = json.loads((folder / nano_card.NUMBERS_NAME).read_text())
     card = (folder / "MODEL_CARD.md").read_text()
-    assert numbers["weights"] == show("nano").revision()
+    assert numbers["weights"] == open_model("nano").revision()
     assert card.split(BEGIN)[1].split(END)[0].strip() == page(numbers).strip()
-    assert json.loads((folder / "validation.json").read_text()) == nano_card.scores(numbers)
+    assert json.loads((folder / "validation.json").read_text()) == nano_card.validation_scores(numbers)
     assert len(re.findall(r"^\| two requests, one tile \(choice\) ", card, re.M)) >= 7

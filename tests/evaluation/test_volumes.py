@@ -1,4 +1,4 @@
-"""A volume in blocks against the same volume as a whole."""
+"""A volume in blocks, compared with the same volume as a whole."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, Volume, relinked, score, volumes
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, Volume, open_volumes, relink_planes, score_volume
 from napari_s1omni.frontends.cli.bench import app
 
 DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "seg3d"
@@ -28,9 +28,9 @@ def balls():
     return (ndimage.gaussian_filter((truth > 0) * 1000.0, 1) + 100 + noise).astype(np.uint16), truth
 
 
-def test_cutting_changes_nothing_here(balls):
+def test_blocks_give_the_same_objects(balls):
     image, truth = balls
-    found = score(Volume("balls", image, truth, (1.0, 1.0, 1.0), "balls of about 14 px"))
+    found = score_volume(Volume("balls", image, truth, (1.0, 1.0, 1.0), "balls of about 14 px"))
     assert found.blocks >= 4
     assert found.objects == found.found_whole == found.found_blocks == 4
     assert found.ap_whole == found.ap_blocks == 1
@@ -42,20 +42,20 @@ def test_stacks_are_found_in_their_folders(balls, tmp_path):
     for part, pixels in (("images", image), ("masks", truth.astype(np.uint16))):
         (tmp_path / "stardist_synthetic3d" / part).mkdir(parents=True)
         tifffile.imwrite(tmp_path / "stardist_synthetic3d" / part / "img3d.tif", pixels)
-    (volume,) = volumes(tmp_path)
+    (volume,) = open_volumes(tmp_path)
     assert volume.name == "stardist_synthetic3d"
     np.testing.assert_array_equal(volume.truth, truth)
 
 
-def test_a_stack_that_cannot_be_read_is_no_stack_left_out(tmp_path, monkeypatch):
+def test_an_unreadable_stack_is_not_skipped_silently(tmp_path, monkeypatch):
     (tmp_path / "plantseg_nuclei").mkdir()
     (tmp_path / "plantseg_nuclei" / "1135_mini.h5").touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(SourceError, match=r"1135_mini\.h5 is an HDF5 file.*napari-s1omni\[bench\]"):
-        list(volumes(tmp_path))
+        list(open_volumes(tmp_path))
 
 
-def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
+def test_the_command_lists_missing_stacks(balls, tmp_path):
     image, truth = balls
     for part, pixels in (("images", image), ("masks", truth.astype(np.uint16))):
         (tmp_path / "stardist_synthetic3d" / part).mkdir(parents=True)
@@ -74,10 +74,10 @@ def test_the_command_says_which_stacks_are_not_there(balls, tmp_path):
     [("qcanet_mouse_embryo", 1.0, 0.3), ("plantseg_nuclei", 1.0, 0.4), ("stardist_synthetic3d", 0.65, 0.1)],
 )
 def test_caps_of_real_nuclei_are_linked(name, least, gain):
-    """Without the rule of containment caps of a few px stay objects of their own."""
+    """Without the containment rule, caps of a few pixels stay separate objects."""
     pytest.importorskip("h5py")
-    (truth,) = (volume.truth for volume in volumes(DATA) if volume.name == name)
-    (found,), (without,) = (metrics.match(truth, relinked(truth, containment=share)) for share in (0.7, 2.0))
+    (truth,) = (volume.truth for volume in open_volumes(DATA) if volume.name == name)
+    (found,), (without,) = (metrics.match(truth, relink_planes(truth, containment=share)) for share in (0.7, 2.0))
     assert found.average_precision >= least
     assert found.average_precision > without.average_precision + gain
 
@@ -87,9 +87,9 @@ def test_caps_of_real_nuclei_are_linked(name, least, gain):
 @pytest.mark.slow
 def test_a_real_stack_in_blocks_scores_as_the_whole():
     pytest.importorskip("h5py")
-    stacks = {volume.name: volume for volume in volumes(DATA)}
+    stacks = {volume.name: volume for volume in open_volumes(DATA)}
     assert set(stacks) == set(STACKS)
-    found = score(stacks["qcanet_mouse_embryo"])
+    found = score_volume(stacks["qcanet_mouse_embryo"])
     assert found.blocks >= 4
     assert found.ap_whole > 0.4
     assert abs(found.difference) <= TOLERANCE

@@ -1,4 +1,4 @@
-"""What the tests of faults share: an image, what undisturbed runs make of it, and a stage for disturbed ones."""
+"""Shared by the tests of faults: an image, the results of undisturbed runs, and a stage for disturbed ones."""
 
 import subprocess
 
@@ -20,7 +20,7 @@ def undisturbed(blobs, tmp_path_factory):
 
 @pytest.fixture
 def stage(request, tmp_path, blobs):
-    """A stage for the operation that is asked for, by default segmentation."""
+    """A stage for the requested operation, by default segmentation."""
     made = Stage(tmp_path, blobs, getattr(request, "param", "segmentation"))
     yield made
     made.close()
@@ -28,7 +28,7 @@ def stage(request, tmp_path, blobs):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of its own with 12 MB."""
+    """A separate file system with 12 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], capture_output=True, text=True)

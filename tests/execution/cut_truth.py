@@ -3,8 +3,7 @@
 import csv
 import io
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, store_of
-from napari_s1omni.execution.stitching.stitching_pass import TABLE
+from napari_s1omni.benchmarks.stitching.label_run import create_store, write_true_labels
 from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 
@@ -19,8 +18,8 @@ def stack(truth):
 
 
 def on_disk(path, plan, truth, engine, order=list):
-    store = store_of(plan, path)
-    records = fill(plan, DiskScratch(store), truth, engine, order)
+    store = create_store(plan, path)
+    records = write_true_labels(plan, DiskScratch(store), truth, engine, order)
     return store, records
 
 
@@ -29,7 +28,7 @@ def whole(store):
 
 
 def rows_of(store):
-    table = (store.work / TABLE).read_text()
+    table = (store.work / UNCERTAIN_JOINS_FILE).read_text()
     rows = list(csv.DictReader(io.StringIO(table)))
     assert tuple(rows[0]) == COLUMNS if rows else table == ",".join(COLUMNS) + "\n"
     return rows

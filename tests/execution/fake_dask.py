@@ -1,4 +1,4 @@
-"""Run a plan with the fake engine on worker processes, from a process of its own.
+"""Run a plan with the fake engine on worker processes, from its own process.
 
 Usage: fake_dask.py SETTINGS.json
 """
@@ -11,13 +11,14 @@ from pathlib import Path
 from faults import Fault, FaultyEngine
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.executors.cluster import Fleet
+from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.pipeline.retry import Retry
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.storage.files.disk import no_step
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source
 
 SMALL = {"tile_size": 128, "overlap": 32, "block_size": 192, "prompt": "objects of about 12 px"}
@@ -34,14 +35,14 @@ def main(settings: dict) -> int:
         "on_step": fault,
         "durable": False,
         "verify": settings.get("verify", False),
-        "patience": Retry((0.01, 0.02)),
+        "retry": Retry((0.01, 0.02)),
     }
     try:
         if settings.get("serial"):
             run_serial(plan, source, Path(settings["output"]), **common)
         else:
-            fleet = Fleet(**settings.get("fleet", {"workers": 2}))
-            run_dask(plan, source, Path(settings["output"]), fleet=fleet, lease_seconds=0.5, lease_blocks=4, **common)
+            cluster = ClusterConfig(**settings.get("cluster", {"workers": 2}), lease_seconds=0.5, lease_blocks=4)
+            run_dask(plan, source, Path(settings["output"]), cluster=cluster, **common)
     except S1OmniError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code

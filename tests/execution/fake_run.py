@@ -1,4 +1,4 @@
-"""Run a plan with the fake engine in a process of its own, which may kill itself at a given step.
+"""Run a plan with the fake engine in its own process, which may kill itself at a given step.
 
 Usage: fake_run.py OPERATION SOURCE.npy OUTPUT [STEP NUMBER]
 """
@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
 

@@ -1,4 +1,4 @@
-"""Faults that really happen: signals, full disks, poison and too little memory, at a chosen step of a chosen process."""
+"""Real faults at a chosen step of a chosen process: signals, disk errors, bad tiles and too little memory."""
 
 import os
 import signal
@@ -12,26 +12,26 @@ from napari_s1omni.testing.fake_engine import FakeEngine
 
 @dataclass(frozen=True)
 class Fault:
-    """Sends a signal at the n-th time that the run comes by a step; once in all."""
+    """Sends a signal, once, when a run reaches a step for the n-th time."""
 
     step: str
     number: int
     folder: str
-    """Where it is counted, and noted whom it struck."""
+    """Folder in which the steps are counted, and the victim is stored."""
     each: bool = False
-    """Every process counts for itself; otherwise all of them together."""
+    """Whether each process counts for itself; otherwise all processes count together."""
     target: str = "self"
     """``self``, ``parent-of-worker`` (the process of its nanny) or the name of a file that holds a process id."""
     name: str = "KILL"
     error: int = 0
-    """Number of the system's error to be raised instead."""
+    """Number of a system error to raise instead."""
     seconds: float = 0.0
-    """After which a stopped process is continued."""
+    """Seconds after which a stopped process is continued."""
 
     def __call__(self, step):
         if step != self.step:
             return
-        # Exclusive creation counts once, whatever number of processes and threads do it at a time.
+        # Exclusive file creation counts correctly across processes and threads.
         count = 1
         name = f"{step}-{os.getpid()}" if self.each else step
         while True:
@@ -51,7 +51,7 @@ class Fault:
         if self.error:
             raise OSError(self.error, os.strerror(self.error))
         if self.seconds:
-            # Only somebody else can wake who is stopped.
+            # Only another process can continue a stopped one.
             subprocess.Popen(["sh", "-c", f"sleep {self.seconds}; kill -CONT {pid}"], start_new_session=True)
         os.kill(pid, getattr(signal, f"SIG{self.name}"))
 
@@ -60,7 +60,7 @@ class Fault:
 
 
 class FaultyEngine(FakeEngine):
-    """A fake engine that dies of a certain tile, or has room for a few tiles only."""
+    """A fake engine that a certain tile kills, or that has memory for a few tiles only."""
 
     def __init__(self, *, deadly=None, room=None, **settings):
         super().__init__(**settings)

@@ -1,4 +1,4 @@
-"""A stage for faults: runs in processes of their own into one output, and what the undisturbed run makes of it."""
+"""Runs in their own processes into one output, with faults at chosen steps, and the result of an undisturbed run."""
 
 import contextlib
 import json
@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from leash import leash
+from child_process import die_with_parent
+from contents import contents
 from scipy import ndimage
-from test_kill_serial import contents
 
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.watch import status
@@ -24,7 +24,7 @@ SPECIAL = {(240, 336): 60000, (48, 48): 58000}
 
 
 def make_image(path):
-    """Touching and lonely blobs, and two px that one tile only sees each: a tile of several blocks, one of a single block."""
+    """Blobs, and two special pixels that only one tile contains each: one shared by several blocks, one of a single block."""
     rng = np.random.default_rng(11)
     field = ndimage.gaussian_filter(rng.random((560, 740)), 5)
     pixels = (field > np.quantile(field, 0.7)) * 40000 + rng.integers(0, 9000, field.shape)
@@ -35,7 +35,7 @@ def make_image(path):
 
 
 class Stage:
-    """Runs in processes of their own, all into one output."""
+    """Runs in their own processes, all into one output."""
 
     def __init__(self, folder, image, operation):
         self.folder = folder
@@ -55,7 +55,7 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=leash,
+            preexec_fn=die_with_parent,
         )
         self.processes.append(process)
         return process
@@ -77,14 +77,14 @@ class Stage:
 
     def close(self):
         for process in self.processes:
-            # The group: workers and nannies of a run that is over, too, whatever became of them.
+            # The process group: this includes workers and nannies that are left over.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             process.stderr.close()
 
     def wait_for(self, condition, seconds=120):
-        """Wait until the status of the run is as wanted."""
+        """Wait until the status of the run meets a condition."""
         end = time.monotonic() + seconds
         found = None
         while time.monotonic() < end:
@@ -95,7 +95,7 @@ class Stage:
             if found and condition(found):
                 return found
             time.sleep(0.02)
-        raise AssertionError(f"never came: {found}")
+        raise AssertionError(f"the status never came: {found}")
 
     @property
     def records(self):
@@ -103,7 +103,7 @@ class Stage:
 
 
 def whole_runs(folder, image):
-    """What undisturbed serial runs make of the image, per operation."""
+    """Return the contents of undisturbed serial runs of the image, by operation."""
     known = {}
     for operation in OPERATIONS:
         stage = Stage(folder / operation, image, operation)

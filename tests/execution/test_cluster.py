@@ -1,15 +1,21 @@
-"""Workers of this machine: what gives up is started again, and a slow start is no failure."""
+"""Workers on this machine: lost ones are restarted, and a slow start is not an error."""
 
 import time
 
 import pytest
 
 from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
-from napari_s1omni.execution.executors.cluster import SLURM, Fleet, dealt, open_cluster, replenish
+from napari_s1omni.execution.executors.cluster import (
+    SLURM,
+    ClusterConfig,
+    gpu_groups,
+    open_cluster,
+    restart_lost_workers,
+)
 
 
 def test_a_nanny_that_gave_up_is_replaced():
-    plan = SyntheticRun.of((256, 256)).plan
+    plan = SyntheticRun((256, 256)).plan
     with open_cluster(Fleet(workers=1), plan) as (client, count):
         assert count == 1
         [first] = client.scheduler_info(n_workers=-1)["workers"]
@@ -20,16 +26,16 @@ def test_a_nanny_that_gave_up_is_replaced():
         end = time.monotonic() + 200
         while not (workers := client.scheduler_info(n_workers=-1)["workers"]):
             assert time.monotonic() < end
-            replenish(client)
+            restart_lost_workers(client)
             time.sleep(0.05)
         assert first not in workers
 
 
 def test_a_busy_machine_and_a_queue_are_given_time():
-    assert Fleet().waits == 600
-    assert Fleet(scheduler=SLURM).waits > 3600
-    assert Fleet(scheduler="tcp://somewhere:8786").waits == 120
-    assert Fleet(patience=3).waits == 3
+    assert ClusterConfig().timeout == 600
+    assert ClusterConfig(scheduler=SLURM).timeout > 3600
+    assert ClusterConfig(scheduler="tcp://somewhere:8786").timeout == 120
+    assert ClusterConfig(worker_timeout=3).timeout == 3
 
 
 @pytest.mark.parametrize(
@@ -42,4 +48,4 @@ def test_a_busy_machine_and_a_queue_are_given_time():
     ],
 )
 def test_gpus_are_dealt_out_by_what_a_worker_needs(gpus, each, expected):
-    assert dealt(gpus, each) == expected
+    assert gpu_groups(gpus, each) == expected

@@ -1,4 +1,4 @@
-"""A scheduler, nannies and workers that are processes of their own: each may be killed, come late or leave early."""
+"""Scheduler, nannies and workers as separate processes, each of which may be killed, come late or leave early."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from leash import leash
+from child_process import die_with_parent
 from stage import OPERATIONS, assert_same
 
 from napari_s1omni.execution.run.control import write_control
@@ -66,7 +66,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=leash,
+                preexec_fn=die_with_parent,
             )
         self.processes.append(process)
         return process
@@ -103,7 +103,7 @@ def test_a_killed_nanny_takes_its_worker_along_and_others_go_on(stage, undisturb
     cluster.add_worker()
     cluster.add_worker()
     fault = stage.fault(step, number, each=True, target="parent-of-worker")
-    stage.run(fault=fault, fleet={"scheduler": cluster.address}, engine={"seconds": 0.01})
+    stage.run(fault=fault, cluster={"scheduler": cluster.address}, engine={"seconds": 0.01})
     assert stage.victim in {worker.pid for worker in cluster.workers}
     assert sum(worker.poll() is not None for worker in cluster.workers) == 1
     assert_same(stage, undisturbed)
@@ -116,7 +116,7 @@ def test_without_its_scheduler_a_run_ends_and_can_go_on_with_another(stage, undi
     pid = cluster.folder / "scheduler.pid"
     pid.write_text(str(cluster.scheduler.pid))
     fault = stage.fault(step, number, each=True, target=str(pid))
-    said = stage.run(75, fault=fault, fleet={"scheduler": cluster.address}, engine={"seconds": 0.01})
+    said = stage.run(75, fault=fault, cluster={"scheduler": cluster.address}, engine={"seconds": 0.01})
     assert "ClusterError" in said
     assert cluster.scheduler.wait(10) == -signal.SIGKILL
     assert status(stage.output).state == "failed"
@@ -128,7 +128,7 @@ def test_without_its_scheduler_a_run_ends_and_can_go_on_with_another(stage, undi
 
 def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
     first = cluster.add_worker()
-    process = stage.start(fleet={"scheduler": cluster.address}, engine={"seconds": 0.04})
+    process = stage.start(cluster={"scheduler": cluster.address}, engine={"seconds": 0.04})
     stage.wait_for(lambda s: s.blocks_done >= 1)
     # However long a worker takes to come, there is work left for it.
     write_control(stage.output, pause=True)

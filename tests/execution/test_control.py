@@ -1,4 +1,4 @@
-"""A run is watched and steered through its store, from other processes."""
+"""A run is watched and controlled through its store, from other processes."""
 
 import contextlib
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leash import leash
+from child_process import die_with_parent
+from contents import contents
 from plane_grids import plane
-from test_kill_serial import contents
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
 from napari_s1omni.execution.executors.block_order import BlockOrder
@@ -47,7 +47,7 @@ def begin(tmp_path):
             [sys.executable, str(SCRIPT), str(tmp_path / "settings.json")],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
-            preexec_fn=leash,
+            preexec_fn=die_with_parent,
         )
         begun.append(process)
         return process, tmp_path / name
@@ -73,11 +73,22 @@ def wait_for(path, condition, seconds=120):
     raise AssertionError(f"never came: {found}")
 
 
+def wait_until_unchanged(read, seconds=0.7, most=120):
+    """Wait until a value stays the same for a while, and return it."""
+    value, since, end = read(), time.monotonic(), time.monotonic() + most
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < end, "it never stops changing"
+        time.sleep(0.05)
+        if (now := read()) != value:
+            value, since = now, time.monotonic()
+    return value
+
+
 @pytest.mark.parametrize(
     "executor",
     [
         pytest.param({"serial": True}, id="serial", marks=pytest.mark.slow),
-        pytest.param({"fleet": {"workers": 2}}, id="dask"),
+        pytest.param({"cluster": {"workers": 2}}, id="dask"),
     ],
 )
 def test_pause_go_on_cancel_and_resume(begin, executor):
@@ -85,10 +96,10 @@ def test_pause_go_on_cancel_and_resume(begin, executor):
     wait_for(path, lambda s: s.state == "running" and s.tiles_done > 0)
     write_control(path, pause=True)
     wait_for(path, lambda s: s.state == "paused")
-    time.sleep(1.0)  # blocks whose tiles are all drawn are still written
-    before = len(Result.open(path).records)
-    time.sleep(0.7)
-    assert len(Result.open(path).records) == before
+    # Blocks whose tiles were all generated are still written.
+    before = wait_until_unchanged(lambda: len(Result.open(path).records))
+    assert before < len(Result.open(path).plan.grid)
+    assert status(path).state == "paused"
     write_control(path, pause=False)
     wait_for(path, lambda s: s.blocks_done > before)
     asked = time.monotonic()
@@ -212,7 +223,7 @@ def test_the_tail_of_a_journal_skips_what_is_torn_and_reads_it_once_whole(tmp_pa
 
 
 def test_order_takes_every_block_once_whatever_is_asked(small_grid):
-    order = BlockOrder(small_grid, list(range(len(small_grid))))
+    order = BlockOrder(small_grid, range(len(small_grid)))
     taken = order.take(5)
     assert taken == [0, 1, 2, 3, 4]
     near = order.take(3, (0, 0, 10_000, 10_000))
@@ -220,7 +231,7 @@ def test_order_takes_every_block_once_whatever_is_asked(small_grid):
     order.put_back([2, near[0]])
     rest = order.take(10_000)
     assert sorted([*taken, *near, *rest]) == sorted([*range(len(small_grid)), 2, near[0]])
-    assert order.next() is None
+    assert order.take(1) == []
 
 
 @pytest.fixture

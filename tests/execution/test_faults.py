@@ -1,14 +1,14 @@
-"""Real signals to real processes of a distributed run: it ends, or goes on, with the bytes of the undisturbed serial run."""
+"""Real signals to processes of a distributed run: it ends or continues with the bytes of an undisturbed serial run."""
 
 import os
 import signal
 import time
 
 import numpy as np
+import psutil
 import pytest
 from stage import OPERATIONS, SPECIAL, assert_same
 
-from napari_s1omni.execution.pipeline.block_geometry import target_index
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.results.result import Result
 
@@ -83,7 +83,7 @@ def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, 
     assert result.summary["holes"] > 0
     lost = np.zeros(result.array.shape, bool)
     for block in result.plan.grid:
-        if target_index(result.plan, block.index) in touching:
+        if result.plan.shard_index(block.index) in touching:
             fy, fx = result.plan.grid.factor
             lost[block.y[0] * fy : block.y[1] * fy, block.x[0] * fx : block.x[1] * fx] = True
     np.testing.assert_array_equal(result.hole_mask[:], lost)
@@ -122,7 +122,7 @@ def tile_maximum(stage, px=(240, 336)):
 
 def blocks_that_draw(plan, px):
     return {
-        target_index(plan, block.index)
+        plan.shard_index(block.index)
         for block in plan.grid
         for tile in plan.grid.tiles(block)
         if tile.y[0] <= px[0] < tile.y[1] and tile.x[0] <= px[1] < tile.x[1]
@@ -161,8 +161,9 @@ def test_flipped_bits_are_found_and_that_block_is_made_again(stage, undisturbed)
 @pytest.mark.parametrize("stage", OPERATIONS, indirect=True)
 def test_a_worker_stopped_for_long_comes_back_as_a_zombie_and_does_no_harm(stage, undisturbed):
     fault = stage.fault("temp", 9, name="STOP", seconds=30.0)
-    stage.run(fault=fault, engine={"seconds": 0.05}, fleet={"workers": 2, "ttl": 5.0}, timeout=280)
-    time.sleep(1)
+    stage.run(fault=fault, engine={"seconds": 0.05}, cluster={"workers": 2, "ttl": 5.0}, timeout=280)
+    while psutil.pid_exists(stage.victim) and psutil.Process(stage.victim).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.05)
     assert_same(stage, undisturbed)
     assert len(pids(stage)) >= 2
 

@@ -1,10 +1,7 @@
-"""A real SIGKILL to a real process, anywhere: the same command again gives the same bytes."""
+"""A real SIGKILL at any step: the same command run again gives the same bytes."""
 
 import functools
-import hashlib
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contents import contents
 from scipy import ndimage
 
 from napari_s1omni.results.result import Result
@@ -28,24 +26,6 @@ def run(*arguments):
         timeout=120,
         env=environment,
     )
-
-
-def contents(path):
-    """Digest of all that makes a result: px, metadata, plan, thoughts, label table; not timings and process ids."""
-    result = Result.open(path)
-    found = {f"level {i}": hashlib.sha256(level[:].tobytes()).hexdigest() for i, level in enumerate(result.levels)}
-    for file in sorted(path.rglob("zarr.json")):
-        text = file.read_text().replace(str(path), "")
-        # A forecast, which a slower engine of the same answers changes.
-        found[str(file.relative_to(path))] = re.sub(r'"seconds_per_tile": *[^,}\n]+', '"seconds_per_tile": 0', text)
-    found["plan"] = result.plan.digest
-    thoughts = result.thoughts
-    words = json.dumps({key: [thoughts.get(key).text, thoughts.get(key).prompt] for key in thoughts})
-    found["thoughts"] = hashlib.sha256(words.encode()).hexdigest()
-    table = path / ".s1omni" / "uncertain_joins.csv"
-    found["table"] = table.read_text() if table.exists() else ""
-    found["stray"] = [p.name for p in path.rglob("*partial*")]
-    return found
 
 
 @pytest.fixture(scope="module")

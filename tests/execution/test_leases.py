@@ -1,4 +1,4 @@
-"""Leases: every block is handed out until it is done; only a block that fails alone twice is condemned."""
+"""Every block is leased until it is done; only a block that fails twice alone is quarantined."""
 
 import random
 
@@ -7,7 +7,7 @@ from plane_grids import plane
 
 from napari_s1omni.errors import ClusterError
 from napari_s1omni.execution.executors.block_order import BlockOrder
-from napari_s1omni.execution.executors.leases import WINDOW, LeaseBook
+from napari_s1omni.execution.executors.leases import LEASES_PER_WORKER, LeaseBook
 
 
 def grid(blocks):
@@ -24,25 +24,27 @@ def run(book, deadly=(), workers=("a", "b"), seed=0, give_up=10_000):
     done, condemned, out = set(), set(), {worker: [] for worker in workers}
     for _ in range(give_up):
         for worker in workers:
-            while (lease := book.next(worker, len(workers))) is not None:
+            while (lease := book.lease(worker, len(workers))) is not None:
                 assert not lease.alone or not out[worker], "a suspect shares its worker with nobody"
                 out[worker].append(lease)
-                assert len(out[worker]) <= WINDOW
+                assert len(out[worker]) <= LEASES_PER_WORKER
         holders = [worker for worker in workers if out[worker]]
         if not holders:
-            assert not book.waiting
+            assert not book.pending_blocks
             return done, condemned
         worker = chance.choice(holders)
         lease = out[worker][0]
         fatal = next((i for i, block in enumerate(lease.blocks) if block in deadly), None)
         if fatal is None:
             done |= set(lease.blocks)
-            book.done(worker, out[worker].pop(0), 1.0)
+            book.complete(worker, out[worker].pop(0), 1.0)
             continue
         # A dying worker takes all of its leases along.
         done |= set(lease.blocks[:fatal])
         for lost in out[worker]:
-            condemned |= set(book.failed(worker, lost, [b for b in lost.blocks if b not in done], "it died"))
+            condemned |= set(
+                book.requeue_after_failure(worker, lost, [b for b in lost.blocks if b not in done], "it died")
+            )
         out[worker] = []
     raise AssertionError("it never ends")
 
@@ -50,7 +52,7 @@ def run(book, deadly=(), workers=("a", "b"), seed=0, give_up=10_000):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("deadly", [(), (0,), (0, 1), (3, 17, 39), (0, 1, 2, 3)])
 def test_only_the_deadly_are_condemned_and_all_others_are_done(deadly, seed):
-    done, condemned = run(book(40, seconds=8.0, largest=8), deadly, seed=seed)
+    done, condemned = run(book(40, seconds=8.0, max_blocks=8), deadly, seed=seed)
     assert condemned == set(deadly)
     assert done == set(range(40)) - set(deadly)
 
@@ -64,18 +66,18 @@ def test_workers_that_finish_nothing_end_the_run_instead_of_condemning_every_blo
 
 def test_a_lease_that_comes_back_through_nobodys_fault_makes_no_suspects():
     kept = book(10)
-    lease = kept.next("a", 1)
-    kept.returned("a", lease, lease.blocks)
-    assert kept.suspects == 0
-    assert kept.waiting == 10
+    lease = kept.lease("a", 1)
+    kept.requeue("a", lease, lease.blocks)
+    assert kept.pending_blocks == 10
+    assert not kept.lease("a", 1).alone
 
 
 def test_leases_grow_with_the_pace_and_shrink_towards_the_end():
-    kept = book(1000, seconds=30.0, largest=64)
+    kept = book(1000, seconds=30.0, max_blocks=64)
     sizes = []
-    while (lease := kept.next("a", 1)) is not None:
+    while (lease := kept.lease("a", 1)) is not None:
         sizes.append(len(lease.blocks))
-        kept.done("a", lease, 0.1 * len(lease.blocks))
+        kept.complete("a", lease, 0.1 * len(lease.blocks))
     assert sizes[0] == 1
     assert max(sizes) == 64
     assert sizes[-1] == 1

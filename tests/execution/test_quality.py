@@ -1,13 +1,13 @@
-"""Quality maps: confidence, seams and holes of a result."""
+"""Quality maps of a result: confidence, seams and holes."""
 
 import numpy as np
 import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.execution.run.redo import begin_redo, failed_tiles
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import open_source
@@ -99,7 +99,7 @@ def test_a_hole_that_is_drawn_again_leaves_the_map(tmp_path, image):
     result = run(tmp_path / "out", image, engine=FakeEngine(poison=7.0))
     assert files_of(result, "holes")
     plan = result.plan
-    begin_redo(plan, tmp_path / "out", failed_tiles(plan, ResultStore.open(tmp_path / "out")), plan.sampling)
+    begin_redo(plan, tmp_path / "out", all_failed_tiles(plan, ResultStore.open(tmp_path / "out")), plan.sampling)
     run_serial(plan, open_source(image.astype(np.float32)), tmp_path / "out", engine=FakeEngine, durable=False)
     assert Result.open(tmp_path / "out").holes == []
     assert files_of(result, "holes") == []

@@ -1,14 +1,16 @@
-"""Some tiles made anew: only their blocks change, the result before can come back, and a later run makes the same."""
+"""Redoing tiles changes only their blocks, can be undone, and is repeated exactly by a later run."""
 
 import numpy as np
 import pytest
-from test_kill_serial import contents
+from contents import contents
 
+from napari_s1omni.api import segment, super_resolve
 from napari_s1omni.errors import JobError, StoreError
-from napari_s1omni.execution.pipeline.thought_keys import tile_of
+from napari_s1omni.execution.pipeline.thought_keys import tile_of_key
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.frontends.session.run import reopen
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.redo import accept, drop, redo
+from napari_s1omni.jobs.run import run
 from napari_s1omni.results.result import Result
 
 
@@ -16,7 +18,7 @@ from napari_s1omni.results.result import Result
 def made(tmp_path):
     image = np.random.default_rng(3).integers(0, 60000, (500, 500)).astype("uint16")
     np.save(tmp_path / "image.npy", image)
-    result = api.super_resolve(
+    result = super_resolve(
         tmp_path / "image.npy",
         tmp_path / "out.zarr",
         engine="reference",
@@ -32,41 +34,41 @@ def made(tmp_path):
 def test_redoing_tiles_changes_their_blocks_and_dropping_brings_the_old_bytes_back(made):
     before, attempts = contents(made), {r.block: r.attempt for r in Result.open(made).records}
     thoughts = set(Result.open(made).thoughts)
-    again = api.redo(made, "1/1", sampling={"seed": 7}, durable=False)
+    again = redo(made, "1/1", sampling={"seed": 7}, durable=False)
     assert again.complete
     changed = {r.block for r in again.records if r.attempt > attempts[r.block]}
     assert 0 < len(changed) < len(attempts)
     assert set(again.thoughts) - thoughts == {"t0/z0/g0/tile/1/1/redo/1"}
     assert again.thought_at(150, 150)[0] == "t0/z0/g0/tile/1/1/redo/1"
     with pytest.raises(StoreError, match="Accept or drop"):
-        api.redo(made, "0/0", durable=False)
-    api.drop(made)
+        redo(made, "0/0", durable=False)
+    drop(made)
     assert contents(made) == before
     with pytest.raises(StoreError, match="no earlier generation"):
-        api.accept(made)
+        accept(made)
 
 
 def test_what_was_accepted_stays_and_is_made_the_same_when_verified(made):
-    api.redo(made, "0/0,2/2", sampling={"seed": 7}, durable=False)
-    api.accept(made)
+    redo(made, "0/0,2/2", sampling={"seed": 7}, durable=False)
+    accept(made)
     after = contents(made)
     shard = sorted(p for p in (made / "0" / "c").rglob("*") if p.is_file())[0]
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 4
     shard.write_bytes(data)
     job = Result.open(made).plan.job.replace(output=str(made))
-    api.run(job, verify=True, durable=False)
+    run(job, verify=True, durable=False)
     assert contents(made) == after
 
 
 @pytest.mark.parametrize("tiles", ["99/0", "1", "a/b", "1/1/1/1", "0/1/1/1", "0/0/0/0/0"])
 def test_tiles_that_are_none_are_refused(made, tiles):
     with pytest.raises(JobError, match="row/column"):
-        api.redo(made, tiles)
+        redo(made, tiles)
     with pytest.raises(JobError, match="nothing to redo"):
-        api.redo(made, failed=True)
-    with pytest.raises(JobError, match="way of thinking"):
-        api.redo(made, "0/0", sampling={"think": "off"})
+        redo(made, failed=True)
+    with pytest.raises(JobError, match="cannot change think"):
+        redo(made, "0/0", sampling={"think": "off"})
 
 
 def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel(tmp_path):
@@ -75,15 +77,15 @@ def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel
     image[0, 1] = image[0, 1] // 8 * 8 // 4
     np.save(tmp_path / "image.npy", image)
     options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "durable": False}
-    made = api.super_resolve(tmp_path / "image.npy", tmp_path / "out.zarr", axes="tcyx", **options)
+    made = super_resolve(tmp_path / "image.npy", tmp_path / "out.zarr", axes="tcyx", **options)
     assert made.plan.grid.groups == 2
-    again = api.redo(made.path, "1/0/0/0", sampling={"seed": 7}, durable=False)
+    again = redo(made.path, "1/0/0/0", sampling={"seed": 7}, durable=False)
     assert {key for key in again.thoughts if "redo" in key} == {f"t1/z0/g{g}/tile/0/0/redo/1" for g in (0, 1)}
     run = reopen(made.path, "again", lambda work: work())
-    run.tiles.enter(again.records)
-    keys = [run.thought_of(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
+    run.tiles.add(again.records)
+    keys = [run.thoughts.of_tile(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
     assert keys == ["t0/z0/g0/tile/0/0", "t0/z0/g1/tile/0/0", "t1/z0/g1/tile/0/0/redo/1"]
-    assert [tile_of(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
+    assert [tile_of_key(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
     assert "redone in round 1" in run.parameters_of(keys[2])
     assert "seed 0" in run.parameters_of(keys[0])
     blocks = {run.tiles.info(0, 0, t=t, group=g).block[:2] for t in (0, 1) for g in (0, 1)}
@@ -97,18 +99,18 @@ def spots(tmp_path):
     np.save(tmp_path / "image.npy", image)
     options = {"engine": "reference", "think": "per_tile", "tile_size": 128, "overlap": 32, "block_size": 192}
     said = "segment the spots, about 12 px"
-    return api.segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
+    return segment(tmp_path / "image.npy", tmp_path / "out.zarr", prompt=said, durable=False, **options).path
 
 
 def test_other_words_are_thought_for_the_tile_and_stored(spots):
-    again = api.redo(spots, "1/1", prompt="segment the spots, about 30 px", durable=False)
+    again = redo(spots, "1/1", prompt="segment the spots, about 30 px", durable=False)
     key, thought = again.thought_at(150, 150)
     assert key == "t0/z0/g0/tile/1/1/redo/1"
     assert "30 px" in thought.text
     assert "30 px" not in again.thought_at(10, 10)[1].text
-    api.accept(spots)
+    accept(spots)
     after = contents(spots)
-    api.run(again.plan.job.replace(output=str(spots)), verify=True, durable=False)
+    run(again.plan.job.replace(output=str(spots)), verify=True, durable=False)
     assert contents(spots) == after
 
 

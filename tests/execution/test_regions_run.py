@@ -1,4 +1,4 @@
-"""Runs over regions that are no box: what is outside is neither read nor drawn, and the result says so."""
+"""Runs over polygon and mask regions: pixels outside are neither read nor generated, and the result says so."""
 
 import itertools
 import json
@@ -11,7 +11,8 @@ from scipy import ndimage
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import PlanMismatch
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Box, Shape, read_region
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import Source
@@ -45,8 +46,8 @@ def inside():
 
 
 def run(path, image, operation="super_resolution", engine=None, **options):
-    job, _ = api.make_job(operation, str(image), str(path), options={**SMALL, **options})
-    prepared = api.prepare(job)
+    job, _ = make_job(operation, str(image), str(path), options={**SMALL, **options})
+    prepared = prepare(job)
     engine = engine or FakeEngine()
     run_serial(prepared.plan, prepared.source, path, engine=lambda: engine, durable=False)
     return Result.open(path)
@@ -62,13 +63,13 @@ def test_outside_a_polygon_nothing_is_read_or_drawn(tmp_path, image, triangle, m
         return read(self, box)
 
     engine = FakeEngine()
-    job, _ = api.make_job(
+    job, _ = make_job(
         "super_resolution",
         str(image),
         str(tmp_path / "out"),
         options={**SMALL, "factor": (1, 1), "region": {"type": "polygon", "uri": str(triangle)}},
     )
-    prepared = api.prepare(job)
+    prepared = prepare(job)
     monkeypatch.setattr(Source, "read", spy)
     run_serial(prepared.plan, prepared.source, tmp_path / "out", engine=lambda: engine, durable=False)
     monkeypatch.undo()
@@ -155,5 +156,5 @@ def test_a_region_in_one_line(text, expected, tmp_path, monkeypatch):
     for name in ("roi.zip", "b.GeoJSON", "mask.tif"):
         (tmp_path / name).touch()
     assert read_region(text) == expected
-    job, _ = api.make_job("segmentation", "a.tif", "out", options={"region": text})
+    job, _ = make_job("segmentation", "a.tif", "out", options={"region": text})
     assert job.region == expected

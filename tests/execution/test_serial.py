@@ -1,3 +1,5 @@
+"""Serial runs: exact seams, crops, holes, interruptions and refused outputs."""
+
 import dataclasses
 
 import numpy as np
@@ -7,8 +9,8 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.errors import PlanMismatch, RunInterrupted, StoreExists
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import BlockDone, RunFinished, RunStarted, TilesDone
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
@@ -136,7 +138,7 @@ def test_a_poisoned_tile_becomes_a_hole_and_spares_its_neighbours(tmp_path):
     )
     assert result.summary["holes"] == 1
     [bad] = [r for r in result.records if r.state == "quarantined"]
-    assert "3/3" in bad.error
+    assert [failure.tile for failure in bad.failures] == [(3, 3)]
     expected = image.copy()
     expected[96:128, 96:128] = 0
     np.testing.assert_array_equal(result.array[:], expected)
@@ -221,7 +223,7 @@ def test_one_thought_for_a_very_large_layer_looks_at_its_middle(tmp_path):
     plan, source = plan_for("super_resolution", image, Looking(), full, think="once", **options)
     run_serial(plan, source, tmp_path / "out", engine=Looking, durable=False)
     assert plan.grid.overview == ((0, 20), (20, 8212))
-    assert "The one thought looks at the layer's middle, y=0:20 x=20:8212." in plan.notes
+    assert "The single thought sees the middle of the layer, y=0:20 x=20:8212." in plan.notes
     (view,) = seen
     assert view.shape[-1] == 1024
     assert view.min() > 0.99

@@ -1,4 +1,4 @@
-"""What a begun run has still to write, by its journal, and whether that is what must be free."""
+"""The forecast of what a resumed run still has to write, and how much free space it requires."""
 
 from collections import namedtuple
 

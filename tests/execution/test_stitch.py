@@ -1,4 +1,4 @@
-"""The stitching pass over a result: right, once, and the same after a kill."""
+"""The stitching pass over a result: correct, written once, and the same after a kill."""
 
 import dataclasses
 import os
@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from cut_truth import flat, on_disk, rows_of, stack, whole
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components, imprecise, known_ids
-from napari_s1omni.benchmarks.stitching.oracles import ellipses, noise
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation, write_true_labels
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, random_mask
+from napari_s1omni.benchmarks.stitching.window_engines import components, jittered_ids, known_ids
 from napari_s1omni.errors import PlanError, RunInterrupted, StoreDamaged
-from napari_s1omni.execution.pipeline.block_geometry import block_shape
-from napari_s1omni.execution.stitching.stitching_pass import LOG, TABLE, StitchPass, is_stitched, stitch
+from napari_s1omni.execution.stitching.block_labels import is_stitched
+from napari_s1omni.execution.stitching.stitching_pass import STITCHED_LOG, StitchPass, stitch
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.logs.append_log import read_lines
 from napari_s1omni.storage.logs.journal import Journal
@@ -27,14 +29,14 @@ from napari_s1omni.storage.sinks.memory_sink import MemorySink
 def files(store):
     """Bytes of everything that is the result: arrays, metadata, and the table of uncertain joins."""
     kept = [p for p in store.path.rglob("*") if p.is_file() and ".s1omni" not in p.parts]
-    kept.append(store.work / TABLE)
+    kept.append(store.work / UNCERTAIN_JOINS_FILE)
     return {str(p.relative_to(store.path)): p.read_bytes() for p in kept}
 
 
 @pytest.mark.parametrize("edge", [64, 150])
 def test_components_equal_those_of_the_whole_plane(tmp_path, edge):
-    mask = noise((301, 277), 0.59)
-    plan = plan_of(mask.shape, "yx", edge, 5)
+    mask = random_mask((301, 277), 0.59)
+    plan = plan_segmentation(mask.shape, "yx", edge, 5)
     store, records = on_disk(tmp_path / "out", plan, flat(mask), components(1))
     report = stitch(plan, store, records)
     truth = components(1)(mask)
@@ -45,8 +47,8 @@ def test_components_equal_those_of_the_whole_plane(tmp_path, edge):
 
 
 def test_a_volume_in_blocks_with_depth(tmp_path):
-    mask = noise((21, 40, 45), 0.3)
-    plan = plan_of(mask.shape, "zyx", 16, 3, depth=8, halo_z=2)
+    mask = random_mask((21, 40, 45), 0.3)
+    plan = plan_segmentation(mask.shape, "zyx", 16, 3, depth=8, halo_z=2)
     store, records = on_disk(tmp_path / "out", plan, stack(mask), components(3))
     stitch(plan, store, records)
     assert Agreement.of(components(3)(mask), whole(store)).equal
@@ -54,14 +56,14 @@ def test_a_volume_in_blocks_with_depth(tmp_path):
 
 def test_planes_without_a_halo_along_z_stay_apart(tmp_path):
     mask = np.ones((2, 40, 40), np.uint8)
-    plan = plan_of(mask.shape, "zyx", 16, 3)
+    plan = plan_segmentation(mask.shape, "zyx", 16, 3)
     store, records = on_disk(tmp_path / "out", plan, stack(mask), components(2))
     assert stitch(plan, store, records).objects == 2
 
 
 def test_time_points_are_independent(tmp_path):
     truth = ellipses(120, 16)
-    plan = plan_of((3, 120, 120), "tyx", 48, 16)
+    plan = plan_segmentation((3, 120, 120), "tyx", 48, 16)
     store, records = on_disk(tmp_path / "out", plan, lambda t, box: truth[box[1:]][None], known_ids())
     assert stitch(plan, store, records).objects == 48
     found = whole(store)
@@ -71,11 +73,11 @@ def test_time_points_are_independent(tmp_path):
 
 def test_a_region_sees_beyond_itself(tmp_path):
     truth = ellipses(256, 49)
-    plan = plan_of(truth.shape, "yx", 48, 16)
+    plan = plan_segmentation(truth.shape, "yx", 48, 16)
     grid = dataclasses.replace(plan.grid, y=(48, 200), x=(96, 256))
     target = plan.target.replace(shape=(152, 160))
     plan = dataclasses.replace(plan, grid=grid, target=target)
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), imprecise(5))
+    store, records = on_disk(tmp_path / "out", plan, flat(truth), jittered_ids(5))
     report = stitch(plan, store, records)
     inside = truth[48:200, 96:256]
     assert report.objects == len(np.unique(inside[inside > 0]))
@@ -85,8 +87,8 @@ def test_a_region_sees_beyond_itself(tmp_path):
 
 
 def test_order_of_blocks_does_not_change_a_byte(tmp_path):
-    mask = noise((150, 140), 0.59)
-    plan = plan_of(mask.shape, "yx", 32, 4)
+    mask = random_mask((150, 140), 0.59)
+    plan = plan_segmentation(mask.shape, "yx", 32, 4)
     found = []
     for name, order in (("a", list), ("b", lambda places: places[::-1])):
         store, records = on_disk(tmp_path / name, plan, flat(mask), components(1), order)
@@ -98,16 +100,16 @@ def test_order_of_blocks_does_not_change_a_byte(tmp_path):
 
 def test_memory_and_disk_agree(tmp_path):
     truth = ellipses(200, 144)
-    plan = plan_of(truth.shape, "yx", 64, 16)
-    store, records = on_disk(tmp_path / "out", plan, flat(truth), imprecise(9))
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
+    store, records = on_disk(tmp_path / "out", plan, flat(truth), jittered_ids(9))
     on_file = stitch(plan, store, records)
     sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
-    records = fill(plan, scratch, flat(truth), imprecise(9))
+    records = write_true_labels(plan, scratch, flat(truth), jittered_ids(9))
     lines = []
     in_memory = StitchPass(plan, sink, scratch, records).run(table=lines.extend)
     assert np.array_equal(sink.levels[0], whole(store))
     assert in_memory.digests == on_file.digests
-    assert b"".join(lines) == (store.work / TABLE).read_bytes()
+    assert b"".join(lines) == (store.work / UNCERTAIN_JOINS_FILE).read_bytes()
     assert in_memory.uncertain == on_file.uncertain == len(lines) - 1 > 0
 
 
@@ -144,8 +146,8 @@ def journalled(folder, records):
 
 @pytest.mark.parametrize(("step", "count"), [("match", 9), ("write", 1), ("temp", 4), ("renamed", 11), ("write", 24)])
 def test_a_killed_pass_is_finished_by_the_next_to_the_same_bytes(tmp_path, step, count):
-    mask = noise((530, 70), 0.59)
-    plan = plan_of(mask.shape, "yx", 48, 4)
+    mask = random_mask((530, 70), 0.59)
+    plan = plan_segmentation(mask.shape, "yx", 48, 4)
     undisturbed, records = on_disk(tmp_path / "undisturbed", plan, flat(mask), components(1))
     undisturbed.complete_pyramid(stitch(plan, undisturbed, records).digests)
 
@@ -156,7 +158,7 @@ def test_a_killed_pass_is_finished_by_the_next_to_the_same_bytes(tmp_path, step,
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 
     assert len(store.levels) == 2
-    log = store.work / LOG
+    log = store.work / STITCHED_LOG
     written = len(list(read_lines(log))) if log.exists() else 0
     report = stitch(plan, store, records)
     assert report.written == len(plan.grid) - written
@@ -166,7 +168,7 @@ def test_a_killed_pass_is_finished_by_the_next_to_the_same_bytes(tmp_path, step,
 
 def test_an_interrupted_pass_can_go_on(tmp_path):
     truth = ellipses(128, 16)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
 
     def stop(step):
@@ -182,7 +184,7 @@ def test_an_interrupted_pass_can_go_on(tmp_path):
 
 def test_check_writes_again_what_was_damaged(tmp_path):
     truth = ellipses(128, 16)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     stitch(plan, store, records)
     before = files(store)
@@ -198,23 +200,23 @@ def test_check_writes_again_what_was_damaged(tmp_path):
 
 def test_changed_labels_of_a_block_are_stitched_again(tmp_path):
     truth = ellipses(128, 16)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     stitch(plan, store, records)
     other = ellipses(128, 9)
-    records = fill(plan, DiskScratch(store), flat(other), known_ids())
+    records = write_true_labels(plan, DiskScratch(store), flat(other), known_ids())
     stitch(plan, store, records)
     assert Agreement.of(other, whole(store)).equal
     # The last object of a block may go, too.
     other[:64, 64:] = 0
-    records = fill(plan, DiskScratch(store), flat(other), known_ids())
+    records = write_true_labels(plan, DiskScratch(store), flat(other), known_ids())
     stitch(plan, store, records)
     assert Agreement.of(other, whole(store)).equal
 
 
 def test_a_block_that_is_not_done_is_a_hole_and_nothing_else(tmp_path):
     truth = ellipses(192, 36)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     records[1, 1] = records[1, 1].replace(state="failed")
     records[0, 2] = records[0, 2].replace(state="quarantined")
@@ -227,7 +229,7 @@ def test_a_block_that_is_not_done_is_a_hole_and_nothing_else(tmp_path):
 
 
 def test_no_objects_at_all(tmp_path):
-    plan = plan_of((70, 70), "yx", 32, 8)
+    plan = plan_segmentation((70, 70), "yx", 32, 8)
     store, records = on_disk(tmp_path / "out", plan, flat(np.zeros((70, 70), int)), known_ids())
     report = stitch(plan, store, records)
     assert (report.objects, report.written, set(report.digests.values())) == (0, 0, {""})
@@ -235,7 +237,7 @@ def test_no_objects_at_all(tmp_path):
 
 def test_damaged_slabs_are_named(tmp_path):
     truth = ellipses(128, 16)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), known_ids())
     path = store.work / "slabs" / "1" / "0"
     data = bytearray(path.read_bytes())
@@ -247,17 +249,17 @@ def test_damaged_slabs_are_named(tmp_path):
 
 def test_more_objects_than_the_dtype_holds_are_refused(tmp_path):
     truth = ellipses(200, 400)
-    plan = plan_of(truth.shape, "yx", 64, 16)
+    plan = plan_segmentation(truth.shape, "yx", 64, 16)
     plan = dataclasses.replace(plan, target=plan.target.replace(dtype="uint8"))
     sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
-    records = fill(plan, scratch, flat(truth), known_ids())
+    records = write_true_labels(plan, scratch, flat(truth), known_ids())
     with pytest.raises(PlanError, match="400 objects"):
         StitchPass(plan, sink, scratch, records).run()
     assert not sink.levels[0].any()
 
 
 def test_classes_are_not_stitched():
-    plan = plan_of((70, 70), "yx", 32, 8)
+    plan = plan_segmentation((70, 70), "yx", 32, 8)
     assert is_stitched(plan)
     job = plan.job.replace(operation=Segmentation(instances=False))
     assert not is_stitched(dataclasses.replace(plan, job=job))

@@ -1,11 +1,11 @@
-"""A surface without a toolkit: what is delivered runs when the test looks."""
+"""A surface without a GUI toolkit: delivered functions run on the thread of the test."""
 
 import queue
 import time
 
 
 class Surface:
-    """Collects what other threads deliver, and runs it on the test's own thread."""
+    """Collects the functions that other threads deliver, and runs them on the test's thread."""
 
     def __init__(self):
         self._waiting = queue.Queue()
@@ -24,7 +24,7 @@ class Surface:
 
 
 class FakeLayer:
-    """What the project reads of napari's Image layer."""
+    """The attributes of a napari layer that the package reads."""
 
     def __init__(self, data, name="image", scale=None, units=None, axis_labels=None, rgb=False, path=None, **other):
         import numpy as np

@@ -1,4 +1,4 @@
-"""The controller without canvas or toolkit: edits become plans, previews come back, runs are watched to their end."""
+"""The controller without a GUI: edits become plans, previews arrive, runs are watched to their end."""
 
 import threading
 
@@ -9,13 +9,14 @@ from skimage import data
 from surface import Image, Labels, Points, Surface
 
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.frontends.napari_layers.layers import read_layer
+from napari_s1omni.frontends.napari_layers.layer_view import read_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.frontends.session.preview_client import Previewed, PreviewFailed, preview_box
+from napari_s1omni.frontends.session.controller import Controller, call_directly
+from napari_s1omni.frontends.session.preview.box import preview_box
+from napari_s1omni.frontends.session.preview.events import PreviewFailed, PreviewResult
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.frontends.session.run_history import unfinished
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 
@@ -78,7 +79,7 @@ def test_plans_are_those_of_the_api(controller, surface, picture):
     ],
     ids=["negative", "misspelt", "engine", "outside"],
 )
-def test_what_is_wrong_is_said_with_a_remedy(controller, surface, picture, field, value, word):
+def test_a_wrong_field_is_reported_with_a_remedy(controller, surface, picture, field, value, word):
     choose(controller, surface, Image(data.coins(), path=str(picture)))
     controller.edit(field, value)
     surface.until(lambda: controller.refusal is not None)
@@ -91,8 +92,7 @@ def test_what_is_wrong_is_said_with_a_remedy(controller, surface, picture, field
 def test_a_run_waits_for_the_plan_of_what_was_edited_last(controller, surface, picture):
     choose(controller, surface, Image(data.coins(), path=str(picture)))
     started = []
-    controller._launch = started.append
-    controller.queue._launch = started.append
+    controller.queue._start = started.append
     controller.edit("operation.prompt", "segment the coins, about 45 px")
     controller.run()
     assert not controller.queue.runs
@@ -107,14 +107,14 @@ def test_a_run_waits_for_the_plan_of_what_was_edited_last(controller, surface, p
     assert len(controller.queue.runs) == 1
 
 
-def test_errands_go_on_after_one_has_failed():
+def test_background_work_goes_on_after_an_error():
     failed, done = [], threading.Event()
-    errands = BackgroundQueue("errands", failed.append)
-    errands.do(lambda: 1 / 0)
-    errands.do(done.set)
+    background = BackgroundQueue("test", call_directly, failed.append)
+    background.submit(lambda: 1 / 0)
+    background.submit(done.set)
     assert done.wait(10)
     assert failed[0].kind == "ZeroDivisionError"
-    errands.close()
+    background.close()
 
 
 def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture):
@@ -129,7 +129,7 @@ def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture
 
 
 @pytest.mark.slow
-def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
+def test_a_starting_run_can_be_cancelled(controller, surface):
     uri = "synthetic://nuclei?shape=2048,2048&seed=1"
     choose(controller, surface, Image(np.zeros((2048, 2048), np.uint16), path=uri))
     runs = []
@@ -142,7 +142,7 @@ def test_a_run_that_only_begins_is_cancelled_all_the_same(controller, surface):
     assert runs[0].status.state == "cancelled"
 
 
-def test_no_layer_is_a_sentence(controller, surface):
+def test_a_job_without_a_layer_is_refused(controller, surface):
     controller.refresh()
     surface.until(lambda: controller.refusal is not None)
     assert "layer" in controller.refusal.message
@@ -151,7 +151,7 @@ def test_no_layer_is_a_sentence(controller, surface):
 
 
 @pytest.mark.parametrize("layer", [Labels(np.zeros((8, 8), int), name="n"), Points(np.zeros((3, 2)), name="n")])
-def test_only_images_are_worked_on(layer):
+def test_only_image_layers_are_accepted(layer):
     with pytest.raises(PlanError, match="hoose an image layer"):
         read_layer(layer)
 
@@ -174,7 +174,7 @@ def test_any_type_of_pixels_gets_a_plan(controller, surface, pixels):
     assert controller.prepared.plan.source.size("x") == 80
 
 
-def test_operations_remember_their_words(controller, surface):
+def test_operations_keep_their_fields(controller, surface):
     controller.edit("operation.prompt", "segment the coins")
     controller.choose_operation("super_resolution")
     controller.edit("operation.factor", 4)
@@ -208,7 +208,7 @@ def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
     controller.preview_changed.connect(answers.append)
     box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)}, 1)
     controller.show_preview(box.model_dump(exclude_none=True))
-    surface.until(lambda: isinstance(controller.preview, Previewed))
+    surface.until(lambda: isinstance(controller.preview, PreviewResult))
     made = controller.preview
     assert made.pixels.shape == made.plan.target.shape
     assert made.pixels.max() > 0
@@ -249,13 +249,13 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     assert result.complete
     assert result.spec.scale == (0.5, 0.5)
     assert result.spec.units == ("micrometer", "micrometer")
-    levels = run.levels
+    levels = run.pyramid
     assert np.array_equal(np.asarray(levels.data[0]), result.array[...])
-    key, thought = run.thought_of((0, 0, 0, 0, 0))
-    assert "seed 0" in run.parameters_of(key)
+    key, thought = run.thoughts.of_tile((0, 0, 0, 0, 0))
+    assert "seed 0" in run.thoughts.parameters(key)
     assert thought.text
-    assert run.search("bright")
-    assert not run.search("zebra")
+    assert run.thoughts.search("bright")
+    assert not run.thoughts.search("zebra")
     assert run.tiles.at(10, 10).state in ("drawn", "empty")
     assert run.tiles.at(10, 10000) is None
     assert not unfinished()

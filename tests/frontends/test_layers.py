@@ -1,4 +1,4 @@
-"""Layers: every napari layer finds its source, and every result its place in the world."""
+"""Every napari layer finds its source, and every result lies over its source."""
 
 import dataclasses
 
@@ -7,17 +7,21 @@ import pytest
 import tifffile
 from surface import Image
 
-from napari_s1omni.frontends.napari_layers.layers import appearance, locate, name_of, place, read_layer, show_of
-from napari_s1omni.frontends.napari_layers.reader import get_reader, source_layer
+from napari_s1omni.frontends.napari_layers.layer_source import locate_source
+from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
+from napari_s1omni.frontends.napari_layers.layer_view import read_layer
+from napari_s1omni.frontends.napari_layers.reader import get_reader
+from napari_s1omni.frontends.napari_layers.result_layers import appearance, display_axes, layer_name
+from napari_s1omni.frontends.napari_layers.source_layers import source_layer
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.spill import spill
 
 
 def planned(layer, operation, others=(), **job):
-    located = locate(read_layer(layer, others))
+    located = locate_source(read_layer(layer, others))
     document = {"source": located.ref.model_dump(), "engine": "reference", "operation": operation, **job}
     if located.channel is not None:
         document["operation"] = {**operation, "channels": [located.channel]}
@@ -35,11 +39,11 @@ def world(options, index):
 def test_a_file_is_named_and_pixels_in_memory_are_not(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels)
-    assert locate(read_layer(Image(pixels, path=str(tmp_path / "a.tif")))).array is None
-    assert locate(read_layer(Image(pixels))).array is pixels
+    assert locate_source(read_layer(Image(pixels, path=str(tmp_path / "a.tif")))).array is None
+    assert locate_source(read_layer(Image(pixels))).array is pixels
     # A layer that is not what the file holds works on its own px.
-    assert locate(read_layer(Image(pixels[:20], path=str(tmp_path / "a.tif")))).array is not None
-    assert locate(read_layer(Image(pixels, path=str(tmp_path / "gone.tif")))).array is not None
+    assert locate_source(read_layer(Image(pixels[:20], path=str(tmp_path / "a.tif")))).array is not None
+    assert locate_source(read_layer(Image(pixels, path=str(tmp_path / "gone.tif")))).array is not None
 
 
 def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
@@ -50,7 +54,7 @@ def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
         located, plan = planned(layer, {"type": "segmentation"}, layers)
         assert located.channel == c
         assert plan.groups == ((c,),)
-        assert show_of(located, plan.target).axes == "yx"
+        assert display_axes(located, plan.target).axes == "yx"
 
 
 @pytest.mark.parametrize(("kind", "factor"), [("segmentation", 1), ("super_resolution", 2)])
@@ -68,8 +72,8 @@ def test_results_lie_where_their_source_lies(kind, factor):
     )
     region = {"type": "box", "y": [192, 400], "x": [192, 384]}
     located, plan = planned(layer, {"type": kind}, region=region)
-    show = show_of(located, plan.target)
-    options = place(located, plan, show)
+    show = display_axes(located, plan.target)
+    options = result_transform(located, plan, show)
     source = {"scale": layer.scale, "translate": layer.translate, "rotate": layer.rotate, "shear": layer.shear}
     grid = plan.grid
     corner = np.array([grid.y[0], grid.x[0]])
@@ -84,37 +88,37 @@ def test_results_lie_where_their_source_lies(kind, factor):
 def test_dimensions_stay_where_they_are():
     pixels = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 40, 50), np.uint8)
     located, plan = planned(Image(pixels, axis_labels=tuple("tczyx")), {"type": "segmentation", "channels": [1]})
-    show = show_of(located, plan.target)
+    show = display_axes(located, plan.target)
     assert show.axes == "tczyx"
     assert show.sizes == (0, 3, 0, 0, 0)
     levels = LivePyramid(plan, located.view.path or __file__, show)
     assert [np.shape(a) for a in levels.data] == [(2, 3, 4, 40, 50)]
-    options = place(located, plan, show)
+    options = result_transform(located, plan, show)
     assert all(len(options[k]) == 5 for k in ("scale", "translate", "units", "axis_labels"))
 
 
 def test_a_picture_keeps_its_colours():
     pixels = np.random.default_rng(0).integers(0, 255, (64, 80, 3), np.uint8)
     located, plan = planned(Image(pixels, rgb=True), {"type": "super_resolution"})
-    show = show_of(located, plan.target)
+    show = display_axes(located, plan.target)
     assert show.axes == "yxc"
     assert np.shape(LivePyramid(plan, located.view.path or __file__, show).data[0]) == (128, 160, 3)
     assert appearance(plan)["rgb"]
-    assert len(place(located, plan, show)["scale"]) == 2
+    assert len(result_transform(located, plan, show)["scale"]) == 2
 
 
-def test_generated_images_say_so_in_their_name():
+def test_names_of_generated_images_are_marked():
     _, plan = planned(Image(np.random.default_rng(0).random((64, 80))), {"type": "super_resolution"})
-    assert "[generated]" not in name_of(plan, "a")
+    assert "[generated]" not in layer_name(plan, "a")
     drawn = dataclasses.replace(plan, engine=dataclasses.replace(plan.engine, generates=True))
-    assert "[generated]" in name_of(drawn, "a")
+    assert "[generated]" in layer_name(drawn, "a")
 
 
 def test_units_that_differ_between_axes_are_kept_for_the_viewer():
     layer = Image(np.zeros((4, 40, 50)), scale=(500, 0.5, 0.5), units=("nanometer", "micrometer", "micrometer"))
     layer.data[:, 5:9, 5:9] = 1
     located, plan = planned(layer, {"type": "segmentation"})
-    options = place(located, plan, show_of(located, plan.target))
+    options = result_transform(located, plan, display_axes(located, plan.target))
     assert options["units"] == ("nanometer", "micrometer", "micrometer")
     assert options["scale"] == (500, 0.5, 0.5)
 
@@ -127,7 +131,7 @@ def test_a_job_has_one_unit_of_length_whatever_the_layer_mixes():
     assert set(plan.source.units) == {"micrometer"}
 
 
-def test_a_file_is_not_corrected_where_a_layer_says_the_same_in_another_unit(tmp_path):
+def test_a_file_keeps_its_pixel_size_where_the_layer_has_the_same_in_another_unit(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
     path = spill(open_source(pixels, scale=0.5, units="um"), tmp_path / "a.zarr")
     for scale, units, corrected in (
@@ -136,7 +140,7 @@ def test_a_file_is_not_corrected_where_a_layer_says_the_same_in_another_unit(tmp
         ((0.7, 0.7), ("micrometer",) * 2, (0.7, 0.7)),
     ):
         layer = Image(pixels, scale=scale, units=units, path=str(path))
-        assert locate(read_layer(layer)).ref.scale == corrected
+        assert locate_source(read_layer(layer)).ref.scale == corrected
 
 
 def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
@@ -145,21 +149,21 @@ def test_a_job_on_a_coarser_level_lies_over_its_layer(tmp_path):
         file.write(pixels, subifds=1, metadata={"axes": "YX"}, tile=(128, 128))
         file.write(pixels[::2, ::2], subfiletype=1, tile=(128, 128))
     path = str(tmp_path / "a.ome.tif")
-    located = locate(read_layer(Image(pixels, path=path)))
+    located = locate_source(read_layer(Image(pixels, path=path)))
     job = Job.read({"source": {"uri": path, "level": 1}, "engine": "reference", "operation": {"type": "segmentation"}})
     plan = prepare(job, memory=2**40).plan
     assert plan.source.shape == (256, 256)
-    options = place(located, plan, show_of(located, plan.target))
+    options = result_transform(located, plan, display_axes(located, plan.target))
     assert options["scale"] == pytest.approx((2.0, 2.0))
     # The centre of the first px lies between the first four of the layer.
     assert options["translate"] == pytest.approx((0.5, 0.5))
 
 
-def test_axes_that_are_asked_for_win_over_guesses():
+def test_requested_axes_win_over_guesses():
     pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
-    assert locate(read_layer(Image(pixels))).axes == "zyx"
-    located = locate(read_layer(Image(pixels)), "tyx")
-    assert (located.axes, located.ref.axes, located.asked) == ("tyx", "tyx", "tyx")
+    assert locate_source(read_layer(Image(pixels))).axes == "zyx"
+    located = locate_source(read_layer(Image(pixels)), "tyx")
+    assert (located.axes, located.ref.axes, located.requested_axes) == ("tyx", "tyx", "tyx")
 
 
 def test_the_image_of_a_job_opens_lazily(tmp_path):

@@ -7,7 +7,8 @@ from surface import Surface
 
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.session.preview_client import PreviewClient, Previewed, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.session.preview.client import PreviewClient
+from napari_s1omni.frontends.session.preview.events import PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.planning.job import Job
 
 pytest.importorskip("torch", reason="the bundled checkpoint needs the extra 'models'")
@@ -36,21 +37,21 @@ def test_the_first_tile_is_there_soon_and_the_next_preview_is_warm(nano):
     )
 
     def ended():
-        return heard and isinstance(heard[-1][1], Previewed | PreviewFailed)
+        return heard and isinstance(heard[-1][1], PreviewResult | PreviewFailed)
 
     try:
         seconds = []
         for prompt in ("segment the nuclei", "segment the bright nuclei"):
             heard.clear()
-            previewer.ask(job.replace(operation={"type": "segmentation", "prompt": prompt}))
+            previewer.request(job.replace(operation={"type": "segmentation", "prompt": prompt}))
             surface.until(ended, 240)
-            assert isinstance(heard[-1][1], Previewed), heard[-1][1]
-            steps = [(at, a) for at, a in heard if isinstance(a, PreviewStep)]
-            ready = next(at for at, a in steps if a.words.startswith("thinking"))
+            assert isinstance(heard[-1][1], PreviewResult), heard[-1][1]
+            steps = [(at, a) for at, a in heard if isinstance(a, PreviewProgress)]
+            ready = next(at for at, a in steps if a.message.startswith("thinking"))
             first = next(at for at, a in steps if a.done)
             seconds.append(first - ready)
             assert len(heard[-1][1].thoughts) > 0
-        assert not any(a.words.startswith("loading") for _, a in steps), "the engine was kept"
+        assert not any(a.message.startswith("loading") for _, a in steps), "the engine was kept"
         print(f"first tiles after {seconds[0]:.1f} s, warm {seconds[1]:.1f} s")
         assert heard[-1][1].pixels.shape == (192, 192)
     finally:

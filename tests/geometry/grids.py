@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from napari_s1omni.core.tiling import TileGrid, snap_out
-from napari_s1omni.joining.blending import Join, cut
+from napari_s1omni.joining.blending import Join, cut_tile
 
 
 @st.composite
@@ -48,7 +48,7 @@ def run_grid(grid, image, model, order=None):
         pixels = image[:, slice(*y), slice(*x)]
         join = Join(grid, block, len(image))
         for tile in grid.tiles(block):
-            join.add(tile, model(cut(pixels, (y[0], x[0]), tile)))
+            join.add(tile, model(cut_tile(pixels, (y[0], x[0]), tile)))
         fields = join.result()
         top, left = (block.y[0] - block.field_y[0]) * fy, (block.x[0] - block.field_x[0]) * fx
         h, w = (block.y[1] - block.y[0]) * fy, (block.x[1] - block.x[0]) * fx

@@ -13,8 +13,8 @@ from skimage.data import coins
 from skimage.draw import polygon2mask
 from skimage.measure import regionprops_table
 
+from napari_s1omni.api import segment
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.jobs import run as api
 from napari_s1omni.results.region_properties import Layers, table
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.writers.contours import trace_store
@@ -28,7 +28,7 @@ BRIGHT = ["intensity_mean", "intensity_std", "intensity_min", "intensity_max"]
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """Coins of a known px size, segmented in twelve blocks."""
-    return api.segment(
+    return segment(
         coins(),
         tmp_path_factory.mktemp("real") / "coins.zarr",
         prompt="segment the coins, about 45 px",

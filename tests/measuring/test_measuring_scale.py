@@ -1,11 +1,11 @@
-"""The benchmark of measuring, on a plane that is small enough to count."""
+"""The benchmark of measuring, on a small plane."""
 
 import csv
 
 import numpy as np
 
 from napari_s1omni.benchmarks.measure import measure
-from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
 
 
 def test_every_ellipse_is_a_row_with_its_area(tmp_path):

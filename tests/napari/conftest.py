@@ -1,4 +1,4 @@
-"""A real napari with our dock in it; skipped where there is no display or no napari."""
+"""A real napari with the dock; skipped without a display or without napari."""
 
 import gc
 import os
@@ -139,7 +139,7 @@ def begun(viewer, panel, until, settle):
 
 @pytest.fixture
 def told():
-    """What napari's notifications say."""
+    """The messages of napari's notifications."""
     from napari.utils.notifications import notification_manager
 
     def told():
@@ -153,7 +153,7 @@ def told():
 
 @pytest.fixture
 def errors(told):
-    """The notifications of what went wrong."""
+    """The notifications of errors."""
     from napari.utils.notifications import notification_manager
 
     return lambda: [one for one in notification_manager.records if str(one.severity) == "error"]

@@ -12,7 +12,7 @@ from skimage import data
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.evaluation.metrics import average_precision, pearson
-from napari_s1omni.frontends.session.preview_client import Previewed
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import open_source
@@ -31,12 +31,12 @@ def test_from_preview_to_measured_correction(
     settle(lambda plan: plan.grid.tile_size == 128)
     assert "loads with the first preview" in panel.job_page.engine_state.text()
     panel.preview()
-    until(lambda: isinstance(panel.controller.preview, Previewed))
+    until(lambda: isinstance(panel.controller.preview, PreviewResult))
     assert "loaded" in panel.job_page.engine_state.text()
     until(lambda: "preview" in viewer.layers)
     shown = viewer.layers["preview"]
     width = shown.data.shape[1]
-    panel.job_page.preview.curtain.setValue(100)
+    panel.job_page.preview.slider.setValue(100)
     assert shown.data.shape[1] == round(width / 2)
     assert "objects" in panel.job_page.preview.trace.toPlainText().lower()
 
@@ -98,7 +98,7 @@ def test_from_preview_to_measured_correction(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     table.save()
     until(path.exists)
-    until(lambda: any("rows in" in words for words in told()))
+    until(lambda: any("rows saved in" in words for words in told()))
     with path.open(newline="") as file:
         saved = list(csv.DictReader(file))
     assert [int(line["label"]) for line in saved] == list(table._model.columns["label"])
@@ -130,7 +130,7 @@ def carried_out(panel, until, seconds=150):
     assert layer is not None, "the layer is there at once"
     until(lambda: not run.alive, seconds)
     assert run.status.state == "complete", run.status
-    until(lambda: run.levels.complete)
+    until(lambda: run.pyramid.complete)
     return run, layer, Result.open(run.path)
 
 

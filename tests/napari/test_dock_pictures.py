@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit
 
 from napari_s1omni.frontends.dock.widgets.parts import Section
-from napari_s1omni.frontends.session.preview_client import Previewed
+from napari_s1omni.frontends.session.preview.events import PreviewResult
 
 pytestmark = pytest.mark.slow
 
@@ -53,9 +53,9 @@ def test_the_form_and_all_its_sections(viewer, panel, settle, picture, qapp):
 def test_a_preview_under_its_curtain(viewer, panel, tissue, until, picture):
     viewer.scene.camera.zoom *= 2
     panel.preview()
-    until(lambda: isinstance(panel.controller.preview, Previewed))
+    until(lambda: isinstance(panel.controller.preview, PreviewResult))
     until(lambda: panel.previews.layer is not None)
-    panel.job_page.preview.curtain.setValue(150)
+    panel.job_page.preview.slider.setValue(150)
     picture("napari-preview")
     assert not cut_off(panel.job_page)
 
@@ -67,7 +67,7 @@ def test_why_by_seams(viewer, panel, tissue, until, picture):
     panel.why_page.choose(run)
     until(lambda: panel.why_page.overlay.visible)
     panel.why_page.open_tile(run.tiles.info(2, 3))
-    until(lambda: "thought of" in panel.why_page.trace.toPlainText())
+    until(lambda: "thought for" in panel.why_page.trace.toPlainText())
     picture("napari-why")
     assert not cut_off(panel.why_page)
 

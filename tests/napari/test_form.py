@@ -1,4 +1,4 @@
-"""The form of the dock: it writes the job, whatever layer it is, and says what is wrong once."""
+"""The form of the dock: it edits the job on every kind of layer, and reports each error once."""
 
 import dask.array
 import numpy as np
@@ -43,7 +43,7 @@ def test_fields_of_stacks_are_shown_for_stacks(viewer, panel, settle):
     assert not form.layout().isRowVisible(form.fields["link_z"].widget)
 
 
-def test_what_was_typed_last_is_run_though_nobody_waited(viewer, panel, settle, until):
+def test_text_being_typed_is_part_of_the_run(viewer, panel, settle, until):
     viewer.add_image(data.coins()[:128, :128], name="coins")
     settle()
     panel.job_page.prompt.setPlainText("segment the coins, about 40 px")
@@ -55,7 +55,7 @@ def test_what_was_typed_last_is_run_though_nobody_waited(viewer, panel, settle, 
     until(lambda: not run.alive)
 
 
-def test_what_i_see_now_is_looked_at_when_it_runs(viewer, panel, settle, until):
+def test_the_current_view_is_taken_when_the_run_starts(viewer, panel, settle, until):
     layer = viewer.add_image(np.random.default_rng(0).random((2000, 2000)), name="noise")
 
     def look_at(place):
@@ -68,7 +68,7 @@ def test_what_i_see_now_is_looked_at_when_it_runs(viewer, panel, settle, until):
     settle(lambda plan: plan.grid.tile_size == 128)
     look_at(300)
     panel.job_page.region.setCurrentIndex(1)
-    panel._region("view")
+    panel.set_region("view")
     first = settle(lambda plan: plan.job.region is not None).grid
     assert first.y[0] < 300 < first.y[1] < 1000
     look_at(1500)
@@ -121,7 +121,7 @@ def test_layers_of_every_kind_get_a_plan(viewer, panel, settle, until, errors, k
         viewer.add_image(pixels, name=kind, multiscale=isinstance(pixels, list), **options)
         shape = pixels[0].shape if isinstance(pixels, list) else pixels.shape
         until(lambda kind=kind: panel.controller.source and panel.controller.source.view.name == kind)
-        found = settle(lambda plan, kind=kind: panel.controller._planned == panel.controller._newest)
+        found = settle(lambda plan, kind=kind: panel.controller.is_planned)
         assert (found.source.size("y"), found.source.size("x")) == shape[-2:], kind
         assert panel.job_page.run_button.isEnabled()
     assert not errors()
@@ -171,7 +171,7 @@ def test_an_empty_selection_of_shapes_is_one_notification(viewer, panel, settle,
     viewer.add_image(rng.random((64, 64)), name="noise")
     viewer.add_shapes()
     settle()
-    panel._region("shape")
+    panel.set_region("shape")
     assert ["no shape is drawn" in one.message.lower() for one in errors()] == [True]
     assert panel.job_page.region.currentData() == "whole"
 
@@ -180,14 +180,14 @@ def test_a_drawn_shape_is_a_region(viewer, panel, settle, until):
     viewer.add_image(np.random.default_rng(0).random((600, 600)), name="noise", scale=(2, 2))
     settle()
     shapes = viewer.add_shapes([[400, 440], [400, 800], [700, 800], [700, 440]], shape_type="rectangle")
-    panel._region("shape")
+    panel.set_region("shape")
     settle(lambda plan: plan.job.region is not None)
     region = panel.controller.prepared.plan.job.region
     assert (region.y, region.x) == ((200, 350), (220, 400))
     shapes.add([[0, 0], [0, 300], [300, 0]], shape_type="polygon")
     shapes.selected_data = {1}
     viewer.layers.selection.active = shapes
-    panel._region("shape")
+    panel.set_region("shape")
     settle(lambda plan: plan.job.region.type == "polygon")
     grid = panel.controller.prepared.plan.grid
     assert grid.y[1] < 350, "the outline bounds the region"
@@ -201,7 +201,7 @@ def test_details_are_one_click_away_and_no_traceback(viewer, panel, qapp):
     from napari.utils.notifications import notification_manager
 
     from napari_s1omni.execution.run.status import Failure
-    from napari_s1omni.frontends.dock.notifications import Details, show_error
+    from napari_s1omni.frontends.dock.notifications import DetailsDialog, show_error
 
     show_error(
         Failure("DiskFull", "no space is left on /data", "free some, then resume", 75),
@@ -213,7 +213,7 @@ def test_details_are_one_click_away_and_no_traceback(viewer, panel, qapp):
     ((words, act),) = note.actions
     assert words == "Details"
     act(viewer.window._qt_window)
-    (shown,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, Details)]
+    (shown,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, DetailsDialog)]
     text = shown.text.toPlainText()
     assert "DiskFull" in text
     assert "12 MB short" in text

@@ -1,4 +1,4 @@
-"""The manifest: valid, light, and standing in the real menus and the real palette."""
+"""The manifest: valid, light to import, and present in the real menus and command palette."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ VERBS = (
     "Try",
     "Accept",
     "Use",
-    "Bring",
+    "Restore",
     "Save",
 )
 
@@ -72,7 +72,7 @@ def test_menus_and_palette_have_our_commands(viewer):
     wanted = {
         "napari/layers/segment": {"napari_s1omni.segment", "napari_s1omni.correct", "napari_s1omni.explain"},
         "napari/layers/filter": {"napari_s1omni.super_resolve", "napari_s1omni.translate"},
-        "napari/layers/measure": {"napari_s1omni.results.region_properties"},
+        "napari/layers/measure": {"napari_s1omni.measure"},
         "napari/file/io_utilities": {"napari_s1omni.open_result", "napari_s1omni.load_job"},
     }
     for menu, commands in wanted.items():
@@ -89,7 +89,7 @@ def test_menus_and_palette_have_our_commands(viewer):
             assert widgets.get(command.id, command.title) in palette
 
 
-def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch):
+def test_every_command_works_or_tells_why_not(viewer, panel, until, told, monkeypatch):
     from napari._app_model import get_app_model
     from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -110,18 +110,18 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
     for name, words in {
         "run": "no image layer",
         "preview": "no image layer",
-        "correct": "no labels of ours",
+        "correct": "no labels of a run",
         "copy_job": "no image layer",
-        "pause": "nothing is running",
-        "cancel": "nothing is running",
+        "pause": "no run is in progress",
+        "cancel": "no run is in progress",
         "undo": "no correction to undo",
         "merge": "no crop is open",
-        "another_seed": "no tile is chosen",
-        "another_wording": "no wording is written",
+        "another_seed": "no tile is selected",
+        "another_wording": "no prompt was entered",
         "accept": "was tried again",
         "undo_tile": "no accepted tile",
         "use_for_all": "no tile was tried",
-        "restore": "tiles were redone is kept",
+        "restore": "no previous result to restore",
         "save_table": "nothing is measured",
     }.items():
         told.clear()
@@ -142,18 +142,18 @@ def test_every_command_does_what_it_says(viewer, panel, until, told, monkeypatch
     assert page.run_button.isEnabled()
 
 
-def test_commands_press_the_buttons_of_their_pages(viewer, panel):
+def test_commands_click_the_buttons_of_their_pages(viewer, panel):
     from napari._app_model import get_app_model
 
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
-    why = panel.why_page
-    why.wording.setText("about 12 px")
+    redo = panel.why_page.redo
+    redo.prompt.setText("about 12 px")
     buttons = {
-        "another_seed": why.again_seed,
-        "another_wording": why.again_words,
-        "accept": why.accept,
-        "undo_tile": why.undo,
-        "use_for_all": why.for_all,
+        "another_seed": redo.try_seed,
+        "another_wording": redo.try_prompt,
+        "accept": redo.accept,
+        "undo_tile": redo.undo,
+        "use_for_all": redo.use_for_job,
         "restore": panel.correct_page.restore_button,
         "save_table": table.save_button,
     }
@@ -167,7 +167,7 @@ def test_commands_press_the_buttons_of_their_pages(viewer, panel):
     table.shut()
 
 
-def test_shortcuts_stand_on_their_buttons(panel):
+def test_buttons_show_their_shortcuts(panel):
     from qtpy.QtGui import QShortcut
 
     for made in panel.findChildren(QShortcut):
@@ -175,7 +175,7 @@ def test_shortcuts_stand_on_their_buttons(panel):
         assert [one for one in panel.findChildren(QPushButton) if f"({keys})" in one.text()], keys
 
 
-def test_menus_that_the_pages_name_are_there(viewer):
+def test_menus_named_in_the_documentation_exist(viewer):
     """``*File > Open Sample > ...*`` of README and documentation, walked through in the real menu bar."""
     root = Path(napari_s1omni.__path__[0]).parent
     if not (root / "README.md").is_file():
@@ -196,7 +196,7 @@ def test_menus_that_the_pages_name_are_there(viewer):
             menu = titles[found[0]].menu()
 
 
-def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request):
+def test_preferences_are_typed_and_applied(viewer, tmp_path, monkeypatch, request):
     from napari.settings import get_plugin_settings
 
     from napari_s1omni.frontends.dock.preferences import Preferences
@@ -212,11 +212,11 @@ def test_preferences_are_typed_and_heard(viewer, tmp_path, monkeypatch, request)
     assert cache_folder() == tmp_path / "elsewhere"
     made = request.getfixturevalue("panel")
     assert made.controller.python == "/opt/python"
-    assert made.controller.options == ("--scheduler", "tcp://host:8786")
+    assert made.controller.queue.options == ("--scheduler", "tcp://host:8786")
     assert made.job_page.engine.currentText() == "reference"
 
 
-def test_samples_open_without_being_computed(viewer):
+def test_large_samples_open_lazily(viewer):
     for key in ("coins", "tissue"):
         viewer.open_sample("napari_s1omni", key)
     assert viewer.layers["tissue (IHC)"].rgb

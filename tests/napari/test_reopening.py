@@ -1,4 +1,4 @@
-"""Results that are opened again lie where their source layer lay, also where OME-Zarr has no words for it."""
+"""Results that are opened again lie over their source, also with transforms that OME-Zarr cannot store."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from napari.layers import Image
 from napari.layers._source import layer_source
 from skimage import data
 
-from napari_s1omni.frontends.napari_layers.layer_transforms import NAME
+from napari_s1omni.frontends.napari_layers.transform_file import NAME
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import open_source
@@ -46,7 +46,7 @@ def test_a_tilted_layer_in_memory_and_its_result_opened_again(viewer, panel, unt
     # A run that is found again is shown there too, though its source is not open.
     viewer.layers.remove(source)
     found = reopen(run.path, "found", panel.controller.deliver)
-    panel.results.foresee(found)
+    panel.results.read_transform(found)
     panel.act(found, "show")
     assert lie_together(panel.results.layer_of(found), source)
     # Without the note, or with one that is damaged, the result stands where its plan says.
@@ -76,8 +76,8 @@ def test_labels_within_a_tilted_store_opened_again(viewer, panel, until, settle,
 
 
 @pytest.mark.parametrize("rgb", [False, True], ids=["grey", "colours"])
-def test_a_note_says_only_what_it_knows(tmp_path, rgb):
-    from napari_s1omni.frontends.napari_layers.layer_transforms import noted, read_place
+def test_a_transform_file_sets_only_its_own_axes(tmp_path, rgb):
+    from napari_s1omni.frontends.napari_layers.transform_file import read_transform, saved_transform
 
     options = {
         "scale": (2.0, 3.0),
@@ -89,11 +89,11 @@ def test_a_note_says_only_what_it_knows(tmp_path, rgb):
         "axis_labels": ("row", "column"),
     }
     (tmp_path / WORK).mkdir()
-    with noted(tmp_path, "yxc" if rgb else "yx", options):
+    with saved_transform(tmp_path, "yxc" if rgb else "yx", options):
         pass
     otherwise = {"scale": (7.0, 1.0, 1.0), "translate": (8.0, 0.0, 0.0)}
     otherwise |= {"units": ("second", "pixel", "pixel"), "axis_labels": ("t", "y", "x")}
-    found = read_place(tmp_path, "tyx", otherwise)
+    found = read_transform(tmp_path, "tyx", otherwise)
     assert found["scale"] == (7, 2, 3)
     assert found["translate"] == (8, 4, 5)
     assert found["units"] == ("second", "nanometer", "nanometer")
@@ -102,6 +102,6 @@ def test_a_note_says_only_what_it_knows(tmp_path, rgb):
     assert np.array_equal(found["shear"], [0, 0, 0.5])
     # A run that goes on, perhaps from a layer that was moved since, stays where it began.
     (tmp_path / "zarr.json").write_text("{}")
-    with noted(tmp_path, "yx", {**options, "scale": (9.0, 9.0)}):
+    with saved_transform(tmp_path, "yx", {**options, "scale": (9.0, 9.0)}):
         pass
-    assert read_place(tmp_path, "tyx", otherwise)["scale"] == (7, 2, 3)
+    assert read_transform(tmp_path, "tyx", otherwise)["scale"] == (7, 2, 3)

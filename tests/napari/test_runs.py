@@ -1,4 +1,4 @@
-"""Runs seen from the dock: there at once, filling in, paused, killed, closed over, out of room."""
+"""Runs in the dock: shown at once, filled in, paused, killed, left running, out of disk space."""
 
 import threading
 import time
@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
 
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.results.result import Result
 
 
-def test_a_large_image_fills_in_while_one_looks(viewer, panel, until, settle, errors):
+def test_a_large_result_fills_in_while_it_runs(viewer, panel, until, settle, errors):
     viewer.open("synthetic://nuclei?shape=1024,1024&seed=4&scale=0.5,0.5", plugin="napari_s1omni")
     panel.controller.edit("tiling.block_size", 384)
     settle(lambda plan: plan.grid.block_size == 384)
@@ -66,7 +67,7 @@ def test_runs_wait_for_their_turn_and_are_copied(viewer, panel, until, begun):
     second = panel.controller.queue.runs[1]
     assert second.queued
     row = panel.runs_page.rows[second]
-    assert "waiting for its turn" in row.state.text()
+    assert "waiting for earlier runs" in row.state.text()
     assert row.buttons["cancel"].isVisibleTo(row)
     assert not row.buttons["pause"].isVisibleTo(row)
     panel.copy("yaml", first)
@@ -126,21 +127,21 @@ def answer(words):
 
 
 def test_closing_asks_while_a_run_is_at_work(viewer, panel, until, begun):
-    (farewell,) = [one for one in panel._guests if type(one).__name__ == "Farewell"]
-    assert not farewell.eventFilter(None, QEvent(QEvent.Type.Close)), "nobody asks while nothing runs"
+    (dialog,) = [one for one in panel._window_guests if isinstance(one, CloseDialog)]
+    assert not dialog.eventFilter(None, QEvent(QEvent.Type.Close)), "nobody asks while nothing runs"
     run = begun()
     window = panel.window()
-    answer("Stay here")
+    answer("Stay in napari")
     assert not window.close()
     assert window.isVisible()
     assert run.alive
     until(lambda: run.status.state == "running")
     event = QEvent(QEvent.Type.Close)
-    answer("Let them go on")
-    assert not farewell.eventFilter(None, event)
+    answer("Keep running")
+    assert not dialog.eventFilter(None, event)
     assert status(run.path).alive
-    answer("Cancel them")
-    assert not farewell.eventFilter(None, event)
+    answer("Cancel runs")
+    assert not dialog.eventFilter(None, event)
     until(lambda: not run.alive)
     assert run.status.state == "cancelled"
     assert run.status.resumable
@@ -198,7 +199,7 @@ def test_a_full_cache_is_one_notification(viewer, panel, until, settle, errors, 
 
 def test_a_scheduler_that_does_not_answer_is_one_notification(viewer, panel, until, settle, errors, monkeypatch):
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
-    panel.controller.options = ("--scheduler", "tcp://127.0.0.1:9")
+    panel.controller.queue.options = ("--scheduler", "tcp://127.0.0.1:9")
     viewer.add_image(data.coins()[:128, :128], name="coins")
     settle()
     panel.run()
@@ -211,7 +212,7 @@ def test_a_scheduler_that_does_not_answer_is_one_notification(viewer, panel, unt
 
 
 def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkeypatch):
-    """What is drawn, panned and refreshed while a run works comes from memory; threads of their own fetch it."""
+    """Drawing, panning and refreshing read from memory; background threads fetch the pixels."""
     readers, fetch = [], LivePyramid.fetch
 
     def watched(levels, level, box):
@@ -236,8 +237,8 @@ def test_the_window_never_waits_for_a_store(viewer, panel, until, settle, monkey
     until(lambda: not run.alive)
 
 
-def test_our_callbacks_are_short(viewer, panel, until, settle):
-    """What runs for us on the thread of the widgets while a job runs, less what napari takes to add a layer or bars."""
+def test_callbacks_on_the_gui_thread_are_short(viewer, panel, until, settle):
+    """Time of our functions on the GUI thread during a run, without what napari takes to add a layer or bars."""
     taken, added = [], []
 
     def timed(work):
@@ -251,7 +252,7 @@ def test_our_callbacks_are_short(viewer, panel, until, settle):
 
     panel.link.insert = timed(panel.link.insert)
     panel.results.make_bars = timed(panel.results.make_bars)
-    panel.bridge.on_done = lambda seconds: (taken.append(seconds - sum(added)), added.clear())
+    panel.main_thread.on_done = lambda seconds: (taken.append(seconds - sum(added)), added.clear())
     viewer.open("synthetic://nuclei?shape=768,768&seed=2", plugin="napari_s1omni")
     settle()
     panel.run()

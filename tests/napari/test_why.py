@@ -1,4 +1,4 @@
-"""Why, again, accept and undo: tiles over a result, what was thought of them, and drawing one anew."""
+"""The page "Why": tiles over a result, their thoughts, and redoing one of them."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from napari_s1omni.results.result import Result
 def click(viewer, page, where):
     """Press and release the mouse over a place of the world, as napari tells its callbacks."""
     event = SimpleNamespace(type="mouse_press", position=where)
-    going = page._clicked(viewer, event)
+    going = page._on_click(viewer, event)
     next(going)
     event.type = "mouse_release"
     assert next(going, None) is None
@@ -30,45 +30,45 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     why.choose(run)
     until(lambda: why.overlay.visible)
     panel.tabs.setCurrentWidget(why)
-    why._hovered(viewer, SimpleNamespace(position=(100.0, 20.0)))
+    why._on_hover(viewer, SimpleNamespace(position=(100.0, 20.0)))
     assert why.hover.text().startswith("tile 1/0: drawn")
     click(viewer, why, (10.0, 20.0))
     assert (why.tile.row, why.tile.col) == (0, 0)
-    until(lambda: "thought of" in why.trace.toPlainText())
+    until(lambda: "thought for" in why.trace.toPlainText())
     assert "seed 0" in why.trace.toPlainText()
     for by in ("seam", "confidence"):
         why.colour.setCurrentIndex(why.colour.findData(by))
         shown = why.overlay.layer.data.copy()
-        why._recolour()
+        why._on_colour()
         until(lambda shown=shown: not np.array_equal(why.overlay.layer.data, shown))
-        assert "dark is little" in why.legend.text()
+        assert "dark = low" in why.legend.text()
     picture("why")
-    why.search.setText("smoothing")
-    why.search.returnPressed.emit()
-    until(lambda: why.hits.count() > 0)
-    assert "smoothing" in why.hits.item(0).text()
+    why.search.line.setText("smoothing")
+    why.search.line.returnPressed.emit()
+    until(lambda: why.search.hits.count() > 0)
+    assert "smoothing" in why.search.hits.item(0).text()
     # Whatever is written for the next run, a tile is tried as its own run drew it.
     panel.controller.edit("tiling.tile_size", 64)
     panel.controller.edit("operation.prompt", "segment the holes")
     viewer.add_image(data.camera()[:64, :64], name="other")
     settle(lambda plan: plan.grid.tile_size == 64 and plan.source.shape == (64, 64))
-    why.again_seed.click()
-    until(why.accept.isEnabled)
+    why.redo.try_seed.click()
+    until(why.redo.accept.isEnabled)
     assert "Tried again" in why.trace.toPlainText()
     tried = panel.controller.preview.plan
     assert (tried.grid.tile_size, tried.sampling.seed, tried.source.shape) == (128, 1, (256, 256))
     assert tried.job.operation.prompt == "segment the coins, about 45 px"
-    why.wording.setText("segment the coins, about 12 px")
-    why.again_words.click()
-    assert not why.accept.isEnabled()
-    until(why.accept.isEnabled)
+    why.redo.prompt.setText("segment the coins, about 12 px")
+    why.redo.try_prompt.click()
+    assert not why.redo.accept.isEnabled()
+    until(why.redo.accept.isEnabled)
     assert "seed 1" in why.trace.toPlainText()
-    why.for_all.click()
+    why.redo.use_for_job.click()
     assert panel.controller.document["operation"]["prompt"] == "segment the coins, about 12 px"
     assert panel.controller.document["sampling"]["seed"] == 1
     picture("again")
-    why.accept.click()
-    until(lambda: run.status.state == "complete" and why.undo.isEnabled(), 120)
+    why.redo.accept.click()
+    until(lambda: run.status.state == "complete" and why.redo.undo.isEnabled(), 120)
     until(lambda: "redone in round 1" in why.trace.toPlainText())
     assert "12 px" in Result.open(run.path).thought_at(10, 10)[1].text
     assert "seed 1" in why.trace.toPlainText()
@@ -79,13 +79,13 @@ def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, error
     panel.correct_page.restore()
     until(lambda: panel.correct_page.list.count() == 1)
     assert np.array_equal(Result.open(run.path).array[...] > 0, before > 0)
-    why.undo.click()
+    why.redo.undo.click()
     until(lambda: np.array_equal(Result.open(run.path).array[...], before))
     assert not errors()
 
 
 def test_a_thought_that_was_searched_for_is_brought_into_view(viewer, panel, until, settle, errors):
-    """Its plane, its channel: where a run has several, each tile is told apart."""
+    """Its plane and its channel, where a run has several."""
     noisy = np.random.default_rng(1).integers(0, 4000, (3, 128, 128))
     soft = np.linspace(0, 4000, 128 * 128).reshape(1, 128, 128).repeat(3, 0)
     viewer.add_image(np.stack([soft, noisy]).astype("uint16"), name="two", axis_labels=("c", "z", "y", "x"))
@@ -96,13 +96,13 @@ def test_a_thought_that_was_searched_for_is_brought_into_view(viewer, panel, unt
     until(lambda: panel.controller.queue.runs and not panel.controller.queue.runs[0].alive)
     run, why = panel.controller.queue.runs[0], panel.why_page
     wanted = "t0/z2/g1/tile/0/0"
-    words = run.thoughts()[wanted].text.splitlines()[0]
-    why.search.setText(words)
-    why.search.returnPressed.emit()
-    until(lambda: why.hits.count() > 1)
-    items = [why.hits.item(i) for i in range(why.hits.count())]
+    words = run.thoughts.read()[wanted].text.splitlines()[0]
+    why.search.line.setText(words)
+    why.search.line.returnPressed.emit()
+    until(lambda: why.search.hits.count() > 1)
+    items = [why.search.hits.item(i) for i in range(why.search.hits.count())]
     (found,) = [item for item in items if item.data(256) == wanted]
-    why.hits.itemClicked.emit(found)
+    why.search.hits.itemClicked.emit(found)
     until(lambda: "channel 1" in why.trace.toPlainText() and "seed 0" in why.trace.toPlainText())
     assert why.tile.place == (0, 2, 1, 0, 0)
     assert why.overlay.plane() == (2, 0, 1)

@@ -9,12 +9,12 @@ import pytest
 
 from napari_s1omni.benchmarks.jupyter_lab import (
     IDLE,
-    PATIENCE,
-    browsing,
+    TIMEOUT_MS,
     find_panel,
     first_pixels,
+    open_browser,
     run_cell,
-    serving,
+    run_jupyterlab,
 )
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import write_control as request_stop
@@ -55,13 +55,13 @@ new MutationObserver((changes) => {
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("lab")) as lab:
+    with run_jupyterlab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with browsing() as browser:
+    with open_browser() as browser:
         yield browser
 
 
@@ -69,7 +69,7 @@ def browser():
 def notebook(lab, browser, write_control):
     """Open a notebook with some cells."""
     page = browser.new_page(viewport={"width": 1180, "height": 1100})
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(TIMEOUT_MS)
     page.add_init_script(COUNT_PANELS)
 
     def open_it(*cells):
@@ -130,10 +130,10 @@ def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
     page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job")
     run_cell(page, 0)
     root = find_panel(page)
-    expect(root).to_have_attribute("data-state", "complete", timeout=PATIENCE)
-    expect(root.locator(".s1o-forecast")).to_have_attribute("data-ready", "true", timeout=PATIENCE)
+    expect(root).to_have_attribute("data-state", "complete", timeout=TIMEOUT_MS)
+    expect(root.locator(".s1o-forecast")).to_have_attribute("data-ready", "true", timeout=TIMEOUT_MS)
     settled(page)
-    expect(root).to_have_attribute("data-tiles", re.compile("[1-9]"), timeout=PATIENCE)
+    expect(root).to_have_attribute("data-tiles", re.compile("[1-9]"), timeout=TIMEOUT_MS)
     colourful(page)
 
     before = int(root.get_attribute("data-views"))
@@ -160,8 +160,8 @@ def test_a_job_is_watched_asked_and_tried_otherwise(notebook):
     size = root.locator("input[data-path='tiling.tile_size']")
     size.fill("256")
     size.press("Tab")
-    expect(root.locator(".s1o-forecast")).to_contain_text("about", timeout=PATIENCE)
-    expect(root.locator(".s1o-forecast")).not_to_contain_text(first.split(",")[0], timeout=PATIENCE)
+    expect(root.locator(".s1o-forecast")).to_contain_text("about", timeout=TIMEOUT_MS)
+    expect(root.locator(".s1o-forecast")).not_to_contain_text(first.split(",")[0], timeout=TIMEOUT_MS)
     root.locator("button.s1o-preview").click()
     root.locator("button.s1o-back").wait_for()
     expect(root.locator(".s1o-preview-words")).to_contain_text("preview,")
@@ -206,7 +206,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     assert "107.4 GB" in root.locator(".s1o-about").inner_text()
     keep(root, "huge")
 
-    expect(root).to_have_attribute("data-state", "running", timeout=PATIENCE)
+    expect(root).to_have_attribute("data-state", "running", timeout=TIMEOUT_MS)
     restart_kernel(page)
     assert status(output).alive
     run_cell(page, 2)
@@ -214,7 +214,7 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     expect(found).to_have_attribute("data-state", "running")
     assert status(output).alive
     found.locator("button.s1o-cancel").click()
-    expect(found).to_have_attribute("data-state", "cancelled", timeout=PATIENCE)
+    expect(found).to_have_attribute("data-state", "cancelled", timeout=TIMEOUT_MS)
     assert not status(output).alive
     keep(page.locator(".jp-Notebook"), "restarted")
 

@@ -14,7 +14,8 @@ from skimage.io import imsave
 
 import napari_s1omni
 from napari_s1omni.frontends.notebook.panel import Panel
-from napari_s1omni.jobs.run import make_job, prepare
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 
 

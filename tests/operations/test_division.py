@@ -1,4 +1,4 @@
-"""How an engine's own way of dividing objects reaches its masks, and what is refused."""
+"""An engine's own parameters for splitting objects reach its masks; wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import DIVISION, Division
+from napari_s1omni.engine.description import DIVISION, Division
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.errors import CheckpointError
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 
 SHAPE = (48, 96)
 TARGET = LayerSpec(SHAPE, ("y", "x"), "uint32", kind="labels")
@@ -29,7 +31,8 @@ def _cone(x, radius=14):
 
 def _objects(fields, division):
     ones = Normalization((0.0,), (1.0,))
-    return int(Segmentation().finish(fields[:, None], ones, (0,), TARGET, division=division).pixels.max())
+    context = FinishContext(ones, (0,), TARGET, division=division)
+    return int(Segmentation().finish(fields[:, None], context).pixels.max())
 
 
 def _two(foreground=0.9):
@@ -58,7 +61,7 @@ def test_an_object_of_little_foreground_is_doubtful():
 
 
 @pytest.mark.parametrize("wrong", [{"distance": 1.2}, {"distance": -0.1}, {"least": 1.5}, {"rise": -1.0}])
-def test_a_share_that_is_none_is_refused(wrong, tmp_path):
+def test_a_parameter_out_of_range_is_refused(wrong, tmp_path):
     with pytest.raises(ValueError, match="0 to 1"):
         Division(**wrong)
     config = {"transformer_config": {}, "vae_config": {}, "engine": {"division": wrong}}

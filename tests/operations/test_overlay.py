@@ -1,4 +1,4 @@
-"""Masks that an engine lays over its source as translucent red, and the words that ask for it."""
+"""Masks that an engine draws as translucent red over its source, and the instruction for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.operations.segmentation import _MARK
 
 SIZE = 96
@@ -51,7 +52,7 @@ def test_what_was_marked_is_found(kind, lay):
     assert fields.min() >= 0
     assert fields.max() <= 1
     labels = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint32", kind="labels")
-    objects = Segmentation().finish(fields[:, None], Normalization((0.0,), (1.0,)), (0,), labels).pixels
+    objects = Segmentation().finish(fields[:, None], FinishContext(Normalization((0.0,), (1.0,)), (0,), labels)).pixels
     assert objects.max() == 4
 
 
@@ -65,7 +66,7 @@ def test_where_nothing_was_marked_nothing_is_found(kind):
 
 def test_the_instruction_states_the_mark_that_is_looked_for():
     spec = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint8")
-    overlay, fields = (Segmentation().instruction(spec, 32, encoding) for encoding in ("overlay", "fields"))
+    overlay, fields = (Segmentation().instruction(spec, 32, encoding).text for encoding in ("overlay", "fields"))
     assert f"Mark: {_MARK}\n" in overlay
     assert "R 255 G 0 B 0" in _MARK
     assert "half transparent" in _MARK

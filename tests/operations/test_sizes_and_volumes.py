@@ -5,16 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
 from napari_s1omni.core.normalization import Normalization
-from napari_s1omni.core.sizes import read_size
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import read_size
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import make_job
 from napari_s1omni.operations import Segmentation
-from napari_s1omni.planning.cost import cost
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.operations.operation import FinishContext
+from napari_s1omni.planning.cost import estimate_cost
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.testing.fake_engine import FakeEngine
@@ -38,7 +39,7 @@ def balls(missing=None):
 def run(path, image, axes, **options):
     engine = FakeEngine()
     defaults = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "balls of about 14 px", "min_size": 1}
-    job, array = api.make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
+    job, array = make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
     source = open_source(array, axes=axes)
     plan = resolve(job, source.spec, ONE, engine.description, source.fingerprint())
     run_serial(plan, source, path, engine=lambda: engine, durable=False)
@@ -92,11 +93,11 @@ def test_time_points_are_independent(tmp_path):
 
 def test_what_planes_beyond_a_block_cost_is_forecast(tmp_path):
     source = LayerSpec((64, 256, 256), tuple("zyx"), "uint8")
-    job, _ = api.make_job("segmentation", "a.zarr", "out", options={"tile_size": 64, "overlap": 16, "halo": 0})
+    job, _ = make_job("segmentation", "a.zarr", "out", options={"tile_size": 64, "overlap": 16, "halo": 0})
     plan = resolve(job, source, ONE, FakeEngine().description)
     assert plan.grid.depth == 16
     # Four blocks of 16 planes see one plane more at their six inner faces.
-    assert cost(plan).tiles_computed * 64 == cost(plan).tiles * 70
+    assert estimate_cost(plan).tiles_computed * 64 == estimate_cost(plan).tiles * 70
 
 
 @pytest.mark.parametrize(
@@ -115,14 +116,14 @@ def test_sizes_are_read(text, power, expected):
 
 
 @pytest.mark.parametrize(("text", "power"), [("big", 1), ("-3", 1), ("3 um2", 1), ("3 um", 2), (True, 1)])
-def test_what_is_no_size_is_refused(text, power):
-    with pytest.raises(ValueError, match=r"no (size|length|area)"):
+def test_a_wrong_size_is_refused(text, power):
+    with pytest.raises(ValueError, match=r"not an? (size|length|area)"):
         read_size(text, power)
 
 
 def planned(units=("micrometer",) * 3, **options):
     source = LayerSpec((8, 200, 200), tuple("zyx"), "uint8", scale=(2.0, 0.5, 0.5), units=units)
-    job, _ = api.make_job("segmentation", "a.zarr", "out", options=options)
+    job, _ = make_job("segmentation", "a.zarr", "out", options=options)
     return resolve(job, source, ONE, FakeEngine().description)
 
 
@@ -140,17 +141,17 @@ def test_a_smallest_size_in_um2_drops_what_is_smaller():
         (1, 40, 40), tuple("zyx"), "uint32", scale=(2.0, 0.5, 0.5), units=("micrometer",) * 3, kind="labels"
     )
     for size, objects in (("6 um2", 2), ("7 um2", 1), (25, 2), (26, 1)):
-        assert Segmentation(min_size=size).finish(fields, ONE, (0,), target).pixels.max() == objects
+        assert Segmentation(min_size=size).finish(fields, FinishContext(ONE, (0,), target)).pixels.max() == objects
 
 
-def test_a_size_that_cannot_be_brought_to_px_is_refused():
+def test_a_size_that_cannot_be_converted_to_px_is_refused():
     with pytest.raises(PlanError, match="no unit of length"):
         planned(units=(None,) * 3, min_size="30 um2")
     with pytest.raises(PlanError, match="parsec"):
         planned(halo="3 parsec")
     with pytest.raises(JobError, match="above max_size"):
         planned(min_size="30 um2", max_size="20 um2")
-    with pytest.raises(JobError, match="without instances"):
+    with pytest.raises(JobError, match="needs instances"):
         planned(link_z=True, instances=False)
 
 

@@ -1,4 +1,4 @@
-"""Cases of resolve: what a wish becomes, and what is said about it."""
+"""Cases of resolve: the plan that a job becomes, and its notes."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -7,18 +7,19 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.errors import JobError, NotEnoughMemory, OperationRefused, PlanError, S1OmniError
-from napari_s1omni.planning.cost import cost, validate
+from napari_s1omni.planning.cost import check_memory, estimate_cost
 from napari_s1omni.planning.job import Box, Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 
 ENGINE = EngineDescription(
     name="test",
     revision="r1",
     operations=("segmentation", "super_resolution"),
     limits=EngineLimits(multiple_of=16, min_size=64, max_size=1024),
-    memory=EngineMemory(resident=10**6, per_tile_pixel=10),
+    host=EngineHost(memory=EngineMemory(resident=10**6, per_tile_pixel=10)),
     tile_size=256,
     overlap=64,
 )
@@ -109,18 +110,21 @@ def test_the_target_of_a_region_lies_where_it_was_cut():
 
 
 def test_expensive_tiles_get_blocks_with_few_extra_tiles():
-    cheap, dear = make(), make(engine=dataclasses.replace(ENGINE, seconds_per_tile=3.0), operation="super_resolution")
+    cheap, dear = (
+        make(),
+        make(engine=dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)), operation="super_resolution"),
+    )
     huge = LAYER.replace(shape=(60000, 60000))
-    dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, seconds_per_tile=3.0))
-    assert cost(dear).extra_compute < 0.15
-    assert cost(dear).seconds == 3.0 * cost(dear).tiles_computed
+    dear = resolve(dear.job, huge, ONE, dataclasses.replace(ENGINE, host=EngineHost(seconds_per_tile=3.0)))
+    assert estimate_cost(dear).extra_compute < 0.15
+    assert estimate_cost(dear).seconds == 3.0 * estimate_cost(dear).tiles_computed
     assert cheap.grid.block_size < dear.grid.block_size * 2
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (2000, 3000), (193, 193)])
-def test_forecast_counts_what_is_there(shape):
+def test_the_forecast_counts_tiles_blocks_and_bytes(shape):
     plan = make(layer=LAYER.replace(shape=shape), tiling={"block_size": 384})
-    forecast = cost(plan)
+    forecast = estimate_cost(plan)
     assert forecast.blocks == len(list(plan.grid))
     assert forecast.tiles_computed == sum(1 for block in plan.grid for _ in plan.grid.tiles(block))
     assert forecast.tiles == plan.grid.lattice[0] * plan.grid.lattice[1]
@@ -130,14 +134,14 @@ def test_forecast_counts_what_is_there(shape):
 
 def test_memory_forecast_does_not_grow_with_the_volume_and_is_enforced():
     small, large = make(layer=LAYER.replace(shape=(9000, 9000))), make(layer=LAYER.replace(shape=(90000, 90000)))
-    assert cost(small).peak_memory == cost(large).peak_memory
-    assert validate(large, 2**40) == cost(large)
+    assert estimate_cost(small).peak_memory == estimate_cost(large).peak_memory
+    assert check_memory(large, 2**40) == estimate_cost(large)
     with pytest.raises(NotEnoughMemory, match="GiB are free") as error:
-        validate(large, 10**6)
-    assert error.value.facts["forecast"] == cost(large).peak_memory
+        check_memory(large, 10**6)
+    assert error.value.facts["forecast"] == estimate_cost(large).peak_memory
 
 
-def test_what_cannot_be_is_refused():
+def test_an_impossible_job_is_refused():
     job = Job.read({"source": "a", "operation": {"type": "modality_translation", "target": "CT"}})
     with pytest.raises(OperationRefused, match="does not do modality_translation"):
         resolve(job, LAYER, ONE, ENGINE)
@@ -161,7 +165,7 @@ def test_what_cannot_be_is_refused():
         ({"into": "nuclei", "output": "b"}, "leave 'output' out"),
     ],
 )
-def test_errors_teach(document, words):
+def test_errors_name_what_is_allowed(document, words):
     with pytest.raises(JobError) as error:
         Job.read({"source": "a", "operation": {"type": "segmentation"}, **document})
     assert words in str(error.value)
@@ -196,7 +200,7 @@ def test_box_reads_short_text():
 
 def test_fingerprint_ignores_what_does_not_change_pixels():
     plan = make(output="one")
-    same = make(output="two", engine=dataclasses.replace(ENGINE, why="because", title="other words"))
+    same = make(output="two", engine=dataclasses.replace(ENGINE, host=EngineHost(why="because"), title="other words"))
     assert plan.digest == same.digest
     assert make(sampling={"seed": 3}).digest != plan.digest
     assert make(engine=dataclasses.replace(ENGINE, revision="r2")).digest != plan.digest

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, stitch, voronoi
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.block_stitching import stitch
+from napari_s1omni.benchmarks.stitching.oracle_images import voronoi
 from napari_s1omni.joining.stitching import link_planes
 
 

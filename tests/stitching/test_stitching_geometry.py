@@ -1,4 +1,4 @@
-"""Which voxels two neighbours share."""
+"""The voxels that two neighbouring blocks share."""
 
 import itertools
 
@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.benchmarks.stitching.oracle_images import blocks_of
-from napari_s1omni.joining.stitching import pairs, slabs, window
+from napari_s1omni.benchmarks.stitching.block_stitching import block_boxes
+from napari_s1omni.joining.stitching import neighbour_pairs, slabs, window
 
 
 @st.composite
@@ -27,7 +27,7 @@ def intersection(a, b):
 @given(layers())
 def test_a_slab_is_what_both_windows_hold(layer):
     shape, block, halo = layer
-    boxes = blocks_of(shape, block)
+    boxes = block_boxes(shape, block)
     for index, box in boxes.items():
         for offset, slab in slabs(box, halo, shape).items():
             other = boxes[tuple(i + o for i, o in zip(index, offset, strict=True))]
@@ -40,10 +40,10 @@ def test_a_slab_is_what_both_windows_hold(layer):
 @given(layers())
 def test_every_pair_of_neighbours_comes_once_and_has_slabs(layer):
     shape, block, halo = layer
-    boxes = blocks_of(shape, block)
+    boxes = block_boxes(shape, block)
     places = list(boxes)
     grid = tuple(i + 1 for i in places[-1])
-    found = [(i, j) for i, j, _ in pairs(grid, halo)]
+    found = [(i, j) for i, j, _ in neighbour_pairs(grid, halo)]
     reach = [1 if h else 0 for h in halo]
     expected = [
         (i, j)
@@ -52,7 +52,7 @@ def test_every_pair_of_neighbours_comes_once_and_has_slabs(layer):
     ]
     assert sorted(found) == sorted(expected)
     assert found == sorted(found, key=lambda pair: pair[0])
-    for i, _, offset in pairs(grid, halo):
+    for i, _, offset in neighbour_pairs(grid, halo):
         assert offset in slabs(boxes[places[i]], halo, shape)
 
 

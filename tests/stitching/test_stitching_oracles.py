@@ -9,16 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_s1omni.benchmarks.stitching.oracle_images import (
-    Agreement,
-    components,
-    imprecise,
-    known_ids,
-    stitch,
-    voronoi,
-)
-from napari_s1omni.benchmarks.stitching.oracles import HEAD, ellipses, noise, oracles, row
-from napari_s1omni.joining.stitching import contingency
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.block_stitching import stitch
+from napari_s1omni.benchmarks.stitching.oracle_images import ellipses, random_mask, voronoi
+from napari_s1omni.benchmarks.stitching.oracles import HEAD, oracles, row
+from napari_s1omni.benchmarks.stitching.window_engines import components, jittered_ids, known_ids
+from napari_s1omni.joining.stitching import contingency_table
 
 ORACLES = oracles()
 
@@ -56,7 +52,7 @@ def test_the_table_in_the_docs_is_what_the_command_prints():
     st.booleans(),
 )
 def test_components_of_any_mask_in_any_blocks(seed, shape, share, halo, edge, corners):
-    mask = noise(shape, share, seed)
+    mask = random_mask(shape, share, seed)
     connectivity = mask.ndim if corners else 1
     result = stitch(mask, components(connectivity), (edge,) * mask.ndim, (halo,) * mask.ndim)
     whole, n = ndimage.label(mask, ndimage.generate_binary_structure(mask.ndim, connectivity))
@@ -65,7 +61,7 @@ def test_components_of_any_mask_in_any_blocks(seed, shape, share, halo, edge, co
 
 
 def test_order_of_blocks_and_of_pairs_does_not_matter():
-    mask = noise((120, 130), 0.59)
+    mask = random_mask((120, 130), 0.59)
     runs = [stitch(mask, components(1), (32, 32), (3, 3), order).labels for order in (list, shuffled, list)]
     backwards = stitch(mask, components(1), (32, 32), (3, 3), lambda places: places[::-1]).labels
     assert all(np.array_equal(run, runs[0]) for run in (*runs[1:], backwards))
@@ -76,7 +72,7 @@ def shuffled(places):
 
 
 def test_a_plane_is_a_stack_of_one_plane():
-    mask = noise((120, 130), 0.59)
+    mask = random_mask((120, 130), 0.59)
     flat = stitch(mask, components(1), (32, 32), (3, 3)).labels
     stack = stitch(mask[None], components(1), (1, 32, 32), (0, 3, 3)).labels
     deep = stitch(mask[None], components(1), (4, 32, 32), (2, 3, 3)).labels
@@ -100,8 +96,8 @@ def test_without_a_halo_nothing_is_joined():
 
 def test_borders_that_waver_neither_merge_nor_split_objects():
     truth = ellipses(1024, 900)
-    result = stitch(truth, imprecise(4), (256, 256), (32, 32))
-    seen = contingency(truth, result.labels)
+    result = stitch(truth, jittered_ids(4), (256, 256), (32, 32))
+    seen = contingency_table(truth, result.labels)
     assert result.numbering.total == 900
     assert (seen.iou > 0.5).sum() == 900
     assert len(np.unique(seen.b[seen.iou > 0.5])) == 900
@@ -109,8 +105,8 @@ def test_borders_that_waver_neither_merge_nor_split_objects():
 
 def test_wavering_borders_of_touching_cells_do_not_merge_them():
     truth = voronoi((512, 512), 375)
-    result = stitch(truth, imprecise(3), (128, 128), (32, 32))
-    seen = contingency(truth, result.labels)
+    result = stitch(truth, jittered_ids(3), (128, 128), (32, 32))
+    seen = contingency_table(truth, result.labels)
     # Slivers that discretisation cuts off are smaller than the wavering.
     cells = seen.area_a > 60
     own = cells & (seen.shared > 0.5 * seen.area_a)

@@ -1,17 +1,18 @@
-"""The measurements of stitching, on a small plane and few blocks."""
+"""The benchmarks of stitching, on a small plane with few blocks."""
 
 import json
 
 import numpy as np
 from typer.testing import CliRunner
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, components
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
 from napari_s1omni.benchmarks.stitching.oracles import HEAD, Oracle, row
-from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.benchmarks.stitching.window_engines import components
 from napari_s1omni.frontends.cli.bench.stitching import app
 
 
-def test_a_small_plane_of_ellipses_equals_its_truth():
+def test_a_small_plane_of_ellipses_equals_the_truth():
     done = CliRunner().invoke(app, ["scale", "--edge", "512", "--count", "200", "--block", "128", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
@@ -26,12 +27,12 @@ def test_a_small_plane_of_ellipses_equals_its_truth():
     assert found["joins"] > 50
 
 
-def test_a_halo_too_small_to_see_anything_fails():
+def test_a_halo_of_zero_is_refused():
     done = CliRunner().invoke(app, ["scale", "--edge", "64", "--count", "16", "--block", "16", "--halo", "0"])
     assert done.exit_code == 2
 
 
-def test_ellipses_touch_and_any_window_shows_the_same():
+def test_ellipses_touch_and_are_the_same_in_every_window():
     truth = Ellipses(300, 64)
     whole = truth.labels((slice(0, 300), slice(0, 300)))
     assert np.array_equal(truth.labels((slice(37, 120), slice(200, 300))), whole[37:120, 200:])
@@ -40,7 +41,7 @@ def test_ellipses_touch_and_any_window_shows_the_same():
     assert beside.sum() > 300
 
 
-def test_memory_is_that_of_joined_labels():
+def test_memory_depends_only_on_joined_labels():
     done = CliRunner().invoke(app, ["memory", "--blocks", "500", "--objects", "1000", "--shared", "20", "--json"])
     found = json.loads(done.output)
     assert found["objects"] == 500 * 1000 - 499 * 20
@@ -49,7 +50,7 @@ def test_memory_is_that_of_joined_labels():
     assert found["lookup_bytes"] == 8 * 1001
 
 
-def test_a_missed_oracle_is_shown_and_fails():
+def test_a_failed_oracle_is_marked_in_the_table():
     oracle = Oracle("n", lambda: np.ones((8, 8), int), lambda: components(1), (4, 4), (0, 0))
     layer = oracle.layer()
     seen = Agreement.of(oracle.truth(layer), oracle.stitch(layer).labels)

@@ -1,4 +1,4 @@
-"""The journal and the thoughts: what was appended is there, and what was not is never believed."""
+"""Journal and thought log: appended lines are kept, and damaged lines are never used."""
 
 import dataclasses
 import errno
@@ -8,21 +8,24 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import tracemalloc
+import types
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_disk import mounted
 
+from napari_s1omni.core.tiling import TileIndex
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import DiskFull
 from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.logs import append_log
 from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, encode_line, read_lines
-from napari_s1omni.storage.logs.journal import BlockRecord, Journal, damaged, replay, scan
+from napari_s1omni.storage.logs.journal import BlockRecord, Journal, replay, scan
 from napari_s1omni.storage.logs.offset_index import OffsetIndex
-from napari_s1omni.storage.logs.thoughts import ThoughtStore, read_thoughts
+from napari_s1omni.storage.logs.thought_log import ThoughtLog
+from napari_s1omni.storage.logs.tile_failure import TileFailure
 
 FULL = BlockRecord(
     block=(0, 3, 17),
@@ -40,8 +43,13 @@ FULL = BlockRecord(
     worker="gpu-1",
     pid=4711,
     attempt=2,
+    failures=(TileFailure(3, TileIndex(0, 5), "GenerationError: not finite; twice; 1/2: no"),),
     error="tile (3, 5): not finite\nsecond line “quoted”",
 )
+
+
+def count_damaged(folder):
+    return sum(record is None for record in scan(folder))
 
 
 class CountingDisk(Disk):
@@ -76,6 +84,24 @@ def test_fields_of_later_versions_are_ignored():
     assert BlockRecord.from_json({"block": [1], "state": "empty", "novelty": 1}) == BlockRecord((1,), "empty")
 
 
+@pytest.mark.parametrize(
+    ("text", "failures", "error"),
+    [
+        pytest.param("the block failed alone twice: it died", [], "the block failed alone twice: it died", id="block"),
+        pytest.param("0/1/2: TileError: bad; worse", [(0, (1, 2), "TileError: bad; worse")], None, id="tile"),
+        pytest.param("3/1/2: a; 3/1/3: b\nc", [(3, (1, 2), "a"), (3, (1, 3), "b\nc")], None, id="tiles"),
+        pytest.param(None, [], None, id="nothing"),
+    ],
+)
+def test_failed_tiles_of_older_journals_are_read_from_their_text(text, failures, error):
+    record = BlockRecord.from_json({"block": [0, 1], "state": "quarantined", "error": text})
+    assert [(f.z, f.tile, f.reason) for f in record.failures] == failures
+    assert record.error == error
+    assert record.failed_whole == (not failures)
+    assert record.message == text
+    assert BlockRecord.from_json(record.to_json()) == record
+
+
 def test_records_are_signed_and_replayed(tmp_path):
     with Journal(tmp_path / "journal", "gpu-1") as journal:
         journal.append(FULL.replace(worker="someone", pid=1))
@@ -89,7 +115,7 @@ def test_records_are_signed_and_replayed(tmp_path):
 
 def test_no_journal_is_an_empty_one(tmp_path):
     assert replay(tmp_path / "nowhere") == {}
-    assert damaged(tmp_path / "nowhere") == 0
+    assert count_damaged(tmp_path / "nowhere") == 0
 
 
 def written(digest, **more):
@@ -130,7 +156,7 @@ def test_a_torn_last_line_is_ignored_wherever_it_was_torn(tmp_path):
     for length in range(start, len(whole)):
         path.write_bytes(whole[:length])
         assert set(replay(tmp_path)) == {(i,) for i in range(5)}
-        assert damaged(tmp_path) == 0
+        assert count_damaged(tmp_path) == 0
 
 
 def test_a_writer_of_the_same_name_goes_on_after_a_torn_line(tmp_path):
@@ -140,7 +166,7 @@ def test_a_writer_of_the_same_name_goes_on_after_a_torn_line(tmp_path):
         journal.append(BlockRecord((7,), "empty"))
         journal.append(BlockRecord((8,), "empty"))
     assert set(replay(tmp_path)) == {(0,), (1,), (2,), (3,), (4,), (7,), (8,)}
-    assert damaged(tmp_path) == 1
+    assert count_damaged(tmp_path) == 1
 
 
 def test_every_flipped_bit_is_noticed_and_costs_two_lines_at_most(tmp_path):
@@ -156,7 +182,7 @@ def test_every_flipped_bit_is_noticed_and_costs_two_lines_at_most(tmp_path):
         last = at == len(whole) - 1
         assert len(found) >= len(truth) - 2
         assert len(found) < len(truth)
-        assert last or damaged(tmp_path) >= 1
+        assert last or count_damaged(tmp_path) >= 1
 
 
 def test_lines_that_fit_but_mean_nothing_are_damage():
@@ -178,7 +204,9 @@ def test_any_json_survives(entry):
     assert decode_line(line[:-1]) == entry
 
 
-def test_commits_are_grouped(tmp_path):
+def test_commits_are_grouped(tmp_path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(append_log, "time", types.SimpleNamespace(monotonic=lambda: now))
     disk = CountingDisk()
     lines = AppendLog(tmp_path / "w.log", disk=disk, interval=3600)
     for i in range(1000):
@@ -190,7 +218,7 @@ def test_commits_are_grouped(tmp_path):
     assert disk.syncs == 1
     lines.interval = 0.05
     lines.append(1)
-    time.sleep(0.06)
+    now = 0.06
     lines.append(2)
     assert disk.syncs == 2
     lines.append(3)
@@ -243,7 +271,7 @@ def test_a_process_killed_before_the_line_has_not_done_the_block(tmp_path):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), tmp_path])
     assert done.returncode == -signal.SIGKILL
     assert set(replay(tmp_path)) == {(0,), (1,)}
-    assert damaged(tmp_path) == 0
+    assert count_damaged(tmp_path) == 0
 
 
 def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path, monkeypatch):
@@ -295,11 +323,11 @@ THOUGHTS = {
 
 
 def test_thoughts_survive_exactly(tmp_path):
-    with ThoughtStore(tmp_path, "w") as store:
+    with ThoughtLog(tmp_path, "w") as store:
         for key, thought in THOUGHTS.items():
             store.put(key, thought)
             assert store[key] == thought
-    again = read_thoughts(tmp_path)
+    again = ThoughtLog(tmp_path)
     assert dict(again) == THOUGHTS
     assert list(again) == sorted(THOUGHTS)
     assert "t0/z0/g0/tile/3/5" in again
@@ -310,22 +338,22 @@ def test_thoughts_survive_exactly(tmp_path):
 
 
 def test_a_thought_put_again_is_the_later_one_in_whatever_segment(tmp_path):
-    with ThoughtStore(tmp_path, "z") as first, ThoughtStore(tmp_path, "a") as second:
+    with ThoughtLog(tmp_path, "z") as first, ThoughtLog(tmp_path, "a") as second:
         first.put("k", Thought("one"))
         second.put("k", Thought("two"))
-        assert read_thoughts(tmp_path)["k"] == Thought("two")
+        assert ThoughtLog(tmp_path)["k"] == Thought("two")
         first.put("k", Thought("three"))
         assert first["k"] == Thought("three")
         assert second["k"] == Thought("two")
         second.refresh()
         assert second["k"] == Thought("three")
-    assert len(read_thoughts(tmp_path)) == 1
+    assert len(ThoughtLog(tmp_path)) == 1
 
 
 def test_a_reader_sees_new_thoughts_after_refresh_and_cannot_put(tmp_path):
-    reader = ThoughtStore(tmp_path)
+    reader = ThoughtLog(tmp_path)
     assert "k" not in reader
-    with ThoughtStore(tmp_path, "w") as store:
+    with ThoughtLog(tmp_path, "w") as store:
         store.put("k", Thought("one"))
         assert "k" not in reader
         reader.refresh()
@@ -352,14 +380,14 @@ def test_very_many_thoughts_take_little_memory_and_every_one_is_found(tmp_path):
 
 
 def test_a_damaged_thought_is_forgotten_not_believed(tmp_path):
-    with ThoughtStore(tmp_path, "w") as store:
+    with ThoughtLog(tmp_path, "w") as store:
         for key in "abc":
             store.put(key, Thought(key))
     path = tmp_path / "w.log"
     lines = path.read_bytes().splitlines(keepends=True)
     lines[1] = lines[1].replace(b'"text":"b"', b'"text":"X"')
     path.write_bytes(b"".join(lines))
-    assert dict(read_thoughts(tmp_path)) == {"a": Thought("a"), "c": Thought("c")}
+    assert dict(ThoughtLog(tmp_path)) == {"a": Thought("a"), "c": Thought("c")}
 
 
 def test_lines_are_plain_text_that_people_can_read(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError
-from napari_s1omni.joining.stitching import settle
+from napari_s1omni.joining.stitching import block_labels
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.result.label_scratch import DiskScratch, MemoryScratch
 from napari_s1omni.storage.result.store import ResultStore
@@ -18,7 +18,7 @@ BOX = (slice(2, 3), slice(32, 40), slice(48, 50))
 
 def settled(seed=0):
     labels = np.random.default_rng(seed).integers(0, 30, (2, 12, 6))
-    return settle(labels, BOX, HALO, SHAPE)
+    return block_labels(labels, BOX, HALO, SHAPE)
 
 
 @pytest.fixture
@@ -94,6 +94,6 @@ def test_a_missing_file_or_slab_is_an_error(store):
 
 
 def test_slabs_of_background_take_little_space(store):
-    empty = settle(np.zeros((3, 24, 24), int), (slice(0, 2), slice(16, 32), slice(16, 32)), HALO, SHAPE)
+    empty = block_labels(np.zeros((3, 24, 24), int), (slice(0, 2), slice(16, 32), slice(16, 32)), HALO, SHAPE)
     DiskScratch(store).put((0, 0, 1, 1), empty)
     assert (store.work / "slabs" / "0" / "0" / "1" / "1").stat().st_size < 2000

@@ -1,4 +1,4 @@
-"""The whole training in miniature: it runs, it continues, and what it writes is a checkpoint the engine opens."""
+"""A whole training in miniature: it runs, continues, and writes a checkpoint that the engine opens."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.registry import create_engine, describe
 from napari_s1omni.errors import JobError
-from napari_s1omni.training import nano
-from napari_s1omni.training import training_run as workshop
-from napari_s1omni.training.data.editor_batches import EditorCollate
+from napari_s1omni.training import nano, training_data
+from napari_s1omni.training.batches.editor_batches import EditorCollate
 from napari_s1omni.training.data.samples import Mixture
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, PoolRecipe, Recipe, ThinkerRecipe
-from napari_s1omni.training.stages.editor_stage import Editor
+from napari_s1omni.training.stages.editor_model import Editor
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,11 +65,11 @@ def recipe(tmp_path_factory) -> Recipe:
 @pytest.fixture(scope="module")
 def checkpoint(recipe: Recipe) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workshop, "real_fields", lambda data, side: [])
+        patch.setattr(training_data, "real_fields", lambda data, side: [])
         return nano.main(recipe)
 
 
-def test_the_engine_opens_what_training_wrote(checkpoint: Path):
+def test_the_engine_opens_a_trained_checkpoint(checkpoint: Path):
     description = describe(str(checkpoint))
     assert description.encoding == "fields"
     assert description.limits.multiple_of == 16
@@ -88,30 +87,30 @@ def test_the_engine_opens_what_training_wrote(checkpoint: Path):
 def test_a_finished_training_is_not_repeated(recipe: Recipe, checkpoint: Path):
     before = {path.name: path.stat().st_mtime_ns for path in Path(recipe.work).glob("thinker-*")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workshop, "real_fields", lambda data, side: [])
+        patch.setattr(training_data, "real_fields", lambda data, side: [])
         nano.main(recipe, "thinker")
     assert before == {path.name: path.stat().st_mtime_ns for path in Path(recipe.work).glob("thinker-*")}
 
 
-def test_an_interrupted_editor_goes_on_where_it_stopped(recipe: Recipe, checkpoint: Path):
+def test_an_interrupted_editor_continues_where_it_stopped(recipe: Recipe, checkpoint: Path):
     longer = recipe.replace(editor=recipe.editor.replace(steps=4).model_dump())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workshop, "real_fields", lambda data, side: [])
+        patch.setattr(training_data, "real_fields", lambda data, side: [])
         nano.main(longer, "editor")
     assert torch.load(Path(recipe.work) / "editor-state.pt", weights_only=True)["step"] == 4
 
 
-def test_rows_of_a_batch_see_different_thoughts(recipe: Recipe, checkpoint: Path):
+def test_rows_of_a_batch_have_different_thoughts(recipe: Recipe, checkpoint: Path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workshop, "real_fields", lambda data, side: [])
-        shop = workshop.TrainingRun(recipe)
-        samples = [shop.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
+        patch.setattr(training_data, "real_fields", lambda data, side: [])
+        data = training_data.TrainingData(recipe)
+        samples = [data.sampler(Mixture(simulated=1), 3).draw(64) for _ in range(4)]
     quiet = recipe.editor.replace(instruction_only=0.0, proportion_empty_prompts=0.0)
-    batch = EditorCollate(shop.prompting(), quiet, 0)(samples, [None] * 4)
-    body = shop.prompting().encode(samples[0].truth.text)
+    batch = EditorCollate(data.prompting(), quiet, 0)(samples, [None] * 4)
+    body = data.prompting().encode(samples[0].truth.trace)
     row = batch.ids[0, batch.drop :][batch.mask[0]].tolist()
     assert tuple(row[-len(body) - 1 : -1]) == body
-    assert row[-1] == shop.prompting().ids["turn_end"]
+    assert row[-1] == data.prompting().ids["turn_end"]
     assert not batch.null.any()
     loss = Editor(quiet, 64)(batch, torch.zeros(4, batch.mask.shape[1], 64))
     assert loss.shape == (4,)
@@ -125,7 +124,7 @@ def test_the_recipes_are_valid(path: Path):
     assert Recipe.open(path).backbone.hidden == 192
 
 
-def test_a_tile_too_small_to_be_drawn_at_half_its_size_is_refused():
+def test_a_thought_tile_too_small_for_half_scale_is_refused():
     with pytest.raises(JobError, match="thought_tile 128"):
         Recipe.read({"editor": {"tile": 96, "thought_tile": 128, "object_size": 16}})
 
@@ -137,6 +136,19 @@ def test_the_recipe_for_a_gpu_ships_at_most_18_million_parameters_in_small_files
     thinker = 3_400_000
     assert sum(p.numel() for p in editor.parameters()) + thinker <= 18_000_000
     assert recipe.shard_mib <= 15
+
+
+def test_former_names_of_keys_are_read():
+    former = {"crowded": 0.3, "borders": 6.0, "at_one": 0.9, "misjudged": 0.4, "listening": 0.04, "kept": 0.5}
+    former |= {"real": {"maize_clsm": 1.0}, "bank": 64, "bank_tile": 96, "fresh": 16, "words": "task"}
+    phase = {"renew_vision": True, "vision_through_language": True, "auxiliary": 0.2, "sigma": 1.0, "halved": 0.1}
+    phase["kinds"] = {"axons": 3.0}
+    given = {"editor": former, "thinker": [phase], "backbone": {"texts": 300}}
+    recipe = Recipe.read(given)
+    for part, values in ((recipe.editor, former), (recipe.thinker[0], phase), (recipe.backbone, given["backbone"])):
+        assert {key: getattr(part, type(part).former_keys[key]) for key in values} == values
+        assert set(type(part).former_keys) == set(values)
+    assert Recipe.read(recipe.model_dump()) == recipe
 
 
 def test_the_shipped_recipe_is_valid_and_a_misspelled_key_is_named(tmp_path: Path):

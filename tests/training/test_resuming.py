@@ -1,4 +1,4 @@
-"""A training that was killed goes on to the very weights of one that was not."""
+"""A killed training continues to exactly the same weights as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def _recipe(folder: Path, packed: Path, steps: int, workers: int = 0) -> Path:
 
 def _train(config: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "napari_s1omni.training", "--config", str(config), *options]
-    with config.with_suffix(".log").open("wb") as said:
-        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=said)
+    with config.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=log)
 
 
 def _average(folder: Path) -> dict[str, torch.Tensor]:
@@ -90,7 +90,7 @@ def whole(tmp_path_factory, packed: Path) -> Path:
 
 def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_path: Path):
     config = _recipe(tmp_path, packed, 6, workers=1)
-    # What is there already is not made again.
+    # Existing files are not made again.
     shutil.copytree(whole / "pool", tmp_path / "pool")
     shutil.copy(whole / "tokenizer.json", tmp_path)
     process = _train(config)
@@ -109,7 +109,7 @@ def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_a_limit_of_time_stops_it_and_says_how_to_go_on(packed: Path, tmp_path: Path):
+def test_a_time_limit_stops_the_training_and_says_how_to_continue(packed: Path, tmp_path: Path):
     config = _recipe(tmp_path, packed, 1000)
     with pytest.raises(RunInterrupted, match="Run the same command again"):
         nano.main(config, "thinker", limit=0.0)
@@ -117,9 +117,9 @@ def test_a_limit_of_time_stops_it_and_says_how_to_go_on(packed: Path, tmp_path: 
 
 
 def test_a_start_gives_weights_and_tokenizer(whole: Path, packed: Path, tmp_path: Path):
-    """All of the weights that are exported, where the recipe keeps them whatever was learnt since."""
+    """With a start weight of 1, the start checkpoint is exported unchanged."""
     recipe = Recipe.open(_recipe(tmp_path, packed, 1))
-    kept = recipe.editor.replace(kept=1.0).model_dump()
+    kept = recipe.editor.replace(start_weight=1.0).model_dump()
     nano.main(recipe.replace(start=str(whole / "checkpoint"), thinker=(), editor=kept))
     before, after = (sorted((f / "checkpoint").glob("*.safetensors")) for f in (whole, tmp_path))
     for one, other in zip(before, after, strict=True):
@@ -138,12 +138,12 @@ def test_a_start_of_another_shape_is_refused(whole: Path, packed: Path, tmp_path
 
 
 def _muon(folder: Path, packed: Path, **changes) -> Recipe:
-    """Six steps with Muon, for a thinker that learns nothing."""
+    """Six steps with Muon and an untrained thinker."""
     recipe = Recipe.open(_recipe(folder, packed, 6))
     return recipe.replace(thinker=(), editor=recipe.editor.replace(optimiser="Muon", **changes).model_dump())
 
 
-def test_with_muon_too_it_goes_on_to_the_same_weights_and_from_them(packed: Path, tmp_path: Path):
+def test_with_muon_it_also_continues_to_the_same_weights(packed: Path, tmp_path: Path):
     folders = [tmp_path / name for name in ("once", "often", "further")]
     for folder in folders:
         folder.mkdir()
@@ -165,7 +165,7 @@ def test_with_muon_too_it_goes_on_to_the_same_weights_and_from_them(packed: Path
         nano.main(still.replace(editor=still.editor.replace(depth=2).model_dump(), work=str(tmp_path / "deeper")))
 
 
-def test_a_device_that_is_not_here():
+def test_an_unavailable_device_is_refused():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(EngineUnavailable, match="device: auto"):
@@ -174,8 +174,10 @@ def test_a_device_that_is_not_here():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"bank": 32, "bank_tile": 96, "fresh": 16, "batch": 4}, {"words": "task"}])
-def test_the_editor_learns_from_a_bank_and_from_its_task_alone(packed: Path, tmp_path: Path, changes):
+@pytest.mark.parametrize(
+    "changes", [{"replay_buffer": 32, "replay_tile": 96, "replay_new": 16, "batch": 4}, {"condition_on": "task"}]
+)
+def test_the_editor_trains_from_a_replay_buffer_and_from_the_task_alone(packed: Path, tmp_path: Path, changes):
     recipe = Recipe.open(_recipe(tmp_path, packed, 2))
     nano.main(recipe.replace(editor=recipe.editor.replace(**changes).model_dump()), "editor")
     stored = torch.load(tmp_path / "editor-state.pt", weights_only=True)

@@ -1,4 +1,4 @@
-"""Samples: words, truth and targets fit each other."""
+"""Samples: request, truth and target match."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pytest
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
-from napari_s1omni.training.data.crops import turned
-from napari_s1omni.training.data.pool import prepare, read_split, simulated_fields
-from napari_s1omni.training.data.resampling import enlarged, resized_labels
-from napari_s1omni.training.data.samples import Mixture, Sampler
-from napari_s1omni.training.prompts.traces import measure, read_trace, to_grid
+from napari_s1omni.training.data.crops import apply_symmetry
+from napari_s1omni.training.data.pool import prepare, simulated_fields
+from napari_s1omni.training.data.real_fields import read_split
+from napari_s1omni.training.data.resampling import resize_labels, upsample
+from napari_s1omni.training.data.sampler import Sampler
+from napari_s1omni.training.data.samples import Mixture
+from napari_s1omni.training.prompts.numbers import nearest_trace_number
+from napari_s1omni.training.prompts.traces import measure_objects, parse_trace
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,8 @@ def test_truth_describes_the_target(scenes):
         assert np.array_equal(foreground > 0, sample.instances > 0)
         assert (interior <= foreground).all()
         assert distance.max() <= 1
-        reading = read_trace(sample.truth.text)
-        assert reading.count == to_grid(measure(sample.instances)[2])
+        reading = parse_trace(sample.truth.trace)
+        assert reading.count == nearest_trace_number(measure_objects(sample.instances)[2])
         assert Instruction.read(sample.instruction).task == "segmentation"
 
 
@@ -47,35 +50,37 @@ def test_one_tile_and_two_requests_give_two_targets(scenes):
     assert not second.truth.bright
 
 
-def test_objects_are_drawn_at_one_size_and_told_at_their_own(scenes):
-    """The words are those of a tile on its own grid; what is drawn lies on the grid of the stated size."""
+def test_objects_are_drawn_at_one_size_and_described_at_their_own(scenes):
+    """The texts are those of the tile on its own grid; the target lies on the drawing grid."""
     how = ObjectSize(drawn=16)
-    scene = max(scenes, key=lambda s: measure(s.field.layers[0].labels)[1])
+    scene = max(scenes, key=lambda s: measure_objects(s.field.layers[0].labels)[1])
     plain, scaled = (Sampler([], scenes, Mixture(augment=False, object_size=o), 3) for o in (None, how))
     own, drawn = plain.segmentation(scene, 256, 0), scaled.segmentation(scene, 128, 0)
     assert drawn.target.shape == (3, 128, 128)
     assert Instruction.read(drawn.instruction).tile == Instruction.read(own.instruction).tile == (256, 256)
     assert drawn.truth.size == pytest.approx(own.truth.size, rel=0.05)
-    assert measure(drawn.instances)[1] == pytest.approx(own.truth.size / 2, rel=0.05)
+    assert measure_objects(drawn.instances)[1] == pytest.approx(own.truth.size / 2, rel=0.05)
     assert drawn.truth.count == pytest.approx(own.truth.count, abs=1)
 
 
 @pytest.mark.parametrize("edge", [32, 64, 256])
-def test_tiles_to_be_restored_are_of_every_size_and_some_are_plain(scenes, edge):
+def test_restoration_tiles_have_all_sizes_and_some_are_uniform(scenes, edge):
     sharp = [replace(s, field=replace(s.field, detail=True)) for s in scenes if len(s.image) == 1]
-    looks = [Sampler(sharp, scenes, Mixture(), seed).look(edge) for seed in range(60)]
-    assert {look.source.shape for look in looks} == {(3, edge, edge)}
-    for look in looks:
-        words = Instruction.read(look.instruction)
+    tiles = [Sampler(sharp, scenes, Mixture(), seed).restoration(edge) for seed in range(60)]
+    assert {tile.source.shape for tile in tiles} == {(3, edge, edge)}
+    for tile in tiles:
+        words = Instruction.read(tile.instruction)
         assert words.task == "super_resolution"
         assert words.tile == (edge, edge)
-        assert read_trace(look.truth.text).noise == (look.truth.noise or "low")
-    assert any(not look.layers and look.blur is None for look in looks)
+        assert parse_trace(tile.truth.trace).noise == (tile.truth.noise or "low")
+    assert any(not tile.layers and tile.blur is None for tile in tiles)
 
 
-def test_some_kinds_of_scenes_may_come_oftener(scenes):
-    often = Sampler([], scenes, Mixture(simulated=1, super_resolution=0, translation=0, kinds=(("axons", 1e6),)), 0)
-    assert {often.draw(64).truth.target for _ in range(20)} <= {"axons", "fibers"}
+def test_kinds_of_scenes_can_be_weighted(scenes):
+    weighted = Sampler(
+        [], scenes, Mixture(simulated=1, super_resolution=0, translation=0, scene_weights=(("axons", 1e6),)), 0
+    )
+    assert {weighted.draw(64).truth.target for _ in range(20)} <= {"axons", "fibers"}
 
 
 def test_super_resolution_starts_from_fewer_px(scenes):
@@ -87,22 +92,22 @@ def test_super_resolution_starts_from_fewer_px(scenes):
     assert np.corrcoef(sample.base.ravel(), sample.target.ravel())[0, 1] > 0.5
 
 
-def test_enlarging_keeps_a_constant_and_the_scale():
-    assert np.allclose(enlarged(np.full((1, 8, 8), 0.3, np.float32), 2), 0.3)
-    assert enlarged(np.zeros((3, 8, 10), np.float32), 2).shape == (3, 16, 20)
+def test_upsampling_keeps_a_constant_and_the_scale():
+    assert np.allclose(upsample(np.full((1, 8, 8), 0.3, np.float32), 2), 0.3)
+    assert upsample(np.zeros((3, 8, 10), np.float32), 2).shape == (3, 16, 20)
 
 
 def test_labels_are_never_mixed_when_resampled():
     labels = np.arange(16, dtype=np.uint16).reshape(4, 4)
-    assert set(np.unique(resized_labels(labels, 7))) <= set(range(16))
+    assert set(np.unique(resize_labels(labels, 7))) <= set(range(16))
 
 
-def test_turning_eight_ways_gives_eight_pictures(scenes):
+def test_eight_symmetries_give_eight_images(scenes):
     sample = Sampler([], scenes, Mixture(augment=False), 0).segmentation(scenes[0], 64, 0)
-    turns = {turned(sample, i).source.tobytes() for i in range(8)}
+    turns = {apply_symmetry(sample, i).source.tobytes() for i in range(8)}
     assert len(turns) == 8
 
 
-def test_no_field_is_on_both_sides_of_the_split():
+def test_no_field_is_in_both_subsets():
     for folder, sides in read_split().items():
         assert not set(sides["train"]) & set(sides["validation"]), folder

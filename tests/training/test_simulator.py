@@ -1,4 +1,4 @@
-"""Simulated scenes: what they promise is in them."""
+"""Simulated scenes match their truth."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from napari_s1omni.engine.denoising import noise_sd
 from napari_s1omni.training.data.pool import prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.data.shapes import depth
+from napari_s1omni.training.data.shapes import border_distance
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def test_polarity_is_visible(scenes):
             assert bright.mean() > dark.mean()
 
 
-def test_the_two_kinds_of_one_picture_are_told_apart_by_what_their_names_say(scenes):
+def test_the_two_kinds_of_a_scene_differ_as_their_names_say(scenes):
     def diameter(labels):
         area = np.bincount(labels.ravel())[1:]
         return np.sqrt(np.median(area[area > 0]))
@@ -51,11 +50,11 @@ def test_the_two_kinds_of_one_picture_are_told_apart_by_what_their_names_say(sce
         assert (cells.labels[nuclei.labels > 0] == nuclei.labels[nuclei.labels > 0]).all()
 
 
-def test_noise_is_what_was_promised(scenes):
+def test_noise_is_as_stated(scenes):
     sharp = [s for s in scenes if s.dataset == "plain" and s.noise > 0.05]
     assert sharp
     for scene in sharp:
-        # The camera's noise grows with the light, from 0.7 to 1.2 times the stated level.
+        # The noise grows with the signal, from 0.7 to 1.2 times the stated level.
         assert 0.55 < noise_sd(scene.image.mean(0)) / scene.noise < 1.5
 
 
@@ -63,8 +62,8 @@ def test_touching_objects_have_a_border_between_them():
     labels = np.zeros((9, 20), np.uint16)
     labels[1:8, 1:10] = 1
     labels[1:8, 10:19] = 2
-    assert depth(labels)[4, 9] <= 1
-    assert depth(labels)[4, 5] > depth(labels)[4, 9]
+    assert border_distance(labels)[4, 9] <= 1
+    assert border_distance(labels)[4, 5] > border_distance(labels)[4, 9]
 
 
 def test_a_pool_reads_back_as_it_was_written(tmp_path, scenes):

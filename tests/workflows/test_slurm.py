@@ -112,8 +112,8 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
     import dask
 
     dask.config.refresh()
-    fleet = cluster.Fleet(workers=1, scheduler=cluster.SLURM)
-    with cluster.open_cluster(fleet, SyntheticRun.of((256, 256)).plan) as (client, count):
+    fleet = cluster.ClusterConfig(workers=1, scheduler=cluster.SLURM)
+    with cluster.open_cluster(fleet, SyntheticRun((256, 256)).plan) as (client, count):
         assert count == 1
         client.wait_for_workers(1, timeout=120)
         [first] = numbers(slurm / "submitted")
@@ -121,7 +121,7 @@ def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
         until = time.monotonic() + 120
         while len(numbers(slurm / "submitted")) < 2 or not client.scheduler_info(n_workers=-1)["workers"]:
             assert time.monotonic() < until
-            cluster.replenish(client)
+            cluster.restart_lost_workers(client)
             time.sleep(0.1)
     monkeypatch.undo()
     dask.config.refresh()

@@ -1,4 +1,4 @@
-"""A run without an engine: the true labels of every block go to a result on disk, and through the stitching pass."""
+"""Runs without a model: write the true labels of every block to a result, ready for the stitching pass."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from napari_s1omni.benchmarks.stitching.oracle_images import Labels, WindowEngine
+from napari_s1omni.benchmarks.stitching.window_engines import Labels, WindowEngine
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import BlockIndex
 from napari_s1omni.engine.registry import describe
-from napari_s1omni.execution.pipeline.block_geometry import block_shape, target_index
-from napari_s1omni.execution.stitching.stitching_pass import settle_block
 from napari_s1omni.joining.stitching import Box
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import LabelScratch
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.sinks.sink import BlockIndex
 
 Truth = Callable[[int, Box], Labels]
-"""True labels of a time point over a box (z, y, x) of the whole layer."""
+"""Returns the true labels of a time point in a box (z, y, x) of the layer."""
 
 
-def plan_of(shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: int = 1, halo_z: int = 0) -> Plan:
+def plan_segmentation(
+    shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: int = 1, halo_z: int = 0
+) -> Plan:
     """Plan the segmentation of a layer that need not exist.
 
     Parameters
     ----------
-    shape, axes
-        Of the layer.
+    shape : tuple of int
+    axes : str
+        Axes of the layer, such as ``zyx``.
     block, halo : int
-        Edge of a block and its halo in px, along y and x.
+        Edge of a block and its halo in pixels, along y and x.
     depth, halo_z : int
         The same along z.
     """
@@ -44,26 +46,26 @@ def plan_of(shape: tuple[int, ...], axes: str, block: int, halo: int, *, depth: 
     return dataclasses.replace(plan, grid=grid)
 
 
-def store_of(plan: Plan, path: Path) -> ResultStore:
-    """Create the empty result of a plan, without waiting for the medium."""
+def create_store(plan: Plan, path: Path) -> ResultStore:
+    """Create the empty result of a plan, without fsync."""
     return ResultStore.create(
-        path, target=plan.target, block=block_shape(plan), attributes={}, name="labels", disk=Disk(durable=False)
+        path, target=plan.target, block=plan.block_shape, attributes={}, name="labels", disk=Disk(durable=False)
     )
 
 
-def fill(
+def write_true_labels(
     plan: Plan,
     scratch: LabelScratch,
     truth: Truth,
     engine: WindowEngine,
     order: Callable[[list[tuple[int, int, int, int, int]]], Iterable[tuple[int, int, int, int, int]]] = list,
 ) -> dict[BlockIndex, BlockRecord]:
-    """Put the labels of every block into scratch, each seen through `engine`; return their records."""
+    """Write the labels of every block to scratch, each labelled by `engine`; return the journal records."""
     records = {}
     for place in order(list(plan.grid.indices())):
         block = plan.grid.block(place)
-        seen = slice(*block.field_z), slice(*block.field_y), slice(*block.field_x)
-        settled = settle_block(plan, block, engine(truth(block.t, seen)))
+        window = slice(*block.field_z), slice(*block.field_y), slice(*block.field_x)
+        settled = settle_block(plan, block, engine(truth(block.t, window)))
         index = target_index(plan, place)
         records[index] = BlockRecord(index, "written", scratch.put(index, settled), labels=settled.count)
     return records

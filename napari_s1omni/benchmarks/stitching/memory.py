@@ -1,6 +1,6 @@
-"""Memory of numbering, which is all that stitching holds of the whole layer at once.
+"""Memory for numbering objects, the only step of stitching that holds something of the whole layer.
 
-Blocks and joins are made up: the numbers are those of a layer far larger than a disk.
+Blocks and joins are synthetic, so the layer can be larger than any disk.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.joining.stitching import number
 from napari_s1omni.system.memory import own_peak
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """Joins of blocks in a row: the last objects of each with the first of the next. Made anew on each walk."""
+class ChainedJoins:
+    """Joins along a row of blocks: the last objects of each with the first of the next; computed on each iteration."""
 
     blocks: int
     objects: int
-    """Of each block."""
+    """Objects per block."""
     shared: int
     """Objects that each block shares with the next; at most half of `objects`."""
 
@@ -36,7 +35,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReport:
-    """What numbering took."""
+    """Time and memory of numbering."""
 
     blocks: int
     objects_local: int
@@ -44,14 +43,14 @@ class MemoryReport:
     objects: int
     """Objects after joining."""
     joined_labels: int
-    """Labels that took part in a join: all that is held in memory."""
+    """Labels that take part in a join; only these are held in memory."""
     seconds: float
     peak_bytes: int
-    """Growth of the largest resident size of the process."""
+    """Growth of the peak resident size of the process."""
     kept_bytes: int
-    """Size of what stays in memory while blocks are written."""
+    """Bytes that stay in memory while blocks are written."""
     lookup_bytes: int
-    """Size of the table of one block."""
+    """Bytes of the lookup table of one block."""
 
 
 def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> MemoryReport:
@@ -59,13 +58,13 @@ def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> M
 
     Parameters
     ----------
-    blocks, objects, shared
-        Of a :class:`Chain`.
+    blocks, objects, shared : int
+        See :class:`ChainedJoins`.
     """
     counts = np.full(blocks, objects, np.int64)
     before = own_peak()
     start = time.perf_counter()
-    numbering = number(counts, Chain(blocks, objects, shared))
+    numbering = number(counts, ChainedJoins(blocks, objects, shared))
     seconds = time.perf_counter() - start
     return MemoryReport(
         blocks=blocks,

@@ -1,4 +1,4 @@
-"""The oracles of stitching, and their table; ``s1omni bench stitching oracles`` prints it."""
+"""Oracles: layers with a known segmentation, and the table that ``s1omni bench stitching oracles`` prints."""
 
 from __future__ import annotations
 
@@ -7,110 +7,58 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.block_stitching import Stitched, block_boxes, stitch
 from napari_s1omni.benchmarks.stitching.oracle_images import (
-    Agreement,
-    Labels,
-    Stitched,
-    WindowEngine,
-    blocks_of,
-    components,
-    known_ids,
+    contact,
+    corner_objects,
+    ellipses,
+    mosaic,
+    neck,
+    random_mask,
     rings,
     serpent,
-    stitch,
+    u_shape,
     voronoi,
 )
-from napari_s1omni.benchmarks.stitching.scale import Ellipses
+from napari_s1omni.benchmarks.stitching.window_engines import Labels, WindowEngine, components, known_ids
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """A layer whose right answer is known, and how it is cut."""
+    """A layer with a known segmentation, and its blocks."""
 
     name: str
-    """What is tested."""
+    """Name in the table."""
     layer: Callable[[], Labels]
-    """Makes what the engine sees: a mask for connected components, true labels for known ids."""
+    """Makes the layer: a mask for connected components, true labels for known ids."""
     engine: Callable[[], WindowEngine]
     """Makes the engine."""
     block: tuple[int, ...]
     halo: tuple[int, ...]
     objects: int | None = None
-    """How many objects there must be, where that is known beforehand."""
+    """Expected number of objects, if known in advance."""
 
     def truth(self, layer: Labels) -> Labels:
-        """Return what the engine says of the whole layer."""
+        """Label the whole layer at once."""
         return self.engine()(layer)
 
     def stitch(self, layer: Labels, order: Callable[[list[int]], list[int]] = list) -> Stitched:
-        """Run the engine block by block and stitch."""
+        """Label the layer block by block and stitch."""
         return stitch(layer, self.engine(), self.block, self.halo, order)
-
-
-def noise(shape: tuple[int, ...], share: float, seed: int = 0) -> NDArray[np.uint8]:
-    """Random voxels; near the share at which clusters start to span the layer they wind through many blocks."""
-    return np.asarray(np.random.default_rng(seed).random(shape) < share, np.uint8)
-
-
-def crossing(width: int) -> NDArray[np.uint8]:
-    """Two squares on both sides of a face, joined by a neck of `width` px."""
-    out = np.zeros((64, 64), np.uint8)
-    out[20:40, 10:28], out[20:40, 36:54] = 1, 1
-    out[30 : 30 + width, 28:36] = 1
-    return out
-
-
-def reaching(width: int) -> NDArray[np.uint8]:
-    """A square that reaches over a face by one px, `width` px wide."""
-    out = np.zeros((64, 64), np.uint8)
-    out[20:40, 12:32] = 1
-    out[28 : 28 + width, 32] = 1
-    return out
-
-
-def scattered() -> NDArray[np.uint8]:
-    """Objects at the corners of the array, where four blocks meet, and wholly inside the halo of a face."""
-    out = np.zeros((96, 96), np.uint8)
-    for y in (0, 95):
-        out[y, [0, 95]] = 1
-    out[30:34, 30:34] = 1
-    out[63, 63] = out[64, 64] = 1
-    out[10:13, 33:36] = 1
-    out[10:13, 26:30] = 1
-    out[31:33, 10] = 1
-    return out
-
-
-def letter_u() -> NDArray[np.uint8]:
-    """Two bars, each through three blocks, joined in the last: one object, though no pair of faces shows it."""
-    out = np.zeros((96, 96), np.uint8)
-    out[4:92, 40:44] = out[4:92, 52:56] = 1
-    out[88:92, 40:56] = 1
-    return out
-
-
-def mosaic(rows: int, columns: int) -> NDArray[np.int64]:
-    """Touching squares of 2 px x 2 px, as many in a block as will fit."""
-    return np.kron(np.arange(1, rows * columns + 1).reshape(rows, columns), np.ones((2, 2), np.int64))
-
-
-def ellipses(edge: int, count: int) -> NDArray[np.int32]:
-    """Touching ellipses over a whole square plane."""
-    return Ellipses(edge, count).labels((slice(0, edge), slice(0, edge)))
 
 
 def oracles() -> list[Oracle]:
     """Return all oracles that fit into memory."""
     found = []
     for connectivity, name, share in ((1, "4", 0.6), (2, "8", 0.42)):
-        layer, engine = partial(noise, (250, 301), share), partial(components, connectivity)
+        layer, engine = partial(random_mask, (250, 301), share), partial(components, connectivity)
         found.append(Oracle(f"components, 2D, {name} neighbours", layer, engine, (32, 48), (3, 5)))
     for connectivity, name, share in ((1, "6", 0.32), (3, "26", 0.1)):
-        layer, engine = partial(noise, (40, 50, 61), share), partial(components, connectivity)
+        layer, engine = partial(random_mask, (40, 50, 61), share), partial(components, connectivity)
         found.append(Oracle(f"components, 3D, {name} neighbours", layer, engine, (13, 16, 16), (1, 2, 3)))
-    layer, engine = partial(noise, (1, 250, 301), 0.6), partial(components, 1)
+    layer, engine = partial(random_mask, (1, 250, 301), 0.6), partial(components, 1)
     found.append(Oracle("components, 3D of one plane", layer, engine, (1, 32, 48), (2, 3, 5)))
     nine = ((32, 32), (4, 4))
     either = partial(components, 1)
@@ -118,13 +66,13 @@ def oracles() -> list[Oracle]:
         Oracle("serpent through 9 blocks", partial(serpent, (96, 96), 4), either, *nine, objects=1),
         Oracle("serpent, halo of 1 px", partial(serpent, (96, 96), 2), either, (32, 32), (1, 1), objects=1),
         Oracle("rings through 36 blocks", partial(rings, (192, 192), 12), either, *nine),
-        Oracle("U through 6 blocks", letter_u, either, *nine, objects=1),
+        Oracle("U through 6 blocks", u_shape, either, *nine, objects=1),
         Oracle("object larger than a block", partial(np.ones, (96, 96), np.uint8), either, *nine, objects=1),
-        Oracle("halo corner, array corner, inside a halo", scattered, partial(components, 2), *nine, objects=9),
+        Oracle("halo corner, array corner, inside a halo", corner_objects, partial(components, 2), *nine, objects=9),
     ]
     for width in (1, 2, 3):
-        found.append(Oracle(f"neck of {width} px", partial(crossing, width), either, *nine, objects=1))
-        found.append(Oracle(f"contact of {width} px", partial(reaching, width), either, *nine, objects=1))
+        found.append(Oracle(f"neck of {width} px", partial(neck, width), either, *nine, objects=1))
+        found.append(Oracle(f"contact of {width} px", partial(contact, width), either, *nine, objects=1))
     found += [
         Oracle("known ids, touching ellipses", partial(ellipses, 1024, 900), known_ids, (256, 256), (32, 32), 900),
         Oracle("known ids, Voronoi without gap, 2D", partial(voronoi, (300, 300), 500), known_ids, (64, 64), (8, 8)),
@@ -156,18 +104,19 @@ HEAD = """\
 """
 
 
-def row(oracle: Oracle, shape: tuple[int, ...], seen: Agreement) -> str:
-    """Write what an oracle found as a line of the table."""
-    right = seen.equal and oracle.objects in (None, seen.found)
+def row(oracle: Oracle, shape: tuple[int, ...], agreement: Agreement) -> str:
+    """Format one row of the table."""
+    passed = agreement.equal and oracle.objects in (None, agreement.found)
     return (
-        f"| {oracle.name} | {' x '.join(map(str, shape))} | {len(blocks_of(shape, oracle.block))} "
-        f"| {seen.expected} | {seen.found} | {seen.merges} | {seen.splits} | {seen.information:.3g} "
-        f"| {'yes' if right else '**no**'} |\n"
+        f"| {oracle.name} | {' x '.join(map(str, shape))} | {len(block_boxes(shape, oracle.block))} "
+        f"| {agreement.expected} | {agreement.found} | {agreement.merges} | {agreement.splits} "
+        f"| {agreement.information:.3g} "
+        f"| {'yes' if passed else '**no**'} |\n"
     )
 
 
 def markdown() -> tuple[str, bool]:
-    """Run all oracles; return their table, and whether every one was met."""
+    """Run all oracles; return their table in Markdown and whether all of them passed."""
     text = HEAD
     for oracle in oracles():
         layer = oracle.layer()

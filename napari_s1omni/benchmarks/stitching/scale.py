@@ -1,4 +1,4 @@
-"""Stitching at scale: a plane of touching ellipses that is never in memory as a whole."""
+"""Stitching at scale: a plane of touching ellipses that is never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -8,115 +8,70 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_s1omni.benchmarks.stitching.label_run import fill, plan_of, store_of
-from napari_s1omni.benchmarks.stitching.oracle_images import Agreement, Labels, known_ids
+from napari_s1omni.benchmarks.stitching.agreement import Agreement
+from napari_s1omni.benchmarks.stitching.ellipses import Ellipses
+from napari_s1omni.benchmarks.stitching.label_run import create_store, plan_segmentation, write_true_labels
+from napari_s1omni.benchmarks.stitching.window_engines import Labels, known_ids
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.joining.stitching import Box, Contingency, contingency
+from napari_s1omni.joining.stitching import Box, ContingencyTable, contingency_table
 from napari_s1omni.results.region_properties import Layers, measure_blocks, write_tables
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.system.memory import own_peak
 
 
-class Ellipses:
-    """Ellipses on a shaken lattice; where two overlap, each keeps the side of its own centre, so that they touch.
-
-    Parameters
-    ----------
-    edge : int
-        Edge of the square plane in px.
-    count : int
-        Ellipses, about: the next square number.
-    seed : int
-    """
-
-    def __init__(self, edge: int, count: int, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self._rows = int(np.ceil(np.sqrt(count)))
-        self._pitch = edge / self._rows
-        lattice = np.indices((self._rows, self._rows)) + 0.5
-        self._centres = ((lattice + rng.uniform(-0.2, 0.2, lattice.shape)) * self._pitch).astype(np.float32)
-        self._axes = (rng.uniform(0.45, 0.7, lattice.shape) * self._pitch).astype(np.float32)
-        self._angles = rng.uniform(0, np.pi, lattice.shape[1:]).astype(np.float32)
-
-    def __len__(self) -> int:
-        return self._rows**2
-
-    def labels(self, box: Box) -> NDArray[np.int32]:
-        """True labels, 1 to the number of ellipses, over a box (y, x)."""
-        y, x = (np.arange(side.start, side.stop, dtype=np.float32) for side in box)
-        y, x = y[:, None], x[None]
-        row, column = ((v / self._pitch).astype(np.int32) for v in (y, x))
-        best = np.full((y.size, x.size), np.inf, np.float32)
-        nearest = np.zeros(best.shape, np.int32)
-        # Shaken by a fifth of the pitch, the nearest centre is never further than the next cell.
-        for i in (-1, 0, 1):
-            for j in (-1, 0, 1):
-                r, c = np.clip(row + i, 0, self._rows - 1), np.clip(column + j, 0, self._rows - 1)
-                distance = (y - self._centres[0][r, c]) ** 2 + (x - self._centres[1][r, c]) ** 2
-                closer = distance < best
-                best[closer] = distance[closer]
-                nearest[closer] = (r * self._rows + c)[closer]
-        dy, dx = y - self._centres[0].ravel()[nearest], x - self._centres[1].ravel()[nearest]
-        cos, sin = np.cos(self._angles).ravel()[nearest], np.sin(self._angles).ravel()[nearest]
-        long, short = (axis.ravel()[nearest] for axis in self._axes)
-        inside = ((dx * cos + dy * sin) / long) ** 2 + ((dy * cos - dx * sin) / short) ** 2 <= 1
-        return np.where(inside, nearest + 1, 0).astype(np.int32)
-
-
 @dataclass(frozen=True, slots=True)
 class ScaleReport:
-    """What was measured."""
+    """Agreement, time and memory of one run."""
 
     edge: int
-    """Edge of the plane in px."""
+    """Edge of the plane in pixels."""
     blocks: int
     agreement: Agreement
-    """Result against truth."""
+    """Result compared with the truth."""
     joins: int
-    """Pairs of labels that were joined across faces."""
+    """Pairs of labels joined across faces."""
     uncertain: int
     """Rows in the table of uncertain joins."""
     fill_seconds: float
-    """Making the labels of all blocks; not part of stitching."""
+    """Time for making the labels of all blocks; not part of stitching."""
     merge_seconds: float
-    """Comparing neighbours, uniting and numbering."""
+    """Time for comparing neighbours, uniting and numbering labels."""
     write_seconds: float
-    """Writing final labels and the levels of the pyramid that blocks own."""
+    """Time for writing final labels and the pyramid levels that belong to single blocks."""
     pyramid_seconds: float
-    """Writing the coarse levels."""
+    """Time for writing the coarse levels."""
     measure_seconds: float
-    """Measuring every object, shape only, into a table on disk."""
+    """Time for measuring the shape of every object into a table on disk."""
     measured: int
     """Rows of that table."""
     measure_memory: int
-    """Bytes by which measuring raised the largest resident size; 0 where it needed less than stitching."""
+    """Bytes by which measuring raised the peak resident size; 0 if it needed less than stitching."""
     peak_memory: int
-    """Largest resident size of the whole process in bytes."""
+    """Peak resident size of the whole process in bytes."""
 
 
 def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 1024, halo: int = 64) -> ScaleReport:
-    """Label blocks, stitch them on disk, and compare with the truth block by block.
+    """Label blocks, stitch them on disk, and compare the result with the truth block by block.
 
     Parameters
     ----------
     folder : Path
-        For the result; must not exist.
-    edge, count
-        Of the plane, see :class:`Ellipses`.
+        Folder for the result; must not exist.
+    edge, count : int
+        Size of the plane and number of ellipses, see :class:`~napari_s1omni.benchmarks.stitching.ellipses.Ellipses`.
     block, halo : int
-        In px.
+        Edge of a block and its halo in pixels.
     """
     truth = Ellipses(edge, count)
-    plan = plan_of((edge, edge), "yx", block, halo)
-    store = store_of(plan, folder)
+    plan = plan_segmentation((edge, edge), "yx", block, halo)
+    store = create_store(plan, folder)
 
     def one_plane(t: int, box: Box) -> Labels:
         return truth.labels(box[1:])[None]
 
     clock = [time.perf_counter()]
-    records = fill(plan, DiskScratch(store), one_plane, known_ids())
+    records = write_true_labels(plan, DiskScratch(store), one_plane, known_ids())
     clock.append(time.perf_counter())
     report = stitch(plan, store, records)
     clock.append(time.perf_counter())
@@ -143,10 +98,10 @@ def measure(folder: Path, edge: int = 16384, count: int = 200_000, block: int = 
     )
 
 
-def _compare(edge: int, block: int, truth: Ellipses, read: Callable[[Box], Labels]) -> list[Contingency]:
+def _compare(edge: int, block: int, truth: Ellipses, read: Callable[[Box], Labels]) -> list[ContingencyTable]:
     tables = []
     for top in range(0, edge, block):
         for left in range(0, edge, block):
             box = slice(top, min(top + block, edge)), slice(left, min(left + block, edge))
-            tables.append(contingency(truth.labels(box) + 1, read(box).astype(np.int64) + 1))
+            tables.append(contingency_table(truth.labels(box) + 1, read(box).astype(np.int64) + 1))
     return tables

@@ -1,4 +1,4 @@
-"""ReferenceEngine: measure, say what follows from it, compute exactly that."""
+"""The reference engine: it measures an image, writes down which steps follow, and computes exactly those."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Thought
-from napari_s1omni.engine.reference import segmentation as blobs
-from napari_s1omni.engine.reference import super_resolution as detail
-from napari_s1omni.engine.reference import translation as contrasts
+from napari_s1omni.engine.protocol import Images, OnText, Thought
+from napari_s1omni.engine.reference import segmentation, super_resolution, translation
 from napari_s1omni.engine.reference.description import describe
 from napari_s1omni.engine.reference.measurement import TileMeasurement, measure_tile
-from napari_s1omni.engine.reference.prompt_words import polarity_of
-from napari_s1omni.engine.reference.recipe import Recipe
-from napari_s1omni.engine.reference.trace import ROUTE, write
+from napari_s1omni.engine.reference.prompt_words import find_polarity
+from napari_s1omni.engine.reference.steps import Steps
+from napari_s1omni.engine.reference.trace import ROUTE, write_trace
 from napari_s1omni.errors import GenerationError, OperationRefused, ThoughtError
 
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    decide: Callable[[NDArray[np.float32], TileMeasurement, Instruction], dict[str, str]]
-    draw: Callable[[NDArray[np.float32], Recipe, tuple[int, int]], NDArray[np.float32]]
+    """How one operation is performed."""
+
+    choose_steps: Callable[[NDArray[np.float32], TileMeasurement, Instruction], dict[str, str]]
+    draw: Callable[[NDArray[np.float32], Steps, tuple[int, int]], NDArray[np.float32]]
     defaults: Mapping[str, str]
 
 
 _METHODS = {
-    "segmentation": _Method(blobs.decide, blobs.draw, blobs.DEFAULTS),
-    "super_resolution": _Method(detail.decide, detail.draw, detail.DEFAULTS),
-    "modality_translation": _Method(contrasts.decide, contrasts.draw, contrasts.DEFAULTS),
+    "segmentation": _Method(segmentation.choose_steps, segmentation.draw, segmentation.DEFAULTS),
+    "super_resolution": _Method(super_resolution.choose_steps, super_resolution.draw, super_resolution.DEFAULTS),
+    "modality_translation": _Method(translation.choose_steps, translation.draw, translation.DEFAULTS),
 }
 
 
 class ReferenceEngine:
-    """Classical image analysis behind the same two verbs as a model. Holds no state."""
+    """Classical image analysis behind the protocol of a model. Holds no state."""
 
     def __init__(self) -> None:
         self._description = describe()
@@ -47,20 +48,22 @@ class ReferenceEngine:
     def description(self) -> EngineDescription:
         return self._description
 
-    def think(self, images: Images, prompt: str, sampling: Sampling, on_text: OnText | None = None) -> list[Thought]:
-        """Measure each image and write what to do; see :class:`napari_s1omni.engine.protocol.Engine`."""
-        words = Instruction.read(prompt)
-        if words.task not in _METHODS:
+    def think(
+        self, images: Images, instruction: Instruction, sampling: Sampling, on_text: OnText | None = None
+    ) -> list[Thought]:
+        """Measure each image and write down what to do; see :class:`napari_s1omni.engine.protocol.Engine`."""
+        method = _METHODS.get(instruction.task)
+        if method is None:
             raise OperationRefused(
-                f"the reference engine does not know the task '{words.task}'",
+                f"the reference engine does not know the task '{instruction.task}'",
                 f"tasks are {', '.join(_METHODS)}",
-                "begin the instruction with a line 'Task: segmentation'",
+                "give the instruction one of these tasks",
             )
-        polarity = polarity_of(words.request) if words.task == "segmentation" else None
+        polarity = find_polarity(instruction.request) if instruction.task == "segmentation" else None
         thoughts = []
         for i, image in enumerate(images):
-            seen = measure_tile(image, polarity)
-            text = write(seen, words, polarity, _METHODS[words.task].decide(image, seen, words))
+            measured = measure_tile(image, polarity)
+            text = write_trace(measured, instruction, polarity, method.choose_steps(image, measured, instruction))
             if on_text is not None:
                 on_text(i, text)
             thoughts.append(Thought(text, route=ROUTE))
@@ -73,15 +76,15 @@ class ReferenceEngine:
         sampling: Sampling,
         noise: Sequence[NoiseField],
     ) -> Images:
-        """Compute what each thought states, and nothing else; see :class:`napari_s1omni.engine.protocol.Engine`.
+        """Compute the steps that each thought states; see :class:`napari_s1omni.engine.protocol.Engine`.
 
-        A step that a thought does not state takes a fixed default. So a thought
-        that only restates the instruction can be drawn too.
+        Nothing but the text of the thought is used. A step that it does not state takes a default, so a thought that
+        only repeats the instruction can be drawn too.
 
         Raises
         ------
         ThoughtError
-            If a thought names no task, or a step of it cannot be understood.
+            If a thought names no task, or one of its steps cannot be used.
         GenerationError
             If a drawn tile is not finite.
         """
@@ -94,18 +97,14 @@ class ReferenceEngine:
         return out
 
     def close(self) -> None:
-        """Nothing is held."""
-
-
-def load(name: str = "reference") -> ReferenceEngine:
-    """Make the engine; `name` is accepted for symmetry with other engines."""
-    return ReferenceEngine()
+        """Do nothing, since nothing is held."""
 
 
 def _draw(image: NDArray[np.float32], thought: Thought, shape: tuple[int, int]) -> NDArray[np.float32]:
-    recipe = Recipe.read(thought.text)
-    words = Instruction.read(thought.text)
-    task = recipe.steps.get("task", words.task)
+    stated = Steps.read(thought.text).values
+    # A thought that only repeats the instruction states the task and the target as the instruction does.
+    repeated = Instruction.read(thought.text)
+    task = stated.get("task", repeated.task)
     if task not in _METHODS:
         raise ThoughtError(
             f"the thought names the task '{task}'" if task else "the thought names no task",
@@ -113,5 +112,5 @@ def _draw(image: NDArray[np.float32], thought: Thought, shape: tuple[int, int]) 
             "correct the thought or think again",
         )
     method = _METHODS[task]
-    asked = {"method": words.target} if words.target else {}
-    return method.draw(image, Recipe({**method.defaults, **asked, **recipe.steps}), shape)
+    asked = {"method": repeated.target} if repeated.target else {}
+    return method.draw(image, Steps({**method.defaults, **asked, **stated}), shape)

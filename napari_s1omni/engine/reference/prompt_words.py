@@ -1,4 +1,4 @@
-"""Reading the user's words: what to find, and whether it is bright or dark."""
+"""Keywords in the user's prompt: which objects to find, and whether they are bright or dark."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TARGETS = (
 )
 
 
-def target_of(request: str) -> str | None:
-    """Return the objects that `request` names, in the plural, or None."""
+def find_target(request: str) -> str | None:
+    """Return the kind of object that `request` names first, in the plural, or None."""
     found = [(m.start(), name) for pattern, name in _TARGETS if (m := re.search(rf"\b{pattern}", request, re.I))]
     return min(found)[1] if found else None
 
 
-def polarity_of(request: str) -> str | None:
-    """Return ``bright`` or ``dark`` where `request` says one of them, else None."""
+def find_polarity(request: str) -> str | None:
+    """Return ``bright`` or ``dark`` if `request` says so, else None."""
     dark, bright = _DARK.search(request), _BRIGHT.search(request)
     if dark and bright:
         # "dark nuclei on a bright ground": the word that comes first describes the objects.

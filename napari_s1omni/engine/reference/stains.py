@@ -1,4 +1,4 @@
-"""Stains of transmitted light: colour deconvolution (Ruifrok and Johnston, 2001)."""
+"""Separation of stains in brightfield images by colour deconvolution (Ruifrok and Johnston, 2001)."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 STAINS = ("hematoxylin", "eosin", "dab")
-"""Names that :func:`separate` knows."""
+"""Stain names that :func:`separate_stain` takes."""
 
 _DENSITY = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Optical density of red, green and blue for hematoxylin, eosin and DAB (Ruifrok and Johnston, 2001)."""
 
 _DARKEST = 1 / 255
 _VISIBLE = 0.15
-_WORDS = {"dab": r"\b(dab|ihc|immuno\w*|brown|diaminobenzidine)\b", "eosin": r"(h\s*&\s*e|\bhe\b|eosin|pink)"}
+_COUNTERSTAIN_WORDS = {
+    "dab": r"\b(dab|ihc|immuno\w*|brown|diaminobenzidine)\b",
+    "eosin": r"(h\s*&\s*e|\bhe\b|eosin|pink)",
+}
 
 
 def optical_density(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return -log10 of the transmission of (3, H, W), with model value 1 as white."""
+    """Return -log10 of the transmission of an image (3, H, W); model value 1 is white."""
     return np.asarray(-np.log10(np.clip(image, _DARKEST, 1.0)), np.float32)
 
 
-def separate(image: NDArray[np.float32], stain: str, other: str) -> NDArray[np.float32]:
+def separate_stain(image: NDArray[np.float32], stain: str, other: str) -> NDArray[np.float32]:
     """Return the amount of one of two stains, float32 (H, W), in optical density.
 
-    Noise makes it slightly negative where there is none; it is not clipped.
+    Noise makes it slightly negative where the stain is absent; it is not clipped.
 
     Parameters
     ----------
     image : float32 (3, H, W)
         Transmitted light in model range.
     stain, other : str
-        Two different names from :data:`STAINS`. What neither explains goes to a third colour.
+        Two different names from :data:`STAINS`. Colour that neither explains is assigned to a third, orthogonal one.
     """
     first, second = (_unit(_DENSITY[STAINS.index(name)]) for name in (stain, other))
     inverse = np.linalg.inv(np.stack([first, second, _unit(np.cross(first, second))]))
@@ -41,11 +44,11 @@ def separate(image: NDArray[np.float32], stain: str, other: str) -> NDArray[np.f
     return np.asarray(np.tensordot(inverse[:, 0].astype(np.float32), optical_density(image), axes=(0, 0)))
 
 
-def counterstain(image: NDArray[np.float32], stain: str, words: str) -> str:
-    """Name the stain that goes with `stain`: what the words say, else the nearer in colour of eosin and DAB."""
+def find_counterstain(image: NDArray[np.float32], stain: str, words: str) -> str:
+    """Return the second stain of a section: the one named in `words`, else the nearer in colour of eosin and DAB."""
     if stain != "hematoxylin":
         return "hematoxylin"
-    for name, pattern in _WORDS.items():
+    for name, pattern in _COUNTERSTAIN_WORDS.items():
         if re.search(pattern, words, re.I):
             return name
     density = optical_density(image).reshape(3, -1).astype(np.float64)

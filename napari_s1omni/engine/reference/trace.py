@@ -1,4 +1,4 @@
-"""The trace: what was seen, how the request was read, and the steps that follow, in plain English."""
+"""The text of a thought: what was measured, how the request was understood, and which steps follow."""
 
 from __future__ import annotations
 
@@ -6,68 +6,79 @@ from collections.abc import Mapping
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.measurement import TileMeasurement
-from napari_s1omni.engine.reference.prompt_words import target_of
+from napari_s1omni.engine.reference.prompt_words import find_target
 
 ROUTE = "<image_edit>"
-"""The route token: draw from the source."""
+"""Route token of a thought that draws from the source."""
 
-_LOOKS = {
+_SIGNAL_TEXTS = {
     "bright": "bright objects on a darker ground",
     "dark": "dark objects on a brighter ground",
     "stain": "a stained section in transmitted light: colour on a bright ground",
 }
-_DONE = {
+_ANSWERS = {
     "segmentation": "I outlined the {target} and divided those that touch.",
     "super_resolution": "I restored the image on a grid {factor} times as fine.",
     "modality_translation": "I computed {target} from the image.",
 }
 
 
-def write(seen: TileMeasurement, words: Instruction, polarity: str | None, steps: Mapping[str, str]) -> str:
-    """Word a thought. The lines ``- name: value (reason)`` are what will be done."""
+def write_trace(
+    measured: TileMeasurement, instruction: Instruction, polarity: str | None, steps: Mapping[str, str]
+) -> str:
+    """Return the text of a thought; its lines ``- name: value (reason)`` are the steps to be computed."""
     lines = [
-        f"What I see. {_seen(seen, words.view)}",
-        f"How I read the request. {_read(words, polarity)}",
+        f"What I see. {_measurement_text(measured, instruction.view)}",
+        f"How I read the request. {_request_text(instruction, polarity)}",
         "What I will do.",
-        f"- task: {words.task}",
+        f"- task: {instruction.task}",
         *(f"- {name}: {value}" for name, value in steps.items()),
     ]
-    answer = _DONE[words.task].format(
-        target=words.target or target_of(words.request) or "objects", factor=" x ".join(map(str, words.factor))
+    answer = _ANSWERS[instruction.task].format(
+        target=instruction.target or find_target(instruction.request) or "objects",
+        factor=" x ".join(map(str, instruction.factor)),
     )
     return "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{answer}\n{ROUTE}"
 
 
-def _seen(seen: TileMeasurement, view: float) -> str:
+def _measurement_text(measured: TileMeasurement, view: float) -> str:
     sentences = [
-        f"The image is {'coloured' if seen.colour else 'grey'} and shows {_LOOKS[seen.signal]}.",
-        f"The ground lies at {seen.ground:.2f} of the layer's range and varies by {seen.slope:.2f} across the image.",
-        f"The noise is {seen.noise:.3f}, the contrast {seen.contrast:.2f}"
-        + (f", {seen.contrast / seen.noise:.0f} times the noise." if seen.noise > 1e-4 else "."),
+        f"The image is {'coloured' if measured.colour else 'grey'} and shows {_SIGNAL_TEXTS[measured.signal]}.",
+        f"The ground lies at {measured.ground:.2f} of the layer's range "
+        f"and varies by {measured.slope:.2f} across the image.",
+        f"The noise is {measured.noise:.3f}, the contrast {measured.contrast:.2f}"
+        + (f", {measured.contrast / measured.noise:.0f} times the noise." if measured.noise > 1e-4 else "."),
     ]
-    if seen.size is None:
+    if measured.size is None:
         sentences.append("Nothing stands out as an object.")
     else:
         sentences.append(
-            f"Objects are about {seen.size * view:.0f} px across and cover {seen.cover:.0%} ({seen.crowding})."
+            f"Objects are about {measured.size * view:.0f} px across "
+            f"and cover {measured.cover:.0%} ({measured.crowding})."
         )
     if view != 1:
         sentences.append(f"I see the layer reduced {view:g} times; lengths are in px of the layer.")
     return " ".join(sentences)
 
 
-def _read(words: Instruction, polarity: str | None) -> str:
-    if words.task == "super_resolution":
-        return f"It asks for {words.factor[0]} x {words.factor[1]} px for each px (y, x)."
-    if words.task == "modality_translation":
-        return f"It asks for {words.target}" + (f" from {words.source}." if words.source else ".")
-    target = target_of(words.request)
+def _request_text(instruction: Instruction, polarity: str | None) -> str:
+    if instruction.task == "super_resolution":
+        return f"It asks for {instruction.factor[0]} x {instruction.factor[1]} px for each px (y, x)."
+    if instruction.task == "modality_translation":
+        return f"It asks for {instruction.target}" + (f" from {instruction.source}." if instruction.source else ".")
+    target = find_target(instruction.request)
     sentences = [f"It asks for {target}." if target else "It names no kind of object that I know, so I look for any."]
     if polarity is not None:
         sentences.append(f"It says that they are {polarity}.")
-    if words.size is None:
+    if instruction.size is None:
         sentences.append("It gives no size, so the measured one stands.")
     else:
-        unit = "" if words.pixel is None else f" ({words.size * words.pixel:.1f} um at {words.pixel:.4g} um a px)"
-        sentences.append(f"It gives a size of {words.size:.0f} px{unit}, which I take instead of the measured one.")
+        unit = (
+            ""
+            if instruction.pixel is None
+            else f" ({instruction.size * instruction.pixel:.1f} um at {instruction.pixel:.4g} um a px)"
+        )
+        sentences.append(
+            f"It gives a size of {instruction.size:.0f} px{unit}, which I take instead of the measured one."
+        )
     return " ".join(sentences)

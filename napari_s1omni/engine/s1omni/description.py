@@ -1,4 +1,4 @@
-"""What can be known of a checkpoint without loading it, and without torch."""
+"""Descriptions of checkpoints, made without loading them and without torch."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import importlib.util
 import math
 from pathlib import Path
 
-from napari_s1omni.engine.protocol import EngineDescription, EngineLimits, EngineMemory
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, locate
-from napari_s1omni.engine.s1omni.device_map import installed, worded
+from napari_s1omni.engine.s1omni.device_map import describe_placement, gpu_memory
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.settings import THREADS
 
 CODE_REVISION = "1"
-"""Raised whenever the same weights, tile and thought would give other px."""
+"""Raised whenever the same weights, tile and thought would give other pixels."""
 VALIDATION_NAME = "validation.json"
-"""Beside the weights: for each operation the scores of this model and of the reference engine on validation data."""
-HOST_PER_PIXEL = 48.0
-"""Bytes on the host for each drawn px of a micro-batch that a GPU draws: the tiles themselves, there and back."""
+"""File beside the weights with the validation scores of the model and of the reference engine, per operation."""
+HOST_BYTES_PER_PIXEL = 48.0
+"""Host memory in bytes for each pixel that a GPU draws in a micro-batch: the tiles before and after drawing."""
 MARGIN = 0.01
-"""By which share of the reference engine's score a model must be better: it is slower, and its thoughts can fail."""
-LIBRARIES = 450 * 2**20
-"""Bytes that torch, transformers and diffusers take once imported."""
+"""Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
+LIBRARY_BYTES = 450 * 2**20
+"""Memory of torch, transformers and diffusers once imported, in bytes."""
 
-_BYTES = {"float32": 4, "bfloat16": 2}
-_NEEDED = ("torch", "transformers", "diffusers", "safetensors", "tokenizers")
+_BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2}
+_REQUIRED = ("torch", "transformers", "diffusers", "safetensors", "tokenizers")
 
 
 def describe(name_or_folder: str) -> EngineDescription:
@@ -36,9 +36,9 @@ def describe(name_or_folder: str) -> EngineDescription:
     Raises
     ------
     EngineUnavailable
-        If the weights are not here.
+        If the weights are not on this machine.
     CheckpointError
-        If the folder is damaged or no checkpoint.
+        If the folder is damaged or is not a checkpoint.
     """
     layout = open_layout(locate(name_or_folder))
     name = name_or_folder if name_or_folder in MODELS else str(Path(name_or_folder).resolve())
@@ -46,60 +46,56 @@ def describe(name_or_folder: str) -> EngineDescription:
 
 
 def describe_layout(layout: Layout, name: str) -> EngineDescription:
-    """Describe an opened checkpoint under the name by which it can be found again."""
-    facts = layout.config.engine
-    multiple = multiple_of(layout.config)
-    sizes = {name: count * _BYTES[facts.dtype] for name, count in layout.counts().items()}
-    gpus, placement, memory = 0, "", EngineMemory(sum(sizes.values()) + LIBRARIES, facts.bytes_per_tile_pixel)
-    wanted = [kind.startswith("cuda") for kind in facts.devices]
-    available = installed() if any(wanted) else []
-    if all(wanted) or (wanted[0] and available):
-        gpus, placement = worded(sizes, facts.working, available)
-        # Weights pass through the host one shard after the other, tiles as they are.
-        memory = EngineMemory(LIBRARIES, HOST_PER_PIXEL)
+    """Describe an opened checkpoint under the name by which it can be located again."""
+    config = layout.config.engine
+    multiple = size_multiple(layout.config)
+    sizes = {name: count * _BYTES_PER_VALUE[config.dtype] for name, count in layout.counts().items()}
+    gpus, placement, memory = 0, "", EngineMemory(sum(sizes.values()) + LIBRARY_BYTES, config.bytes_per_tile_pixel)
+    needs_gpu = [kind.startswith("cuda") for kind in config.devices]
+    available = gpu_memory() if any(needs_gpu) else []
+    if all(needs_gpu) or (needs_gpu[0] and available):
+        gpus, placement = describe_placement(sizes, config.working_memory, available)
+        # The host holds one shard of weights at a time, and the tiles.
+        memory = EngineMemory(LIBRARY_BYTES, HOST_BYTES_PER_PIXEL)
     return EngineDescription(
         name=name,
         revision=f"{CODE_REVISION}-{layout.revision()}",
-        operations=facts.operations,
-        title=facts.title,
-        limits=EngineLimits(multiple, math.ceil(facts.min_size / multiple) * multiple, facts.max_size),
-        memory=memory,
-        tile_size=facts.tile_size,
-        overlap=facts.overlap,
-        micro_batch=facts.micro_batch,
-        targets=facts.targets,
-        encoding=facts.encoding,
-        division=facts.division,
-        seconds_per_tile=facts.seconds_per_tile,
-        think=facts.think,
-        weights_license=facts.weights_license,
-        citation=facts.citation,
+        operations=config.operations,
+        title=config.title,
+        limits=EngineLimits(multiple, math.ceil(config.min_size / multiple) * multiple, config.max_size),
+        tile_size=config.tile_size,
+        overlap=config.overlap,
+        micro_batch=config.micro_batch,
+        targets=config.targets,
+        encoding=config.encoding,
+        division=config.division,
+        think=config.think,
+        weights_license=config.weights_license,
+        citation=config.citation,
         generates=True,
-        devices=facts.devices,
-        gpus=gpus,
-        placement=placement,
-        threads=0 if gpus else threads_wanted(facts.threads),
+        threads=0 if gpus else cpu_threads(config.threads),
+        host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )
 
 
-def threads_wanted(usual: int) -> int:
-    """Return ``S1OMNI_THREADS`` of the environment, or the checkpoint's own number.
+def cpu_threads(default: int) -> int:
+    """Return the number in the environment variable ``S1OMNI_THREADS``, or `default`.
 
     Raises
     ------
     EngineUnavailable
-        If it is no number above zero.
+        If the variable is not a number above zero.
     """
-    said = THREADS.read()
-    if not said:
-        return usual
-    if not said.isdigit() or int(said) < 1:
-        raise EngineUnavailable(f"{THREADS.name}={said}", "a number above zero", "correct or unset it", threads=said)
-    return int(said)
+    value = THREADS.read()
+    if not value:
+        return default
+    if not value.isdigit() or int(value) < 1:
+        raise EngineUnavailable(f"{THREADS.name}={value}", "a number above zero", "correct or unset it", threads=value)
+    return int(value)
 
 
-def multiple_of(config: CheckpointConfig) -> int:
-    """Px by which height and width of a drawn tile must be divisible: codec times editor."""
+def size_multiple(config: CheckpointConfig) -> int:
+    """Return the number of pixels that must divide height and width of a drawn tile: codec times editor."""
     codec, editor = config.vae_config, config.transformer_config
     if codec.get("_class_name") == "PixelUnshuffleCodec":
         downscale = int(codec.get("factor", 4))
@@ -111,12 +107,11 @@ def multiple_of(config: CheckpointConfig) -> int:
 
 
 def merit(name: str, operation: str) -> tuple[bool, str]:
-    """Whether a bundled model has shown to be better than the reference engine at `operation`, and in what words.
+    """Return whether a model has better validation scores than the reference engine, and the scores as text.
 
-    Its validation file holds, per operation, ``nano``, ``reference`` and
-    ``metric``; higher is better.
+    The file :data:`VALIDATION_NAME` holds ``nano``, ``reference`` and ``metric`` per operation; higher is better.
     """
-    missing = [module for module in _NEEDED if importlib.util.find_spec(module) is None]
+    missing = [module for module in _REQUIRED if importlib.util.find_spec(module) is None]
     if missing:
         return False, f"{', '.join(missing)} not installed"
     path = locate(name) / VALIDATION_NAME

@@ -1,10 +1,9 @@
-"""S1OmniEngine: a checkpoint that thinks about tiles and draws them."""
+"""The engine that thinks about tiles and draws them with the models of a checkpoint."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,33 +14,26 @@ import torch
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.protocol import EngineDescription, Images, OnText, Thought
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.protocol import Images, OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.layout import open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, read_prompting
-from napari_s1omni.engine.s1omni.checkpoint.loading import load as load_checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint, load_prompting
 from napari_s1omni.engine.s1omni.checkpoint.model_store import locate
 from napari_s1omni.engine.s1omni.description import describe_layout
-from napari_s1omni.engine.s1omni.device_map import device_memory, place
+from napari_s1omni.engine.s1omni.device_map import infer_device_map, select_devices
 from napari_s1omni.engine.s1omni.editor.codec import Codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
-from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, build_denoiser, denoise
-from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for, resampled
-from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
-from napari_s1omni.engine.s1omni.editor.self_ensemble import mirrored
-from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, build_denoiser
+from napari_s1omni.engine.s1omni.editor.editor import Editor, TileGroup
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
 
-POSTERIOR_DRAW = 2**32
-"""Index of the noise that samples the codec's posterior of the source; far from those of the denoising steps."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """What an engine holds until it is closed."""
+class _Models:
+    """The loaded models, held until the engine is closed."""
 
     thinker: Thinker
     connector: Connector
@@ -50,14 +42,14 @@ class _Parts:
 
 
 class S1OmniEngine:
-    """The two verbs over one loaded checkpoint; see :class:`napari_s1omni.engine.protocol.Engine`.
+    """An engine over one loaded checkpoint; see :class:`napari_s1omni.engine.protocol.Engine`.
 
     Parameters
     ----------
     description : EngineDescription
     checkpoint : Checkpoint
         Loaded, in evaluation mode.
-    prompting : Prompting
+    prompting : PromptTokenizer
     placement : mapping
         Device of each component.
     """
@@ -66,14 +58,14 @@ class S1OmniEngine:
         self,
         description: EngineDescription,
         checkpoint: Checkpoint,
-        prompting: Prompting,
+        prompting: PromptTokenizer,
         placement: Mapping[str, torch.device],
     ) -> None:
         self._description = description
         self._config = checkpoint.config
         self._placement = placement
         thinker = Thinker(checkpoint.backbone, prompting, checkpoint.config, checkpoint.geometry)
-        self._loaded: _Parts | None = _Parts(
+        self._loaded: _Models | None = _Models(
             thinker, checkpoint.connector, build_denoiser(checkpoint.transformer), checkpoint.codec
         )
 
@@ -81,7 +73,7 @@ class S1OmniEngine:
     def load(
         cls, name_or_folder: str, device: str | None = None, dtype: str | None = None, threads: int | None = None
     ) -> Self:
-        """Load a checkpoint; see :func:`load`."""
+        """Load a checkpoint; see :func:`napari_s1omni.engine.s1omni.load`."""
         missing = [
             module for module in ("transformers", "diffusers", "safetensors") if not importlib.util.find_spec(module)
         ]
@@ -92,41 +84,43 @@ class S1OmniEngine:
                 modules=missing,
             )
         layout = open_layout(locate(name_or_folder))
-        facts = layout.config.engine
-        kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-        kind = kinds.get(dtype or facts.dtype)
-        if kind is None:
+        config = layout.config.engine
+        dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        torch_dtype = dtypes.get(dtype or config.dtype)
+        if torch_dtype is None:
             raise EngineUnavailable(
-                f"dtype '{dtype}'", f"one of {', '.join(kinds)}", "choose one of these", dtype=dtype
+                f"dtype '{dtype}'", f"one of {', '.join(dtypes)}", "choose one of these", dtype=dtype
             )
         description = describe_layout(layout, name_or_folder)
         if threads is not None:
             description = dataclasses.replace(description, threads=threads)
-        sizes = {name: count * kind.itemsize for name, count in layout.counts().items()}
-        held = place(sizes, facts.working, device_memory(device, facts.devices))
-        placement = {name: torch.device(where) for name, where in held.items()}
-        checkpoint = load_checkpoint(layout, placement, kind)
-        return cls(description, checkpoint, read_prompting(layout), placement)
+        sizes = {name: count * torch_dtype.itemsize for name, count in layout.counts().items()}
+        device_map = infer_device_map(sizes, config.working_memory, select_devices(device, config.devices))
+        placement = {name: torch.device(name_of_device) for name, name_of_device in device_map.items()}
+        checkpoint = load_checkpoint(layout, placement, torch_dtype)
+        return cls(description, checkpoint, load_prompting(layout), placement)
 
     @property
     def description(self) -> EngineDescription:
         return self._description
 
-    def think(self, images: Images, prompt: str, sampling: Sampling, on_text: OnText | None = None) -> list[Thought]:
-        """Look at each tile and write what to do. A prompt without ``Task:`` line may be answered in words.
+    def think(
+        self, images: Images, instruction: Instruction, sampling: Sampling, on_text: OnText | None = None
+    ) -> list[Thought]:
+        """Look at each tile and write down what to do. An instruction without a task may be answered in words.
 
         Raises
         ------
         OperationRefused
-            If the task is none of this checkpoint's.
+            If the checkpoint does not perform the task.
         ThoughtError
-            If a thought is endless or repeating, twice.
+            If a thought is endless or repeating, at both attempts.
         RouteError
             If a thought of a known task does not lead to editing; ``facts['tile']`` is its index.
         EngineOutOfMemory
-            If the device has no room; the next calls use a smaller micro-batch.
+            If the device runs out of memory; later calls use a smaller micro-batch.
         """
-        task = Instruction.read(prompt).task
+        task = instruction.task
         if task and task not in self._config.engine.operations:
             raise OperationRefused(
                 f"this checkpoint does not know the task '{task}'",
@@ -136,7 +130,7 @@ class S1OmniEngine:
             )
         with self._computing(), self._within_memory(len(images)):
             tensor = self._tensor(images, "backbone")
-            thoughts: list[Thought] = self._parts.thinker.think(tensor, prompt, sampling, on_text)
+            thoughts: list[Thought] = self._models.thinker.think(tensor, instruction.text, sampling, on_text)
         if task:
             for i, thought in enumerate(thoughts):
                 self._require_route(i, thought.route, (self._config.prompting.edit_route,), thought.text)
@@ -150,36 +144,32 @@ class S1OmniEngine:
         sampling: Sampling,
         noise: Sequence[NoiseField],
     ) -> Images:
-        """Draw each tile from its thought; source tiles of another size than `noise` says are resampled to it.
+        """Draw each tile from its thought; source tiles are resampled to the size that `noise` states.
 
-        Objects may be drawn on another grid and brought back, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
+        Objects may be drawn at another scale and resampled back, see
+        :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
 
         Raises
         ------
         RouteError
-            If a thought does not draw.
+            If the route of a thought does not draw.
         GenerationError
             If a drawn tile is not finite or cannot have this size; ``facts['tile']`` is its index.
         EngineOutOfMemory
-            If the device has no room; the next calls use a smaller micro-batch.
+            If the device runs out of memory; later calls use a smaller micro-batch.
         """
         self._check_sizes(noise)
-        groups: dict[tuple[str, str | None, tuple[int, int], tuple[int, int]], list[int]] = {}
+        editor = self._editor
+        groups: dict[TileGroup, list[int]] = {}
         for i, thought in enumerate(thoughts):
-            task, route = self._task_and_route(i, thought)
-            groups.setdefault((task, route, noise[i].shape, self._grid(thought, task, noise[i])), []).append(i)
+            groups.setdefault(self._group(editor, i, thought, noise[i]), []).append(i)
         drawn: list[Images | None] = [None] * len(thoughts)
-        for (task, route, shape, grid), members in groups.items():
-            # A larger grid takes the room of several tiles.
-            most = max(1, self._parts.thinker.micro_batch * math.prod(shape) // max(math.prod(shape), math.prod(grid)))
-            size = max(1, most // self._config.denoising.self_ensemble)
-            for start in range(0, len(members), size):
-                part = members[start : start + size]
-                fields = [noise[i].on_grid(grid, self._parts.codec.downscale) for i in part]
-                edit = route == self._config.prompting.edit_route
+        for group, members in groups.items():
+            size = editor.batch_size(group)
+            for part in (members[start : start + size] for start in range(0, len(members), size)):
                 with self._computing(), self._within_memory(len(thoughts)):
-                    out = self._draw(images[part], [thoughts[i] for i in part], sampling, fields, task, edit, most)
-                    out = resampled(torch.from_numpy(out), shape).numpy()
+                    chosen = [thoughts[i] for i in part]
+                    out = self._draw(editor, group, images[part], chosen, sampling, [noise[i] for i in part])
                 for i, image in zip(part, out, strict=True):
                     if not np.isfinite(image).all():
                         raise GenerationError(
@@ -191,7 +181,7 @@ class S1OmniEngine:
         return np.stack([image for image in drawn if image is not None])
 
     def close(self) -> None:
-        """Let go of all weights."""
+        """Free all weights."""
         self._loaded = None
         if any(device.type == "cuda" for device in self._placement.values()):
             torch.cuda.empty_cache()
@@ -199,126 +189,88 @@ class S1OmniEngine:
     def condition(
         self, images: Images | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None
     ) -> Condition:
-        """Condition of at most a micro-batch, on the editor's device: what the drawing listens to."""
+        """Return what the editor is conditioned on, for at most a micro-batch, on the editor's device."""
         tensor = None if images is None else self._tensor(images, "backbone")
-        return self.connect(self._parts.thinker.condition(tensor, thoughts, sampling, limit))
+        return self.connect(self._models.thinker.condition(tensor, thoughts, sampling, limit))
 
     def connect(self, raw: Condition) -> Condition:
-        """Send the thinker's states through the connector. A subclass that alters them sees what they are good for."""
+        """Pass the thinker's states through the connector. A subclass may alter them to measure their effect."""
         device = self._placement["transformer"]
-        connector = self._parts.connector
+        connector = self._models.connector
         states = connector(raw.states.to(next(connector.parameters()).dtype))
         return Condition(states.to(device), raw.mask.to(device))
 
+    @property
+    def _editor(self) -> Editor:
+        return Editor(self._config, self._models.denoiser, self._models.codec, self._placement["transformer"])
+
+    def _group(self, editor: Editor, index: int, thought: Thought, noise: NoiseField) -> TileGroup:
+        task, route = self._task_and_route(index, thought)
+        limits = self._description.limits
+        return editor.group(
+            task,
+            route == self._config.prompting.edit_route,
+            thought.text,
+            noise.shape,
+            self._models.thinker.micro_batch,
+            (limits.multiple_of, limits.max_size),
+        )
+
     def _draw(
         self,
+        editor: Editor,
+        group: TileGroup,
         images: Images,
         thoughts: list[Thought],
         sampling: Sampling,
         noise: list[NoiseField],
-        task: str,
-        edit: bool,
-        rows: int,
     ) -> Images:
-        """Draw one group whose copies are at most `rows`, filled up with copies of its first tile."""
-        codec, denoiser, config = self._parts.codec, self._parts.denoiser, self._config
-        height, width = (v // codec.downscale for v in noise[0].shape)
-        limit = denoiser.limit(height, width)
-        copies = config.denoising.self_ensemble
-        fill = [i for i in range(len(thoughts)) for _ in range(copies)]
-        fill += [0] * (rows - len(fill))
-        condition = self.condition(images if edit else None, thoughts, sampling, limit)
-        states, mask = condition.states[fill], condition.mask[fill]
-        start = mirrored(self._noise(noise, 0)[fill] * config.noise_scale, copies)
-        source = base = guidance = None
-        prediction = config.denoising.prediction_of(task)
-        if edit:
-            raw = self._tensor(images, "transformer")
-            if self._object_size(task):
-                raw = resampled(raw, noise[0].shape)
-            else:
-                raw = enlarge(raw, noise[0].shape, config.denoising.enlargement)
-            raw = mirrored(raw[fill], copies)
-            seen = raw if config.vision.clamp is None else raw.clamp(*config.vision.clamp)
-            sampled = config.denoising.schedule == "released"
-            source = codec.encode(seen, self._noise(noise, POSTERIOR_DRAW)[fill] if sampled else None)
-            base = codec.encode(raw) if prediction == "residual" else None
-            steps = sampling.num_inference_steps or config.sampling.edit_steps
-        else:
-            steps = sampling.num_inference_steps or config.sampling.generation_steps
-            guidance = self._guidance(sampling, limit, fill)
-        levels = noise_levels(config.denoising.schedule, config.scheduler_config, steps, denoiser.tokens(height, width))
-        latent = denoise(
-            denoiser, start, levels, source, states, mask, prediction=prediction, base=base, guidance=guidance
-        )
-        out = mirrored(codec.decode(latent)[: len(thoughts) * copies].float(), copies)
-        out = out.unflatten(0, (-1, copies)).mean(1) if copies > 1 else out
-        if edit and prediction == "residual" and config.denoising.enlargement == "restored":
-            out = agree(self._tensor(images, "transformer"), out)
-        if task == "segmentation" and config.engine.encoding == "fields":
-            out = out.clamp(0, 1)
-        drawn: Images = out.cpu().numpy()
+        limit = editor.max_condition_tokens(group)
+        condition = self.condition(images if group.edit else None, thoughts, sampling, limit)
+        empty = None
+        if not group.edit and editor.guidance_scale(sampling) > 1:
+            empty = self.connect(self._models.thinker.empty_condition(sampling, limit))
+        drawn: Images = editor.draw(
+            group, self._tensor(images, "transformer"), condition, sampling, noise, empty
+        ).numpy()
         return drawn
-
-    def _object_size(self, task: str) -> ObjectSize | None:
-        return self._config.denoising.object_size if task == "segmentation" else None
-
-    def _grid(self, thought: Thought, task: str, noise: NoiseField) -> tuple[int, int]:
-        """Height and width in px at which a tile is drawn."""
-        how, limits = self._object_size(task), self._description.limits
-        if how is None:
-            return noise.shape
-        return grid_for(thought.text, noise.shape, how, limits.multiple_of, limits.max_size)
-
-    def _guidance(self, sampling: Sampling, limit: int | None, fill: list[int]) -> Guidance | None:
-        scale = sampling.true_cfg_scale or self._config.sampling.true_cfg_scale
-        if scale <= 1:
-            return None
-        empty = self.connect(self._parts.thinker.nothing(sampling, limit))
-        rows = [0] * len(fill)
-        return Guidance(empty.states[rows], empty.mask[rows], scale, self._config.denoising.schedule == "stock")
-
-    def _noise(self, noise: Sequence[NoiseField], step: int) -> torch.Tensor:
-        codec = self._parts.codec
-        drawn = np.stack([field.draw(step, codec.channels, codec.downscale) for field in noise])
-        return torch.from_numpy(drawn).to(self._placement["transformer"])
 
     def _tensor(self, images: Images, component: str) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self._placement[component])
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Compute with the plan's threads, whichever thread this is: torch keeps their number for each."""
-        before, wanted = torch.get_num_threads(), self._description.threads
-        if wanted and wanted != before:
-            torch.set_num_threads(wanted)
+        """Compute with the plan's number of threads; torch keeps a number for each calling thread."""
+        before, threads = torch.get_num_threads(), self._description.threads
+        if threads and threads != before:
+            torch.set_num_threads(threads)
         try:
             yield
         finally:
-            if wanted and wanted != before:
+            if threads and threads != before:
                 torch.set_num_threads(before)
 
     @contextmanager
     def _within_memory(self, count: int) -> Iterator[None]:
-        """Turn a device without room into a typed error, and fill fewer rows from then on."""
+        """Turn an out-of-memory error into a typed one, and use a smaller micro-batch from then on."""
         try:
             yield
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-            # The allocator of the CPU has no error class of its own.
+            # The CPU allocator raises a plain RuntimeError.
             if type(error) is RuntimeError and "allocate memory" not in str(error):
                 raise
-            thinker = self._parts.thinker
+            thinker = self._models.thinker
             before = thinker.micro_batch
             thinker.micro_batch = max(1, min(before, count) // 2)
             raise EngineOutOfMemory(
-                f"the device has no room for {before} tiles at once ({str(error).splitlines()[0]})",
+                f"the device has no memory for {before} tiles at once ({str(error).splitlines()[0]})",
                 "a micro-batch that fits",
                 f"run again with {thinker.micro_batch} tiles at once",
                 micro_batch=before,
             ) from error
 
     @property
-    def _parts(self) -> _Parts:
+    def _models(self) -> _Models:
         if self._loaded is None:
             raise EngineUnavailable("this engine was closed", remedy="load it again", engine=self._description.name)
         return self._loaded
@@ -326,7 +278,7 @@ class S1OmniEngine:
     def _task_and_route(self, index: int, thought: Thought) -> tuple[str, str | None]:
         words = self._config.prompting
         task = Instruction.read(thought.prompt or thought.text).task
-        # Without tokens and prompt nothing was thought: the text is the instruction, and it asks for an edit.
+        # Without tokens and prompt the engine did not think: the text is the instruction, and it asks for an edit.
         restated = not thought.token_ids and not thought.prompt
         route = thought.route or (words.edit_route if restated else None)
         self._require_route(index, route, (words.edit_route, words.generation_route), thought.text)
@@ -348,7 +300,7 @@ class S1OmniEngine:
         limits = self._description.limits
         for i, field in enumerate(noise):
             wrong = any(v % limits.multiple_of or not limits.min_size <= v <= limits.max_size for v in field.shape)
-            if wrong or any(v % self._parts.codec.downscale for v in field.origin):
+            if wrong or any(v % self._models.codec.downscale for v in field.origin):
                 raise GenerationError(
                     f"tile {i} of the batch is to be drawn with {field.shape} px at {field.origin}",
                     f"multiples of {limits.multiple_of} px from {limits.min_size} to {limits.max_size}",
@@ -356,29 +308,3 @@ class S1OmniEngine:
                     tile=i,
                     shape=field.shape,
                 )
-
-
-def load(
-    name_or_folder: str, device: str | None = None, dtype: str | None = None, threads: int | None = None
-) -> S1OmniEngine:
-    """Load a checkpoint.
-
-    Parameters
-    ----------
-    name_or_folder : str
-        ``nano``, ``s1-omni-image``, or a folder in the released layout.
-    device : str, optional
-        ``cpu``, ``cuda`` (spread over all), or one of them such as ``cuda:1``; default as the checkpoint says.
-    dtype : {'float32', 'bfloat16', 'float16'}, optional
-        Type to compute in; default as the checkpoint says.
-    threads : int, optional
-        Threads with which it computes on the CPU; default as described. They affect bits, so a plan fixes them.
-
-    Raises
-    ------
-    EngineUnavailable
-        If weights, packages or the device are missing, or memory does not suffice.
-    CheckpointError
-        If the folder is damaged or no checkpoint.
-    """
-    return S1OmniEngine.load(name_or_folder, device, dtype, threads)

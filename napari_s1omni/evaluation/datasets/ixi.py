@@ -1,4 +1,4 @@
-"""IXI: super-resolution of brain MR from a low-passed k-space, PSNR and SSIM of slices along the third axis."""
+"""IXI: super-resolution of brain MR from low-pass filtered k-space; PSNR, and SSIM of slices along the third axis."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType
+from napari_s1omni.evaluation.datasets.images import read_image
 
 _TOP = 99.9
 """Percentile of a volume that becomes 1."""
-_HEAD = 0.1
-"""Share of px above a tenth of the range that a slice with enough of a head has."""
+_MIN_HEAD = 0.1
+"""Least share of pixels above a tenth of the range; slices with less are skipped."""
 
 
 class IXI:
-    """``IXI-T1/IXI002-Guys-0828-T1.nii.gz`` and so on, or the files of one contrast alone."""
+    """Files such as ``IXI-T1/IXI002-Guys-0828-T1.nii.gz``, or those of a single contrast."""
 
     name: ClassVar[str] = "ixi"
     operation: ClassVar[OperationType] = "super_resolution"
     protocol: ClassVar[str] = (
-        "IXI: NIfTI files IXI*.nii.gz. Normalised per volume: divided by its 99.9th percentile and held to 0..1, range "
-        "1. Slices are those along the file's third axis; those in which less than a tenth of the px is above 0.1 are "
-        "left out. The low-resolution slice is the central half of its k-space along both axes, placed so that a px of "
-        "it covers 2 x 2 px of the truth; the degradation behind the published numbers is stated nowhere, this one is "
-        "a choice. PSNR of the volume; SSIM (Gaussian window, sigma 1.5) as the mean of slices. Predictions: volumes "
-        "of the kept slices, under the names of the images."
+        "IXI: NIfTI files IXI*.nii.gz. Each volume is divided by its 99.9th percentile and clipped to 0..1 (range 1). "
+        "Slices along the file's third axis; those with less than a tenth of the pixels above 0.1 are skipped. The "
+        "low-resolution slice is the central half of k-space along both axes, aligned so that one of its pixels covers "
+        "2 x 2 pixels of the truth; the degradation behind the published numbers is not documented, so this one is our "
+        "choice. PSNR of the volume; SSIM (Gaussian window, sigma 1.5) as the mean over slices. Predictions: volumes "
+        "of the kept slices, named like the images."
     )
 
     def cases(self, folder: Path) -> Iterator[Case]:
@@ -39,36 +40,36 @@ class IXI:
             top = float(np.percentile(volume, _TOP)) or 1.0
             truth = np.clip(volume / top, 0, 1).astype(np.float32)
             truth = truth[:, : truth.shape[1] // 2 * 2, : truth.shape[2] // 2 * 2]
-            truth = truth[(truth > 0.1).mean(axis=(1, 2)) >= _HEAD]
+            truth = truth[(truth > 0.1).mean(axis=(1, 2)) >= _MIN_HEAD]
             if not len(truth):
                 continue
             yield Case(
                 name=path.name.split(".")[0],
                 group=path.name.split(".")[0].rsplit("-", 1)[-1],
-                image=halved(truth),
+                image=halve_k_space(truth),
                 truth=truth,
                 options={"factor": 2, "prompt": "super-resolve the MR image"},
                 prediction=path.name,
             )
 
     def score(self, case: Case, predicted: NDArray[Any]) -> dict[str, float]:
-        """PSNR of the volume and mean SSIM of its slices, range 1."""
+        """Return the PSNR of the volume and the mean SSIM of its slices, for range 1."""
         found = np.clip(predicted.astype(np.float32), 0, 1)
         slices = [metrics.ssim(a, b, 1.0) for a, b in zip(case.truth, found, strict=True)]
         return {"PSNR (dB)": metrics.psnr(case.truth, found, 1.0), "SSIM": float(np.mean(slices))}
 
 
-def halved(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+def halve_k_space(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keep the central half of the k-space of each plane: (n, 2 h, 2 w) to (n, h, w).
 
-    Half a px of the truth is added to the phase, so that the centre of a px lies in the middle of its 2 x 2.
+    The phase is shifted by half a pixel of the truth, so that each pixel is centred on its 2 x 2 pixels.
     """
     spectrum = np.fft.fft2(planes)
     for axis in (1, 2):
         size = planes.shape[axis]
         frequency = np.fft.fftfreq(size)
         keep = np.flatnonzero(np.abs(frequency) < 0.25)
-        # The frequency at the very edge has no partner; an even grid keeps one of the two.
+        # The outermost frequency has no counterpart; an even grid keeps one of the two.
         edge = np.flatnonzero(frequency == -0.25)
         chosen = np.concatenate([keep[: (len(keep) + 1) // 2], edge, keep[(len(keep) + 1) // 2 :]])
         shape = [1, 1, 1]

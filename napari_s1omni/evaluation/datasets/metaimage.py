@@ -1,4 +1,4 @@
-"""MetaImage (``.mha``): one file with a text header and the voxels."""
+"""Reader of MetaImage (``.mha``): one file with a text header and the voxels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_metaimage(path: Path) -> NDArray[Any]:
     Raises
     ------
     SourceError
-        If it is missing, damaged, of several channels, or keeps its voxels in another file.
+        If it is missing or damaged, has several channels, or keeps its voxels in another file.
     """
     try:
         data = path.read_bytes()
@@ -40,19 +40,19 @@ def read_metaimage(path: Path) -> NDArray[Any]:
     try:
         entries = (line.split("=", 1) for line in head.decode("ascii").splitlines() if line.strip())
         facts = {key.strip(): value.strip() for key, value in entries}
-        place, _, body = rest.partition(b"\n")
+        location, _, body = rest.partition(b"\n")
         shape = tuple(int(n) for n in facts["DimSize"].split())[::-1]
         order = ">" if facts.get("BinaryDataByteOrderMSB", "False").lower() == "true" else "<"
         dtype = np.dtype(order + _TYPES[facts["ElementType"]])
-        if not mark or place.strip(b" =\r") != b"LOCAL" or facts.get("ElementNumberOfChannels", "1") != "1":
+        if not mark or location.strip(b" =\r") != b"LOCAL" or facts.get("ElementNumberOfChannels", "1") != "1":
             raise ValueError("only one channel, with its voxels in the same file")
         if facts.get("CompressedData", "False").lower() == "true":
             body = zlib.decompress(body)
         voxels = np.frombuffer(body, dtype, math.prod(shape)).reshape(shape)
     except (ValueError, KeyError, UnicodeDecodeError, zlib.error) as error:
         raise SourceError(
-            f"{path} is no MetaImage that can be read ({type(error).__name__}: {error})",
-            "an .mha file of one channel",
+            f"{path} is not a readable MetaImage ({type(error).__name__}: {error})",
+            "an .mha file with one channel",
             "convert it",
         ) from error
     return voxels.astype(dtype.newbyteorder("="))

@@ -13,22 +13,23 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType
+from napari_s1omni.evaluation.datasets.images import read_image
 
 
 class MSD:
     """A task folder such as ``Task09_Spleen``: ``dataset.json``, ``imagesTr/``, ``labelsTr/``.
 
-    Each label of ``dataset.json`` but background is a group of its own.
+    Each label of ``dataset.json`` except background is a group.
     """
 
     name: ClassVar[str] = "msd"
     operation: ClassVar[OperationType] = "segmentation"
     protocol: ClassVar[str] = (
         "Medical Segmentation Decathlon: a task folder with dataset.json, imagesTr and labelsTr (NIfTI). "
-        "Dice 2|A and B| / (|A| + |B|) of whole volumes, for each label alone; a volume without that label in "
-        "the truth does not count for it. Of several modalities the first is shown. "
-        "Predictions: label maps under the names of the images."
+        "Dice 2|A and B| / (|A| + |B|) of whole volumes, for each label; a volume whose truth lacks the label does "
+        "not count for it. Only the first of several modalities is used. "
+        "Predictions: label maps named like the images."
     )
 
     def cases(self, folder: Path) -> Iterator[Case]:
@@ -40,23 +41,23 @@ class MSD:
             pairs = [(folder / entry["image"], folder / entry["label"]) for entry in listed["training"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SourceError(
-                f"{path} is no list of the Medical Segmentation Decathlon ({type(error).__name__}: {error})",
+                f"{path} is not a dataset of the Medical Segmentation Decathlon ({type(error).__name__}: {error})",
                 "dataset.json with 'labels' and 'training'",
                 "name a task folder such as Task09_Spleen",
             ) from error
         for image, truth in pairs:
-            pixels, marked = read_image(image), read_image(truth)
+            pixels, labelled = read_image(image), read_image(truth)
             for value, organ in labels.items():
                 yield Case(
                     name=image.name.split(".")[0],
                     group=organ,
                     image=pixels,
-                    truth=(marked == value).astype(np.uint8),
+                    truth=(labelled == value).astype(np.uint8),
                     options={"prompt": f"segment the {organ}", "instances": False},
                     label=value,
                     prediction=image.name,
                 )
 
     def score(self, case: Case, predicted: NDArray[Any]) -> dict[str, float]:
-        """Dice; no number where the truth is empty."""
+        """Return Dice; NaN if the truth is empty."""
         return {"Dice": metrics.dice(case.truth, predicted) if case.truth.any() else math.nan}

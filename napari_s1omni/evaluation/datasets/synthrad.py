@@ -1,4 +1,4 @@
-"""SynthRAD2025: CT made from MR or cone-beam CT (Thummerer et al., 2025), judged inside the body."""
+"""SynthRAD2025: CT synthesised from MR or cone-beam CT (Thummerer et al., 2025), scored inside the body."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.evaluation.datasets.dataset import Case, OperationType, read_image
+from napari_s1omni.evaluation.datasets.benchmark import Case, OperationType
+from napari_s1omni.evaluation.datasets.images import read_image
 
 RANGE = (-1024.0, 3071.0)
-"""HU to which CTs are held before PSNR and MS-SSIM."""
+"""Range in HU to which CTs are clipped before PSNR and MS-SSIM."""
 PEAK = 4000.0
 """Range of PSNR in HU."""
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the five levels of MS-SSIM (Wang, Simoncelli and Bovik, 2003)."""
+"""Weights of the five levels of MS-SSIM (Wang, Simoncelli and Bovik, 2003)."""
 _EDGE = 97
-"""Least size per axis that five levels need; smaller volumes are continued at their edges."""
+"""Least size per axis for five levels; smaller volumes are padded with their edge values."""
 _WINDOW = 7
 _SOURCES = ("mr", "cbct")
 
@@ -32,9 +33,9 @@ class SynthRAD:
     name: ClassVar[str] = "synthrad2025"
     operation: ClassVar[OperationType] = "modality_translation"
     protocol: ClassVar[str] = (
-        "SynthRAD2025: folders of patients with ct, mask and mr or cbct (.mha or .nii.gz). Inside the body mask: MAE "
-        "in HU; PSNR with a range of 4000 HU of volumes held to -1024..3071; MS-SSIM of five levels in 3D (window 7, "
-        "the mean inside the mask at each level, outside set to -1024). A volume drawn by an engine counts from 0 to 1 "
+        "SynthRAD2025: a folder per patient with ct, mask and mr or cbct (.mha or .nii.gz). Inside the body mask: MAE "
+        "in HU; PSNR with a range of 4000 HU, of volumes clipped to -1024..3071; MS-SSIM of five levels in 3D (window "
+        "7, the mean inside the mask at each level, outside set to -1024). Values 0 to 1 drawn by an engine are taken "
         "as -1024 to 3071 HU. Predictions: PATIENT.mha or .nii.gz in HU."
     )
 
@@ -62,36 +63,36 @@ class SynthRAD:
             )
 
     def score(self, case: Case, predicted: NDArray[Any]) -> dict[str, float]:
-        """MAE, PSNR and MS-SSIM inside the body."""
+        """Return MAE, PSNR and MS-SSIM inside the body."""
         inside = case.inside if case.inside is not None else np.ones(case.truth.shape, bool)
         low, high = RANGE
         found = predicted.astype(np.float64)
         if predicted.dtype.kind == "f" and abs(found).max() <= 8:
-            # An engine draws in model range; no CT in HU is that flat.
+            # An engine returns model range; no CT in HU has so small a range.
             found = low + found * (high - low)
         truth = case.truth.astype(np.float64)
-        held, made = np.clip(truth, low, high), np.clip(found, low, high)
+        clipped, drawn = np.clip(truth, low, high), np.clip(found, low, high)
         return {
             "MAE (HU)": float(np.abs(truth - found)[inside].mean()),
-            "PSNR (dB)": metrics.psnr(held[inside], made[inside], PEAK),
-            "MS-SSIM": ms_ssim(held, made, inside, low, high),
+            "PSNR (dB)": metrics.psnr(clipped[inside], drawn[inside], PEAK),
+            "MS-SSIM": ms_ssim(clipped, drawn, inside, low, high),
         }
 
 
 def ms_ssim(truth: NDArray[Any], predicted: NDArray[Any], inside: NDArray[np.bool_], low: float, high: float) -> float:
-    """Multi-scale structural similarity of volumes inside a mask.
+    """Return the multi-scale structural similarity of volumes inside a mask.
 
-    Per level the map ``(l c s) ** weight`` of luminance, contrast and structure is averaged over
-    the mask; the product over the levels is the result. Between levels volumes are averaged over 2 voxels
-    per axis, of the mask every second voxel is kept. Luminance counts at every level, as in the
-    challenge's own program, and not at the coarsest alone, as in the paper of the method.
+    At each level, the map ``(l c s) ** weight`` of luminance, contrast and structure is averaged over
+    the mask; the result is the product over the levels. Between levels, volumes are averaged over 2 voxels
+    per axis, and every second voxel of the mask is kept. Luminance counts at every level, as in the
+    challenge's program, not only at the coarsest as in the paper.
 
     Parameters
     ----------
     truth, predicted : (z, y, x)
     inside : bool (z, y, x)
     low, high : float
-        Range of the values; outside of the mask they are set to `low`.
+        Range of the values; values outside the mask are set to `low`.
     """
     span = high - low
     pads = [((n := max(0, _EDGE - size)) // 2, n - n // 2) for size in truth.shape]
@@ -102,7 +103,7 @@ def ms_ssim(truth: NDArray[Any], predicted: NDArray[Any], inside: NDArray[np.boo
     for weight in WEIGHTS:
         kept = mask[rim]
         values = _similarity(a, b, span)[rim][kept]
-        # A mask of a few voxels may have none left at a coarse level.
+        # A small mask may have no voxels left at a coarse level.
         result *= float(np.clip((values**weight).mean(), 0, 1)) if kept.any() else 1.0
         a, b = (ndi.uniform_filter(v, 2, mode="constant")[(slice(None, None, 2),) * v.ndim] for v in (a, b))
         mask = mask[(slice(None, None, 2),) * mask.ndim]
@@ -110,7 +111,7 @@ def ms_ssim(truth: NDArray[Any], predicted: NDArray[Any], inside: NDArray[np.boo
 
 
 def _similarity(a: NDArray[np.float64], b: NDArray[np.float64], span: float) -> NDArray[np.float64]:
-    """Product of luminance, contrast and structure, each held to at least 0."""
+    """Return the product of luminance, contrast and structure, each at least 0."""
     n = _WINDOW**a.ndim
     first, second = (0.01 * span) ** 2, (0.03 * span) ** 2
 

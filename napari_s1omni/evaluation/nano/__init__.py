@@ -1,1 +1,1 @@
-"""The measurements in nano's model card."""
+"""The measurements and tables of nano's model card."""

@@ -1,1 +1,1 @@
-"""Who runs the blocks: this process, or Dask workers that lease them."""
+"""The executors of a run: this process, or Dask workers that lease blocks."""

@@ -1,4 +1,4 @@
-"""Cluster: worker processes on this machine, behind a scheduler's address, or on a SLURM cluster."""
+"""Starts or joins a Dask cluster: processes on this machine, a running scheduler, or SLURM jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_s1omni.errors import ClusterError, EngineUnavailable
-from napari_s1omni.execution.executors.leases import WINDOW
+from napari_s1omni.execution.executors.leases import LEASES_PER_WORKER, MAX_BLOCKS, TARGET_SECONDS
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.settings import library_threads, visible_gpus
 from napari_s1omni.system.machine import nvidia_gpus, usable_processors
@@ -20,52 +20,56 @@ SLURM = "slurm"
 """In place of an address: workers are SLURM jobs, described in Dask's own configuration."""
 
 _SETTINGS = {
-    # Who is to blame for a dead worker is found out here, not by running everything again.
+    # Which block killed a worker is found out by `LeaseBook`, not by running all its tasks again.
     "distributed.scheduler.allowed-failures": 0,
-    # Leases are placed on purpose.
+    # `LeaseBook` decides which worker runs a lease.
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.profile.enabled": False,
-    # A machine where everyone wants the processor at once is slow, not broken.
+    # A busy machine is slow, not broken.
     "distributed.comm.timeouts.connect": "120s",
 }
-_LOST = {None: "24h", SLURM: "120s"}
-"""How long after a worker left Dask ends its nanny or its job, which may be about to bring it back."""
-_PATIENCE = {None: 600.0, SLURM: 24 * 3600.0}
-"""Seconds that a start may take: of a process on a busy machine, of a job in a queue."""
+_LOST_WORKER_TIMEOUT = {None: "24h", SLURM: "120s"}
+"""How long after a worker left Dask ends its nanny or its job, which may be about to restart it."""
+_WORKER_TIMEOUT = {None: 600.0, SLURM: 24 * 3600.0}
+"""Seconds that the start of a worker may take: a process on a busy machine, a job in a queue."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """Where a run's workers are."""
+class ClusterConfig:
+    """Where the workers of a run are, and how blocks are leased to them."""
 
     workers: int | None = None
-    """How many processes; None is one per GPU, or one where the engine needs none."""
+    """Number of worker processes; None is one per GPU, or one if the engine needs none."""
     scheduler: str | None = None
-    """Address of a running scheduler, ``slurm``, or None for processes of this machine."""
-    patience: float | None = None
+    """Address of a running scheduler, ``slurm``, or None for processes on this machine."""
+    worker_timeout: float | None = None
     """Seconds to wait for a first worker, and for another one when all are gone; None is 10 minutes for processes of
-    this machine, a day for jobs of a queue, and 2 minutes for a scheduler whose workers others start."""
+    this machine, a day for SLURM jobs, and 2 minutes for the workers of a running scheduler."""
     ttl: float = 120.0
     """Seconds of silence after which a worker of this machine counts as dead."""
+    lease_seconds: float = TARGET_SECONDS
+    """Seconds of work that a lease should hold."""
+    lease_blocks: int = MAX_BLOCKS
+    """Most blocks in a lease."""
 
     @property
-    def waits(self) -> float:
+    def timeout(self) -> float:
         """Seconds without any worker after which a run ends."""
-        return _PATIENCE.get(self.scheduler, 120.0) if self.patience is None else self.patience
+        return _WORKER_TIMEOUT.get(self.scheduler, 120.0) if self.worker_timeout is None else self.worker_timeout
 
 
 @contextlib.contextmanager
-def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
+def open_cluster(config: ClusterConfig, plan: Plan) -> Iterator[tuple[Any, int]]:
     """Start or join a cluster for the duration of a ``with`` block.
 
     Yields
     ------
     (distributed.Client, int)
-        And how many workers were asked for; 0 if that is the scheduler's affair.
+        The second value is the number of requested workers; 0 if a running scheduler decides.
 
     Raises
     ------
@@ -82,43 +86,43 @@ def open_cluster(fleet: Fleet, plan: Plan) -> Iterator[tuple[Any, int]]:
     import dask
     import distributed
 
-    gpus = _gpus() if any(device.startswith("cuda") for device in plan.engine.devices) else ()
-    each = max(1, plan.engine.gpus)
-    count = fleet.workers or len(gpus) // each or 1
-    # How long a scheduler may take to answer is Dask's own affair.
-    answer = dask.config.get("distributed.comm.timeouts.connect")
+    gpus = _gpu_names() if any(device.startswith("cuda") for device in plan.engine.host.devices) else ()
+    gpus_per_worker = max(1, plan.engine.host.gpus)
+    count = config.workers or len(gpus) // gpus_per_worker or 1
+    # The user's own setting decides how long a scheduler may take to answer.
+    connect_timeout = dask.config.get("distributed.comm.timeouts.connect")
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
-        times = {
-            "distributed.scheduler.worker-ttl": f"{fleet.ttl}s",
-            "distributed.deploy.lost-worker-timeout": _LOST.get(fleet.scheduler, "15s"),
+        timeouts = {
+            "distributed.scheduler.worker-ttl": f"{config.ttl}s",
+            "distributed.deploy.lost-worker-timeout": _LOST_WORKER_TIMEOUT.get(config.scheduler, "15s"),
         }
-        stack.enter_context(dask.config.set(times))
-        # A busy port of the dashboard is no reason to warn about anything.
+        stack.enter_context(dask.config.set(timeouts))
+        # Dask warns if the port of the dashboard is taken, which does not matter here.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        target: Any = fleet.scheduler
-        if fleet.scheduler is None:
-            target = stack.enter_context(_local(count, dealt(gpus, each)))
-        elif fleet.scheduler == SLURM:
+        target: Any = config.scheduler
+        if config.scheduler is None:
+            target = stack.enter_context(_local(count, gpu_groups(gpus, gpus_per_worker)))
+        elif config.scheduler == SLURM:
             target = stack.enter_context(_slurm(count))
         try:
-            client = stack.enter_context(distributed.Client(target, timeout=answer, set_as_default=False))
+            client = stack.enter_context(distributed.Client(target, timeout=connect_timeout, set_as_default=False))
         except OSError as error:
             raise ClusterError(
-                f"scheduler {fleet.scheduler} does not answer: {error}",
+                f"scheduler {config.scheduler} does not answer: {error}",
                 "the address of a running Dask scheduler, such as tcp://host:8786",
                 "start it with 'dask scheduler', then resume",
             ) from error
-        # A scheduler of others has its own settings; this one matters.
-        client.run_on_scheduler(_blame_nobody)
-        yield client, 0 if fleet.scheduler not in (None, SLURM) else count
+        # A running scheduler has its own settings; only this one must be changed.
+        client.run_on_scheduler(_disallow_failures)
+        yield client, 0 if config.scheduler not in (None, SLURM) else count
 
 
-def replenish(client: Any) -> None:
-    """Start again what should be there and is not: nannies that gave up, jobs whose time was over.
+def restart_lost_workers(client: Any) -> None:
+    """Start nannies that gave up and SLURM jobs that reached their time limit again.
 
-    A nanny starts its worker again when that dies, but closes for good when a start fails; nobody else looks after it.
+    A nanny restarts its worker when it dies, but closes for good when that start fails.
     """
     import distributed
 
@@ -126,35 +130,42 @@ def replenish(client: Any) -> None:
     if cluster is None or cluster.status != distributed.Status.running:
         return
     gone = (distributed.Status.closed, distributed.Status.failed)
-    for name, keeper in list(cluster.workers.items()):
-        if keeper.status in gone:
+    for name, nanny in list(cluster.workers.items()):
+        if nanny.status in gone:
             cluster.workers.pop(name, None)
     if cluster.worker_spec.keys() - cluster.workers.keys():
         cluster.scale(len(cluster.worker_spec))
 
 
 def dashboard(client: Any) -> str | None:
-    """Address of the dashboard, or None where the scheduler shows none."""
+    """Return the address of the dashboard, or None if the scheduler has none."""
     shown = client.scheduler_info().get("services", {}).get("dashboard")
-    # Without bokeh the port answers, but there is nothing to see.
+    # Without bokeh the port answers, but the page is empty.
     return str(client.dashboard_link) if shown and importlib.util.find_spec("bokeh") else None
 
 
-def _blame_nobody(dask_scheduler: Any) -> None:
+def _disallow_failures(dask_scheduler: Any) -> None:
     dask_scheduler.allowed_failures = 0
 
 
 def _local(count: int, gpus: tuple[str, ...]) -> Any:
-    """`count` processes; each draws in one thread and sees the GPUs of one group only."""
+    """Start `count` processes; each generates in one thread and sees the GPUs of one group only."""
     import distributed
 
-    shared = library_threads(max(1, usable_processors() // count))
+    threads_env = library_threads(max(1, usable_processors() // count))
 
     def worker(number: int) -> dict[str, Any]:
-        seen = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
-        # One lease draws while the one before it is written; why one fails is told by the driver, in its own words.
-        options = {"nthreads": WINDOW, "env": {**shared, **seen}, "host": "127.0.0.1", "silence_logs": logging.CRITICAL}
-        return {"cls": distributed.Nanny, "options": {**options, "dashboard": False}}
+        visible = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
+        options = {
+            # One lease is generated while the one before it is written.
+            "nthreads": LEASES_PER_WORKER,
+            "env": {**threads_env, **visible},
+            "host": "127.0.0.1",
+            # The driver reports errors itself.
+            "silence_logs": logging.CRITICAL,
+            "dashboard": False,
+        }
+        return {"cls": distributed.Nanny, "options": options}
 
     shown = ":0" if importlib.util.find_spec("bokeh") else None
     return distributed.SpecCluster(
@@ -176,17 +187,17 @@ def _slurm(count: int) -> Any:
     import dask_jobqueue
 
     # Queue, account, memory and walltime come from Dask's configuration, see docs/clusters.md.
-    cluster = dask_jobqueue.SLURMCluster(cores=WINDOW, processes=1)
+    cluster = dask_jobqueue.SLURMCluster(cores=LEASES_PER_WORKER, processes=1)
     cluster.scale(count)
     return cluster
 
 
-def dealt(gpus: tuple[str, ...], each: int) -> tuple[str, ...]:
-    """Deal out GPUs to workers that need `each` of them; what does not come out even is left over."""
-    return tuple(",".join(gpus[i : i + each]) for i in range(0, len(gpus) - each + 1, each))
+def gpu_groups(gpus: tuple[str, ...], size: int) -> tuple[str, ...]:
+    """Group GPUs for workers that need several each, as values of ``CUDA_VISIBLE_DEVICES``; a remainder is unused."""
+    return tuple(",".join(gpus[i : i + size]) for i in range(0, len(gpus) - size + 1, size))
 
 
-def _gpus() -> tuple[str, ...]:
-    """GPUs of this machine, as ``CUDA_VISIBLE_DEVICES`` names them, without loading anything that talks to them."""
+def _gpu_names() -> tuple[str, ...]:
+    """List the GPUs of this machine as ``CUDA_VISIBLE_DEVICES`` does, without loading a GPU library."""
     visible = visible_gpus()
     return tuple(str(i) for i in range(nvidia_gpus())) if visible is None else visible

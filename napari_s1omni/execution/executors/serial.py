@@ -1,4 +1,4 @@
-"""The serial executor: one block after the other in this process. The oracle of all others."""
+"""The serial executor: one block after the other in this process. It defines the result of all other executors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control, Interrupt
-from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunStarted, ignore
+from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunStarted, ignore_event
 from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
-from napari_s1omni.execution.run.status import Reporter
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.execution.run.status_writer import StatusWriter
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source
@@ -30,51 +30,53 @@ def run_serial(
     verify: bool = False,
     durable: bool = True,
     engine: Callable[[], Engine] | None = None,
-    on_event: OnEvent = ignore,
+    on_event: OnEvent = ignore_event,
     on_step: OnStep = no_step,
-    patience: Retry | None = None,
+    retry: Retry | None = None,
 ) -> None:
-    """Run a plan to its end, or go on with it where an earlier run stopped.
+    """Run a plan to its end, or continue it where an earlier run stopped.
 
     Parameters
     ----------
     plan : Plan
     source : Source
-        The layer the plan was made for.
+        The layer for which the plan was made.
     path : Path
         Output folder.
     verify : bool
-        Reread what an earlier run wrote and redo what was damaged since.
+        Read again what an earlier run wrote, and repair damaged blocks.
     durable : bool
-        Wait until written data is on the medium.
+        Sync all writes to the disk.
     engine : callable, optional
-        Makes the engine; by default the registry does.
+        Makes the engine; by default the engine registry.
     on_event : callable
-        Watches.
+        Receives the events of the run.
     on_step : callable
-        Told each step inside a block: ``read``, ``think``, ``generate``, ``temp``, ``renamed``, ``journal``.
-    patience : Retry, optional
-        With transient errors of source and output.
+        Called with each step inside a block: ``read``, ``think``, ``generate``, ``temp``, ``renamed``, ``journal``.
+    retry : Retry, optional
+        For transient errors of source and output.
 
     Raises
     ------
     S1OmniError
-        Whatever was finished is kept.
+        Finished blocks are kept.
     """
     with (
         Interrupt() as interrupt,
-        RunOutput.begin(plan, path, forecast=cost(plan).output_bytes // 2, durable=durable, on_step=on_step) as output,
-        Reporter(path) as report,
+        RunOutput.begin(
+            plan, path, forecast=estimate_cost(plan).output_bytes // 2, durable=durable, on_step=on_step
+        ) as output,
+        StatusWriter(path) as write_status,
     ):
 
         def tell(event: Event) -> None:
-            report(event)
+            write_status(event)
             on_event(event)
 
-        control = Control(path, interrupt, lambda waiting: tell(RunPaused(waiting)))
-        control.begin()
+        control = Control(path, interrupt, lambda paused: tell(RunPaused(paused)))
+        control.reset()
         todo = output.todo(verify=verify)
-        tell(RunStarted(plan, len(plan.grid) - len(todo), output.ledger.tiles("drawn", "empty", "outside")))
+        tell(RunStarted(plan, len(plan.grid) - len(todo), output.blocks.tiles("drawn", "empty", "outside")))
         if todo:
             loaded = engine() if engine else load_engine(plan.engine)
             pipeline = Pipeline(
@@ -86,17 +88,18 @@ def run_serial(
                 check=control.check,
                 on_event=tell,
                 on_step=on_step,
-                patience=patience or Retry(),
-                redone=RedoLog.read(output.store.work),
+                retry=retry or Retry(),
+                redo_log=RedoLog.read(output.store.work),
             )
             try:
-                pipeline.run(_in_order(plan, todo, control))
+                pipeline.run(_ordered_blocks(plan, todo, control))
             finally:
                 loaded.close()
         output.finish(tell, control.check)
 
 
-def _in_order(plan: Plan, todo: list[int], control: Control) -> Iterator[Block]:
+def _ordered_blocks(plan: Plan, todo: list[int], control: Control) -> Iterator[Block]:
+    """Yield the blocks to run; the focus point may change meanwhile."""
     order = BlockOrder(plan.grid, todo)
-    while (index := order.next(control.wishes.focus)) is not None:
-        yield plan.grid.block(index)
+    while taken := order.take(1, control.state.focus):
+        yield plan.grid.block(plan.grid.unravel(taken[0]))

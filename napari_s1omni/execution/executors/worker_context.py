@@ -1,111 +1,107 @@
-"""Workplace: what a worker process keeps between leases: source, engine, store, journal and thoughts."""
+"""What a worker process keeps between leases: source, engine, store, journal, thoughts and one pipeline."""
 
 from __future__ import annotations
 
 import os
 import socket
-import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from napari_s1omni.core.tiling import BlockIndex
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
-from napari_s1omni.errors import RunInterrupted
-from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.leases import Lease
 from napari_s1omni.execution.executors.worker_queue import WorkerQueue
 from napari_s1omni.execution.pipeline.block import BlockResult
-from napari_s1omni.execution.pipeline.block_geometry import Index5, block_shape
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control
 from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.execution.stitching.stitching_pass import is_stitched
+from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
-from napari_s1omni.storage.logs.thoughts import ThoughtStore
+from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.storage.result.quality_maps import QualityMaps
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.sinks.null_sink import NullSink
 from napari_s1omni.storage.sinks.sink import Sink
 from napari_s1omni.storage.source import Source
-from napari_s1omni.system.memory import keep_freed
+from napari_s1omni.system.memory import retain_freed_memory
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """All that a worker must be told; sent to it once."""
+class WorkerSetup:
+    """Everything that a worker needs to know; sent to it once."""
 
     plan: Plan
     path: Path
-    """The output folder, which every worker sees under this path."""
-    source: Callable[[], Source]
+    """The output folder, under the same path on every worker."""
+    open_source: Callable[[], Source]
     """Opens the source."""
-    engine: Callable[[], Engine] | None = None
-    """Makes the engine; the registry does, if None."""
+    make_engine: Callable[[], Engine] | None = None
+    """Makes the engine; None uses the engine registry."""
     durable: bool = True
-    """Wait until written data is on the medium."""
+    """Whether writes are synced to the disk."""
     dry: bool = False
-    """Keep no px: only the journal is written."""
+    """Whether no pixels are stored, only the journal."""
     on_step: OnStep = no_step
-    """Told each step inside a block."""
-    patience: Retry = field(default_factory=Retry)
+    """Called with each step inside a block."""
+    retry: Retry = field(default_factory=Retry)
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseReport:
-    """What a worker says of a lease; everything else is in the journal."""
+    """What a worker returns after a lease; everything else is in the journal."""
 
     pid: int
-    """Its process."""
+    """Process id of the worker."""
     done: int
-    """Blocks that are finished."""
+    """Number of finished blocks."""
     seconds: float
-    """Time they took, from the end of the lease before."""
+    """Seconds they took, from the end of the lease before."""
 
 
 class WorkerContext:
-    """One worker's belongings, made when the first lease comes.
+    """The open files, engine and pipeline of one worker.
 
     Parameters
     ----------
-    assignment : Assignment
+    setup : WorkerSetup
     """
 
-    def __init__(self, assignment: Assignment) -> None:
-        keep_freed()
-        plan, path = assignment.plan, assignment.path
-        self._assignment = assignment
-        disk = Disk(durable=assignment.durable)
+    def __init__(self, setup: WorkerSetup) -> None:
+        retain_freed_memory()
+        plan, path = setup.plan, setup.path
+        self._grid = plan.grid
+        disk = Disk(durable=setup.durable)
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        store = ResultStore.open(path, "r+", disk=disk, on_step=assignment.on_step)
-        self._journal = Journal(store.work / "journal", name, disk=disk, on_step=assignment.on_step)
-        self._thoughts = ThoughtStore(store.work / "thoughts", name, disk=disk)
-        sink: Sink = NullSink(plan.target, block_shape(plan)) if assignment.dry else store
-        scratch = DiskScratch(store) if is_stitched(plan) and not assignment.dry else None
-        quality = None if assignment.dry else QualityMaps(plan, store)
+        store = ResultStore.open(path, "r+", disk=disk, on_step=setup.on_step)
+        self._journal = Journal(store.work / "journal", name, disk=disk, on_step=setup.on_step)
+        self._thoughts = ThoughtLog(store.work / "thoughts", name, disk=disk)
+        sink: Sink = NullSink(plan.target, plan.block_shape) if setup.dry else store
+        scratch = DiskScratch(store) if is_stitched(plan) and not setup.dry else None
+        quality = None if setup.dry else QualityMaps(plan, store)
         self._writer = BlockWriter(plan, sink, scratch, self._journal, self._thoughts, quality)
-        self._source = assignment.source()
-        self._engine = assignment.engine() if assignment.engine else load_engine(plan.engine)
+        self._engine = setup.make_engine() if setup.make_engine else load_engine(plan.engine)
         self._control = Control(path)
-        self._attempts: dict[Index5, int] = {}
-        self._pipeline = Pipeline(
+        self._attempts: dict[BlockIndex, int] = {}
+        pipeline = Pipeline(
             plan=plan,
             engine=self._engine,
-            source=self._source,
+            source=setup.open_source(),
             thoughts=self._thoughts,
             commit=self._commit,
             check=self._control.check,
-            on_step=assignment.on_step,
-            patience=assignment.patience,
-            redone=RedoLog.read(store.work),
+            on_step=setup.on_step,
+            retry=setup.retry,
+            redo_log=RedoLog.read(store.work),
         )
-        self._belt = WorkerQueue(self._pipeline.run)
+        self._queue = WorkerQueue(pipeline.run)
 
     def run(self, lease: Lease, attempts: dict[int, int]) -> LeaseReport:
         """Run the blocks of a lease.
@@ -122,12 +118,10 @@ class WorkerContext:
             Blocks that were finished before are in the journal.
         """
         self._control.check()
-        grid = self._assignment.plan.grid
-        order = BlockOrder(grid, lease.blocks)
-        self._attempts |= {order.index(number): attempt for number, attempt in attempts.items()}
+        self._attempts |= {self._grid.unravel(number): attempt for number, attempt in attempts.items()}
         self._thoughts.refresh()
         try:
-            seconds = self._belt.put([grid.block(order.index(number)) for number in lease.blocks])
+            seconds = self._queue.run([self._grid.block(self._grid.unravel(number)) for number in lease.blocks])
         finally:
             self._thoughts.commit()
             self._journal.commit()
@@ -136,51 +130,12 @@ class WorkerContext:
     def _commit(self, result: BlockResult) -> BlockRecord:
         record = self._writer.commit(result, self._attempts.get(result.block.index, 0))
         self._attempts.pop(result.block.index, None)
-        self._belt.passed(result.block)
+        self._queue.block_written(result.block)
         return record
 
     def close(self) -> None:
-        """Free the engine, close the files."""
-        self._belt.close()
+        """Free the engine and close the files."""
+        self._queue.close()
         self._engine.close()
         self._thoughts.close()
         self._journal.close()
-
-
-class LazyWorkerContext:
-    """Where a worker finds its workplace; the first who asks sets it up.
-
-    It is the plugin that Dask sends to every worker, also to those that join later.
-
-    Parameters
-    ----------
-    assignment : Assignment
-    """
-
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-        self._workplace: WorkerContext | None = None
-        self._lock: threading.Lock | None = None
-
-    def setup(self, worker: object) -> None:
-        """Be placed in a worker; nothing is loaded yet, so that it answers at once."""
-        self._lock = threading.Lock()
-
-    def teardown(self, worker: object) -> None:
-        """Be removed from it."""
-        if self._workplace is not None:
-            self._workplace.close()
-            self._workplace = None
-
-    def prepare(self) -> WorkerContext:
-        """Open everything and load the engine, unless that was done before."""
-        if self._lock is None:
-            raise RunInterrupted("a desk without a worker", "a desk that Dask has placed")
-        with self._lock:
-            if self._workplace is None:
-                self._workplace = WorkerContext(self._assignment)
-            return self._workplace
-
-    def run(self, lease: Lease, attempts: dict[int, int]) -> LeaseReport:
-        """Run a lease at this workplace."""
-        return self.prepare().run(lease, attempts)

@@ -1,4 +1,4 @@
-"""Belt: the one pipeline of a worker, through which the blocks of all its leases pass without a gap."""
+"""Feeds the blocks of all leases of a worker to its one pipeline, without gaps between leases."""
 
 from __future__ import annotations
 
@@ -6,115 +6,118 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from napari_s1omni.core.tiling import Block
 
-_BEAT = 0.1
-"""Seconds after which an idle belt looks whether its pipeline was stopped."""
+_IDLE_CHECK = 0.1
+"""Seconds after which an idle queue gives its pipeline a chance to check for a stop."""
 
 
 @dataclass(slots=True)
-class _Load:
-    """The blocks of one lease."""
+class _Request:
+    """The blocks of one caller of :meth:`WorkerQueue.run`."""
 
-    blocks: deque[Block]
-    """Those that are not on their way yet."""
-    left: int
-    """How many are not written yet."""
-    since: float
+    waiting: deque[Block]
+    """Blocks that the pipeline has not taken yet."""
+    unwritten: int
+    """Number of blocks that are not written yet."""
+    submitted: float
+    """Time at which it was made, by `time.perf_counter`."""
     seconds: float = 0.0
-    error: BaseException | None = field(default=None)
+    """Time it took, without the time in which the pipeline ran earlier requests."""
+    error: BaseException | None = None
 
 
 class WorkerQueue:
-    """Lets the blocks of several callers pass through one pipeline, in the order in which they came.
+    """Runs the blocks of several callers through one pipeline, in the order in which they come.
 
-    While the last block of one caller is written, the first one of the next
-    is drawn and its second one read; and a micro-batch may hold tiles of both.
+    While the last block of one caller is written, the first block of the next
+    one is generated and its second one read; and a micro-batch may hold tiles of both.
 
     Parameters
     ----------
-    run : callable
-        The pipeline: takes blocks as they come, and None where it is not to
-        wait with what it has in hand.
+    pipeline : callable
+        Takes blocks as they come, and None if it shall not wait for more before it generates tiles.
     """
 
-    def __init__(self, run: Callable[[Iterable[Block | None]], None]) -> None:
-        self._run = run
+    def __init__(self, pipeline: Callable[[Iterable[Block | None]], None]) -> None:
+        self._pipeline = pipeline
         self._state = threading.Condition()
-        self._loads: deque[_Load] = deque()
-        self._of: dict[Block, _Load] = {}
-        self._ended = 0.0
-        self._moving = False
+        self._requests: deque[_Request] = deque()
+        self._request_of: dict[Block, _Request] = {}
+        self._last_end = 0.0
+        self._running = False
         self._closed = False
 
-    def put(self, blocks: Sequence[Block]) -> float:
-        """Let blocks pass; return when the last one is written, with the seconds since the load before was done.
+    def run(self, blocks: Sequence[Block]) -> float:
+        """Run blocks; return when the last one is written, with the seconds since the request before was done.
 
         Raises
         ------
         Exception
-            What stopped the pipeline. Blocks that had passed are written; nobody else's are lost but those on the belt.
+            The error that stopped the pipeline. Blocks that were finished are written.
         """
-        load = _Load(deque(blocks), len(blocks), time.perf_counter())
+        request = _Request(deque(blocks), len(blocks), time.perf_counter())
         with self._state:
-            self._loads.append(load)
-            if not self._moving:
-                self._moving = True
-                threading.Thread(target=self._move, name="draw", daemon=True).start()
+            self._requests.append(request)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run_pipeline, name="generate", daemon=True).start()
             self._state.notify_all()
-            self._state.wait_for(lambda: load.left == 0 or load.error is not None)
-        if load.error is not None:
-            raise load.error
-        return load.seconds
+            self._state.wait_for(lambda: request.unwritten == 0 or request.error is not None)
+        if request.error is not None:
+            raise request.error
+        return request.seconds
 
-    def passed(self, block: Block) -> None:
-        """Take note that a block is written."""
+    def block_written(self, block: Block) -> None:
+        """Tell the queue that a block is written."""
         with self._state:
-            load = self._of.pop(block)
-            load.left -= 1
-            if load.left == 0:
+            request = self._request_of.pop(block)
+            request.unwritten -= 1
+            if request.unwritten == 0:
                 now = time.perf_counter()
-                load.seconds = now - max(load.since, self._ended)
-                self._ended = now
-                self._loads.remove(load)
+                request.seconds = now - max(request.submitted, self._last_end)
+                self._last_end = now
+                self._requests.remove(request)
                 self._state.notify_all()
 
     def close(self) -> None:
-        """Let the pipeline end when it has nothing more to do."""
+        """Let the pipeline end once it has nothing more to do."""
         with self._state:
             self._closed = True
             self._state.notify_all()
 
-    def _move(self) -> None:
+    def _run_pipeline(self) -> None:
         error: BaseException | None = None
         try:
-            self._run(self._blocks())
-        except BaseException as found:
-            error = found
+            self._pipeline(self._blocks())
+        except BaseException as raised:
+            error = raised
         with self._state:
-            self._moving = False
-            for load in self._loads:
-                load.error = error or RuntimeError("the belt was closed")
-            self._loads.clear()
-            self._of.clear()
+            self._running = False
+            for request in self._requests:
+                request.error = error or RuntimeError("the worker queue was closed")
+            self._requests.clear()
+            self._request_of.clear()
             self._state.notify_all()
 
     def _blocks(self) -> Iterator[Block | None]:
+        """Yield the blocks of all requests, and None while there are no more, until the queue is closed."""
         while True:
             with self._state:
-                self._state.wait_for(lambda: self._next() is not None or self._closed, _BEAT)
-                load = self._next()
-                if load is None and self._closed:
+                self._state.wait_for(lambda: self._first_waiting() is not None or self._closed, _IDLE_CHECK)
+                request = self._first_waiting()
+                if request is None and self._closed:
                     return
-                block = load.blocks.popleft() if load is not None else None
-                if load is not None and block is not None:
-                    self._of[block] = load
-                last = self._next() is None
+                block = None
+                if request is not None:
+                    block = request.waiting.popleft()
+                    self._request_of[block] = request
+                idle = self._first_waiting() is None
             yield block
-            if block is not None and last:
+            if block is not None and idle:
                 yield None
 
-    def _next(self) -> _Load | None:
-        return next((load for load in self._loads if load.blocks), None)
+    def _first_waiting(self) -> _Request | None:
+        return next((request for request in self._requests if request.waiting), None)

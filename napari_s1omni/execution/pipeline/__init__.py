@@ -1,1 +1,1 @@
-"""The way of one block: read, think, generate, join, write."""
+"""The pipeline of a block: read, think, generate, join, write."""

@@ -1,72 +1,70 @@
-"""Commit: where in the result a block's px go, and which of its px they are."""
+"""Sizes and places of one block: its field box, its part of the tile lattice, its pixels in the target."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block
+from napari_s1omni.core.tiling import Block, ShardIndex
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.sinks.sink import BlockIndex
-
-Index5 = tuple[int, int, int, int, int]
 
 
-def target_index(plan: Plan, index: Index5) -> BlockIndex:
-    """Reduce a block's position (t, group, z, y, x) to the axes that the target has."""
-    return tuple(i for axis, i in zip("tczyx", index, strict=True) if axis in plan.target.axes)
+@dataclass(frozen=True, slots=True)
+class BlockGeometry:
+    """Where the pixels of a block lie, in its own arrays and in the target."""
 
+    plan: Plan
+    block: Block
 
-def grid_index(plan: Plan, index: BlockIndex) -> Index5:
-    """Inverse of :func:`target_index`."""
-    found = dict(zip(plan.target.axes, index, strict=True))
-    t, group, z, y, x = (found.get(axis, 0) for axis in "tczyx")
-    return t, group, z, y, x
+    @property
+    def index(self) -> ShardIndex:
+        """Position of the block along the axes of the target."""
+        return self.plan.shard_index(self.block.index)
 
+    @property
+    def origin(self) -> tuple[int, ...]:
+        """First pixel of the block in the target, along the target's axes."""
+        return tuple(i * n for i, n in zip(self.index, self.plan.block_shape, strict=True))
 
-def block_shape(plan: Plan) -> tuple[int, ...]:
-    """Size of a block in target px, along the target's axes."""
-    fy, fx = plan.grid.factor
-    sizes = {
-        "t": 1,
-        "c": plan.target.size("c") // plan.grid.groups,
-        "z": plan.grid.depth,
-        "y": plan.grid.block_size * fy,
-        "x": plan.grid.block_size * fx,
-    }
-    return tuple(sizes[axis] for axis in plan.target.axes)
+    @property
+    def field_shape(self) -> tuple[int, int, int]:
+        """Size (D, H, W) of the field box, including its halo, in target px."""
+        fy, fx = self.plan.grid.factor
+        block = self.block
+        z, y, x = (span[1] - span[0] for span in (block.field_z, block.field_y, block.field_x))
+        return z, y * fy, x * fx
 
+    @property
+    def lattice_shape(self) -> tuple[int, int, int]:
+        """Planes, rows and columns of the lattice cells that the block writes."""
+        z, y, x = (span[1] - span[0] for span in (self.block.z, self.block.y, self.block.x))
+        return z, -(-y // self.plan.grid.step), -(-x // self.plan.grid.step)
 
-def field_shape(plan: Plan, block: Block) -> tuple[int, int, int]:
-    """Size (D, H, W) of a block's field box, its halo included, in target px."""
-    fy, fx = plan.grid.factor
-    z, y, x = (span[1] - span[0] for span in (block.field_z, block.field_y, block.field_x))
-    return z, y * fy, x * fx
+    def to_target(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Crop an array over the field box to the block, and bring it to the target's axes.
 
+        Parameters
+        ----------
+        pixels : ndarray, (C, D, H, W)
+            Over the field box, in target px.
 
-def cells_shape(plan: Plan, block: Block) -> tuple[int, int, int]:
-    """Planes, rows and columns of the cells of the lattice that a block writes."""
-    z, y, x = (span[1] - span[0] for span in (block.z, block.y, block.x))
-    return z, -(-y // plan.grid.step), -(-x // plan.grid.step)
+        Returns
+        -------
+        ndarray
+            C-contiguous, in the axes of the target; its size along t is 1.
+        """
+        fy, fx = self.plan.grid.factor
+        block = self.block
+        z, y, x = block.z[0] - block.field_z[0], block.y[0] - block.field_y[0], block.x[0] - block.field_x[0]
+        depth, height, width = (span[1] - span[0] for span in (block.z, block.y, block.x))
+        own = pixels[None, :, z : z + depth, y * fy : (y + height) * fy, x * fx : (x + width) * fx]
+        missing = tuple(i for i, axis in enumerate("tczyx") if axis not in self.plan.target.axes)
+        return np.ascontiguousarray(own.squeeze(missing))
 
-
-def origin(plan: Plan, block: Block) -> tuple[int, ...]:
-    """First px of a block in the target, along the target's axes."""
-    return tuple(i * n for i, n in zip(target_index(plan, block.index), block_shape(plan), strict=True))
-
-
-def core(plan: Plan, block: Block, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Cut a block's own px (C, D, H, W) out of those of its field box."""
-    fy, fx = plan.grid.factor
-    z, y, x = block.z[0] - block.field_z[0], block.y[0] - block.field_y[0], block.x[0] - block.field_x[0]
-    depth, height, width = (b[1] - b[0] for b in (block.z, block.y, block.x))
-    return pixels[:, z : z + depth, y * fy : (y + height) * fy, x * fx : (x + width) * fx]
-
-
-def to_target_axes(plan: Plan, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Bring (C, D, H, W) to the target's axes, for one time point."""
-    full = pixels[None]
-    keep = tuple(i for i, axis in enumerate("tczyx") if axis not in plan.target.axes)
-    return np.ascontiguousarray(full.squeeze(keep))
+    def mask_to_target(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Bring a mask (D, H, W) over the field box to the target's axes, the same in every channel of the group."""
+        channels = self.plan.target.size("c") // self.plan.grid.groups
+        return self.to_target(np.broadcast_to(mask.astype(np.uint8), (channels, *mask.shape)))

@@ -1,4 +1,4 @@
-"""Writing: a finished block goes to the store, its labels to scratch, and last a line to the journal."""
+"""Writes a finished block: pixels to the store, labels to scratch, quality maps, and last its journal record."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.execution.pipeline.block import BlockResult
-from napari_s1omni.execution.pipeline.block_geometry import (
-    cells_shape,
-    core,
-    field_shape,
-    origin,
-    target_index,
-    to_target_axes,
-)
+from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
-from napari_s1omni.execution.stitching.stitching_pass import settle_block
+from napari_s1omni.execution.pipeline.thought_provider import ThoughtStore
+from napari_s1omni.execution.stitching.block_labels import reduce_labels
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.logs.journal import BlockRecord, State
+from napari_s1omni.storage.logs.journal import BlockRecord, BlockState
 from napari_s1omni.storage.result.label_scratch import LabelScratch
 from napari_s1omni.storage.result.quality_maps import SURE, BlockQuality, QualityMaps
 from napari_s1omni.storage.sinks.sink import Sink
 
 
+class RecordLog(Protocol):
+    """Where block records are appended: a journal, or a list for previews."""
+
+    def append(self, record: BlockRecord, /) -> None:
+        """Append one record."""
+        ...
+
+
 class BlockWriter:
-    """Brings finished blocks to their place, in the order that makes a kill harmless at any point.
+    """Writes finished blocks in an order that makes a kill at any point harmless.
 
     Parameters
     ----------
     plan : Plan
     sink : Sink
-        Where px go.
+        Where pixels go.
     scratch : LabelScratch or None
-        Where labels go until they are stitched, instead.
-    journal : Journal or a list of records
-    thoughts : Thoughts
-        What blocks were drawn from.
+        Where labels go instead until they are stitched.
+    journal : RecordLog
+    thoughts : ThoughtStore
+        The thoughts from which blocks were generated.
     quality : QualityMaps, optional
         Where confidence, seam scores and holes go.
     """
@@ -49,8 +51,8 @@ class BlockWriter:
         plan: Plan,
         sink: Sink,
         scratch: LabelScratch | None,
-        journal: Lines,
-        thoughts: Thoughts,
+        journal: RecordLog,
+        thoughts: ThoughtStore,
         quality: QualityMaps | None = None,
     ) -> None:
         self._plan = plan
@@ -61,99 +63,85 @@ class BlockWriter:
         self._quality = quality
 
     def commit(self, result: BlockResult, attempt: int) -> BlockRecord:
-        """Write a block: its px, what it was thought from, and last its line in the journal."""
+        """Write a block: first its pixels, then the thoughts behind it, last its record in the journal."""
         start = time.perf_counter()
-        record = self._record(result, attempt)
-        if record.state == "empty" and not attempt:
-            # Nothing of it was ever stored, and nothing is what it holds.
-            written: dict[str, Any] = {"labels": 0 if self._scratch is not None else None}
+        geometry = BlockGeometry(self._plan, result.block)
+        record = self._record(result, geometry, attempt)
+        # Nothing of an empty block was ever stored, and unwritten pixels read as 0.
+        untouched = record.state == "empty" and not attempt
+        if not untouched:
+            record = record.replace(**self._write_pixels(result, geometry))
         elif self._scratch is not None:
-            settled = settle_block(self._plan, result.block, self._pixels(result)[0])
-            written = {"digest": self._scratch.put(target_index(self._plan, result.block.index), settled)}
-            written |= {"labels": settled.count, "bytes": settled.core.nbytes}
-        else:
-            pixels = to_target_axes(self._plan, core(self._plan, result.block, self._pixels(result)))
-            written = {"digest": self._sink.write_block(origin(self._plan, result.block), pixels)}
-            written |= {"bytes": pixels.nbytes}
+            record = record.replace(labels=0)
         self._thoughts.commit()
         middle = time.perf_counter()
-        if self._quality is not None and (record.state != "empty" or attempt):
-            holes = None if result.missing is None else self._holes(result.block, result.missing)
-            maps = BlockQuality(self._sureness(result), result.seams, holes)
-            written["quality"] = self._quality.put(target_index(self._plan, result.block.index), maps)
+        if self._quality is not None and not untouched:
+            holes = None if result.missing is None else geometry.mask_to_target(result.missing)
+            maps = BlockQuality(self._confidence(result, geometry), result.seams, holes)
+            record = record.replace(quality=self._quality.put(geometry.index, maps))
         end = time.perf_counter()
         seconds = {**result.seconds, "write": middle - start}
         seconds["quality"] = seconds.get("quality", 0.0) + end - middle
-        record = record.replace(**written, seconds={k: round(v, 6) for k, v in seconds.items()})
+        record = record.replace(seconds={stage: round(value, 6) for stage, value in seconds.items()})
         self._journal.append(record)
         return record
 
-    def _pixels(self, result: BlockResult) -> NDArray[Any]:
-        if result.finished is not None:
-            return result.finished.pixels
-        return np.zeros((1, *field_shape(self._plan, result.block)), self._plan.target.np_dtype)
-
-    def give_up(self, block: Block) -> str:
-        """Mark a whole block as a hole, as far as the plan draws there; return the digest of its maps."""
+    def mark_missing(self, block: Block) -> str:
+        """Mark a whole block as a hole, inside the region; return the digest of its quality maps."""
         if self._quality is None:
             return ""
-        missing = np.ones(field_shape(self._plan, block), bool)
+        geometry = BlockGeometry(self._plan, block)
+        missing = np.ones(geometry.field_shape, bool)
         inside = RegionMask.of(self._plan).field(block)
         if inside is not None:
             missing &= inside
-        own = self._holes(block, missing)
-        seams = np.zeros(cells_shape(self._plan, block), np.float32)
-        sure = np.zeros_like(own) if self._plan.target.kind == "labels" else None
-        return self._quality.put(target_index(self._plan, block.index), BlockQuality(sure, seams, own))
+        holes = geometry.mask_to_target(missing)
+        confidence = np.zeros_like(holes) if self._plan.target.kind == "labels" else None
+        seams = np.zeros(geometry.lattice_shape, np.float32)
+        return self._quality.put(geometry.index, BlockQuality(confidence, seams, holes))
 
-    def _holes(self, block: Block, missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """Bring what is missing in a block's field box to its own px, in every channel of its group."""
-        own = core(self._plan, block, missing[None].astype(np.uint8))
-        return to_target_axes(self._plan, own.repeat(self._plan.target.size("c") // self._plan.grid.groups, axis=0))
+    def _write_pixels(self, result: BlockResult, geometry: BlockGeometry) -> dict[str, Any]:
+        """Write pixels or labels; return the fields of the record that describe them."""
+        if result.finished is not None:
+            pixels = result.finished.pixels
+        else:
+            pixels = np.zeros((1, *geometry.field_shape), self._plan.target.np_dtype)
+        if self._scratch is not None:
+            settled = reduce_labels(self._plan, result.block, pixels[0])
+            digest = self._scratch.put(geometry.index, settled)
+            return {"digest": digest, "labels": settled.count, "bytes": settled.core.nbytes}
+        own = geometry.to_target(pixels)
+        return {"digest": self._sink.write_block(geometry.origin, own), "bytes": own.nbytes}
 
-    def _sureness(self, result: BlockResult) -> NDArray[np.uint8] | None:
+    def _confidence(self, result: BlockResult, geometry: BlockGeometry) -> NDArray[np.uint8] | None:
+        """Return the confidence of labels as uint8 in the target's axes, 0 to 255; None for images."""
         if self._plan.target.kind != "labels":
             return None
-        sure = result.finished.confidence if result.finished is not None else None
-        whole = np.zeros(field_shape(self._plan, result.block), np.float32) if sure is None else sure
-        own = core(self._plan, result.block, whole[None])
-        return to_target_axes(self._plan, np.rint(own * SURE).astype(np.uint8))
+        whole = result.finished.confidence if result.finished is not None else None
+        if whole is None:
+            whole = np.zeros(geometry.field_shape, np.float32)
+        confidence: NDArray[np.uint8] = np.rint(geometry.to_target(whole[None]) * SURE).astype(np.uint8)
+        return confidence
 
-    def _record(self, result: BlockResult, attempt: int) -> BlockRecord:
-        state: State = "written"
-        if result.holes:
+    def _record(self, result: BlockResult, geometry: BlockGeometry, attempt: int) -> BlockRecord:
+        state: BlockState = "written"
+        if result.failures:
             state = "quarantined"
         elif result.finished is None:
             state = "empty"
         return BlockRecord(
-            block=target_index(self._plan, result.block.index),
+            block=geometry.index,
             state=state,
             thoughts=result.thoughts,
             tiles={
                 "drawn": result.drawn,
                 "empty": result.empty,
-                "failed": len(result.holes),
+                "failed": len(result.failures),
                 **({"outside": result.outside} if result.outside else {}),
             },
             tokens=result.tokens,
             peak_memory=result.peak_memory,
             micro_batch=result.micro_batch,
             attempt=attempt,
-            error="; ".join(result.holes) or None,
+            failures=result.failures,
         )
-
-
-class Lines(Protocol):
-    """Where records are written."""
-
-    def append(self, record: BlockRecord, /) -> None:
-        """Add one."""
-        ...
-
-
-class Thoughts(Protocol):
-    """Where thoughts are stored."""
-
-    def commit(self) -> None:
-        """Wait until all of them are."""
-        ...

@@ -1,14 +1,14 @@
-"""The pipeline: read ahead, think and draw, write behind. It is the same in this process and in a worker.
+"""The pipeline of a run: read ahead, think and generate, write behind. Every executor uses it.
 
 ::
 
-    read ahead           caller's thread                      write behind
-    read plane  ----->   cut tiles                            join tiles into fields
-    (2 planes)           micro-batch: think, generate  -----> fields to px
-                                                              shard, slabs, journal
+    thread "prefetch"      caller's thread                    thread "write-behind"
+    read plane  ------->   cut tiles                          join tiles into fields
+    (2 planes ahead)       micro-batch: think, generate --->  fields to pixels
+                                                              shard, label slabs, journal
 
-A micro-batch takes tiles from wherever the plan goes on, across planes and
-blocks, so that every call of the engine but the last has the same size.
+A micro-batch takes tiles across planes and blocks, so that every call of the
+engine except the last has the same size.
 """
 
 from __future__ import annotations
@@ -19,20 +19,25 @@ from dataclasses import dataclass, field
 
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.engine.protocol import Engine
-from napari_s1omni.execution.pipeline.block import BlockResult, BlockWork
+from napari_s1omni.execution.pipeline.block import BlockBuilder, BlockResult
 from napari_s1omni.execution.pipeline.plane_reader import Plane, PlaneReader
 from napari_s1omni.execution.pipeline.prefetch import Prefetcher, WriteBehind
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
-from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, ThoughtStore, Window
-from napari_s1omni.execution.pipeline.tile_generator import GeneratedTile, TileGenerator
-from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore
+from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, ThoughtStore
+from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
+from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
+from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
 from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.planning.cost import QUEUE, field_bytes, plane_bytes
+from napari_s1omni.planning.memory import QUEUE, field_bytes, plane_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.source import Source
+
+_TILE_OVERHEAD = 512
+"""Bytes that a tile without pixels counts for in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,23 @@ class Pipeline:
     source: Source
     thoughts: ThoughtStore
     commit: Callable[[BlockResult], BlockRecord]
-    """Writes a finished block; called in a thread of its own."""
+    """Writes a finished block; called in the write-behind thread."""
     check: Callable[[], None] = lambda: None
-    """Called between micro-batches; may wait, or raise to stop."""
-    on_event: OnEvent = ignore
-    """Told of tiles and blocks; from two threads."""
+    """Called between micro-batches; may wait, or raise to stop the run."""
+    on_event: OnEvent = ignore_event
+    """Told of tiles and blocks; called from two threads."""
     on_step: OnStep = no_step
-    """Told ``read``, ``think``, ``generate`` before each stage."""
-    patience: Retry = field(default_factory=Retry)
-    """For source and output."""
-    redone: RedoLog = field(default_factory=RedoLog)
-    """Tiles with numbers and thoughts of their own."""
+    """Called with ``read``, ``think`` and ``generate`` before each stage."""
+    retry: Retry = field(default_factory=Retry)
+    """For transient errors of source and output."""
+    redo_log: RedoLog = field(default_factory=RedoLog)
+    """Tiles with sampling and thoughts of their own."""
 
     def run(self, blocks: Iterable[Block | None]) -> None:
         """Read, think, generate, join, finish and write blocks.
 
-        None in the place of a block lets what is in hand be drawn at once, as the next one may be long in coming.
-        When it ends with an error, blocks whose tiles were all drawn are written nevertheless.
+        None in place of a block means that the next one may take long to come: the tiles at hand are generated
+        without waiting for it. After an error, blocks of which all tiles were generated are still written.
 
         Raises
         ------
@@ -71,40 +76,44 @@ class Pipeline:
         StoreError, DiskFull
             If the result cannot be written.
         """
-        reader = PlaneReader(self.plan, self.source, self.patience, self.on_step, RegionMask.of(self.plan))
-        mind = ThoughtProvider(self.plan, self.engine, self.thoughts, reader.read, self.redone)
-        works: dict[Block, BlockWork] = {}
+        plan = self.plan
+        reader = PlaneReader(plan, self.source, self.retry, self.on_step, RegionMask.of(plan))
+        thoughts = ThoughtProvider(plan, self.engine, self.thoughts, reader.read, self.redo_log)
+        attempt = TileAttempt(plan, self.engine, thoughts, self.on_step)
+        builders: dict[Block, BlockBuilder] = {}
         with (
-            WriteBehind(functools.partial(self._join, works), max(QUEUE, field_bytes(self.plan))) as behind,
-            Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(self.plan))) as planes,
+            WriteBehind(functools.partial(self._add_tile, builders), max(QUEUE, field_bytes(plan))) as write_behind,
+            Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(plan))) as planes,
         ):
 
             def on_tiles(count: int, seconds: float) -> None:
                 self.on_event(TilesDone(count, seconds))
-                behind.check()
+                write_behind.check()
                 self.check()
 
-            artist = TileGenerator(self.plan, self.engine, mind, self.on_step, on_tiles)
-            for drawn in artist.draw(self._windows(reader, planes, works)):
-                behind.put(drawn, 512 if drawn.image is None else drawn.image.nbytes + drawn.window.image.nbytes)
+            generator = TileGenerator(plan, attempt, thoughts, on_tiles)
+            for tile in generator.generate(self._tiles(reader, planes, builders)):
+                pixels = 0 if tile.image is None else tile.image.nbytes + tile.source.image.nbytes
+                write_behind.put(tile, pixels or _TILE_OVERHEAD)
 
-    def _windows(
-        self, reader: PlaneReader, planes: Iterable[Plane | None], works: dict[Block, BlockWork]
-    ) -> Iterator[Window | None]:
+    def _tiles(
+        self, reader: PlaneReader, planes: Iterable[Plane | None], builders: dict[Block, BlockBuilder]
+    ) -> Iterator[TileInput | None]:
+        """Cut planes into tiles; None is passed on."""
         for plane in planes:
-            # Where all is empty there is no micro-batch after which to look.
+            # In empty areas there is no micro-batch after which to check.
             self.check()
             if plane is None:
                 yield None
                 continue
-            work = works.setdefault(plane.block, BlockWork(self.plan, plane.block, reader.area))
-            work.seconds["read"] += plane.seconds
-            yield from reader.windows(plane)
+            builder = builders.setdefault(plane.block, BlockBuilder(self.plan, plane.block, reader.region))
+            builder.seconds["read"] += plane.seconds
+            yield from reader.tiles(plane)
 
-    def _join(self, works: dict[Block, BlockWork], drawn: GeneratedTile) -> None:
-        """Add a tile to its block; with the last one, finish and write it."""
-        block = drawn.window.block
-        works[block].add(drawn)
-        if works[block].complete:
-            result = works.pop(block).result()
-            self.on_event(BlockDone(self.patience(lambda: self.commit(result))))
+    def _add_tile(self, builders: dict[Block, BlockBuilder], tile: GeneratedTile) -> None:
+        """Add a tile to its block; finish and write the block after its last tile."""
+        block = tile.source.block
+        builders[block].add(tile)
+        if builders[block].complete:
+            result = builders.pop(block).result()
+            self.on_event(BlockDone(self.retry(functools.partial(self.commit, result))))

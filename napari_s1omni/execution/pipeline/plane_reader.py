@@ -1,7 +1,8 @@
-"""Reading: planes of the source in model range, each block's read once and cut in memory."""
+"""Reads planes of the source in model range, once per block, and cuts them into tiles in memory."""
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from napari_s1omni.core.tiling import Block, Span
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
-from napari_s1omni.execution.pipeline.thought_provider import Window
-from napari_s1omni.joining.blending import cut
+from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.joining.blending import cut_tile
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import Source
 
-_NOTHING = np.zeros((3, 1, 1), np.float32)
+_NO_IMAGE = np.zeros((3, 1, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,54 +28,55 @@ class Plane:
 
     block: Block
     z: int
-    """In source px."""
+    """Plane, in source px."""
     origin: tuple[int, int]
     """First row and column, in source px."""
     image: NDArray[np.float32]
-    """float32 (3, h, w), model range; one px where nothing of it is in the region."""
+    """float32 (3, h, w), model range; a single pixel if none of it is in the region."""
     seconds: float
-    """Time that reading took."""
+    """Time spent reading."""
     inside: NDArray[np.bool_] | None = None
-    """Which px are in the region, (h, w); None where all are."""
+    """Which pixels are in the region, (h, w); None if all are."""
     unknown: NDArray[np.bool_] | None = None
-    """Px that are NaN or infinite in all channels, (h, w); None where there are none, or no labels are drawn."""
+    """Pixels that are NaN or infinite in all channels, (h, w); None if there are none, or if the target is an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneReader:
-    """Reads what a plan's blocks are drawn from."""
+    """Reads the source pixels of a plan's blocks."""
 
     plan: Plan
     source: Source
-    patience: Retry
-    """For a source that does not answer at once."""
+    retry: Retry
+    """For transient errors of the source."""
     on_step: Callable[[str], None]
-    """Told ``read`` before each plane of a block."""
-    area: RegionMask = field(default_factory=lambda: RegionMask((1, 1), None))
-    """Where the plan draws."""
+    """Called with ``read`` before each plane of a block is read."""
+    region: RegionMask = field(default_factory=lambda: RegionMask((1, 1), None))
+    """The region of the plan."""
 
     def planes(self, blocks: Iterable[Block | None]) -> Iterator[tuple[int, Callable[[], Plane | None]]]:
-        """Yield the size in bytes of each plane of the blocks, and what reads it; None passes as it is."""
+        """Yield the size in bytes of each plane of the blocks and a function that reads it; None is passed on."""
         for block in blocks:
             if block is None:
-                yield 0, _wait
+                yield 0, _read_nothing
                 continue
+            excluded = self.region.excludes(block)
             y, x = self.plan.grid.read_box(block)
-            missed = self.area.misses(block)
-            size = 0 if missed else 3 * 4 * (y[1] - y[0]) * (x[1] - x[0])
+            size = 0 if excluded else 3 * 4 * (y[1] - y[0]) * (x[1] - x[0])
             for z in range(*block.field_z):
-                yield size, lambda block=block, z=z, y=y, x=x, n=missed: self._plane(block, z, y, x, n)  # type: ignore[misc]
+                yield size, functools.partial(self._plane, block, z, excluded)
 
-    def windows(self, plane: Plane) -> Iterator[Window]:
-        """Cut the tiles of a plane, in lattice order."""
+    def tiles(self, plane: Plane) -> Iterator[TileInput]:
+        """Cut a plane into its tiles, in lattice order."""
         top, left = plane.origin
         for tile in self.plan.grid.tiles(plane.block):
-            seen = plane.inside
-            if seen is None or seen[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
-                unknown = None if plane.unknown is None else cut(plane.unknown[None], plane.origin, tile)[0]
-                yield Window(tile, plane.block, plane.z, cut(plane.image, plane.origin, tile), unknown=unknown)
+            inside = plane.inside
+            if inside is None or inside[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
+                unknown = None if plane.unknown is None else cut_tile(plane.unknown[None], plane.origin, tile)[0]
+                image = cut_tile(plane.image, plane.origin, tile)
+                yield TileInput(tile, plane.block, plane.z, image, unknown=unknown)
             else:
-                yield Window(tile, plane.block, plane.z, _NOTHING, outside=True)
+                yield TileInput(tile, plane.block, plane.z, _NO_IMAGE, outside=True)
 
     def read(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[np.float32]:
         """Read a box of a plane of a channel group: float32 (3, h, w) in model range.
@@ -82,7 +84,7 @@ class PlaneReader:
         Raises
         ------
         SourceError
-            If the source cannot be read, also after waiting.
+            If the source cannot be read, even after retries.
         """
         return self._to_model(self._pixels(t, z, group, y, x), group)
 
@@ -90,34 +92,36 @@ class PlaneReader:
         return self.plan.job.operation.to_model(pixels, self.plan.normalization, self.plan.groups[group])
 
     def _pixels(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[Any]:
+        """Read source pixels (channels, h, w)."""
         channels = self.plan.groups[group]
-        spec = self.plan.source
-        # Neighbouring channels come in one read; a scattered choice in several.
+        # Neighbouring channels are read at once, others one by one.
         spans = [(c, c + 1) for c in channels]
         if channels == tuple(range(channels[0], channels[0] + len(channels))):
             spans = [(channels[0], channels[-1] + 1)]
         parts = []
         for span in spans:
-            whole = {"t": (t, t + 1), "c": span, "z": (z, z + 1), "y": y, "x": x}
-            box = tuple(slice(*whole[a]) for a in spec.axes)
-            pixels = self.patience(lambda box=box: self.source.read(box))  # type: ignore[misc]
+            box_of_axis = {"t": (t, t + 1), "c": span, "z": (z, z + 1), "y": y, "x": x}
+            box = tuple(slice(*box_of_axis[axis]) for axis in self.plan.source.axes)
+            pixels = self.retry(functools.partial(self.source.read, box))
             parts.append(pixels.reshape(-1, y[1] - y[0], x[1] - x[0]))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _plane(self, block: Block, z: int, y: Span, x: Span, missed: bool) -> Plane:
+    def _plane(self, block: Block, z: int, excluded: bool) -> Plane:
         start = time.perf_counter()
-        inside = np.zeros((1, 1), bool) if missed else self.area.plane(block, z, y, x)
+        y, x = self.plan.grid.read_box(block)
+        origin = y[0], x[0]
+        inside = np.zeros((1, 1), bool) if excluded else self.region.plane(block, z, y, x)
         if inside is not None and not inside.any():
-            return Plane(block, z, (y[0], x[0]), _NOTHING, time.perf_counter() - start, inside)
+            return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, inside)
         self.on_step("read")
         pixels = self._pixels(block.t, z, block.group, y, x)
         unknown = None
         if self.plan.target.kind == "labels" and self.plan.normalization.ground is not None:
-            lost = ~np.isfinite(pixels).any(axis=0)
-            unknown = lost if lost.any() else None
+            nonfinite = ~np.isfinite(pixels).any(axis=0)
+            unknown = nonfinite if nonfinite.any() else None
         image = self._to_model(pixels, block.group)
-        return Plane(block, z, (y[0], x[0]), image, time.perf_counter() - start, inside, unknown)
+        return Plane(block, z, origin, image, time.perf_counter() - start, inside, unknown)
 
 
-def _wait() -> None:
-    """Read nothing."""
+def _read_nothing() -> None:
+    """Stand in for a plane where the next block may be long in coming."""

@@ -1,4 +1,4 @@
-"""Queues: work handed from thread to thread, counted in bytes, with errors handed over too."""
+"""Threads that read ahead and write behind, joined to their user by a queue that is limited in bytes."""
 
 from __future__ import annotations
 
@@ -11,31 +11,94 @@ from typing import Generic, Self, TypeVar
 Item = TypeVar("Item")
 
 
+class _ByteLimitedQueue(Generic[Item]):
+    """A queue between two threads whose items together stay below a number of bytes.
+
+    An item counts from :meth:`reserve` until :meth:`release`; a single item is always accepted, however large.
+
+    Parameters
+    ----------
+    capacity : int
+        Bytes that may be in use at a time.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._items: deque[tuple[int, Item]] = deque()
+        self._used = 0
+        self._state = threading.Condition()
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def reserve(self, size: int) -> bool:
+        """Wait until there is room for `size` bytes and count them; False if the queue was closed meanwhile."""
+        with self._state:
+            self._state.wait_for(lambda: self._closed or not self._used or self._used + size <= self._capacity)
+            if self._closed:
+                return False
+            self._used += size
+            return True
+
+    def put(self, item: Item, size: int) -> None:
+        """Append an item of `size` bytes, for which room is reserved."""
+        with self._state:
+            self._items.append((size, item))
+            self._state.notify_all()
+
+    def get(self) -> tuple[int, Item] | None:
+        """Wait for the next item and return its size and itself; None when the queue is closed and empty."""
+        with self._state:
+            self._state.wait_for(lambda: self._items or self._closed)
+            return self._items.popleft() if self._items else None
+
+    def release(self, size: int) -> None:
+        """Free the bytes of an item that is no longer in use."""
+        with self._state:
+            self._used -= size
+            self._state.notify_all()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Accept no more items, because of `error` if it is given; those that wait can still be taken."""
+        with self._state:
+            self._closed = True
+            self._error = self._error or error
+            self._state.notify_all()
+
+    def clear(self) -> None:
+        """Drop all items."""
+        with self._state:
+            self._items.clear()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no item waits."""
+        return not self._items
+
+    def raise_error(self) -> None:
+        """Raise the error with which the queue was closed, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+
 class Prefetcher(Generic[Item]):
-    """Makes items in a thread of its own, a few bytes ahead of who uses them.
+    """Makes items in its own thread, ahead of their use.
 
     Iterate over it inside a ``with`` block. An item counts until the next one
-    is asked for; one item is always made, however large. An item None says that
-    the next one may be long in coming; it is left out where that one is there.
+    is asked for; one item is always made, however large. An item None announces
+    a long wait for the next one; it is skipped if that one is already there.
 
     Parameters
     ----------
     items : iterable of (bytes, callable)
-        How large each item will be, and what makes it.
+        The size of each item, and a function that makes it.
     capacity : int
-        Bytes that may be in use, ready and in the making.
+        Bytes that may be in use, ready or being made.
     """
 
     def __init__(self, items: Iterable[tuple[int, Callable[[], Item]]], capacity: int) -> None:
         self._items = items
-        self._capacity = capacity
-        self._ready: deque[tuple[int, Item]] = deque()
-        self._bytes = 0
-        self._state = threading.Condition()
-        self._closed = False
-        self._ended = False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="read ahead", daemon=True)
+        self._queue: _ByteLimitedQueue[Item] = _ByteLimitedQueue(capacity)
+        self._thread = threading.Thread(target=self._make_items, name="prefetch", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,89 +107,62 @@ class Prefetcher(Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._state:
-            self._closed = True
-            self._state.notify_all()
-        # Whoever is interrupted for good does not wait for a slow disk.
+        self._queue.close()
+        # After a second Ctrl-C, do not wait for a slow disk.
         if not isinstance(error, KeyboardInterrupt):
             self._thread.join()
 
     def __iter__(self) -> Iterator[Item]:
-        while True:
-            with self._state:
-                self._state.wait_for(lambda: self._ready or self._ended)
-                if not self._ready:
-                    if self._error is not None:
-                        raise self._error
-                    return
-                size, item = self._ready.popleft()
-                if item is None and self._ready:
-                    continue
+        while (found := self._queue.get()) is not None:
+            size, item = found
+            if item is None and not self._queue.empty:
+                continue
             yield item
-            del item
-            with self._state:
-                self._bytes -= size
-                self._state.notify_all()
+            del item, found
+            self._queue.release(size)
+        self._queue.raise_error()
 
-    def _work(self) -> None:
+    def _make_items(self) -> None:
+        error: BaseException | None = None
         try:
             for size, make in self._items:
-                with self._state:
-                    self._state.wait_for(
-                        lambda size=size: self._closed or not self._bytes or self._bytes + size <= self._capacity  # type: ignore[misc]
-                    )
-                    if self._closed:
-                        return
-                    self._bytes += size
-                item = make()
-                with self._state:
-                    self._ready.append((size, item))
-                    self._state.notify_all()
-        except BaseException as error:
-            self._error = error
+                if not self._queue.reserve(size):
+                    return
+                self._queue.put(make(), size)
+        except BaseException as raised:
+            error = raised
         finally:
-            with self._state:
-                self._ended = True
-                self._state.notify_all()
+            self._queue.close(error)
 
 
 class WriteBehind(Generic[Item]):
-    """Does work in a thread of its own, in the order given, while the next is prepared.
+    """Processes items in its own thread, in the order given, while the next ones are prepared.
 
-    Use it as a context manager: leaving waits until everything is done, also
-    when an error passes, but not when it is a second Ctrl-C.
+    Use it as a context manager: leaving it waits until all items are processed,
+    also after an error, but not after a second Ctrl-C.
 
     Parameters
     ----------
-    work : callable
+    process : callable
         Takes one item.
     capacity : int
-        Bytes of items that may wait or be worked on; one item is always taken.
+        Bytes of items that may wait or be processed; one item is always accepted.
     """
 
-    def __init__(self, work: Callable[[Item], None], capacity: int) -> None:
-        self._work = work
-        self._capacity = capacity
-        self._waiting: deque[tuple[int, Item]] = deque()
-        self._bytes = 0
-        self._state = threading.Condition()
-        self._closed = False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="write behind", daemon=True)
+    def __init__(self, process: Callable[[Item], None], capacity: int) -> None:
+        self._process = process
+        self._queue: _ByteLimitedQueue[Item] = _ByteLimitedQueue(capacity)
+        self._thread = threading.Thread(target=self._process_items, name="write-behind", daemon=True)
 
     def put(self, item: Item, size: int) -> None:
-        """Hand over an item of `size` bytes; raises what went wrong with an earlier one."""
-        with self._state:
-            self._state.wait_for(lambda: self._error or not self._bytes or self._bytes + size <= self._capacity)
-            self._raise()
-            self._bytes += size
-            self._waiting.append((size, item))
-            self._state.notify_all()
+        """Add an item of `size` bytes; raises the error of an earlier one."""
+        if not self._queue.reserve(size):
+            self._queue.raise_error()
+        self._queue.put(item, size)
 
     def check(self) -> None:
-        """Raise what went wrong."""
-        with self._state:
-            self._raise()
+        """Raise the error of an earlier item, if there was one."""
+        self._queue.raise_error()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -135,36 +171,22 @@ class WriteBehind(Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._state:
-            self._closed = True
-            self._state.notify_all()
+        self._queue.close()
         if isinstance(error, KeyboardInterrupt):
             return
         self._thread.join()
-        # Of two errors the first one counts; it is on its way already.
+        # Of two errors the first one counts, and it is already being raised.
         if error is None:
-            self._raise()
+            self._queue.raise_error()
 
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        while True:
-            with self._state:
-                self._state.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
-                    return
-                size, item = self._waiting.popleft()
+    def _process_items(self) -> None:
+        while (found := self._queue.get()) is not None:
+            size, item = found
             try:
-                self._work(item)
+                self._process(item)
             except BaseException as error:
-                with self._state:
-                    self._error = error
-                    self._waiting.clear()
-                    self._state.notify_all()
+                self._queue.clear()
+                self._queue.close(error)
                 return
-            del item
-            with self._state:
-                self._bytes -= size
-                self._state.notify_all()
+            del item, found
+            self._queue.release(size)

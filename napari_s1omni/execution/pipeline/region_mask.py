@@ -1,4 +1,4 @@
-"""Area: which tiles and px of a block lie in a region that is no box. Outside of it nothing is read or drawn."""
+"""The part of a block that lies in a polygon or mask region. Nothing outside it is read or generated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from napari_s1omni.storage.regions import Region, open_region
 
 @dataclass(frozen=True, slots=True)
 class RegionMask:
-    """Where a plan draws."""
+    """The region of a plan as masks over planes and blocks."""
 
     factor: tuple[int, int]
     """Target px per source px, along y and x."""
     region: Region | None
-    """None is everywhere."""
+    """None for box regions, which blocks follow anyway."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        """Open the region of a plan's job, in any process that sees its file.
+        """Open the region of a plan's job, in any process that can read its file.
 
         Raises
         ------
@@ -35,22 +35,22 @@ class RegionMask:
             If it cannot be opened any more.
         """
         shape = plan.job.region
-        region = _opened(shape, plan.source, plan.region_digest) if isinstance(shape, Shape) else None
+        region = _open_once(shape, plan.source, plan.region_digest) if isinstance(shape, Shape) else None
         return cls(plan.grid.factor, region)
 
-    def misses(self, block: Block) -> bool:
-        """Whether a block writes no px of the region, so that nothing has to be drawn for it."""
+    def excludes(self, block: Block) -> bool:
+        """Whether a block writes no pixel of the region, so that nothing has to be generated for it."""
         return self.region is not None and self.region.where(block.t, block.z, block.y, block.x) == "outside"
 
     def plane(self, block: Block, z: int, y: Span, x: Span) -> NDArray[np.bool_] | None:
-        """Return which px of a plane lie inside: bool (h, w) in source px; None where all of them do."""
+        """Return which pixels of a plane lie inside: bool (h, w) in source px; None if all of them do."""
         if self.region is None:
             return None
         mask = self.region.mask(block.t, (z, z + 1), y, x)[0]
         return None if mask.all() else mask
 
     def field(self, block: Block) -> NDArray[np.bool_] | None:
-        """Return which px of a block's field box lie inside: bool (D, H, W) in target px; None where all of them do."""
+        """Return which pixels of a block's field box lie inside: bool (D, H, W) in target px; None if all do."""
         if self.region is None:
             return None
         mask = self.region.mask(block.t, block.field_z, block.field_y, block.field_x)
@@ -61,6 +61,6 @@ class RegionMask:
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(shape: Shape, source: LayerSpec, digest: str) -> Region:
-    """Open a region once per process, not once per lease: a mask is searched for its bounds."""
+def _open_once(shape: Shape, source: LayerSpec, digest: str) -> Region:
+    """Open a region once per process and not once per lease: finding the bounds of a mask takes time."""
     return open_region(shape, source)

@@ -1,4 +1,4 @@
-"""Patience: trying again what a network or a disk refused for a moment."""
+"""Retries after transient errors of a network or a disk."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from napari_s1omni.errors import SourceError, StoreError
 
 Value = TypeVar("Value")
 
-_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
-"""Errors of the system that waiting does not mend."""
+_PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+"""System errors that do not go away by waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often, and after how long, something is tried again."""
+    """How often something is tried again, and after which delays."""
 
-    waits: tuple[float, ...] = (1.0, 4.0, 16.0)
-    """Seconds before each further try; a tenth more or less, so that workers do not knock all at once."""
+    delays: tuple[float, ...] = (1.0, 4.0, 16.0)
+    """Seconds before each further try; varied by a tenth, so that workers do not all try at the same time."""
     sleep: Callable[[float], None] = time.sleep
-    """How to wait."""
+    """Waits for a number of seconds."""
 
     def __call__(self, attempt: Callable[[], Value]) -> Value:
-        """Return what `attempt` returns, trying again after transient errors.
+        """Return the value of `attempt`, trying again after transient errors.
 
         Raises
         ------
         Exception
-            Whatever `attempt` raised last, at once if waiting does not mend it.
+            The error of the last attempt; a permanent error is raised at once.
         """
-        for wait in self.waits:
+        for delay in self.delays:
             try:
                 return attempt()
             except (OSError, SourceError, StoreError) as error:
                 if not is_transient(error):
                     raise
-            self.sleep(wait * random.uniform(0.9, 1.1))
+            self.sleep(delay * random.uniform(0.9, 1.1))
         return attempt()
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether an error comes from a system that may answer later: timeouts, lost connections, I/O errors."""
+    """Whether an error may go away by waiting: timeouts, lost connections, I/O errors."""
     cause = error if isinstance(error, OSError) else error.__cause__
-    return isinstance(cause, OSError) and not isinstance(cause, _LASTING)
+    return isinstance(cause, OSError) and not isinstance(cause, _PERMANENT)

@@ -1,20 +1,21 @@
-"""Keys: the names of thoughts, and the tiles that they belong to."""
+"""Keys of thoughts, and the tiles to which they belong."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.run.redo_log import Place, RedoLog
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 
-_TILE = re.compile(r"t(\d+)/z(\d+)/g(\d+)/tile/(\d+)/(\d+)(?:/redo/\d+)?")
-_ROUND = re.compile(r"/redo/(\d+)$")
+_TILE_KEY = re.compile(r"t(\d+)/z(\d+)/g(\d+)/tile/(\d+)/(\d+)(?:/redo/\d+)?")
+_REDO_SUFFIX = re.compile(r"/redo/(\d+)$")
 
 
-def key_of(plan: Plan, place: Place) -> str:
-    """Name of the thought that a tile is drawn from."""
+def thought_key(plan: Plan, place: TilePlace) -> str:
+    """Return the key of the thought from which a tile is generated in the run itself."""
     t, z, group, row, col = place
     match plan.sampling.think:
         case "per_tile":
@@ -28,28 +29,30 @@ def key_of(plan: Plan, place: Place) -> str:
             return "off"
 
 
+def redo_key(key: str, number: int) -> str:
+    """Return the key of a thought in a round of redoing; round 0 is the run itself."""
+    return f"{key}/redo/{number}" if number else key
+
+
 def find_thought(
-    plan: Plan, thoughts: Mapping[str, Thought], place: Place, redone: RedoLog | None = None
+    plan: Plan, thoughts: Mapping[str, Thought], place: TilePlace, redo_log: RedoLog | None = None
 ) -> tuple[str, Thought] | None:
-    """Find the thought that a tile was drawn from, and its key; the last one where the tile was redone."""
-    key = key_of(plan, place)
-    again = redone.of(place) if redone else None
-    for name in (f"{key}/redo/{again.number}", key) if again else (key,):
+    """Return the key and thought of a tile, the latest one if the tile was redone; None if there is none."""
+    key = thought_key(plan, place)
+    redone = redo_log.last_round(place) if redo_log else None
+    for name in (redo_key(key, redone.number), key) if redone else (key,):
         if name in thoughts:
             return name, thoughts[name]
     return None
 
 
-def tile_of(key: str) -> Place | None:
-    """Which tile alone a thought is about; None where it is about more than one."""
-    found = _TILE.fullmatch(key)
-    if found is None:
-        return None
-    t, z, group, row, col = map(int, found.groups())
-    return t, z, group, row, col
+def tile_of_key(key: str) -> TilePlace | None:
+    """Return the tile of a thought about a single tile; None for thoughts about more than one."""
+    found = _TILE_KEY.fullmatch(key)
+    return TilePlace(*map(int, found.groups())) if found else None
 
 
-def round_of(key: str) -> int:
-    """In which round of redoing something was thought; 0 is the run itself."""
-    found = _ROUND.search(key)
+def redo_round_of_key(key: str) -> int:
+    """Return the round of redoing in which a thought was made; 0 is the run itself."""
+    found = _REDO_SUFFIX.search(key)
     return int(found[1]) if found else 0

@@ -1,80 +1,52 @@
-"""Thinking: which thought belongs to a tile, and where it comes from.
+"""Provides the thought of each tile: replays a stored one or asks the engine.
 
-A thought depends on the lattice cell (or region of cells, or plane) and never
-on the block that happens to need it. So two blocks that share a tile find the
-same thought, and a stored one is replayed instead of thought again.
+A thought depends on the lattice cell (or region of cells, or plane), never on
+the block for which a tile is generated. So two blocks that share a tile use the
+same thought, and a stored thought is replayed instead of made again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.core.tiling import Block, Span, Tile
+from napari_s1omni.core.tiling import Span
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
-from napari_s1omni.execution.pipeline.thought_keys import key_of
-from napari_s1omni.execution.run.redo_log import Place, RedoLog
-from napari_s1omni.operations import Operation
+from napari_s1omni.execution.pipeline.thought_keys import redo_key, thought_key
+from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 
-_OVERVIEW = 1024
-"""Edge in px up to which a layer is shown as it is; a larger one is reduced to it."""
+_MAX_VIEW = 1024
+"""Longest edge of a view in pixels; larger views are reduced to it."""
 
 ReadPlane = Callable[[int, int, int, Span, Span], NDArray[np.float32]]
 """(t, z, group, rows, columns) to float32 (3, h, w) in model range."""
 
 
 class ThoughtStore(Protocol):
-    """Where thoughts are kept by key."""
+    """Where thoughts are stored by key, on disk or in memory."""
 
     def get(self, key: str) -> Thought | None:
         """Return the thought of a key, or None."""
         ...
 
     def put(self, key: str, thought: Thought) -> None:
-        """Keep a thought."""
+        """Store a thought."""
+        ...
+
+    def commit(self) -> None:
+        """Sync all stored thoughts to the disk."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One tile to be drawn: where it is and what the engine sees."""
-
-    tile: Tile
-    block: Block
-    """The block it is drawn for."""
-    z: int
-    """Plane, in source px."""
-    image: NDArray[np.float32]
-    """float32 (3, tile_size, tile_size), model range; one px of nothing where it is `outside`."""
-    outside: bool = False
-    """Whether it has no px in the job's region: it is neither read nor drawn."""
-    unknown: NDArray[np.bool_] | None = None
-    """Px that are background whatever is drawn, (tile_size, tile_size); None where there are none."""
-
-    @property
-    def t(self) -> int:
-        """Time point."""
-        return self.block.t
-
-    @property
-    def group(self) -> int:
-        """Channel group."""
-        return self.block.group
-
-    @property
-    def place(self) -> Place:
-        """Which tile it is, whatever the block."""
-        return self.block.t, self.z, self.block.group, *self.tile.index
-
-
 class ThoughtProvider:
-    """The thoughts of a run: stored ones replayed, missing ones thought.
+    """The thoughts of a run.
 
     Parameters
     ----------
@@ -82,100 +54,96 @@ class ThoughtProvider:
     engine : Engine
     store : ThoughtStore
     read : callable
-        Reads a view that is wider than a tile.
-    redone : RedoLog, optional
-        Tiles with thoughts of their own.
+        Reads a view that is larger than a tile.
+    redo_log : RedoLog, optional
+        Tiles that were redone, with thoughts of their own.
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, store: ThoughtStore, read: ReadPlane, redone: RedoLog | None = None
+        self, plan: Plan, engine: Engine, store: ThoughtStore, read: ReadPlane, redo_log: RedoLog | None = None
     ) -> None:
         self._plan = plan
         self._engine = engine
         self._store = store
         self._read = read
-        self._redone = redone or RedoLog()
+        self._redo_log = redo_log or RedoLog()
 
-    def key(self, window: Window) -> str:
-        """Name of the thought that a window is drawn from, the last one where it was redone."""
-        found = self._redone.of(window.place)
-        key = key_of(self._plan, window.place)
-        return f"{key}/redo/{found.number}" if found else key
+    def key(self, tile: TileInput) -> str:
+        """Return the key of a tile's thought, the latest one if the tile was redone."""
+        return redo_key(thought_key(self._plan, tile.place), self.redo_round(tile))
 
-    def round(self, window: Window) -> int:
-        """In which round a window was redone last; 0 if never."""
-        found = self._redone.of(window.place)
-        return found.number if found else 0
+    def redo_round(self, tile: TileInput) -> int:
+        """Return the last round in which a tile was redone; 0 if it never was."""
+        redone = self._redo_log.last_round(tile.place)
+        return redone.number if redone else 0
 
-    def sampling(self, window: Window) -> Sampling:
-        """Return the numbers with which a window is thought and drawn."""
-        found = self._redone.of(window.place)
-        return found.sampling if found else self._plan.sampling
+    def sampling(self, tile: TileInput) -> Sampling:
+        """Return the sampling with which a tile is thought about and generated."""
+        redone = self._redo_log.last_round(tile.place)
+        return redone.sampling if redone else self._plan.sampling
 
-    def thoughts(self, windows: Sequence[Window]) -> list[Thought]:
-        """Return the thought of each window, thinking those that are not stored; all have the same sampling."""
-        keys = [self.key(w) for w in windows]
+    def thoughts(self, tiles: Sequence[TileInput]) -> list[Thought]:
+        """Return the thought of each tile, making those that are not stored; all tiles are of one redo round."""
+        keys = [self.key(tile) for tile in tiles]
         found = {key: thought for key in dict.fromkeys(keys) if (thought := self._store.get(key)) is not None}
-        missing = {key: window for key, window in zip(keys, windows, strict=True) if key not in found}
+        missing = {key: tile for key, tile in zip(keys, tiles, strict=True) if key not in found}
         for key, thought in zip(missing, self._think(list(missing.values())), strict=True):
             self._store.put(key, thought)
             found[key] = thought
         return [found[key] for key in keys]
 
-    def _think(self, windows: list[Window]) -> list[Thought]:
-        plan = self._plan
-        if not windows:
+    def _think(self, tiles: list[TileInput]) -> list[Thought]:
+        if not tiles:
             return []
-        sampling = self.sampling(windows[0])
-        operation = self._operation(windows[0])
-        instruction = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding)
-        if plan.sampling.think == "off":
-            return [Thought(instruction)]
-        if plan.sampling.think == "per_tile":
-            images = np.stack([w.image for w in windows])
-            return self._engine.think(images, instruction, sampling)
+        think, sampling = self._plan.sampling.think, self.sampling(tiles[0])
+        instruction = self._instruction(tiles[0])
+        if think == "off":
+            return [Thought(instruction.text)]
+        if think == "per_tile":
+            return self._engine.think(np.stack([tile.image for tile in tiles]), instruction, sampling)
         thoughts = []
-        for window in windows:
-            view, reduced = self._view(window)
-            prompt = operation.instruction(plan.source, plan.grid.tile_size, plan.engine.encoding, view=float(reduced))
-            thoughts += self._engine.think(view[None], prompt, sampling)
+        for tile in tiles:
+            view, reduction = self._view(tile)
+            thoughts += self._engine.think(view[None], instruction.replace(view=float(reduction)), sampling)
         return thoughts
 
-    def _operation(self, window: Window) -> Operation:
-        """Return what is asked of a window, in other words where it was redone with others."""
-        operation, found = self._plan.job.operation, self._redone.of(window.place)
-        if found is None or found.prompt is None:
-            return operation
-        return type(operation).model_validate({**operation.model_dump(), "prompt": found.prompt})
+    def _instruction(self, tile: TileInput) -> Instruction:
+        """Return the plan's instruction, with the prompt of the last redo if that had its own."""
+        redone = self._redo_log.last_round(tile.place)
+        if redone is None or redone.prompt is None:
+            return self._plan.instruction
+        return self._plan.instruction.replace(request=redone.prompt)
 
-    def _view(self, window: Window) -> tuple[NDArray[np.float32], int]:
-        """Return the tiles of a thought's region, or the layer's overview, reduced by an integer to at most 1024 px.
+    def _view(self, tile: TileInput) -> tuple[NDArray[np.float32], int]:
+        """Return the region of cells of a thought, or the overview of the layer, and the factor of its reduction.
 
-        What lies outside the job's region is seen too: a thought, and so a px, must not depend on that.
+        The longest edge has at most 1024 px. Pixels outside the job's region are included: a thought, and with it
+        every pixel, must not depend on the region.
         """
+        t, z, y, x = self._view_box(tile)
+        reduction = max(1, -(-max(y[1] - y[0], x[1] - x[0]) // _MAX_VIEW))
+        rows = []
+        # Reading in strips keeps the memory small however large the layer is.
+        strip = max(1, 256 // reduction) * reduction
+        for top in range(y[0], y[1], strip):
+            part = self._read(t, z, tile.group, (top, min(top + strip, y[1])), x)
+            rows.append(_reduce(part, reduction))
+        return _pad_to_multiple(np.concatenate(rows, axis=1), self._plan.engine.limits.multiple_of), reduction
+
+    def _view_box(self, tile: TileInput) -> tuple[int, int, Span, Span]:
+        """Return time point, plane, rows and columns of a view, in source px."""
         grid = self._plan.grid
         if self._plan.sampling.think == "once":
-            t, z = grid.t[0], (grid.z[0] + grid.z[1]) // 2
-            y, x = grid.overview
-        else:
-            k = self._plan.sampling.region_tiles
-            t, z = window.t, window.z
-            first = [i // k * k for i in window.tile.index]
-            last = [min(i + k, n) - 1 for i, n in zip(first, grid.lattice, strict=True)]
-            start, stop = grid.tile(*first), grid.tile(*last)
-            y, x = (start.y[0], stop.y[1]), (start.x[0], stop.x[1])
-        reduce = max(1, -(-max(y[1] - y[0], x[1] - x[0]) // _OVERVIEW))
-        rows = []
-        # Strips of one reduced row block keep the memory flat however large the layer is.
-        strip = max(1, 256 // reduce) * reduce
-        for top in range(y[0], y[1], strip):
-            part = self._read(t, z, window.group, (top, min(top + strip, y[1])), x)
-            rows.append(_mean(part, reduce))
-        return _evened(np.concatenate(rows, axis=1), self._plan.engine.limits.multiple_of), reduce
+            return grid.t[0], (grid.z[0] + grid.z[1]) // 2, *grid.overview
+        k = self._plan.sampling.region_tiles
+        first = [i // k * k for i in tile.tile.index]
+        last = [min(i + k, n) - 1 for i, n in zip(first, grid.lattice, strict=True)]
+        start, stop = grid.tile(*first), grid.tile(*last)
+        return tile.t, tile.z, (start.y[0], stop.y[1]), (start.x[0], stop.x[1])
 
 
-def _mean(image: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """Reduce (3, h, w) by the mean over k x k px; partial windows average what exists."""
+def _reduce(image: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Reduce (3, h, w) by the mean over k x k px; windows at the edge average the pixels that exist."""
     if k == 1:
         return image
     for axis in (1, 2):
@@ -188,7 +156,7 @@ def _mean(image: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     return image
 
 
-def _evened(image: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
-    """Pad to a size an engine can take, by reflection."""
+def _pad_to_multiple(image: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
+    """Pad to a size that the engine accepts, by reflection."""
     pad: list[Any] = [(0, -n % multiple) for n in image.shape[1:]]
     return np.pad(image, [(0, 0), *pad], mode="reflect") if any(p[1] for p in pad) else image

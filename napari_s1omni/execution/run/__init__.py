@@ -1,1 +1,1 @@
-"""The life of a run: launch, control, status, events, redo."""
+"""The life of a run: launch, control, status, events, redo, preview."""

@@ -1,39 +1,37 @@
-"""Ledger: what the journal says of every block, in a few dozen bytes each however large the volume."""
+"""The state of every block according to the journal, in a few dozen bytes per block however large the volume."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from napari_s1omni.execution.pipeline.block_geometry import grid_index, target_index
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.logs.journal import DONE, BlockRecord, State, scan
-from napari_s1omni.storage.sinks.sink import BlockIndex
+from napari_s1omni.storage.logs.journal import DONE, BlockRecord, BlockState, scan
 
-_STATES: tuple[State, ...] = ("written", "empty", "failed", "quarantined", "stale")
+_STATES: tuple[BlockState, ...] = ("written", "empty", "failed", "quarantined", "stale")
+_DIGESTS = ("digest", "quality")
+_TILES = ("drawn", "empty", "failed", "outside")
 _ENTRY = np.dtype(
     [
         ("state", "u1"),
         ("attempt", "<u2"),
         ("labels", "<i4"),
-        ("digest", "V16"),
-        ("quality", "V16"),
-        ("drawn", "<u4"),
-        ("empty", "<u4"),
-        ("failed", "<u4"),
-        ("outside", "<u4"),
+        *((name, "V16") for name in _DIGESTS),
+        *((name, "<u4") for name in _TILES),
     ]
 )
-_DIGESTS = ("digest", "quality")
-_TILES = ("drawn", "empty", "failed", "outside")
-_NONE = -1
-"""Stands for no number of labels."""
+"""State is the position in `_STATES` plus 1; 0 means no record."""
+_NO_LABELS = -1
+"""Stands for the number of labels None."""
 
 
-class BlockTable(Mapping[BlockIndex, BlockRecord]):
-    """The record that counts for each block that has one; of a record only what later steps need is kept.
+class BlockTable(Mapping[ShardIndex, BlockRecord]):
+    """The valid record of each block that has one, reduced to the fields that later steps need.
+
+    Failed tiles are counted in ``tiles`` but not listed in ``failures``.
 
     Parameters
     ----------
@@ -46,18 +44,18 @@ class BlockTable(Mapping[BlockIndex, BlockRecord]):
 
     @classmethod
     def replay(cls, plan: Plan, folder: Path) -> BlockTable:
-        """Read a journal; lines that cannot be trusted count as never written."""
-        ledger = cls(plan)
+        """Read a journal; damaged lines are skipped."""
+        table = cls(plan)
         for record in scan(folder):
             if record is not None:
-                ledger.enter(record)
-        return ledger
+                table.add(record)
+        return table
 
-    def enter(self, record: BlockRecord) -> bool:
-        """Take note of a record unless one that counts more is there; report whether it counts.
+    def add(self, record: BlockRecord) -> bool:
+        """Add a record unless one that takes precedence is known; return whether it was added.
 
-        The highest attempt counts; among equal ones a done one before one
-        that is not, and then the later one.
+        The highest attempt wins; among equal ones a done record wins over one
+        that is not done, and then the later one.
         """
         entry = self._entries[self.number(record.block)]
         if entry["state"]:
@@ -66,49 +64,42 @@ class BlockTable(Mapping[BlockIndex, BlockRecord]):
                 return False
         entry["state"] = _STATES.index(record.state) + 1
         entry["attempt"] = record.attempt
-        entry["labels"] = _NONE if record.labels is None else record.labels
+        entry["labels"] = _NO_LABELS if record.labels is None else record.labels
         for name in _DIGESTS:
             entry[name] = bytes.fromhex(getattr(record, name)).ljust(16, b"\0")
         for name in _TILES:
             entry[name] = record.tiles.get(name, 0)
         return True
 
-    def number(self, index: BlockIndex) -> int:
-        """Position of a block in lexicographic order."""
-        return int(np.ravel_multi_index(grid_index(self._plan, index), self._plan.grid.shape))
+    def number(self, index: ShardIndex) -> int:
+        """Return the number of a block in lexicographic order."""
+        return self._plan.grid.ravel(self._plan.block_index(index))
 
-    def attempt(self, number: int) -> int:
-        """Attempt that the next record of a block is to have."""
+    def next_attempt(self, number: int) -> int:
+        """Return the attempt of the next record of a block."""
         entry = self._entries[number]
         return int(entry["attempt"]) + 1 if entry["state"] else 0
 
-    def todo(self) -> list[int]:
-        """Blocks that are neither done nor given up, by number."""
+    def unfinished(self) -> list[int]:
+        """Return the blocks that are neither done nor quarantined, by number."""
         kept = [_STATES.index(state) + 1 for state in (*DONE, "quarantined")]
         return [int(n) for n in np.flatnonzero(~np.isin(self._entries["state"], kept))]
 
-    def is_done(self, number: int) -> bool:
-        """Whether nothing is left to do for a block."""
+    def is_finished(self, number: int) -> bool:
+        """Whether a block is done or quarantined."""
         state = int(self._entries["state"][number])
         return state > 0 and (_STATES[state - 1] in DONE or _STATES[state - 1] == "quarantined")
 
     def tiles(self, *names: str) -> int:
-        """Count tiles that were ``drawn``, ``empty``, ``failed`` or ``outside``; of several names their sum."""
+        """Count the tiles with the outcomes ``drawn``, ``empty``, ``failed`` or ``outside``."""
         return sum(int(self._entries[name].sum()) for name in names)
 
-    def indices(self, numbers: Iterable[int]) -> Iterator[BlockIndex]:
-        """Yield the positions of blocks along the axes of the target."""
-        for number in numbers:
-            t, group, z, y, x = (int(i) for i in np.unravel_index(number, self._plan.grid.shape))
-            yield target_index(self._plan, (t, group, z, y, x))
-
-    def digests(self) -> Mapping[BlockIndex, str]:
-        """Digest of each block that has one."""
+    def digests(self) -> Mapping[ShardIndex, str]:
+        """Return the digest of each block that has a record."""
         return _Digests(self)
 
-    def __getitem__(self, index: BlockIndex) -> BlockRecord:
-        number = self.number(index)
-        entry = self._entries[number]
+    def __getitem__(self, index: ShardIndex) -> BlockRecord:
+        entry = self._entries[self.number(index)]
         if not entry["state"]:
             raise KeyError(index)
         digest, quality = (entry[name].tobytes() for name in _DIGESTS)
@@ -118,7 +109,7 @@ class BlockTable(Mapping[BlockIndex, BlockRecord]):
             state=_STATES[entry["state"] - 1],
             digest=digest.hex() if any(digest) else "",
             quality=quality.hex() if any(quality) else "",
-            labels=None if labels == _NONE else labels,
+            labels=None if labels == _NO_LABELS else labels,
             tiles={name: int(entry[name]) for name in _TILES},
             attempt=int(entry["attempt"]),
         )
@@ -126,25 +117,26 @@ class BlockTable(Mapping[BlockIndex, BlockRecord]):
     def __contains__(self, index: object) -> bool:
         return isinstance(index, tuple) and bool(self._entries["state"][self.number(index)])
 
-    def __iter__(self) -> Iterator[BlockIndex]:
-        return self.indices(np.flatnonzero(self._entries["state"]).tolist())
+    def __iter__(self) -> Iterator[ShardIndex]:
+        numbers = np.flatnonzero(self._entries["state"]).tolist()
+        return (self._plan.shard_index(self._plan.grid.unravel(number)) for number in numbers)
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self._entries["state"]))
 
 
-class _Digests(Mapping[BlockIndex, str]):
-    def __init__(self, ledger: BlockTable) -> None:
-        self._ledger = ledger
+class _Digests(Mapping[ShardIndex, str]):
+    def __init__(self, table: BlockTable) -> None:
+        self._table = table
 
-    def __getitem__(self, index: BlockIndex) -> str:
-        return self._ledger[index].digest
+    def __getitem__(self, index: ShardIndex) -> str:
+        return self._table[index].digest
 
     def __contains__(self, index: object) -> bool:
-        return index in self._ledger
+        return index in self._table
 
-    def __iter__(self) -> Iterator[BlockIndex]:
-        return iter(self._ledger)
+    def __iter__(self) -> Iterator[ShardIndex]:
+        return iter(self._table)
 
     def __len__(self) -> int:
-        return len(self._ledger)
+        return len(self._table)

@@ -1,7 +1,6 @@
-"""Control: how a running job is asked to pause, to stop or to look elsewhere first.
+"""Pause, cancel or redirect a running job from any process, by a small file beside the journal.
 
-Any process may ask, by a small file beside the journal. The run looks at it
-between micro-batches, never in the middle of one; so it answers within one.
+The run reads the file between micro-batches, so it answers within one.
 """
 
 from __future__ import annotations
@@ -21,50 +20,51 @@ from napari_s1omni.system.locks import lock_file
 from napari_s1omni.system.processes import stop_requests
 
 NAME = "control.json"
+"""File in ``.s1omni``."""
 INTERVAL = 0.1
-"""Seconds within which a request is seen while the run is between micro-batches."""
+"""Shortest time in seconds between two looks at the file."""
 
 Focus = tuple[float, float, float, float]
-"""A point (t, z, y, x) in px of the source."""
+"""A point (t, z, y, x) in source px."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlState:
-    """What a run is asked for."""
+    """What was requested of a run."""
 
     pause: bool = False
-    """Wait after the micro-batch in hand."""
+    """Wait after the current micro-batch."""
     cancel: bool = False
-    """Stop after the micro-batch in hand; what is finished is kept."""
+    """Stop after the current micro-batch; finished blocks are kept."""
     focus: Focus | None = None
-    """Do the blocks nearest to this point first."""
+    """Run the blocks nearest to this point first."""
 
 
 def write_control(
     path: Path | str, *, pause: bool | None = None, cancel: bool | None = None, focus: Focus | None = None
 ) -> ControlState:
-    """Ask the run that writes an output for something; from any process, at any time.
+    """Pause, continue, cancel or redirect the run of an output, from any process.
 
     Parameters
     ----------
     path : Path or str
         The output folder.
     pause : bool, optional
-        Wait, or go on.
+        True pauses, False continues.
     cancel : bool, optional
-        Stop for good; the output can be resumed.
+        Stop the run; the output can be resumed.
     focus : (t, z, y, x), optional
-        A point in px of the source; blocks near it come first. The result does not depend on it.
+        A point in source px; blocks near it come first. The result does not depend on it.
 
     Returns
     -------
     ControlState
-        All that is asked for now.
+        All that is requested now.
 
     Raises
     ------
     StoreError
-        If no run was ever begun there.
+        If the folder holds no run.
     JobError
         If the focus point is not four numbers.
     """
@@ -74,113 +74,124 @@ def write_control(
     if focus is not None and len(focus) != 4:
         raise JobError(f"focus point {tuple(focus)}", "four numbers (t, z, y, x) in px of the source")
     given = {"pause": pause, "cancel": cancel, "focus": None if focus is None else list(map(float, focus))}
-    # Two who ask at once must not undo each other; whoever may write to the folder may ask.
+    # Two requests at the same time must not undo each other; anyone who may write to the folder may send one.
     with disk_errors("writing", work / NAME), lock_file(work / f"{NAME}.lock", mode=0o666):
-        note = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
-        write_state(work / NAME, note)
-    return _wishes(note)
+        stored = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
+        write_state(work / NAME, stored)
+    return _parse(stored)
 
 
 def read_control(path: Path | str) -> ControlState:
-    """Read what the run of an output is asked for."""
-    return _wishes(read_state(Path(path) / WORK / NAME))
+    """Return what is requested of the run of an output."""
+    return _parse(read_state(Path(path) / WORK / NAME))
 
 
 class Control:
-    """What a run has been asked for, looked up at most every tenth of a second.
+    """The requests to a run, read at most every tenth of a second.
 
     Parameters
     ----------
     path : Path
         The output folder.
     interrupt : Interrupt, optional
-        Signals to heed too.
+        Signals that stop the run too.
     on_pause : callable
-        Told True when the run begins to wait, False when it goes on.
+        Called with True when the run pauses, with False when it continues.
     """
 
     def __init__(
-        self, path: Path, interrupt: Interrupt | None = None, on_pause: Callable[[bool], None] = lambda waiting: None
+        self, path: Path, interrupt: Interrupt | None = None, on_pause: Callable[[bool], None] = lambda paused: None
     ) -> None:
         self._file = path / WORK / NAME
         self._interrupt = interrupt
         self._on_pause = on_pause
-        self._wishes = ControlState()
-        self._looked = 0.0
-        self._seen: tuple[int, int] | None = None
+        self._state = ControlState()
+        self._read_at = 0.0
+        self._stamp: tuple[int, int] | None = None
 
-    def begin(self) -> None:
-        """Forget what was asked of an earlier run, save where to look first."""
-        focus = _wishes(read_state(self._file)).focus
+    def reset(self) -> None:
+        """Clear the requests to an earlier run, except its focus point."""
+        focus = _parse(read_state(self._file)).focus
         with disk_errors("writing", self._file):
             write_state(self._file, {} if focus is None else {"focus": list(focus)})
 
     @property
-    def wishes(self) -> ControlState:
-        """What is asked for now."""
+    def state(self) -> ControlState:
+        """What is requested now."""
         now = time.monotonic()
-        if now - self._looked >= INTERVAL:
-            self._looked = now
+        if now - self._read_at >= INTERVAL:
+            self._read_at = now
             try:
                 found = self._file.stat()
             except FileNotFoundError:
-                return self._wishes
+                return self._state
             stamp = (found.st_ino, found.st_mtime_ns)
-            if stamp != self._seen:
-                self._seen, self._wishes = stamp, _wishes(read_state(self._file))
-        return self._wishes
+            if stamp != self._stamp:
+                self._stamp, self._state = stamp, _parse(read_state(self._file))
+        return self._state
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the run is to stop, by a request or a signal."""
+        return self.state.cancel or bool(self._interrupt and self._interrupt.requested)
 
     def check(self) -> None:
-        """Wait while a pause is asked for; raise :class:`RunInterrupted` if a stop is."""
-        waiting = False
+        """Wait while the run is paused.
+
+        Raises
+        ------
+        RunInterrupted
+            If the run is to stop.
+        """
+        paused = False
         while True:
-            read_control = self.wishes
-            if read_control.cancel:
+            state = self.state
+            if state.cancel:
                 raise RunInterrupted("cancelled", "everything that was finished is kept", "resume it")
             if self._interrupt:
                 self._interrupt.check()
-            if not read_control.pause:
+            if not state.pause:
                 break
-            if not waiting:
-                waiting = True
+            if not paused:
+                paused = True
                 self._on_pause(True)
             time.sleep(INTERVAL)
-        if waiting:
+        if paused:
             self._on_pause(False)
 
 
 class Interrupt:
-    """Turns Ctrl-C and SIGTERM into a stop after the tile in hand; a second one stops at once.
+    """Turns Ctrl-C and SIGTERM into a stop after the current micro-batch; a second signal stops at once.
 
-    Use it as a context manager; outside of the main thread it hears nothing.
+    Use it as a context manager; outside the main thread it has no effect.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._listening = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._listening.enter_context(stop_requests(self._ask))
+        self._listening.enter_context(stop_requests(self._receive))
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._listening.close()
 
     def check(self) -> None:
-        """Raise :class:`RunInterrupted` if a stop was asked for."""
-        if self.asked:
-            raise RunInterrupted("stopped after the tile in hand", "everything that was finished is kept", "resume it")
+        """Raise :class:`RunInterrupted` if a signal was received."""
+        if self.requested:
+            raise RunInterrupted("stopped after the current tile", "everything that was finished is kept", "resume it")
 
-    def _ask(self) -> None:
-        if self.asked:
+    def _receive(self) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
 
-def _wishes(note: dict[str, Any]) -> ControlState:
-    focus = note.get("focus")
+def _parse(stored: dict[str, Any]) -> ControlState:
+    focus = stored.get("focus")
     return ControlState(
-        pause=bool(note.get("pause")),
-        cancel=bool(note.get("cancel")),
+        pause=bool(stored.get("pause")),
+        cancel=bool(stored.get("cancel")),
         focus=(focus[0], focus[1], focus[2], focus[3]) if isinstance(focus, list) and len(focus) == 4 else None,
     )

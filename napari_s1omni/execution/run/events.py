@@ -1,17 +1,18 @@
-"""Events: what a run tells whoever watches. Plain values; watching never changes a run."""
+"""The events of a run, as plain values for any observer. Observing never changes a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The store is open and locked; work begins."""
+    """The store is open and locked, the engine is ready, and work begins."""
 
     plan: Plan
     done: int
@@ -19,18 +20,18 @@ class RunStarted:
     tiles: int = 0
     """Tiles of those blocks."""
     workers: int = 1
-    """Processes that draw."""
+    """Number of worker processes."""
     dashboard: str | None = None
-    """Address at which Dask shows its workers."""
+    """Address of Dask's dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
 class TilesDone:
-    """Some tiles were drawn."""
+    """Some tiles were generated."""
 
     count: int
     seconds: float
-    """Time they took, thinking and drawing."""
+    """Seconds they took, thinking and generating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,17 @@ class BlockDone:
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
-    """The run waits because it was asked to, or goes on again."""
+    """The run was paused, or continues."""
 
     waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A pass after the blocks begins: ``joining labels``, ``writing the pyramid``."""
+    """A stage after the blocks begins."""
 
-    name: str
+    state: RunState
+    """``JOINING`` or ``PYRAMID``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,14 @@ class RunFinished:
     """Everything is written."""
 
     holes: int
-    """Tiles that failed twice and are missing in the result."""
+    """Tiles that failed and are missing in the result."""
     objects: int | None
-    """Objects in the result, for labels."""
+    """Objects in the result; None for images."""
 
 
 Event = RunStarted | TilesDone | BlockDone | RunPaused | StageStarted | RunFinished
 OnEvent = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:
-    """Watch nothing."""
+def ignore_event(event: Event) -> None:
+    """Do nothing."""

@@ -1,18 +1,17 @@
-"""Launching: a run as a process of its own, which outlives whoever started it."""
+"""Starts a run as its own process, which outlives the process that started it."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.control import write_control
-from napari_s1omni.execution.run.status import Failure, RunStatus, write_status
+from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.settings import PYTHON, child_environment, interpreter, niceness
@@ -20,29 +19,29 @@ from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.system.processes import lower_priority, start_detached
 
-_TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-"""Variables by which Jupyter says that output is a terminal; a log is none, and would grow by every turn of a bar."""
+_TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Launched:
-    """A run that was started; everything else is learnt from its output."""
+class LaunchedRun:
+    """A run that was started; everything else is read from its output."""
 
     path: Path
-    """The output folder, for ``status``, ``watch`` and ``write_control``."""
+    """The output folder."""
     pid: int
-    """Process of the run."""
+    """Process id of the run."""
     log: Path
-    """What it prints."""
+    """File with its output."""
     process: subprocess.Popen[bytes]
     """The process as a child of this one."""
 
     def status(self) -> RunStatus:
-        """Tell how far it is."""
+        """Return its status."""
         return status(self.path)
 
     def failure(self) -> Failure | None:
-        """Tell why its process ended with an error; None while it lives or where it ended well."""
+        """Return why its process ended with an error; None while it is alive or after success."""
         code = self.process.poll()
         if not code:
             return None
@@ -51,46 +50,46 @@ class Launched:
         return Failure("RunFailed", last, f"its log is {self.log}", code)
 
     def cancel(self) -> None:
-        """Ask it to stop after the micro-batch in hand."""
+        """Stop it after the current micro-batch."""
         write_control(self.path, cancel=True)
 
 
-def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> Launched:
+def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
     Parameters
     ----------
     job : Job
-        It names its output, and its source is a path or URL: pixels of this process cannot be reached from another.
+        It names its output, and its source is a path or URL: another process cannot read pixels of this one.
     python : str or Path, optional
-        The interpreter to run in, which may hold an engine's packages where this
-        one does not; by default that of ``S1OMNI_PYTHON``, else this one.
+        The interpreter to run in, which may have packages of an engine that this
+        one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
     options : sequence of str
-        More options of ``s1omni run``, such as ``("--workers", "2")``.
+        Further options of ``s1omni run``, such as ``("--workers", "2")``.
 
     Returns
     -------
-    Launched
+    LaunchedRun
 
     Raises
     ------
     JobError
         If the job names no output, or a source in memory.
     StoreLocked
-        If a run is at work there.
+        If another run is writing there.
     StoreExists
-        If something else is there.
+        If the output holds something else.
     EngineUnavailable
-        If there is no such interpreter.
+        If the interpreter does not exist.
     """
     if job.source.uri.startswith("memory:"):
         raise JobError("a source in memory", "a path or URL", "save the image first")
     path = output_path(job)
-    work = _make_room(path)
+    work = _prepare_output(path)
     program = _interpreter(python)
     with disk_errors("writing", work):
         (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
-    return _detached(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
 
 
 def launch_redo(
@@ -101,7 +100,7 @@ def launch_redo(
     prompt: str | None = None,
     python: str | Path | None = None,
     options: Sequence[str] = (),
-) -> Launched:
+) -> LaunchedRun:
     """Start ``s1omni redo`` on some tiles of a result, detached from this process.
 
     Parameters
@@ -113,56 +112,56 @@ def launch_redo(
     seed : int, optional
         Another seed.
     prompt : str, optional
-        Another wording for these tiles.
+        Another prompt for these tiles.
     python, options
         As in :func:`launch`.
 
     Returns
     -------
-    Launched
+    LaunchedRun
 
     Raises
     ------
     StoreLocked
-        If a run is at work there.
+        If another run is writing there.
     EngineUnavailable
-        If there is no such interpreter.
+        If the interpreter does not exist.
     """
     path = Path(path)
-    _make_room(path)
-    words = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
+    _prepare_output(path)
+    command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
     if seed is not None:
-        words += ["--seed", str(seed)]
+        command += ["--seed", str(seed)]
     if prompt is not None:
-        # One word, so that it may begin with a dash.
-        words.append(f"--prompt={prompt}")
-    return _detached(path, words)
+        # As one argument, because it may begin with a dash.
+        command.append(f"--prompt={prompt}")
+    return _spawn(path, command)
 
 
-def _detached(path: Path, words: Sequence[str]) -> Launched:
-    """Start a process that outlives this one and works on an output."""
+def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output."""
     work = path / WORK
     with disk_errors("writing", work):
         (work / "status.json").unlink(missing_ok=True)
         log = (work / "run.log").open("ab")
-    # Process 0: the run itself puts its own number there once it lives.
-    write_status(path, RunStatus("starting", started=time.time(), updated=time.time()))
+    # Without a process id: the run itself fills it in once it has started.
+    write_status(path, starting_status())
     with log:
         process = start_detached(
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=Path.cwd(),
-            env=child_environment(without=_TERMINAL),
+            env=child_environment(without=_TERMINAL_VARIABLES),
         )
     lower_priority(process.pid, niceness())
-    # Waited for, so that none stays behind as a zombie however long this process lives.
+    # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return Launched(path, process.pid, work / "run.log", process)
+    return LaunchedRun(path, process.pid, work / "run.log", process)
 
 
-def _make_room(path: Path) -> Path:
+def _prepare_output(path: Path) -> Path:
     work = path / WORK
     if work.is_dir():
         if (work / "status.json").exists() and (found := status(path)).alive:

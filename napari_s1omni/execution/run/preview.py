@@ -1,4 +1,4 @@
-"""Preview: a small plan run into memory, through the very path of a real run."""
+"""Runs a small plan into memory, through the same pipeline as a real run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.protocol import Engine, Thought
-from napari_s1omni.execution.pipeline.block_geometry import block_shape
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
 from napari_s1omni.execution.run.events import Event, TilesDone
-from napari_s1omni.execution.stitching.stitching_pass import StitchPass, is_stitched
+from napari_s1omni.execution.stitching.block_labels import is_stitched
+from napari_s1omni.execution.stitching.stitching_pass import StitchPass
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import MemoryScratch
@@ -24,11 +24,11 @@ from napari_s1omni.storage.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a preview made."""
+    """The result of a preview."""
 
     plan: Plan
     spec: LayerSpec
-    """Axes, size, scale and place in the world of `pixels`."""
+    """Axes, size, scale and position in the world of `pixels`."""
     pixels: NDArray[Any]
     """The result at full resolution, in the axes of `spec`."""
     thoughts: dict[str, Thought]
@@ -40,11 +40,11 @@ class MemoryThoughts(dict[str, Thought]):
     """Thoughts in memory; satisfies :class:`~napari_s1omni.execution.pipeline.thought_provider.ThoughtStore`."""
 
     def put(self, key: str, thought: Thought) -> None:
-        """Keep a thought."""
+        """Store a thought."""
         self[key] = thought
 
     def commit(self) -> None:
-        """Memory needs none."""
+        """Do nothing: memory needs no sync."""
 
 
 def run_preview(
@@ -60,27 +60,27 @@ def run_preview(
     Parameters
     ----------
     plan : Plan
-        Its region is what is shown; it should be a few tiles.
+        Its region is the preview; it should have a few tiles only.
     source : Source
     engine : Engine
-        Loaded, and kept by the caller for the next preview.
+        Loaded; the caller keeps it for the next preview.
     thoughts : MemoryThoughts, optional
-        Thoughts of an earlier preview of the same plan, to be replayed.
+        Thoughts of an earlier preview of the same plan, which are replayed.
     on_tiles : callable
-        Told how many tiles were drawn and in how many seconds; may raise to stop.
+        Called with the number of generated tiles and the seconds they took; may raise to stop.
     """
-    sink = MemorySink(plan.target, block_shape(plan))
+    sink = MemorySink(plan.target, plan.block_shape)
     scratch = MemoryScratch(plan.target)
-    kept = MemoryThoughts() if thoughts is None else thoughts
+    store = MemoryThoughts() if thoughts is None else thoughts
     records: list[BlockRecord] = []
     stitched = is_stitched(plan)
-    writer = BlockWriter(plan, sink, scratch if stitched else None, records, kept)
+    writer = BlockWriter(plan, sink, scratch if stitched else None, records, store)
 
-    def tell(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if isinstance(event, TilesDone):
             on_tiles(event.count, event.seconds)
 
-    Pipeline(plan, engine, source, kept, lambda result: writer.commit(result, 0), on_event=tell).run(plan.grid)
+    Pipeline(plan, engine, source, store, lambda result: writer.commit(result, 0), on_event=on_event).run(plan.grid)
     if stitched:
         StitchPass(plan, sink, scratch, {record.block: record for record in records}).run()
-    return Preview(plan, plan.target, sink.levels[0], dict(kept), tuple(records))
+    return Preview(plan, plan.target, sink.levels[0], dict(store), tuple(records))

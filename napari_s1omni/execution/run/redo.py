@@ -1,4 +1,4 @@
-"""Redo: some tiles thought and drawn anew, in place, with the state before kept beside it."""
+"""Redoes some tiles of a result in place and keeps the previous result beside it."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ from itertools import product
 from pathlib import Path
 
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.core.tiling import Block
+from napari_s1omni.core.tiling import Block, TilePlace
 from napari_s1omni.errors import JobError
-from napari_s1omni.execution.pipeline.block_geometry import target_index
-from napari_s1omni.execution.run.redo_log import Place, RedoLog
+from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
+from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
-from napari_s1omni.execution.stitching.stitching_pass import TABLE
-from napari_s1omni.planning.cost import cost
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import replay
-from napari_s1omni.storage.result import snapshots as generations
+from napari_s1omni.storage.result import snapshots
 from napari_s1omni.storage.result.store import ResultStore
 
-_HOLE = re.compile(r"(?:^|; )(\d+)/(\d+)/(\d+): ")
 
-
-def parse_tiles(plan: Plan, text: str) -> set[Place]:
+def parse_tiles(plan: Plan, text: str) -> set[TilePlace]:
     """Read ``3/5,4/5`` (row/column, in every plane), ``0/3/5`` (plane/row/column) or ``2/0/3/5`` (time point first).
 
-    In every time point where none is named, and in every channel.
+    The tiles are of every time point unless one is given, and of every channel.
 
     Raises
     ------
     JobError
-        If it is none of these, or names a tile that the run has not.
+        If the text has another form, or names a tile that is not part of the run.
     """
     grid = plan.grid
-    found: set[Place] = set()
+    found: set[TilePlace] = set()
     rows, cols = grid.tile_rows(grid.y), grid.tile_cols(grid.x)
     for part in text.replace(" ", "").split(","):
         numbers = [int(number) for number in part.split("/")] if re.fullmatch(r"\d+(/\d+){1,3}", part) else []
         allowed = (range(*grid.t), range(*grid.z), rows, cols)[-len(numbers) :]
-        if not numbers or any(n not in there for n, there in zip(numbers, allowed, strict=True)):
+        if not numbers or any(n not in valid for n, valid in zip(numbers, allowed, strict=True)):
             raise JobError(
                 f"tile {part!r}",
                 f"row/column, plane/row/column or time/plane/row/column, "
@@ -49,95 +47,85 @@ def parse_tiles(plan: Plan, text: str) -> set[Place]:
             )
         times = [numbers[-4]] if len(numbers) == 4 else range(*grid.t)
         planes = [numbers[-3]] if len(numbers) > 2 else range(*grid.z)
-        found |= set(product(times, planes, range(grid.groups), [numbers[-2]], [numbers[-1]]))
+        places = product(times, planes, range(grid.groups), [numbers[-2]], [numbers[-1]])
+        found |= {TilePlace(*place) for place in places}
     return found
 
 
-def failed_tiles(plan: Plan, store: ResultStore) -> set[Place]:
-    """Tiles that failed, and all those of blocks that failed as a whole."""
-    found: set[Place] = set()
-    indices = {target_index(plan, index): index for index in plan.grid.indices()}
-    for record in replay(store.work / "journal").values():
-        if record.state not in ("quarantined", "failed"):
-            continue
-        block = plan.grid.block(indices[record.block])
-        holes = _HOLE.findall(record.error or "")
-        if holes:
-            found |= {(block.t, int(z), block.group, int(row), int(col)) for z, row, col in holes}
-        else:
-            found |= {
-                (block.t, z, block.group, *tile.index) for z in range(*block.field_z) for tile in plan.grid.tiles(block)
-            }
-    return found
+def all_failed_tiles(plan: Plan, store: ResultStore) -> set[TilePlace]:
+    """Return the tiles of a result that failed, including all those of blocks that failed as a whole."""
+    records = replay(store.work / "journal").values()
+    return {place for record in records for place, _ in failed_tiles(plan, record)}
 
 
-def uncertain_tiles(plan: Plan, store: ResultStore) -> set[Place]:
-    """Tiles that see a place at which joining labels was a close call."""
-    grid, path = plan.grid, store.work / TABLE
-    found: set[Place] = set()
+def uncertain_tiles(plan: Plan, store: ResultStore) -> set[TilePlace]:
+    """Return the tiles that contain a place where joining labels was uncertain."""
+    grid, path = plan.grid, store.work / UNCERTAIN_JOINS_FILE
+    found: set[TilePlace] = set()
     if path.exists():
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 t, z, y, x = (int(row[axis]) for axis in "tzyx")
                 y, x = y + grid.y[0], x + grid.x[0]
                 rows, cols = grid.tile_rows((y, y + 1)), grid.tile_cols((x, x + 1))
-                found |= {(t + grid.t[0], z + grid.z[0], 0, i, j) for i in rows for j in cols}
+                found |= {TilePlace(t + grid.t[0], z + grid.z[0], 0, i, j) for i in rows for j in cols}
     return found
 
 
-def blocks_of(plan: Plan, tiles: Iterable[Place]) -> Iterator[Block]:
-    """Yield the blocks that draw at least one of some tiles, in order."""
+def blocks_with_tiles(plan: Plan, tiles: Iterable[TilePlace]) -> Iterator[Block]:
+    """Yield the blocks that generate at least one of some tiles, in order."""
     wanted = set(tiles)
     for block in plan.grid:
-        drawn = ((block.t, z, block.group, *t.index) for z in range(*block.field_z) for t in plan.grid.tiles(block))
-        if any(place in wanted for place in drawn):
+        planes = range(*block.field_z)
+        own = (TilePlace(block.t, z, block.group, *tile.index) for z in planes for tile in plan.grid.tiles(block))
+        if any(place in wanted for place in own):
             yield block
 
 
-def begin_redo(plan: Plan, path: Path, tiles: set[Place], sampling: Sampling, prompt: str | None = None) -> int:
-    """Keep the present generation, and mark what is to be made anew; a run then makes it.
+def begin_redo(plan: Plan, path: Path, tiles: set[TilePlace], sampling: Sampling, prompt: str | None = None) -> int:
+    """Keep the present result, and mark the blocks of some tiles as stale; a run then makes them again.
 
     Parameters
     ----------
     plan : Plan
     path : Path
         The result.
-    tiles : set of Place
+    tiles : set of TilePlace
     sampling : Sampling
     prompt : str, optional
-        Another wording for these tiles.
+        Another prompt for these tiles.
 
     Returns
     -------
     int
-        Blocks that are to be made anew.
+        Number of blocks that will be made again.
 
     Raises
     ------
     JobError
         If there is nothing to redo.
     StoreError
-        If the generation before the last is still undecided.
+        If the previous redo was neither accepted nor dropped.
     """
     if not tiles:
         raise JobError("nothing to redo", "tiles of the run, or failed or uncertain ones")
-    needed = cost(plan).output_bytes // len(plan.grid)
+    needed = estimate_cost(plan).output_bytes // len(plan.grid)
     with RunOutput.begin(plan, path, forecast=needed, whole=False, worker="redo") as output:
-        generations.keep(path)
-        RedoLog.read(output.store.work).and_then(sampling, tiles, prompt).write(output.store.work)
+        snapshots.keep(path)
+        RedoLog.read(output.store.work).with_round(sampling, tiles, prompt).write(output.store.work)
         count = 0
-        for block in blocks_of(plan, tiles):
-            index = target_index(plan, block.index)
-            if index in output.ledger:
-                old = output.ledger[index]
-                output.enter(old.replace(state="stale", tiles={}, attempt=old.attempt + 1))
+        for block in blocks_with_tiles(plan, tiles):
+            index = plan.shard_index(block.index)
+            if index in output.blocks:
+                old = output.blocks[index]
+                output.append(old.replace(state="stale", tiles={}, attempt=old.attempt + 1))
                 count += 1
         output.store.finish(state="running")
         return count
 
 
 @contextmanager
-def held(plan: Plan, path: Path) -> Iterator[None]:
-    """Hold the lock of a result, so that nobody runs into a generation that comes or goes."""
+def lock_result(plan: Plan, path: Path) -> Iterator[None]:
+    """Hold the lock of a result, so that no run writes it while a snapshot is restored or deleted."""
     with RunOutput.begin(plan, path, forecast=0, worker="redo"):
         yield

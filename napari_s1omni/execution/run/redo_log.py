@@ -1,4 +1,4 @@
-"""Redone: which tiles were thought and drawn anew with other numbers, so that they can be made again exactly."""
+"""Which tiles were redone with which sampling, so that they can be made again exactly."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.execution.run.state_files import read_state, write_state
 
 NAME = "redone.json"
-
-Place = tuple[int, int, int, int, int]
-"""A tile: time point, plane, channel group, row and column in the lattice."""
+"""File in ``.s1omni``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,38 +20,38 @@ class RedoRound:
     """Tiles that were redone together."""
 
     number: int
-    """1 for the first."""
+    """1 for the first round."""
     sampling: Sampling
-    tiles: frozenset[Place]
+    tiles: frozenset[TilePlace]
     prompt: str | None = None
-    """The wording of this round; None is that of the run."""
+    """The prompt of this round; None is that of the run."""
 
 
 class RedoLog:
-    """What was redone in a result; nothing, as a rule.
+    """The rounds of redoing of a result; usually there are none.
 
     Parameters
     ----------
-    rounds : iterable of Round
-        The first one first.
+    rounds : iterable of RedoRound
+        In order.
     """
 
     def __init__(self, rounds: Iterable[RedoRound] = ()) -> None:
         self.rounds = tuple(rounds)
-        self._of = {place: found for found in self.rounds for place in found.tiles}
+        self._last = {place: found for found in self.rounds for place in found.tiles}
 
     @classmethod
     def read(cls, work: Path) -> Self:
-        """Read what was redone in a result from its folder ``.s1omni``."""
-        note = read_state(work / NAME)
+        """Read the log of a result from its folder ``.s1omni``."""
+        stored = read_state(work / NAME)
         return cls(
             RedoRound(
                 i,
                 Sampling.read(entry["sampling"], "sampling of what was redone"),
-                frozenset((t, z, g, row, col) for t, z, g, row, col in entry["tiles"]),
+                frozenset(TilePlace(*place) for place in entry["tiles"]),
                 entry.get("prompt"),
             )
-            for i, entry in enumerate(note.get("rounds", []), 1)
+            for i, entry in enumerate(stored.get("rounds", []), 1)
         )
 
     def write(self, work: Path) -> None:
@@ -67,10 +66,10 @@ class RedoLog:
         ]
         write_state(work / NAME, {"rounds": rounds})
 
-    def of(self, place: Place) -> RedoRound | None:
-        """Return the last round in which a tile was redone."""
-        return self._of.get(place)
+    def last_round(self, place: TilePlace) -> RedoRound | None:
+        """Return the last round in which a tile was redone, or None."""
+        return self._last.get(place)
 
-    def and_then(self, sampling: Sampling, tiles: Iterable[Place], prompt: str | None = None) -> RedoLog:
-        """Add a round."""
+    def with_round(self, sampling: Sampling, tiles: Iterable[TilePlace], prompt: str | None = None) -> RedoLog:
+        """Return a log with one more round."""
         return RedoLog((*self.rounds, RedoRound(len(self.rounds) + 1, sampling, frozenset(tiles), prompt)))

@@ -1,4 +1,4 @@
-"""Output: the store, journal, thoughts and lock of one run, opened together and left in a true state."""
+"""Store, journal, thoughts and lock of one run, opened and closed together."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from napari_s1omni.core.tiling import Block
+from napari_s1omni.core.tiling import Block, BlockIndex
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.pipeline.block import BlockResult
-from napari_s1omni.execution.pipeline.block_geometry import block_shape, target_index
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.run.block_table import BlockTable
 from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarted
-from napari_s1omni.execution.stitching.stitching_pass import is_stitched, stitch
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.stitching.block_labels import is_stitched
+from napari_s1omni.execution.stitching.stitching_pass import stitch
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
-from napari_s1omni.storage.logs.thoughts import ThoughtStore
+from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.storage.result.preflight import preflight
 from napari_s1omni.storage.result.quality_maps import QualityMaps
@@ -31,23 +33,23 @@ from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.result.verify import verify as find_damaged
 
 _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
-"""Whose versions a result remembers, where they are installed."""
+"""Packages whose versions are stored in a result, if they are installed."""
 
 
 class RunOutput:
-    """Where a run writes, and what it knows of earlier runs. Made by :meth:`begin`."""
+    """Where a run writes, and the state of its blocks from earlier runs. Made by :meth:`begin`."""
 
-    def __init__(self, plan: Plan, store: ResultStore, journal: Journal, thoughts: ThoughtStore) -> None:
+    def __init__(self, plan: Plan, store: ResultStore, journal: Journal, thoughts: ThoughtLog) -> None:
         self.plan = plan
         self.store = store
         self.thoughts = thoughts
-        self.ledger = BlockTable.replay(plan, store.work / "journal")
-        """What is known of every block."""
+        self.blocks = BlockTable.replay(plan, store.work / "journal")
+        """The state of every block."""
         self._journal = journal
         self._scratch = DiskScratch(store) if is_stitched(plan) else None
         self._quality = QualityMaps(plan, store)
         self._writer = BlockWriter(plan, store, self._scratch, journal, thoughts, self._quality)
-        self._check = False
+        self._verify = False
 
     @classmethod
     @contextlib.contextmanager
@@ -62,10 +64,10 @@ class RunOutput:
         worker: str = "serial",
         on_step: OnStep = no_step,
     ) -> Iterator[Self]:
-        """Check, lock and open an output, creating it where nothing is there yet.
+        """Check, lock and open an output; create it if nothing is there yet.
 
-        `forecast` counts bytes: of a `whole` run, so that of one begun here only the rest must fit, or of what is
-        to be written now.
+        `forecast` is the number of bytes that a `whole` run writes, of which only the rest must fit if the run is
+        resumed; or else the number of bytes to be written now.
 
         Raises
         ------
@@ -89,7 +91,7 @@ class RunOutput:
                 store = ResultStore.create(
                     path,
                     target=plan.target,
-                    block=block_shape(plan),
+                    block=plan.block_shape,
                     attributes=_attributes(plan),
                     name=_name(plan, path),
                     into=into,
@@ -98,80 +100,87 @@ class RunOutput:
                 )
             with (
                 Journal(store.work / "journal", worker, disk=disk, on_step=on_step) as journal,
-                ThoughtStore(store.work / "thoughts", worker, disk=disk) as thoughts,
+                ThoughtLog(store.work / "thoughts", worker, disk=disk) as thoughts,
             ):
                 yield cls(plan, store, journal, thoughts)
 
     def todo(self, *, verify: bool = False) -> list[int]:
         """Return the blocks that are still to be run, by number; with `verify`, damaged ones too."""
-        self._check = verify
+        self._verify = verify
         if verify:
-            kept = self._scratch or self.store
-            for index in list(find_damaged(kept.digest, self.ledger.values(), self._quality.digest)):
-                old = self.ledger[index]
-                self.enter(old.replace(state="stale", attempt=old.attempt + 1))
-        return self.ledger.todo()
+            stored = self._scratch or self.store
+            for index in list(find_damaged(stored.digest, self.blocks.values(), self._quality.digest)):
+                old = self.blocks[index]
+                self.append(old.replace(state="stale", attempt=old.attempt + 1))
+        return self.blocks.unfinished()
 
     def commit(self, result: BlockResult) -> BlockRecord:
-        """Write a block: its px, what it was thought from, and last its line in the journal."""
-        number = self.ledger.number(target_index(self.plan, result.block.index))
-        record = self._writer.commit(result, self.ledger.attempt(number))
-        self.ledger.enter(record)
+        """Write a finished block, see :class:`BlockWriter`."""
+        number = self.plan.grid.ravel(result.block.index)
+        record = self._writer.commit(result, self.blocks.next_attempt(number))
+        self.blocks.add(record)
         return record
 
-    def give_up(self, block: Block, record: BlockRecord) -> None:
-        """Write the record of a block of which nothing can be drawn: all of it is a hole."""
-        self.enter(record.replace(quality=self._writer.give_up(block)))
+    def quarantine(self, block: Block, record: BlockRecord) -> None:
+        """Append the record of a block that failed as a whole, and mark all of it as a hole."""
+        self.append(record.replace(quality=self._writer.mark_missing(block)))
 
-    def enter(self, record: BlockRecord) -> None:
-        """Write a line of the journal that stands for no px."""
+    def append(self, record: BlockRecord) -> None:
+        """Append a record for which no pixels are written."""
         self._journal.append(record)
         self._journal.commit()
-        self.ledger.enter(record)
+        self.blocks.add(record)
 
     def finish(self, on_event: OnEvent, check: Callable[[], None]) -> None:
-        """Do what comes after the blocks, then mark the result as complete."""
+        """Run the stages after the blocks, then mark the result as complete.
+
+        Parameters
+        ----------
+        on_event : callable
+        check : callable
+            Called between steps; may wait, or raise to stop the run.
+        """
         check()
         self._journal.commit()
-        digests = self.ledger.digests()
-        summary: dict[str, Any] = {"holes": self.ledger.tiles("failed"), "objects": None}
-        if outside := self.ledger.tiles("outside"):
+        digests = self.blocks.digests()
+        summary: dict[str, Any] = {"holes": self.blocks.tiles("failed"), "objects": None}
+        if outside := self.blocks.tiles("outside"):
             summary["outside"] = outside
-        summary["seams"] = self._quality.summary(tuple(target_index(self.plan, self.plan.grid.shape)))
+        summary["seams"] = self._quality.summary(self.plan.shard_index(BlockIndex(*self.plan.grid.shape)))
         if self._scratch is not None:
-            on_event(StageStarted("joining labels"))
-            report = stitch(self.plan, self.store, self.ledger, check=self._check, on_block=lambda step: check())
+            on_event(StageStarted(RunState.JOINING))
+            report = stitch(self.plan, self.store, self.blocks, check=self._verify, on_block=lambda step: check())
             digests = dict(report.digests)
             summary |= {"objects": report.objects, "joins": report.joins, "uncertain": report.uncertain}
         check()
-        on_event(StageStarted("writing the pyramid"))
-        self.store.complete_pyramid(None if self._check else digests)
-        # No worker writes any more; those that were killed may have left half-written files.
+        on_event(StageStarted(RunState.PYRAMID))
+        self.store.complete_pyramid(None if self._verify else digests)
+        # No worker writes any more; killed ones may have left half-written files.
         FsyncStore(self.store.path).sweep()
         self.store.finish(summary=summary)
         on_event(RunFinished(summary["holes"], summary["objects"]))
 
 
 def bytes_left(plan: Plan, path: Path, forecast: int) -> int:
-    """Forecast what a begun run has still to write, by the blocks that its journal says are left.
+    """Forecast what a resumed run still has to write, from the blocks that are left in its journal.
 
     Parameters
     ----------
     plan : Plan
     path : Path
-        The output, begun with this plan.
+        The output, started with this plan.
     forecast : int
         Bytes that a whole run writes.
     """
-    left = len(BlockTable.replay(plan, path / WORK / "journal").todo()) / len(plan.grid)
-    # Labels are written twice: by the blocks, and once more when they are joined.
+    left = len(BlockTable.replay(plan, path / WORK / "journal").unfinished()) / len(plan.grid)
+    # Labels are written twice: by the blocks, and again when they are joined.
     if is_stitched(plan) and not is_complete(path):
         left = (left + 1) / 2
     return math.ceil(forecast * left)
 
 
 def is_complete(path: Path) -> bool:
-    """Whether a finished result is there."""
+    """Whether the folder holds a finished result."""
     try:
         return ResultStore.open(path).attributes.get("state") == "complete"
     except StoreError:
@@ -179,9 +188,9 @@ def is_complete(path: Path) -> bool:
 
 
 def _attributes(plan: Plan) -> dict[str, Any]:
-    """Provenance that travels with the pixels."""
+    """Return the provenance that is stored with the pixels."""
     engine = plan.engine
-    generated = engine.generates and plan.target.kind == "image"
+    generated = plan.generated
     return {
         "job": plan.job.model_dump(mode="json"),
         "plan": plan.to_json(),
@@ -198,11 +207,10 @@ def _software() -> Iterator[tuple[str, str]]:
     yield "napari_s1omni", importlib.metadata.version("napari_s1omni")
     yield "Python", platform.python_version()
     for name in _PACKAGES:
-        # Which of the neural ones are there depends on the installation.
+        # torch, transformers and diffusers are optional.
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             yield name, importlib.metadata.version(name)
 
 
 def _name(plan: Plan, path: Path) -> str:
-    words = {"segmentation": "labels", "super_resolution": "super-resolved", "modality_translation": "translated"}
-    return f"{path.stem} ({words[plan.job.operation.type]} by {plan.engine.name})"
+    return f"{path.stem} ({OPERATIONS[plan.job.operation.type].result} by {plan.engine.name})"

@@ -1,4 +1,4 @@
-"""Notes: small JSON files by which processes tell each other something, replaced whole or not at all."""
+"""Small JSON files by which processes exchange state; each is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 
 def write_state(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a note. It is no part of the result: nobody waits until it is on the medium.
+    """Replace a state file. It is not part of the result, so it is not synced to the disk.
 
     Raises
     ------
     OSError
-        If it cannot be written; the old note is still there.
+        If it cannot be written; the old file is kept.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        aside.write_text(json.dumps(content), encoding="utf-8")
-        aside.replace(path)
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read a note; empty where there is none."""
+    """Read a state file; an empty dict if it is missing or unreadable."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

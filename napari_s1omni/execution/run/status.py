@@ -1,4 +1,4 @@
-"""Status: how far a run is, in one small file that anyone may read at any time, even after the run was killed."""
+"""The status of a run in one small file, which any process may read at any time, even after the run was killed."""
 
 from __future__ import annotations
 
@@ -6,41 +6,22 @@ import contextlib
 import dataclasses
 import os
 import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from napari_s1omni.errors import RunInterrupted, S1OmniError
-from napari_s1omni.execution.run.events import (
-    BlockDone,
-    Event,
-    RunFinished,
-    RunPaused,
-    RunStarted,
-    StageStarted,
-    TilesDone,
-)
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState, check_transition
 from napari_s1omni.execution.run.state_files import read_state, write_state
-from napari_s1omni.planning.cost import cost
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.system.processes import is_alive, start_time
 
 NAME = "status.json"
-INTERVAL = 0.5
-"""Seconds between two writings at least."""
-_BEAT = 5.0
-"""Seconds between two writings at most, so that a far reader sees a life."""
-_WINDOW = 60.0
-"""Seconds over which the rate is measured."""
-
-State = Literal["starting", "running", "paused", "joining", "pyramid", "complete", "failed", "cancelled", "stopped"]
-ENDED: tuple[State, ...] = ("complete", "failed", "cancelled", "stopped")
-"""States in which no process works on the output."""
+"""File in ``.s1omni``."""
+HEARTBEAT = 5.0
+"""Longest time in seconds between two updates of the file while the run is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +38,21 @@ class Failure:
 
     @property
     def words(self) -> str:
-        """What happened and what to do, as sentences."""
+        """Message and remedy as sentences."""
         return str(S1OmniError(self.message, remedy=self.remedy))
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How far a run is."""
+    """State and progress of a run."""
 
-    state: State
-    """``starting`` (reading, loading the model), ``running``, ``paused``, ``joining`` (labels), ``pyramid``;
-    and at its end ``complete``, ``failed``, ``cancelled``, or ``stopped``: its process is gone, it can be resumed."""
+    state: RunState
     pid: int = 0
-    """Process of the driver."""
+    """Process id of the driver; 0 until it has started."""
     host: str = ""
-    """Machine it runs on."""
+    """Machine on which it runs."""
     born: float = 0.0
-    """When that process was started: a number may be given to another process later."""
+    """Unix time at which that process was started; the system may give its id to another process later."""
     started: float = 0.0
     """Unix time at which the run began."""
     updated: float = 0.0
@@ -83,15 +62,15 @@ class RunStatus:
     tiles_done: int = 0
     tiles_total: int = 0
     holes: int = 0
-    """Tiles that failed and are missing in the result, as far as this process saw."""
+    """Tiles that failed and are missing in the result, as far as this process knows."""
     rate: float | None = None
-    """Tiles per second over the last minute; None while nothing is known."""
+    """Tiles per second over the last minute; None if not known yet."""
     eta: float | None = None
     """Seconds until the last tile, at this rate."""
     busy: float | None = None
-    """Share of the workers' time that engines spent thinking and drawing."""
+    """Share of the workers' time that engines spent thinking and generating."""
     workers: int = 1
-    """Processes that draw."""
+    """Number of worker processes."""
     dashboard: str | None = None
     """Address of Dask's dashboard."""
     peak_memory: int = 0
@@ -101,16 +80,25 @@ class RunStatus:
 
     @property
     def alive(self) -> bool:
-        """Whether a process is at work on it."""
-        return self.state not in ENDED
+        """Whether a process works on the output."""
+        return self.state.alive
 
     @property
     def resumable(self) -> bool:
-        """Whether running it again goes on where it stopped."""
-        return self.state in ("failed", "cancelled", "stopped")
+        """Whether running the job again continues where it ended."""
+        return self.state.resumable
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed."""
+        """Return a copy with some fields changed. Every change of state goes through here.
+
+        Raises
+        ------
+        ValueError
+            If the new state must not follow the present one, see
+            :class:`~napari_s1omni.execution.run.run_state.RunState`.
+        """
+        if "state" in changes:
+            check_transition(self.state, changes["state"])
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
@@ -122,38 +110,43 @@ class RunStatus:
         """Inverse of :meth:`to_json`; unknown fields are ignored."""
         known = {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}
         error = known.get("error")
-        return cls(**{**known, "error": Failure(**error) if error else None})
+        return cls(**{**known, "state": RunState(known["state"]), "error": Failure(**error) if error else None})
 
 
 def read_status(path: Path | str) -> RunStatus | None:
-    """Read how far the run of an output says it is; None where none ever said anything."""
-    note = read_state(Path(path) / WORK / NAME)
-    return RunStatus.from_json(note) if note else None
+    """Read the status that a run has stored in its output; None if there is none."""
+    stored = read_state(Path(path) / WORK / NAME)
+    return RunStatus.from_json(stored) if stored else None
 
 
 def is_running(status: RunStatus) -> bool:
-    """Report whether the process of a status still works: by looking, on this machine; by its beat, on another."""
+    """Whether the process of a status is still there; on another machine, whether it has updated the file lately."""
     if not status.alive:
         return False
     if status.pid == 0 or status.host != socket.gethostname():
-        return time.time() - status.updated < 6 * _BEAT
+        return time.time() - status.updated < 6 * HEARTBEAT
     return is_alive(status.pid, status.born)
 
 
 def write_status(path: Path, status: RunStatus) -> None:
-    """Replace the status of an output; a full disk leaves the old one."""
+    """Replace the status of an output; on a full disk the old one is kept."""
     with contextlib.suppress(OSError):
         write_state(path / WORK / NAME, status.to_json())
 
 
-def here(state: State, **facts: Any) -> RunStatus:
-    """Describe this process as the driver of a run."""
+def starting_status(**facts: Any) -> RunStatus:
+    """Return the status of a run that begins now, without a process yet."""
     now = time.time()
-    return RunStatus(state, os.getpid(), socket.gethostname(), start_time(), started=now, updated=now, **facts)
+    return RunStatus(RunState.STARTING, started=now, updated=now, **facts)
 
 
-def failure(error: BaseException) -> Failure:
-    """Word an error for those who watch."""
+def starting_status_here() -> RunStatus:
+    """Return the status of a run that begins now in this process."""
+    return starting_status(pid=os.getpid(), host=socket.gethostname(), born=start_time())
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Return an error as a value that can be stored and shown."""
     if isinstance(error, S1OmniError):
         words = str(S1OmniError(error.given, error.allowed))
         return Failure(type(error).__name__, words, error.remedy, error.exit_code)
@@ -162,129 +155,17 @@ def failure(error: BaseException) -> Failure:
 
 @contextlib.contextmanager
 def announce_failure(path: Path) -> Iterator[None]:
-    """Tell who launched this process of its start, and of errors that come before the run itself begins."""
+    """Report the start of a launched process, and errors before the run itself begins, in the status file."""
     launched = read_status(path)
-    if launched is None or launched.pid or launched.state != "starting":
+    if launched is None or launched.pid or launched.state is not RunState.STARTING:
         yield
         return
-    mine = here("starting")
+    mine = starting_status_here()
     write_status(path, mine)
     try:
         yield
     except BaseException as error:
         if (now := read_status(path)) and now.pid == mine.pid and now.alive:
-            write_status(path, mine.replace(state="failed", updated=time.time(), error=failure(error)))
+            failed = mine.replace(state=RunState.FAILED, updated=time.time(), error=describe_failure(error))
+            write_status(path, failed)
         raise
-
-
-class Reporter:
-    """Turns the events of a run into its status file, at most twice a second.
-
-    Use it as a context manager around the run; call it with every event.
-
-    Parameters
-    ----------
-    path : Path
-        The output folder, which exists.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._status = here("starting")
-        self._lock = threading.Lock()
-        self._changed = threading.Event()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="status", daemon=True)
-        self._stored = 0
-        self._drawn = 0
-        self._seconds = 0.0
-        self._before: State = "running"
-        self._points: deque[tuple[float, int]] = deque()
-
-    def __call__(self, event: Event) -> None:
-        """Take note of an event, from any thread."""
-        with self._lock:
-            self._status = self._after(event)
-        self._changed.set()
-
-    def __enter__(self) -> Self:
-        write_status(self._path, self._status)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._changed.set()
-        self._thread.join()
-        last = self._status.replace(updated=time.time(), eta=None)
-        if isinstance(error, RunInterrupted | KeyboardInterrupt):
-            last = last.replace(state="cancelled")
-        elif error is not None:
-            last = last.replace(state="failed", error=failure(error))
-        write_status(self._path, last)
-
-    def _beat(self) -> None:
-        while not self._ended.is_set():
-            self._changed.wait(_BEAT)
-            self._changed.clear()
-            with self._lock:
-                status = self._status
-            write_status(self._path, status.replace(updated=time.time()))
-            self._ended.wait(INTERVAL)
-
-    def _after(self, event: Event) -> RunStatus:
-        status = self._status
-        match event:
-            case RunStarted():
-                self._stored = event.tiles
-                self._points.append((time.time(), event.tiles))
-                return status.replace(
-                    state="running",
-                    blocks_done=event.done,
-                    blocks_total=len(event.plan.grid),
-                    tiles_done=event.tiles,
-                    tiles_total=cost(event.plan).tiles_computed,
-                    workers=event.workers,
-                    dashboard=event.dashboard,
-                )
-            case TilesDone():
-                self._drawn += event.count
-                return self._progressed(status)
-            case BlockDone(record):
-                self._stored += sum(record.tiles.values())
-                self._drawn = max(0, self._drawn - record.tiles.get("drawn", 0))
-                self._seconds += record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
-                return self._progressed(
-                    status.replace(
-                        blocks_done=status.blocks_done + 1,
-                        holes=status.holes + record.tiles.get("failed", 0),
-                        peak_memory=max(status.peak_memory, record.peak_memory or 0),
-                    )
-                )
-            case RunPaused(waiting):
-                if waiting:
-                    self._before = status.state
-                self._points.clear()
-                return status.replace(state="paused" if waiting else self._before, rate=None, eta=None)
-            case StageStarted(name):
-                return status.replace(state="joining" if name == "joining labels" else "pyramid", eta=None)
-            case RunFinished(holes):
-                return status.replace(state="complete", holes=holes)
-
-    def _progressed(self, status: RunStatus) -> RunStatus:
-        now = time.time()
-        done = min(self._stored + self._drawn, status.tiles_total)
-        points = self._points
-        points.append((now, done))
-        while len(points) > 2 and (now - points[0][0] > _WINDOW or len(points) > 1000):
-            points.popleft()
-        rate = (done - points[0][1]) / (now - points[0][0]) if now > points[0][0] else 0.0
-        left = max(0, status.tiles_total - done)
-        return status.replace(
-            tiles_done=done,
-            rate=rate or None,
-            eta=left / rate if rate else None,
-            busy=self._seconds / max(1e-9, (now - status.started) * status.workers) if self._seconds else None,
-        )

@@ -1,4 +1,4 @@
-"""Watching: a run seen from outside, through its store alone."""
+"""Watches a run from outside, through its store alone."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import StoreError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus, is_running, read_status
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.append_log import decode_line
 from napari_s1omni.storage.logs.journal import BlockRecord
 
-_PORTION = 4 * 2**20
+_CHUNK = 4 * 2**20
 """Bytes of a segment that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What happened since the last look."""
+class RunChange:
+    """What happened since the last change."""
 
     status: RunStatus
     records: tuple[BlockRecord, ...]
-    """Blocks that were finished since, in the order in which each writer finished them."""
+    """Records of blocks finished since, in the order of each writer."""
 
 
 def status(path: Path | str) -> RunStatus:
-    """Tell how far a run is, whether it lives or not.
+    """Return the status of a run, whether its process is alive or not.
 
     Parameters
     ----------
@@ -38,17 +39,17 @@ def status(path: Path | str) -> RunStatus:
     Raises
     ------
     StoreError
-        If no run was ever begun there.
+        If the folder holds no run.
     """
     found = read_status(path)
     if found is None:
         raise StoreError(f"{path} holds no run", "the output folder of a run", path=str(path))
-    return found.replace(state="stopped", eta=None) if found.alive and not is_running(found) else found
+    return found.replace(state=RunState.STOPPED, eta=None) if found.alive and not is_running(found) else found
 
 
 def watch(
     path: Path | str, *, interval: float = 0.25, history: bool = True, stop: Callable[[], bool] = lambda: False
-) -> Iterator[Change]:
+) -> Iterator[RunChange]:
     """Yield changes of a run until it ends.
 
     Parameters
@@ -56,45 +57,45 @@ def watch(
     path : Path or str
         The output folder.
     interval : float
-        Seconds between two looks.
+        Seconds between two reads.
     history : bool
-        Begin with the blocks that are finished already.
+        Begin with the blocks that are already finished.
     stop : callable
-        Asked after each look whether to end.
+        Called after each read; True ends the iteration.
 
     Yields
     ------
-    Change
-        First how it is now; then whenever that changed or a block was finished; last how it ended.
+    RunChange
+        First the present state, then each change of the status or finished block, last the end.
 
     Raises
     ------
     StoreError
-        If no run was ever begun there.
+        If the folder holds no run.
     """
     tail = JournalTail(Path(path) / WORK / "journal", history=history)
     shown: RunStatus | None = None
     while True:
-        # The status first: what it counts is then in the journal already.
+        # The status is read first: the blocks that it counts are then in the journal.
         found = status(path)
         records = tuple(tail.read())
         if records or shown is None or found.replace(updated=0.0) != shown.replace(updated=0.0):
             shown = found
-            yield Change(found, records)
+            yield RunChange(found, records)
         if not found.alive or stop():
             return
         time.sleep(interval)
 
 
 class JournalTail:
-    """The records that were added to a journal since the last look, by any writer.
+    """Reads the records that any writer has added to a journal since the last read.
 
     Parameters
     ----------
     folder : Path
-        Where the segments are; it need not be there yet.
+        Folder of the segments; it need not exist yet.
     history : bool
-        Whether the first look returns what is there already.
+        Whether the first read returns the records that are already there.
     """
 
     def __init__(self, folder: Path, *, history: bool = True) -> None:
@@ -104,23 +105,23 @@ class JournalTail:
             self._ends = {path: path.stat().st_size for path in folder.glob("*.log")}
 
     def read(self) -> Iterator[BlockRecord]:
-        """Yield the new records; lines that cannot be trusted are left out."""
+        """Yield the new records; damaged lines are skipped."""
         for path in sorted(self._folder.glob("*.log")):
-            yield from self._segment(path)
+            yield from self._read_segment(path)
 
-    def _segment(self, path: Path) -> Iterator[BlockRecord]:
+    def _read_segment(self, path: Path) -> Iterator[BlockRecord]:
         start = self._ends.get(path, 0)
         with path.open("rb") as file:
-            # Of an open file a network file system tells the present size; of a path it may tell an old one.
+            # A network file system may report an old size for a path, but not for an open file.
             if os.fstat(file.fileno()).st_size <= start:
                 return
             while True:
                 file.seek(start)
-                portion = file.read(_PORTION)
-                end = portion.rfind(b"\n") + 1
+                chunk = file.read(_CHUNK)
+                end = chunk.rfind(b"\n") + 1
                 if not end:
                     return
-                for line in portion[: end - 1].split(b"\n"):
+                for line in chunk[: end - 1].split(b"\n"):
                     try:
                         entry = decode_line(line)
                     except ValueError:

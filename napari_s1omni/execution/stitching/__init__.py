@@ -1,1 +1,1 @@
-"""The stitching pass: labels of blocks become labels of the whole image."""
+"""The stitching pass: labels of blocks become labels of the whole result."""

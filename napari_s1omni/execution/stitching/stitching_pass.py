@@ -1,61 +1,44 @@
-"""The stitching pass: from labels per block to labels of the whole, written once.
+"""The stitching pass: from labels per block to labels of the whole result, written once.
 
-Three walks over the blocks, each with one block in memory:
+It goes through the blocks three times, with one block in memory:
 
-1. neighbours are compared, what matches goes to a file of joins;
-2. the joins are united and every block's ids counted through;
-3. every block is read from scratch, given its final ids, and written.
+1. labels of neighbouring blocks are compared; matching pairs go to a file of joins;
+2. the joins are united, and the objects of all blocks are numbered;
+3. the labels of every block are read from scratch, given their final ids, and written.
 
-The first two are repeated by a resumed run, the third goes on where it was.
-Every step depends on the blocks alone, so the bytes are the same after any
-number of interruptions and for any number of workers.
+A resumed run repeats the first two steps, and continues the third. Every step
+depends only on the blocks, so the result is the same after any number of
+interruptions and for any number of workers.
 """
 
 from __future__ import annotations
 
 import collections
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block
-from napari_s1omni.errors import PlanError, StoreDamaged
-from napari_s1omni.execution.pipeline.block_geometry import target_index
-from napari_s1omni.execution.stitching.uncertain_joins import FOUND, UncertainJoinFile, to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import (
-    PAIR,
-    Box,
-    MatchRule,
-    Numbering,
-    Offset,
-    Settled,
-    match,
-    number,
-    pairs,
-    settle,
-    slabs,
-)
+from napari_s1omni.core.tiling import ShardIndex
+from napari_s1omni.errors import PlanError
+from napari_s1omni.execution.stitching.block_labels import LocalLabels
+from napari_s1omni.execution.stitching.final_labels import FinalLabelWriter
+from napari_s1omni.execution.stitching.neighbour_matching import match_neighbours
+from napari_s1omni.execution.stitching.pair_file import PairFile
+from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
+from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch, LabelScratch
 from napari_s1omni.storage.result.store import ResultStore
-from napari_s1omni.storage.sinks.sink import BlockIndex, Sink
+from napari_s1omni.storage.sinks.sink import Sink
 
-TABLE = "uncertain_joins.csv"
-"""File under ``.s1omni/`` with the table of uncertain joins."""
-LOG = "stitched.log"
-"""File under ``.s1omni/`` that says which blocks have their final labels."""
-
-_KEPT = ("written", "empty", "quarantined")
-"""States of blocks that are part of the result; a quarantined one has holes, and objects around them."""
+STITCHED_LOG = "stitched.log"
+"""File in ``.s1omni`` that says which blocks have their final labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +46,23 @@ class StitchReport:
     """What the stitching pass did."""
 
     objects: int
-    """Objects in the whole result: final ids are 1 to this."""
+    """Objects in the whole result: final ids are 1 to this number."""
     joins: int
     """Pairs of labels in neighbouring blocks that are one object."""
     uncertain: int
     """Rows in the table of uncertain joins."""
     written: int
-    """Blocks written by this pass; the others an earlier, interrupted pass had written."""
-    digests: Mapping[BlockIndex, str]
+    """Blocks that this pass wrote; an earlier, interrupted pass had written the others."""
+    digests: Mapping[ShardIndex, str]
     """Digest of each finished block of the result; empty where nothing was written."""
     seconds: Mapping[str, float]
-    """Time per step: ``match``, ``number``, ``write``."""
-
-
-def settle_block(plan: Plan, block: Block, labels: NDArray[Any]) -> Settled:
-    """Reduce the labels over a block's field box to what stitching needs.
-
-    Parameters
-    ----------
-    plan : Plan
-    block : Block
-    labels : ndarray of int, (D, H, W)
-        Labels over ``block.field_z``, ``field_y`` and ``field_x``.
-    """
-    return settle(labels, _box(block), *_frame(plan))
-
-
-def is_stitched(plan: Plan) -> bool:
-    """Whether the result of a plan is labels of single objects, which blocks can only number on their own."""
-    operation = plan.job.operation
-    return isinstance(operation, Segmentation) and operation.instances
+    """Seconds per step: ``match``, ``number``, ``write``."""
 
 
 def stitch(
     plan: Plan,
     store: ResultStore,
-    records: Mapping[BlockIndex, BlockRecord],
+    records: Mapping[ShardIndex, BlockRecord],
     *,
     rule: MatchRule | None = None,
     check: bool = False,
@@ -110,21 +74,23 @@ def stitch(
     ----------
     plan : Plan
     store : ResultStore
-        Of which every block is in the scratch array, see :class:`~napari_s1omni.storage.result.label_scratch.DiskScratch`.
+        With every block in its scratch array, see :class:`~napari_s1omni.storage.result.label_scratch.DiskScratch`.
     records, rule, on_block
         As in :class:`StitchPass`.
     check : bool
-        Read again what an earlier pass wrote, and write again what has changed since.
+        Read again what an earlier pass wrote, and write blocks that changed since.
 
     Returns
     -------
     StitchReport
-        The coarse levels of the pyramid are still to be made from its digests.
+        Its digests are needed to make the coarse levels of the pyramid.
     """
     scratch = DiskScratch(store)
-    with PyramidLog(store.work / LOG, scratch.disk) as log:
+    with PyramidLog(store.work / STITCHED_LOG, scratch.disk) as log:
         stitching = StitchPass(plan, store, scratch, records, log=log, rule=rule, on_block=on_block, folder=store.work)
-        return stitching.run(store.digest if check else None, lambda lines: scratch.put_file(TABLE, lines))
+        return stitching.run(
+            store.digest if check else None, lambda lines: scratch.put_file(UNCERTAIN_JOINS_FILE, lines)
+        )
 
 
 class StitchPass:
@@ -137,17 +103,17 @@ class StitchPass:
     sink : Sink
         Where the final labels go.
     scratch : LabelScratch
-        What :func:`settle_block` made of every block.
+        The output of :func:`~napari_s1omni.execution.stitching.block_labels.reduce_labels` for every block.
     records : mapping
-        The journal. Blocks without pixels count as background.
+        The journal. Blocks without labels count as background.
     log : PyramidLog, optional
         Remembers which blocks were written; None writes all.
     rule : MatchRule, optional
         Thresholds for joining.
     on_block : callable
-        Told ``match`` after each pair of neighbours and ``write`` after each block; may raise to stop the pass.
+        Called with ``match`` after each pair of neighbours and ``write`` after each block; may raise to stop the pass.
     folder : Path, optional
-        Where the file of joins may lie while the pass runs; a folder of the system by default.
+        Folder of temporary files; that of the system by default.
     """
 
     def __init__(
@@ -155,7 +121,7 @@ class StitchPass:
         plan: Plan,
         sink: Sink,
         scratch: LabelScratch,
-        records: Mapping[BlockIndex, BlockRecord],
+        records: Mapping[ShardIndex, BlockRecord],
         *,
         log: PyramidLog | None = None,
         rule: MatchRule | None = None,
@@ -164,17 +130,15 @@ class StitchPass:
     ) -> None:
         self._plan = plan
         self._sink = sink
-        self._scratch = scratch
-        self._records = records
+        self._labels = LocalLabels(plan, scratch, records)
         self._log = log
         self._rule = rule or MatchRule()
         self._on_block = on_block
         self._folder = folder
-        self._counts = np.fromiter(map(self._count, plan.grid.indices()), np.int64, len(plan.grid))
 
     def run(
         self,
-        check: Callable[[BlockIndex], str] | None = None,
+        check: Callable[[ShardIndex], str] | None = None,
         table: Callable[[Iterator[bytes]], object] = lambda lines: collections.deque(lines, 0),
     ) -> StitchReport:
         """Stitch, and write the final labels.
@@ -182,11 +146,12 @@ class StitchPass:
         Parameters
         ----------
         check : callable, optional
-            Digest of a block of the result as it is stored now: blocks that an earlier pass wrote are read
-            again, and written again if they have changed since.
+            Returns the digest of a block of the result as it is stored now: blocks that an earlier pass wrote are
+            read again, and written again if they have changed since.
         table : callable
-            Takes the uncertain joins as lines of CSV, with `~napari_s1omni.execution.stitching.uncertain_joins.COLUMNS` as the
-            first one, and reads all of them; by default nothing is kept.
+            Receives the table of uncertain joins as lines of CSV, the header
+            `~napari_s1omni.execution.stitching.uncertain_joins.COLUMNS` first, and must read all of them; by default
+            the table is dropped.
 
         Raises
         ------
@@ -195,149 +160,46 @@ class StitchPass:
         StoreDamaged
             If labels or slabs of a block cannot be read.
         """
-        clock = [time.perf_counter()]
-        with (
-            UncertainJoinFile(self._folder) as joins,
-            UncertainJoinFile(self._folder) as doubts,
-            UncertainJoinFile(self._folder) as ordered,
-        ):
-            self._compare(joins, doubts)
-            clock.append(time.perf_counter())
-            numbering = number(self._counts, joins)
-            if self._drops_border:
-                numbering = numbering.without(self._at_border())
-            limit = np.iinfo(self._plan.target.np_dtype).max
-            if numbering.total > limit:
-                raise PlanError(
-                    f"{numbering.total} objects",
-                    f"{self._plan.target.dtype} labels hold {limit}",
-                    "segment regions one by one",
-                )
-            clock.append(time.perf_counter())
-            digests, written, sizes = self._write(numbering, check)
-            lines = _Counted(to_csv(uncertain_rows(numbering, joins, doubts, sizes, self._rule.extent, ordered)))
+        times = [time.perf_counter()]
+        with PairFile(self._folder) as joins, PairFile(self._folder) as doubts, PairFile(self._folder) as ordered:
+            match_neighbours(self._labels, self._rule, joins, doubts, self._on_block)
+            times.append(time.perf_counter())
+            numbering = self._number(joins)
+            times.append(time.perf_counter())
+            writer = FinalLabelWriter(self._labels, self._sink, self._log, check)
+            final = writer.write(numbering, self._on_block)
+            rows = uncertain_rows(numbering, joins, doubts, final.sizes, self._rule.extent, ordered)
+            lines = _CountedLines(to_csv(rows))
             table(lines)
-            clock.append(time.perf_counter())
+            times.append(time.perf_counter())
             return StitchReport(
                 objects=numbering.total,
                 joins=joins.count,
                 uncertain=lines.count - 1,
-                written=written,
-                digests=digests,
-                seconds=dict(zip(("match", "number", "write"), np.diff(clock).tolist(), strict=True)),
+                written=final.written,
+                digests=final.digests,
+                seconds=dict(zip(("match", "number", "write"), np.diff(times).tolist(), strict=True)),
             )
 
-    def _compare(self, joins: UncertainJoinFile, doubts: UncertainJoinFile) -> None:
-        before = np.concatenate([[0], np.cumsum(self._counts)])
-        halo = (0, 0, *_frame(self._plan)[0])
-        for i, j, offset in pairs(self._plan.grid.shape, halo):
-            if not (self._counts[i] and self._counts[j]):
-                continue
-            ahead = offset[2:]
-            a = self._scratch.slab(self._index(i), ahead)
-            b = self._scratch.slab(self._index(j), tuple(-o for o in ahead))
-            across = tuple(axis for axis, step in enumerate(ahead) if step)
-            found = match(a, b, int(self._counts[i]), int(self._counts[j]), self._rule, across)
-            for spool, rows in ((joins, found.joins), (doubts, found.doubts)):
-                spool.append(self._placed(rows, i, ahead, a.shape, before[i] - 1, before[j] - 1))
-            self._on_block("match")
-
-    @property
-    def _drops_border(self) -> bool:
+    def _number(self, joins: PairFile) -> Numbering:
+        """Return the final ids, without objects at the border if the operation drops them."""
+        numbering = number_objects(self._labels.counts, joins)
         operation = self._plan.job.operation
-        return isinstance(operation, Segmentation) and operation.drop_border
-
-    def _at_border(self) -> NDArray[np.int64]:
-        """Global ids of the labels that reach the layer's border in any block: objects go as a whole, or not at all."""
-        before = np.concatenate([[0], np.cumsum(self._counts)])
-        found = [np.zeros(0, np.int64)]
-        for position in np.flatnonzero(self._counts).tolist():
-            ids = self._scratch.border(self._index(position))
-            found.append(ids.astype(np.int64) + before[position] - 1)
-        return np.concatenate(found)
-
-    def _placed(
-        self, rows: NDArray[Any], position: int, ahead: Offset, shape: tuple[int, ...], add_a: int, add_b: int
-    ) -> NDArray[Any]:
-        """Local ids to global ids, and the voxel's place in the slab to px of the result."""
-        out = np.zeros(len(rows), FOUND)
-        for name in PAIR.names or ():
-            out[name] = rows[name]
-        out["a"] += add_a
-        out["b"] += add_b
-        grid = self._plan.grid
-        block = grid.block(self._at(position))
-        box = slabs(_box(block), *_frame(self._plan))[ahead]
-        places = np.unravel_index(rows["at"], shape)
-        for name, place, side, region in zip("zyx", places, box, (grid.z, grid.y, grid.x), strict=True):
-            # Windows reach beyond a region, the result does not.
-            out[name] = np.clip(place + side.start, region[0], region[1] - 1) - region[0]
-        out["t"] = block.index[0]
-        return out
-
-    def _write(
-        self, numbering: Numbering, check: Callable[[BlockIndex], str] | None
-    ) -> tuple[dict[BlockIndex, str], int, NDArray[np.int64]]:
-        """Write every block that is not written yet; return digests, how many, and the sizes of joined objects."""
-        merged = numbering.merged()
-        sizes = np.zeros(len(merged), np.int64)
-        digests: dict[BlockIndex, str] = {}
-        written = 0
-        for position in range(len(self._counts)):
-            index = self._index(position)
-            record = self._records.get(index)
-            if record is None or record.state not in _KEPT:
-                continue
-            digests[index] = ""
-            if self._counts[position] or self._was_written(index):
-                table = numbering.lookup(position)
-                digests[index], fresh = self._write_block(index, table, record.digest, check)
-                written += fresh
-                place = np.searchsorted(merged, table[1:])
-                place[place == len(merged)] = 0
-                known = merged[place] == table[1:] if len(merged) else np.zeros(len(place), bool)
-                np.add.at(sizes, place[known], self._scratch.areas(index)[known])
-            self._on_block("write")
-        return digests, written, sizes
-
-    def _write_block(
-        self, index: BlockIndex, table: NDArray[np.int64], local: str, check: Callable[[BlockIndex], str] | None
-    ) -> tuple[str, bool]:
-        """Give one block its final ids, unless that was done from the same labels and the same table."""
-        origin = self._origin(index)
-        inputs = hashlib.sha256(local.encode() + table.tobytes()).hexdigest()[:32]
-        known = (self._log.get(0, origin) if self._log else None) or ""
-        if known.startswith(inputs):
-            found = known.removeprefix(f"{inputs} ")
-            if check is None or _is_intact(check, index, found):
-                return found, False
-        labels = table.astype(self._plan.target.np_dtype)[self._scratch.core(index)]
-        found = self._sink.write_block(origin, labels)
-        if self._log:
-            self._log.put(0, origin, f"{inputs} {found}")
-        return found, True
-
-    def _was_written(self, index: BlockIndex) -> bool:
-        """Whether an earlier pass gave this block labels, which it may have lost since."""
-        return self._log is not None and self._log.get(0, self._origin(index)) is not None
-
-    def _origin(self, index: BlockIndex) -> tuple[int, ...]:
-        return tuple(i * b for i, b in zip(index, self._sink.block, strict=True))
-
-    def _at(self, position: int) -> tuple[int, int, int, int, int]:
-        t, group, z, y, x = (int(i) for i in np.unravel_index(position, self._plan.grid.shape))
-        return t, group, z, y, x
-
-    def _index(self, position: int) -> BlockIndex:
-        return target_index(self._plan, self._at(position))
-
-    def _count(self, index: tuple[int, int, int, int, int]) -> int:
-        record = self._records.get(target_index(self._plan, index))
-        return (record.labels or 0) if record is not None and record.state in _KEPT else 0
+        if isinstance(operation, Segmentation) and operation.drop_border:
+            # An object is dropped as a whole if any of its parts touches the border.
+            numbering = numbering.without(self._labels.at_border())
+        limit = np.iinfo(self._plan.target.np_dtype).max
+        if numbering.total > limit:
+            raise PlanError(
+                f"{numbering.total} objects",
+                f"{self._plan.target.dtype} labels hold {limit}",
+                "segment regions one by one",
+            )
+        return numbering
 
 
-class _Counted(Iterator[bytes]):
-    """Counts the lines that pass."""
+class _CountedLines(Iterator[bytes]):
+    """Counts lines as they are read."""
 
     def __init__(self, lines: Iterator[bytes]) -> None:
         self._lines = lines
@@ -347,20 +209,3 @@ class _Counted(Iterator[bytes]):
         line = next(self._lines)
         self.count += 1
         return line
-
-
-def _is_intact(digest: Callable[[BlockIndex], str], index: BlockIndex, expected: str) -> bool:
-    try:
-        return digest(index) == expected
-    except StoreDamaged:
-        return False
-
-
-def _frame(plan: Plan) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Halo and size of the whole source along z, y, x."""
-    grid = plan.grid
-    return (grid.halo_z, grid.halo, grid.halo), (grid.planes, *grid.extent)
-
-
-def _box(block: Block) -> Box:
-    return slice(*block.z), slice(*block.y), slice(*block.x)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.planning.cost import Cost, describe
+from napari_s1omni.planning.cost import Cost, describe_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.result import Result
 
@@ -56,7 +56,7 @@ def plan_rows(plan: Plan) -> dict[str, str]:
         "source": f"{plan.source.source or 'in memory'} ({layer(plan.source)})",
         "result": f"{plan.job.output or plan.job.into or 'temporary'} ({layer(plan.target)})",
         "engine": f"{plan.engine.name}, revision {plan.engine.revision}: {plan.engine.title}",
-        **({"held by": plan.engine.placement} if plan.engine.placement else {}),
+        **({"held by": plan.engine.host.placement} if plan.engine.host.placement else {}),
         **({"threads per worker": str(plan.engine.threads)} if plan.engine.threads else {}),
         "thinks": plan.sampling.think or "",
         "tiles": f"{grid.tile_size} px, overlap {grid.overlap} px",
@@ -79,7 +79,7 @@ def print_plan(plan: Plan, forecast: Cost, *, as_json: bool) -> None:
         print_json({"plan": plan.to_json(), "cost": cost_json(forecast), "digest": plan.digest})
         return
     print_rows("Plan", plan_rows(plan))
-    print_rows("Forecast", dict(describe(forecast)))
+    print_rows("Forecast", dict(describe_cost(forecast)))
     print_notes(plan.notes)
 
 

@@ -17,7 +17,7 @@ from napari_s1omni.frontends.cli.lazy_group import lazy_group
 
 EXIT_CODES = {
     0: "finished",
-    1: "an error nobody foresaw (please report it)",
+    1: "unexpected error (please report it)",
     2: "an option or a job file cannot be understood",
     3: "finished, but with holes: tiles that failed twice",
     65: "job and image do not fit together, or memory is too small",

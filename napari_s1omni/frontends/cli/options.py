@@ -12,26 +12,17 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
-from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
-from napari_s1omni.planning.job import Job, SourceRef, read_region
-
-OPERATIONS: dict[str, type[BaseModel]] = {
-    "segmentation": Segmentation,
-    "super_resolution": SuperResolution,
-    "modality_translation": ModalityTranslation,
-}
-"""Operation type -> its document."""
+from napari_s1omni.jobs.options import option_fields
+from napari_s1omni.operations import OPERATIONS, OperationType
+from napari_s1omni.planning.job import read_region
 
 _SIMPLE = (int, float, str, bool)
 _SHORT = {"prompt": "-p", "engine": "-e"}
 _SHAPES = {"region": "Y0:Y1,X0:X1|FILE", "scale": "NUMBER[,...]", "factor": "N[,N]", "channels": "CHANNEL[,...]"}
-_NOT_OPTIONS = {"type", "uri"}
 
 
-def job_options(*operations: str) -> list[inspect.Parameter]:
+def job_options(*operations: OperationType) -> list[inspect.Parameter]:
     """Return every option that belongs to a job with one of these operations, as keyword parameters.
 
     Parameters
@@ -39,18 +30,11 @@ def job_options(*operations: str) -> list[inspect.Parameter]:
     *operations : str
         Operation types; where several have a field of one name, the first describes it.
     """
-    sections: list[tuple[str, type[BaseModel], Iterable[str] | None]] = [
-        *(("Operation", OPERATIONS[name], None) for name in operations),
-        ("Source", SourceRef, None),
-        ("Job", Job, ("engine", "region", *(("into",) if "segmentation" in operations else ()))),
-        ("Tiling", Tiling, None),
-        ("Sampling", Sampling, None),
-    ]
     found: dict[str, inspect.Parameter] = {}
-    for panel, model, names in sections:
-        for name in names or model.model_fields:
-            if name not in _NOT_OPTIONS and name not in found:
-                found[name] = _parameter(name, model.model_fields[name], panel)
+    for operation in operations:
+        for name, (panel, field) in option_fields(operation).items():
+            if name not in found:
+                found[name] = _parameter(name, field, panel)
     return list(found.values())
 
 
@@ -84,7 +68,7 @@ def read_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def require_options(operation: str, given: Mapping[str, Any]) -> None:
+def require_options(operation: OperationType, given: Mapping[str, Any]) -> None:
     """Check that every option is given that an operation cannot do without.
 
     Parameters
@@ -99,12 +83,12 @@ def require_options(operation: str, given: Mapping[str, Any]) -> None:
     JobError
         If one is missing; the sentence says what it is for.
     """
-    for name, field in OPERATIONS[operation].model_fields.items():
+    for name, field in OPERATIONS[operation].model.model_fields.items():
         if field.is_required() and name not in given:
             purpose = _help(field)
             raise JobError(
                 f"the option {_flag(name)} is missing",
-                f"it says {purpose[:1].lower()}{purpose[1:]}",
+                f"it is the {purpose[:1].lower()}{purpose[1:]}",
                 "add it and run again",
             )
 

@@ -10,6 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.events import (
     BlockDone,
     Event,
@@ -19,7 +20,7 @@ from napari_s1omni.execution.run.events import (
     StageStarted,
     TilesDone,
 )
-from napari_s1omni.planning.cost import cost, duration
+from napari_s1omni.planning.cost import estimate_cost
 
 _WINDOW = 60.0
 """Seconds over which the rate is averaged."""
@@ -74,7 +75,7 @@ class ProgressLine:
         match event:
             case RunStarted(plan=plan, done=done, dashboard=dashboard):
                 self._blocks, self._done = len(plan.grid), done
-                self._total = round(cost(plan).tiles_computed * (1 - done / self._blocks))
+                self._total = round(estimate_cost(plan).tiles_computed * (1 - done / self._blocks))
                 self._bar.update(self._task, total=self._blocks, completed=done, words="starting")
                 for note in plan.notes if self._notes else ():
                     self._console.print(f"note: {note}", style="dim", highlight=False, markup=False)
@@ -92,10 +93,10 @@ class ProgressLine:
                 self._show()
             case RunPaused(waiting=waiting):
                 self._bar.update(self._task, description="paused" if waiting else "running")
-            case StageStarted(name=name):
-                self._bar.update(self._task, description=name, words="nearly done")
+            case StageStarted(state=state):
+                self._bar.update(self._task, description=state.phrase, words="nearly done")
                 if not self._live and self._notes:
-                    self._console.print(name, highlight=False)
+                    self._console.print(state.phrase, highlight=False)
             case RunFinished():
                 self._bar.update(self._task, description="finished", words=f"{self._tiles} tiles")
 
@@ -110,7 +111,7 @@ class ProgressLine:
 
     def _show(self) -> None:
         rate = self.rate
-        left = duration(max(0, self._total - self._tiles) / rate) if rate else "unknown time"
+        left = format_duration(max(0, self._total - self._tiles) / rate) if rate else "unknown time"
         words = f"{rate:.3g} tiles/s, {left} left"
         self._bar.update(self._task, words=words)
         if not self._live and time.monotonic() - self._said >= _EVERY:

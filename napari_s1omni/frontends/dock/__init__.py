@@ -1,1 +1,1 @@
-"""The dock in napari: the only place that imports Qt."""
+"""The dock in napari; only this package imports Qt."""

@@ -1,8 +1,9 @@
-"""Farewell: closing napari while runs are at work asks whether they should go on."""
+"""Asks before napari closes whether its runs should continue in the background."""
 
 from __future__ import annotations
 
 import contextlib
+from enum import Enum
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox
@@ -10,8 +11,16 @@ from qtpy.QtWidgets import QMainWindow, QMessageBox
 from napari_s1omni.frontends.session.run_queue import RunQueue
 
 
+class CloseChoice(Enum):
+    """Answer to the dialog."""
+
+    KEEP_RUNNING = "Keep running"
+    CANCEL_RUNS = "Cancel runs"
+    STAY = "Stay in napari"
+
+
 class CloseDialog(QObject):
-    """Asks before a window closes.
+    """Shows a dialog before a window closes while runs work.
 
     Parameters
     ----------
@@ -26,38 +35,42 @@ class CloseDialog(QObject):
         self._window.installEventFilter(self)
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop listening to the window."""
         # The window may have been deleted already.
         with contextlib.suppress(RuntimeError):
             self._window.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Hold the closing until it is answered."""
+        """Hold a close event until the dialog is answered."""
         if event.type() != QEvent.Type.Close or not self._queue.alive:
             return False
-        answer = self.ask()
-        if answer == "stay":
+        choice = self.ask()
+        if choice is CloseChoice.STAY:
             event.ignore()
             return True
         for run in self._queue.alive:
-            if run.queued or answer == "cancel":
+            if run.queued or choice is CloseChoice.CANCEL_RUNS:
                 run.cancel()
         return False
 
-    def ask(self) -> str:
-        """Return ``go on``, ``cancel`` or ``stay``."""
+    def ask(self) -> CloseChoice:
+        """Show the dialog and return the answer."""
         runs = self._queue.alive
-        box = QMessageBox(self._window)
-        box.setWindowTitle("Runs are at work")
-        box.setText(f"{len(runs)} run{'s are' if len(runs) > 1 else ' is'} at work. Should they go on without napari?")
         waiting = sum(run.queued for run in runs)
-        note = f" {waiting} that wait for their turn will not start." if waiting else ""
-        box.setInformativeText(f"The next napari offers them again.{note}")
-        on = box.addButton("Let them go on", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("Cancel them", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(on)
-        box.setEscapeButton(stay)
+        box = QMessageBox(self._window)
+        box.setWindowTitle("Runs in progress")
+        count = "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+        box.setText(f"{count} in progress. Keep running in the background?")
+        note = f" Queued runs ({waiting}) will not start." if waiting else ""
+        box.setInformativeText(f"Unfinished runs reappear when you restart napari.{note}")
+        roles = {
+            CloseChoice.KEEP_RUNNING: QMessageBox.ButtonRole.AcceptRole,
+            CloseChoice.CANCEL_RUNS: QMessageBox.ButtonRole.DestructiveRole,
+            CloseChoice.STAY: QMessageBox.ButtonRole.RejectRole,
+        }
+        buttons = {choice: box.addButton(choice.value, role) for choice, role in roles.items()}
+        box.setDefaultButton(buttons[CloseChoice.KEEP_RUNNING])
+        box.setEscapeButton(buttons[CloseChoice.STAY])
         box.exec()
         clicked = box.clickedButton()
-        return "go on" if clicked is on else "cancel" if clicked is stop else "stay"
+        return next((choice for choice, widget in buttons.items() if widget is clicked), CloseChoice.STAY)

@@ -1,4 +1,4 @@
-"""A job file that is dropped on napari, or opened in it, fills the form."""
+"""Job files that are dropped on napari or opened in it fill the form."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
 import yaml
-from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QWidget
 
-from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import failure
-from napari_s1omni.frontends.dock.notifications import show_error
-from napari_s1omni.frontends.napari_layers.reader import JOBS, WRITTEN
+from napari_s1omni.frontends.dock.notifications import errors_shown
+from napari_s1omni.frontends.napari_layers.job_files import JOB_KEY, is_job_path
 from napari_s1omni.planning.job import Job
 
 
 class JobDrop(QObject):
-    """Looks at what is dropped on a window before napari does.
+    """Takes job files that are dropped on a window before napari does.
 
     Parameters
     ----------
@@ -38,7 +34,7 @@ class JobDrop(QObject):
             widget.installEventFilter(self)
 
     def close(self) -> None:
-        """Leave drops to napari."""
+        """Stop listening to the window."""
         for widget in self._widgets:
             # Some of them may have been deleted with their window.
             with contextlib.suppress(RuntimeError):
@@ -46,22 +42,20 @@ class JobDrop(QObject):
         self._widgets = []
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take job files, leave everything else."""
+        """Take job files; leave everything else to napari."""
         if event.type() != QEvent.Type.Drop:
             return False
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
-        if len(paths) != 1 or paths[0].suffix.lower() not in JOBS:
+        if len(paths) != 1 or not is_job_path(str(paths[0])):
             return False
-        try:
+        with errors_shown():
             self._on_job(Job.load(paths[0]))
-        except S1OmniError as error:
-            show_error(failure(error))
         event.acceptProposedAction()
         return True
 
 
 class JobLayers:
-    """Takes over the jobs of layers that napari opened from a job file, those that are there already first.
+    """Takes the jobs of layers that napari opened from job files, including layers that are open already.
 
     Parameters
     ----------
@@ -78,28 +72,15 @@ class JobLayers:
             self._take(layer)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening to the viewer."""
         self._viewer.layers.events.inserted.disconnect(self._inserted)
 
     def _inserted(self, event: Any) -> None:
         self._take(event.value)
 
     def _take(self, layer: Any) -> None:
-        text = layer.metadata.pop(WRITTEN, None)
+        text = layer.metadata.pop(JOB_KEY, None)
         if text is None:
             return
-        try:
+        with errors_shown():
             self._on_job(Job.read(yaml.safe_load(text)), layer.name)
-        except (S1OmniError, yaml.YAMLError) as error:
-            show_error(failure(error))
-
-
-def offer_dock() -> None:
-    """Offer to open the dock for a job that napari reads; one that is open takes it by itself."""
-    from napari_s1omni.frontends.dock.commands import is_open, panel
-
-    viewer = napari.current_viewer()
-    if viewer is not None and not is_open(viewer):
-        act = ("Open the dock", lambda shown: panel(viewer))
-        words = "The job fills the dock of think and generate when that is opened."
-        notification_manager.dispatch(Notification(words, NotificationSeverity.INFO, (act,)))

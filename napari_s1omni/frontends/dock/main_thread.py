@@ -1,4 +1,4 @@
-"""Bridge: functions of other threads, run on the thread of the widgets."""
+"""Runs functions of other threads on the GUI thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 
 class MainThread(QObject):
-    """Runs functions on the thread that made it; after :meth:`close` it drops them.
+    """Runs functions on the thread that created it; after :meth:`close` it drops them.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class MainThread(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.on_done: Callable[[float], Any] | None = None
-        """Called after each function with the seconds of processor time that it took; for those who measure."""
+        """Called after each function with the seconds of processor time that it took; for benchmarks."""
         self._open = True
         self._waiting: deque[Callable[[], Any]] = deque()
         self._busy = False
@@ -33,18 +33,18 @@ class MainThread(QObject):
     def deliver(self, work: Callable[[], Any]) -> None:
         """Run a function soon, from any thread."""
         if self._open:
-            # The widgets may be gone between the question and the signal.
+            # The widgets may be deleted between the check and the signal.
             with contextlib.suppress(RuntimeError):
                 self._posted.emit(work)
 
     def close(self) -> None:
-        """Run nothing any more."""
+        """Drop all further functions."""
         self._open = False
 
     def _run(self, work: Callable[[], Any]) -> None:
         self._waiting.append(work)
         if self._busy:
-            # napari's progress bars process events: what arrives meanwhile waits for its turn.
+            # napari's progress bars process events: functions that arrive meanwhile wait.
             return
         self._busy = True
         try:

@@ -1,7 +1,9 @@
-"""Telling: one notification for what went wrong, with its details one click away."""
+"""Failures as napari notifications, with a button that shows the details."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
@@ -9,17 +11,17 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.status import Failure
+from napari_s1omni.execution.run.status import Failure, describe_failure
 
 
-class Details(QDialog):
-    """What is known of a failure, for reading and copying.
+class DetailsDialog(QDialog):
+    """Shows a failure and its log, for reading and copying.
 
     Parameters
     ----------
     found : Failure
     log : str
-        Last lines that the process printed; empty where there was none.
+        End of the log of the process; empty if there was none.
     parent : QWidget, optional
     """
 
@@ -31,11 +33,11 @@ class Details(QDialog):
         column = QVBoxLayout(self)
         for heading, words in (("What happened", found.message), ("What to do", found.remedy)):
             if words:
-                said = QLabel(f"{heading}: {_sentence(words)}")
-                said.setTextFormat(Qt.TextFormat.PlainText)
-                said.setWordWrap(True)
-                said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                column.addWidget(said)
+                label = QLabel(f"{heading}: {_sentence(words)}")
+                label.setTextFormat(Qt.TextFormat.PlainText)
+                label.setWordWrap(True)
+                label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                column.addWidget(label)
         self.text = QPlainTextEdit(f"{found.kind}, exit code {found.exit_code}" + (f"\n\n{log}" if log else ""))
         self.text.setReadOnly(True)
         column.addWidget(self.text, 1)
@@ -45,26 +47,35 @@ class Details(QDialog):
 
 
 def show_error(found: Failure, heading: str = "", log: str = "") -> None:
-    """Show a failure as one notification: what happened, and what to do; a button shows the details.
+    """Show a failure as one notification: what happened and what to do, with a button for the details.
 
     Parameters
     ----------
     found : Failure
     heading : str
-        Said before it.
+        Text before the message.
     log : str
-        What the process printed last.
+        End of the log of the process.
     """
     words = str(S1OmniError(heading, found.message, found.remedy)) if heading else found.words
 
     def show(shown: Any) -> None:
-        # napari hands over the notification's widget, which fades away: the window is the parent.
-        Details(found, log, shown.window()).show()
+        # napari passes the notification widget, which fades away: the window is the parent.
+        DetailsDialog(found, log, shown.window()).show()
 
     notification_manager.dispatch(Notification(words, NotificationSeverity.ERROR, (("Details", show),)))
 
 
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of the body as a notification, since exceptions must not reach Qt."""
+    try:
+        yield
+    except Exception as error:
+        show_error(describe_failure(error))
+
+
 def _sentence(part: str) -> str:
-    """Write a part of a message as a sentence."""
+    """Return a part of a message as a sentence."""
     part = part.strip()
     return part if not part or part.endswith((".", "!", "?")) else f"{part[:1].upper()}{part[1:]}."

@@ -1,35 +1,34 @@
-"""Preferences: what napari keeps for this plugin, read once when the dock opens."""
+"""The settings of this plugin in napari's preferences, read when the dock opens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Self
 
+from napari_s1omni.frontends.napari_layers.open_dock import PLUGIN
 from napari_s1omni.settings import use_cache_folder
-
-PLUGIN = "napari_s1omni"
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The typed settings of the manifest."""
+    """The settings that the plugin manifest declares."""
 
     engine: str = "auto"
-    """Engine to begin with."""
+    """Engine that is chosen first."""
     interpreter: str | None = None
-    """Python that runs engines; None is this one."""
+    """Interpreter that holds the engines; None is this one."""
     scheduler: str | None = None
     """Address of a Dask scheduler; None runs on this machine."""
 
     @classmethod
     def read(cls) -> Self:
-        """Read what the preferences say; the cache folder is handed on by its environment variable."""
+        """Read the preferences; the cache folder is set through its environment variable."""
         from napari.settings import get_plugin_settings
 
-        found = get_plugin_settings().get(PLUGIN)
-        if found is None:
+        settings = get_plugin_settings().get(PLUGIN)
+        if settings is None:
             return cls()
-        engines = found.engines
+        engines = settings.engines
         if engines.cache_folder:
             use_cache_folder(engines.cache_folder)
         return cls(engines.engine or "auto", engines.interpreter or None, engines.scheduler or None)

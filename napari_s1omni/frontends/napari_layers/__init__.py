@@ -1,1 +1,1 @@
-"""Between napari layers and jobs: layer metadata, transforms, readers, sample data."""
+"""Between napari layers and jobs: sources, transforms, the reader and sample data."""

@@ -1,106 +1,82 @@
-"""Placing: where a result stands in the world, noted beside it, since OME-Zarr holds no rotation, shear or affine."""
+"""Where a result lies in world coordinates, as the transform of its layer."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.execution.run.state_files import read_state, write_state
-from napari_s1omni.storage.files.fsync_store import WORK
-
-NAME = "place.json"
-"""File in the working folder of a result."""
-
-
-@contextlib.contextmanager
-def noted(path: Path, axes: str, options: Mapping[str, Any]) -> Iterator[None]:
-    """Note a place beside the result of the run that is launched within; one that goes on keeps its first place."""
-    begun = (path / "zarr.json").is_file()
-    yield
-    if options and not begun:
-        write_place(path, axes, options)
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
+from napari_s1omni.frontends.napari_layers.transform_file import read_transform, shear_matrix, shear_vector
+from napari_s1omni.frontends.views.display_axes import DisplayAxes
+from napari_s1omni.planning.plan import Plan
 
 
-def write_place(path: Path, axes: str, options: Mapping[str, Any]) -> None:
-    """Note where a result stands; a disk that takes no note costs the place, not the run.
+def result_transform(layer: LayerSource, plan: Plan, display: DisplayAxes) -> dict[str, Any]:
+    """Return the layer transform, units and axis labels that put a result over its source layer.
+
+    Pixel ``r`` of the result has its centre at pixel ``r * f + o`` of the source, so the transform of the source layer
+    is kept, with its scale multiplied by ``f`` and its translation moved by ``o``.
+    """
+    view, source, target = layer.view, plan.source, plan.target
+    axes = [a for a in display.axes if not (target.rgb and a == "c")]
+    at = [layer.axes.index(a) if a in layer.axes else None for a in axes]
+    factor, offset = np.ones(view.ndim), np.zeros(view.ndim)
+    for i, a in enumerate(layer.axes):
+        if a in target.axes and a in source.axes:
+            # A job may read a coarser level than the layer shows.
+            level = round(layer.spec.size(a) / source.size(a))
+            factor[i] = level * target.scale_of(a) / source.scale_of(a)
+            start = target.translate[target.axes.index(a)] - source.translate[source.axes.index(a)]
+            offset[i] = level * start / source.scale_of(a) + (level - 1) / 2
+    scale = np.array(view.scale)
+    linear = view.rotate @ shear_matrix(view.shear, view.ndim)
+    translate = np.array(view.translate) + linear @ (scale * offset)
+    scale = scale * factor
+    kept = [i for i in at if i is not None]
+    new = len(at) - len(kept)
+    chosen = np.ix_(kept, kept)
+    affine = view.affine[np.ix_([*kept, view.ndim], [*kept, view.ndim])]
+    return {
+        "scale": (*(1.0,) * new, *scale[kept]),
+        "translate": (*(0.0,) * new, *translate[kept]),
+        "rotate": _grown(view.rotate[chosen], new),
+        "shear": shear_vector(_grown(shear_matrix(view.shear, view.ndim)[chosen], new)),
+        "affine": _grown(affine, new),
+        "units": (*("pixel",) * new, *(view.units[i] for i in kept)),
+        "axis_labels": tuple(axes) if new else tuple(view.axis_labels[i] for i in kept),
+    }
+
+
+def stored_transform(plan: Plan, axes: str, path: Path | None = None) -> dict[str, Any]:
+    """Return the layer transform of a result whose source layer is not open.
+
+    It is read from the file beside the result, else from its plan, which knows no rotation, shear or affine.
 
     Parameters
     ----------
-    path : Path
-        The output folder, in which a run was launched.
+    plan : Plan
     axes : str
-        Letter of each dimension of the layer; colours of a picture come last, and are none.
-    options : mapping
-        What :func:`napari_s1omni.frontends.napari_layers.layers.place` says.
+        Displayed axes, in order.
+    path : Path, optional
+        The output folder; None reads nothing.
     """
-    plain = {name: np.asarray(value).tolist() for name, value in options.items()}
-    with contextlib.suppress(OSError):
-        write_state(path / WORK / NAME, {"axes": axes[: len(plain["scale"])], **plain})
+    target = plan.target
+    axes = "".join(a for a in axes if not (target.rgb and a == "c"))
+    at = [target.axes.index(a) for a in axes]
+    options = {
+        "scale": tuple(target.scale[i] for i in at),
+        "translate": tuple(target.translate[i] for i in at),
+        "units": tuple(target.units[i] or "pixel" for i in at),
+        "axis_labels": tuple(target.axes[i] for i in at),
+    }
+    return options if path is None else read_transform(path, axes, options)
 
 
-def read_place(path: Path, axes: str, otherwise: Mapping[str, Any]) -> dict[str, Any]:
-    """Read where a result stands, as options of a layer; reads a disk.
-
-    Parameters
-    ----------
-    path : Path
-        The output folder.
-    axes : str
-        Letters of the dimensions that are shown, in order.
-    otherwise : mapping
-        Scale, translate, units and axis labels of these dimensions where nothing is noted of them.
-    """
-    note = read_state(path / WORK / NAME)
-    try:
-        known = str(note["axes"])
-        n, to = len(known), [i for i, a in enumerate(axes) if a in known]
-        at = [known.index(axes[i]) for i in to]
-        options = {name: list(values) for name, values in otherwise.items()}
-        for name, values in options.items():
-            for i, k in zip(to, at, strict=True):
-                values[i] = type(values[i])(note[name][k])
-        rotate, shear = np.array(note["rotate"], float), shear_matrix(np.array(note["shear"], float), n)
-        affine = np.array(note["affine"], float)
-        return {
-            **{name: tuple(values) for name, values in options.items()},
-            "rotate": _part(rotate, at, to, len(axes)),
-            "shear": shear_of(_part(shear, at, to, len(axes))),
-            "affine": _part(affine, [*at, n], [*to, len(axes)], len(axes) + 1),
-        }
-    except (IndexError, KeyError, TypeError, ValueError):
-        # A note that is not there, or of which something is missing, says nothing.
-        return dict(otherwise)
-
-
-def shear_matrix(shear: NDArray[Any], ndim: int) -> NDArray[Any]:
-    """Return the shear of a layer as a matrix; viewers say it as one, or as what stands above its diagonal."""
-    if shear.ndim == 2:
-        return shear
-    matrix = np.eye(ndim)
-    matrix[np.triu_indices(ndim, 1)] = shear
-    return matrix
-
-
-def shear_of(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Return what stands above the diagonal of a matrix, or all of it where something stands below."""
-    upper = matrix[np.triu_indices(len(matrix), 1)]
-    return upper if np.allclose(np.tril(matrix, -1), 0) else matrix
-
-
-def grown(matrix: NDArray[Any], new: int) -> NDArray[Any]:
-    """Put dimensions that stand for themselves in front."""
+def _grown(matrix: NDArray[Any], new: int) -> NDArray[Any]:
+    """Put dimensions with an identity transform in front."""
     larger = np.eye(len(matrix) + new)
     larger[new:, new:] = matrix
     return larger
-
-
-def _part(matrix: NDArray[Any], at: Sequence[int], to: Sequence[int], n: int) -> NDArray[Any]:
-    """Take some dimensions of a matrix to other places of a larger one, whose other dimensions stand for themselves."""
-    whole = np.eye(n)
-    whole[np.ix_(to, to)] = matrix[np.ix_(at, at)]
-    return whole

@@ -1,41 +1,31 @@
-"""Opening: results of ours, and images of jobs, as layers, for napari's File > Open and for drops."""
+"""The napari reader: opens results, the images of job files, and synthetic images as layers."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.frontends.napari_layers.job_files import JOB_KEY, is_job_file, is_job_path
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | list[str]], list[LayerData]]
 
-JOBS = (".yaml", ".yml")
-"""Endings of job files."""
-WRITTEN = "s1omni_job"
-"""Key in the metadata of a layer that a job file opened: the job, until a dock takes it."""
-_HEAD = 2**16
-"""Characters of a file in which a job names its source and its operation."""
-
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Return :func:`read` for one of our results, a job file or a synthetic image, None for everything else.
+    """Return :func:`read` for results, job files and synthetic images, else None.
 
     Parameters
     ----------
     path : str or list of str
     """
     paths = [path] if isinstance(path, str) else path
-    return read if paths and all(_is_ours(p) or _is_job(p) for p in paths) else None
+    return read if paths and all(_is_synthetic(p) or is_job_file(p) or _is_result(p) for p in paths) else None
 
 
 def read(path: str | list[str]) -> list[LayerData]:
-    """Open results, and the images of jobs, as layers, lazily.
+    """Open results, and the images of jobs, as lazy layers.
 
     Parameters
     ----------
@@ -46,7 +36,7 @@ def read(path: str | list[str]) -> list[LayerData]:
     -------
     list of (levels, options, type)
     """
-    return [_layer(p) for p in ([path] if isinstance(path, str) else path)]
+    return [_read_one(p) for p in ([path] if isinstance(path, str) else path)]
 
 
 def job_layer(path: Path) -> LayerData:
@@ -55,116 +45,72 @@ def job_layer(path: Path) -> LayerData:
     Raises
     ------
     JobError
-        If it is no job.
+        If the file is not a job.
     SourceError
-        If its image is missing, damaged, or of a kind that cannot be read.
+        If its image is missing, damaged or not supported.
     """
+    from napari_s1omni.frontends.napari_layers.source_layers import source_layer
     from napari_s1omni.planning.job import Job
 
     job = Job.load(path)
     data, options, kind = source_layer(job.source)
-    return data, {**options, "metadata": {WRITTEN: job.dump()}}, kind
+    return data, {**options, "metadata": {JOB_KEY: job.dump()}}, kind
 
 
 def result_layer(path: Path) -> LayerData:
-    """Open one result; an unfinished one shows what is there.
+    """Open one result as a layer; an unfinished result shows its finished blocks.
 
     Raises
     ------
     StoreError
         If the folder holds no result.
     """
-    from napari_s1omni.frontends.napari_layers.layers import appearance, metadata, name_of, stored_place
-    from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
+    from napari_s1omni.frontends.napari_layers.layer_transforms import stored_transform
+    from napari_s1omni.frontends.napari_layers.result_layers import appearance, layer_name, result_metadata
+    from napari_s1omni.frontends.views.display_axes import DisplayAxes
+    from napari_s1omni.frontends.views.live_pyramid import LivePyramid
     from napari_s1omni.results.result import Result
 
     result = Result.open(path)
     plan = result.plan
-    axes = "".join(plan.target.axes)
-    if plan.target.rgb:
-        axes = axes.replace("c", "") + "c"
-    levels = LivePyramid(plan, path, DisplayAxes(axes, (0,) * len(axes)))
+    pyramid = LivePyramid(plan, path, DisplayAxes.of(plan.target))
     if result.complete:
-        levels.finish()
+        pyramid.finish()
     else:
-        levels.fill(result.records)
-    data = levels.data
+        pyramid.fill(result.records)
+    levels = pyramid.data
     options = {
-        "name": name_of(plan, path.stem),
-        "metadata": metadata(plan, path, levels),
-        **stored_place(plan, axes, path),
+        "name": layer_name(plan, path.stem),
+        "metadata": result_metadata(plan, path, pyramid),
+        **stored_transform(plan, pyramid.display.axes, path),
         **appearance(plan),
-        "multiscale": len(data) > 1,
+        "multiscale": len(levels) > 1,
     }
     kind = "labels" if plan.target.kind == "labels" else "image"
-    return data if len(data) > 1 else data[0], options, kind
+    return levels if len(levels) > 1 else levels[0], options, kind
 
 
-def source_layer(ref: SourceRef) -> LayerData:
-    """Open the image of a job as a layer that is read where it is looked at; from a thread that may wait for a disk.
+def _read_one(path: str) -> LayerData:
+    if _is_synthetic(path):
+        from napari_s1omni.frontends.napari_layers.source_layers import synthetic_layer
 
-    Raises
-    ------
-    SourceError
-        If it is missing, damaged, or of a kind that cannot be read.
-    """
-    from napari_s1omni.frontends.napari_layers.sample_data import LazyPixels, synthetic_layer
-    from napari_s1omni.storage.normalization_estimate import estimate_normalization
-    from napari_s1omni.storage.source import open_source
-
-    if ref.uri.startswith("synthetic:"):
-        return synthetic_layer(ref.uri)
-    source = open_source(ref.uri, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
-    spec = source.spec
-    flat = [spec.axes.index(a) for a in spec.axes if not (spec.rgb and a == "c")]
-    data = [LazyPixels(level, colours_last=spec.rgb) for level in (source, *source.levels())]
-    found = estimate_normalization(source)
-    options: dict[str, Any] = {
-        "name": Path(ref.uri).stem,
-        "multiscale": len(data) > 1,
-        "rgb": spec.rgb,
-        "scale": [spec.scale[i] for i in flat],
-        "translate": [spec.translate[i] for i in flat],
-        "units": [spec.units[i] or "pixel" for i in flat],
-        "axis_labels": [spec.axes[i] for i in flat],
-        "contrast_limits": (min(found.low), max(found.high)),
-    }
-    return data if len(data) > 1 else data[0], options, "image"
-
-
-def _layer(path: str) -> LayerData:
-    from napari_s1omni.frontends.napari_layers.sample_data import synthetic_layer
-
-    if path.startswith("synthetic:"):
         return synthetic_layer(path)
-    if not path.lower().endswith(JOBS):
+    if not is_job_path(path):
         return result_layer(Path(path))
-    made = job_layer(Path(path))
-    if "napari" in sys.modules:
-        from napari_s1omni.frontends.dock.job_drop import offer_dock
+    from napari_s1omni.frontends.napari_layers.open_dock import offer_dock
 
-        offer_dock()
-    return made
-
-
-def _is_job(path: str) -> bool:
-    """Whether a file reads like a job, without reading all of it."""
-    if not path.lower().endswith(JOBS):
-        return False
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            head = file.read(_HEAD)
-    except (OSError, UnicodeDecodeError):
-        return False
-    return all(re.search(rf"^{name}\s*:", head, re.MULTILINE) for name in ("source", "operation"))
+    layer = job_layer(Path(path))
+    offer_dock()
+    return layer
 
 
-def _is_ours(path: str) -> bool:
-    if path.startswith("synthetic:"):
-        return True
+def _is_synthetic(path: str) -> bool:
+    return path.startswith("synthetic:")
+
+
+def _is_result(path: str) -> bool:
     try:
         group = json.loads((Path(path) / "zarr.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    own = group.get("attributes", {}).get("s1omni", {})
-    return "plan" in own
+    return "plan" in group.get("attributes", {}).get("s1omni", {})

@@ -10,14 +10,8 @@ from pydantic import BaseModel
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.engine.registry import names
-from napari_s1omni.operations import ModalityTranslation, Segmentation, SuperResolution
+from napari_s1omni.operations import OPERATIONS
 
-OPERATIONS: dict[str, type[BaseModel]] = {
-    "segmentation": Segmentation,
-    "super_resolution": SuperResolution,
-    "modality_translation": ModalityTranslation,
-}
-"""Type of an operation -> its model."""
 _SECTIONS: dict[str, type[BaseModel]] = {"tiling": Tiling, "sampling": Sampling}
 
 
@@ -40,7 +34,7 @@ def fields(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     choices = [{"value": name, "words": name.replace("_", " ")} for name in OPERATIONS]
     found = [_field("operation", "type", {"enum": list(OPERATIONS), "description": "What to do."}, {"type": kind})]
     found[0]["choices"], found[0]["label"] = choices, "Operation"
-    for section, model in ({"operation": OPERATIONS[kind]} | _SECTIONS).items():
+    for section, model in ({"operation": OPERATIONS[kind].model} | _SECTIONS).items():
         schema = model.model_json_schema()
         for name, about in schema["properties"].items():
             if name != "type":

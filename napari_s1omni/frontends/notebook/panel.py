@@ -21,18 +21,20 @@ import anywidget
 import traitlets
 from PIL import Image
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
-from napari_s1omni.execution.run.status import failure
-from napari_s1omni.frontends.napari_layers.layers import GENERATED
+from napari_s1omni.execution.run.status import describe_failure
+from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.form_fields import fields, read_value
 from napari_s1omni.frontends.notebook.slices import HEIGHT, WIDTH, ResultSlices, SourceSlices, View, encode
 from napari_s1omni.frontends.notebook.static_repr import static_picture
-from napari_s1omni.frontends.session.estimate import sentence
-from napari_s1omni.frontends.session.preview_client import Answer, Previewed, PreviewFailed, PreviewStep, preview_box
+from napari_s1omni.frontends.session.estimate import estimate_text
+from napari_s1omni.frontends.session.preview.box import preview_box
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.frontends.session.run import Run
-from napari_s1omni.frontends.views.tile_states import COLOURS, QUANTITIES, Quantity
-from napari_s1omni.jobs.run import Prepared
+from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES, Quantity
+from napari_s1omni.jobs.prepare import Prepared
 
 if TYPE_CHECKING:
     from napari_s1omni.frontends.notebook.running_job import RunningJob
@@ -76,7 +78,7 @@ class Panel(anywidget.AnyWidget):
         self._job = job
         self._run: Run | None = None
         self._slices: SourceSlices | None = None
-        self._previewed: Previewed | None = None
+        self._previewed: PreviewResult | None = None
         self._tick = 0
         self._newest: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
@@ -95,7 +97,7 @@ class Panel(anywidget.AnyWidget):
         job.on_news(self._news)
         self.on_msg(self._received)
         if controller.prepared is not None:
-            self._forecast(controller.prepared, sentence(controller.prepared, controller.empty))
+            self._forecast(controller.prepared, estimate_text(controller.prepared, controller.empty_share))
         self._news()
 
     def receive(self, message: Mapping[str, Any]) -> None:
@@ -131,7 +133,7 @@ class Panel(anywidget.AnyWidget):
                 raise JobError(f"message {kind!r}", f"one of {', '.join([*asked, *orders])}")
             orders[kind]()
         except (S1OmniError, OSError) as error:
-            found = failure(error)
+            found = describe_failure(error)
             self.send({"kind": "said", "view": of, "words": found.words})
 
     def _received(self, _: Any, message: Any, buffers: Any) -> None:
@@ -178,7 +180,7 @@ class Panel(anywidget.AnyWidget):
         if self._previewed is not None:
             return [("preview", ResultSlices(self._previewed.plan, [self._previewed.pixels]))]
         if self._run is not None:
-            found.append(("result", ResultSlices(self._run.plan, self._run.levels.data)))
+            found.append(("result", ResultSlices(self._run.plan, self._run.pyramid.data)))
         return found
 
     def _grid(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -186,7 +188,7 @@ class Panel(anywidget.AnyWidget):
         if run is None:
             return {"rows": 0, "cols": 0}, []
         by: Quantity = next((name for name in QUANTITIES if name == message.get("by")), "state")
-        cells = run.tiles.picture(by, int(message.get("z") or 0), int(message.get("t") or 0))
+        cells = run.tiles.colour_image(by, int(message.get("z") or 0), int(message.get("t") or 0))
         grid = run.plan.grid
         rows, cols = run.tiles.cells
         about = {
@@ -214,9 +216,9 @@ class Panel(anywidget.AnyWidget):
             cell += [at * grid.step, size if at == n - 1 else (at + 1) * grid.step]
         words, found = f"tile {row}/{col} of the preview", None
         if preview is not None:
-            found = find_thought(plan, preview.thoughts, (t, z, 0, row, col))
+            found = find_thought(plan, preview.thoughts, TilePlace(t, z, 0, row, col))
         elif run is not None and (info := run.tiles.at(y, x, z, t)) is not None:
-            words, found = info.sentence(), run.thought_of(info.place)
+            words, found = info.summary(), run.thoughts.of_tile(info.place)
         answer = {"sentence": words, "box": cell}
         if found is not None:
             key, thought = found
@@ -257,13 +259,13 @@ class Panel(anywidget.AnyWidget):
         self.preview = {"words": "starting", "done": 0, "total": 0}
         controller.show_preview(box.model_dump(mode="json"))
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: PreviewEvent) -> None:
         match answer:
-            case PreviewStep():
-                self.preview = {"words": answer.words, "done": answer.done, "total": answer.total}
+            case PreviewProgress():
+                self.preview = {"words": answer.message, "done": answer.done, "total": answer.total}
             case PreviewFailed():
                 self.preview = {"words": answer.failure.words, "failed": True}
-            case Previewed():
+            case PreviewResult():
                 self._previewed = answer
                 grid = answer.plan.grid
                 words = f"preview, {answer.seconds:.1f} s"
@@ -325,7 +327,7 @@ class Panel(anywidget.AnyWidget):
             "screen": [WIDTH, HEIGHT],
             "result": None if plan is None else plan.target.kind,
             "output": str(self._run.path) if self._run is not None else str(self._job.path),
-            "mark": GENERATED if plan and plan.engine.generates and plan.target.kind == "image" else "",
+            "mark": GENERATED if plan and plan.generated else "",
             "step": None if plan is None else plan.grid.step,
         }
 
@@ -334,7 +336,7 @@ class Panel(anywidget.AnyWidget):
         self._tick += 1
         self.status = {
             "tick": self._tick,
-            "state": now.state,
+            "state": now.state.value,
             "done": now.tiles_done,
             "total": now.tiles_total,
             "eta": now.eta,

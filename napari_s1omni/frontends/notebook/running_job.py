@@ -14,7 +14,8 @@ from typing import Any
 
 from napari_s1omni import errors
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
-from napari_s1omni.execution.run.status import Failure, RunStatus, failure
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
 from napari_s1omni.frontends.notebook.source_layer import find_source, name_of
@@ -22,7 +23,7 @@ from napari_s1omni.frontends.notebook.static_repr import static_html
 from napari_s1omni.frontends.session.controller import Controller, call_directly
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
-from napari_s1omni.jobs.run import measure_source, prepare
+from napari_s1omni.jobs.prepare import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.region_properties import Columns
 from napari_s1omni.results.report import write_report
@@ -107,10 +108,10 @@ class RunningJob:
     def status(self) -> RunStatus:
         """How far it is."""
         if self._failure is not None:
-            return RunStatus("failed", error=self._failure)
+            return RunStatus(RunState.FAILED, error=self._failure)
         if self._cancelled and self.run is None:
-            return RunStatus("cancelled")
-        return self.run.status if self.run is not None else RunStatus("starting")
+            return RunStatus(RunState.CANCELLED)
+        return self.run.status if self.run is not None else RunStatus(RunState.STARTING)
 
     @property
     def working(self) -> bool:
@@ -252,7 +253,7 @@ class RunningJob:
     def _outcome(self, now: RunStatus) -> Result:
         # Once more, since what is shown while a cell runs belongs to that cell.
         self._outputs.renew()
-        if now.state == "complete":
+        if now.state is RunState.COMPLETE:
             return Result.open(self.path)
         if now.error is not None:
             raise _error(now.error)
@@ -268,7 +269,7 @@ class RunningJob:
         except StoreError:
             if self._beginning is not None and self._beginning.is_alive():
                 # Its process is about to be started.
-                return RunStatus("starting")
+                return RunStatus(RunState.STARTING)
             raise
 
     def _begun(self) -> Run:
@@ -293,7 +294,7 @@ class RunningJob:
             prepared = prepare(self.job, located.array, seen=seen)
             job = self.job
             if located.array is not None:
-                job = job.replace(source=dict(self.controller.spills.reference(located.array, located.ref)))
+                job = job.replace(source=dict(self.controller.spilled.reference(located.array, located.ref)))
             if self._cancelled:
                 return
             run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)
@@ -306,7 +307,7 @@ class RunningJob:
             run.start(self.controller.python, self._options)
             remember(self.path, run.title)
         except Exception as error:  # whatever is wrong is said, not lost in a thread
-            self._failure = failure(error)
+            self._failure = describe_failure(error)
             self.deliver(self._tell)
 
     def _let_look(self) -> None:
@@ -334,7 +335,7 @@ class RunningJob:
         self.run = run
         run.changed.connect(self._changed)
         run.ended.connect(self._changed)
-        self.deliver(lambda: self.controller.queue.found(run))
+        self.deliver(lambda: self.controller.queue.watch(run))
 
     def _saw(self, source: Source) -> None:
         self.source = source

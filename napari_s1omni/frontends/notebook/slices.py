@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_s1omni.frontends.napari_layers.layers import appearance
+from napari_s1omni.core.tiling import Span
+from napari_s1omni.frontends.napari_layers.result_layers import appearance
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.figure import colour_of
 from napari_s1omni.storage.source import Source
@@ -28,8 +29,6 @@ _READ = 2**20
 """Px that are read at most for one view."""
 _FILL = 70
 """Opacity of the inside of an object, of 255."""
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

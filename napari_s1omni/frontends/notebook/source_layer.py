@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.frontends.napari_layers.layers import LayerView, Located
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
+from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source, open_reference
 
 
-def find_source(job: Job, array: Any) -> tuple[Located, Source]:
+def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
     """Open the source of a job, and describe it as a layer that nobody shows.
 
     Raises
@@ -19,9 +20,7 @@ def find_source(job: Job, array: Any) -> tuple[Located, Source]:
     SourceError
     """
     ref = job.source
-    source = open_source(
-        ref.uri if array is None else array, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units
-    )
+    source = open_reference(ref, array)
     spec, n = source.spec, len(source.spec.axes)
     view = LayerView(
         name=name_of(job),
@@ -38,7 +37,7 @@ def find_source(job: Job, array: Any) -> tuple[Located, Source]:
         units=tuple(unit or "pixel" for unit in spec.units),
         axis_labels=tuple(spec.axes),
     )
-    return Located(view, ref, array, "".join(spec.axes), spec, asked=ref.axes), source
+    return LayerSource(view, ref, array, "".join(spec.axes), spec, requested_axes=ref.axes), source
 
 
 def name_of(job: Job) -> str:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.napari_layers.layers import GENERATED
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices, encode
-from napari_s1omni.planning.cost import duration
 from napari_s1omni.results.result import Result
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def static_picture(job: RunningJob) -> bytes | None:
     seen = slices.see(view)
     before = Image.open(io.BytesIO(seen.png)).convert("RGB")
     run = job.run
-    after = None if run is None else ResultSlices(run.plan, run.levels.data).see(view)
+    after = None if run is None else ResultSlices(run.plan, run.pyramid.data).see(view)
     if run is None or after is None:
         return encode(before)
     over: Image.Image = Image.open(io.BytesIO(after.png))
@@ -70,7 +71,7 @@ def numbers(job: RunningJob) -> dict[str, str]:
     run = job.run
     if run is not None:
         found["Engine"] = f"{run.plan.engine.name} {run.plan.engine.revision}"
-        if run.plan.engine.generates and run.plan.target.kind == "image":
+        if run.plan.generated:
             found["Pixels"] = f"{GENERATED} by a model; they are no measurement"
     try:
         result = Result.open(job.path)
@@ -78,8 +79,8 @@ def numbers(job: RunningJob) -> dict[str, str]:
         return found
     if result.summary.get("objects") is not None:
         found["Objects"] = f"{result.summary['objects']:,}"
-    if now.state == "complete" and now.updated > now.started > 0:
-        found["Time"] = duration(now.updated - now.started)
+    if now.state is RunState.COMPLETE and now.updated > now.started > 0:
+        found["Time"] = format_duration(now.updated - now.started)
     found["Result"] = str(job.path)
     return found
 

@@ -1,1 +1,1 @@
-"""State behind dock and notebook, without a toolkit: job form, runs, previews."""
+"""State shared by the dock and the notebook, without a GUI toolkit: the edited job, its plan, previews and runs."""

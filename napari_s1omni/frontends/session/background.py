@@ -1,56 +1,84 @@
-"""Errands: what may wait for a disk, done one after the other on a thread of its own."""
+"""A background thread for work that may wait for a disk."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from napari_s1omni.execution.run.status import Failure, failure
+from napari_s1omni.execution.run.status import Failure, describe_failure
 
-_PATIENCE = 5.0
-"""Seconds that closing waits for what is in hand."""
+_CLOSE_TIMEOUT = 5.0
+"""Seconds to wait for the current function when closing."""
+
+T = TypeVar("T")
 
 
 class BackgroundQueue:
-    """A thread and what waits for it.
+    """Runs functions one after the other on a thread of its own.
 
     Parameters
     ----------
     name : str
         Name of the thread.
+    deliver : callable
+        Runs a function on the surface's thread.
     on_error : callable
-        Called from that thread with why something failed; those after it are done all the same.
+        Called on the surface's thread when a function raises; the next ones still run.
     """
 
-    def __init__(self, name: str, on_error: Callable[[Failure], Any]) -> None:
+    def __init__(
+        self, name: str, deliver: Callable[[Callable[[], None]], None], on_error: Callable[[Failure], Any]
+    ) -> None:
         self._name = name
+        self._deliver = deliver
         self._on_error = on_error
         self._waiting: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._open = True
 
-    def do(self, work: Callable[[], Any]) -> None:
-        """Do something when those before it are done; from the surface's thread, and dropped after :meth:`close`."""
+    def submit(
+        self,
+        work: Callable[[], T],
+        then: Callable[[T], Any] | None = None,
+        failed: Callable[[Failure], Any] | None = None,
+    ) -> None:
+        """Run a function after those submitted before; dropped after :meth:`close`.
+
+        Parameters
+        ----------
+        work : callable
+        then : callable, optional
+            Called with its result on the surface's thread.
+        failed : callable, optional
+            Called on the surface's thread if `work` raises, instead of `on_error`.
+        """
         if not self._open:
             return
-        self._waiting.put(work)
+        self._waiting.put(partial(self._do, work, then, failed or self._on_error))
         if self._thread is None:
             # A daemon: a disk that hangs must not keep a viewer from closing.
-            self._thread = threading.Thread(target=self._go, name=self._name, daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Finish what is in hand and do no more."""
+        """Finish the current function and drop the rest."""
         self._open = False
         self._waiting.put(None)
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_PATIENCE)
+            self._thread.join(_CLOSE_TIMEOUT)
 
-    def _go(self) -> None:
+    def _run(self) -> None:
         while (work := self._waiting.get()) is not None and self._open:
-            try:
-                work()
-            except Exception as error:  # a thread that ends would leave everything after it undone, in silence
-                self._on_error(failure(error))
+            work()
+
+    def _do(self, work: Callable[[], T], then: Callable[[T], Any] | None, failed: Callable[[Failure], Any]) -> None:
+        try:
+            result = work()
+        except Exception as error:  # if the thread ended here, later functions would never run
+            self._deliver(partial(failed, describe_failure(error)))
+            return
+        if then is not None:
+            self._deliver(partial(then, result))

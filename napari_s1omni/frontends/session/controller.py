@@ -1,43 +1,40 @@
-"""Controller: the state behind every surface, without any toolkit.
+"""The state behind dock and notebook, without a GUI toolkit.
 
-A surface edits the job as a document, shows what the controller says, and lets
-functions that touch its widgets run on its own thread by ``deliver``. Whatever
-may wait for a disk or a model happens elsewhere: preparing in one thread of
-this class, previews in a helper process, runs in processes of their own.
+A surface edits the job, shows what the controller emits, and runs functions on its own thread through ``deliver``.
+Whatever may wait for a disk or a model happens elsewhere: planning on a background thread, previews and runs in
+processes of their own.
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from psygnal import Signal
 
 from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.execution.run.status import Failure, failure
-from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, place, show_of
+from napari_s1omni.execution.run.status import Failure, describe_failure
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
+from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
+from napari_s1omni.frontends.napari_layers.layer_view import LayerView
+from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.estimate import empty_share, rate_for, sentence
-from napari_s1omni.frontends.session.preview_client import Answer, PreviewClient, Previewed, PreviewFailed, PreviewStep
+from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
+from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
+from napari_s1omni.frontends.session.planner import Planned, Planner
+from napari_s1omni.frontends.session.preview.client import PreviewClient
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
-from napari_s1omni.frontends.session.run_starter import RunStarter
 from napari_s1omni.frontends.session.source_cache import SourceCache
 from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
-from napari_s1omni.jobs.run import MeasuredSource, Prepared, prepare
+from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job
-
-_DEBOUNCE = 0.15
-"""Seconds without another edit after which a plan is made."""
-_PATIENCE = 5.0
-"""Seconds that closing waits for a plan in the making."""
 
 
 def call_directly(work: Any) -> None:
-    """Deliver at once, on the thread that asks; for surfaces without a thread of their own."""
+    """Deliver at once, on the calling thread; for surfaces without a thread of their own."""
     work()
 
 
@@ -49,63 +46,72 @@ class Controller:
     deliver : callable
         Runs a function on the surface's thread.
     python : str, optional
-        Interpreter that holds the engines.
+        Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run`` for the runs it starts.
     """
 
     document_changed = Signal(dict)
-    """The document was replaced as a whole; widgets should show it."""
-    located = Signal(object)
-    """The source of the chosen layer was found: :class:`~napari_s1omni.frontends.napari_layers.layers.Located`, or None."""
+    """The whole document was replaced; widgets should show it."""
     prepared_changed = Signal(object, str)
-    """A plan and its forecast in one line; None and why there is none."""
+    """A plan and its estimate in one line; or None and the reason."""
     preview_changed = Signal(object)
-    """A :data:`~napari_s1omni.frontends.session.preview_client.Answer`."""
+    """A :data:`~napari_s1omni.frontends.session.preview.events.PreviewEvent`."""
     run_added = Signal(object)
-    """A :class:`~napari_s1omni.frontends.session.run.Run` was queued, started or found again."""
+    """A :class:`~napari_s1omni.frontends.session.run.Run` was queued or found again."""
     failed = Signal(object)
-    """A :class:`~napari_s1omni.execution.run.status.Failure` that a person must know of."""
+    """A :class:`~napari_s1omni.execution.run.status.Failure` to show."""
 
     def __init__(
         self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
     ) -> None:
         self.deliver = deliver
-        self.python = python
-        self.options = options
-        self.document: dict[str, Any] = {"operation": {"type": "segmentation"}}
-        """What is being written, as plain data: everything of a job but its source and output."""
         self.view: LayerView | None = None
-        self.source: Located | None = None
+        """The chosen layer."""
+        self.source: LayerSource | None = None
+        """The source of the chosen layer, once it was found."""
         self.prepared: Prepared | None = None
-        self.empty: float | None = None
-        """Share of tiles that look empty."""
+        """The last plan; None if there is none."""
+        self.empty_share: float | None = None
+        """Estimated share of empty tiles."""
         self.refusal: Failure | None = None
         """Why there is no plan."""
-        self.output: str | None = None
-        """Folder that the next run writes; None is one of its own in the cache."""
-        self.errands = BackgroundQueue("errands", self.tell)
-        """For what may wait for a disk."""
-        self.queue = RunQueue(self._launch)
-        self.spills = SpilledLayers()
-        self._starts = RunStarter(self.errands, self.deliver)
-        self.previewer = PreviewClient(lambda answer: self.deliver(lambda: self._answered(answer)), python)
-        self.preview: Previewed | None = None
+        self.preview: PreviewResult | None = None
         """The last preview."""
         self.loading = ""
-        """Name of the engine that previews wait for."""
+        """Name of the engine that the preview process is loading."""
         self.loaded = ""
         """Name of the engine that is ready for previews."""
-        self._operations: dict[str, dict[str, Any]] = {}
+        self.background = BackgroundQueue("controller", deliver, self.failed.emit)
+        """For work that may wait for a disk."""
+        self.queue = RunQueue(self.background, python, options)
+        self.spilled = SpilledLayers()
+        self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
+        self._document = JobDocument()
         self._sources = SourceCache()
-        self._timer: threading.Timer | None = None
-        self._newest = 0
-        self._planned = 0
-        self._awaiting: Callable[[], Any] | None = None
-        self._working = threading.Lock()
+        self._planner = Planner(self._make_plan, deliver, self._on_plan)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The edited fields of the job, without its source and output."""
+        return self._document.data
+
+    @property
+    def output(self) -> str | None:
+        """Folder of the next result; None is a new one in the cache folder."""
+        return self._document.output
+
+    @output.setter
+    def output(self, path: str | None) -> None:
+        self._document.output = path
+
+    @property
+    def python(self) -> str | None:
+        """Interpreter that holds the engines."""
+        return self.queue.python
 
     def edit(self, path: str, value: Any) -> None:
-        """Change one field, such as ``tiling.tile_size``; None leaves it to its default.
+        """Change one field, such as ``tiling.tile_size``; None resets it to its default.
 
         Parameters
         ----------
@@ -113,266 +119,202 @@ class Controller:
             Names joined by dots.
         value : plain data
         """
-        *sections, name = path.split(".")
-        at = self.document
-        for section in sections:
-            at = at.setdefault(section, {})
-        if at.get(name) == value and (value is None or name in at):
-            return
-        if value is None:
-            at.pop(name, None)
-        else:
-            at[name] = value
-        self.refresh()
+        if self._document.edit(path, value):
+            self.refresh()
 
     def choose_operation(self, kind: str) -> None:
-        """Change what to do; what was written for another operation is kept for later."""
-        now = self.document["operation"]
-        if now["type"] == kind:
-            return
-        self._operations[now["type"]] = now
-        self.document = {**self.document, "operation": self._operations.get(kind, {"type": kind})}
-        self.document_changed.emit(self.document)
-        self.refresh()
+        """Change the operation; the fields of the other operation are kept."""
+        if self._document.choose_operation(kind):
+            self.document_changed.emit(self.document)
+            self.refresh()
 
     def choose_source(self, view: LayerView | None) -> None:
-        """Work on another layer, or on none."""
+        """Choose another layer, or none."""
         self.view = view
         self.source = None
         self.refresh()
 
-    def adopt(self, located: Located, seen: MeasuredSource, job: Job) -> None:
-        """Work on a source that was found and measured already, with a job that is written for it."""
-        self.view, self.source = located.view, located
-        self._sources.keep(job, located, seen)
+    def adopt(self, source: LayerSource, measured: MeasuredSource, job: Job) -> None:
+        """Take over a job with a source that was found and measured already."""
+        self.view, self.source = source.view, source
+        self._sources.keep(job, source, measured)
         self.load(job)
 
     def load(self, job: Job) -> None:
-        """Take over a job; its source is used while no layer is chosen."""
-        data = job.model_dump(mode="json", exclude_defaults=True)
-        for name in ("output", "schema_version"):
-            data.pop(name, None)
-        # Which image it is the layer says; how it is to be read, the job.
-        data["source"].pop("uri")
-        if not data["source"]:
-            del data["source"]
-        data["operation"] = {"type": job.operation.type, **data.get("operation", {})}
-        self.document = data
-        self.output = job.output
+        """Take over a job; the chosen layer stays its source."""
+        self._document.load(job)
         self.document_changed.emit(self.document)
         self.refresh()
 
     def job(self, source: Mapping[str, Any] | None = None) -> Job:
-        """Return the job as it is written now.
+        """Return the job as edited now.
 
         Parameters
         ----------
         source : mapping, optional
-            Instead of the chosen layer's.
+            Reference to a source, instead of that of the chosen layer.
 
         Raises
         ------
         JobError
-            If there is no layer, or a field is wrong.
+            If no layer is chosen, or a field is wrong.
         """
-        located = self.source
-        if source is None and located is None:
-            raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
-        ref = dict(source) if source is not None else located.ref.model_dump(mode="json") if located else {}
-        operation = dict(self.document["operation"])
-        if located is not None and located.channel is not None and "channels" not in operation:
-            operation["channels"] = [located.channel]
-        own = {**self.document.get("source", {})}
-        return Job.read({**self.document, "source": {**ref, **own}, "output": self.output, "operation": operation})
+        return self._document.job(self.source, source)
 
     def refresh(self) -> None:
-        """Make the plan anew, a moment after the last edit."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._newest += 1
-        self._timer = threading.Timer(_DEBOUNCE, self._prepare, (self._newest,))
-        self._timer.daemon = True
-        self._timer.start()
+        """Plan again in the background, a moment after the last edit."""
+        self._planner.refresh()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether :attr:`prepared` or :attr:`refusal` is that of the last edit."""
+        return self._planner.is_current
+
+    def when_planned(self, work: Callable[[], Any]) -> None:
+        """Call a function once the last edit is planned: now, or later on the surface's thread.
+
+        Of several waiting functions only the last is called. If planning fails, :attr:`failed` is emitted instead.
+        """
+
+        def done(result: Planned | Failure) -> None:
+            if isinstance(result, Failure):
+                self.failed.emit(result)
+                return
+            try:
+                work()
+            except S1OmniError as error:
+                self.failed.emit(describe_failure(error))
+
+        if self.is_planned:
+            work()
+        else:
+            self._planner.when_done(done)
+
+    def planned(self) -> tuple[Prepared, LayerSource]:
+        """Return the plan and its source.
+
+        Raises
+        ------
+        JobError
+            If there is no plan, with the reason.
+        """
+        if self.prepared is None or self.source is None:
+            found = self.refusal or Failure("", "there is no plan yet", "wait for the estimate", 2)
+            raise JobError(found.message, remedy=found.remedy)
+        return self.prepared, self.source
 
     def show_preview(self, region: Mapping[str, Any]) -> None:
-        """Ask for a preview of a region, a box of a few tiles in px of the source.
+        """Start a preview of a region.
 
         Parameters
         ----------
         region : mapping
-            Fields of :class:`~napari_s1omni.planning.job.Box`.
+            Fields of :class:`~napari_s1omni.planning.job.Box`, in source pixels.
         """
         job = self.job().replace(region=dict(region), output=None, into=None)
-        self._reachable(lambda ref: self.previewer.ask(job.replace(source=ref)))
+        self._with_readable_source(lambda ref: self.previewer.request(job.replace(source=ref)))
 
-    def share(self, then: Callable[[Job], Any]) -> None:
-        """Call `then` with the job as it is written now, such that any process can run it.
+    def export(self, use: Callable[[Job], Any]) -> None:
+        """Call a function with the job as edited now, in a form that any process can run.
 
-        That is at once, or soon where px that only this process has are written out first.
+        A layer in memory is written to disk first; the function is then called later on the surface's thread.
 
         Raises
         ------
         JobError
-            If there is no layer, or a field is wrong.
+            If no layer is chosen, or a field is wrong.
         """
         job = self.job()
         if self.source is None or self.source.array is None:
-            then(job)
+            use(job)
         else:
-            self._reachable(lambda ref: self.deliver(lambda: then(job.replace(source=ref))))
-
-    def tell(self, found: Failure) -> None:
-        """Tell a person of a failure, from any thread."""
-        self.deliver(lambda: self.failed.emit(found))
-
-    def when_planned(self, work: Callable[[], Any]) -> None:
-        """Do something with the plan of what is written now: at once if it is made, else as soon as it is.
-
-        Of several that wait only the last is done; where no plan can be made, :attr:`failed` says why instead.
-        """
-        if self._planned == self._newest:
-            work()
-        else:
-            self._awaiting = work
-
-    def planned(self) -> tuple[Prepared, Located]:
-        """Return the plan, and the source that it is for.
-
-        Raises
-        ------
-        JobError
-            If there is none; it says why.
-        """
-        if self.prepared is None or self.source is None:
-            found = self.refusal or Failure("", "there is no plan yet", "wait for the forecast", 2)
-            raise JobError(found.message, remedy=found.remedy)
-        return self.prepared, self.source
+            self._with_readable_source(lambda ref: self.deliver(lambda: use(job.replace(source=ref))))
 
     def run(self, title: str = "") -> None:
-        """Queue the job as it is written now; it starts when those before it have ended.
+        """Queue the job as edited now; a plan in progress is waited for without blocking.
 
         Raises
         ------
         JobError
-            If there is no plan. One that is still being made is waited for, without blocking.
+            If there is no plan.
         """
         self.when_planned(lambda: self._run(title))
 
-    def _run(self, title: str) -> None:
-        prepared, located = self.planned()
-        job = self.job()
-        show = show_of(located, prepared.plan.target)
-        words = title or f"{job.operation.prompt} · {located.view.name}"
-
-        def begin(ref: Mapping[str, Any]) -> None:
-            named = job.replace(source=ref)
-            if job.output is None and job.into is None:
-                named = named.replace(output=str(new_output(f"{located.view.name}-{job.operation.type}")))
-            run = Run(named, prepared.plan, words, self.deliver, show)
-            self._starts.place(run, place(located, prepared.plan, show))
-            self.deliver(lambda: self.add(run))
-
-        self._reachable(begin)
-
-    def add(self, run: Run) -> None:
-        """Show a run and start it when its turn has come."""
-        self.run_added.emit(run)
-        self.queue.put(run)
-
     def add_found(self, run: Run) -> None:
-        """Show a run that an earlier surface started, and watch it; nothing is started."""
-        self.queue.found(run)
+        """Show and watch a run that was started elsewhere."""
+        self.queue.watch(run)
         run.watch()
         self.run_added.emit(run)
 
     def close(self) -> None:
-        """Stop watching and previewing. Runs go on."""
-        self._newest += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            if self._timer is not threading.current_thread():
-                self._timer.join(_PATIENCE)
-        self.errands.close()
+        """Stop planning, previewing and watching; runs continue."""
+        self._planner.close()
+        self.background.close()
         self.previewer.close()
         self.queue.close()
 
-    def _prepare(self, number: int) -> None:
-        with self._working:
-            if number != self._newest:
-                return
-            try:
-                located = self._locate()
-                job = self.job() if located is not None else None
-                if located is None or job is None:
-                    raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
-                prepared = prepare(job, located.array, seen=self._sources.see(job, located))
-            except Exception as error:  # whatever is wrong is said, not lost in a thread
-                found = failure(error)
-                self.deliver(lambda: self._refused(number, found))
-                return
-            self.deliver(lambda: self._prepared(number, located, prepared, None))
-            empty = None
-            with contextlib.suppress(S1OmniError):
-                empty = empty_share(prepared)
-            self.deliver(lambda: self._prepared(number, located, prepared, empty))
+    def _run(self, title: str) -> None:
+        prepared, source = self.planned()
+        job = self.job()
+        display = display_axes(source, prepared.plan.target)
+        title = title or f"{job.operation.prompt} · {source.view.name}"
 
-    def _locate(self) -> Located | None:
+        def work(ref: Mapping[str, Any]) -> None:
+            complete = job.replace(source=ref)
+            if job.output is None and job.into is None:
+                complete = complete.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
+            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name)
+            transform = result_transform(source, prepared.plan, display)
+            self.deliver(lambda: self._add(run, transform))
+
+        self._with_readable_source(work)
+
+    def _add(self, run: Run, transform: Mapping[str, Any]) -> None:
+        self.run_added.emit(run)
+        self.queue.put(run, transform)
+
+    def _make_plan(self) -> Planned:
+        """Find the source of the chosen layer and plan the job; called on the planner's thread."""
         view, axes = self.view, self.document.get("source", {}).get("axes")
-        self.source = self._sources.locate(view, axes) if view is not None else None
-        return self.source
+        self.source = source = self._sources.locate(view, axes) if view is not None else None
+        job = self.job()
+        if source is None:
+            raise no_layer()
+        return Planned(prepare(job, source.array, seen=self._sources.measure(job, source)), source)
 
-    def _prepared(self, number: int, located: Located, prepared: Prepared, empty: float | None) -> None:
-        if number != self._newest:
+    def _on_plan(self, result: Planned | Failure) -> None:
+        if isinstance(result, Failure):
+            self.prepared, self.refusal = None, result
+            self.prepared_changed.emit(None, result.words)
             return
-        if self.prepared is None or self.prepared.plan.source != prepared.plan.source:
-            self.located.emit(located)
-        self.prepared, self.empty, self.refusal = prepared, empty, None
-        self._planned = number
-        self.prepared_changed.emit(prepared, sentence(prepared, empty, rate_for(prepared, self.preview)))
-        awaiting, self._awaiting = self._awaiting, None
-        if awaiting is not None:
-            try:
-                awaiting()
-            except S1OmniError as error:
-                self.failed.emit(failure(error))
+        self.prepared, self.empty_share, self.refusal = result.prepared, result.empty_share, None
+        self._emit_estimate(result.prepared)
 
-    def _refused(self, number: int, found: Failure) -> None:
-        if number == self._newest:
-            self.prepared, self.refusal = None, found
-            self._planned = number
-            self.prepared_changed.emit(None, found.words)
-            if self._awaiting is not None:
-                self._awaiting = None
-                self.failed.emit(found)
-
-    def _answered(self, answer: Answer) -> None:
-        match answer:
-            case Previewed():
-                self.preview, self.loading = answer, ""
+    def _on_preview(self, event: PreviewEvent) -> None:
+        match event:
+            case PreviewResult():
+                self.preview, self.loading = event, ""
             case PreviewFailed():
                 self.loading = self.loaded = ""
-            case PreviewStep():
-                self.loading, self.loaded = answer.loading, answer.loaded or ("" if answer.loading else self.loaded)
-        self.preview_changed.emit(answer)
-        if isinstance(answer, Previewed) and self.prepared is not None:
-            line = sentence(self.prepared, self.empty, rate_for(self.prepared, answer))
-            self.prepared_changed.emit(self.prepared, line)
+            case PreviewProgress():
+                self.loading, self.loaded = event.loading, event.loaded or ("" if event.loading else self.loaded)
+        self.preview_changed.emit(event)
+        if isinstance(event, PreviewResult) and self.prepared is not None:
+            self._emit_estimate(self.prepared)
 
-    def _reachable(self, then: Callable[[Mapping[str, Any]], Any]) -> None:
-        """Call `then`, on a thread that may wait, with a reference that another process can open.
+    def _emit_estimate(self, prepared: Prepared) -> None:
+        text = estimate_text(prepared, self.empty_share, measured_rate(prepared, self.preview))
+        self.prepared_changed.emit(prepared, text)
 
-        Px that only this process has are written out first.
-        """
-        located = self.source
-        if located is None:
-            raise JobError("no image layer is chosen", "an image layer", "open an image, or choose its layer")
+    def _with_readable_source(self, use: Callable[[Mapping[str, Any]], Any]) -> None:
+        """Call a function on the background thread with a source reference that other processes can open."""
+        source = self.source
+        if source is None:
+            raise no_layer()
         ref = self.job().source
 
         def work() -> None:
-            there = located.array is None
-            then(ref.model_dump(mode="json") if there else self.spills.reference(located.array, ref))
+            in_memory = source.array is not None
+            use(self.spilled.reference(source.array, ref) if in_memory else ref.model_dump(mode="json"))
 
-        self.errands.do(work)
-
-    def _launch(self, run: Run) -> None:
-        self._starts.start(run, self.view.name if self.view else "", self.python, self.options)
+        self.background.submit(work)

@@ -1,4 +1,4 @@
-"""Record: one job as YAML, as Python, as a line of shell. All three make the same plan."""
+"""A job as YAML, Python or a shell command; all three resolve to the same plan."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ import json
 import shlex
 from typing import Any
 
+from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.job import Box, Job
-
-_VERBS = {
-    "segmentation": ("segment", "segment"),
-    "super_resolution": ("super_resolve", "superres"),
-    "modality_translation": ("translate", "translate"),
-}
-"""Operation -> name of the function, name of the command."""
 
 
 def as_yaml(job: Job) -> str:
-    """Return the job as a file for ``s1omni run``."""
+    """Return the job as a job file for ``s1omni run``."""
     return job.dump()
 
 
 def as_python(job: Job) -> str:
     """Return Python that runs the job."""
-    name, _ = _VERBS[job.operation.type]
+    name = OPERATIONS[job.operation.type].verb
     arguments = [repr(job.source.uri)]
     if job.output is not None:
         arguments.append(repr(job.output))
@@ -33,23 +27,23 @@ def as_python(job: Job) -> str:
 
 
 def as_command(job: Job) -> str:
-    """Return a line of shell that runs the job; one that no options can say goes through a file."""
+    """Return a shell command that runs the job; a region without an option is written to a job file."""
     if job.region is not None and not isinstance(job.region, Box):
         return f"cat > job.yaml <<'JOB'\n{job.dump()}JOB\ns1omni run job.yaml\n"
-    _, command = _VERBS[job.operation.type]
+    command = OPERATIONS[job.operation.type].command
     words = ["s1omni", command, job.source.uri, *([job.output] if job.output else [])]
     for key, value in _options(job).items():
         flag = f"--{key.replace('_', '-')}"
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            # One word each, so that a value may begin with a dash.
+            # One word, so that a value may begin with a dash.
             words.append(f"{flag}={_word(key, value)}")
     return " ".join(shlex.quote(word) for word in words) + "\n"
 
 
 def _options(job: Job) -> dict[str, Any]:
-    """Flat options that differ from their defaults, as the functions and the command line name them."""
+    """Return the fields that differ from their defaults, as options of functions and commands."""
     data = json.loads(job.model_dump_json(exclude_defaults=True))
     options: dict[str, Any] = dict(data.get("operation", {}))
     options.pop("type", None)

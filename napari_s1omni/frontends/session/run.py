@@ -1,42 +1,43 @@
-"""Run: one run as a surface sees it. It lives in a process of its own; here it is only watched and asked."""
+"""One run, watched and controlled from here; it works in a process of its own.
+
+`Run.ended` is emitted when the run has ended: the run queue starts the next one then, and the dock updates its layer.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from psygnal import Signal
 
-from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import S1OmniError, StoreError
-from napari_s1omni.execution.pipeline.thought_keys import find_thought, round_of
 from napari_s1omni.execution.run.control import Focus, write_control
-from napari_s1omni.execution.run.launch import Launched, launch, launch_redo
-from napari_s1omni.execution.run.redo_log import Place, RedoLog
-from napari_s1omni.execution.run.status import RunStatus
+from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
 from napari_s1omni.execution.run.watch import JournalTail, status
-from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
+from napari_s1omni.frontends.session.run_thoughts import RunThoughts
+from napari_s1omni.frontends.views.display_axes import DisplayAxes
+from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
 from napari_s1omni.frontends.views.tile_states import TileStates
-from napari_s1omni.jobs.run import accept, drop
+from napari_s1omni.jobs.redo import accept, drop
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.logs.thoughts import ThoughtStore
 from napari_s1omni.storage.result.snapshots import has_previous
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs a function on the thread that owns the surface."""
 
 _INTERVAL = 0.4
-"""Seconds between two looks."""
+"""Seconds between two polls of the store."""
 _LOG = 2**14
-"""Bytes of a log that are shown."""
+"""Bytes at the end of a log that are shown."""
 
 
 class Run:
@@ -45,51 +46,68 @@ class Run:
     Parameters
     ----------
     job : Job
-        It names its output.
+        With its output.
     plan : Plan
     title : str
-        Shown to people.
+        Shown in lists and notifications.
     deliver : callable
-        How news reach the surface's thread.
-    show : DisplayAxes, optional
-        Dimensions in which its levels are shown.
+        Runs a function on the surface's thread.
+    display : DisplayAxes, optional
+        Axes in which its result is displayed.
+    layer : str
+        Name of the source layer.
     """
 
     changed = Signal(object)
-    """Emitted with this run whenever its status or its tiles changed."""
+    """Emitted with this run when its status or its tiles changed."""
     ended = Signal(object)
-    """Emitted with this run once, when no process works on it any more."""
+    """Emitted with this run when no process works on it any more."""
 
-    def __init__(self, job: Job, plan: Plan, title: str, deliver: Deliver, show: DisplayAxes | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        plan: Plan,
+        title: str,
+        deliver: Deliver,
+        display: DisplayAxes | None = None,
+        layer: str = "",
+    ) -> None:
         self.job = job
         self.plan = plan
         self.title = title
+        self.layer = layer
         self.path = Path(str(job.output)) if job.output else Path(job.source.uri) / "labels" / str(job.into)
-        self.levels = LivePyramid(plan, self.path, show)
+        self.pyramid = LivePyramid(plan, self.path, display)
         self.tiles = TileStates(plan)
-        self.status = RunStatus("starting")
+        self.thoughts = RunThoughts(plan, self.path)
+        self.status = RunStatus(RunState.STARTING)
         self.queued = True
-        """Whether it still waits for its turn."""
+        """Whether it waits for earlier runs."""
         self._deliver = deliver
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._cancelling = False
-        self._launched: Launched | None = None
-        self._thoughts: ThoughtStore | None = None
+        self._launched: LaunchedRun | None = None
         self._quality: QualityReader | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether it waits or is at work."""
+        """Whether it waits or works."""
         return self.queued or self.status.alive
 
-    @property
-    def share(self) -> float:
-        """Share of its tiles that are done, 0 to 1."""
-        return self.status.tiles_done / self.status.tiles_total if self.status.tiles_total else 0.0
+    def mark_starting(self) -> None:
+        """Count the run as started although its process does not exist yet."""
+        self.queued = False
+        self.status = self.status.replace(state=RunState.STARTING)
 
-    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> Launched:
-        """Start its process, or go on where an earlier one stopped.
+    def mark_failed(self, error: Failure) -> None:
+        """End a run whose process could not be started."""
+        self.status = self.status.replace(state=RunState.FAILED, error=error)
+        self.changed.emit(self)
+        self.ended.emit(self)
+
+    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> LaunchedRun:
+        """Start its process, or resume where an earlier one stopped.
 
         Raises
         ------
@@ -98,7 +116,7 @@ class Run:
         """
         self._launched = launched = launch(self.job, python=python, options=options)
         self.queued = False
-        self.status = RunStatus("starting", started=time.time(), updated=time.time())
+        self.status = starting_status()
         self.watch()
         return launched
 
@@ -110,7 +128,7 @@ class Run:
         python: str | None = None,
         options: tuple[str, ...] = (),
     ) -> None:
-        """Start a process that draws some tiles anew; reads a disk. The result before is kept until the next time.
+        """Start a process that generates some tiles again, keeping the result before; reads the disk.
 
         Parameters
         ----------
@@ -118,7 +136,7 @@ class Run:
             As :func:`napari_s1omni.execution.run.redo.parse_tiles` reads them.
         seed : int, optional
         prompt : str, optional
-            Another wording for these tiles.
+            Another prompt for these tiles.
         python, options
             As in :meth:`start`.
 
@@ -130,94 +148,68 @@ class Run:
         if has_previous(self.path):
             accept(self.path)
         self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
-        self._thoughts = None
-        self.status = RunStatus("starting", started=time.time(), updated=time.time())
+        self.thoughts.reopen()
+        self.status = starting_status()
         self.watch()
 
-    def drop(self) -> None:
-        """Return to the result before what was redone last; reads and writes a disk.
+    def undo_redo(self) -> None:
+        """Return to the result before the last redo; reads and writes the disk.
 
         Raises
         ------
         S1OmniError
-            If none is kept, or a run is at work.
+            If no previous result is kept, or a run is at work.
         """
         drop(self.path)
-        self._thoughts = None
-        self.levels.finish()
+        self.thoughts.reopen()
+        self.pyramid.finish()
 
     @property
     def has_previous(self) -> bool:
-        """Whether the result before what was redone last is kept; reads a disk."""
+        """Whether the result before the last redo is kept; reads the disk."""
         return has_previous(self.path)
 
     def watch(self) -> None:
-        """Begin to watch what is at work there, in a thread of its own."""
+        """Watch the run from a background thread."""
         self.queued = False
         self.unwatch()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, args=(self._stop,), name="run", daemon=True)
+        self._thread = threading.Thread(target=self._poll, args=(self._stop,), name="run watcher", daemon=True)
         self._thread.start()
 
     def unwatch(self) -> None:
-        """Stop watching; the run goes on."""
+        """Stop watching; the run continues."""
         self._stop.set()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join(5)
 
-    def pause(self, waiting: bool = True) -> None:
-        """Ask it to wait, or to go on."""
-        write_control(self.path, pause=waiting)
+    def pause(self, paused: bool = True) -> None:
+        """Pause the run, or continue it."""
+        write_control(self.path, pause=paused)
 
     def cancel(self) -> None:
-        """Ask it to stop; what is finished is kept and it can be resumed."""
+        """Stop the run; finished blocks are kept and it can be resumed."""
         if self.queued:
             self.queued = False
-            self.status = self.status.replace(state="cancelled")
+            self.status = self.status.replace(state=RunState.CANCELLED)
             self.ended.emit(self)
         else:
-            # A run that only begins forgets what was asked before it lived; it is asked again then.
+            # A process that is still starting clears the control file; it is cancelled again once it runs.
             self._cancelling = True
             try:
                 write_control(self.path, cancel=True)
             except StoreError:
-                if self.status.state != "starting":
+                if self.status.state is not RunState.STARTING:
                     raise
 
     def focus(self, point: Focus) -> None:
-        """Ask it to begin near a point (t, z, y, x) in px of the source."""
+        """Ask the run to process blocks near a point (t, z, y, x) in source pixels first."""
         with contextlib.suppress(StoreError):
             write_control(self.path, focus=point)
 
-    def thoughts(self) -> Mapping[str, Thought]:
-        """Return every thought so far by its key; reads a disk."""
-        folder = self.path / WORK / "thoughts"
-        if self._thoughts is None:
-            self._thoughts = ThoughtStore(folder)
-        self._thoughts.refresh()
-        return self._thoughts
-
-    def thought_of(self, place: Place) -> tuple[str, Thought] | None:
-        """Find the thought that a tile was drawn from, and its key; reads a disk."""
-        return find_thought(self.plan, self.thoughts(), place, RedoLog.read(self.path / WORK))
-
-    def parameters_of(self, key: str) -> str:
-        """Say in one line with what something was thought and drawn; reads a disk."""
-        number = round_of(key)
-        rounds = RedoLog.read(self.path / WORK).rounds if number else ()
-        again = next((found for found in rounds if found.number == number), None)
-        sampling = again.sampling if again else self.plan.sampling
-        engine = self.plan.engine
-        words = [f"{engine.name} {engine.revision}", f"seed {sampling.seed}", f"thinking {sampling.think}"]
-        if sampling.num_inference_steps is not None:
-            words.append(f"{sampling.num_inference_steps} steps")
-        if again:
-            words.append(f"redone in round {again.number}" + (f': "{again.prompt}"' if again.prompt else ""))
-        return " · ".join(words)
-
     def log(self) -> str:
-        """Return the end of what its processes printed; reads a disk."""
+        """Return the end of the log of its processes; reads the disk."""
         path = self.path / WORK / "run.log"
         if not path.exists():
             return ""
@@ -225,51 +217,38 @@ class Run:
             file.seek(max(0, path.stat().st_size - _LOG))
             return file.read().decode("utf-8", errors="replace").strip()
 
-    def search(self, words: str, limit: int = 200) -> list[tuple[str, str]]:
-        """Find thoughts that contain all of some words; return key and the line that has the first of them."""
-        wanted = words.casefold().split()
-        hits = []
-        for key, thought in self.thoughts().items():
-            text = thought.text.casefold()
-            if wanted and all(w in text for w in wanted):
-                line = next((row for row in thought.text.splitlines() if wanted[0] in row.casefold()), "")
-                hits.append((key, line.strip()))
-                if len(hits) == limit:
-                    break
-        return hits
-
-    def _look(self, stop: threading.Event) -> None:
+    def _poll(self, stop: threading.Event) -> None:
         tail = JournalTail(self.path / WORK / "journal")
         shown: RunStatus | None = None
         while not stop.is_set():
             try:
                 died = self._launched.failure() if self._launched is not None else None
                 now = status(self.path)
-                if died is not None and now.pid == 0 and now.state in ("starting", "stopped"):
-                    # It ended before it could say anything of itself.
-                    now = now.replace(state="failed", error=died)
+                if died is not None and now.pid == 0 and now.state in (RunState.STARTING, RunState.STOPPED):
+                    # It ended before it wrote a status.
+                    now = now.replace(state=RunState.FAILED, error=died)
                 records = list(tail.read())
-                self.levels.fill(records)
-                quality = self._look_up(records)
-                if now.state == "complete":
-                    self.levels.finish()
-                elif self._cancelling and now.alive and now.state != "starting":
+                self.pyramid.fill(records)
+                quality = self._read_quality(records)
+                if now.state is RunState.COMPLETE:
+                    self.pyramid.finish()
+                elif self._cancelling and now.alive and now.state is not RunState.STARTING:
                     write_control(self.path, cancel=True)
             except (S1OmniError, OSError):
-                # A store that does not answer now is looked at again.
+                # A store that does not answer now is polled again.
                 stop.wait(_INTERVAL)
                 continue
             if records or shown is None or now.replace(updated=0.0) != shown.replace(updated=0.0):
                 shown = now
-                self._deliver(partial(self._tell, now, records, quality, stop))
+                self._deliver(partial(self._publish, now, records, quality, stop))
             if not now.alive:
                 self._cancelling = False
                 return
             stop.wait(_INTERVAL)
 
-    def _look_up(self, records: list[BlockRecord]) -> dict[tuple[int, ...], TileQuality]:
-        """Read what the maps of quality say of finished blocks."""
-        store = self.levels.store
+    def _read_quality(self, records: list[BlockRecord]) -> dict[tuple[int, ...], TileQuality]:
+        """Read the quality maps of finished blocks."""
+        store = self.pyramid.store
         if store is not None and (self._quality is None or self._quality.empty):
             self._quality = QualityReader(self.plan, store)
         if self._quality is None:
@@ -277,7 +256,7 @@ class Run:
         found = ((r.block, self._quality.read(r.block)) for r in records if r.state != "empty")
         return {block: maps for block, maps in found if maps is not None}
 
-    def _tell(
+    def _publish(
         self,
         now: RunStatus,
         records: list[BlockRecord],
@@ -287,19 +266,19 @@ class Run:
         if stop.is_set():
             return
         self.status = now
-        self.tiles.enter(records, quality)
+        self.tiles.add(records, quality)
         self.changed.emit(self)
         if not now.alive:
             self.ended.emit(self)
 
 
-def reopen(path: Path | str, title: str, deliver: Deliver, show: DisplayAxes | None = None) -> Run:
-    """Find a run again by its output; it is not watched yet.
+def reopen(path: Path | str, title: str, deliver: Deliver, display: DisplayAxes | None = None) -> Run:
+    """Return the run of an output folder; it is not watched yet.
 
     Raises
     ------
     StoreError
-        If nothing was ever written there.
+        If the folder holds no result.
     """
     from napari_s1omni.results.result import Result
 
@@ -307,4 +286,4 @@ def reopen(path: Path | str, title: str, deliver: Deliver, show: DisplayAxes | N
     job = plan.job
     if not job.into:
         job = job.replace(output=str(path))
-    return Run(job, plan, title, deliver, show)
+    return Run(job, plan, title, deliver, display)

@@ -1,4 +1,4 @@
-"""The runs that were started from this account: a small file in the user's cache folder."""
+"""The runs that this user started, in a small file in the cache folder."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from napari_s1omni.settings import cache_folder
 from napari_s1omni.system.locks import lock_file
 
 _LIMIT = 200
+"""Number of entries that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +25,36 @@ class HistoryEntry:
     """A run that was started."""
 
     output: str
-    """Its folder."""
+    """Its output folder."""
     title: str
     """Such as ``segment the nuclei · plate 3``."""
     started: float
     """Unix time."""
     layer: str = ""
-    """Name of the source layer, to be found again."""
+    """Name of the source layer."""
 
 
 def new_output(name: str) -> Path:
-    """Make an empty folder for a result in the cache.
+    """Create an empty folder for a result in the cache.
 
     Parameters
     ----------
     name : str
-        How it begins; whatever no file name should hold becomes a dash.
+        Beginning of its name; unusual characters become dashes.
     """
     stem = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in name).strip("-") or "result"
     folder = cache_folder() / "results"
     folder.mkdir(exist_ok=True)
     for number in itertools.count(1):
         with contextlib.suppress(FileExistsError):
-            # Making it is what keeps two surfaces from choosing the same one.
+            # Creating it keeps two programs from choosing the same folder.
             (path := folder / f"{stem}-{number}.zarr").mkdir()
             return path
     raise AssertionError("unreachable")
 
 
 def remember(output: Path | str, title: str, layer: str = "", folder: Path | None = None) -> HistoryEntry:
-    """Note that a run was started; an earlier note on the same output is replaced."""
+    """Add a run; an earlier entry with the same output is replaced."""
     entry = HistoryEntry(str(Path(output).absolute()), title, time.time(), layer)
     with _locked(folder) as file:
         kept = [e for e in _read(file) if e.output != entry.output]
@@ -62,14 +63,14 @@ def remember(output: Path | str, title: str, layer: str = "", folder: Path | Non
 
 
 def forget(output: Path | str, folder: Path | None = None) -> None:
-    """Do not offer a run again."""
-    gone = str(Path(output).absolute())
+    """Remove a run."""
+    removed = str(Path(output).absolute())
     with _locked(folder) as file:
-        _write(file, [e for e in _read(file) if e.output != gone])
+        _write(file, [e for e in _read(file) if e.output != removed])
 
 
 def unfinished(folder: Path | None = None) -> list[tuple[HistoryEntry, RunStatus]]:
-    """Return the runs that are at work or can be resumed, newest first; lost ones are forgotten."""
+    """Return the runs that work or can be resumed, newest first; runs whose output is gone are removed."""
     found = []
     with _locked(folder) as file:
         for entry in _read(file):
@@ -82,7 +83,7 @@ def unfinished(folder: Path | None = None) -> list[tuple[HistoryEntry, RunStatus
 @contextlib.contextmanager
 def _locked(folder: Path | None) -> Iterator[Path]:
     base = folder or cache_folder()
-    # Several viewers may start runs at once.
+    # Several programs may start runs at once.
     with lock_file(base / "runs.lock", mode=0o600):
         yield base / "runs.json"
 
@@ -91,7 +92,7 @@ def _read(file: Path) -> list[HistoryEntry]:
     try:
         return [HistoryEntry(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
-        # A file that cannot be read costs a convenience, no run.
+        # An unreadable file loses the history, but no run.
         return []
 
 

@@ -1,58 +1,90 @@
-"""Queue: runs that are started one after the other, since they share one machine."""
+"""Runs are started one after the other, since they share one machine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
+from napari_s1omni.frontends.napari_layers.transform_file import saved_transform
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
+from napari_s1omni.frontends.session.run_history import remember
 
 
 class RunQueue:
-    """The runs of one surface, in the order in which they were asked for.
+    """The runs of one surface, in the order in which they were submitted.
 
     Parameters
     ----------
-    launch : callable
-        Starts a run.
+    background : BackgroundQueue
+        Starts the processes.
+    python : str, optional
+        Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
+    options : tuple of str
+        More options of ``s1omni run``.
     """
 
-    def __init__(self, launch: Callable[[Run], None]) -> None:
+    def __init__(self, background: BackgroundQueue, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+        self.python = python
+        self.options = options
         self.runs: list[Run] = []
-        """All of them, ended ones too."""
-        self._launch = launch
+        """All runs, ended ones too."""
+        self._background = background
+        self._transforms: dict[Run, Mapping[str, Any]] = {}
 
     @property
     def alive(self) -> list[Run]:
-        """Those that wait or are at work."""
+        """Runs that wait or work."""
         return [run for run in self.runs if run.alive]
 
-    def put(self, run: Run) -> None:
-        """Add a run."""
-        self.runs.append(run)
-        run.ended.connect(self._ended)
-        self._next()
+    def put(self, run: Run, transform: Mapping[str, Any] | None = None) -> None:
+        """Add a run; it starts when those before it have ended.
 
-    def again(self, run: Run) -> None:
-        """Let a run that ended wait for another turn."""
+        Parameters
+        ----------
+        run : Run
+        transform : mapping, optional
+            Layer transform of its result, saved beside it.
+        """
+        self._transforms[run] = transform or {}
+        self.runs.append(run)
+        run.ended.connect(self._on_run_ended)
+        self._start_next()
+
+    def restart(self, run: Run) -> None:
+        """Queue a run that has ended once more."""
         run.queued = True
-        self._next()
+        if run in self.runs:
+            self._start_next()
+        else:
+            self.put(run)
 
-    def found(self, run: Run) -> None:
-        """Add a run that others started; it is watched, not started."""
+    def watch(self, run: Run) -> None:
+        """Add a run that was started elsewhere."""
         self.runs.append(run)
-        run.ended.connect(self._ended)
+        run.ended.connect(self._on_run_ended)
 
     def close(self) -> None:
-        """Stop watching all of them."""
+        """Stop watching all runs."""
         for run in self.runs:
             run.unwatch()
 
-    def _ended(self, run: Run) -> None:
-        self._next()
+    def _on_run_ended(self, run: Run) -> None:
+        self._start_next()
 
-    def _next(self) -> None:
+    def _start_next(self) -> None:
         if any(run.alive and not run.queued for run in self.runs):
             return
         waiting = next((run for run in self.runs if run.queued), None)
         if waiting is not None:
-            self._launch(waiting)
+            self._start(waiting)
+
+    def _start(self, run: Run) -> None:
+        run.mark_starting()
+
+        def work() -> None:
+            with saved_transform(run.path, run.pyramid.display.axes, self._transforms.get(run, {})):
+                run.start(self.python, self.options)
+            remember(run.path, run.title, run.layer)
+
+        self._background.submit(work, failed=run.mark_failed)

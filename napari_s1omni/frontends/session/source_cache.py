@@ -1,51 +1,52 @@
-"""Sources: the images of layers, found once and measured once, however often a job on them is edited."""
+"""Sources of layers, opened and measured once while a job is edited."""
 
 from __future__ import annotations
 
-from napari_s1omni.frontends.napari_layers.layers import LayerView, Located, locate
-from napari_s1omni.jobs.run import MeasuredSource, measure_source
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource, locate_source
+from napari_s1omni.frontends.napari_layers.layer_view import LayerView
+from napari_s1omni.jobs.prepare import MeasuredSource, measure_source
 from napari_s1omni.planning.job import Job
 
 _KEPT = 8
-"""Sources whose measurements are kept."""
+"""Number of sources whose measurements are kept."""
 
 
 class SourceCache:
-    """What was found out about sources; for one thread at a time."""
+    """The current source and the measurements of recent ones; not thread-safe."""
 
     def __init__(self) -> None:
-        self._found: Located | None = None
-        self._seen: dict[str, MeasuredSource] = {}
+        self._found: LayerSource | None = None
+        self._measured: dict[str, MeasuredSource] = {}
 
-    def locate(self, view: LayerView, axes: str | None) -> Located:
-        """Find out where the px of a layer are; opens files.
+    def locate(self, view: LayerView, axes: str | None) -> LayerSource:
+        """Return the source of a layer; opens files.
 
         Parameters
         ----------
         view : LayerView
         axes : str, optional
-            As in :func:`~napari_s1omni.frontends.napari_layers.layers.locate`.
+            As in :func:`~napari_s1omni.frontends.napari_layers.layer_source.locate_source`.
         """
         known = self._found
-        if known is None or not known.shows(view) or known.asked != axes:
-            known = locate(view, axes)
-        # A layer that was only moved is found already.
-        self._found = known.seen_as(view)
+        if known is None or not known.shows(view) or known.requested_axes != axes:
+            known = locate_source(view, axes)
+        # A layer that was only moved keeps its source.
+        self._found = known.with_view(view)
         return self._found
 
-    def see(self, job: Job, located: Located) -> MeasuredSource:
-        """Measure the source of a job; reads it."""
-        known = self._seen.get(_key(job, located))
+    def measure(self, job: Job, source: LayerSource) -> MeasuredSource:
+        """Return the measurements of the source of a job; may read it."""
+        known = self._measured.get(_key(job, source))
         if known is None:
-            known = measure_source(job.source, located.array)
-            self.keep(job, located, known)
+            known = measure_source(job.source, source.array)
+            self.keep(job, source, known)
         return known
 
-    def keep(self, job: Job, located: Located, seen: MeasuredSource) -> None:
-        """Take over what others found out."""
-        self._found = located
-        self._seen = {**dict(list(self._seen.items())[1 - _KEPT :]), _key(job, located): seen}
+    def keep(self, job: Job, source: LayerSource, measured: MeasuredSource) -> None:
+        """Add a source that was measured elsewhere."""
+        self._found = source
+        self._measured = {**dict(list(self._measured.items())[1 - _KEPT :]), _key(job, source): measured}
 
 
-def _key(job: Job, located: Located) -> str:
-    return f"{job.source.model_dump_json()}{id(located.array)}"
+def _key(job: Job, source: LayerSource) -> str:
+    return f"{job.source.model_dump_json()}{id(source.array)}"

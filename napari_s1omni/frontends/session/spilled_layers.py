@@ -1,4 +1,4 @@
-"""Spills: layers that only this process has, written out once so that others can work on them."""
+"""Layers that live in memory, written to disk once so that other processes can read them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from napari_s1omni.storage.spill import spill
 
 
 class SpilledLayers:
-    """The layers written out so far. They stay in the cache folder while their runs may be resumed."""
+    """The layers written to the cache folder so far; they stay there, since their runs may be resumed."""
 
     def __init__(self) -> None:
         self._written: dict[int, tuple[Any, SourceRef, Mapping[str, Any]]] = {}
         self._lock = threading.Lock()
 
     def reference(self, array: Any, ref: SourceRef) -> Mapping[str, Any]:
-        """Return a reference that any process can open, writing the layer out where that was not done yet.
+        """Return a reference that any process can open, writing the layer if necessary.
 
         Parameters
         ----------
         array : array-like, or a list of levels
         ref : SourceRef
-            What a job says of its axes, scale and units.
+            Its axes, scale and units.
 
         Raises
         ------

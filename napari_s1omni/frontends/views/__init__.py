@@ -1,1 +1,1 @@
-"""What a viewer draws of a result that is still being made."""
+"""Views of a result while it is computed: its pyramid, the state of its tiles, and their colours."""

@@ -1,4 +1,4 @@
-"""Quality: seam scores and confidence of the tiles of one block, read from a result's maps."""
+"""Seam scores and confidence of the tiles of a block, from the quality maps of a result."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from napari_s1omni.storage.result.store import ResultStore
 
 @dataclass(frozen=True, slots=True)
 class TileQuality:
-    """Values of the cells of one block: (D, rows, columns), NaN where there is none."""
+    """Quality of the tiles of one block: float (D, rows, columns), NaN where unknown."""
 
     seams: NDArray[np.float64]
-    """See :mod:`napari_s1omni.joining.seams`; about 1 cannot be seen."""
+    """See :mod:`napari_s1omni.joining.seams`; a seam of about 1 is invisible."""
     confidence: NDArray[np.float64]
-    """Mean over the cell, 0 (undecided) to 1 (sure)."""
+    """Mean over the tile's cell, 0 (undecided) to 1 (sure)."""
 
 
 class QualityReader:
-    """Reads the maps of a result that may still be made.
+    """Reads the quality maps of a result, which may be unfinished.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class QualityReader:
 
     @property
     def empty(self) -> bool:
-        """Whether the run has made no map yet."""
+        """Whether the run has written no map yet."""
         return self._seams is None
 
     def read(self, block: tuple[int, ...]) -> TileQuality | None:
-        """Read one block, by its index along the axes of the target; None where nothing is known."""
+        """Read one block, by its index along the axes of the target; None without maps."""
         if self._seams is None:
             return None
         seams = self._stacked(self._seams.read_block(block)).astype(np.float64)
@@ -69,7 +69,7 @@ class QualityReader:
         return self._store.scratch(name, dtype, shape, block)
 
     def _stacked(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Bring px in the axes of the target to (D, rows, columns)."""
+        """Bring pixels in the axes of the target to (D, rows, columns)."""
         axes = self._plan.target.axes
         kept = tuple(slice(None) if a in "zyx" else 0 for a in axes)
         found = pixels[kept]

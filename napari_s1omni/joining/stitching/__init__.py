@@ -1,44 +1,47 @@
-"""Labels across blocks: pure algebra on numpy arrays, the same for one plane and for a hundred terabytes.
+"""Stitching labels across blocks: functions on numpy arrays, without files or processes.
 
-Every block is segmented on its own, over a *window*: the block and a halo. Two
-neighbours therefore have each predicted the voxels that their windows share,
-and what both predicted there decides whether two labels are one object.
-Nothing is decided by touch: in dense tissue everything touches.
+Every block is segmented separately over its *window*: the block and a halo. Two
+neighbours therefore both predict the voxels that their windows share, and two
+labels are one object if they agree there. Touching alone never joins labels: in
+dense tissue every object touches its neighbours.
 
-1. :func:`settle` keeps the labels that touch the block, as ids 1..n, and cuts
-   the slabs that neighbours will ask for (:mod:`~napari_s1omni.joining.stitching.geometry`);
-2. :func:`match` compares the slabs of two neighbours (:mod:`~napari_s1omni.joining.stitching.matching`);
-3. :func:`number` joins the matched labels of all blocks and gives them final ids
+1. :func:`block_labels` keeps the labels that touch the block, as ids 1..n, and cuts
+   the slabs that neighbours compare (:mod:`~napari_s1omni.joining.stitching.geometry`);
+2. :func:`match_labels` compares the slabs of two neighbours (:mod:`~napari_s1omni.joining.stitching.matching`);
+3. :func:`number_objects` joins the matched labels of all blocks and gives them final ids
    (:mod:`~napari_s1omni.joining.stitching.numbering`), one lookup table per block.
 
-Interior labels never leave their block: only the labels that take part in a
-join are held in memory together.
+Interior labels never leave their block: only labels that are joined are held in
+memory together.
 """
 
 from __future__ import annotations
 
-from napari_s1omni.joining.stitching.geometry import Box, Offset, pairs, slabs, window
-from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Contingency, Matches, MatchRule, contingency, match
-from napari_s1omni.joining.stitching.numbering import Numbering, Settled, number, settle, unite
+from napari_s1omni.joining.stitching.blocks import BlockLabels, block_labels
+from napari_s1omni.joining.stitching.contingency import ContingencyTable, contingency_table
+from napari_s1omni.joining.stitching.disjoint_sets import union
+from napari_s1omni.joining.stitching.geometry import Box, Offset, neighbour_pairs, slabs, window
+from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Matches, MatchRule, match_labels
+from napari_s1omni.joining.stitching.numbering import Numbering, number_objects
 from napari_s1omni.joining.stitching.planes import link_planes
 
 __all__ = [
     "PAIR",
     "REASONS",
+    "BlockLabels",
     "Box",
-    "Contingency",
+    "ContingencyTable",
     "MatchRule",
     "Matches",
     "Numbering",
     "Offset",
-    "Settled",
-    "contingency",
+    "block_labels",
+    "contingency_table",
     "link_planes",
-    "match",
-    "number",
-    "pairs",
-    "settle",
+    "match_labels",
+    "neighbour_pairs",
+    "number_objects",
     "slabs",
-    "unite",
+    "union",
     "window",
 ]

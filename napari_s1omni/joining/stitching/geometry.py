@@ -1,4 +1,4 @@
-"""Which voxels two neighbouring blocks have both seen.
+"""The voxels that two neighbouring blocks have both segmented.
 
 One row of a grid of blocks, halo ``h``; ``|`` are the faces between blocks::
 
@@ -27,10 +27,10 @@ and (1, 1)::
        f  --------|(1,1)---         the corner: 2h x 2h, for objects that
                   +---+ f+h         touch both blocks but neither of the others
 
-Diagonal neighbours are compared too: an object may pass from one block to
-another through their common corner or, in 3D, edge. Windows, and with them
-slabs, end at the edge of the layer. An axis of halo 0 has no slabs: labels are
-never joined across its faces.
+Diagonal neighbours are compared too: an object can extend from one block to
+another through their common corner or, in 3D, edge. Windows and slabs end at the
+edge of the layer. An axis of halo 0 has no slabs: labels are never joined across
+its faces.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ import math
 from collections.abc import Iterator
 
 Box = tuple[slice, ...]
-"""Half-open range per axis, in px of the layer, without step."""
+"""Half-open range per axis, in pixels of the layer, without step."""
 Offset = tuple[int, ...]
-"""Where a neighbour is in the grid of blocks: -1, 0 or 1 per axis."""
+"""Position of a neighbour in the grid of blocks: -1, 0 or 1 per axis."""
 
 
 def window(block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> Box:
-    """Return the block grown by its halo, cut at the edge of the layer.
+    """Return the block and its halo, clipped at the edge of the layer.
 
     Parameters
     ----------
     block : tuple of slice
-        What the block writes, in px of the layer.
+        Box that the block writes, in pixels of the layer.
     halo : tuple of int
-        Context in px per axis, on both sides.
+        Halo in px per axis, on both sides.
     shape : tuple of int
         Size of the layer in px per axis.
     """
@@ -72,7 +72,7 @@ def slabs(block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> dict[Off
     Parameters
     ----------
     block : tuple of slice
-        What the block writes, in px of the layer.
+        Box that the block writes, in pixels of the layer.
     halo : tuple of int
         Halo in px per axis.
     shape : tuple of int
@@ -98,7 +98,7 @@ def slabs(block: Box, halo: tuple[int, ...], shape: tuple[int, ...]) -> dict[Off
     }
 
 
-def pairs(grid: tuple[int, ...], halo: tuple[int, ...]) -> Iterator[tuple[int, int, Offset]]:
+def neighbour_pairs(grid: tuple[int, ...], halo: tuple[int, ...]) -> Iterator[tuple[int, int, Offset]]:
     """Yield every pair of neighbouring blocks once, in lexicographic order of the first.
 
     Parameters

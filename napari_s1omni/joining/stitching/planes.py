@@ -1,11 +1,11 @@
-"""Objects of single planes linked along z, for engines that see one plane at a time.
+"""Linking the objects of single planes along z, for engines that see one plane at a time.
 
 Method: mutual best intersection over union between planes, as in Cellpose's
 and many trackers' frame-to-frame linking (Stringer et al., "Cellpose: a
 generalist algorithm for cellular segmentation", Nature Methods 2021). That
-alone cuts off the caps of round objects, whose planes shrink faster than any
-threshold of that kind allows: the last plane of a ball is a few px in the middle
-of a large one. As between blocks, a part that lies in the other is linked too.
+alone cuts off the caps of round objects, whose area shrinks faster than such a
+threshold allows: the last plane of a ball is a few pixels above the middle of a
+large one. As between blocks, an object that lies inside the other is linked too.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.joining.stitching.matching import contingency, distinct
-from napari_s1omni.joining.stitching.numbering import flatten, unite
+from napari_s1omni.joining.stitching.contingency import contingency_table, distinct_labels
+from napari_s1omni.joining.stitching.disjoint_sets import compress_paths, union
 
 
 def link_planes(
     labels: NDArray[Any], iou: float = 0.25, gap: bool = False, containment: float = 0.7
 ) -> NDArray[np.uint32]:
-    """Join the objects of a stack whose planes were labelled independently.
+    """Link the objects of a stack whose planes were labelled independently.
 
     Parameters
     ----------
     labels : ndarray of int, (D, H, W)
-        Labels of each plane; the same id in two planes means nothing. 0 is background.
+        Labels of each plane, numbered independently; 0 is background.
     iou : float
-        Least intersection over union of two objects, seen along z, that are each other's best.
+        Minimum intersection over union, seen along z, of two objects that are each other's best partner.
     gap : bool
-        Whether an object may be missing from one plane: objects without a partner in the plane between are
-        then compared over two planes.
+        Whether an object may be missing in one plane: objects without a partner in the next plane are then compared
+        with the plane after it.
     containment : float
-        Least share of the smaller inside the larger that links two mutually best ones of any IoU; above 1 none.
+        Minimum share of the smaller inside the larger that links two best partners of any IoU; above 1 none are.
 
     Returns
     -------
     ndarray of uint32, (D, H, W)
-        Ids 1..N, in order of first plane and then of the plane's own ids.
+        Ids 1..N, in order of the first plane and then of the ids in it.
 
     Notes
     -----
-    A link depends on its two planes, over a gap on the three, and on nothing beyond: blocks whose windows
-    share one plane on each side of a face (two with `gap`) find the same links there.
+    A link depends only on its two planes, or three with a gap: blocks whose windows share one plane on each side
+    of a face (two with `gap`) find the same links there.
     """
     if labels.ndim != 3:
         raise ValueError(f"labels of {labels.ndim} dimensions; a stack has three: plane, row, column")
@@ -57,14 +57,14 @@ def link_planes(
         u, v = _links(planes[z], planes[z + 1], iou, containment)
         u, v = u + first[z] - 1, v + first[z + 1] - 1
         ahead[u] = behind[v] = True
-        unite(parent, u, v)
+        union(parent, u, v)
     for z in range(depth - 2 if gap else 0):
         free_below = np.concatenate([[False], ~ahead[first[z] : first[z + 1]]])
         free_above = np.concatenate([[False], ~behind[first[z + 2] : first[z + 3]]])
         below, above = planes[z], planes[z + 2]
         u, v = _links(below * free_below[below], above * free_above[above], iou, containment)
-        unite(parent, u + first[z] - 1, v + first[z + 2] - 1)
-    flatten(parent)
+        union(parent, u + first[z] - 1, v + first[z + 2] - 1)
+    compress_paths(parent)
     _, final = np.unique(parent, return_inverse=True)
     out = np.zeros(labels.shape, np.uint32)
     for z, plane in enumerate(planes):
@@ -73,15 +73,15 @@ def link_planes(
 
 
 def _compact(plane: NDArray[Any]) -> NDArray[np.int64]:
-    """Ids 1..n in the order of the given ones."""
-    names, index = distinct(plane)
+    """Renumber to 1..n in the same order."""
+    names, index = distinct_labels(plane)
     return index + int(names[0] > 0)
 
 
 def _links(
     below: NDArray[np.int64], above: NDArray[np.int64], iou: float, containment: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    table = contingency(below, above)
+    table = contingency_table(below, above)
     score = table.iou
     kept = table.mutual(score) & ((score >= iou) | (table.containment >= containment))
     return table.a[kept], table.b[kept]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_s1omni.core.tiling import Span
 from napari_s1omni.results import figure
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import Source
@@ -21,8 +22,6 @@ WIDE = 500
 """Px of the longer side of a picture of the whole."""
 _READ = 2**23
 """Px of one plane that are read at most for a picture of the whole."""
-
-Span = tuple[int, int]
 
 
 def tile_pictures(result: Result, image: Source | None, spans: Mapping[str, Span], group: int) -> list[Image.Image]:

@@ -6,8 +6,8 @@ import datetime
 from collections import Counter
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.execution.run.status import read_status
-from napari_s1omni.planning.cost import duration, size
 from napari_s1omni.results.result import Result
 
 Facts = list[tuple[str, str]]
@@ -91,7 +91,7 @@ def times(result: Result) -> Facts:
     return [
         *begun,
         *((stage.capitalize(), _seconds(seconds)) for stage, seconds in stages.items()),
-        ("Peak memory of a worker", size(peak)),
+        ("Peak memory of a worker", format_bytes(peak)),
         ("Worker processes", str(len({(record.worker, record.pid) for record in result.records}))),
     ]
 
@@ -102,7 +102,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return duration(seconds) if seconds >= 10 else f"{seconds:.2f} s"
+    return format_duration(seconds) if seconds >= 10 else f"{seconds:.2f} s"
 
 
 def _moment(seconds: float) -> str:

@@ -1,8 +1,8 @@
-"""Files that only grow: one checked line per entry, safe against kills, cuts and flipped bits.
+"""Append-only files with one checksummed line per entry; they survive kills, power loss and flipped bits.
 
 A line is ``LENGTH CRC32C JSON``: the length of the JSON in bytes and its
-crc32c as eight hexadecimal digits each. JSON escapes its own line breaks, so
-that reading finds the next line again whatever happened to this one.
+crc32c as eight hexadecimal digits each. JSON escapes line breaks, so a reader
+finds the start of the next line even if this one is damaged.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def decode_line(line: bytes) -> Any:
     ValueError
         If the line is torn or altered.
     """
-    return json.loads(_checked(line))
+    return json.loads(_verified_text(line))
 
 
-def _checked(line: bytes) -> bytes:
+def _verified_text(line: bytes) -> bytes:
     text = line[_HEAD:]
     if line[:_HEAD] != b"%08x %08x " % (len(text), google_crc32c.value(text)):
         raise ValueError("length or checksum do not match")
@@ -47,17 +47,17 @@ def _checked(line: bytes) -> bytes:
 
 
 def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, Any]]:
-    """Yield (offset in bytes, entry) of each line from `start` on; a damaged one yields the entry None.
+    """Yield (offset in bytes, entry) of each line from `start` on; the entry of a damaged line is None.
 
-    The last line is left out without a word while it has no line break: it is
-    being written, or its writer was killed.
+    A last line without a line break is skipped: it is still being written, or
+    its writer was killed.
     """
     for offset, text in read_texts(path, start):
         yield offset, None if text is None else json.loads(text)
 
 
 def read_texts(path: Path, start: int = 0) -> Iterator[tuple[int, bytes | None]]:
-    """Yield what :func:`read_lines` does, the entries as the JSON that is stored."""
+    """Like :func:`read_lines`, but yield each entry as the stored JSON text."""
     with disk_errors("reading", path), path.open("rb") as file:
         offset = start
         file.seek(start)
@@ -65,10 +65,10 @@ def read_texts(path: Path, start: int = 0) -> Iterator[tuple[int, bytes | None]]
             if not line.endswith(b"\n"):
                 return
             try:
-                text = _checked(line[:-1])
+                text = _verified_text(line[:-1])
             except ValueError:
                 text = None
-            # An empty line closes the torn one before it.
+            # An empty line ends the torn line before it.
             if line != b"\n":
                 yield offset, text
             offset += len(line)
@@ -77,17 +77,17 @@ def read_texts(path: Path, start: int = 0) -> Iterator[tuple[int, bytes | None]]
 class AppendLog:
     """Appends lines to one file of one writer.
 
-    A line is handed to the system at once, so that it survives the death of
-    the process; it is on the medium after :meth:`commit`, which also happens
-    by itself at most every `interval` seconds of writing.
+    A line is passed to the operating system at once, so it survives the death
+    of the process. It survives a power loss after :meth:`commit`, which
+    appending calls at least every `interval` seconds.
 
     Parameters
     ----------
     path : Path
-        Made, with its folders, at the first line.
+        Created, with its folders, when the first line is appended.
     disk : Disk, optional
     interval : float
-        Seconds after which appending also commits.
+        Longest time in seconds between two commits while lines are appended.
     """
 
     def __init__(self, path: Path, *, disk: Disk | None = None, interval: float = 0.2) -> None:
@@ -104,7 +104,7 @@ class AppendLog:
         Raises
         ------
         DiskFull
-            The file is left as it was before.
+            The file is left unchanged.
         """
         with disk_errors("writing", self.path):
             descriptor = self._open() if self._descriptor is None else self._descriptor
@@ -120,9 +120,9 @@ class AppendLog:
         return offset
 
     def commit(self) -> None:
-        """Wait until all lines are stored."""
+        """Sync all lines to the disk."""
         if self._dirty and self._descriptor is not None:
-            # First, because another thread may append meanwhile: its line is for the next commit.
+            # Reset first: a line that another thread appends meanwhile belongs to the next commit.
             self._dirty = False
             try:
                 with disk_errors("writing", self.path):
@@ -133,7 +133,7 @@ class AppendLog:
         self._committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit and close; appending again opens it again."""
+        """Commit and close; the next append opens the file again."""
         if self._descriptor is not None:
             self.commit()
             os.close(self._descriptor)
@@ -147,7 +147,7 @@ class AppendLog:
         if size == 0:
             self.disk.sync_folder(self.path.parent)
         elif os.pread(descriptor, 1, size - 1) != b"\n":
-            # A writer of this name was killed in the middle of a line.
+            # An earlier writer of this name was killed in the middle of a line.
             write_all(descriptor, b"\n")
         return descriptor
 

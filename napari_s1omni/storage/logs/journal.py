@@ -1,4 +1,4 @@
-"""Journal: what happened to every block. A block is done when a line here says so, and not before."""
+"""The journal of a run: one record per finished block. A block counts as done only once its record is stored."""
 
 from __future__ import annotations
 
@@ -10,78 +10,101 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.logs.append_log import AppendLog, read_lines
+from napari_s1omni.storage.logs.tile_failure import TileFailure, parse_failures
 
-State = Literal["written", "empty", "failed", "quarantined", "stale"]
-DONE: tuple[State, ...] = ("written", "empty")
-"""States that a resumed run does not touch again."""
+BlockState = Literal["written", "empty", "failed", "quarantined", "stale"]
+DONE: tuple[BlockState, ...] = ("written", "empty")
+"""States of blocks that a resumed run keeps."""
 _COUNTS = frozenset({"pid", "attempt", "tokens", "bytes"})
-"""Fields of a record that say nothing where they are 0."""
+"""Fields that are left out of the JSON where they are 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockRecord:
-    """What happened to one block in one attempt; one line of the journal."""
+    """The outcome of one attempt at one block; one line of the journal."""
 
-    block: tuple[int, ...]
+    block: ShardIndex
     """Index of the block along each axis of the target."""
-    state: State
-    """``written``: its pixels are stored, be they all 0; ``empty``: nothing to draw there, nothing stored;
-    ``failed``: try again; ``quarantined``: do not try again by itself; ``stale``: was done, must be made again."""
+    state: BlockState
+    """``written``: its pixels are stored, even if all are 0; ``empty``: nothing to generate, nothing stored;
+    ``failed``: will be tried again; ``quarantined``: has failed tiles and is not tried again unless asked for;
+    ``stale``: was done and must be made again."""
     digest: str = ""
-    """Digest of the pixels as the sink returned it; empty where nothing was written."""
+    """Digest of the pixels as returned by the sink; empty where nothing was written."""
     quality: str = ""
     """Digest of its quality maps; empty where none were written."""
     labels: int | None = None
-    """Number of objects with ids local to the block; None for images."""
+    """Number of objects, with ids local to the block; None for images."""
     thoughts: tuple[str, ...] = ()
-    """Keys of the thoughts its tiles were drawn from."""
+    """Keys of the thoughts from which its tiles were generated."""
     tiles: Mapping[str, int] = field(default_factory=dict)
-    """How many of its tiles were ``drawn``, ``empty``, ``failed`` and so on."""
+    """Number of its tiles per outcome: ``drawn``, ``empty``, ``failed``, ``outside``."""
     tokens: int = 0
-    """Length of the thoughts of its tiles, in the engine's tokens."""
+    """Total length of the thoughts of its tiles, in tokens of the engine."""
     bytes: int = 0
-    """Size of the px it wrote, uncompressed."""
+    """Uncompressed size of the pixels that were written."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Seconds spent in each stage: ``read``, ``think``, ``generate``, ``quality``, ``finish``, ``write``."""
+    """Seconds per stage: ``read``, ``think``, ``generate``, ``quality``, ``finish``, ``write``."""
     peak_memory: int | None = None
     """Peak resident memory of the process so far, in bytes."""
     micro_batch: int | None = None
     """Tiles per call of the engine."""
     worker: str = ""
-    """Name of the writer, as in the name of its segment."""
+    """Name of the writer, as in the file name of its segment."""
     pid: int = 0
-    """Its process."""
+    """Process id of the writer."""
     attempt: int = 0
-    """0 for the first try, one more for each further try by anyone; the highest one counts."""
+    """0 for the first attempt, one more for each further one by any worker; the highest counts."""
+    failures: tuple[TileFailure, ...] = ()
+    """Tiles that could not be generated; none where the block failed as a whole."""
     error: str | None = None
-    """One sentence, for what failed."""
+    """Why the block failed as a whole."""
 
     @property
     def done(self) -> bool:
-        """Whether a resumed run leaves it as it is."""
+        """Whether a resumed run keeps it."""
         return self.state in DONE
+
+    @property
+    def failed_whole(self) -> bool:
+        """Whether the block was given up as a whole, so that all of its tiles are missing."""
+        return self.state == "quarantined" and not self.failures
+
+    @property
+    def message(self) -> str | None:
+        """Everything that went wrong, in one line; None if nothing did."""
+        return "; ".join([*filter(None, [self.error]), *map(str, self.failures)]) or None
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for JSON, without what is at its default."""
-        shown = {}
+        """Plain data for JSON, without fields at their default."""
+        shown: dict[str, Any] = {}
         for name in _FIELDS:
             value = getattr(self, name)
             if value not in (None, "", (), {}) and not (name in _COUNTS and value == 0):
                 shown[name] = list(value) if isinstance(value, tuple) else value
+        if self.failures:
+            shown["failures"] = [failure.to_json() for failure in self.failures]
         return shown
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Inverse of :meth:`to_json`; fields of later versions are ignored."""
+        """Inverse of :meth:`to_json`; fields of later versions are ignored.
+
+        Older journals hold failed tiles as text in ``error``.
+        """
         values: dict[str, Any] = {key: data[key] for key in _FIELDS if key in data}
         for key in ("block", "thoughts"):
             values[key] = tuple(values.get(key, ()))
+        values["failures"] = tuple(map(TileFailure.from_json, values.get("failures", ())))
+        if old := parse_failures(values.get("error") or ""):
+            values |= {"failures": old, "error": None}
         return cls(**values)
 
 
@@ -89,19 +112,19 @@ _FIELDS = tuple(f.name for f in dataclasses.fields(BlockRecord))
 
 
 class Journal:
-    """The segment of one writer.
+    """Appends the records of one writer to its own segment of the journal.
 
     Parameters
     ----------
     folder : Path
         Holds one file ``WORKER.log`` per writer.
     worker : str
-        Name of this writer; no two at a time may share one.
+        Name of this writer; two writers at a time must not share one.
     disk : Disk, optional
     interval : float
-        Seconds after which appending also commits.
+        Longest time in seconds between two commits while records are appended.
     on_step : callable, optional
-        Called with ``journal`` before each line is written.
+        Called with ``journal`` before each record is written.
     """
 
     def __init__(
@@ -114,21 +137,21 @@ class Journal:
         on_step: OnStep = no_step,
     ) -> None:
         self.worker = worker
-        self._lines = AppendLog(folder / f"{worker}.log", disk=disk, interval=interval)
+        self._log = AppendLog(folder / f"{worker}.log", disk=disk, interval=interval)
         self._on_step = on_step
 
     def append(self, record: BlockRecord) -> None:
-        """Append a record, signed with this writer's name and process."""
+        """Append a record with the name and process id of this writer."""
         self._on_step("journal")
-        self._lines.append({**record.to_json(), "worker": self.worker, "pid": os.getpid()})
+        self._log.append({**record.to_json(), "worker": self.worker, "pid": os.getpid()})
 
     def commit(self) -> None:
-        """Wait until all records are stored: at the end of a lease."""
-        self._lines.commit()
+        """Sync all records to the disk; called at the end of a lease."""
+        self._log.commit()
 
     def close(self) -> None:
         """Commit and close."""
-        self._lines.close()
+        self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,21 +163,23 @@ class Journal:
 
 
 def scan(folder: Path) -> Iterator[BlockRecord | None]:
-    """Yield every record of every segment, and None for each line that cannot be trusted."""
+    """Yield every record of every segment, and None for each damaged line.
+
+    The torn last line of a killed writer is left out.
+    """
     for path in sorted(folder.glob("*.log")):
         for _, entry in read_lines(path):
             yield None if entry is None else BlockRecord.from_json(entry)
 
 
-def replay(folder: Path) -> dict[tuple[int, ...], BlockRecord]:
-    """Return the record that counts for each block that has one, by index: that of the highest attempt.
+def replay(folder: Path) -> dict[ShardIndex, BlockRecord]:
+    """Return the valid record of each block by its index: that of the highest attempt.
 
-    Among equal attempts a done one counts before one that is not, and then
-    the later line; two writers that both finished wrote the same pixels.
-    Lines that cannot be trusted count as never written (:func:`damaged`). A
-    folder that is not there is an empty journal.
+    Among equal attempts a done record wins over one that is not done, then the
+    later line wins; two writers that both finished a block wrote the same pixels.
+    Damaged lines are skipped. A missing folder is an empty journal.
     """
-    records: dict[tuple[int, ...], BlockRecord] = {}
+    records: dict[ShardIndex, BlockRecord] = {}
     for record in scan(folder):
         if record is None:
             continue
@@ -162,8 +187,3 @@ def replay(folder: Path) -> dict[tuple[int, ...], BlockRecord]:
         if known is None or (record.attempt, record.done) >= (known.attempt, known.done):
             records[record.block] = record
     return records
-
-
-def damaged(folder: Path) -> int:
-    """Count the lines that cannot be trusted; the torn last line of a killed writer is none of them."""
-    return sum(record is None for record in scan(folder))

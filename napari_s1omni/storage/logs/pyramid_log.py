@@ -1,4 +1,4 @@
-"""Which coarse units of a pyramid were computed, and from what."""
+"""A log of the computed units of a pyramid and of the digests of their inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_s1omni.storage.logs.append_log import AppendLog, read_lines
 
 
 class PyramidLog(AppendLog):
-    """The inputs of each unit, remembered across processes; a context manager.
+    """Digest of the inputs of each unit, kept across processes; a context manager.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ class PyramidLog(AppendLog):
                     self._inputs[entry["level"], tuple(entry["origin"])] = entry["inputs"]
 
     def get(self, level: int, origin: tuple[int, ...]) -> str | None:
-        """Digest of what the unit was last computed from, or None."""
+        """Digest of the inputs of the last computation of a unit, or None."""
         return self._inputs.get((level, origin))
 
     def put(self, level: int, origin: tuple[int, ...], inputs: str) -> None:
-        """Remember that the unit was computed and stored."""
+        """Record that a unit was computed from these inputs and stored."""
         self.append({"level": level, "origin": origin, "inputs": inputs})
         self._inputs[level, origin] = inputs

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged
-from napari_s1omni.joining.stitching import Offset, Settled
+from napari_s1omni.joining.stitching import BlockLabels, Offset
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.append_log import decode_line, encode_line
@@ -36,7 +36,7 @@ ARRAY = "local_labels"
 class LabelScratch(Protocol):
     """Keeps what each block contributes to the stitching of labels."""
 
-    def put(self, index: BlockIndex, settled: Settled) -> str:
+    def put(self, index: BlockIndex, settled: BlockLabels) -> str:
         """Keep one block; return the digest of its own labels. A second time replaces it."""
         ...
 
@@ -72,9 +72,9 @@ class MemoryScratch:
 
     def __init__(self, target: LayerSpec) -> None:
         self._axes = target.axes
-        self._kept: dict[BlockIndex, Settled] = {}
+        self._kept: dict[BlockIndex, BlockLabels] = {}
 
-    def put(self, index: BlockIndex, settled: Settled) -> str:
+    def put(self, index: BlockIndex, settled: BlockLabels) -> str:
         """Keep one block."""
         self._kept[index] = settled
         return self.digest(index)
@@ -113,7 +113,7 @@ class DiskScratch:
         self._target = store.target
         self._block = store.block
 
-    def put(self, index: BlockIndex, settled: Settled) -> str:
+    def put(self, index: BlockIndex, settled: BlockLabels) -> str:
         """Keep one block: its labels first, then its slabs; both are stored when this returns."""
         found = self._array.write(self._origin(index), _in_axes(settled.core, self._target.axes))
         parts: dict[str, NDArray[Any]] = {"areas": settled.areas, "border": settled.border}

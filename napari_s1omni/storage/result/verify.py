@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from napari_s1omni.errors import StoreDamaged
-from napari_s1omni.storage.logs.journal import BlockRecord, State
+from napari_s1omni.storage.logs.journal import BlockRecord, BlockState
 from napari_s1omni.storage.sinks.sink import BlockIndex
 
-_KEPT: tuple[State, ...] = ("written", "quarantined")
+_KEPT: tuple[BlockState, ...] = ("written", "quarantined")
 """States of blocks that have something stored; around the holes of a quarantined one are px like any other."""
 
 

@@ -1,1 +1,1 @@
-"""Training data: fields, samples, augmentations, batches."""
+"""Training data: fields, simulated scenes, samples and augmentation."""

@@ -1,4 +1,4 @@
-"""Lessons that were kept, cut and turned anew."""
+"""Augmentation of stored samples: random crops and symmetries."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from dataclasses import replace
 import numpy as np
 
 from napari_s1omni.training.data.resampling import Image
-from napari_s1omni.training.data.samples import Rng, Sample
+from napari_s1omni.training.data.samples import Sample
 
 
-def turned(sample: Sample, which: int) -> Sample:
-    """Turn and mirror a sample's images: one of the eight symmetries of the square. Its words stay true."""
+def apply_symmetry(sample: Sample, which: int) -> Sample:
+    """Rotate and mirror the images of a sample by one of the eight symmetries of the square; its texts stay true."""
 
-    def turn(image: Image) -> Image:
+    def transform(image: Image) -> Image:
         out = np.rot90(image, which % 4, (1, 2))
         return np.ascontiguousarray(out[:, :, ::-1] if which >= 4 else out)
 
-    return replace(sample, source=turn(sample.source), target=turn(sample.target), base=turn(sample.base))
+    return replace(
+        sample, source=transform(sample.source), target=transform(sample.target), base=transform(sample.base)
+    )
 
 
-def window_of(sample: Sample, edge: int, rng: Rng) -> Sample:
-    """Cut a random square of `edge` px of the result, and what it was made from; its words stay those of the whole."""
+def random_crop(sample: Sample, edge: int, rng: np.random.Generator) -> Sample:
+    """Crop a random square of `edge` pixels of the target, and the source of it; the texts stay those of the whole."""
     whole = sample.target.shape[-1]
     if whole == edge:
         return sample
     factor = whole // sample.source.shape[-1]
     y, x = (int(v) * factor for v in rng.integers(0, (whole - edge) // factor + 1, 2))
 
-    def cut(image: Image, by: int) -> Image:
+    def crop(image: Image, by: int) -> Image:
         return image[:, y // by : (y + edge) // by, x // by : (x + edge) // by]
 
-    return replace(sample, source=cut(sample.source, factor), target=cut(sample.target, 1), base=cut(sample.base, 1))
+    return replace(sample, source=crop(sample.source, factor), target=crop(sample.target, 1), base=crop(sample.base, 1))

@@ -1,4 +1,4 @@
-"""Field: one picture with everything that can be asked of it."""
+"""A field of view with its ground truth."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ class Layer:
     """One kind of object in a field."""
 
     noun: str
-    """What it is called, one of :data:`napari_s1omni.training.prompts.prompt_templates.NOUNS`."""
+    """Its name, a key of :data:`napari_s1omni.training.prompts.prompt_templates.NOUNS`."""
     labels: NDArray[np.uint16]
     """(H, W); 0 is background."""
     bright: bool
-    """Whether these objects are brighter than what surrounds them."""
+    """Whether the objects are brighter than their surroundings."""
     size_class: str | None = None
-    """``small`` or ``large`` where another layer differs in nothing else."""
+    """``small`` or ``large`` if another layer differs only in size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One picture, normalised as a whole, with its truth."""
+    """One image, normalised as a whole, with its truth."""
 
     name: str
     """File stem, or the kind of a simulated scene."""
     dataset: str
-    """Family it is sampled and scored with."""
+    """Data set, or the kind of a simulated scene."""
     image: NDArray[Any]
     """(1 or 3, H, W), model range."""
     layers: tuple[Layer, ...] = ()
-    """Kinds of objects whose instances are known."""
+    """Kinds of objects with known instances."""
     noise: float | None = None
-    """Standard deviation of the noise in model range, where known."""
+    """Standard deviation of the noise in model range, if known."""
     blur: float | None = None
-    """Sigma of the blur in px, where known."""
+    """Sigma of the blur in pixels, if known."""
     pairs: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """(H, W) images of other modalities of the same place, model range, by target name."""
+    """(H, W) images of the same place in other modalities, model range, by target name."""
     detail: bool = False
-    """Whether the picture is sharp enough to learn super-resolution from."""
+    """Whether the image is sharp enough for training super-resolution."""

@@ -1,4 +1,4 @@
-"""Shapes of simulated objects: outlines, where they stand, how they fill their inside."""
+"""Shapes of simulated objects: placement, outlines, textures and border distances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ Rng = np.random.Generator
 
 
 class Texture:
-    """A bank of smooth random maps, from which windows are cut instead of filtering noise anew each time."""
+    """Smooth random maps, from which windows are cut; faster than filtering new noise for each one.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int
+        Edge of the windows in pixels.
+    """
 
     def __init__(self, rng: Rng, size: int) -> None:
         self._size = size
@@ -24,26 +31,28 @@ class Texture:
             self._maps[sigma] = (drawn / drawn.std()).astype(np.float32)
 
     def window(self, rng: Rng, sigma: float) -> NDArray[np.float32]:
-        """Return (size, size) of zero mean and unit variance over the bank, correlated over about `sigma` px."""
+        """Return a map (size, size) of about zero mean and unit variance, correlated over about `sigma` pixels."""
         key = min(self._maps, key=lambda s: abs(math.log(s / sigma)))
-        bank = self._maps[key]
-        y, x = rng.integers(0, bank.shape[1] - self._size, 2)
-        cut = bank[rng.integers(len(bank)), y : y + self._size, x : x + self._size]
+        maps = self._maps[key]
+        y, x = rng.integers(0, maps.shape[1] - self._size, 2)
+        cut = maps[rng.integers(len(maps)), y : y + self._size, x : x + self._size]
         return np.ascontiguousarray(np.rot90(cut, int(rng.integers(4))))
 
 
-def scatter(rng: Rng, size: int, count: int, diameter: float, gap: float, clustered: bool) -> NDArray[np.float64]:
-    """Choose up to `count` centres (n, 2) in px, no two closer than `gap` diameters.
+def scatter_centres(
+    rng: Rng, size: int, count: int, diameter: float, gap: float, clustered: bool
+) -> NDArray[np.float64]:
+    """Draw up to `count` centres (n, 2) in pixels, no two closer than `gap` diameters.
 
-    Clustered centres gather around a few points. Some centres lie just
-    outside, so that objects are cut by the border.
+    Clustered centres lie around a few points. Some centres lie just outside, so
+    that objects are cut by the border of the scene.
     """
     margin = 0.4 * diameter
     wanted = count * 4 + 16
     if clustered:
-        heads = rng.uniform(0, size, (max(1, count // 12 + 1), 2))
+        clusters = rng.uniform(0, size, (max(1, count // 12 + 1), 2))
         spread = diameter * math.sqrt(count) * 0.6 + 4
-        points = heads[rng.integers(len(heads), size=wanted)] + rng.normal(0, spread, (wanted, 2))
+        points = clusters[rng.integers(len(clusters), size=wanted)] + rng.normal(0, spread, (wanted, 2))
     else:
         points = rng.uniform(-margin, size + margin, (wanted, 2))
     points = points[((points > -margin) & (points < size + margin)).all(axis=1)]
@@ -60,22 +69,22 @@ def scatter(rng: Rng, size: int, count: int, diameter: float, gap: float, cluste
     return points[kept]
 
 
-def stamp(
+def draw_objects(
     rng: Rng, labels: NDArray[np.uint16], centres: NDArray[np.float64], diameter: float, spread: float, wobble: float
 ) -> None:
-    """Draw one object per centre into `labels` in place, numbered on from its largest id; none covers another.
+    """Draw one object per centre into `labels`, in place, with new ids; objects never overlap.
 
     Parameters
     ----------
     labels : uint16 (H, W)
     centres : (n, 2)
-        y, x in px.
+        y, x in pixels.
     diameter : float
-        Median equivalent diameter in px.
+        Median equivalent diameter in pixels.
     spread : float
-        Standard deviation of the log of diameters.
+        Standard deviation of the log diameter.
     wobble : float
-        Relative amplitude of the outline's harmonics 2 to 5; the second is elongation.
+        Relative amplitude of harmonics 2 to 5 of the outline; the second is elongation.
     """
     height, width = labels.shape
     last = int(labels.max())
@@ -101,28 +110,28 @@ def stamp(
             window[inside] = last
 
 
-def surround(rng: Rng, inner: NDArray[np.uint16], reach: float, texture: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Grow each object of `inner` to its Voronoi cell, at most about `reach` px further; same ids."""
+def grow_cells(rng: Rng, inner: NDArray[np.uint16], reach: float, texture: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Grow each object of `inner` within its Voronoi cell, by at most about `reach` pixels; ids stay."""
     distance, index = ndi.distance_transform_edt(inner == 0, return_indices=True)
     grown = inner[index[0], index[1]]
     limit = reach * (1 + 0.35 * texture)
     return np.where((inner > 0) | (distance <= limit), grown, 0).astype(np.uint16)
 
 
-def depth(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Distance of each px to the border of its own object, px; touching objects have a border between them."""
-    return np.asarray(ndi.distance_transform_edt(inside_of(labels)), np.float32)
+def border_distance(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the distance of each pixel to the border of its object; touching objects have a border between them."""
+    return np.asarray(ndi.distance_transform_edt(interior_mask(labels)), np.float32)
 
 
-def depth_share(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Depth of each px over the largest depth in its object, 0 to 1; an object goes on beyond the side of the array."""
-    near = depth(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
+def relative_border_distance(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the border distance relative to its maximum in the object, 0 to 1; objects extend beyond the array."""
+    near = border_distance(np.pad(labels, 1, mode="edge"))[1:-1, 1:-1]
     largest = np.asarray(ndi.maximum(near, labels, np.arange(int(labels.max(initial=0)) + 1)), np.float32)
     return np.asarray(near / np.maximum(largest, 1)[labels], np.float32)
 
 
-def inside_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Px of an object less those that touch another object."""
+def interior_mask(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return the pixels of objects, without those that touch another object."""
     inside = labels > 0
     for axis in (0, 1):
         differs = np.diff(labels.astype(np.int32), axis=axis) != 0
@@ -134,8 +143,8 @@ def inside_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(inside)
 
 
-def drop_slivers(labels: NDArray[np.uint16], smallest: int) -> NDArray[np.uint16]:
-    """Remove objects of fewer than `smallest` px and number the rest 1 to n."""
+def drop_small_objects(labels: NDArray[np.uint16], smallest: int) -> NDArray[np.uint16]:
+    """Remove objects of fewer than `smallest` pixels and renumber the rest 1 to n."""
     area = np.bincount(labels.ravel())
     keep = area >= smallest
     keep[0] = False

@@ -1,8 +1,8 @@
-"""Simulated tiles with exact truth: fluorescence, brightfield, histology-like and EM-like scenes.
+"""Simulated scenes with exact truth: fluorescence, brightfield, histology-like and EM-like images.
 
-Everything is measured, nothing guessed: instances, polarity, noise and blur are
-known because they were drawn. A third of the scenes is ambiguous on purpose:
-two kinds of objects in one picture, of which only the request can say which is meant.
+Instances, polarity, noise and blur are known because they were drawn. A third of
+the scenes is ambiguous on purpose: they contain two kinds of objects, and only the
+request says which kind is meant.
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.data.fields import Field, Layer
-from napari_s1omni.training.data.shapes import Texture, depth, drop_slivers, scatter, stamp, surround
+from napari_s1omni.training.data.shapes import (
+    Texture,
+    border_distance,
+    draw_objects,
+    drop_small_objects,
+    grow_cells,
+    scatter_centres,
+)
 
 SIZE = 256
-"""Edge of a scene in px."""
+"""Edge of a scene in pixels."""
 
 _HEMATOXYLIN = np.array([0.65, 0.70, 0.29])
 _EOSIN = np.array([0.07, 0.99, 0.11])
@@ -37,7 +44,6 @@ class Simulator:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._texture = Texture(self._rng, SIZE)
-        self._count = 0
         plain = partial(self._plain, empty=False)
         self._kinds: tuple[tuple[float, Callable[[], Field]], ...] = (
             (0.27, plain),
@@ -50,13 +56,12 @@ class Simulator:
         )
 
     def scene(self) -> Field:
-        """Draw one scene of random kind."""
+        """Draw one scene of a random kind."""
         weights = np.array([w for w, _ in self._kinds])
         kind = self._kinds[int(self._rng.choice(len(weights), p=weights / weights.sum()))][1]
-        self._count += 1
         return kind()
 
-    # Scenes. Each draws objects, then light, then the optics and the camera.
+    # Scenes: each draws objects, then light, then optics and camera.
 
     def _plain(self, empty: bool) -> Field:
         labels = np.zeros((SIZE, SIZE), np.uint16)
@@ -76,13 +81,12 @@ class Simulator:
         large = np.zeros((SIZE, SIZE), np.uint16)
         big = self._diameter(22, 56)
         self._populate(large, big, share=self._rng.uniform(0.08, 0.3))
-        small = np.zeros_like(large)
         little = big * self._rng.uniform(0.2, 0.42)
-        blocked = large.copy()
-        centres = scatter(self._rng, SIZE, int(self._rng.integers(12, 90)), little, 1.25, False)
-        both = np.where(blocked > 0, 1, 0).astype(np.uint16)
-        stamp(self._rng, both, centres, little, 0.12, 0.06)
-        small = drop_slivers(np.where((both > 1) & (blocked == 0), both - 1, 0).astype(np.uint16), 6)
+        occupied = large > 0
+        centres = scatter_centres(self._rng, SIZE, int(self._rng.integers(12, 90)), little, 1.25, False)
+        both = np.where(occupied, 1, 0).astype(np.uint16)
+        draw_objects(self._rng, both, centres, little, 0.12, 0.06)
+        small = drop_small_objects(np.where((both > 1) & ~occupied, both - 1, 0).astype(np.uint16), 6)
         bright = self._rng.random() < 0.6
         image = np.maximum(self._fluorescence(large), self._fluorescence(small))
         if not bright:
@@ -96,8 +100,8 @@ class Simulator:
         diameter = self._diameter(8, 44)
         self._populate(both, diameter, share=self._rng.uniform(0.12, 0.4))
         up = np.concatenate([[False], self._rng.random(int(both.max())) < self._rng.uniform(0.3, 0.7)])
-        bright = drop_slivers(np.where(up[both], both, 0).astype(np.uint16), 4)
-        dark = drop_slivers(np.where(~up[both], both, 0).astype(np.uint16), 4)
+        bright = drop_small_objects(np.where(up[both], both, 0).astype(np.uint16), 4)
+        dark = drop_small_objects(np.where(~up[both], both, 0).astype(np.uint16), 4)
         base = self._rng.uniform(0.4, 0.6) + 0.04 * self._texture.window(self._rng, 20)
         gain = self._rng.uniform(0.2, 0.45, 2)
         image = base + gain[0] * self._fluorescence(bright, 0.0) - gain[1] * self._fluorescence(dark, 0.0)
@@ -109,12 +113,14 @@ class Simulator:
         diameter = self._diameter(9, 34)
         self._populate(nuclei, diameter, share=self._rng.uniform(0.05, 0.22), gap=1.5)
         reach = diameter * self._rng.uniform(0.35, 0.9)
-        cells = surround(self._rng, nuclei, reach, self._texture.window(self._rng, 8))
+        cells = grow_cells(self._rng, nuclei, reach, self._texture.window(self._rng, 8))
         level = np.concatenate([[0], self._rng.lognormal(-0.2, 0.3, int(nuclei.max()))])
-        body = np.clip(depth(cells) / 3, 0, 1) * level[cells] * (1 + 0.25 * self._texture.window(self._rng, 2))
-        holes = np.clip(depth(nuclei) / 2, 0, 1)
+        body = (
+            np.clip(border_distance(cells) / 3, 0, 1) * level[cells] * (1 + 0.25 * self._texture.window(self._rng, 2))
+        )
+        holes = np.clip(border_distance(nuclei) / 2, 0, 1)
         stain = self._fluorescence(nuclei, 0.0)
-        rim = self._rng.uniform(0, 0.4) * ((cells > 0) & (depth(cells) < 2))
+        rim = self._rng.uniform(0, 0.4) * ((cells > 0) & (border_distance(cells) < 2))
         if self._rng.random() < 0.5:
             image = 0.05 + self._rng.uniform(0.25, 0.5) * body + rim + self._rng.uniform(0.4, 0.7) * stain
             nuclei_bright, target = True, None
@@ -133,7 +139,7 @@ class Simulator:
         tissue = np.maximum(tissue, ndi.gaussian_filter((nuclei > 0).astype(np.float32), 3))
         level = np.concatenate([[0], rng.lognormal(-0.1, 0.25, int(nuclei.max()))])
         chromatin = 1 + 0.3 * self._texture.window(rng, 2)
-        blue = level[nuclei] * np.clip(depth(nuclei) / 2, 0, 1) * chromatin * rng.uniform(0.7, 1.6)
+        blue = level[nuclei] * np.clip(border_distance(nuclei) / 2, 0, 1) * chromatin * rng.uniform(0.7, 1.6)
         blue = blue + tissue * rng.uniform(0.02, 0.25) * (1 + 0.4 * self._texture.window(rng, 4))
         pink = tissue * rng.uniform(0.15, 0.8) * (1 + 0.35 * texture) * (1 - 0.5 * (nuclei > 0))
         blur = self._blur()
@@ -143,7 +149,7 @@ class Simulator:
         image = np.exp(-density) * rng.uniform(0.9, 1.02)
         noise = self._noise() * 0.6
         image = image + rng.normal(0, noise, image.shape)
-        # Pairs are decadic densities, as colour deconvolution of a picture gives them.
+        # Pairs are decadic optical densities, as from colour deconvolution.
         pair = {"hematoxylin": blue / math.log(10), "eosin": pink / math.log(10)}
         return Field("simulated histology", "histology", image, (Layer("nuclei", nuclei, False),), noise, blur, pair)
 
@@ -151,10 +157,10 @@ class Simulator:
         rng = self._rng
         fibers = np.zeros((SIZE, SIZE), np.uint16)
         self._populate(fibers, self._diameter(12, 60), share=rng.uniform(0.15, 0.6))
-        inner = depth(fibers)
+        inner = border_distance(fibers)
         largest = np.maximum(ndi.maximum(inner, fibers, np.arange(fibers.max() + 1)), 1)
         thick = largest[fibers] * (1 - rng.uniform(0.5, 0.75))
-        axons = drop_slivers(np.where(inner > thick, fibers, 0).astype(np.uint16), 6)
+        axons = drop_small_objects(np.where(inner > thick, fibers, 0).astype(np.uint16), 6)
         base = rng.uniform(0.5, 0.75) + 0.07 * self._texture.window(rng, 4) + 0.05 * self._texture.window(rng, 1)
         lumen = rng.uniform(0.6, 0.9) + 0.05 * self._texture.window(rng, 2)
         image = np.where(fibers > 0, rng.uniform(0.05, 0.3) + 0.03 * self._texture.window(rng, 1), base)
@@ -172,7 +178,7 @@ class Simulator:
         background = rng.uniform(0.02, 0.2) if base is None else base
         n = int(labels.max())
         level = np.concatenate([[0], np.clip(rng.lognormal(-0.35, rng.uniform(0.1, 0.5), n), 0.25, 1.1)])
-        edge = np.clip(depth(labels) / rng.uniform(1, 5), 0, 1) if rng.random() < 0.6 else (labels > 0)
+        edge = np.clip(border_distance(labels) / rng.uniform(1, 5), 0, 1) if rng.random() < 0.6 else (labels > 0)
         grain = 1 + rng.uniform(0, 0.3) * self._texture.window(rng, float(rng.choice([1, 2, 4])))
         image = level[labels] * edge * np.clip(grain, 0.3, 2)
         if base is None:
@@ -185,7 +191,7 @@ class Simulator:
         rng = self._rng
         base = rng.uniform(0.4, 0.6) + 0.05 * self._texture.window(rng, 50) + 0.02 * self._texture.window(rng, 2)
         far = ndi.distance_transform_edt(labels == 0) if labels.any() else np.full(labels.shape, 99.0)
-        near = depth(labels)
+        near = border_distance(labels)
         inside = sign * rng.uniform(0.12, 0.4) * (labels > 0) * (1 + 0.2 * self._texture.window(rng, 2))
         rim = sign * rng.uniform(0, 0.3) * ((labels > 0) & (near < 3))
         halo = -sign * rng.uniform(0, 0.2) * ((labels == 0) & (far < 3))
@@ -223,9 +229,9 @@ class Simulator:
         share = float(np.exp(rng.uniform(math.log(0.01), math.log(0.5)))) if share is None else share
         count = max(1, min(400, round(share * SIZE**2 / (math.pi * diameter**2 / 4))))
         gap = float(rng.choice([0.8, 0.95, 1.1, 1.4])) if gap is None else gap
-        centres = scatter(rng, SIZE, count, diameter, gap, bool(rng.random() < 0.3))
-        stamp(rng, labels, centres, diameter, rng.uniform(0.05, 0.3), rng.uniform(0.02, 0.12))
-        labels[:] = drop_slivers(labels, 6)
+        centres = scatter_centres(rng, SIZE, count, diameter, gap, bool(rng.random() < 0.3))
+        draw_objects(rng, labels, centres, diameter, rng.uniform(0.05, 0.3), rng.uniform(0.02, 0.12))
+        labels[:] = drop_small_objects(labels, 6)
 
     def _diameter(self, low: float, high: float) -> float:
         return float(np.exp(self._rng.uniform(math.log(low), math.log(high))))

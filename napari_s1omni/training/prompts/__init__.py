@@ -1,1 +1,1 @@
-"""The language of training: prompts, traces and the tokenizer."""
+"""Texts of training: how requests and traces are worded, and the tokenizer for them."""

@@ -1,4 +1,4 @@
-"""Wording: how people ask, and the words a trace is made of."""
+"""Templates of requests: the many ways in which users word the same request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
-from napari_s1omni.training.data.fields import Layer
 
 Rng = np.random.Generator
 
@@ -21,16 +18,16 @@ NOUNS: dict[str, tuple[str, ...]] = {
     "axons": ("axons", "the axons", "axon interiors", "all axons", "axoplasm"),
     "fibers": ("fibers", "axons with myelin", "whole fibers", "myelinated fibers", "axons and their sheaths"),
 }
-"""Canonical name of each kind of object, and how a request may call it."""
+"""Canonical name of each kind of object, and its names in requests."""
 
 STAINS: dict[str, tuple[str, ...]] = {
     "nuclei": ("nuclei", "nuclear stain", "DAPI", "DNA", "Hoechst"),
     "hematoxylin": ("hematoxylin", "haematoxylin", "Hematoxylin"),
     "eosin": ("eosin", "Eosin"),
 }
-"""Target modalities of translation, and how a job may call them."""
+"""Target modality of translation, and its names in requests."""
 
-_VERBS = (
+_SEGMENTATION = (
     "{}",
     "segment {}",
     "segment all of {}",
@@ -50,7 +47,7 @@ _VERBS = (
 )
 _SMALL, _LARGE = ("small", "little", "tiny", "smaller"), ("large", "big", "larger")
 _BRIGHT, _DARK = ("bright", "light", "brighter"), ("dark", "black", "darker")
-_RESTORE = (
+_RESTORATION = (
     "restore the image at higher resolution",
     "increase the resolution",
     "sharpen and upscale",
@@ -60,7 +57,7 @@ _RESTORE = (
     "upsample",
     "make it sharper",
 )
-_TRANSLATE = (
+_TRANSLATION = (
     "translate the image to the target modality",
     "show {}",
     "predict {}",
@@ -72,91 +69,62 @@ _TRANSLATE = (
 
 @dataclass(frozen=True, slots=True)
 class PromptFacts:
-    """What a request says beyond the kind of object."""
+    """What a request states beyond the kind of object; None is not stated."""
 
-    polarity: bool
-    size_class: bool
-    diameter: float | None
-    """In px; None: not told."""
+    bright: bool | None = None
+    """Polarity."""
+    size_class: str | None = None
+    """``small`` or ``large``."""
+    diameter: float | None = None
+    """In pixels."""
 
 
-def ask_segmentation(rng: Rng, layer: Layer, told: PromptFacts, pixel: float | None) -> str:
-    """Word a request for one kind of object."""
-    noun = _pick(rng, NOUNS[layer.noun])
+def segmentation_prompt(rng: Rng, noun: str, facts: PromptFacts, pixel_size: float | None) -> str:
+    """Word a request for one kind of object.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    noun : str
+        A key of :data:`NOUNS`.
+    facts : PromptFacts
+    pixel_size : float, optional
+        In micrometres; the diameter may then be stated in micrometres.
+    """
+    name = _pick(rng, NOUNS[noun])
     words = []
-    if told.size_class and layer.size_class:
-        words.append(_pick(rng, _SMALL if layer.size_class == "small" else _LARGE))
-    if told.polarity:
-        words.append(_pick(rng, _BRIGHT if layer.bright else _DARK))
+    if facts.size_class:
+        words.append(_pick(rng, _SMALL if facts.size_class == "small" else _LARGE))
+    if facts.bright is not None:
+        words.append(_pick(rng, _BRIGHT if facts.bright else _DARK))
     for article in ("the ", "all ", "every "):
-        if words and noun.startswith(article):
-            noun = noun.removeprefix(article)
+        if words and name.startswith(article):
+            name = name.removeprefix(article)
             words.insert(0, article.strip())
-    text = _pick(rng, _VERBS).format(" ".join([*words, noun]))
-    if told.diameter is not None:
-        size = told.diameter * math.exp(rng.normal(0, 0.1))
-        if pixel is not None and rng.random() < 0.5:
-            length = _pick(rng, ("{:.1f} um", "{:.1f} µm", "{:.2g} um")).format(size * pixel)
+    text = _pick(rng, _SEGMENTATION).format(" ".join([*words, name]))
+    if facts.diameter is not None:
+        size = facts.diameter * math.exp(rng.normal(0, 0.1))
+        if pixel_size is not None and rng.random() < 0.5:
+            length = _pick(rng, ("{:.1f} um", "{:.1f} µm", "{:.2g} um")).format(size * pixel_size)
         else:
             length = _pick(rng, ("{:.0f} px", "{:.0f} pixels")).format(size)
         text += _pick(rng, (" about {}", ", about {}", " of about {}", ", roughly {} wide", " ~{}")).format(length)
     return text
 
 
-def ask_restoration(rng: Rng, blur: float | None) -> str:
-    """Word a request for super-resolution; `blur` in source px is named if given."""
-    text = _pick(rng, _RESTORE)
+def restoration_prompt(rng: Rng, blur: float | None) -> str:
+    """Word a request for super-resolution; states `blur`, in source pixels, unless it is None."""
+    text = _pick(rng, _RESTORATION)
     if blur is not None:
         text += _pick(rng, (", blur {:.1f} px", "; the blur is {:.1f} px", ", blurred by {:.1f} px")).format(blur)
     return text
 
 
-def ask_translation(rng: Rng, target: str) -> str:
-    """Word a request for another modality."""
+def translation_prompt(rng: Rng, target: str) -> str:
+    """Word a request for another modality, a key of :data:`STAINS`."""
     name = _pick(rng, STAINS[target])
-    return _pick(rng, _TRANSLATE).format(_pick(rng, ("{}", "the {} image", "the {} channel")).format(name))
-
-
-def noise_word(noise: float) -> str:
-    """Name a noise level, given as standard deviation in model range."""
-    return "low" if noise < 0.034 else "medium" if noise < 0.093 else "high"
-
-
-def blur_word(blur: float) -> str:
-    """Name a blur, given as sigma in px of the tile."""
-    return "no" if blur < 0.85 else "slight" if blur < 2.0 else "strong"
+    return _pick(rng, _TRANSLATION).format(_pick(rng, ("{}", "the {} image", "the {} channel")).format(name))
 
 
 def _pick(rng: Rng, choices: tuple[str, ...]) -> str:
     return choices[int(rng.integers(len(choices)))]
-
-
-def grid_numbers(largest: int = 4096) -> tuple[int, ...]:
-    """Numbers a trace may use: exact up to 12, then steps of 8 %."""
-    values = list(range(13))
-    step = 12.0
-    while values[-1] < largest:
-        step *= 1.08
-        values.append(max(values[-1] + 1, round(step)))
-    return tuple(values)
-
-
-GRID = grid_numbers()
-_LOG = np.log(np.asarray(GRID, np.float64) + 1.0)
-
-
-def to_grid(value: float) -> int:
-    """Return the grid number nearest to `value` on a logarithmic scale."""
-    return GRID[int(np.argmin(np.abs(_LOG - math.log(max(0.0, value) + 1.0))))]
-
-
-def soft_target(value: int, sigma: float) -> NDArray[np.float32]:
-    """Gaussian over the bins of :data:`GRID` around `value`, sum 1; zero stays exact, since none is not few."""
-    at = GRID.index(value)
-    bins = np.arange(len(GRID))
-    weights = np.exp(-0.5 * ((bins - at) / sigma) ** 2)
-    if value == 0:
-        weights = (bins == 0).astype(np.float64)
-    else:
-        weights[0] = 0
-    return np.asarray(weights / weights.sum(), np.float32)

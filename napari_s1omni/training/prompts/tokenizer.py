@@ -1,4 +1,4 @@
-"""The tokenizer of nano: byte-level BPE of about 1,500 tokens, in which a number of the trace is one token."""
+"""nano's tokenizer: byte-level BPE of about 1,500 tokens, in which every number of a trace is a single token."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from napari_s1omni.training.prompts.prompt_templates import GRID
+from napari_s1omni.training.prompts.numbers import TRACE_NUMBERS
 
-SPECIAL = (
+SPECIAL_TOKENS = (
     "<|endoftext|>",
     "<|im_start|>",
     "<|im_end|>",
@@ -21,33 +21,24 @@ SPECIAL = (
     "<image_edit>",
     "<image_gen>",
 )
-"""Names as in Qwen3-VL and S1-Omni; their ids are this tokenizer's own."""
+"""Names as in Qwen3-VL and S1-Omni; this tokenizer has its own ids for them."""
 
 _PIECES = r" ?\d+| ?\p{L}+|\n| ?[^\s\p{L}\d]+|\s+"
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
-    "{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}"
-    "{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}"
-    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-"""ChatML, as :class:`napari_s1omni.engine.s1omni.thinker.prompting.Prompting` writes it."""
-
 
 def train_tokenizer(corpus: Iterable[str], size: int) -> Any:
-    """Train on instructions and traces.
+    """Train a tokenizer on instructions and traces.
 
     Parameters
     ----------
     corpus : iterable of str
     size : int
-        Vocabulary, special tokens included.
+        Size of the vocabulary, including special tokens.
 
     Returns
     -------
     tokenizers.Tokenizer
-        Every number of :data:`napari_s1omni.training.prompts.prompt_templates.GRID` after a space is one token.
+        Every number of :data:`~napari_s1omni.training.prompts.numbers.TRACE_NUMBERS` after a space is a single token.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -61,21 +52,21 @@ def train_tokenizer(corpus: Iterable[str], size: int) -> Any:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIAL],
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIAL_TOKENS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_weighted(corpus), trainer)
+    tokenizer.train_from_iterator(_with_numbers(corpus), trainer)
     return tokenizer
 
 
-def number_ids(tokenizer: Any) -> list[int]:
-    """Return the token of each grid number as a trace writes it: " 7" and, for the first in a piece, the same."""
-    return [tokenizer.encode(f" {n}", add_special_tokens=False).ids[0] for n in GRID]
+def number_token_ids(tokenizer: Any) -> list[int]:
+    """Return the token id of each trace number with the space before it, as in " 7"."""
+    return [tokenizer.encode(f" {n}", add_special_tokens=False).ids[0] for n in TRACE_NUMBERS]
 
 
-def _weighted(corpus: Iterable[str]) -> Iterable[str]:
-    """Yield the corpus, then the grid numbers often enough that each becomes one token."""
+def _with_numbers(corpus: Iterable[str]) -> Iterable[str]:
+    """Yield the corpus, then the trace numbers often enough that each becomes a single token."""
     yield from corpus
-    prefixes = Counter(f" {n}"[:end] for n in GRID for end in range(2, len(f" {n}") + 1))
+    prefixes = Counter(f" {n}"[:end] for n in TRACE_NUMBERS for end in range(2, len(f" {n}") + 1))
     yield from (text for text, count in prefixes.items() for _ in range(2000 * count))

@@ -1,1 +1,1 @@
-"""The training stages of thinker and editor, and what they share."""
+"""Training stages of thinker and editor, and the loop they share."""

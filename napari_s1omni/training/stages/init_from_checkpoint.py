@@ -1,4 +1,4 @@
-"""Beginning from a finished checkpoint instead of from nothing."""
+"""Start a training from a finished checkpoint instead of random weights."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 import torch
 
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint
 from napari_s1omni.errors import CheckpointError
 
 
-def read_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
-    """Load the checkpoint that training begins from, in float32 on the CPU.
+def load_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
+    """Load the checkpoint that training starts from, in float32 on the CPU.
 
     Parameters
     ----------
     folder : Path
-        In the released layout.
+        Folder in the released layout.
     editor_config : dict
-        Of the editor that the recipe describes.
+        Configuration of the recipe's editor.
 
     Raises
     ------
     CheckpointError
-        If the folder is no checkpoint, or its editor is not the one that the recipe describes.
+        If the folder is not a checkpoint, or its editor differs from the recipe's.
     """
     layout = open_layout(folder)
     stored = layout.config.transformer_config
-    differing = sorted(key for key, value in editor_config.items() if _plain(stored.get(key)) != _plain(value))
+    differing = sorted(key for key, value in editor_config.items() if _as_list(stored.get(key)) != _as_list(value))
     if differing:
         raise CheckpointError(
             f"the editor in {folder} differs from the recipe's in {', '.join(differing)}",
-            "a recipe whose editor has the shape of the checkpoint it starts from",
+            "a recipe whose editor has the shape of the start checkpoint",
             "correct `editor` in the recipe, or set `start_editor: false`",
             file=str(folder),
             keys=differing,
         )
     cpu = torch.device("cpu")
-    return load(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
+    return load_checkpoint(layout, dict.fromkeys(COMPONENTS, cpu), torch.float32)
 
 
-def _plain(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""What takes a step: matrices of convolutions by Muon, everything else by AdamW."""
+"""Optimisers: Muon for the kernels of convolutions, AdamW for everything else."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import torch
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd polynomial that drives singular values towards 1."""
+"""Coefficients of the odd polynomial that drives singular values towards 1."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps whose singular values are all about 1, so that rare directions are learnt as fast as common ones.
+    """Orthogonalised momentum: all singular values of a step are about 1, so rare directions are learned fast as well.
 
-    After Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024). torch's own takes matrices
-    only; here a kernel (out, in, y, x) is a matrix of (out, in * y * x).
+    After Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024). torch's implementation takes
+    only matrices; here a kernel (out, in, y, x) is treated as a matrix (out, in * y * x).
 
     Parameters
     ----------
-    params : iterable of parameters with 2 axes or more, or of groups of them
+    params : iterable of parameters with at least 2 axes, or of parameter groups
     lr : float
-        Of a step whose singular values are 1.
+        Learning rate of a step whose singular values are 1.
     momentum : float
     weight_decay : float
     iterations : int
-        Of the polynomial.
+        Iterations of the polynomial.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float = 0.01,
         iterations: int = 5,
     ) -> None:
-        facts = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "iterations": iterations}
-        super().__init__(params, facts)
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "iterations": iterations}
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:
-        """Take a step along the gradients; `closure` is not known."""
+        """Take one step; `closure` is ignored."""
         for group in self.param_groups:
             for weights in group["params"]:
                 if weights.grad is None:
@@ -51,14 +51,17 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(weights)
                 mean = state["momentum"].lerp_(weights.grad, 1 - group["momentum"])
                 ahead = weights.grad.lerp(mean, group["momentum"])
-                change = orthogonal(ahead.flatten(1), group["iterations"])
+                change = orthogonalize(ahead.flatten(1), group["iterations"])
                 rows, columns = change.shape
                 weights.mul_(1 - group["lr"] * group["weight_decay"])
                 weights.add_(change.view(weights.shape), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
-def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
-    """Return about U V^T of a float matrix U S V^T: singular values between 0.7 and 1.2, unless they were next to 0."""
+def orthogonalize(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+    """Return about U V^T for a float matrix U S V^T.
+
+    Singular values become 0.7 to 1.2, unless they were close to 0.
+    """
     tall = matrix.shape[0] > matrix.shape[1]
     out = matrix.T if tall else matrix
     out = out / (out.norm() + 1e-7)
@@ -70,7 +73,7 @@ def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
 
 
 class CombinedOptimizer:
-    """Several optimisers as one.
+    """Several optimisers used as one.
 
     Parameters
     ----------
@@ -78,28 +81,28 @@ class CombinedOptimizer:
     """
 
     def __init__(self, *optimisers: torch.optim.Optimizer) -> None:
-        self._all = optimisers
+        self._optimisers = optimisers
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """The groups of all."""
-        return [group for one in self._all for group in one.param_groups]
+        """The parameter groups of all optimisers."""
+        return [group for optimiser in self._optimisers for group in optimiser.param_groups]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for one in self._all:
-            one.zero_grad()
+        """Reset all gradients."""
+        for optimiser in self._optimisers:
+            optimiser.zero_grad()
 
     def step(self) -> None:
-        """Let each take its step."""
-        for one in self._all:
-            one.step()
+        """Take one step with each optimiser."""
+        for optimiser in self._optimisers:
+            optimiser.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of all."""
-        return {str(i): one.state_dict() for i, one in enumerate(self._all)}
+        """Return the states of all optimisers."""
+        return {str(i): optimiser.state_dict() for i, optimiser in enumerate(self._optimisers)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from states that :meth:`state_dict` gave."""
-        for i, one in enumerate(self._all):
-            one.load_state_dict(state[str(i)])
+        """Load states returned by :meth:`state_dict`."""
+        for i, optimiser in enumerate(self._optimisers):
+            optimiser.load_state_dict(state[str(i)])

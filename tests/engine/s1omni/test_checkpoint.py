@@ -14,7 +14,12 @@ from tiny_checkpoints import mmdit_parts, tiny_tokenizer
 from napari_s1omni.engine.s1omni.checkpoint import loading as module
 from napari_s1omni.engine.s1omni.checkpoint.config import AlignmentConfig, CheckpointConfig, Prefixes
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import build, load, read_prompting, save
+from napari_s1omni.engine.s1omni.checkpoint.loading import (
+    build_modules,
+    load_checkpoint,
+    load_prompting,
+)
+from napari_s1omni.engine.s1omni.checkpoint.saving import save_checkpoint
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))
@@ -61,7 +66,7 @@ def test_the_released_configuration_has_the_published_sizes():
         vae_config={"_class_name": "AutoencoderKLQwenImage"},
     )
     with torch.device("meta"):
-        parts = build(config, RELEASED_BACKBONE)
+        parts = build_modules(config, RELEASED_BACKBONE)
     assert _count(parts.backbone) == 33_357_390_064
     assert _count(parts.backbone.model.visual) == 595_266_800
     assert _count(parts.transformer) == 20_430_401_088
@@ -74,10 +79,10 @@ def test_the_released_configuration_has_the_published_sizes():
 
 
 @pytest.mark.parametrize("family", ["unet_folder", "mmdit_folder"])
-def test_every_tensor_arrives_in_its_place(request, family, backbone):
+def test_every_tensor_is_assigned(request, family, backbone):
     folder = request.getfixturevalue(family)
     layout = open_layout(folder)
-    parts = load(layout, CPU, torch.float32)
+    parts = load_checkpoint(layout, CPU, torch.float32)
     stored = {}
     for shard in layout.shards:
         stored |= load_file(shard)
@@ -102,13 +107,13 @@ def test_every_tensor_arrives_in_its_place(request, family, backbone):
 
 
 def test_a_loaded_thinker_computes_what_the_saved_one_did(unet_folder, backbone):
-    parts = load(open_layout(unet_folder), CPU, torch.float32)
+    parts = load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
     ids = torch.arange(40).view(1, -1)
     assert torch.equal(parts.backbone(input_ids=ids).logits, backbone(input_ids=ids).logits)
 
 
 def test_a_loaded_editor_computes_what_the_saved_one_did(mmdit_folder):
-    parts = load(open_layout(mmdit_folder), CPU, torch.float32)
+    parts = load_checkpoint(open_layout(mmdit_folder), CPU, torch.float32)
     original = mmdit_parts()[1]["transformer"].eval()
     inputs = {
         "hidden_states": torch.randn(1, 32, 64),
@@ -123,7 +128,7 @@ def test_a_loaded_editor_computes_what_the_saved_one_did(mmdit_folder):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_tensors_are_cast_while_loading(unet_folder, dtype):
-    parts = load(open_layout(unet_folder), CPU, dtype)
+    parts = load_checkpoint(open_layout(unet_folder), CPU, dtype)
     assert {p.dtype for part in parts.modules().values() for p in part.parameters()} == {dtype}
     assert parts.backbone.model.language_model.rotary_emb.inv_freq.dtype == torch.float32
 
@@ -143,12 +148,12 @@ def test_no_second_copy_is_held(unet_folder, monkeypatch):
         alive.append(weakref.ref(tensor))
 
     monkeypatch.setattr(module, "_assign", watch)
-    load(open_layout(unet_folder), CPU, torch.float32)
+    load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
     assert len(alive) > 50
     assert max(extra) <= 2
 
 
-def test_foreign_connector_names_are_matched_in_order():
+def test_other_connector_names_are_matched_in_order():
     for kind in ("linear", "mlp", "mlp_ln"):
         connector = Connector(AlignmentConfig(input_dim=4, output_dim=6, hidden_dim=5, type=kind))
         foreign = [name.replace("layers.", "net.module_") for name in connector.state_dict()]
@@ -166,7 +171,7 @@ def test_the_connector_works_token_by_token(kind):
     assert len(connector.layers) == layers
 
 
-def test_a_backbone_configuration_may_stand_in_the_image_configuration(copy_of, unet_folder):
+def test_a_backbone_configuration_may_be_embedded(copy_of, unet_folder):
     backbone = json.loads((unet_folder / "config.json").read_text())
     folder = copy_of(unet_folder, qwen3_vl_config=backbone)
     (folder / "config.json").unlink()
@@ -179,17 +184,17 @@ def test_a_single_file_needs_no_index(copy_of, unet_folder):
     for path in folder.glob("*.safetensors*"):
         path.unlink()
     save_file(tensors, folder / "model.safetensors")
-    load(open_layout(folder), CPU, torch.float32)
+    load_checkpoint(open_layout(folder), CPU, torch.float32)
 
 
 # Writing
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_what_is_written_can_be_read(tmp_path, unet_folder, named):
-    parts = load(open_layout(unet_folder), CPU, torch.float32)
+def test_a_saved_checkpoint_can_be_loaded(tmp_path, unet_folder, named):
+    parts = load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
     prefixes = Prefixes(backbone="qwen3_vl.", transformer="transformer.") if named else None
-    folder = save(
+    folder = save_checkpoint(
         tmp_path / "out", parts, tiny_tokenizer(), dtype=torch.float32, prefixes=prefixes, shard_bytes=100_000
     )
     layout = open_layout(folder)
@@ -199,19 +204,19 @@ def test_what_is_written_can_be_read(tmp_path, unet_folder, named):
     assert layout.config.sha256[layout.shards[0].name] == hashlib.sha256(layout.shards[0].read_bytes()).hexdigest()
     with safe_open(layout.shards[0], framework="pt") as file:
         assert all(key.startswith("qwen3_vl.") == named for key in file.keys() if "language_model" in key)
-    again = load(layout, CPU, torch.float32)
+    again = load_checkpoint(layout, CPU, torch.float32)
     for component, part in again.modules().items():
         for name, tensor in part.state_dict().items():
             assert torch.equal(tensor, parts.modules()[component].state_dict()[name])
     assert again.config.model_copy(update={"sha256": {}, "prefixes": None}) == parts.config
-    read_prompting(layout)
+    load_prompting(layout)
 
 
 def test_half_precision_on_disk(tmp_path, unet_folder):
-    parts = load(open_layout(unet_folder), CPU, torch.float32)
-    folder = save(tmp_path / "half", parts, tiny_tokenizer())
+    parts = load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
+    folder = save_checkpoint(tmp_path / "half", parts, tiny_tokenizer())
     layout = open_layout(folder)
     assert {entry.dtype for part in layout.tensors.values() for entry in part.values()} == {"F16"}
-    again = load(layout, CPU, torch.float32)
+    again = load_checkpoint(layout, CPU, torch.float32)
     weight = parts.transformer.conv_in.weight
     assert torch.equal(again.transformer.conv_in.weight, weight.half().float())

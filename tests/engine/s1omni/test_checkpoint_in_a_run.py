@@ -1,4 +1,4 @@
-"""A checkpoint behind the public verbs: the run goes on when a tile fails."""
+"""A checkpoint behind the public functions: the run continues when a tile fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_segmentation_by_an_overlay(mmdit_folder, picture):
     assert all(f"Mark: {_MARK}\n" in t.prompt for t in result.thoughts.values())
 
 
-def test_red_that_the_editor_lays_over_the_source_is_an_object(mmdit_folder, monkeypatch):
+def test_a_red_overlay_on_the_source_is_an_object(mmdit_folder, monkeypatch):
     """Here the codec gives back a half-transparent red square, whatever was drawn."""
 
     def decode(self, latent):
@@ -89,15 +89,15 @@ def test_a_tile_that_is_not_finite_is_recorded(unet_folder, picture, monkeypatch
     result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
     assert _failed(result) == 1
     assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
-    assert any("not finite" in (record.error or "") for record in result.records)
+    assert any("not finite" in (record.message or "") for record in result.records)
 
 
-def test_thoughts_that_run_away_are_recorded(unet_folder, picture, monkeypatch):
+def test_endless_thoughts_are_recorded(unet_folder, picture, monkeypatch):
     monkeypatch.setattr(decoding, "_choose", lambda logits, choice, generators: [65] * len(logits))
     result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), **TILING, max_new_tokens=40)
     assert _failed(result) > 1
     assert not result.array[:].any()
-    assert any("repeating" in (record.error or "") for record in result.records)
+    assert any("repeating" in (record.message or "") for record in result.records)
 
 
 def test_a_thought_without_a_route_is_recorded(unet_folder, picture, monkeypatch):
@@ -117,7 +117,7 @@ def test_a_thought_without_a_route_is_recorded(unet_folder, picture, monkeypatch
     result = napari_s1omni.segment(bright, prompt="nuclei", engine=str(unet_folder), **TILING)
     assert _failed(result) == 1
     assert sum(record.tiles.get("drawn", 0) for record in result.records) > 1
-    assert any("no route" in (record.error or "") for record in result.records)
+    assert any("no route" in (record.message or "") for record in result.records)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Folders that are no checkpoint, or a damaged one: the error names the file and what to do."""
+"""Folders that are not a checkpoint, or a damaged one: the error names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import unet_parts
 
+from napari_s1omni.engine.s1omni import load as load_engine
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layout
-from napari_s1omni.engine.s1omni.checkpoint.loading import load
-from napari_s1omni.engine.s1omni.engine import load as load_engine
+from napari_s1omni.engine.s1omni.checkpoint.loading import load_checkpoint
 from napari_s1omni.errors import CheckpointError, EngineUnavailable
 
 CPU = dict.fromkeys(COMPONENTS, torch.device("cpu"))
@@ -77,7 +77,7 @@ def test_another_backbone_is_named(copy_of, unet_folder):
     assert caught.value.facts["file"] == str(path)
 
 
-def test_classes_that_are_not_named_are_those_of_the_release(copy_of, mmdit_folder):
+def test_default_classes_are_those_of_the_release(copy_of, mmdit_folder):
     folder = copy_of(mmdit_folder)
     for path in (folder / "config.json", folder / "s1_omni_image_config.json"):
         data = json.loads(path.read_text())
@@ -86,7 +86,7 @@ def test_classes_that_are_not_named_are_those_of_the_release(copy_of, mmdit_fold
                 section.pop(key, None)
         path.write_text(json.dumps(data))
     assert open_layout(folder).counts() == open_layout(mmdit_folder).counts()
-    load(open_layout(folder), CPU, torch.float32)
+    load_checkpoint(open_layout(folder), CPU, torch.float32)
 
 
 def test_a_configuration_that_cannot_be_built(copy_of, unet_folder):
@@ -104,7 +104,7 @@ def test_truncated_shard(copy_of, unet_folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 64, b"\x04\0\0\0\0\0\0\0null"])
-def test_shard_that_is_none(copy_of, unet_folder, content):
+def test_file_that_is_not_a_shard(copy_of, unet_folder, content):
     folder = copy_of(unet_folder)
     shard = sorted(folder.glob("*.safetensors"))[0]
     shard.write_bytes(content)
@@ -145,7 +145,7 @@ def test_wrong_digest_of_any_listed_file(copy_of, unet_folder, name):
     original = copy_of(unet_folder)
     (original / name).touch()
     good = hashlib.sha256((original / name).read_bytes()).hexdigest()
-    load(open_layout(copy_of(original, sha256={name: good.upper()})), CPU, torch.float32)
+    load_checkpoint(open_layout(copy_of(original, sha256={name: good.upper()})), CPU, torch.float32)
     folder = copy_of(original, sha256={name: "0" * 64})
     with pytest.raises(CheckpointError, match=name) as caught:
         load_engine(str(folder))
@@ -180,7 +180,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(copy_of, unet_folder
     tensors["dit.conv_out.bias"] = torch.zeros(5)
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(CheckpointError) as caught:
-        load(open_layout(folder), CPU, torch.float32)
+        load_checkpoint(open_layout(folder), CPU, torch.float32)
     facts = caught.value.facts
     assert facts["component"] == "transformer"
     assert facts["missing"] == ["conv_in.bias"]

@@ -1,4 +1,4 @@
-"""The lean editor network: it draws, listens to the condition everywhere, and is built by its name."""
+"""The small editor network: the condition reaches every pixel, and it is built by its class name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tiny_checkpoints import parts_config
 
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
 from napari_s1omni.engine.s1omni.checkpoint.loading import editor_class
-from napari_s1omni.engine.s1omni.description import multiple_of
+from napari_s1omni.engine.s1omni.description import size_multiple
 from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser, build_denoiser
 from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
 
@@ -45,7 +45,7 @@ def inputs(rows: int = 2, edge: int = 16, words: int = 9) -> dict[str, torch.Ten
 
 
 @torch.inference_mode()
-def test_it_draws_a_latent_of_the_size_it_got() -> None:
+def test_output_has_the_size_of_the_input() -> None:
     given = inputs(edge=24)
     (drawn,) = network()(**given)
     assert drawn.shape == (2, 12, 24, 24)
@@ -53,7 +53,7 @@ def test_it_draws_a_latent_of_the_size_it_got() -> None:
 
 
 @torch.inference_mode()
-def test_every_row_hears_its_own_words_and_no_padding() -> None:
+def test_each_row_depends_on_its_own_condition_and_not_on_padding() -> None:
     net, given = network(), inputs()
     (plain,) = net(**given)
     other = given["encoder_hidden_states"].clone()
@@ -68,7 +68,7 @@ def test_every_row_hears_its_own_words_and_no_padding() -> None:
 
 
 @torch.inference_mode()
-def test_noise_level_and_words_reach_single_px() -> None:
+def test_noise_level_and_condition_change_single_pixels() -> None:
     """Not by attention alone, which the finest level has none of: its blocks are scaled and shifted."""
     net, given = network(), inputs()
     finest = net.encoder[0][0]
@@ -84,20 +84,20 @@ def test_noise_level_and_words_reach_single_px() -> None:
 
 
 @torch.inference_mode()
-def test_untrained_blocks_do_nothing() -> None:
+def test_untrained_blocks_are_the_identity() -> None:
     net = network(awake=False)
     image, told = torch.randn(1, 16, 8, 8), torch.randn(1, 32)
     torch.testing.assert_close(net.encoder[0][0](image, told), image)
 
 
-def test_it_is_told_apart_by_its_name_and_wrapped_as_a_unet() -> None:
+def test_it_is_built_by_its_class_name_and_wrapped_as_a_unet() -> None:
     config = CheckpointConfig.model_validate(
         parts_config(
             transformer_config={"_class_name": "FilmUNet2DModel", **SIZES},
             vae_config={"_class_name": "PixelUnshuffleCodec", "factor": 2},
         )
     )
-    assert multiple_of(config) == 2 * 2**2
+    assert size_multiple(config) == 2 * 2**2
     net = editor_class("FilmUNet2DModel").from_config(config.transformer_config)
     assert isinstance(net, FilmUNet2DModel)
     denoiser = build_denoiser(net)
@@ -105,7 +105,7 @@ def test_it_is_told_apart_by_its_name_and_wrapped_as_a_unet() -> None:
     assert denoiser.align == 4
 
 
-def test_it_learns_to_draw_what_it_is_told() -> None:
+def test_it_learns_to_follow_the_condition() -> None:
     """One source and two orders: all of it, or nothing."""
     torch.manual_seed(5)
     net = network(awake=False).train()

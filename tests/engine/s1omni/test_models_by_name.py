@@ -1,4 +1,4 @@
-"""Names, descriptions, devices: what is known before anything is loaded."""
+"""Names, descriptions and devices, known before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from napari_s1omni.engine.s1omni import description as description_module
 from napari_s1omni.engine.s1omni.checkpoint import model_store as models
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.description import describe, merit
-from napari_s1omni.engine.s1omni.device_map import DeviceMemory, device_memory, installed, place
+from napari_s1omni.engine.s1omni.device_map import DeviceMemory, gpu_memory, infer_device_map, select_devices
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
 from napari_s1omni.frontends.cli.formatting import plan_rows
-from napari_s1omni.jobs.run import prepare
+from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.operations import ModalityTranslation, Segmentation
 from napari_s1omni.planning.job import Job, SourceRef
 
@@ -41,14 +41,14 @@ def as_nano(monkeypatch, unet_folder, copy_of):
     return score
 
 
-def test_description_says_what_plans_need(unet_folder, mmdit_folder):
+def test_description_has_what_plans_need(unet_folder, mmdit_folder):
     unet, mmdit = describe(str(unet_folder)), describe(str(mmdit_folder))
     assert unet.name == str(unet_folder.resolve())
     assert (unet.encoding, mmdit.encoding) == ("fields", "overlay")
     assert (unet.limits.multiple_of, mmdit.limits.multiple_of) == (8, 16)
     assert unet.operations == ("segmentation", "super_resolution", "modality_translation")
     weights = sum(open_layout(unet_folder).counts().values()) * 4
-    assert unet.memory.resident == weights + description_module.LIBRARIES
+    assert unet.host.memory.resident == weights + description_module.LIBRARY_BYTES
     assert registry.describe(str(unet_folder), "segmentation") == unet
 
 
@@ -92,7 +92,7 @@ def test_known_models_are_listed():
     assert set(models.MODELS) < set(registry.names())
 
 
-def test_weights_that_are_not_here(monkeypatch, tmp_path):
+def test_weights_that_are_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("S1OMNI_MODELS", str(tmp_path))
     with pytest.raises(EngineUnavailable, match="s1omni models fetch s1-omni-image"):
         registry.describe("s1-omni-image")
@@ -100,7 +100,7 @@ def test_weights_that_are_not_here(monkeypatch, tmp_path):
         models.locate("nobody")
 
 
-def test_fetching_asks_the_hub_and_checks_what_came(monkeypatch, tmp_path, unet_folder):
+def test_fetching_downloads_from_the_hub_and_checks_the_files(monkeypatch, tmp_path, unet_folder):
     import huggingface_hub
 
     asked = []
@@ -115,7 +115,7 @@ def test_fetching_asks_the_hub_and_checks_what_came(monkeypatch, tmp_path, unet_
     folder = models.fetch("s1-omni-image", revision="v1")
     assert asked == [("ScienceOne-AI/S1-Omni-Image", "v1", tmp_path / "s1-omni-image")]
     assert models.MODELS["s1-omni-image"].present
-    assert models.show("s1-omni-image").counts() == open_layout(unet_folder).counts()
+    assert models.open_model("s1-omni-image").counts() == open_layout(unet_folder).counts()
     assert folder == models.locate("s1-omni-image")
 
 
@@ -126,7 +126,7 @@ def test_fetching_without_a_network(monkeypatch, tmp_path):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    with pytest.raises(EngineUnavailable, match="goes on where it stopped"):
+    with pytest.raises(EngineUnavailable, match="continues the download"):
         models.fetch("lab/model", tmp_path / "x")
     with pytest.raises(EngineUnavailable, match="owner/name"):
         models.fetch("nobody")
@@ -140,31 +140,31 @@ def _by_scores(monkeypatch):
     monkeypatch.delenv("S1OMNI_AUTO", raising=False)
 
 
-def test_auto_may_be_told_which_engine_to_take(as_nano, monkeypatch, unet_folder):
+def test_auto_prefers_the_engine_of_the_environment(as_nano, monkeypatch, unet_folder):
     """It is taken for what it does, whatever its scores; for all else the scores decide."""
     as_nano(segmentation={"nano": 0.8, "reference": 0.6})
     for name in ("reference", str(unet_folder)):
         monkeypatch.setenv("S1OMNI_AUTO", name)
         chosen = registry.describe("auto", "segmentation")
         assert chosen.name == name
-        assert "S1OMNI_AUTO says so" in chosen.why
+        assert "S1OMNI_AUTO says so" in chosen.host.why
     monkeypatch.setenv("S1OMNI_AUTO", "nobody")
     other = registry.describe("auto", "segmentation")
     assert other.name == "nano"
-    assert "nobody" in other.why
+    assert "nobody" in other.host.why
 
 
-def test_auto_takes_nano_where_it_is_better(as_nano):
+def test_auto_takes_nano_if_its_scores_are_better(as_nano):
     as_nano(
         segmentation={"nano": 0.8, "reference": 0.6, "metric": "AP@0.5"}, super_resolution={"nano": 30, "reference": 31}
     )
     chosen = registry.describe("auto", "segmentation")
     assert chosen.name == "nano"
-    assert "AP@0.5 on validation: 0.8, reference 0.6" in chosen.why
+    assert "AP@0.5 on validation: 0.8, reference 0.6" in chosen.host.why
     for operation in ("super_resolution", "modality_translation"):
         other = registry.describe("auto", operation)
         assert other.name == "reference"
-        assert "nano" in other.why
+        assert "nano" in other.host.why
 
 
 def test_auto_without_scores_or_packages_is_the_reference(as_nano, monkeypatch):
@@ -172,7 +172,7 @@ def test_auto_without_scores_or_packages_is_the_reference(as_nano, monkeypatch):
     as_nano(segmentation={"nano": 0.8, "reference": 0.6})
     monkeypatch.setattr(description_module.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
     assert merit("nano", "segmentation") == (False, "torch not installed")
-    assert "torch not installed" in registry.describe("auto", "segmentation").why
+    assert "torch not installed" in registry.describe("auto", "segmentation").host.why
 
 
 @pytest.fixture
@@ -193,10 +193,10 @@ def test_auto_takes_an_engine_that_draws_the_target(few_targets, own):
     few_targets(own)
     nuclei = registry.describe("auto", "modality_translation", " Nuclei ")
     assert nuclei.name == "nano"
-    assert "reference: does not translate to ' Nuclei '" in nuclei.why
+    assert "reference: does not translate to ' Nuclei '" in nuclei.host.why
     stain = registry.describe("auto", "modality_translation", "DAB")
     assert stain.name == "reference"
-    assert "nano: does not translate to 'DAB'" in stain.why
+    assert "nano: does not translate to 'DAB'" in stain.host.why
     by_score = registry.describe("auto", "modality_translation", "hematoxylin")
     assert by_score.name == ("nano" if own > 0.5 else "reference")
 
@@ -208,7 +208,7 @@ def test_auto_without_an_engine_for_the_target(few_targets):
     assert caught.value.exit_code == 69
 
 
-def test_a_job_tells_auto_its_target(few_targets):
+def test_auto_considers_the_target_of_a_job(few_targets):
     few_targets(0.1)
     picture = np.zeros((64, 64), np.uint8)
     for target, name in (("nuclei", "nano"), ("inverted contrast", "reference")):
@@ -221,21 +221,21 @@ def test_a_job_tells_auto_its_target(few_targets):
 # Devices
 
 
-def test_one_device_where_it_fits():
-    placed = place(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 80 * GIB), DeviceMemory("cuda:1", 139 * GIB)])
+def test_one_device_if_it_fits():
+    placed = infer_device_map(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 80 * GIB), DeviceMemory("cuda:1", 139 * GIB)])
     assert set(placed.values()) == {"cuda:1"}
 
 
-def test_two_devices_hold_a_side_each():
-    placed = place(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 70 * GIB)])
+def test_two_devices_hold_thinker_and_editor():
+    placed = infer_device_map(RELEASED, 4 * GIB, [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 70 * GIB)])
     assert placed["backbone"] == placed["alignment"] == "cuda:0"
     assert placed["transformer"] == placed["vae"] == "cuda:1"
 
 
 @pytest.mark.parametrize("free", [[79], [60, 60], [79, 30]])
-def test_what_does_not_fit_is_refused_with_numbers(free):
+def test_too_little_device_memory_is_refused_with_numbers(free):
     with pytest.raises(EngineUnavailable, match=r"104\.\d GiB") as caught:
-        place(RELEASED, 4 * GIB, [DeviceMemory(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
+        infer_device_map(RELEASED, 4 * GIB, [DeviceMemory(f"cuda:{i}", size * GIB) for i, size in enumerate(free)])
     assert caught.value.facts["free"] == {f"cuda:{i}": size * GIB for i, size in enumerate(free)}
 
 
@@ -265,12 +265,12 @@ def _driver(tmp_path, monkeypatch, *free):
 
 def test_gpus_are_known_before_torch_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert installed() == []
+    assert gpu_memory() == []
     _driver(tmp_path, monkeypatch, 79, 139)
-    assert installed() == [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 139 * GIB)]
+    assert gpu_memory() == [DeviceMemory("cuda:0", 79 * GIB), DeviceMemory("cuda:1", 139 * GIB)]
     for visible, sizes in {"1": [139], "1,0": [139, 79], "GPU-0a": [79], "": [], "7": []}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert [room.free // GIB for room in installed()] == sizes
+        assert [room.free // GIB for room in gpu_memory()] == sizes
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_gpus_are_known_before_torch_is_loaded(tmp_path, monkeypatch):
         ((139,), 1, r"cuda:0: backbone 6\d\.\d GiB, alignment"),
         ((79, 70), 2, r"cuda:0: backbone .*; cuda:1: transformer 38.* GiB, vae"),
         ((40,), 1, r"needs 10\d\.\d GiB .* but cuda:0 has 40.0 GiB free; it takes one device with 10"),
-        ((), 1, r"but no GPU is here; it takes one device with 10\d\.\d GiB, or two with"),
+        ((), 1, r"but no GPU is available; it takes one device with 10\d\.\d GiB, or two with"),
     ],
 )
 def test_the_plan_of_a_large_model_says_which_gpus_hold_it(
@@ -287,10 +287,10 @@ def test_the_plan_of_a_large_model_says_which_gpus_hold_it(
 ):
     _driver(tmp_path, monkeypatch, *free)
     plan = prepare(Job(source=SourceRef(uri=picture_file), engine=str(as_released), operation=Segmentation())).plan
-    assert plan.engine.gpus == gpus
-    assert re.search(words, plan.engine.placement)
-    assert plan_rows(plan)["held by"] == plan.engine.placement
-    assert plan.engine.memory.resident < GIB
+    assert plan.engine.host.gpus == gpus
+    assert re.search(words, plan.engine.host.placement)
+    assert plan_rows(plan)["held by"] == plan.engine.host.placement
+    assert plan.engine.host.memory.resident < GIB
     assert plan.engine.threads == 0
     assert not any("placement" in key or "gpus" in key for key in plan.fingerprint())
 
@@ -309,19 +309,19 @@ def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
             prepare(job)
 
 
-def test_devices_that_are_not_here(monkeypatch):
+def test_missing_devices_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EngineUnavailable, match="cuda:3"):
-        device_memory("cuda:3", ("cpu",))
+        select_devices("cuda:3", ("cpu",))
     with pytest.raises(EngineUnavailable, match="nano"):
-        device_memory(None, ("cuda",))
-    assert [room.device for room in device_memory(None, ("cuda", "cpu"))] == ["cpu"]
+        select_devices(None, ("cuda",))
+    assert [room.device for room in select_devices(None, ("cuda", "cpu"))] == ["cpu"]
 
 
-def test_devices_that_are_here(monkeypatch):
+def test_available_devices_are_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda i: ((i + 1) * GIB, 9 * GIB))
-    assert device_memory("cuda", ("cpu",)) == [DeviceMemory("cuda:0", GIB), DeviceMemory("cuda:1", 2 * GIB)]
-    assert device_memory("cuda:1", ("cpu",)) == [DeviceMemory("cuda:1", 2 * GIB)]
-    assert device_memory(None, ("cuda",))[0].device == "cuda:0"
+    assert select_devices("cuda", ("cpu",)) == [DeviceMemory("cuda:0", GIB), DeviceMemory("cuda:1", 2 * GIB)]
+    assert select_devices("cuda:1", ("cpu",)) == [DeviceMemory("cuda:1", 2 * GIB)]
+    assert select_devices(None, ("cuda",))[0].device == "cuda:0"

@@ -18,12 +18,12 @@ def _keys(model):
                 yield from _keys(kind)
 
 
-def test_every_key_is_on_the_page():
+def test_every_key_is_documented():
     keys = list(_keys(CheckpointConfig))
     assert len(keys) > 50
     assert [key for key in keys if f"`{key}`" not in PAGE] == []
 
 
-def test_the_size_on_the_page_is_that_of_its_parts():
+def test_the_documented_size_is_the_sum_of_its_parts():
     parameters = 33_357_390_064 + 20_430_401_088 + 126_892_531 + 5120 * 3584 + 3584 + 3584 * 3584 + 3584
     assert f"{parameters * 2 / 2**30:.1f} GiB" in PAGE

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from napari_s1omni.engine.s1omni import load
 from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS
-from napari_s1omni.engine.s1omni.engine import load
 from napari_s1omni.testing.engine_tests import EngineTests
 
 

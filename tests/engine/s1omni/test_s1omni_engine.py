@@ -12,9 +12,11 @@ from tiny_checkpoints import instruction
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
-from napari_s1omni.engine.s1omni.editor.upsampling import agree, enlarge
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.editor.upsampling import match_source, upsample
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, RouteError
 
@@ -36,14 +38,14 @@ def _noise(count, size=32, seed=5):
 
 
 def _saying(text, task="segmentation", route="<image_edit>"):
-    return Thought(text, (), route, instruction(task))
+    return Thought(text, (), route, instruction(task).text)
 
 
 def test_it_is_an_engine(engine):
     assert isinstance(engine, Engine)
 
 
-def test_words_decide_what_is_drawn(engine, tiles):
+def test_the_thought_decides_the_result(engine, tiles):
     """Same tile, same noise, another trace: another picture. The same trace: the same picture."""
     image = tiles[[1, 1, 1]]
     thoughts = [_saying(f"<think>{word}</think>\nok<image_edit>") for word in ("9+", "0", "9+")]
@@ -53,7 +55,7 @@ def test_words_decide_what_is_drawn(engine, tiles):
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-4
 
 
-def test_a_subclass_may_alter_what_the_editor_listens_to(unet_folder, tiles):
+def test_a_subclass_may_alter_the_condition(unet_folder, tiles):
     """Without the thinker's states all words draw the same."""
 
     class Deaf(S1OmniEngine):
@@ -85,21 +87,21 @@ def _set(engine, monkeypatch, noise_scale=0.1, **denoising):
 
 
 @pytest.mark.parametrize("how", ["bicubic", "restored"])
-def test_super_resolution_adds_to_the_enlarged_source(engine, tiles, monkeypatch, how):
+def test_super_resolution_adds_to_the_upsampled_source(engine, tiles, monkeypatch, how):
     """With a silent network the result is that source, of values outside the clamp too."""
     _set(engine, monkeypatch, enlargement=how)
-    denoiser = engine._parts.denoiser
+    denoiser = engine._models.denoiser
     monkeypatch.setattr(type(denoiser), "predict", lambda self, noisy, *_: torch.zeros_like(noisy))
     source = tiles[1:3] * 3 - 1
     thoughts = [_saying("<image_edit>", "super_resolution")] * 2
     drawn = engine.generate(source, thoughts, SAMPLING, _noise(2, 64))
-    expected = enlarge(torch.from_numpy(source), (64, 64), how)
-    expected = agree(torch.from_numpy(source), expected) if how == "restored" else expected
+    expected = upsample(torch.from_numpy(source), (64, 64), how)
+    expected = match_source(torch.from_numpy(source), expected) if how == "restored" else expected
     np.testing.assert_allclose(drawn, expected.numpy(), atol=1e-6)
 
 
-def test_the_editor_sees_clamped_px(engine, tiles, monkeypatch):
-    denoiser = engine._parts.denoiser
+def test_the_editor_sees_clamped_pixels(engine, tiles, monkeypatch):
+    denoiser = engine._models.denoiser
     seen = []
 
     def predict(self, noisy, level, source, states, mask):
@@ -123,7 +125,7 @@ def test_a_mixed_batch_is_drawn_as_its_parts(engine, tiles):
 
 
 @pytest.mark.parametrize(("task", "size"), [("modality_translation", 32), ("super_resolution", 64)])
-def test_a_self_ensemble_knows_neither_left_nor_right(engine, tiles, monkeypatch, task, size):
+def test_a_self_ensemble_commutes_with_flips(engine, tiles, monkeypatch, task, size):
     """Without noise the mirrored tile is drawn mirrored, which a network alone does not do."""
 
     def twice():
@@ -140,7 +142,7 @@ def test_a_self_ensemble_knows_neither_left_nor_right(engine, tiles, monkeypatch
 
 
 @pytest.mark.parametrize("copies", [2, 4])
-def test_a_self_ensemble_draws_tiles_apart(engine, tiles, monkeypatch, copies):
+def test_a_self_ensemble_does_not_mix_tiles(engine, tiles, monkeypatch, copies):
     """A tile's copies share its words and its noise, whichever tiles lie beside it."""
     _set(engine, monkeypatch, self_ensemble=copies)
     thoughts = [_saying(f"<think>{word}</think>\nok<image_edit>") for word in ("9+", "0", "9+", "~")]
@@ -153,11 +155,11 @@ def test_a_self_ensemble_draws_tiles_apart(engine, tiles, monkeypatch, copies):
 
 
 def test_thinking_off_draws_from_the_instruction(engine, tiles):
-    drawn = engine.generate(tiles, [Thought(instruction())] * 4, SAMPLING, _noise(4))
+    drawn = engine.generate(tiles, [Thought(instruction().text)] * 4, SAMPLING, _noise(4))
     assert drawn.shape == (4, 3, 32, 32)
     assert drawn.min() >= 0
     assert drawn.max() <= 1
-    other = engine.generate(tiles, [Thought(instruction(request="cells"))] * 4, SAMPLING, _noise(4))
+    other = engine.generate(tiles, [Thought(instruction(request="cells").text)] * 4, SAMPLING, _noise(4))
     assert np.abs(drawn - other).max() > 1e-5
 
 
@@ -170,7 +172,7 @@ def test_drawing_from_words_alone(mmdit, tiles):
     assert np.abs(strong - weak).max() > 1e-4
 
 
-def test_released_sources_are_sampled_by_place(mmdit, tiles):
+def test_the_source_posterior_is_sampled_by_position(mmdit, tiles):
     """The posterior's noise depends on seed and place, so equal calls are equal to the bit."""
     thought = _saying("<think>~</think>\nok<image_edit>", "modality_translation")
     drawn = [mmdit.generate(tiles[1:2], [thought], SAMPLING, _noise(1)) for _ in range(2)]
@@ -196,15 +198,15 @@ def test_a_text_answer_cannot_be_drawn(engine, tiles):
     ],
 )
 def test_a_thought_on_another_route(engine, tiles, monkeypatch, text, route):
-    prompting = engine._parts.thinker.prompting
+    prompting = engine._models.thinker.prompting
     ids = prompting.encode(text)
-    real = engine._parts.thinker._write
+    real = engine._models.thinker._write
 
     def write(images, start, *arguments):
         rows, endings = real(images, start, *arguments)
         return [rows[0], list(ids), *rows[2:]], endings
 
-    monkeypatch.setattr(engine._parts.thinker, "_write", write)
+    monkeypatch.setattr(engine._models.thinker, "_write", write)
     with pytest.raises(RouteError) as caught:
         engine.think(tiles, instruction(), SAMPLING)
     assert caught.value.facts["route"] == route
@@ -212,16 +214,16 @@ def test_a_thought_on_another_route(engine, tiles, monkeypatch, text, route):
 
 
 def test_a_question_may_be_answered_in_words(engine, tiles):
-    assert len(engine.think(tiles, "What do you see?", Sampling(max_new_tokens=100))) == 4
+    assert len(engine.think(tiles, Instruction("", "What do you see?"), Sampling(max_new_tokens=100))) == 4
 
 
-def test_what_is_not_finite_is_an_error(engine, tiles, monkeypatch):
+def test_values_that_are_not_finite_are_an_error(engine, tiles, monkeypatch):
     def predict(self, noisy, *_):
         out = torch.zeros_like(noisy)
         out[1, 0, 0, 0] = float("nan")
         return out
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     with pytest.raises(GenerationError, match="tile 1 of the batch") as caught:
         engine.generate(tiles[:2], [_saying("<image_edit>", "modality_translation")] * 2, SAMPLING, _noise(2))
     assert caught.value.facts["tile"] == 1
@@ -245,7 +247,7 @@ def test_unknown_dtype(unet_folder):
     "error",
     [torch.OutOfMemoryError("CUDA out of memory"), MemoryError("none"), RuntimeError("can't allocate memory: 9")],
 )
-def test_a_device_without_room_lowers_the_micro_batch(unet_folder, tiles, monkeypatch, error):
+def test_out_of_memory_lowers_the_micro_batch(unet_folder, tiles, monkeypatch, error):
     engine = load(str(unet_folder))
     rows = []
 
@@ -255,7 +257,7 @@ def test_a_device_without_room_lowers_the_micro_batch(unet_folder, tiles, monkey
             raise error
         return torch.zeros_like(noisy)
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     thoughts, noise = [_saying("<image_edit>")] * 4, _noise(4)
     with pytest.raises(EngineOutOfMemory, match="4 tiles at once") as caught:
         engine.generate(tiles, thoughts, SAMPLING, noise)
@@ -270,7 +272,7 @@ def test_other_runtime_errors_are_not_hidden(engine, tiles, monkeypatch):
     def predict(self, *_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(type(engine._parts.denoiser), "predict", predict)
+    monkeypatch.setattr(type(engine._models.denoiser), "predict", predict)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         engine.generate(tiles[:1], [_saying("<image_edit>")], SAMPLING, _noise(1))
 
@@ -284,7 +286,8 @@ def test_two_processes_draw_the_same(unet_folder, tiles, tmp_path):
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 from tiny_checkpoints import instruction
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling

@@ -10,7 +10,7 @@ from tiny_checkpoints import TRACES, instruction
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni import load
 from napari_s1omni.engine.s1omni.thinker import decoding
 from napari_s1omni.errors import ThoughtError
 
@@ -19,7 +19,7 @@ KINDS = ("empty", "noise", "ramp", "noise")
 
 @pytest.fixture(scope="module")
 def thinker(unet_folder):
-    return load(str(unet_folder))._parts.thinker
+    return load(str(unet_folder))._models.thinker
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +45,22 @@ def _real(condition, i):
     return condition.states[i][condition.mask[i]]
 
 
-def test_it_says_what_it_sees(thinker, images):
+def test_thoughts_describe_the_tile(thinker, images):
     written = [""] * 4
 
     def listen(i, piece):
         written[i] += piece
 
-    thoughts = thinker.think(images, instruction(), Sampling(), listen)
+    thoughts = thinker.think(images, instruction().text, Sampling(), listen)
     assert [t.text for t in thoughts] == [TRACES[kind] for kind in KINDS]
     assert written == [t.text for t in thoughts]
     assert {t.route for t in thoughts} == {"<image_edit>"}
-    assert {t.prompt for t in thoughts} == {instruction()}
+    assert {t.prompt for t in thoughts} == {instruction().text}
 
 
 def test_own_loop_writes_what_generate_writes(thinker, images):
     """Greedy decoding by transformers' own loop gives the same tokens."""
-    prompt = thinker._prompt(instruction(), images)
+    prompt = thinker._prompt(instruction().text, images)
     values, grid = thinker._patches(images)
     ids = torch.tensor([prompt.ids] * 4)
     theirs = thinker.backbone.generate(
@@ -74,32 +74,32 @@ def test_own_loop_writes_what_generate_writes(thinker, images):
         eos_token_id=[thinker.prompting.ids["edit_route"]],
         pad_token_id=0,
     )
-    thoughts = thinker.think(images, instruction(), Sampling())
+    thoughts = thinker.think(images, instruction().text, Sampling())
     for thought, row in zip(thoughts, theirs[:, len(prompt.ids) :].tolist(), strict=True):
         assert list(thought.token_ids) == row[: len(thought.token_ids)]
 
 
 def test_more_tiles_than_a_batch(thinker, images):
     many = images[[0, 1, 2, 3, 2, 0]]
-    texts = [t.text for t in thinker.think(many, instruction(), Sampling())]
+    texts = [t.text for t in thinker.think(many, instruction().text, Sampling())]
     assert texts == [TRACES[KINDS[i]] for i in (0, 1, 2, 3, 2, 0)]
 
 
-def test_sampling_follows_the_tile_not_its_place(thinker, images):
+def test_sampling_depends_on_the_tile_not_on_its_position(thinker, images):
     hot = Sampling(temperature=0.9, seed=3, max_new_tokens=60)
-    first = thinker.think(images, instruction(), hot)
-    turned = thinker.think(images.flip(0), instruction(), hot)
+    first = thinker.think(images, instruction().text, hot)
+    turned = thinker.think(images.flip(0), instruction().text, hot)
     assert [t.token_ids for t in first] == [t.token_ids for t in turned[::-1]]
-    others = [thinker.think(images, instruction(), hot.replace(seed=seed)) for seed in range(10, 16)]
+    others = [thinker.think(images, instruction().text, hot.replace(seed=seed)) for seed in range(10, 16)]
     assert any(other != first for other in others)
 
 
 def test_top_p_keeps_only_the_most_probable():
     logits = torch.log(torch.tensor([[0.6, 0.3, 0.1]]))
     generator = np.random.Generator(np.random.Philox(0))
-    picked = [decoding._choose(logits, decoding.Choice(1.0, 0.5, (0,)), [generator])[0] for _ in range(50)]
+    picked = [decoding._choose(logits, decoding.TokenSampling(1.0, 0.5, (0,)), [generator])[0] for _ in range(50)]
     assert set(picked) == {0}
-    picked = [decoding._choose(logits, decoding.Choice(1.0, 1.0, (0,)), [generator])[0] for _ in range(2000)]
+    picked = [decoding._choose(logits, decoding.TokenSampling(1.0, 1.0, (0,)), [generator])[0] for _ in range(2000)]
     shares = np.bincount(picked, minlength=3) / 2000
     np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.05)
 
@@ -119,7 +119,7 @@ def test_top_p_keeps_only_the_most_probable():
     ],
 )
 def test_repetition(ids, expected):
-    assert decoding.repeats(ids) is expected
+    assert decoding.is_repeating(ids) is expected
 
 
 def _scripted(monkeypatch, thinker, scripts):
@@ -147,7 +147,7 @@ def _scripted(monkeypatch, thinker, scripts):
 def test_a_repeating_thought_is_tried_once_more(monkeypatch, thinker, images):
     good = thinker.prompting.encode(TRACES["noise"])
     temperatures = _scripted(monkeypatch, thinker, [thinker.prompting.encode("ab" * 40), good])
-    (thought,) = thinker.think(images[:1], instruction(), Sampling(max_new_tokens=100))
+    (thought,) = thinker.think(images[:1], instruction().text, Sampling(max_new_tokens=100))
     assert thought.token_ids == good
     assert thought.remark == "A first attempt was repeating; this is the second."
     assert temperatures[0] == 0
@@ -170,17 +170,17 @@ def test_the_second_attempt_at_a_sampled_thought_is_another(monkeypatch, thinker
     hot = Sampling(temperature=0.9, seed=3, max_new_tokens=60)
     for _ in range(2):
         with pytest.raises(ThoughtError, match="twice"):
-            thinker.think(images[1:2], instruction(), hot)
+            thinker.think(images[1:2], instruction().text, hot)
     assert written[0] != written[1]
     assert written[2:] == written[:2]
 
 
 @pytest.mark.parametrize(("text", "ending"), [("ab" * 40, "repeating"), ("the quick brown fox jumps over", "too long")])
-def test_a_thought_that_runs_away_twice_is_an_error(monkeypatch, thinker, images, text, ending):
+def test_two_failed_attempts_are_an_error(monkeypatch, thinker, images, text, ending):
     ids = thinker.prompting.encode(text)
     _scripted(monkeypatch, thinker, [ids, ids])
     with pytest.raises(ThoughtError) as caught:
-        thinker.think(images[:1], instruction(), Sampling(max_new_tokens=24 if ending == "too long" else 100))
+        thinker.think(images[:1], instruction().text, Sampling(max_new_tokens=24 if ending == "too long" else 100))
     assert caught.value.facts["ending"] == ending
     assert caught.value.facts["tile"] == 0
     assert len(thinker.prompting.encode(caught.value.facts["text"])) <= 100
@@ -189,7 +189,7 @@ def test_a_thought_that_runs_away_twice_is_an_error(monkeypatch, thinker, images
 def test_a_route_named_while_thinking_does_not_decide(monkeypatch, thinker, images):
     ids = thinker.prompting.encode("<think>not <image_gen></think>\nok<image_edit>")
     _scripted(monkeypatch, thinker, [ids])
-    (thought,) = thinker.think(images[:1], instruction(), Sampling())
+    (thought,) = thinker.think(images[:1], instruction().text, Sampling())
     assert thought.token_ids == ids
     assert thought.route == "<image_edit>"
 
@@ -208,9 +208,9 @@ def test_a_thought_may_end_in_words(monkeypatch, thinker, images):
 @pytest.mark.parametrize("final_norm", ["post", "pre"])
 def test_a_stored_thought_gives_the_same_condition_to_the_bit(mode, images, kind, final_norm):
     thinker = mode(mode=kind, final_norm=final_norm)
-    thoughts = thinker.think(images, instruction(), Sampling())
+    thoughts = thinker.think(images, instruction().text, Sampling())
     first = thinker.condition(images, thoughts, Sampling())
-    thinker.think(images.flip(0) * 0.5, instruction(), Sampling())  # something else in between
+    thinker.think(images.flip(0) * 0.5, instruction().text, Sampling())  # something else in between
     stored = [Thought(t.text, tuple(t.token_ids), t.route, t.prompt) for t in thoughts]
     again = thinker.condition(images, stored, Sampling())
     assert torch.equal(first.states, again.states)
@@ -220,7 +220,7 @@ def test_a_stored_thought_gives_the_same_condition_to_the_bit(mode, images, kind
 
 
 def test_capture_equals_running_again_with_pixels(mode, images):
-    thoughts = mode(mode="capture").think(images, instruction(), Sampling())
+    thoughts = mode(mode="capture").think(images, instruction().text, Sampling())
     captured = mode(mode="capture").condition(images, thoughts, Sampling())
     with_pixels = mode(mode="reencode_with_pixels").condition(images, thoughts, Sampling())
     without = mode(mode="reencode").condition(images, thoughts, Sampling())
@@ -231,7 +231,7 @@ def test_capture_equals_running_again_with_pixels(mode, images):
 
 def test_without_pixels_the_image_reaches_the_condition_only_through_words(mode, images):
     thinker = mode(mode="reencode")
-    thoughts = thinker.think(images, instruction(), Sampling())
+    thoughts = thinker.think(images, instruction().text, Sampling())
     swapped = thinker.condition(images.flip(0), thoughts, Sampling())
     assert torch.equal(swapped.states, thinker.condition(images, thoughts, Sampling()).states)
     seeing = mode(mode="reencode_with_pixels")
@@ -243,17 +243,17 @@ def test_without_pixels_the_image_reaches_the_condition_only_through_words(mode,
 
 def test_condition_holds_the_users_turn_the_thought_and_the_end(mode, images):
     thinker = mode(mode="reencode")
-    (thought,) = thinker.think(images[:1], instruction(), Sampling())
-    prompt = thinker._prompt(instruction(), images)
+    (thought,) = thinker.think(images[:1], instruction().text, Sampling())
+    prompt = thinker._prompt(instruction().text, images)
     condition = thinker.condition(images[:1], [thought], Sampling())
     ids = torch.tensor([[*prompt.ids, *thought.token_ids, thinker.prompting.ids["turn_end"]]])
-    plain = thinker.backbone.model(input_ids=ids).last_hidden_state[0, prompt.drop :]
+    plain = thinker.backbone.model(input_ids=ids).last_hidden_state[0, prompt.prefix :]
     torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)
     assert condition.mask.shape[1] > condition.mask.sum()
 
 
 def test_before_the_norm_and_after_it(mode, images):
-    thoughts = mode(mode="reencode", final_norm="pre").think(images, instruction(), Sampling())
+    thoughts = mode(mode="reencode", final_norm="pre").think(images, instruction().text, Sampling())
     before = mode(mode="reencode", final_norm="pre").condition(images, thoughts, Sampling())
     after = mode(mode="reencode", final_norm="post").condition(images, thoughts, Sampling())
     norm = mode().backbone.model.language_model.norm
@@ -261,8 +261,8 @@ def test_before_the_norm_and_after_it(mode, images):
     assert not torch.allclose(_real(before, 0), _real(after, 0), atol=1e-2)
 
 
-def test_placeholders_may_be_left_out(mode, images):
-    thoughts = mode().think(images, instruction(), Sampling())
+def test_image_placeholders_may_be_dropped(mode, images):
+    thoughts = mode().think(images, instruction().text, Sampling())
     full = mode(image_pads=True).condition(images, thoughts, Sampling())
     short = mode(image_pads=False).condition(images, thoughts, Sampling())
     assert int(full.mask[0].sum()) - int(short.mask[0].sum()) == 4
@@ -273,16 +273,16 @@ def test_length_does_not_depend_on_the_thought(mode, images):
     long, short = "<think>" + "x" * 20 + "</think>ok<image_edit>", "<image_edit>"
     shapes = {
         thinker.condition(
-            images[:1], [Thought(text, (), "<image_edit>", instruction())], Sampling(max_new_tokens=40)
+            images[:1], [Thought(text, (), "<image_edit>", instruction().text)], Sampling(max_new_tokens=40)
         ).states.shape
         for text in (long, short)
     }
     assert len(shapes) == 1
 
 
-def test_the_guard_drops_placeholders_then_the_oldest_thought(mode, images):
+def test_a_long_condition_loses_placeholders_then_the_oldest_tokens(mode, images):
     thinker = mode(mode="reencode")
-    (thought,) = thinker.think(images[2:3], instruction(), Sampling())
+    (thought,) = thinker.think(images[2:3], instruction().text, Sampling())
     full = _real(thinker.condition(images[2:3], [thought], Sampling()), 0)
     total = len(full)
     without_pads = thinker.condition(images[2:3], [thought], Sampling(), limit=total - 3)
@@ -299,30 +299,32 @@ def test_the_guard_drops_placeholders_then_the_oldest_thought(mode, images):
 
 def test_a_thought_without_tokens_is_read_from_its_text(mode, images):
     thinker = mode(mode="reencode")
-    thoughts = thinker.think(images, instruction(), Sampling())
+    thoughts = thinker.think(images, instruction().text, Sampling())
     worded = [dataclasses.replace(t, token_ids=()) for t in thoughts]
     assert torch.equal(
         thinker.condition(images, worded, Sampling()).states, thinker.condition(images, thoughts, Sampling()).states
     )
 
 
-def test_a_restated_instruction_is_an_instruction_and_a_route(mode, images):
+def test_a_thought_that_repeats_the_instruction_is_instruction_and_route(mode, images):
     thinker = mode(mode="reencode")
-    restated = thinker.condition(images[:1], [Thought(instruction())], Sampling())
-    spelled = thinker.condition(images[:1], [Thought("<image_edit>", (), "<image_edit>", instruction())], Sampling())
+    restated = thinker.condition(images[:1], [Thought(instruction().text)], Sampling())
+    spelled = thinker.condition(
+        images[:1], [Thought("<image_edit>", (), "<image_edit>", instruction().text)], Sampling()
+    )
     assert torch.equal(restated.states, spelled.states)
     assert torch.equal(restated.mask, spelled.mask)
 
 
 def test_edited_words_change_the_condition(mode, images):
     thinker = mode(mode="reencode")
-    thoughts = [Thought(text, (), "<image_edit>", instruction()) for text in (TRACES["noise"], TRACES["empty"])]
+    thoughts = [Thought(text, (), "<image_edit>", instruction().text) for text in (TRACES["noise"], TRACES["empty"])]
     states = thinker.condition(images[:2], thoughts, Sampling()).states
     assert not torch.equal(states[0], states[1])
 
 
-def test_nothing_is_the_template_around_an_empty_request(thinker):
-    condition = thinker.nothing(Sampling())
+def test_the_empty_condition_is_the_template_around_an_empty_request(thinker):
+    condition = thinker.empty_condition(Sampling())
     prompt = thinker.prompting.prompt("", None)
-    plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.drop :]
+    plain = thinker.backbone.model(input_ids=torch.tensor([prompt.ids])).last_hidden_state[0, prompt.prefix :]
     torch.testing.assert_close(_real(condition, 0), plain, atol=1e-5, rtol=1e-4)

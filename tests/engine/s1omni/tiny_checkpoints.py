@@ -1,4 +1,4 @@
-"""What the tiny checkpoints are made of."""
+"""The parts of the tiny checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, VisionConfig
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 
 SPECIAL = (
     "<|im_start|> <|im_end|> <|vision_start|> <|vision_end|> <|image_pad|> <think> </think> <image_edit> <image_gen> <prot_st>"
@@ -29,8 +29,8 @@ TRACES = {
 TASKS = ("segmentation", "super_resolution", "modality_translation")
 
 
-def instruction(task: str = "segmentation", request: str = "nuclei") -> str:
-    return Instruction(task=task, request=request, tile=(32, 32)).text()
+def instruction(task: str = "segmentation", request: str = "nuclei") -> Instruction:
+    return Instruction(task=task, request=request, tile=(32, 32))
 
 
 def tiny_tokenizer() -> Any:
@@ -93,7 +93,7 @@ def taught_backbone(kept: Path) -> Any:
     if kept.exists():
         model.load_state_dict(torch.load(kept, weights_only=True))
         return model.eval().requires_grad_(False)
-    prompting = Prompting(tiny_tokenizer(), CheckpointConfig.model_validate(parts_config()).prompting)
+    prompting = PromptTokenizer(tiny_tokenizer(), CheckpointConfig.model_validate(parts_config()).prompting)
     geometry, vision = PatchGeometry(8, 2, 2), VisionConfig.model_validate(VISION)
     rng = np.random.default_rng(1)
     optimizer = torch.optim.AdamW(model.parameters(), 6e-3)
@@ -105,7 +105,7 @@ def taught_backbone(kept: Path) -> Any:
         images = torch.from_numpy(
             np.stack([pictures.get(kind, rng.random((3, 32, 32), dtype=np.float32)) for kind in kinds])
         )
-        prompt = prompting.prompt(instruction(TASKS[step % 3]), 4)
+        prompt = prompting.prompt(instruction(TASKS[step % 3]).text, 4)
         bodies = [prompting.encode(TRACES[kind] + "<|im_end|>") for kind in kinds]
         width = max(map(len, bodies))
         end = prompting.ids["turn_end"]

@@ -1,1 +1,1 @@
-"""Checkpoint folders: where they are, what they contain, and the modules made of them."""
+"""Checkpoint folders: where they are, what they contain, and how modules are loaded from them."""

@@ -1,6 +1,6 @@
-"""Classes that the configurations of a checkpoint may name.
+"""Names of the classes that the configurations of a checkpoint may use.
 
-They are checked when a folder is opened; nothing here needs torch.
+They are checked when a folder is opened; this needs no torch.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 from napari_s1omni.errors import CheckpointError
 
 UNETS = ("UNet2DConditionModel", "FilmUNet2DModel")
-"""Those editor networks that halve the latent from level to level."""
+"""Editor networks that halve the latent from level to level."""
 DENOISERS = ("QwenImageTransformer2DModel", *UNETS)
-"""Editor networks that ``transformer_config._class_name`` may name; the first where it is absent."""
+"""Allowed values of ``transformer_config._class_name``; the first is the default."""
 CODECS = ("AutoencoderKLQwenImage", "PixelUnshuffleCodec")
-"""Codecs that ``vae_config._class_name`` may name; the first where it is absent."""
+"""Allowed values of ``vae_config._class_name``; the first is the default."""
 SCHEDULERS = ("FlowMatchEulerDiscreteScheduler",)
-"""What ``scheduler_config._class_name`` may name."""
+"""Allowed values of ``scheduler_config._class_name``."""
 BACKBONE_TYPES = ("qwen3_vl", "s1-omni-image")
-"""What ``model_type`` of the backbone, or of the whole that holds its two configurations, may be."""
+"""Allowed values of ``model_type`` of the backbone, or of the configuration that embeds it."""
 
 
 def class_name(
@@ -30,17 +30,18 @@ def class_name(
     file: Path | None = None,
     key: str = "_class_name",
 ) -> str:
-    """Read the class that a configuration names; where it names none, the first of `allowed`.
+    """Return the class that a configuration names, or the first of `allowed` if it names none.
 
     Parameters
     ----------
     section : str
-        Where the configuration stands, for the error.
+        Name of the configuration, for the error.
     config : mapping
     allowed : tuple of str
     file : Path, optional
         File that holds it, for the error.
     key : str
+        Key of the class name.
 
     Raises
     ------

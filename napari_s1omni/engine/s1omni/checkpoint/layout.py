@@ -1,6 +1,6 @@
-"""A checkpoint folder before any tensor is read: which tensor of which component lies in which shard.
+"""The layout of a checkpoint folder: which tensor of which component lies in which shard.
 
-Nothing here needs torch, so plans can be made on a machine that has none.
+Only headers are read. This needs no torch, so plans can be made on a machine without it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.engine.s1omni.checkpoint.classes import BACKBONE_TYPES, CODECS, DENOISERS, SCHEDULERS, class_name
-from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, CheckpointConfig, Prefixes, read_json
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME
+from napari_s1omni.engine.s1omni.checkpoint.config import (
+    CONFIG_NAME,
+    TOKENIZER_NAME,
+    CheckpointConfig,
+    Prefixes,
+    read_json,
+)
 from napari_s1omni.errors import CheckpointError
 
 COMPONENTS = ("backbone", "alignment", "transformer", "vae")
@@ -24,19 +29,19 @@ FAMILIES = (
     Prefixes(backbone="qwen3_vl.", alignment="alignment_mlp.", transformer="transformer.", vae="vae."),
     Prefixes(),
 )
-"""Both sets of prefixes in use; the first is told by its named backbone."""
+"""The two sets of prefixes in use; the first is recognised by the prefix of its backbone."""
 
 _HEADER_LIMIT = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """One tensor of the folder."""
+    """A tensor of the folder."""
 
     file: Path
     """Shard that holds it."""
     key: str
-    """Its name there, prefix included."""
+    """Its name in the shard, with prefix."""
     shape: tuple[int, ...]
     dtype: str
     """safetensors name, such as ``BF16``."""
@@ -49,14 +54,14 @@ class TensorEntry:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a checkpoint folder holds."""
+    """The content of a checkpoint folder."""
 
     folder: Path
     config: CheckpointConfig
     backbone_config: Mapping[str, Any]
     """Configuration of the vision-language model, as transformers writes it."""
     tensors: Mapping[str, Mapping[str, TensorEntry]]
-    """For each component, its tensors by their name without prefix."""
+    """Component -> tensor name without prefix -> tensor."""
 
     @property
     def shards(self) -> list[Path]:
@@ -64,15 +69,14 @@ class Layout:
         return sorted({entry.file for part in self.tensors.values() for entry in part.values()})
 
     def counts(self) -> dict[str, int]:
-        """Parameters per component."""
+        """Return the number of parameters per component."""
         return {name: sum(entry.size for entry in part.values()) for name, part in self.tensors.items()}
 
     def revision(self) -> str:
-        """Twelve hex digits that change with any file that affects pixels.
+        """Return twelve hex digits that change with any file that affects pixels.
 
-        Shards whose digest the checkpoint lists, and small ones, count with
-        all their bytes; large ones without a listed digest with their names,
-        shapes and sizes.
+        All bytes count of shards with a listed digest and of small ones; of large ones without a listed digest, only
+        names, shapes and sizes.
         """
         digest = hashlib.sha256()
         for path in (self.folder / CONFIG_NAME, self.folder / TOKENIZER_NAME):
@@ -90,8 +94,7 @@ def open_layout(folder: str | Path) -> Layout:
     Raises
     ------
     CheckpointError
-        If a file is missing, damaged or truncated, the index and the shards
-        disagree, or a class is named that is not known; names the file.
+        If a file is missing, damaged or truncated, index and shards disagree, or a class is unknown. Names the file.
     """
     folder = Path(folder)
     config = CheckpointConfig.read(folder)
@@ -102,7 +105,7 @@ def open_layout(folder: str | Path) -> Layout:
     entries = _entries(folder)
     prefixes = config.prefixes or _family(entries)
     tensors: dict[str, dict[str, TensorEntry]] = {name: {} for name in COMPONENTS}
-    # The longest prefix wins, so that an empty one takes what is left.
+    # The longest prefix wins, so an empty one takes the rest.
     order = sorted(COMPONENTS, key=lambda name: -len(getattr(prefixes, name)))
     for key, entry in entries.items():
         component = next((name for name in order if key.startswith(getattr(prefixes, name))), None)
@@ -123,7 +126,7 @@ def _family(keys: Iterable[str]) -> Prefixes:
 
 
 def _backbone_config(folder: Path) -> dict[str, Any]:
-    """The backbone's configuration: embedded in either file, or a file of its own."""
+    """Return the configuration of the backbone: embedded in either file, or a file of its own."""
     own = read_json(folder / CONFIG_NAME).get("qwen3_vl_config")
     if isinstance(own, dict):
         class_name("backbone", own, BACKBONE_TYPES, folder / CONFIG_NAME, "model_type")
@@ -182,7 +185,7 @@ def _entries(folder: Path) -> dict[str, TensorEntry]:
 
 
 def _read_header(path: Path) -> dict[str, TensorEntry]:
-    """Read a safetensors header and check that the file is as long as it says."""
+    """Read a safetensors header and check that the file has the length it states."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -198,12 +201,12 @@ def _read_header(path: Path) -> dict[str, TensorEntry]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} is no safetensors file: {error}", "an undamaged shard", "fetch it again", file=str(path)
+            f"{path} is not a safetensors file: {error}", "an undamaged shard", "fetch it again", file=str(path)
         ) from None
     size = path.stat().st_size
     if size != end:
         raise CheckpointError(
-            f"{path} has {size} bytes but its header speaks of {end}",
+            f"{path} has {size} bytes but its header states {end}",
             "a complete shard",
             "delete it and fetch it again",
             file=str(path),
@@ -215,7 +218,7 @@ def _read_header(path: Path) -> dict[str, TensorEntry]:
 
 @lru_cache(maxsize=256)
 def _fingerprint(path: Path, changed: int) -> str:
-    """Digest of a shard; `changed`, its time of change, keeps the cache honest."""
+    """Return the digest of a shard; `changed`, its modification time, invalidates the cache."""
     size = path.stat().st_size
     if size <= 256_000_000:
         return file_digest(path)
@@ -224,6 +227,6 @@ def _fingerprint(path: Path, changed: int) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in lower-case hex."""
+    """Return the SHA-256 of a file, in lower-case hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

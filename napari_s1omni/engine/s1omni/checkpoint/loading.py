@@ -1,14 +1,12 @@
-"""Checkpoint folders to modules and back.
+"""Loading of checkpoint folders.
 
-Modules are built on the meta device and filled shard by shard straight into
-their place, device and type, so that no second copy of the weights exists.
+Modules are built on the meta device and filled shard by shard, each tensor directly on its device and in its type, so
+that there is never a second copy of the weights.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +16,18 @@ import torch
 from torch import nn
 
 from napari_s1omni.engine.s1omni.checkpoint.classes import DENOISERS, class_name
-from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, CheckpointConfig, Prefixes
+from napari_s1omni.engine.s1omni.checkpoint.config import CONFIG_NAME, TOKENIZER_NAME, CheckpointConfig
 from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, Layout, TensorEntry, file_digest
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec, VaeCodec, build_codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The parts of one model, ready to run or still on the meta device."""
+    """The modules of one model, ready to run or still on the meta device."""
 
     config: CheckpointConfig
     backbone: Any
@@ -41,17 +39,17 @@ class Checkpoint:
 
     @property
     def geometry(self) -> PatchGeometry:
-        """Sizes of the vision tower."""
+        """Patch sizes of the vision encoder."""
         vision = self.backbone.config.vision_config
         return PatchGeometry(vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Every module that has tensors of its own in a checkpoint, by component."""
+        """Return the modules by component, as checkpoints name them."""
         codec = self.codec.vae if isinstance(self.codec, VaeCodec) else self.codec
         return dict(zip(COMPONENTS, (self.backbone, self.connector, self.transformer, codec), strict=True))
 
 
-def build(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Checkpoint:
+def build_modules(config: CheckpointConfig, backbone_config: Mapping[str, Any]) -> Checkpoint:
     """Build all modules without weights; inside ``torch.device("meta")`` they take no memory.
 
     Raises
@@ -91,7 +89,7 @@ def editor_class(name: str) -> Any:
     return FilmUNet2DModel if name == FilmUNet2DModel.__name__ else getattr(diffusers, name)
 
 
-def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dtype) -> Checkpoint:
+def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dtype) -> Checkpoint:
     """Load a checkpoint: build on the meta device, then stream the shards.
 
     Parameters
@@ -105,19 +103,19 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
     Raises
     ------
     CheckpointError
-        If tensors are missing, unexpected or of another shape (all named), or
-        a file does not have its listed digest.
+        If tensors are missing, unexpected or of another shape (all are named), or a file does not have its listed
+        digest.
     """
     listed = layout.config.sha256
-    # A shard's turn comes right before it is read.
+    # Shards are verified right before they are read.
     for name in sorted(listed.keys() - {shard.name for shard in layout.shards}):
         _verify(layout.folder / name, listed[name])
     with torch.device("meta"):
-        checkpoint = build(layout.config, layout.backbone_config)
+        checkpoint = build_modules(layout.config, layout.backbone_config)
     modules = checkpoint.modules()
     wanted: dict[Path, list[tuple[TensorEntry, nn.Module, str, str]]] = {}
     for component, module in modules.items():
-        entries = _renamed(module, layout.tensors[component])
+        entries = _rename_entries(module, layout.tensors[component])
         _compare(component, module, entries)
         for name, entry in entries.items():
             wanted.setdefault(entry.file, []).append((entry, module, name, component))
@@ -131,72 +129,14 @@ def load(layout: Layout, placement: Mapping[str, torch.device], dtype: torch.dty
     for component, module in modules.items():
         if component == "backbone":
             module.tie_weights()
-        _revive(module)
+        _restore_rotary_tables(module)
         module.to(placement[component]).eval().requires_grad_(False)
     return checkpoint
 
 
-def save(
-    folder: Path,
-    checkpoint: Checkpoint,
-    tokenizer: Any,
-    *,
-    dtype: torch.dtype = torch.float16,
-    prefixes: Prefixes | None = None,
-    shard_bytes: int = 2_000_000_000,
-) -> Path:
-    """Write a checkpoint folder in the released layout, with the digest of every shard.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if missing; files of the same names are replaced.
-    checkpoint : Checkpoint
-    tokenizer : tokenizers.Tokenizer
-    dtype : torch.dtype
-        Type of floating-point tensors on disk.
-    prefixes : Prefixes, optional
-        Names of the components; by default the family with a bare backbone.
-    shard_bytes : int
-        Shards are closed before they grow above this.
-    """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    prefixes = prefixes or Prefixes()
-    shards: list[dict[str, torch.Tensor]] = [{}]
-    room = shard_bytes
-    for component, module in checkpoint.modules().items():
-        state = module.state_dict()
-        for name in _names(module):
-            tensor = state[name].detach()
-            tensor = tensor.to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
-            if tensor.nbytes > room and shards[-1]:
-                shards.append({})
-                room = shard_bytes
-            shards[-1][getattr(prefixes, component) + name] = tensor
-            room -= tensor.nbytes
-    names = [f"model-{i:05d}-of-{len(shards):05d}.safetensors" for i in range(1, len(shards) + 1)]
-    for name, tensors in zip(names, shards, strict=True):
-        save_file(tensors, folder / name, metadata={"format": "pt"})
-    weight_map = {key: name for name, tensors in zip(names, shards, strict=True) for key in tensors}
-    total = sum(tensor.nbytes for tensors in shards for tensor in tensors.values())
-    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1, sort_keys=True))
-    tokenizer.save(str(folder / TOKENIZER_NAME))
-    (folder / "config.json").write_text(json.dumps(_plain_backbone(checkpoint.backbone), indent=1, sort_keys=True))
-    for name in names:
-        # safetensors writes for its owner alone; weights are as readable as what lies beside them.
-        shutil.copymode(folder / "config.json", folder / name)
-    digests = {name: file_digest(folder / name) for name in names}
-    config = checkpoint.config.model_copy(update={"prefixes": prefixes, "sha256": digests})
-    (folder / CONFIG_NAME).write_text(config.model_dump_json(indent=1))
-    return folder
-
-
-def read_prompting(layout: Layout) -> Prompting:
-    """Read the tokenizer and check that backbone and tokenizer mean the same image token."""
-    prompting = Prompting.read(layout.folder, layout.config.prompting)
+def load_prompting(layout: Layout) -> PromptTokenizer:
+    """Return the prompt tokenizer, after checking that backbone and tokenizer use the same image token."""
+    prompting = PromptTokenizer.read(layout.folder, layout.config.prompting)
     stated = layout.backbone_config.get("image_token_id")
     if stated is not None and stated != prompting.ids["image_pad"]:
         raise CheckpointError(
@@ -209,14 +149,8 @@ def read_prompting(layout: Layout) -> Prompting:
     return prompting
 
 
-def _plain_backbone(backbone: Any) -> dict[str, Any]:
-    config: dict[str, Any] = backbone.config.to_dict()
-    config.update(architectures=[type(backbone).__name__])
-    return config
-
-
-def _names(module: nn.Module) -> list[str]:
-    """State names without those that only repeat a tied tensor."""
+def tensor_names(module: nn.Module) -> list[str]:
+    """Return the names in the state dict, without those of tied tensors."""
     seen: dict[tuple[Any, ...], str] = {}
     names = []
     for name, tensor in module.state_dict(keep_vars=True).items():
@@ -226,8 +160,8 @@ def _names(module: nn.Module) -> list[str]:
     return names
 
 
-def _renamed(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str, TensorEntry]:
-    """Bring foreign names to ours where a release is known to differ."""
+def _rename_entries(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str, TensorEntry]:
+    """Return the entries under the names of `module`; releases name some tensors differently."""
     if isinstance(module, Connector):
         ours = module.rename(entries)
         return {ours[name]: entry for name, entry in entries.items()}
@@ -240,7 +174,7 @@ def _renamed(module: nn.Module, entries: Mapping[str, TensorEntry]) -> dict[str,
 
 def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntry]) -> None:
     state = module.state_dict()
-    required = set(_names(module))
+    required = set(tensor_names(module))
     missing = sorted(required - set(entries))
     unexpected = sorted(set(entries) - set(state))
     wrong = [name for name in sorted(set(entries) & set(state)) if tuple(state[name].shape) != entries[name].shape]
@@ -252,7 +186,7 @@ def _compare(component: str, module: nn.Module, entries: Mapping[str, TensorEntr
         if names
     ]
     raise CheckpointError(
-        f"the tensors of {component} do not fit its configuration; {'; '.join(parts)}",
+        f"the tensors of {component} do not match its configuration; {'; '.join(parts)}",
         "exactly the tensors that the configuration asks for",
         "fetch the folder again, or correct prefixes and configuration",
         component=component,
@@ -301,8 +235,8 @@ def _assign(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
     setattr(parent, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
 
 
-def _revive(module: nn.Module) -> None:
-    """Recompute the rotary tables, which no checkpoint stores and the meta device left empty."""
+def _restore_rotary_tables(module: nn.Module) -> None:
+    """Recompute the rotary tables, which no checkpoint stores and which are empty on the meta device."""
     for path, part in list(module.named_modules()):
         empty = [
             v for v in (*part.buffers(recurse=False), *vars(part).values()) if isinstance(v, torch.Tensor) and v.is_meta

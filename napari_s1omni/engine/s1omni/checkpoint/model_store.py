@@ -1,4 +1,4 @@
-"""Checkpoints by name: where they are, what can be fetched. Nothing touches a network unless asked to fetch."""
+"""Known models by name: where their checkpoints are, and how to fetch them. Only :func:`fetch` uses the network."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _PACKAGE = Path(__file__).parents[3]
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model that can be asked for by name."""
+    """A model that has a name."""
 
     name: str
     title: str
     repository: str | None
-    """Repository on the Hugging Face hub; None: it comes with this package."""
+    """Repository on the Hugging Face hub; None for a model that comes with this package."""
     license: str
 
     @property
     def folder(self) -> Path:
-        """Where it is, or would be once fetched."""
+        """Its folder, or where it would be once fetched."""
         if self.repository is None:
             return _PACKAGE / "weights" / self.name
         return models_folder() / self.name
 
     @property
     def present(self) -> bool:
-        """Whether the folder holds a checkpoint's configuration."""
+        """Whether the folder has the configuration file of a checkpoint."""
         return (self.folder / CONFIG_NAME).is_file()
 
 
@@ -62,7 +62,7 @@ def locate(name_or_folder: str) -> Path:
     Raises
     ------
     EngineUnavailable
-        If it is neither a known model that is here nor a folder.
+        If it is neither a folder nor a known model that is on this machine.
     """
     model = MODELS.get(name_or_folder)
     if model is None:
@@ -76,7 +76,7 @@ def locate(name_or_folder: str) -> Path:
         )
     if not model.present:
         raise EngineUnavailable(
-            f"the weights of '{model.name}' are not here ({model.folder})",
+            f"the weights of '{model.name}' are not on this machine ({model.folder})",
             remedy=f"run 's1omni models fetch {model.name}'"
             if model.repository
             else "install the package with its data",
@@ -86,13 +86,13 @@ def locate(name_or_folder: str) -> Path:
     return model.folder
 
 
-def show(name_or_folder: str) -> Layout:
-    """Open a model without loading it: configuration, tensors, counts, revision."""
+def open_model(name_or_folder: str) -> Layout:
+    """Return the layout of a model without loading it."""
     return open_layout(locate(name_or_folder))
 
 
 def fetch(name: str, folder: str | Path | None = None, revision: str | None = None) -> Path:
-    """Download a model from the Hugging Face hub; an interrupted download goes on where it stopped.
+    """Download a model from the Hugging Face hub; an interrupted download is continued.
 
     Parameters
     ----------
@@ -106,14 +106,14 @@ def fetch(name: str, folder: str | Path | None = None, revision: str | None = No
     Returns
     -------
     Path
-        The folder, whose layout has been checked.
+        The folder; its layout has been checked.
 
     Raises
     ------
     EngineUnavailable
         If the name is unknown or the hub cannot be reached.
     CheckpointError
-        If what was fetched is no checkpoint.
+        If the repository is not a checkpoint.
     """
     model = MODELS.get(name)
     repository = model.repository if model is not None else name if name.count("/") == 1 else None
@@ -122,7 +122,7 @@ def fetch(name: str, folder: str | Path | None = None, revision: str | None = No
             return locate(name)
         raise EngineUnavailable(
             f"'{name}' cannot be fetched",
-            f"known models are {', '.join(MODELS)}; others are named as on the hub, 'owner/name'",
+            f"known models are {', '.join(MODELS)}; name others as on the hub, 'owner/name'",
             "name one of these",
             name=name,
         )
@@ -148,7 +148,7 @@ def _download(repository: str, target: Path, revision: str | None) -> None:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise EngineUnavailable(
             f"{repository} could not be fetched: {error}",
-            remedy="check the network and its free space, then run the same command again; it goes on where it stopped",
+            remedy="check network and disk space, then run the same command again; it continues the download",
             repository=repository,
             folder=str(target),
         ) from error

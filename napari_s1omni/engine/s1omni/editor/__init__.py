@@ -1,1 +1,1 @@
-"""The image editor: connector, denoiser, codec and the grids they draw on."""
+"""The image editor: connector, denoiser, codec, and how tiles are resampled for them."""

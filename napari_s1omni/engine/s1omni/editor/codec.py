@@ -1,4 +1,4 @@
-"""Codecs: image to latent and back."""
+"""Codecs, which turn images into latents and back."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from napari_s1omni.engine.s1omni.checkpoint.classes import CODECS, class_name
 
 
 class Codec(Protocol):
-    """What a denoiser needs of a codec. Images are (B, 3, H, W) in model range."""
+    """Interface of a codec. Images are (B, 3, H, W) in model range."""
 
     channels: int
     """Channels of the latent."""
     downscale: int
-    """Image px per latent px."""
+    """Image pixels per latent pixel, along each axis."""
 
     def encode(self, images: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
         """Return the latent (B, channels, H / downscale, W / downscale).
 
-        With `noise` of that shape the posterior is sampled, where there is one; without, its mode is taken.
+        With `noise` of that shape the posterior, if the codec has one, is sampled; without, its mode is returned.
         """
         ...
 
@@ -32,7 +32,7 @@ class Codec(Protocol):
 
 
 class PixelUnshuffleCodec(nn.Module):
-    """A codec without tensors: each square of `factor` x `factor` px becomes channels. Lossless to the bit."""
+    """A lossless codec without weights: each square of `factor` x `factor` pixels becomes channels."""
 
     def __init__(self, factor: int = 4) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class PixelUnshuffleCodec(nn.Module):
         self.channels = 3 * factor * factor
 
     def encode(self, images: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
-        """Move squares into channels; there is no posterior, so `noise` plays no part."""
+        """Move squares into channels; `noise` is not used, since there is no posterior."""
         return functional.pixel_unshuffle(images, self.downscale)
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
@@ -81,7 +81,7 @@ class VaeCodec(nn.Module):
 
 
 def build_codec(config: dict[str, Any]) -> PixelUnshuffleCodec | VaeCodec:
-    """Build the codec that a ``vae_config`` names, without weights.
+    """Return the codec that a ``vae_config`` names, without weights.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The connector: thinker states to editor condition, token by token."""
+"""The connector, which maps states of the thinker to the condition of the editor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_s1omni.engine.s1omni.checkpoint.config import AlignmentConfig
 
 
 class Connector(nn.Module):
-    """Maps (B, L, input_dim) to (B, L, output_dim); a token never sees another one.
+    """Maps (B, L, input_dim) to (B, L, output_dim), each token on its own.
 
     Parameters
     ----------
@@ -23,15 +23,19 @@ class Connector(nn.Module):
 
     def __init__(self, config: AlignmentConfig) -> None:
         super().__init__()
-        wide = config.hidden_dim or config.output_dim
+        hidden_dim = config.hidden_dim or config.output_dim
         layers: dict[str, Callable[[], list[nn.Module]]] = {
             "linear": lambda: [nn.Linear(config.input_dim, config.output_dim)],
-            "mlp": lambda: [nn.Linear(config.input_dim, wide), nn.GELU(), nn.Linear(wide, config.output_dim)],
-            "mlp_ln": lambda: [
-                nn.Linear(config.input_dim, wide),
-                nn.LayerNorm(wide),
+            "mlp": lambda: [
+                nn.Linear(config.input_dim, hidden_dim),
                 nn.GELU(),
-                nn.Linear(wide, config.output_dim),
+                nn.Linear(hidden_dim, config.output_dim),
+            ],
+            "mlp_ln": lambda: [
+                nn.Linear(config.input_dim, hidden_dim),
+                nn.LayerNorm(hidden_dim),
+                nn.GELU(),
+                nn.Linear(hidden_dim, config.output_dim),
                 nn.LayerNorm(config.output_dim),
             ],
         }
@@ -43,19 +47,18 @@ class Connector(nn.Module):
         return out
 
     def rename(self, keys: Iterable[str]) -> dict[str, str]:
-        """Map foreign tensor names to ours, layer by layer in their natural order.
+        """Return our tensor name for each name in `keys`, layer by layer in natural order.
 
-        The names of the released connector's layers depend on the release;
-        their order does not.
+        The names of the layers differ between releases; their order does not.
         """
         given = list(keys)
         ours = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in self.named_parameters()))
-        theirs = sorted({key.rpartition(".")[0] for key in given}, key=_natural)
+        theirs = sorted({key.rpartition(".")[0] for key in given}, key=_natural_order)
         if len(ours) != len(theirs):
             return {key: key for key in given}
         stems = dict(zip(theirs, ours, strict=True))
         return {key: f"{stems[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in given}
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def _natural_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,4 +1,4 @@
-"""The editor: flow matching from noise to an image, with the source and the thinker's states at hand."""
+"""Denoisers: flow matching from noise to an image, conditioned on the source and on the states of the thinker."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """Classifier-free guidance, used where an image is drawn from words alone."""
+    """Classifier-free guidance, used if an image is drawn from words alone."""
 
     states: torch.Tensor
-    """Condition (B, L, width) of the empty request."""
+    """Condition (B, L, width) of an empty request."""
     mask: torch.Tensor
     scale: float
     rescale: bool
-    """Whether the result gets the norm of the guided prediction, as in diffusers; the released model does not."""
+    """Whether the result is rescaled to the norm of the conditional prediction, as in diffusers; not in the released
+    model."""
 
 
 class Denoiser(Protocol):
-    """One editor network. Latents are float32 (B, C, h, w)."""
+    """An editor network. Latents are float32 (B, C, h, w)."""
 
     align: int
     """Height and width of a latent must be multiples of this."""
@@ -30,15 +31,15 @@ class Denoiser(Protocol):
     def predict(
         self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """Return the network's output (B, C, h, w) for one noise level."""
+        """Return the output (B, C, h, w) of the network for one noise level."""
         ...
 
-    def tokens(self, height: int, width: int) -> int:
-        """Image tokens of a latent of this size, which shift the schedule."""
+    def image_tokens(self, height: int, width: int) -> int:
+        """Return the number of image tokens of a latent of this size, which shifts the schedule."""
         ...
 
-    def limit(self, height: int, width: int) -> int | None:
-        """Most condition tokens at this latent size; None: any number."""
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
+        """Return the largest number of condition tokens at this latent size; None if there is no limit."""
         ...
 
 
@@ -58,7 +59,7 @@ class MmditDenoiser:
         images = [noisy] if source is None else [noisy, source]
         packed = torch.cat([_pack(image) for image in images], 1)
         kind = self.transformer.dtype
-        # Scaling up and down by 1000 costs a rounding that the stock pipeline makes too.
+        # The stock pipeline scales by 1000 and back too, which rounds.
         time = noisy.new_full((batch,), level) * 1000 / 1000
         out = self.transformer(
             hidden_states=packed.to(kind),
@@ -70,17 +71,17 @@ class MmditDenoiser:
         )[0]
         return _unpack(out[:, : height * width // 4].float(), channels, height, width)
 
-    def tokens(self, height: int, width: int) -> int:
-        """One token for each square of 2 x 2."""
+    def image_tokens(self, height: int, width: int) -> int:
+        """One token for each square of 2 x 2 latent pixels."""
         return height * width // 4
 
-    def limit(self, height: int, width: int) -> int | None:
-        """Text positions start beside the image's own in a rotary table of 4,096 rows."""
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
+        """Text positions follow those of the image in a rotary table of 4,096 rows."""
         return 4096 - max(height, width) // 4
 
 
 class UNetDenoiser:
-    """A UNet of either class: noisy latent and source latent on top of each other, states by attention."""
+    """A UNet of either class: noisy and source latent are concatenated, states enter by cross-attention."""
 
     def __init__(self, unet: Any) -> None:
         self.unet = unet
@@ -89,11 +90,11 @@ class UNetDenoiser:
     def predict(
         self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """Return the network's output; without a source its channels are zero."""
-        beside = torch.zeros_like(noisy) if source is None else source
+        """Return the output of the network; without a source, its channels are zero."""
+        condition = torch.zeros_like(noisy) if source is None else source
         kind = self.unet.dtype
         out: torch.Tensor = self.unet(
-            torch.cat([noisy, beside], 1).to(kind),
+            torch.cat([noisy, condition], 1).to(kind),
             noisy.new_tensor(level * 1000),
             encoder_hidden_states=states.to(kind),
             encoder_attention_mask=mask,
@@ -101,17 +102,17 @@ class UNetDenoiser:
         )[0]
         return out.float()
 
-    def tokens(self, height: int, width: int) -> int:
-        """One token for each latent px."""
+    def image_tokens(self, height: int, width: int) -> int:
+        """One token for each latent pixel."""
         return height * width
 
-    def limit(self, height: int, width: int) -> int | None:
-        """Cross-attention takes any number."""
+    def max_condition_tokens(self, height: int, width: int) -> int | None:
+        """Cross-attention has no limit."""
         return None
 
 
 def build_denoiser(transformer: Any) -> Denoiser:
-    """Wrap an editor network by its class."""
+    """Return the denoiser for the class of an editor network."""
     return (
         UNetDenoiser(transformer) if hasattr(transformer.config, "cross_attention_dim") else MmditDenoiser(transformer)
     )
@@ -139,11 +140,11 @@ def denoise(
     levels : float32 tensor (steps + 1,)
         From :func:`napari_s1omni.engine.s1omni.editor.schedule.noise_levels`.
     source : float32 tensor (B, C, h, w) or None
-        Latent of the source as the network may see it; None draws from words alone.
+        Latent of the source; None draws from words alone.
     states, mask : tensors
-        Condition (B, L, width) and which of it is not padding.
+        Condition (B, L, width), and the mask (B, L) that is False for padding.
     prediction : {'velocity', 'x0', 'residual'}
-        What the output means: noise less image, the image, or the image less `base`.
+        What the network predicts: noise minus image, the image, or the image minus `base`.
     base : float32 tensor (B, C, h, w), optional
         Latent to which a residual is added.
     guidance : Guidance, optional
@@ -176,7 +177,7 @@ def _guided(out: torch.Tensor, empty: torch.Tensor, guidance: Guidance) -> torch
 
 
 def _pack(latent: torch.Tensor) -> torch.Tensor:
-    """(B, C, h, w) to tokens (B, h/2 * w/2, 4 C) of 2 x 2 squares."""
+    """Return the latent (B, C, h, w) as tokens (B, h/2 * w/2, 4 C) of 2 x 2 squares."""
     return functional.pixel_unshuffle(latent, 2).flatten(2).transpose(1, 2)
 
 

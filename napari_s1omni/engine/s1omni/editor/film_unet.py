@@ -1,4 +1,4 @@
-"""A lean editor network: a UNet whose every block listens to the thought."""
+"""A small editor network: a UNet in which the thought modulates every block (FiLM)."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from torch.nn import functional
 
 
 class FilmUNet2DModel(ModelMixin, ConfigMixin):
-    """Convolutions on four scales; what the condition means scales and shifts the channels of every block.
+    """A convolutional UNet whose channels are scaled and shifted by the condition in every block.
 
-    It takes and returns what ``UNet2DConditionModel`` does at less cost: what comes from the side is added
-    where that one concatenates, and there is attention on the coarsest level alone. So latent px can be finer, which
-    objects that touch need. The thought reaches the fine levels through a few learned questions to its states, whose
-    answers scale and shift (Perez et al., "FiLM", 2018).
+    It has the interface of ``UNet2DConditionModel`` at lower cost: skip connections are added instead of concatenated,
+    and only the coarsest level has attention. So latent pixels can be finer, which touching objects need. The condition
+    reaches the fine levels by attention pooling with a few learned queries, whose results scale and shift the channels
+    (Perez et al., "FiLM", 2018).
 
     Parameters
     ----------
     in_channels, out_channels : int
     block_out_channels : sequence of int
-        Channels of each level, from the finest; each level has half the px of the one before along y and x.
+        Channels of each level, finest first; each level has half the height and width of the one before.
     layers_per_block : int or sequence of int
-        Residual blocks of each level, on the way down and again on the way up.
+        Residual blocks of each level, in the encoder and again in the decoder.
     cross_attention_dim : int
-        Width of the condition's states.
+        Width of the states of the condition.
     attention_head_dim : int
         Channels of each attention head.
     norm_num_groups : int
     questions : int
-        Learned questions to the states.
+        Number of learned queries.
     """
 
     @register_to_config
@@ -55,7 +55,7 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         wide = 2 * cross_attention_dim
         self.time = Timesteps(widths[0], flip_sin_to_cos=True, downscale_freq_shift=0)
         self.time_embedding = TimestepEmbedding(widths[0], wide)
-        # So large that each looks at few states from the beginning: the mean of all is much the same for any request.
+        # Large, so that each query attends to few states from the start: the mean of all hardly depends on the request.
         self.asked = nn.Parameter(10 * torch.randn(1, questions, cross_attention_dim))
         self.answers = _Attention(cross_attention_dim, cross_attention_dim, attention_head_dim)
         self.meaning = nn.Linear(questions * cross_attention_dim, wide)
@@ -82,19 +82,19 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         encoder_attention_mask: torch.Tensor,
         return_dict: bool = False,
     ) -> tuple[torch.Tensor]:
-        """Return what the network makes of a noisy latent beside its source.
+        """Return the prediction for a noisy latent concatenated with its source.
 
         Parameters
         ----------
         sample : float tensor (B, in_channels, h, w)
-            h and w are multiples of 2 to the number of levels less one.
+            h and w are multiples of ``2 ** (levels - 1)``.
         timestep : float tensor () or (B,)
             0 to 1000.
         encoder_hidden_states : float tensor (B, L, cross_attention_dim)
         encoder_attention_mask : bool tensor (B, L)
-            Which of them are not padding.
+            False for padding.
         return_dict : bool
-            Only False is known; it is here to be called as ``UNet2DConditionModel`` is.
+            Must be False; there for the interface of ``UNet2DConditionModel``.
 
         Returns
         -------
@@ -102,50 +102,50 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         """
         states, mask = encoder_hidden_states, encoder_attention_mask[:, None, None, :]
         time = self.time_embedding(self.time(timestep.reshape(-1).expand(len(sample))).to(sample.dtype))
-        told = functional.silu(self.told_norm(time + self.meaning(self.hear(states, encoder_attention_mask))))
+        modulation = functional.silu(self.told_norm(time + self.meaning(self.pool(states, encoder_attention_mask))))
 
         image = self.conv_in(sample)
-        beside: list[torch.Tensor] = []
+        skips: list[torch.Tensor] = []
         for blocks, shrink in zip(self.encoder, [*self.shrink, None], strict=True):
             for block in blocks:
-                image = block(image, told)
+                image = block(image, modulation)
             if shrink is not None:
-                beside.append(image)
+                skips.append(image)
                 image = shrink(image)
-        places = self.attention_norm(image).flatten(2).transpose(1, 2)
-        image = image + self.attention(places, states, mask).transpose(1, 2).reshape(image.shape)
+        positions = self.attention_norm(image).flatten(2).transpose(1, 2)
+        image = image + self.attention(positions, states, mask).transpose(1, 2).reshape(image.shape)
         for blocks, grow in zip(reversed(self.decoder), reversed(self.grow), strict=True):
-            image = beside.pop() + functional.pixel_shuffle(grow(image), 2)
+            image = skips.pop() + functional.pixel_shuffle(grow(image), 2)
             for block in blocks:
-                image = block(image, told)
+                image = block(image, modulation)
         return (self.conv_out(functional.silu(self.norm_out(image))),)
 
-    def hear(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the answers (B, questions * cross_attention_dim) that states (B, L, cross_attention_dim) give."""
+    def pool(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return states (B, L, cross_attention_dim), pooled by the queries to (B, questions * cross_attention_dim)."""
         return self.answers(self.asked.expand(len(states), -1, -1), states, mask[:, None, None, :]).flatten(1)
 
 
 class _Block(nn.Module):
-    """A residual block that begins as nothing."""
+    """A residual block that is the identity before training."""
 
-    def __init__(self, width: int, told: int, groups: int) -> None:
+    def __init__(self, width: int, modulation: int, groups: int) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(groups, width), nn.GroupNorm(groups, width)
         self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.film = nn.Linear(told, 2 * width)
-        # Not `film` too: with both at zero neither would learn what only the condition tells apart.
+        self.film = nn.Linear(modulation, 2 * width)
+        # Not `film` too: with both at zero, neither would learn from the condition.
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)
 
-    def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.film(told)[..., None, None].chunk(2, 1)
+    def forward(self, image: torch.Tensor, modulation: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.film(modulation)[..., None, None].chunk(2, 1)
         out = self.norm2(self.conv1(functional.relu(self.norm1(image))))
         return image + self.conv2(functional.relu(torch.addcmul(out + shift, out, scale)))
 
 
 class _Attention(nn.Module):
-    """Places look at the states of the condition, never at each other."""
+    """Cross-attention from image positions to the states of the condition."""
 
     def __init__(self, width: int, states: int, head: int) -> None:
         super().__init__()
@@ -153,11 +153,11 @@ class _Attention(nn.Module):
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.key, self.value = nn.Linear(states, width), nn.Linear(states, width)
 
-    def forward(self, places: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, positions: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         def split(tokens: torch.Tensor) -> torch.Tensor:
             return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        query, key, value = (split(t) for t in (self.query(places), self.key(states), self.value(states)))
+        query, key, value = (split(t) for t in (self.query(positions), self.key(states), self.value(states)))
         seen = functional.scaled_dot_product_attention(query, key, value, mask)
         out: torch.Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return out

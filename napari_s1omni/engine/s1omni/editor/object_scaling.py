@@ -1,8 +1,8 @@
-"""Scaling: objects are drawn on the grid on which they are as large as the editor knows them best.
+"""Object scaling: objects are drawn at the scale at which they have the size that the editor draws best.
 
-Nuclei of 8 px and of 60 px are the same nuclei seen through another objective. The thought states their size, so the
-tile is drawn finer or coarser and what was drawn is brought back (as Cellpose does with a measured diameter: Stringer
-et al., "Cellpose: a generalist algorithm for cellular segmentation", 2021).
+The thought states the object size, so the tile is resampled to a finer or coarser grid, drawn, and resampled back.
+Cellpose does the same with a measured diameter (Stringer et al., "Cellpose: a generalist algorithm for cellular
+segmentation", 2021).
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ import re
 import torch
 from torch.nn import functional
 
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
 
 
-def scale_for(diameter: float, how: ObjectSize) -> float:
-    """Choose the scale at which objects of `diameter` px come nearest to the size wanted."""
+def best_scale(diameter: float, how: ObjectScaling) -> float:
+    """Return the scale at which objects of `diameter` pixels come nearest to the size that is drawn best."""
     return min(how.scales, key=lambda scale: abs(math.log(scale * diameter / how.drawn)))
 
 
-def grid_for(text: str, shape: tuple[int, int], how: ObjectSize, multiple: int, most: int) -> tuple[int, int]:
-    """Return height and width in px at which a tile is drawn.
+def drawing_size(text: str, shape: tuple[int, int], how: ObjectScaling, multiple: int, most: int) -> tuple[int, int]:
+    """Return height and width, in pixels, at which a tile is drawn.
 
     Parameters
     ----------
     text : str
-        The thought.
+        Text of the thought.
     shape : (int, int)
-        Of the tile.
-    how : ObjectSize
-        A thought without a size, or one of zero, leaves the tile as it is.
+        Height and width of the tile.
+    how : ObjectScaling
+        If the thought states no size, or zero, the tile keeps its size.
     multiple : int
-        Edges are multiples of it.
+        Edges are multiples of this.
     most : int
-        A tile with a longer edge is not drawn finer.
+        Longest edge; a tile that would exceed it keeps its size.
     """
     found = re.search(how.stated, text)
     if found is None or not float(found[1]):
         return shape
-    scale = scale_for(float(found[1]), how)
+    scale = best_scale(float(found[1]), how)
     height, width = (max(multiple, round(scale * edge / multiple) * multiple) for edge in shape)
     return (height, width) if max(height, width) <= max(most, *shape) else shape
 
 
-def resampled(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bring (B, C, h, w) to another size, linearly, with smoothing where it shrinks; itself where it has that size."""
+def resize(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize (B, C, h, w) bilinearly, with antialiasing if it shrinks; returned as it is if it has that size."""
     if tuple(planes.shape[-2:]) == tuple(size):
         return planes
     shrinks = any(new < old for new, old in zip(size, planes.shape[-2:], strict=True))

@@ -1,4 +1,4 @@
-"""Noise levels of flow matching, from 1 (noise) to 0 (image)."""
+"""The noise schedule of flow matching, from 1 (noise) to 0 (image)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import torch
 
 RELEASED_SHIFT = ((256, 0.5), (4096, 1.15))
-"""(tokens, shift) between which, and beyond which, the released model interpolates."""
+"""Two pairs (tokens, shift), through which the released model interpolates and extrapolates linearly."""
 
 
 def noise_levels(
     schedule: Literal["released", "stock"], config: Mapping[str, Any], steps: int, tokens: int
 ) -> torch.Tensor:
-    """Return the noise levels at which the editor is asked, and the last one, 0.
+    """Return the noise levels of the denoising steps, followed by 0.
 
     Parameters
     ----------
     schedule : {'released', 'stock'}
-        ``released``: time points evenly spaced between the scheduler's own ends. ``stock``:
+        ``released``: time points evenly spaced between the ends of the scheduler. ``stock``:
         ``linspace(1, 1 / steps, steps)``, as the pipelines of diffusers do.
     config : mapping
         ``scheduler_config`` of the checkpoint.
     steps : int
     tokens : int
-        Image tokens to draw; larger images are shifted towards noise (Esser et al., 2024, section 5.3.2).
+        Image tokens; the schedule of larger images is shifted towards noise (Esser et al., 2024, section 5.3.2).
 
     Returns
     -------
@@ -34,7 +34,7 @@ def noise_levels(
     """
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    # A single step has no end to be stretched to the terminal level: the formula divides by zero.
+    # With a single step, stretching to the terminal level would divide by zero.
     left_out = {"noise_scale", "shift_terminal"} if steps == 1 else {"noise_scale"}
     known = {key: value for key, value in config.items() if key not in left_out}
     scheduler = FlowMatchEulerDiscreteScheduler.from_config(known)

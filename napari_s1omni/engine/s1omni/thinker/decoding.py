@@ -1,4 +1,4 @@
-"""The decoding loop: next token after next token, batched, with a key-value cache."""
+"""The decoding loop: batched generation of tokens with a key-value cache."""
 
 from __future__ import annotations
 
@@ -9,71 +9,77 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 
-_LONGEST_PERIOD = 32
-_LEAST_REPEATS = 4
-_LEAST_REPEATED = 24
+_MAX_PERIOD = 32
+_MIN_REPEATS = 4
+_MIN_REPEATED_TOKENS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TokenSampling:
     """How the next token is chosen."""
 
     temperature: float = 0.0
-    """0: the most probable one."""
+    """0 takes the most probable token."""
     top_p: float = 1.0
     seeds: tuple[int, ...] = ()
-    """One seed per row, used above temperature 0; it follows the tile, not its place in the batch."""
+    """A seed per row, used above temperature 0; it depends on the tile, not on its position in the batch."""
+    max_new_tokens: int = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What one call of :func:`decode` gives."""
+class ImagePrompts:
+    """One prompt for a batch of images of one size, so that no row is padded."""
+
+    ids: Sequence[int]
+    """Tokens of the prompt."""
+    pixel_values: torch.Tensor
+    """Patches, from :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`."""
+    grid: torch.Tensor
+    """Rows and columns of patches, from the same function."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedTokens:
+    """Result of :func:`decode`."""
 
     ids: list[list[int]]
-    """Tokens of each row, up to and with the one that ended it."""
+    """Tokens of each row, up to and including the last one."""
     endings: list[str]
     """Per row ``stopped``, ``too long`` or ``repeating``."""
     states: torch.Tensor | None
-    """Where asked for: (B, prompt + tokens, width) states of every token that was fed."""
+    """(B, prompt + tokens, width): hidden states of every input token; None without a probe."""
 
 
 def decode(
     backbone: Any,
-    prompting: Prompting,
-    prompt: Sequence[int],
-    pixel_values: torch.Tensor,
-    grid: torch.Tensor,
+    prompting: PromptTokenizer,
+    prompts: ImagePrompts,
+    choice: TokenSampling,
     *,
-    max_new_tokens: int,
-    choice: Choice,
     on_token: Callable[[int, list[int]], None] | None = None,
     forced: Sequence[Sequence[int]] | None = None,
-    probe: StateProbe | None = None,
-) -> Decoded:
-    """Continue one prompt for a batch of images of one size.
+    probe: HiddenStates | None = None,
+) -> DecodedTokens:
+    """Continue a prompt for a batch of images of one size.
 
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
-    prompting : Prompting
-    prompt : sequence of int
-        The same for all rows, so that no row is padded.
-    pixel_values, grid : tensors
-        From :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`.
-    max_new_tokens : int
-    choice : Choice
+    prompting : PromptTokenizer
+    prompts : ImagePrompts
+    choice : TokenSampling
     on_token : callable, optional
         Called with (row, tokens of that row so far) after each new token.
     forced : sequence of token sequences, optional
-        Replay these instead of choosing; the states are those that choosing them gave, bit for bit.
-    probe : StateProbe, optional
-        Collects states; one more step is then run, so that the last token and the end of turn have theirs.
+        Tokens to replay instead of choosing. The states are bit-identical to those of choosing them.
+    probe : HiddenStates, optional
+        Collects the states. One more step is then run, so that the last token and the end of turn have states too.
     """
     device = backbone.device
-    rows = len(grid)
-    ids = torch.tensor([list(prompt)] * rows, device=device)
+    grid, rows = prompts.grid, len(prompts.grid)
+    ids = torch.tensor([list(prompts.ids)] * rows, device=device)
     kinds = (ids == prompting.ids["image_pad"]).int()
     positions, _ = backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
     following = int(positions.max()) + 1
@@ -83,9 +89,9 @@ def decode(
     end = prompting.ids["turn_end"]
     states: list[torch.Tensor] = []
     out = backbone.model(
-        input_ids=ids, position_ids=positions, pixel_values=pixel_values, image_grid_thw=grid, use_cache=True
+        input_ids=ids, position_ids=positions, pixel_values=prompts.pixel_values, image_grid_thw=grid, use_cache=True
     )
-    for step in range(max_new_tokens + 2):
+    for step in range(choice.max_new_tokens + 2):
         hidden = out.last_hidden_state
         if probe is not None:
             states.append(probe.take(hidden))
@@ -93,7 +99,7 @@ def decode(
             done = step >= max(len(row) for row in forced)
             fed = [row[step] if step < len(row) else end for row in forced]
         else:
-            done = step >= max_new_tokens or all(endings)
+            done = step >= choice.max_new_tokens or all(endings)
             fed = [end] * rows
             if not done:
                 chosen = _choose(backbone.lm_head(hidden[:, -1]).float(), choice, generators)
@@ -110,15 +116,15 @@ def decode(
         token = torch.tensor(fed, device=device).view(rows, 1)
         place = torch.full((3, rows, 1), following + step, device=device)
         out = backbone.model(input_ids=token, position_ids=place, past_key_values=out.past_key_values, use_cache=True)
-    return Decoded(
+    return DecodedTokens(
         [list(row) for row in forced] if forced is not None else written,
         [ending or "too long" for ending in endings],
         torch.cat(states, 1) if states else None,
     )
 
 
-class StateProbe:
-    """Reads the states that condition the editor: after the final norm, or before it."""
+class HiddenStates:
+    """Reads hidden states of the last layer, after or before the final normalisation."""
 
     def __init__(self, backbone: Any, before_norm: bool) -> None:
         self._norm = backbone.model.language_model.norm
@@ -126,7 +132,7 @@ class StateProbe:
         self._last: torch.Tensor | None = None
         self._hook: Any = None
 
-    def __enter__(self) -> StateProbe:
+    def __enter__(self) -> HiddenStates:
         if self._before:
             self._hook = self._norm.register_forward_pre_hook(self._keep)
         return self
@@ -139,14 +145,14 @@ class StateProbe:
         self._last = arguments[0]
 
     def take(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
-        """Return the wanted states of the forward pass just made."""
+        """Return the states of the last forward pass."""
         return last_hidden_state if self._last is None else self._last
 
 
-def repeats(ids: Sequence[int]) -> bool:
-    """Whether the end of `ids` goes round in a circle of at most 32 tokens, four times and 24 tokens or more."""
-    for period in range(1, _LONGEST_PERIOD + 1):
-        length = max(_LEAST_REPEATED, _LEAST_REPEATS * period)
+def is_repeating(ids: Sequence[int]) -> bool:
+    """Return whether `ids` end with at most 32 tokens repeated four times or more, over at least 24 tokens."""
+    for period in range(1, _MAX_PERIOD + 1):
+        length = max(_MIN_REPEATED_TOKENS, _MIN_REPEATS * period)
         if len(ids) < length:
             continue
         tail = ids[-length:]
@@ -155,25 +161,25 @@ def repeats(ids: Sequence[int]) -> bool:
     return False
 
 
-def _ending(ids: list[int], prompting: Prompting) -> str | None:
-    """Why a row ends with its newest token, or None."""
+def _ending(ids: list[int], prompting: PromptTokenizer) -> str | None:
+    """Return why a row ends with its last token, or None if it continues."""
     special = prompting.ids
     last = ids[-1]
     if last == special["turn_end"]:
         return "stopped"
     if last in prompting.routes:
-        # A route token named while thinking is a word, not a decision.
+        # A route token inside the reasoning is not a decision.
         opened = _last_index(ids, special["think_start"])
         return None if opened > _last_index(ids, special["think_end"]) else "stopped"
-    return "repeating" if repeats(ids) else None
+    return "repeating" if is_repeating(ids) else None
 
 
 def _last_index(ids: Sequence[int], token: int) -> int:
     return max((i for i, value in enumerate(ids) if value == token), default=-1)
 
 
-def _choose(logits: torch.Tensor, choice: Choice, generators: Sequence[np.random.Generator]) -> list[int]:
-    """Next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
+def _choose(logits: torch.Tensor, choice: TokenSampling, generators: Sequence[np.random.Generator]) -> list[int]:
+    """Return the next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
     if choice.temperature == 0:
         greedy: list[int] = logits.argmax(-1).tolist()
         return greedy

@@ -1,7 +1,6 @@
-"""Images to the patch tokens of Qwen3-VL, in floating point all the way.
+"""Conversion of images to the patch tokens of Qwen3-VL, in floating point throughout.
 
-The processor of transformers goes through 8-bit pictures, which would throw
-away most of a 16-bit microscope's range.
+The processor of transformers converts to 8 bit, which would discard most of the range of a 16-bit microscope.
 """
 
 from __future__ import annotations
@@ -17,28 +16,28 @@ from napari_s1omni.engine.s1omni.checkpoint.config import VisionConfig
 
 @dataclass(frozen=True, slots=True)
 class PatchGeometry:
-    """Sizes of the vision tower."""
+    """Patch sizes of the vision encoder."""
 
     patch: int = 16
-    """Edge of a patch in px."""
+    """Edge of a patch, in pixels."""
     merge: int = 2
     """Patches per token along each axis."""
     temporal: int = 2
     """Frames per patch; a still image is repeated."""
 
     def grid(self, height: int, width: int, vision: VisionConfig) -> tuple[int, int]:
-        """Rows and columns of *patches* of an image, after it was brought to a legal size."""
-        height, width = fitted_size(height, width, self.patch * self.merge, vision.min_pixels, vision.max_pixels)
+        """Return rows and columns of *patches* of an image after resizing it to an allowed size."""
+        height, width = allowed_size(height, width, self.patch * self.merge, vision.min_pixels, vision.max_pixels)
         return height // self.patch, width // self.patch
 
     def tokens(self, height: int, width: int, vision: VisionConfig) -> int:
-        """Placeholder tokens that an image of this size in px takes in the prompt."""
+        """Return the number of placeholder tokens in the prompt for an image of this size, in pixels."""
         rows, cols = self.grid(height, width, vision)
         return rows * cols // self.merge**2
 
 
-def fitted_size(height: int, width: int, multiple: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
-    """Return the legal size nearest to (height, width): multiples of `multiple`, area within limits, aspect kept."""
+def allowed_size(height: int, width: int, multiple: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """Return the allowed size nearest to (height, width): edges multiples of `multiple`, area within the limits."""
     rows, cols = (max(multiple, round(v / multiple) * multiple) for v in (height, width))
     if rows * cols > max_pixels:
         shrink = math.sqrt(height * width / max_pixels)
@@ -58,14 +57,14 @@ def patchify(images: torch.Tensor, geometry: PatchGeometry, vision: VisionConfig
         Model range.
     geometry : PatchGeometry
     vision : VisionConfig
-        Clamp, legal areas, mean and standard deviation.
+        Clamp, allowed areas, mean and standard deviation.
 
     Returns
     -------
     pixel_values : float tensor (B * rows * cols, 3 * temporal * patch * patch)
-        Patches of one merge window stand together, windows in row-major order.
+        Patches of one merge window are consecutive; windows are in row-major order.
     image_grid_thw : int64 tensor (B, 3)
-        1, rows and cols of patches per image.
+        1, rows and columns of patches, per image.
     """
     batch, channels, height, width = images.shape
     rows, cols = geometry.grid(height, width, vision)

@@ -1,4 +1,4 @@
-"""Words to tokens: the ChatML turns around an instruction, and the sequence that conditions the editor."""
+"""Prompts in tokens: the ChatML turns around an instruction, and the tokens of a thought."""
 
 from __future__ import annotations
 
@@ -8,34 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
+from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, PromptingConfig
 from napari_s1omni.errors import CheckpointError
-
-TOKENIZER_NAME = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptTokens:
     """Token ids of everything before the thought."""
 
     ids: tuple[int, ...]
-    drop: int
-    """First token of the user's own content. What stands before it, the template's prefix, never conditions."""
+    prefix: int
+    """Number of template tokens before the user's content. They never condition the editor."""
 
 
-class Prompting:
-    """Builds and reads token sequences for one tokenizer.
+class PromptTokenizer:
+    """Encodes prompts and decodes thoughts with the tokenizer of a checkpoint.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
     config : PromptingConfig
-        Names of the special tokens and the system prompt.
+        Names of the special tokens, and the system prompt.
 
     Raises
     ------
     CheckpointError
-        If the tokenizer does not know one of the special tokens.
+        If the tokenizer lacks one of the special tokens.
     """
 
     def __init__(self, tokenizer: Any, config: PromptingConfig) -> None:
@@ -62,7 +60,7 @@ class Prompting:
         self._reserved = [*names.values(), *config.other_routes]
 
     @classmethod
-    def read(cls, folder: Path, config: PromptingConfig) -> Prompting:
+    def read(cls, folder: Path, config: PromptingConfig) -> PromptTokenizer:
         """Read ``tokenizer.json`` of a checkpoint folder."""
         from tokenizers import Tokenizer
 
@@ -78,15 +76,15 @@ class Prompting:
             ) from None
         return cls(tokenizer, config)
 
-    def prompt(self, instruction: str, pads: int | None) -> Prompt:
-        """Return the sequence up to the assistant's first word.
+    def prompt(self, instruction: str, pads: int | None) -> PromptTokens:
+        """Return all tokens before the assistant's first word.
 
         Parameters
         ----------
         instruction : str
-            The user's words. Special tokens written in it stay plain text.
+            The user's words. Special tokens in it are encoded as plain text.
         pads : int or None
-            Placeholder tokens of the source image; None where there is no image.
+            Placeholder tokens of the source image; None if there is no image.
         """
         ids = self.ids
         system = self.config.system_prompt
@@ -96,25 +94,25 @@ class Prompting:
         head += [ids["turn_start"], *self._text("user\n")]
         image = [] if pads is None else [ids["vision_start"], *[ids["image_pad"]] * pads, ids["vision_end"]]
         tail = [ids["turn_end"], *self._text("\n"), ids["turn_start"], *self._text("assistant\n")]
-        return Prompt((*head, *image, *self._text(instruction.strip()), *tail), len(head))
+        return PromptTokens((*head, *image, *self._text(instruction.strip()), *tail), len(head))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Tokens of an assistant's text, in which special tokens are meant."""
+        """Return the tokens of an assistant's text, in which special tokens are recognised."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of tokens, special ones included."""
+        """Return the text of tokens, including special ones."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=False)
         return text
 
-    def closed(self, ids: Sequence[int], end_token: bool) -> tuple[int, ...]:
-        """A thought's tokens as they enter the condition: with the end-of-turn token if the checkpoint wants it."""
+    def close_turn(self, ids: Sequence[int], end_token: bool) -> tuple[int, ...]:
+        """Return the tokens of a thought as they enter the condition, with or without the end-of-turn token."""
         end = self.ids["turn_end"]
         body = tuple(ids[:-1]) if ids and ids[-1] == end else tuple(ids)
         return (*body, end) if end_token else body
 
     def route(self, ids: Sequence[int], text: str) -> str | None:
-        """The route a thought took: the last route token by id, else the last one spelled out in its text."""
+        """Return the route of a thought: its last route token, else the last one spelled out in its text."""
         for token_id in reversed(ids):
             if token_id in self.routes:
                 return self.routes[token_id]

@@ -1,4 +1,4 @@
-"""The thinker: looks at tiles, writes thoughts, and turns thoughts into the states that condition the editor."""
+"""The thinker: it writes thoughts about tiles, and turns thoughts into the states that condition the editor."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ import torch
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.thinker.decoding import Choice, StateProbe, decode
+from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, ImagePrompts, TokenSampling, decode
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompt, Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer, PromptTokens
 from napari_s1omni.errors import ThoughtError
 
 RETRY_TEMPERATURE = 0.7
-"""A thought that ran away is tried once more, sampled with at least this temperature: greedy decoding would run away
-again. The second attempt has a seed of its own, or one that was sampled before would repeat itself too."""
+"""Lowest temperature of the second attempt at a thought that was endless or repeating, since greedy decoding would fail
+again. The second attempt has another seed, in case the first was sampled too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """States of a batch, padded to one length."""
+    """Hidden states of a batch, padded to one length."""
 
     states: torch.Tensor
     """(B, L, width of the thinker)."""
     mask: torch.Tensor
-    """bool (B, L); False where padded. Always given to the editor, also where nothing is padded."""
+    """bool (B, L); False for padding. The editor always gets it, even without padding."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One tile's whole sequence."""
+class _Sequence:
+    """The whole token sequence of one tile."""
 
-    prompt: Prompt
+    prompt: PromptTokens
     body: tuple[int, ...]
-    """The thought as it enters the condition."""
+    """Tokens of the thought as they enter the condition."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -46,33 +46,35 @@ class _Row:
 
 
 class Thinker:
-    """Qwen3-VL with a decoding loop of its own.
+    """Qwen3-VL with its own decoding loop.
 
-    Every batch is filled up with empty tiles to `micro_batch` rows, so that
-    a tile's numbers do not depend on how many others happen to come with it.
+    Every batch is filled up with empty tiles to `micro_batch` rows, so that the result for a tile does not depend on
+    the number of other tiles in the batch.
 
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
-    prompting : Prompting
+    prompting : PromptTokenizer
     config : CheckpointConfig
     geometry : PatchGeometry
     """
 
-    def __init__(self, backbone: Any, prompting: Prompting, config: CheckpointConfig, geometry: PatchGeometry) -> None:
+    def __init__(
+        self, backbone: Any, prompting: PromptTokenizer, config: CheckpointConfig, geometry: PatchGeometry
+    ) -> None:
         self.backbone = backbone
         self.prompting = prompting
         self.config = config
         self.geometry = geometry
         self.micro_batch = config.engine.micro_batch
-        """Rows of every batch; lowered when the device has no room for them."""
+        """Rows of every batch; lowered when the device runs out of memory."""
         self._captured: dict[bytes, torch.Tensor] = {}
 
     @torch.inference_mode()
     def think(
         self, images: torch.Tensor, instruction: str, sampling: Sampling, on_text: OnText | None = None
     ) -> list[Thought]:
-        """Write one thought per tile.
+        """Return one thought per tile.
 
         Parameters
         ----------
@@ -86,7 +88,7 @@ class Thinker:
         Raises
         ------
         ThoughtError
-            If a tile's thought is endless or repeating twice; ``facts['tile']`` is its index.
+            If a thought is endless or repeating at both attempts; ``facts['tile']`` is the index of its tile.
         """
         self._captured.clear()
         thoughts: list[Thought] = []
@@ -129,32 +131,28 @@ class Thinker:
         attempt: int,
         on_text: OnText | None,
     ) -> tuple[list[list[int]], list[str]]:
-        """One pass of decoding over at most one micro-batch; keeps the states where they will be needed."""
+        """Return tokens and endings for at most a micro-batch; keeps the states if they will condition the editor."""
         temperature = max(RETRY_TEMPERATURE, sampling.temperature) if attempt else sampling.temperature
         count = len(images)
-        images = self._filled(images)
+        images = self._fill_batch(images)
         prompt = self._prompt(instruction, images)
-        pixel_values, grid = self._patches(images)
         shown = [""] * count
 
         def stream(row: int, ids: list[int]) -> None:
             text = self.prompting.decode(ids)
-            # A character of several bytes is shown once it is whole.
+            # A character of several bytes is shown once it is complete.
             if on_text is not None and row < count and not text.endswith("\ufffd"):
                 on_text(start + row, text[len(shown[row]) :])
                 shown[row] = text
 
         seeds = tuple(_seed(sampling.seed, image, attempt) for image in images) if temperature else ()
         capture = self.config.condition.mode == "capture"
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
                 self.backbone,
                 self.prompting,
-                prompt.ids,
-                pixel_values,
-                grid,
-                max_new_tokens=self.max_new_tokens(sampling),
-                choice=Choice(temperature, sampling.top_p, seeds),
+                ImagePrompts(prompt.ids, *self._patches(images)),
+                choice=TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
                 on_token=stream,
                 probe=probe if capture else None,
             )
@@ -167,38 +165,37 @@ class Thinker:
     def condition(
         self, images: torch.Tensor | None, thoughts: Sequence[Thought], sampling: Sampling, limit: int | None = None
     ) -> Condition:
-        """Turn thoughts into states; the tokens are the truth, the text only where there are none.
+        """Return the states for thoughts, from their tokens, or from their text if they have no tokens.
 
         Parameters
         ----------
         images : float tensor (B, 3, h, w) or None
-            Source tiles in model range, at most a micro-batch; None where an image is drawn from words alone.
+            Source tiles in model range, at most a micro-batch; None if an image is drawn from words alone.
         thoughts : sequence of B Thought
         sampling : Sampling
-            Its ``max_new_tokens`` fixes the padded length, so that this does not depend on the batch.
+            ``max_new_tokens`` fixes the padded length, so that it does not depend on the batch.
         limit : int, optional
-            Most tokens the editor can take. A longer sequence loses, in this order, its image placeholders
-            and the oldest tokens of its thought; the instruction and the end of the thought, with answer
-            and route, always stay.
+            Largest number of tokens the editor can take. A longer sequence loses first its image placeholders, then the
+            oldest tokens of its thought; the instruction and the end of the thought, with answer and route, stay.
         """
         count = len(thoughts)
         rows = [self._row(thought, images) for thought in thoughts]
         rows += [rows[0]] * (self.micro_batch - count)
-        filled = None if images is None else self._filled(images)
+        filled = None if images is None else self._fill_batch(images)
         if images is not None and self.config.condition.mode == "capture":
             states = self._capture(filled, rows, thoughts)
         else:
             states = self._reencode(filled, rows, sampling)
-        return self._padded(states, rows[:count], sampling, limit)
+        return self._pad(states, rows[:count], sampling, limit)
 
     @torch.inference_mode()
-    def nothing(self, sampling: Sampling, limit: int | None = None) -> Condition:
-        """States of the template around an empty request, without any thought; one row. Guidance leads away from it."""
-        row = _Row(self._prompt("", None), ())
-        return self._padded(self._reencode(None, [row] * self.micro_batch, sampling), [row], sampling, limit)
+    def empty_condition(self, sampling: Sampling, limit: int | None = None) -> Condition:
+        """Return the states for an empty request without a thought, one row: the negative prompt of guidance."""
+        row = _Sequence(self._prompt("", None), ())
+        return self._pad(self._reencode(None, [row] * self.micro_batch, sampling), [row], sampling, limit)
 
-    def _padded(self, states: torch.Tensor, rows: Sequence[_Row], sampling: Sampling, limit: int | None) -> Condition:
-        """Pick the states that condition, and bring all rows to one length."""
+    def _pad(self, states: torch.Tensor, rows: Sequence[_Sequence], sampling: Sampling, limit: int | None) -> Condition:
+        """Select the states that condition the editor, and pad all rows to one length."""
         kept = [self._kept(row, limit) for row in rows]
         length = max(map(len, kept))
         if self.micro_batch > 1:
@@ -212,25 +209,25 @@ class Thinker:
         return Condition(out, mask)
 
     def max_new_tokens(self, sampling: Sampling) -> int:
-        """Most tokens of a thought."""
+        """Return the largest number of tokens of a thought."""
         return sampling.max_new_tokens or self.config.sampling.max_new_tokens
 
-    def _row(self, thought: Thought, images: torch.Tensor | None) -> _Row:
+    def _row(self, thought: Thought, images: torch.Tensor | None) -> _Sequence:
         instruction, text, ids = thought.prompt, thought.text, thought.token_ids
         if not ids and not instruction:
             instruction, text = text, thought.route or self.prompting.config.edit_route
         prompt = self._prompt(instruction, images)
         if images is not None and self.config.condition.mode == "reencode" and not self.config.condition.image_pads:
             pad = self.prompting.ids["image_pad"]
-            prompt = Prompt(tuple(i for i in prompt.ids if i != pad), prompt.drop)
-        body = self.prompting.closed(ids or self.prompting.encode(text), self.config.condition.end_token)
-        return _Row(prompt, body)
+            prompt = PromptTokens(tuple(i for i in prompt.ids if i != pad), prompt.prefix)
+        body = self.prompting.close_turn(ids or self.prompting.encode(text), self.config.condition.end_token)
+        return _Sequence(prompt, body)
 
-    def _reencode(self, images: torch.Tensor | None, rows: Sequence[_Row], sampling: Sampling) -> torch.Tensor:
-        """Run the finished sequences again; padding stands to the right, where causal attention never looks."""
+    def _reencode(self, images: torch.Tensor | None, rows: Sequence[_Sequence], sampling: Sampling) -> torch.Tensor:
+        """Return the states of finished sequences; padding is on the right, where causal attention does not reach."""
         width = max(len(row.ids) for row in rows)
         if self.micro_batch > 1:
-            width = max(width, rows[0].prompt.drop + self._fixed_length(rows[0], sampling))
+            width = max(width, rows[0].prompt.prefix + self._fixed_length(rows[0], sampling))
         end = self.prompting.ids["turn_end"]
         ids = torch.tensor([[*row.ids, *[end] * (width - len(row.ids))] for row in rows], device=self.backbone.device)
         seen: dict[str, torch.Tensor] = {
@@ -241,10 +238,10 @@ class Thinker:
             kinds = (ids == self.prompting.ids["image_pad"]).int()
             positions, _ = self.backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
             seen = {"position_ids": positions, "pixel_values": pixel_values, "image_grid_thw": grid}
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             return probe.take(self.backbone.model(input_ids=ids, use_cache=False, **seen).last_hidden_state)
 
-    def _capture(self, images: Any, rows: Sequence[_Row], thoughts: Sequence[Thought]) -> torch.Tensor:
+    def _capture(self, images: Any, rows: Sequence[_Sequence], thoughts: Sequence[Thought]) -> torch.Tensor:
         """States of the decoding itself: those still at hand, else decoded again along the stored tokens."""
         bodies = [row.body for row in rows]
         keys = [_key(images[i], rows[i].prompt, thoughts[i].token_ids) for i in range(len(thoughts))]
@@ -256,26 +253,22 @@ class Thinker:
                 for i in range(len(thoughts))
             ]
             return torch.nn.utils.rnn.pad_sequence(one, batch_first=True)
-        pixel_values, grid = self._patches(images)
-        with StateProbe(self.backbone, self.config.condition.final_norm == "pre") as probe:
+        with HiddenStates(self.backbone, self.config.condition.final_norm == "pre") as probe:
             decoded = decode(
                 self.backbone,
                 self.prompting,
-                rows[0].prompt.ids,
-                pixel_values,
-                grid,
-                max_new_tokens=max(map(len, bodies)),
-                choice=Choice(),
+                ImagePrompts(rows[0].prompt.ids, *self._patches(images)),
+                choice=TokenSampling(max_new_tokens=max(map(len, bodies))),
                 forced=bodies,
                 probe=probe,
             )
         assert decoded.states is not None  # a probe was given
         return decoded.states
 
-    def _kept(self, row: _Row, limit: int | None) -> list[int]:
-        """Positions of a row that enter the condition."""
+    def _kept(self, row: _Sequence, limit: int | None) -> list[int]:
+        """Return the positions of a sequence that enter the condition."""
         ids = row.ids
-        kept = list(range(row.prompt.drop, len(ids)))
+        kept = list(range(row.prompt.prefix, len(ids)))
         if limit is None or len(kept) <= limit:
             return kept
         pad = self.prompting.ids["image_pad"]
@@ -294,10 +287,10 @@ class Thinker:
             )
         return kept[:first] + kept[first + excess :]
 
-    def _fixed_length(self, row: _Row, sampling: Sampling) -> int:
-        return len(row.prompt.ids) - row.prompt.drop + self.max_new_tokens(sampling) + 1
+    def _fixed_length(self, row: _Sequence, sampling: Sampling) -> int:
+        return len(row.prompt.ids) - row.prompt.prefix + self.max_new_tokens(sampling) + 1
 
-    def _prompt(self, instruction: str, images: torch.Tensor | None) -> Prompt:
+    def _prompt(self, instruction: str, images: torch.Tensor | None) -> PromptTokens:
         if images is None:
             return self.prompting.prompt(instruction, None)
         height, width = images.shape[-2:]
@@ -308,7 +301,7 @@ class Thinker:
         values, grid = patchify(images.to(device), self.geometry, self.config.vision)
         return values.to(self.backbone.dtype), grid
 
-    def _filled(self, images: torch.Tensor) -> torch.Tensor:
+    def _fill_batch(self, images: torch.Tensor) -> torch.Tensor:
         missing = self.micro_batch - len(images)
         return torch.cat([images, images.new_zeros(missing, *images.shape[1:])]) if missing > 0 else images
 
@@ -321,5 +314,5 @@ def _seed(seed: int, image: torch.Tensor, attempt: int) -> int:
     return (attempt << 192) + (seed << 128) + int.from_bytes(_digest(image), "little")
 
 
-def _key(image: torch.Tensor, prompt: Prompt, ids: Sequence[int]) -> bytes:
+def _key(image: torch.Tensor, prompt: PromptTokens, ids: Sequence[int]) -> bytes:
     return hashlib.blake2b(_digest(image) + repr((prompt.ids, tuple(ids))).encode(), digest_size=16).digest()

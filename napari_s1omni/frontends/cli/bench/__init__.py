@@ -1,8 +1,13 @@
-"""``s1omni bench``: every number that is published comes from one of these commands."""
+"""``s1omni bench``: every published number comes from one of these commands."""
 
 from __future__ import annotations
 
 from napari_s1omni.frontends.cli.command_table import BENCHES
 from napari_s1omni.frontends.cli.lazy_group import group
 
-app = group(BENCHES, help="Measure the numbers that the README states.")
+app = group(BENCHES, help="Measure the numbers in the README.")
+
+
+def clean_up_when_terminated() -> None:
+    """Turn SIGTERM into a normal exit, so that a benchmark stops the processes it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

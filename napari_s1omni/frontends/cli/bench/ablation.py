@@ -1,4 +1,4 @@
-"""``s1omni bench ablation``: does the editor listen to the thought?"""
+"""``s1omni bench ablation``: does the thought change the drawn image?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.evaluation.ablation import run_ablation, table
+from napari_s1omni.evaluation.ablation.run import run_ablation
+from napari_s1omni.evaluation.ablation.table import table
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 
@@ -16,16 +17,16 @@ from napari_s1omni.frontends.cli.formatting import print_json
 def ablation(
     engine: Annotated[str, typer.Option("--engine", "-e", help="nano, or a folder in its layout.")] = "nano",
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the real images; without it, simulated tiles only.")
+        Path | None, typer.Option("--data", help="Folder of the real images; without it, only simulated tiles.")
     ] = None,
-    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Simulated scenes to look through.")] = 48,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap and of the random states.")] = 0,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Simulated scenes to search for ambiguous ones.")] = 48,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap and of the random states.")] = 0,
     control: Annotated[
-        str | None, typer.Option("--control", help="Folder of an editor that was trained with a task embedding only.")
+        str | None, typer.Option("--control", help="Folder of an editor trained with a task embedding only.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Draw the same tiles with the thinker's states kept, zeroed, random, shuffled, cut short, true and falsified."""
+    """Score the same tiles drawn with unchanged, zeroed, random, shuffled, shortened, true and falsified thoughts."""
     rows = run_ablation(engine, data, scenes=scenes, seed=seed, control=control)
     if json:
         print_json([dataclasses.asdict(row) for row in rows])

@@ -1,4 +1,4 @@
-"""``s1omni bench napari``: a real window, panned with and without a run beside it."""
+"""``s1omni bench napari``: frame times of a real window, with and without a run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import typer
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
-from napari_s1omni.system.processes import exit_when_terminated
 
 
 def napari(
-    edge: Annotated[int, typer.Option(min=4096, help="Edge of the virtual image in px.")] = 65536,
+    edge: Annotated[int, typer.Option(min=4096, help="Edge of the virtual image in pixels.")] = 65536,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine of the preview.")] = "nano",
     json: Json = False,
 ) -> None:
-    """Time the dock, a preview, and the frames of a window that is panned with and without a run beside it.
+    """Time the dock, a preview, and the frames while panning, with and without a run in progress.
 
     It needs a display: xvfb-run -a s1omni bench napari
     """
@@ -29,13 +28,13 @@ def napari(
         raise EngineUnavailable(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
-    # Its run would go on for days.
-    exit_when_terminated()
+    # Otherwise its run would continue for days.
+    clean_up_when_terminated()
     numbers = measure_window(edge, engine)
     if json:
         print_json(numbers)
     else:
         print_rows("napari", {k: f"{v:.3g}" if isinstance(v, float) else str(v) for k, v in numbers.items()})
-    # Qt is not taken apart together with the interpreter: PySide6 does not survive that with napari.
+    # Skip the teardown of Qt with the interpreter: PySide6 crashes there with napari.
     sys.stdout.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""``s1omni bench notebook``: a real JupyterLab in a real browser."""
+"""``s1omni bench notebook``: the panel in a real JupyterLab and browser."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import typer
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
-from napari_s1omni.system.processes import exit_when_terminated
 
 
 def notebook(
-    times: Annotated[int, typer.Option(min=1, help="Kernels to show it in.")] = 5,
+    times: Annotated[int, typer.Option(min=1, help="Number of kernels to show the panel in.")] = 5,
     json: Json = False,
 ) -> None:
-    """Time the first px of a volume of 107 GB in JupyterLab and Chromium, and measure what is sent and written."""
-    exit_when_terminated()
+    """Time the first pixels of a volume of 107 GB in JupyterLab and Chromium; measure the bytes sent and written."""
+    clean_up_when_terminated()
     try:
         from napari_s1omni.benchmarks.notebook_panel import measure_panel
 
@@ -31,9 +30,9 @@ def notebook(
         return
     first, slowest = numbers["first_pixels_seconds"], numbers["slowest_seconds"]
     rows = {
-        "first px (s)": f"{first:.2f}, at most {slowest:.2f} in {times} kernels",
-        "in a kernel that has imported nothing (s)": f"{numbers['first_cell_seconds']:.2f}",
-        "sent for it (MB)": f"{numbers['view_bytes'] / 1e6:.2f}",
+        "first pixels (s)": f"{first:.2f}, at most {slowest:.2f} in {times} kernels",
+        "in a kernel without imports (s)": f"{numbers['first_cell_seconds']:.2f}",
+        "sent for the first view (MB)": f"{numbers['view_bytes'] / 1e6:.2f}",
         "largest full view (MB)": f"{numbers['largest_view_bytes'] / 1e6:.2f}",
         "largest report (MB)": f"{numbers['largest_report_bytes'] / 1e6:.2f}",
     }

@@ -1,4 +1,4 @@
-"""``s1omni bench overhead | memory | resume | scaling``: what a durable run costs beyond its model."""
+"""``s1omni bench overhead | memory | resume | scaling | page``: the cost of durable runs beyond the model."""
 
 from __future__ import annotations
 
@@ -8,74 +8,78 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.benchmarks import durability
-from napari_s1omni.benchmarks import durability_page as comparison
+from napari_s1omni.benchmarks.durability import memory as run_memory
+from napari_s1omni.benchmarks.durability import numbers as all_numbers
+from napari_s1omni.benchmarks.durability import overhead as run_overhead
+from napari_s1omni.benchmarks.durability import page as numbers_page
+from napari_s1omni.benchmarks.durability import resuming
+from napari_s1omni.benchmarks.fresh_process import Numbers
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_rows
 
 
 def overhead(
-    tiles: Annotated[int, typer.Option(min=16, help="Tiles of 50 ms; an eighth of them with 500 ms.")] = 1024,
-    blocks: Annotated[int, typer.Option(min=64, help="Blocks in which there is nothing to do.")] = 16384,
+    tiles: Annotated[int, typer.Option(min=16, help="Number of tiles with 50 ms; an eighth of it with 500 ms.")] = 1024,
+    blocks: Annotated[int, typer.Option(min=64, help="Number of blank blocks.")] = 16384,
     json: Json = False,
 ) -> None:
-    """Compare one worker with a bare loop over the same tiles, the same fake model taking 50 and 500 ms."""
-    _show("Overhead", {**durability.no_op(blocks), **durability.overhead(tiles, max(16, tiles // 8))}, json)
+    """Compare one worker with a bare loop over the same tiles, for a fake model that takes 50 or 500 ms per tile."""
+    _show("Overhead", {**run_overhead.no_op(blocks), **run_overhead.overhead(tiles, max(16, tiles // 8))}, json)
 
 
 def page(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The page, in Markdown.", show_default=False)],
-    tiles: Annotated[int, typer.Option(min=64, help="Tiles of 50 ms; a quarter of them with 500 ms.")] = 512,
-    blocks: Annotated[int, typer.Option(min=0, help="Blocks of the largest rehearsal; 0 for none.")] = 1_000_000,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown file to write.", show_default=False)],
+    tiles: Annotated[int, typer.Option(min=64, help="Number of tiles with 50 ms; a quarter of it with 500 ms.")] = 512,
+    blocks: Annotated[int, typer.Option(min=0, help="Blocks of the largest run; 0 for none.")] = 1_000_000,
     json: Json = False,
 ) -> None:
-    """Measure all of this, and other ways to do it, in one run; write the page docs/benchmarks.md."""
-    numbers: durability.Numbers = {}
-    for numbers in comparison.measure(tiles, blocks):
-        file.write_text(comparison.page(numbers), encoding="utf-8")
+    """Measure all of this and other frameworks in one run; write the page docs/durability.md."""
+    numbers: Numbers = {}
+    for numbers in all_numbers.measure(tiles, blocks):
+        file.write_text(numbers_page.page(numbers), encoding="utf-8")
         typer.echo(f"measured: {', '.join(name for name in numbers if name != 'machine')}", err=True)
     if json:
         typer.echo(dumps(numbers))
 
 
 def memory(
-    largest: Annotated[float, typer.Option(min=0.5, help="GB of the largest volume.")] = 4.0, json: Json = False
+    largest: Annotated[float, typer.Option(min=0.5, help="Size of the largest volume in GB.")] = 4.0, json: Json = False
 ) -> None:
-    """Measure the peak memory of driver and worker from a quarter of a GB to 4 GB, and the forecast."""
+    """Measure the peak memory of driver and worker for volumes of 0.25 to 4 GB, and compare it with the estimate."""
     sizes = tuple(gb for gb in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0) if gb <= largest)
-    _show("Memory", durability.memory(sizes), json)
+    _show("Memory", run_memory.memory(sizes), json)
 
 
 def resume(json: Json = False) -> None:
-    """Kill a run in the middle, and time how soon the next one draws a new tile."""
-    _show("Resume", durability.resume(), json)
+    """Kill a run halfway, and time how soon the next one draws a new tile."""
+    _show("Resume", resuming.resume(), json)
 
 
 def scaling(
-    tiles: Annotated[int, typer.Option(min=16, help="Tiles of a tenth of a second.")] = 384,
-    blocks: Annotated[int, typer.Option(min=0, help="Also run so many blocks in which there is nothing to do.")] = 0,
+    tiles: Annotated[int, typer.Option(min=16, help="Number of tiles with 0.1 s.")] = 384,
+    blocks: Annotated[int, typer.Option(min=0, help="Also run this many blank blocks.")] = 0,
     json: Json = False,
 ) -> None:
-    """Compare one worker with two, the model sleeping; and rehearse very large runs."""
-    numbers = durability.scaling(tiles=tiles)
+    """Compare one worker with two, for a model that sleeps; optionally time a very large run."""
+    numbers = run_overhead.scaling(tiles=tiles)
     if blocks:
-        numbers["rehearsal"] = durability.many(blocks)
+        numbers["large_run"] = resuming.large_run(blocks)
     _show("Scaling", numbers, json)
 
 
-def _show(title: str, numbers: durability.Numbers, json: bool) -> None:
+def _show(title: str, numbers: Numbers, json: bool) -> None:
     if json:
-        # One line, so that the last line of the output is all of it.
+        # One line, so that the last line of the output holds everything.
         typer.echo(dumps(numbers))
     else:
-        print_rows(title, {name: _worded(value) for name, value in numbers.items()})
+        print_rows(title, {name: _format(value) for name, value in numbers.items()})
 
 
-def _worded(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, list):
-        return ", ".join(map(_worded, value))
+        return ", ".join(map(_format, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_worded(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {_format(part)}" for name, part in value.items())
     return f"{value:,}"

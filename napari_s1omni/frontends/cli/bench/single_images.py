@@ -1,4 +1,4 @@
-"""``s1omni bench nuclei`` and ``restored``: the numbers of single pictures."""
+"""``s1omni bench nuclei`` and ``s1omni bench restored``: scores of single images."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.evaluation import single_images as pictures
+from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
-from napari_s1omni.settings import data_folder
 
 Engine = Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")]
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Pictures of each set, spread evenly; all if absent.")
+    int | None, typer.Option("--limit", min=1, help="Number of images per set, spread evenly; by default all.")
 ]
 
 
-def _place(folder: Path | None, name: str) -> Path:
-    return folder or data_folder() / name
+def _data_folder(folder: Path | None, name: str) -> Path:
+    return folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / name
 
 
 def nuclei(
@@ -35,12 +34,12 @@ def nuclei(
     limit: Limit = None,
     json: Json = False,
 ) -> None:
-    """Score instances against annotated nuclei (AP at IoU 0.5, pooled), and tiled results against whole ones."""
+    """Score instances against annotated nuclei (AP at IoU 0.5, pooled), and tiled results against untiled ones."""
     scores = []
     if not json:
         typer.echo("| set | images | objects | first half | second half | all | tiled to whole |")
         typer.echo("|---|---|---|---|---|---|---|")
-    for s in pictures.nuclei(_place(folder, "seg2d_nuclei"), engine, limit):
+    for s in score_nuclei(_data_folder(folder, "seg2d_nuclei"), engine, limit):
         scores.append(s)
         if not json:
             numbers = " | ".join(f"{v:.3f}" for v in (s.first_half, s.second_half, s.all, s.tiled_to_whole))
@@ -52,18 +51,18 @@ def nuclei(
 def restored(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder of pictures.", show_default="$S1OMNI_DATA/sr, or ../shared/data/sr"),
+        typer.Argument(help="Folder of images.", show_default="$S1OMNI_DATA/sr, or ../shared/data/sr"),
     ] = None,
     engine: Engine = "reference",
     limit: Limit = None,
     json: Json = False,
 ) -> None:
-    """Blur (sigma 0.8 px), average 2 x 2 px, restore, compare with bicubic interpolation; fail where that is better."""
-    found = list(pictures.restored(_place(folder, "sr"), limit, engine))
+    """Blur (sigma 0.8 px), bin 2 x 2, restore, and compare with bicubic interpolation; fail if that is better."""
+    found = list(score_restoration(_data_folder(folder, "sr"), limit, engine))
     if json:
         print_json([{**dataclasses.asdict(r), "gain": r.gain} for r in found])
     else:
-        typer.echo("| picture | PSNR (dB) | bicubic (dB) | gain (dB) |")
+        typer.echo("| image | PSNR (dB) | bicubic (dB) | gain (dB) |")
         typer.echo("|---|---|---|---|")
         for r in found:
             typer.echo(f"| {r.name} | {r.ours:.2f} | {r.bicubic:.2f} | {r.gain:+.2f} |")

@@ -1,4 +1,4 @@
-"""``s1omni bench stitching``: whether labels across blocks are right, and what finding out takes."""
+"""``s1omni bench stitching``: correctness, time and memory of labels across blocks."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Labels acros
 
 @app.command()
 def oracles() -> None:
-    """Cut layers whose answer is known into blocks, stitch, and print a table in Markdown."""
-    text, met = stitching_oracles.markdown()
+    """Stitch layers with known objects block by block, and print a table in Markdown; fail if any differs."""
+    text, passed = stitching_oracles.markdown()
     typer.echo(text, nl=False)
-    if not met:
+    if not passed:
         raise typer.Exit(1)
 
 
 @app.command()
 def scale(
-    edge: Annotated[int, typer.Option(min=64, help="Edge of the plane in px.")] = 16384,
-    count: Annotated[int, typer.Option(min=1, help="Touching ellipses on it.")] = 200_000,
-    block: Annotated[int, typer.Option(min=16, help="Edge of a block in px.")] = 1024,
-    halo: Annotated[int, typer.Option(min=1, help="Halo of a block in px.")] = 64,
+    edge: Annotated[int, typer.Option(min=64, help="Edge of the plane in pixels.")] = 16384,
+    count: Annotated[int, typer.Option(min=1, help="Number of touching ellipses.")] = 200_000,
+    block: Annotated[int, typer.Option(min=16, help="Edge of a block in pixels.")] = 1024,
+    halo: Annotated[int, typer.Option(min=1, help="Halo of a block in pixels.")] = 64,
     json: Json = False,
 ) -> None:
     """Stitch a plane of touching ellipses on disk and compare with the truth."""
@@ -43,25 +43,25 @@ def scale(
     if json:
         print_json(numbers)
     else:
-        print_rows(f"{report.agreement.expected} ellipses on {edge} x {edge} px", _worded(numbers))
+        print_rows(f"{report.agreement.expected} ellipses on {edge} x {edge} pixels", _format(numbers))
     if not report.agreement.equal:
         raise typer.Exit(1)
 
 
 @app.command()
 def memory(
-    blocks: Annotated[int, typer.Option(min=2, help="Blocks.")] = 50_000,
-    objects: Annotated[int, typer.Option(min=2, help="Objects of each block.")] = 10_000,
+    blocks: Annotated[int, typer.Option(min=2, help="Number of blocks.")] = 50_000,
+    objects: Annotated[int, typer.Option(min=2, help="Objects per block.")] = 10_000,
     shared: Annotated[int, typer.Option(min=1, help="Objects that each block shares with the next.")] = 400,
     json: Json = False,
 ) -> None:
-    """Number the objects of blocks that are made up: all that stitching holds of a layer at once."""
+    """Number the objects of synthetic blocks, the only step that holds something of the whole layer."""
     numbers = dataclasses.asdict(stitching_memory.measure(blocks, objects, shared))
     if json:
         print_json(numbers)
     else:
-        print_rows(f"Numbering {blocks} blocks", _worded(numbers))
+        print_rows(f"Numbering {blocks} blocks", _format(numbers))
 
 
-def _worded(numbers: dict[str, int | float]) -> dict[str, str]:
+def _format(numbers: dict[str, int | float]) -> dict[str, str]:
     return {name: f"{value:.3g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}

@@ -1,4 +1,4 @@
-"""``s1omni bench volumes``: what cutting a volume into blocks changes."""
+"""``s1omni bench volumes``: volumes in blocks, compared with the same volumes as a whole."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, score
-from napari_s1omni.evaluation.volumes import volumes as stacks
+from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, open_volumes, score_volume
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
-from napari_s1omni.settings import data_folder
 
 
 def volumes(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder with the stacks.", show_default="$S1OMNI_DATA/seg3d, or ../shared/data/seg3d"),
+        typer.Argument(help="Folder of the stacks.", show_default="$S1OMNI_DATA/seg3d, or ../shared/data/seg3d"),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
     json: Json = False,
 ) -> None:
-    """Segment stacks of nuclei as a whole and in blocks and score both in 3D; fail if they differ by more than 0.02."""
-    place = folder or data_folder() / "seg3d"
-    scores = [score(volume, engine) for volume in stacks(place)]
+    """Segment stacks of nuclei as a whole and in blocks, score both in 3D; fail if they differ by more than 0.02."""
+    data = folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / "seg3d"
+    scores = [score_volume(volume, engine) for volume in open_volumes(data)]
     if not scores:
-        raise SourceError(f"{place} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")
+        raise SourceError(f"{data} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")
     absent = [name for name in STACKS if name not in {s.name for s in scores}]
     if absent:
-        typer.echo(f"not in {place}, so not measured: {', '.join(absent)}", err=True)
+        typer.echo(f"not in {data}, not measured: {', '.join(absent)}", err=True)
     if json:
         print_json([{**dataclasses.asdict(s), "difference": s.difference} for s in scores])
     else:

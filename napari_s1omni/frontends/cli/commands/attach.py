@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
 from napari_s1omni.frontends.cli.commands.run import HOLES, Json
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
-from napari_s1omni.planning.cost import duration, size
 
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder that a run writes.", show_default=False)]
 
@@ -80,11 +81,11 @@ def cancel(output: Output) -> None:
 
 
 def _exit_code(found: RunStatus) -> int:
-    if found.state == "complete":
+    if found.state is RunState.COMPLETE:
         return HOLES if found.holes else 0
     if found.error:
         return found.error.exit_code
-    return 130 if found.state == "cancelled" else 1
+    return 130 if found.state is RunState.CANCELLED else 1
 
 
 def _words(found: RunStatus) -> str:
@@ -92,7 +93,7 @@ def _words(found: RunStatus) -> str:
     if found.rate:
         words.append(f"{found.rate:.3g} tiles/s")
     if found.eta is not None:
-        words.append(f"{duration(found.eta)} left")
+        words.append(f"{format_duration(found.eta)} left")
     if found.holes:
         words.append(f"{found.holes} holes")
     return ", ".join(words)
@@ -109,11 +110,11 @@ def _rows(found: RunStatus) -> dict[str, str]:
     if found.rate:
         rows["rate"] = f"{found.rate:.3g} tiles/s"
     if found.eta is not None:
-        rows["left"] = duration(found.eta)
+        rows["left"] = format_duration(found.eta)
     if found.busy is not None:
         rows["engines at work"] = f"{found.busy:.0%} of the time"
     if found.peak_memory:
-        rows["peak memory of a worker"] = size(found.peak_memory)
+        rows["peak memory of a worker"] = format_bytes(found.peak_memory)
     if found.holes:
         rows["holes"] = f"{found.holes:,} tiles"
     if found.dashboard:

@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted
-from napari_s1omni.jobs.batch import TABLE, BatchRow, run_batch
-from napari_s1omni.planning.cost import duration
+from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.batch_table import TABLE, BatchRow
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import list_sources
 
@@ -48,7 +49,7 @@ def execute_batch(job: Job, *, dry_run: bool, json: bool, quiet: bool, running: 
         typer.echo(plain_json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
     else:
         _print_summary(rows, job.output, dry_run)
-    if not all(row.good for row in rows):
+    if not all(row.ok for row in rows):
         raise typer.Exit(INCOMPLETE)
 
 
@@ -64,7 +65,7 @@ def _words(row: BatchRow) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
+    return format_duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
 
 
 def _print_summary(rows: list[BatchRow], folder: str, dry_run: bool) -> None:

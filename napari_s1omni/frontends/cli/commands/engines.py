@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_s1omni.engine import registry
-from napari_s1omni.engine.protocol import EngineDescription
+from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import EngineError
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
@@ -19,17 +19,11 @@ def engines(
     json: Json = False,
 ) -> None:
     """List the engines, what each one does, and whether it works here."""
-    found: dict[str, EngineDescription | str] = {}
-    for name in [folder] if folder else registry.names():
-        try:
-            found[name] = registry.describe(name)
-        except EngineError as error:
-            if folder:
-                raise
-            found[name] = str(error)
+    listed = {folder: registry.describe(folder)} if folder else registry.list_engines()
+    found = {name: str(entry) if isinstance(entry, EngineError) else entry for name, entry in listed.items()}
     chosen = {operation: registry.describe("auto", operation).name for operation in registry.AUTO}
     if json:
-        described = {n: dataclasses.asdict(d) if not isinstance(d, str) else {"missing": d} for n, d in found.items()}
+        described = {n: _flat(d) if not isinstance(d, str) else {"missing": d} for n, d in found.items()}
         print_json({"engines": described, "auto": chosen})
         return
     for name, description in found.items():
@@ -37,6 +31,12 @@ def engines(
         typer.echo("")
     if not folder:
         print_rows("'auto' takes", chosen)
+
+
+def _flat(description: EngineDescription) -> dict[str, Any]:
+    facts: dict[str, Any] = dataclasses.asdict(description)
+    facts.update(facts.pop("host"))
+    return facts
 
 
 def _rows(description: EngineDescription) -> dict[str, str]:

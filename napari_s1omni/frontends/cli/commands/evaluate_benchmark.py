@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_s1omni.evaluation.datasets.by_name import BENCHMARKS
-from napari_s1omni.evaluation.datasets.dataset import evaluate, means
+from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
+from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import PlanError, StoreExists
-from napari_s1omni.operations.operation import channel_index
+from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.results.region_properties import write_tables
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.source import open_source
+from napari_s1omni.storage.source import open_reference
 
 
 def measure(
@@ -38,12 +38,7 @@ def measure(
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
     if table.exists() and not overwrite:
         raise StoreExists(f"{table} is there already", remedy="choose another name, or --overwrite")
-    reference = result.plan.job.source
-    image = None
-    if source is not None:
-        image = open_source(
-            source, level=reference.level, axes=reference.axes, scale=reference.scale, units=reference.units
-        )
+    image = None if source is None else open_reference(result.plan.job.source, source)
     chosen = None
     if channels is not None:
         spec = image.spec if image is not None else result.plan.source

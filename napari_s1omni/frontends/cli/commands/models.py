@@ -40,7 +40,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show what a checkpoint holds, without loading it."""
-    layout = models.show(model)
+    layout = models.open_model(model)
     if json:
         config = layout.config.model_dump(mode="json")
         print_json(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -20,11 +20,11 @@ from napari_s1omni.frontends.cli.commands.run import (
     execute,
 )
 from napari_s1omni.frontends.cli.options import job_options, read_options, require_options, with_options
-from napari_s1omni.jobs.run import make_job
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.operations import OperationType
 
 Image = Annotated[str, typer.Argument(metavar="SOURCE", help="Path or URL of an image.", show_default=False)]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder of the result.", show_default=False)]
-OperationType = Literal["segmentation", "super_resolution", "modality_translation"]
 
 
 def _command(operation: OperationType, doc: str) -> Callable[..., Any]:
@@ -44,7 +44,7 @@ def _command(operation: OperationType, doc: str) -> Callable[..., Any]:
     ) -> None:
         given = read_options(options)
         require_options(operation, given)
-        job, _ = make_job(operation, image, output, given.pop("prompt", None), given)
+        job, _ = make_job(operation, image, output, given)
         running: Running = {"verify": verify, "durable": durable}
         running |= {"executor": executor, "workers": workers, "scheduler": scheduler}
         execute(job, dry_run=dry_run, json=json, quiet=quiet, running=running)

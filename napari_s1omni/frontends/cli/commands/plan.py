@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_plan
-from napari_s1omni.frontends.cli.options import OPERATIONS, job_options, read_options, require_options, with_options
-from napari_s1omni.jobs.run import make_job, prepare
+from napari_s1omni.frontends.cli.options import job_options, read_options, require_options, with_options
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.job import Job
 
 _DOCUMENTS = {".yaml", ".yml", ".json"}
@@ -20,7 +22,7 @@ _DOCUMENTS = {".yaml", ".yml", ".json"}
 def plan(
     what: Annotated[str, typer.Argument(metavar="JOB.yaml|SOURCE", help="A job file, or an image.")],
     operation: Annotated[
-        Literal["segmentation", "super_resolution", "modality_translation"],
+        OperationType,
         typer.Option("--operation", help="What to do with an image."),
     ] = "segmentation",
     output: Annotated[str | None, typer.Option("--output", "-o", help="Folder of the result.")] = None,
@@ -43,7 +45,7 @@ def plan(
         job = Job.load(what)
     else:
         require_options(operation, given)
-        job, _ = make_job(operation, what, output, given.pop("prompt", None), given)
+        job, _ = make_job(operation, what, output, given)
     if yaml:
         typer.echo(job.dump(), nl=False)
         return

@@ -11,7 +11,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.commands.run import HOLES, Executor, Json, Quiet, Scheduler, Workers
 from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs import redo as redoing
 
 
 def redo(
@@ -43,10 +43,10 @@ def redo(
     if accept + drop + asked != 1:
         raise JobError("nothing, or too much, to do", "--tiles, --failed or --uncertain; or --accept; or --drop")
     if accept:
-        api.accept(output)
+        redoing.accept(output)
         return
     if drop:
-        api.drop(output)
+        redoing.drop(output)
         return
     named = {
         "seed": seed,
@@ -56,7 +56,7 @@ def redo(
     }
     sampling: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     with ProgressLine(quiet=quiet, notes=False) as progress:
-        result = api.redo(
+        result = redoing.redo(
             output,
             tiles,
             failed=failed,

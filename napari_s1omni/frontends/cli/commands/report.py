@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, StoreError
-from napari_s1omni.planning.cost import size
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
 
@@ -28,4 +28,4 @@ def report(
         written = write_report(Result.open(output), page)
     except OSError as error:
         raise StoreError(f"{page} cannot be written: {error.strerror}", remedy="choose another folder") from error
-    typer.echo(f"{page} ({size(written)})")
+    typer.echo(f"{page} ({format_bytes(written)})")

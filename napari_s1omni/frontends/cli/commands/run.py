@@ -11,7 +11,8 @@ from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupte
 from napari_s1omni.frontends.cli.commands.batch import execute_batch
 from napari_s1omni.frontends.cli.formatting import print_plan, print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs import prepare
+from napari_s1omni.jobs.run import run as run_job
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import is_collection
@@ -143,13 +144,13 @@ def execute(job: Job, *, dry_run: bool, json: bool, quiet: bool, running: Runnin
         execute_batch(job, dry_run=dry_run, json=json, quiet=quiet, running={**running})
         return
     if dry_run:
-        prepared = api.dry_run(job)
+        prepared = prepare.dry_run(job)
         print_plan(prepared.plan, prepared.cost, as_json=json)
         return
     path = output_path(job)
     try:
         with ProgressLine(quiet=quiet) as progress:
-            result = api.run(job, **running, on_event=progress)
+            result = run_job(job, **running, on_event=progress)
     except (RunInterrupted, DiskFull, ClusterError) as error:
         if not path.exists():
             raise

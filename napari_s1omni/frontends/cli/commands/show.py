@@ -11,11 +11,11 @@ import typer
 from rich.markdown import Markdown
 from rich.panel import Panel
 
+from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
-from napari_s1omni.planning.cost import duration
 from napari_s1omni.results.result import Result
 
 
@@ -66,22 +66,22 @@ def show(
 def _print_all(result: Result) -> None:
     plan = result.plan
     rows = plan_rows(plan)
-    if plan.engine.why:
-        rows["why this engine"] = plan.engine.why
-    print_rows(str(result.path), {**rows, "instruction": plan.instruction.replace("\n", "; ")})
+    if plan.engine.host.why:
+        rows["why this engine"] = plan.engine.host.why
+    print_rows(str(result.path), {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
     print_notes(plan.notes)
     counted = _progress(result)
     progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {result.path}"}
     progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
     progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
     if counted["seconds"]:
-        spent = {stage: duration(seconds) for stage, seconds in counted["seconds"].items() if seconds >= 0.5}
+        spent = {stage: format_duration(seconds) for stage, seconds in counted["seconds"].items() if seconds >= 0.5}
         progress["time"] = ", ".join(f"{stage} {words}" for stage, words in spent.items()) or "under a second"
     progress |= {name: str(value) for name, value in result.summary.items() if value is not None}
     progress["thoughts"] = str(len(result.thoughts))
     print_rows("Progress", progress)
     failed = {
-        f"block {','.join(map(str, r.block))}": r.error or r.state for r in result.records if r.error or not r.done
+        f"block {','.join(map(str, r.block))}": r.message or r.state for r in result.records if r.message or not r.done
     }
     if failed:
         print_rows("Failed", failed)

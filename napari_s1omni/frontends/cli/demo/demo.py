@@ -6,7 +6,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -18,7 +18,9 @@ from napari_s1omni.errors import PlanMismatch
 from napari_s1omni.frontends.cli.commands.run import Quiet
 from napari_s1omni.frontends.cli.demo.figure import Shown, draw
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
-from napari_s1omni.jobs import run as api
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.jobs.run import run
+from napari_s1omni.operations import OperationType
 from napari_s1omni.results.result import Result
 
 PICTURE = "demo.png"
@@ -33,7 +35,7 @@ class Example:
     """Of the input and the output."""
     image: str
     """Name of the input: an image of ``skimage.data`` whose file ships inside scikit-image."""
-    operation: Literal["segmentation", "super_resolution", "modality_translation"]
+    operation: OperationType
     options: dict[str, Any]
     """Flat options of the job."""
 
@@ -96,14 +98,14 @@ def _run(example: Example, folder: Path, engine: str, quiet: bool) -> Shown:
     source, output = folder / f"{example.image}.png", folder / f"{example.name}.zarr"
     if not source.exists():
         Image.fromarray(pixels).save(source)
-    job, _ = api.make_job(example.operation, source, output, options={**_SIZES, **example.options, "engine": engine})
+    job, _ = make_job(example.operation, source, output, {**_SIZES, **example.options, "engine": engine})
     with ProgressLine(quiet=quiet, notes=False) as progress:
         try:
-            result = api.run(job, on_event=progress)
+            result = run(job, on_event=progress)
         except PlanMismatch:
             # An older version of this demo made it.
             shutil.rmtree(output)
-            result = api.run(job, on_event=progress)
+            result = run(job, on_event=progress)
     return Shown(pixels, result, truth)
 
 

@@ -1,4 +1,4 @@
-"""``s1omni train nano``: the bundled checkpoint, from nothing."""
+"""``s1omni train nano``: train the bundled checkpoint."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def nano(
     config: Annotated[Path, typer.Option("--config", help="Recipe in YAML.", show_default="the bundled one")] = RECIPE,
     only: Annotated[
         Literal["pool", "thinker", "thoughts", "editor", "export"] | None,
-        typer.Option("--only", help="Do one step."),
+        typer.Option("--only", help="Run a single step."),
     ] = None,
     limit: Annotated[
-        float | None, typer.Option("--limit", help="Minutes after which it stops and keeps its state.")
+        float | None, typer.Option("--limit", help="Stop after this many minutes and keep the state.")
     ] = None,
 ) -> None:
-    """Train the small checkpoint that comes with the package; an interrupted training goes on where it stopped."""
+    """Train the small checkpoint that comes with the package; run again to continue an interrupted training."""
     try:
         from napari_s1omni.training.nano import main
     except ModuleNotFoundError as error:

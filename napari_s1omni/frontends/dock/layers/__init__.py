@@ -1,1 +1,1 @@
-"""The layers that the dock adds to the viewer."""
+"""The layers that the dock adds: results, previews, tile overlays and crops."""

@@ -1,16 +1,17 @@
-"""Previews: the layer that shows a preview over its source, with a curtain."""
+"""The layer that shows a preview over its source, cut off by a slider."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
-from napari_s1omni.frontends.napari_layers.layers import GENERATED, Located, appearance, place, show_of
-from napari_s1omni.frontends.session.preview_client import Previewed
-from napari_s1omni.frontends.views.live_pyramid import DisplayAxes, LivePyramid
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
+from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
+from napari_s1omni.frontends.napari_layers.result_layers import GENERATED, RESULT_KEY, appearance, display_axes
+from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 NAME = "preview"
 
@@ -28,36 +29,38 @@ class PreviewLayers:
         self.layer: Any = None
         """The layer of the last preview."""
         self._pixels: Any = None
-        self._columns = -1
+        self._x_axis = -1
 
-    def show(self, made: Previewed, located: Located) -> None:
-        """Show a preview in place of the one before."""
+    def show(self, preview: PreviewResult, source: LayerSource) -> None:
+        """Show a preview instead of the last one."""
         self.clear()
-        target = made.plan.target
-        show = show_of(located, target)
-        # Along axes that the result lacks, a preview is as thin as it is.
-        thin = DisplayAxes(show.axes, tuple(int(n > 0) for n in show.sizes))
-        self._pixels = LivePyramid(made.plan, Path(), thin).shown(made.pixels)
-        self._columns = show.axes.replace("c", "").index("x") if target.rgb else show.axes.index("x")
-        options = place(located, made.plan, show)
+        plan, target = preview.plan, preview.plan.target
+        display = display_axes(source, target)
+        # A preview has one plane along axes that the result lacks.
+        thin = DisplayAxes(display.axes, tuple(int(n > 0) for n in display.sizes))
+        self._pixels = thin.arrange(preview.pixels, target.axes)
+        self._x_axis = display.axes.replace("c", "").index("x") if target.rgb else display.axes.index("x")
         labels = target.kind == "labels"
-        generated = made.plan.engine.generates and not labels
-        name = f"{NAME} [{GENERATED}]" if generated else NAME
-        options |= {"name": name, "metadata": {MARK: {NAME: True, GENERATED: generated}}, **appearance(made.plan)}
+        generated = plan.generated
+        options = {
+            **result_transform(source, plan, display),
+            "name": f"{NAME} [{GENERATED}]" if generated else NAME,
+            "metadata": {RESULT_KEY: {NAME: True, GENERATED: generated}},
+            **appearance(plan),
+        }
         if labels:
             options["opacity"] = 0.55
         self.layer = self._link.add(np.array(self._pixels), "labels" if labels else "image", **options)
 
-    def curtain(self, share: float) -> None:
-        """Show the result left of a share of its width, and the source right of it."""
+    def show_part(self, share: float) -> None:
+        """Show the preview left of a share of its width, and the source right of it."""
         if self.layer is None or self.layer not in self._link.viewer.layers:
             return
-        n = self._pixels.shape[self._columns]
-        keep = max(1, round(share * n))
-        self.layer.data = np.array(self._pixels[(slice(None),) * self._columns + (slice(0, keep),)])
+        columns = max(1, round(share * self._pixels.shape[self._x_axis]))
+        self.layer.data = np.array(self._pixels[(slice(None),) * self._x_axis + (slice(0, columns),)])
         self.layer.visible = share > 0
 
     def clear(self) -> None:
-        """Take the preview away."""
+        """Remove the preview."""
         self._link.remove(self.layer)
         self.layer = None

@@ -1,4 +1,4 @@
-"""Overlay: the lattice of a run's tiles over its result, coloured by what is known of them."""
+"""The tile lattice of a run over its result, coloured by state or quality."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
+from napari_s1omni.frontends.dock.view_geometry import current_point
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
-from napari_s1omni.frontends.views.tile_states import Quantity, TileInfo
+from napari_s1omni.frontends.views.tile_colours import Quantity
+from napari_s1omni.frontends.views.tile_states import TileInfo
 
 NAME = "tiles"
 
 
 class TileOverlay:
-    """One small picture, a few px per tile, stretched over the result.
+    """A small image layer, a few pixels per tile, scaled to cover the result.
 
     Parameters
     ----------
     link : ViewerLink
-    ask : callable
-        Does something away from the thread of the widgets.
+    background : BackgroundQueue
     """
 
-    def __init__(self, link: ViewerLink, ask: Callable[[Callable[[], Any]], None]) -> None:
+    def __init__(self, link: ViewerLink, background: BackgroundQueue) -> None:
         self._link = link
-        self._ask = ask
+        self._background = background
         self.layer: Any = None
         self.run: Run | None = None
         self._result: Any = None
@@ -36,46 +39,46 @@ class TileOverlay:
         """Show the tiles of a run over its layer."""
         self.clear()
         self.run, self._result, self._by = run, result, by
-        self._draw(lambda picture: self._add(run, picture))
+        self._draw(lambda image: self._add_layer(run, image))
 
     def refresh(self, by: Quantity | None = None) -> None:
-        """Show what is known now."""
+        """Update the colours, perhaps by another quantity."""
         self._by = by or self._by
         if self.visible:
-            self._draw(self._renew)
+            self._draw(self._update)
 
     def _draw(self, then: Callable[[Any], None]) -> None:
-        """Colour the lattice elsewhere, for it may be large, and hand the picture on."""
+        """Colour the lattice, which may be large, in the background."""
         run, by, plane = self.run, self._by, self.plane()
         if run is None:
             return
 
-        def work() -> None:
-            picture = run.tiles.picture(by, *plane)
-            self._link.controller.deliver(lambda: then(picture) if self.run is run and by == self._by else None)
+        def done(image: Any) -> None:
+            if self.run is run and by == self._by:
+                then(image)
 
-        self._ask(work)
+        self._background.submit(lambda: run.tiles.colour_image(by, *plane), done)
 
-    def _renew(self, picture: Any) -> None:
+    def _update(self, image: Any) -> None:
         if self.visible:
-            self.layer.data = picture
+            self.layer.data = image
 
-    def _add(self, run: Run, picture: Any) -> None:
+    def _add_layer(self, run: Run, image: Any) -> None:
         result = self._result
         if self.visible:
-            self._renew(picture)
+            self._update(image)
             return
         if result not in self._link.viewer.layers:
             return
         self.layer = self._link.add(
-            picture,
+            image,
             "image",
             rgb=True,
             name=f"{NAME} · {result.name}",
-            metadata={MARK: {NAME: str(run.path)}},
+            metadata={RESULT_KEY: {NAME: str(run.path)}},
             interpolation2d="nearest",
             blending="translucent",
-            **self._place(picture.shape),
+            **self._transform(image.shape),
         )
 
     @property
@@ -84,27 +87,26 @@ class TileOverlay:
         return self.layer is not None and self.layer in self._link.viewer.layers
 
     def clear(self) -> None:
-        """Take it away."""
+        """Remove the overlay."""
         self._link.remove(self.layer)
         self.layer = self.run = None
 
     def tile_at(self, world: Any) -> TileInfo | None:
-        """Tell about the tile at a point of the world."""
+        """Return the tile at a point in world coordinates."""
         if self.run is None or self._result is None or self._result not in self._link.viewer.layers:
             return None
-        show, grid = self.run.levels.show, self.run.plan.grid
-        at = dict(zip(show.axes, self._result.world_to_data(np.asarray(world)[-self._result.ndim :]), strict=False))
+        axes, grid = self.run.pyramid.display.axes, self.run.plan.grid
+        at = dict(zip(axes, self._result.world_to_data(np.asarray(world)[-self._result.ndim :]), strict=False))
         y = at["y"] / grid.factor[0] + grid.y[0]
         x = at["x"] / grid.factor[1] + grid.x[0]
         return self.run.tiles.at(y, x, *self.plane())
 
     def plane(self) -> tuple[int, int, int]:
-        """Plane and time point of the source that the viewer shows, and the channel group."""
+        """Return the displayed plane and time point of the source, and the channel group."""
         if self.run is None or self._result is None:
             return 0, 0, 0
-        show, grid = self.run.levels.show, self.run.plan.grid
-        point = self._result.world_to_data(np.array(self._link.viewer.dims.point, float)[-self._result.ndim :])
-        at = dict(zip(show.axes, point, strict=False))
+        axes, grid = self.run.pyramid.display.axes, self.run.plan.grid
+        at = dict(zip(axes, current_point(self._link.viewer, self._result), strict=False))
         z = grid.z[0] + round(at.get("z", 0))
         t = grid.t[0] + round(at.get("t", 0))
         target, group = self.run.plan.target, 0
@@ -113,19 +115,19 @@ class TileOverlay:
         z, t = min(max(z, grid.z[0]), grid.z[1] - 1), min(max(t, grid.t[0]), grid.t[1] - 1)
         return z, t, min(max(group, 0), grid.groups - 1)
 
-    def _place(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Where the picture lies: its first px begins where the first px of the result begins."""
+    def _transform(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return the layer transform that aligns the outer edges of the overlay and the result."""
         result, run = self._result, self.run
         if run is None:
             return {}
         grid = run.plan.grid
-        flat = [run.levels.show.axes.index(a) for a in "yx"]
+        flat = [run.pyramid.display.axes.index(a) for a in "yx"]
         cells = run.tiles.cells
         stretch = np.array([grid.step * f * c / n for f, c, n in zip(grid.factor, cells, shape[:2], strict=True)])
         scale = np.array(result.scale)[flat]
         linear = np.array(result.affine.linear_matrix)[np.ix_(flat, flat)] @ np.array(result.rotate)[np.ix_(flat, flat)]
         offset = np.array(result.translate)[flat]
-        # Centres: px 0 of the picture lies half of its size beyond the corner of px 0 of the result.
+        # Translations are those of pixel centres: both first pixels begin at the same corner.
         shift = (stretch - 1) / 2 * scale
         rotate = np.array(result.rotate)[np.ix_(flat, flat)]
         return {

@@ -1,1 +1,1 @@
-"""The tabs of the dock."""
+"""The tabs of the dock, and the table of measurements."""

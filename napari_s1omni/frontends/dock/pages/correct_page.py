@@ -1,163 +1,137 @@
-"""CorrectPage: paint in a crop of a large result, merge it back, undo."""
+"""The page "Correct": paint in a crop of a large result, merge it back, undo."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.execution.run.status import failure
-from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
-from napari_s1omni.frontends.dock.notifications import show_error
-from napari_s1omni.frontends.dock.viewer_link import MARK, ViewerLink
+from napari_s1omni.errors import JobError
+from napari_s1omni.execution.run.status import Failure
+from napari_s1omni.frontends.dock.layers.crop_layer import add_crop, visible_box
+from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
+from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.parts import button, row
+from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
+from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
 from napari_s1omni.storage.result.corrections import Correction, correct, corrections, undo
 from napari_s1omni.storage.result.snapshots import has_previous
 from napari_s1omni.storage.result.store import ResultStore
 
-_LARGEST = 4096
-"""Edge in px of a crop at most."""
-CROP = "crop"
-
 _HELP = (
-    "Open a crop of what you see, paint in it (1 erase, 2 paint, 4 fill, M new label), and merge it back. Only px "
-    "that you changed are written; what was there before is kept."
+    "Open a crop of the view, paint in it (1 erase, 2 paint, 4 fill, M new label) and merge it back. Only pixels that "
+    "you changed are written, and each correction can be undone."
 )
+
+T = TypeVar("T")
 
 
 class CorrectPage(QWidget):
-    """The fourth page of the dock.
+    """Corrects the labels of a result.
 
     Parameters
     ----------
     link : ViewerLink
-    results : ResultLayers
+    background : BackgroundQueue
     """
 
-    def __init__(self, link: ViewerLink, results: ResultLayers) -> None:
+    def __init__(self, link: ViewerLink, background: BackgroundQueue) -> None:
         super().__init__()
-        self._link, self._results = link, results
+        self._link, self._background = link, background
         self.crop: Any = None
-        """The layer that is painted in, or None."""
+        """The layer that the user paints in, or None."""
         self._before: Any = None
         self._box: tuple[slice, ...] = ()
-        self._source: Any = None
-        column = QVBoxLayout(self)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.setSpacing(5)
-        words = QLabel(_HELP)
-        words.setWordWrap(True)
-        column.addWidget(words)
-        self.open_button = button("Open a crop of what I see", _HELP, self.open_crop, "Alt+C", self)
-        self.merge_button = button("Merge back", "Write the changed px into the result", self.merge, "Alt+M", self)
+        self._result: Any = None
+        self.open_button = button("Open crop of view", _HELP, self.open_crop, "Alt+C", self)
+        self.merge_button = button("Merge back", "Write the changed pixels into the result", self.merge, "Alt+M", self)
         self.merge_button.setEnabled(False)
-        column.addWidget(row(self.open_button, self.merge_button, stretch=0))
         self.state = QLabel("")
-        self.state.setWordWrap(True)
-        column.addWidget(self.state)
-        column.addWidget(QLabel("Corrections of this result"))
         self.list = QListWidget()
-        column.addWidget(self.list, 1)
-        self.undo_button = button("Undo the chosen one", "Bring back what was there before", self.undo)
+        self.undo_button = button("Undo selected", "Undo the selected correction", self.undo)
         self.undo_button.setEnabled(False)
         self.list.currentRowChanged.connect(lambda i: self.undo_button.setEnabled(i >= 0))
         self.restore_button = button(
-            "Bring back what I see", "Return, in this view, to the result before tiles were redone", self.restore
+            "Restore view", "Return the visible part to the result before the last redo", self.restore
         )
         self.restore_button.setEnabled(False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.setSpacing(5)
+        for label in (help_label := QLabel(_HELP), self.state):
+            label.setWordWrap(True)
+        column.addWidget(help_label)
+        column.addWidget(row(self.open_button, self.merge_button, stretch=0))
+        column.addWidget(self.state)
+        column.addWidget(QLabel("Corrections of this result"))
+        column.addWidget(self.list, 1)
         column.addWidget(row(self.undo_button, self.restore_button))
-        link.viewer.layers.selection.events.active.connect(self._activated)
+        link.viewer.layers.selection.events.active.connect(self._on_active_layer)
 
     def shut(self) -> None:
-        """Let go of the viewer."""
-        self._link.viewer.layers.selection.events.active.disconnect(self._activated)
+        """Stop listening to the viewer."""
+        self._link.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
 
     def add(self, run: Run) -> None:
-        """Take note of a run."""
-        run.ended.connect(lambda _: self._list())
+        """List the corrections again when a run ends."""
+        run.ended.connect(self._on_run_ended)
 
     def result_layer(self) -> Any:
-        """Return the chosen labels layer that is a result of ours, else the last one."""
+        """Return the active labels layer if it is a result, else the last result; None without one."""
         active = self._link.viewer.layers.selection.active
-        layers = [x for x in self._link.viewer.layers if type(x).__name__ == "Labels" and self._output(x)]
+        layers = [x for x in self._link.viewer.layers if type(x).__name__ == "Labels" and _output(x)]
         return active if active in layers else layers[-1] if layers else None
 
     def open_crop(self) -> None:
-        """Open a writable copy of the part of the result that is in view."""
-        found = self._in_view()
-        if found is None:
-            return
-        layer, box = found
-        levels = layer.metadata[MARK]["levels"]
-        self.state.setText("Reading the crop …")
-        self.open_button.setEnabled(False)
-
-        def read() -> None:
-            self._tried(lambda: self._opened(layer, box, np.array(levels.read(0, box))))
-
-        self._results.ask(read)
-
-    def _in_view(self) -> tuple[Any, tuple[slice, ...]] | None:
-        """The result and the part of it that is in view; None, and a notification, where there is none."""
-        try:
-            layer = self.result_layer()
-            if layer is None:
-                raise JobError("no labels of ours are open", "a labels layer that a run made", "open or make one")
-            if not layer.metadata[MARK]["levels"].complete:
-                raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
-            return layer, self._box_in_view(layer)
-        except S1OmniError as error:
-            show_error(failure(error))
-            return None
+        """Open a writable copy of the visible part of the result."""
+        with errors_shown():
+            layer, box = self._visible_result()
+            pyramid = layer.metadata[RESULT_KEY]["pyramid"]
+            self.state.setText("Reading the crop …")
+            self.open_button.setEnabled(False)
+            self._submit(lambda: np.array(pyramid.read(0, box)), lambda pixels: self._on_opened(layer, box, pixels))
 
     def merge(self) -> None:
-        """Write what was painted into the result."""
-        crop, before, box, layer = self.crop, self._before, self._box, self._source
+        """Write the painted pixels into the result."""
+        crop, before, box, layer = self.crop, self._before, self._box, self._result
         if crop is None:
-            show_info("No crop is open; open one and paint in it.")
+            show_info("No crop is open. Open one and paint in it.")
             return
-        levels = layer.metadata[MARK]["levels"]
-        painted = crop.data
-        path = self._output(layer)
+        path, pyramid, painted = _output(layer), layer.metadata[RESULT_KEY]["pyramid"], crop.data
         self.merge_button.setEnabled(False)
 
-        def write() -> None:
-            def work() -> Callable[[], None]:
-                after = np.array(painted).reshape(before.shape)
-                made = correct(ResultStore.open(path, "r+"), box, before, after)
-                levels.finish()
-                return lambda: self._merged(layer, crop, made)
+        def work() -> Correction | None:
+            after = np.array(painted).reshape(before.shape)
+            correction = correct(ResultStore.open(path, "r+"), box, before, after)
+            pyramid.finish()
+            return correction
 
-            self._later(work)
-
-        self._results.ask(write)
+        self._submit(work, lambda correction: self._on_merged(layer, crop, correction))
 
     def undo(self) -> None:
-        """Bring back what was there before the chosen correction."""
+        """Undo the selected correction."""
         item, layer = self.list.currentItem(), self.result_layer()
         if item is None or layer is None:
             return
-        chosen: Correction = item.data(Qt.ItemDataRole.UserRole)
-        path, levels = self._output(layer), layer.metadata[MARK]["levels"]
+        correction: Correction = item.data(Qt.ItemDataRole.UserRole)
+        path, pyramid = _output(layer), layer.metadata[RESULT_KEY]["pyramid"]
 
-        def work() -> Callable[[], None]:
-            undo(ResultStore.open(path, "r+"), chosen)
-            levels.finish()
-            return lambda: self._undone(layer, chosen)
+        def work() -> None:
+            undo(ResultStore.open(path, "r+"), correction)
+            pyramid.finish()
 
-        self._results.ask(lambda: self._later(work))
+        self._submit(work, lambda _: self._on_changed(layer, f"Correction {correction.number} is undone."))
 
     def undo_last(self) -> None:
-        """Undo the chosen correction, or the last one that is not undone."""
+        """Undo the selected correction, or the last one that is not undone yet."""
         rows = [i for i in range(self.list.count()) if not self.list.item(i).data(Qt.ItemDataRole.UserRole).undone]
         if self.list.currentItem() is None and rows:
             self.list.setCurrentRow(rows[0])
@@ -167,172 +141,106 @@ class CorrectPage(QWidget):
         self.undo()
 
     def restore(self) -> None:
-        """Bring back what is in view from the generation before."""
-        found = self._in_view()
-        if found is None:
-            return
-        layer, box = found
-        path, levels = self._output(layer), layer.metadata[MARK]["levels"]
-        self.restore_button.setEnabled(False)
+        """Return the visible part to the result before the last redo."""
+        with errors_shown():
+            layer, box = self._visible_result()
+            path, pyramid = _output(layer), layer.metadata[RESULT_KEY]["pyramid"]
+            self.restore_button.setEnabled(False)
 
-        def work() -> Callable[[], None]:
-            made = restore(path, box)
-            levels.finish()
-            return lambda: self._restored(layer, made)
+            def work() -> str:
+                correction = restore(path, box)
+                pyramid.finish()
+                return f"{correction.changed:,} pixels restored." if correction else "Nothing differs here."
 
-        self._results.ask(lambda: self._later(work))
+            self._submit(work, lambda message: self._on_changed(layer, message))
 
-    def _later(self, work: Callable[[], Callable[[], None]]) -> None:
-        """Do some work on this thread, then what it returns on that of the widgets."""
-        try:
-            then = work()
-        except (S1OmniError, OSError) as error:
-            found = failure(error)
-            self._deliver(lambda: self._failed(found))
-            return
-        self._deliver(then)
+    def _visible_result(self) -> tuple[Any, tuple[slice, ...]]:
+        """Return the result layer and its visible part.
 
-    def _tried(self, then: Callable[[], None]) -> None:
-        self._later(lambda: then)
+        Raises
+        ------
+        JobError
+            If there is no complete result, or no part of it is in view.
+        """
+        layer = self.result_layer()
+        if layer is None:
+            raise JobError("no labels of a run are open", "a labels layer that a run made", "open or make one")
+        if not layer.metadata[RESULT_KEY]["pyramid"].complete:
+            raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
+        return layer, visible_box(self._link.viewer, layer)
 
-    def _deliver(self, work: Callable[[], None]) -> None:
-        self._link.controller.deliver(work)
+    def _submit(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        self._background.submit(work, then, self._on_failed)
 
-    def _failed(self, found: Any) -> None:
+    def _on_failed(self, error: Failure) -> None:
         self.open_button.setEnabled(True)
         self.merge_button.setEnabled(self.crop is not None)
         self.state.setText("")
-        show_error(found)
+        show_error(error)
 
-    def _opened(self, layer: Any, box: tuple[slice, ...], pixels: Any) -> None:
-        levels = layer.metadata[MARK]["levels"]
-        axes = levels.plan.target.axes
-        start = [0.0] * layer.ndim
-        for a, b in zip(axes, box, strict=True):
-            if a in levels.show.axes:
-                start[levels.show.axes.index(a)] = float(b.start)
-        shown = [a for a in levels.show.axes if a in axes]
-        data = pixels.transpose([axes.index(a) for a in shown])
-        data = data.reshape(
-            [1 if n else data.shape[shown.index(a)] for a, n in zip(levels.show.axes, levels.show.sizes, strict=True)]
-        )
-        offset = np.array(layer.data_to_world(start))
-        if not np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1)):
-            offset = np.array(layer.affine.inverse(offset))
-        self.crop = self._link.add(
-            # A copy: what is painted is compared with what was read.
-            np.array(data, order="C"),
-            "labels",
-            name=f"{CROP} of {layer.name}",
-            scale=layer.scale,
-            translate=offset,
-            rotate=layer.rotate,
-            shear=layer.shear,
-            affine=layer.affine,
-            units=layer.units,
-            axis_labels=layer.axis_labels,
-            metadata={MARK: {CROP: str(self._output(layer))}},
-        )
-        self._before, self._box, self._source = pixels, box, layer
-        layer.visible = False
-        self._link.viewer.layers.selection.active = self.crop
-        self.crop.selected_label = self._next_label(layer)
-        self.crop.mode = "paint"
+    def _on_opened(self, layer: Any, box: tuple[slice, ...], pixels: Any) -> None:
+        self.crop = add_crop(self._link, layer, box, pixels)
+        self._before, self._box, self._result = pixels, box, layer
         self.open_button.setEnabled(True)
         self.merge_button.setEnabled(True)
         size = " x ".join(str(b.stop - b.start) for b in box)
-        self.state.setText(f"Painting in {size} px. New objects begin at label {self.crop.selected_label:,}.")
+        self.state.setText(f"Painting in {size} px. New objects start at label {self.crop.selected_label:,}.")
 
-    def _merged(self, layer: Any, crop: Any, made: Correction | None) -> None:
-        layers = self._link.viewer.layers
-        if made is None:
+    def _on_merged(self, layer: Any, crop: Any, correction: Correction | None) -> None:
+        if correction is None:
             self.merge_button.setEnabled(True)
             self.state.setText("Nothing was changed.")
             return
+        layers = self._link.viewer.layers
         self._link.remove(crop)
         self.crop = None
         if layer in layers:
             layer.visible = True
-            layer.refresh()
             layers.selection.active = layer
         self.state.setText("")
-        blocks = f"{len(made.blocks):,} block{'s' if len(made.blocks) != 1 else ''}"
-        show_info(f"{made.changed:,} px merged back into {blocks}.")
-        self._list()
+        blocks = f"{len(correction.blocks):,} block{'s' if len(correction.blocks) != 1 else ''}"
+        self._on_changed(layer, f"{correction.changed:,} pixels merged into {blocks}.")
 
-    def _restored(self, layer: Any, made: Correction | None) -> None:
-        layer.refresh()
-        show_info(f"{made.changed:,} px are as they were." if made else "Nothing differs here.")
-        self._list()
+    def _on_changed(self, layer: Any, message: str) -> None:
+        if layer in self._link.viewer.layers:
+            layer.refresh()
+        show_info(message)
+        self._list_corrections()
 
-    def _undone(self, layer: Any, chosen: Correction) -> None:
-        layer.refresh()
-        show_info(f"Correction {chosen.number} is undone.")
-        self._list()
+    def _on_active_layer(self, event: Any = None) -> None:
+        self._list_corrections()
 
-    def _box_in_view(self, layer: Any) -> tuple[slice, ...]:
-        levels = layer.metadata[MARK]["levels"]
-        corners = np.array(layer.corner_pixels, float)
-        if layer.multiscale:
-            corners = corners * layer.downsample_factors[layer.data_level]
-        viewer = self._link.viewer
-        missing = viewer.dims.ndim - layer.ndim
-        shown = [d - missing for d in viewer.dims.displayed if d >= missing]
-        point = layer.world_to_data(np.array(viewer.dims.point, float)[-layer.ndim :])
-        found = {}
-        for i, axis in enumerate(levels.show.axes):
-            n = layer.data[0].shape[i] if layer.multiscale else layer.data.shape[i]
-            low, high = (int(corners[0][i]), int(np.ceil(corners[1][i])) + 1) if i in shown else (0, 0)
-            if i not in shown:
-                low = round(float(point[i]))
-                high = low + 1
-            low, high = max(0, low), min(n, high)
-            if high <= low:
-                raise JobError("nothing of the labels is in view", "a view of them", "move to them")
-            if high - low > _LARGEST:
-                raise JobError(
-                    f"{high - low:,} px along {axis} are in view",
-                    f"at most {_LARGEST:,} px",
-                    "zoom in, then open a crop",
-                )
-            found[axis] = slice(low, high)
-        return tuple(found.get(a, slice(0, 1)) for a in levels.plan.target.axes)
+    def _on_run_ended(self, run: Run) -> None:
+        self._list_corrections()
 
-    def _next_label(self, layer: Any) -> int:
-        """First id that no object of the result has."""
-        known = layer.metadata[MARK].get("objects") or 0
-        return max(int(known), int(np.max(self._before, initial=0))) + 1
-
-    def _activated(self, event: Any = None) -> None:
-        self._list()
-
-    def _list(self) -> None:
+    def _list_corrections(self) -> None:
         layer = self.result_layer()
         if layer is None:
             self.list.clear()
             return
-        path = self._output(layer)
+        path = _output(layer)
 
-        def work() -> Callable[[], None]:
-            store = ResultStore.open(path) if (path / "zarr.json").is_file() else None
-            found = corrections(store) if store is not None else []
-            objects = (store.attributes.get("summary") or {}).get("objects") if store is not None else None
-            kept = has_previous(path)
-            return lambda: self._show(layer, found, objects, kept)
+        def read() -> tuple[list[Correction], int | None, bool]:
+            if not (path / "zarr.json").is_file():
+                return [], None, has_previous(path)
+            store = ResultStore.open(path)
+            return corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_previous(path)
 
-        self._results.ask(lambda: self._later(work))
+        self._submit(read, lambda found: self._show_corrections(layer, *found))
 
-    def _show(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
+    def _show_corrections(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
         self.restore_button.setEnabled(kept)
-        layer.metadata[MARK]["objects"] = objects
+        layer.metadata[RESULT_KEY]["objects"] = objects
         self.list.clear()
         for one in reversed(found):
             when = time.strftime("%d %b %H:%M", time.localtime(one.when))
             state = ", undone" if one.undone else ""
-            item = QListWidgetItem(f"{one.number}: {one.changed:,} px, {when}{state}")
+            item = QListWidgetItem(f"{one.number}: {one.changed:,} pixels, {when}{state}")
             item.setData(Qt.ItemDataRole.UserRole, one)
             self.list.addItem(item)
 
-    def _output(self, layer: Any) -> Any:
-        found = layer.metadata.get(MARK, {}).get("output")
-        return Path(found) if found else None
+
+def _output(layer: Any) -> Any:
+    """Return the output folder of a result layer, None for other layers."""
+    found = layer.metadata.get(RESULT_KEY, {}).get("output")
+    return Path(found) if found else None

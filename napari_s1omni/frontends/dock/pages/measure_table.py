@@ -1,4 +1,4 @@
-"""MeasureTable: one row per object, sortable, tied to the labels it came from."""
+"""A sortable table of measured objects, linked to their labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QSortFilterProxyModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -19,56 +19,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_s1omni.frontends.dock.layers.result_layers import features
+from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.main_thread import MainThread
 from napari_s1omni.frontends.dock.notifications import show_error
-from napari_s1omni.frontends.dock.viewer_link import MARK
+from napari_s1omni.frontends.dock.view_geometry import move_view
+from napari_s1omni.frontends.dock.widgets.columns_model import SORT_ROLE, ColumnsModel
 from napari_s1omni.frontends.dock.widgets.parts import button, row
+from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY, label_features
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.results.region_properties import Columns, write_table
 from napari_s1omni.results.result import Result
 
-_SORT = Qt.ItemDataRole.UserRole
-
-
-class _Model(QAbstractTableModel):
-    """A table of columns."""
-
-    def __init__(self, columns: Columns) -> None:
-        super().__init__()
-        self.names = list(columns)
-        self.columns = columns
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Count the objects."""
-        return len(self.columns["label"])
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Count the properties."""
-        return len(self.names)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Word one value, or hand it out for sorting."""
-        value = self.columns[self.names[index.column()]][index.row()]
-        if role == _SORT:
-            return float(value)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role != Qt.ItemDataRole.DisplayRole:
-            return None
-        if isinstance(value, np.bool_):
-            return "yes" if value else ""
-        return f"{value:,}" if isinstance(value, np.integer) else f"{value:.5g}"
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Name a column."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return self.names[section].replace("_", " ")
-        return None
-
 
 class MeasureTable(QWidget):
-    """The measurements of a result.
+    """Measures the objects of a result.
 
     Parameters
     ----------
@@ -78,9 +42,9 @@ class MeasureTable(QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self._bridge = MainThread(self)
-        self._errands = BackgroundQueue("measuring", lambda found: self._bridge.deliver(lambda: self._failed(found)))
-        self._model: _Model | None = None
+        self._main_thread = MainThread(self)
+        self._background = BackgroundQueue("measurements", self._main_thread.deliver, self._on_failed)
+        self._model: ColumnsModel | None = None
         self._layer: Any = None
         self._selecting = False
         column = QVBoxLayout(self)
@@ -88,11 +52,11 @@ class MeasureTable(QWidget):
         column.setSpacing(5)
         self.layers = QComboBox()
         self.layers.setToolTip("The labels to measure")
-        self.measure_button = button("Measure", "Read the result block by block and measure every object", self.measure)
+        self.measure_button = button("Measure", "Measure every object, reading the result block by block", self.measure)
         self.save_button = button("Save CSV", "Save the table", self.save)
         self.save_button.setEnabled(False)
         column.addWidget(row(self.layers, self.measure_button, self.save_button, stretch=0))
-        self.state = QLabel("Choose labels that a run made, then press Measure.")
+        self.state = QLabel("Choose the labels of a run, then press Measure.")
         column.addWidget(self.state)
         self.table = QTableView()
         self.table.setSortingEnabled(True)
@@ -102,55 +66,51 @@ class MeasureTable(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSortRole(_SORT)
+        self._sorted.setSortRole(SORT_ROLE)
         self.table.setModel(self._sorted)
-        self.table.selectionModel().selectionChanged.connect(self._row_chosen)
+        self.table.selectionModel().selectionChanged.connect(self._on_row)
         column.addWidget(self.table, 1)
         events = napari_viewer.layers.events
         self._events: tuple[Any, ...] = (events.inserted, events.removed, events.reordered)
         for event in self._events:
-            event.connect(self._list)
-        self._list()
+            event.connect(self._list_layers)
+        self._list_layers()
 
     def closeEvent(self, event: Any) -> None:
-        """Let go of the viewer."""
+        """Stop listening to the viewer."""
         self.shut()
         super().closeEvent(event)
 
     def shut(self) -> None:
-        """Let go of the viewer and its layers."""
-        self._bridge.close()
-        self._errands.close()
+        """Stop listening to the viewer and its layers."""
+        self._main_thread.close()
+        self._background.close()
         for event in self._events:
-            event.disconnect(self._list)
+            event.disconnect(self._list_layers)
         self._follow(None)
         self._events = ()
 
     def measure(self) -> None:
-        """Measure the chosen labels in a thread of its own."""
+        """Measure the chosen labels in the background."""
         layer = next((x for x in self.viewer.layers if x.name == self.layers.currentText()), None)
         if layer is None:
             return
-        path = Path(layer.metadata[MARK]["output"])
+        path = Path(layer.metadata[RESULT_KEY]["output"])
         self.measure_button.setEnabled(False)
         self.state.setText("Measuring …")
 
-        def work() -> None:
-            columns = Result.open(path).table()
-            self._bridge.deliver(lambda: self.show_columns(layer, columns))
-
-        self._errands.do(work)
+        self._background.submit(lambda: Result.open(path).table(), lambda columns: self.show_columns(layer, columns))
 
     def show_columns(self, layer: Any, columns: Columns) -> None:
-        """Show a table, and hand it to its layer as features."""
-        self._model = _Model(columns)
+        """Show a table, and make it the features of its layer."""
+        self._model = ColumnsModel(columns)
         self._sorted.setSourceModel(self._model)
         self.table.resizeColumnsToContents()
         self.measure_button.setEnabled(True)
         self.save_button.setEnabled(True)
         units = " x ".join(str(u) for u in layer.units[-2:])
         self.state.setText(f"{len(columns['label']):,} objects; lengths in the units of the layer ({units})")
-        layer.features = features(columns)
+        layer.features = label_features(columns)
         self._follow(layer)
 
     def save(self) -> None:
@@ -160,26 +120,23 @@ class MeasureTable(QWidget):
             return
         columns = self._model.columns
 
-        def work() -> None:
-            write_table(columns, Path(path))
-            self._bridge.deliver(lambda: show_info(f"{len(columns['label']):,} rows in {path}."))
+        message = f"{len(columns['label']):,} rows saved in {path}."
+        self._background.submit(lambda: write_table(columns, Path(path)), lambda _: show_info(message))
 
-        self._errands.do(work)
-
-    def _failed(self, found: Any) -> None:
+    def _on_failed(self, error: Failure) -> None:
         self.measure_button.setEnabled(True)
         self.state.setText("" if self._model is None else self.state.text())
-        show_error(found)
+        show_error(error)
 
     def _follow(self, layer: Any) -> None:
         if self._layer is not None:
-            self._layer.events.selected_label.disconnect(self._label_chosen)
+            self._layer.events.selected_label.disconnect(self._on_label)
         self._layer = layer
         if layer is not None:
-            layer.events.selected_label.connect(self._label_chosen)
+            layer.events.selected_label.connect(self._on_label)
 
-    def _row_chosen(self, *args: Any) -> None:
-        """Go to the object of the chosen row."""
+    def _on_row(self, *args: Any) -> None:
+        """Move the view to the object of the selected row."""
         rows = self.table.selectionModel().selectedRows()
         if self._model is None or self._layer is None or not rows or self._selecting:
             return
@@ -188,24 +145,17 @@ class MeasureTable(QWidget):
         self._selecting = True
         self._layer.selected_label = int(columns["label"][i])
         self._selecting = False
-        levels = self._layer.metadata[MARK]["levels"]
-        target, point = levels.plan.target, [0.0] * self._layer.ndim
+        pyramid = self._layer.metadata[RESULT_KEY]["pyramid"]
+        target, axes, point = pyramid.target, pyramid.display.axes, [0.0] * self._layer.ndim
         for axis in "zyx":
-            if f"centroid_{axis}" in columns and axis in levels.show.axes:
+            if f"centroid_{axis}" in columns and axis in axes:
                 at = target.axes.index(axis)
-                px = (columns[f"centroid_{axis}"][i] - target.translate[at]) / target.scale[at]
-                point[levels.show.axes.index(axis)] = float(px)
-        world = self._layer.data_to_world(point)
-        dims = self.viewer.dims
-        shown = dims.displayed
-        missing = dims.ndim - self._layer.ndim
-        for d in range(dims.ndim):
-            if d not in shown and d >= missing:
-                dims.set_point(d, world[d - missing])
-        self.viewer.scene.camera.center = tuple(world[d - missing] for d in shown)
+                centroid = (columns[f"centroid_{axis}"][i] - target.translate[at]) / target.scale[at]
+                point[axes.index(axis)] = float(centroid)
+        move_view(self.viewer, self._layer, point)
 
-    def _label_chosen(self, event: Any) -> None:
-        """Go to the row of the chosen object."""
+    def _on_label(self, event: Any) -> None:
+        """Select the row of the selected label."""
         if self._model is None or self._selecting:
             return
         at = np.flatnonzero(self._model.columns["label"] == self._layer.selected_label)
@@ -214,14 +164,14 @@ class MeasureTable(QWidget):
             self.table.selectRow(self._sorted.mapFromSource(self._model.index(int(at[0]), 0)).row())
             self._selecting = False
 
-    def _list(self, event: Any = None) -> None:
+    def _list_layers(self, event: Any = None) -> None:
         chosen = self.layers.currentText()
         self.layers.clear()
         self.layers.addItems(
             [
                 x.name
                 for x in self.viewer.layers
-                if type(x).__name__ == "Labels" and "output" in x.metadata.get(MARK, {})
+                if type(x).__name__ == "Labels" and "output" in x.metadata.get(RESULT_KEY, {})
             ]
         )
         self.layers.setCurrentText(chosen)

@@ -1,1 +1,1 @@
-"""Widgets that several pages share."""
+"""Widgets that the pages of the dock are built from."""

@@ -1,4 +1,4 @@
-"""Form: editors for the fields of a document, derived from its pydantic model."""
+"""A form for the fields of a pydantic model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QSizePolicy, QWidget
 
 AUTO = "auto"
-"""Word for a field that is left to the engine or the plan."""
+"""Text of a field that is left to the engine or the plan."""
 
 
 class Field:
@@ -27,7 +27,7 @@ class Field:
     """
 
     changed = Signal(object)
-    """The new value as plain data; None leaves the field to its default."""
+    """The new value as plain data; None resets the field to its default."""
 
     def __init__(self, name: str, field: FieldInfo) -> None:
         self.name = name
@@ -48,18 +48,18 @@ class Field:
 
     @property
     def label(self) -> str:
-        """The name for people."""
+        """Label of the field."""
         return self.name.replace("_", " ").capitalize()
 
     def show(self, value: Any) -> None:
-        """Show a value of the document; None is the default."""
+        """Show a value without emitting :attr:`changed`; None is the default."""
         value = self._default if value is None else value
         with self._shown.changed.blocked():
             match self._shown:
                 case LineEdit():
-                    self._shown.value = "" if value is None else _words(value)
+                    self._shown.value = "" if value is None else _text(value)
                 case ComboBox():
-                    self._shown.value = AUTO if value is None else _words(value)
+                    self._shown.value = AUTO if value is None else _text(value)
                 case SpinBox() | FloatSpinBox():
                     self._shown.value = value
                 case _:
@@ -77,7 +77,7 @@ class Field:
 
 
 class Form(QWidget):
-    """Editors for some fields of a model, one below the other.
+    """Labelled editors for some fields of a model.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Form(QWidget):
             layout.setRowVisible(self.fields[name].widget, shown)
 
     def show_values(self, values: Mapping[str, Any]) -> None:
-        """Show a section of the document; what it lacks is shown as its default."""
+        """Show the values of a section; missing fields show their defaults."""
         for name, field in self.fields.items():
             field.show(values.get(name))
 
@@ -120,15 +120,15 @@ def _editor(field: FieldInfo) -> Any:
     low = getattr(bounds.get("Ge"), "ge", getattr(bounds.get("Gt"), "gt", 0))
     high = getattr(bounds.get("Le"), "le", getattr(bounds.get("Lt"), "lt", 2**31 - 1))
     if all(isinstance(k, str | int) and not isinstance(k, bool) for k in kinds):
-        return ComboBox(choices=[*([AUTO] if optional else []), *(_words(k) for k in kinds)])
+        return ComboBox(choices=[*([AUTO] if optional else []), *(_text(k) for k in kinds)])
     if kinds == [bool]:
-        return ComboBox(choices=[AUTO, _words(True), _words(False)]) if optional else CheckBox(text="")
+        return ComboBox(choices=[AUTO, _text(True), _text(False)]) if optional else CheckBox(text="")
     if kinds == [int] and not optional:
         return SpinBox(min=low, max=min(high, 2**31 - 1))
     if kinds == [float] and not optional:
         return FloatSpinBox(min=float(low), max=float(high), step=0.05 if high <= 2 else 0.5)
     if any(isinstance(k, int) for k in kinds):
-        return ComboBox(choices=[_words(k) for k in kinds if isinstance(k, int)])
+        return ComboBox(choices=[_text(k) for k in kinds if isinstance(k, int)])
     line = LineEdit()
     line.native.setPlaceholderText(AUTO if optional else "")
     return line
@@ -140,9 +140,9 @@ def _alternatives(annotation: Any) -> list[Any]:
     return list(get_args(annotation)) if get_origin(annotation) is Literal else [annotation]
 
 
-def _words(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
-        # YAML reads them back as what they are.
+        # YAML reads these back as booleans.
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

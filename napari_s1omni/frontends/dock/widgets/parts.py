@@ -1,4 +1,4 @@
-"""Parts that several pages are made of."""
+"""Small widgets that several pages use."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ BAR = (
     "QProgressBar { border: none; border-radius: 3px; background: rgba(128,128,128,60); }"
     "QProgressBar::chunk { border-radius: 3px; background: #56b4e9; }"
 )
-"""Look of a progress bar, on dark and light themes."""
+"""Style of a progress bar, for dark and light themes."""
+SMALL = "font-size: 10px; color: rgba(140,140,140,255);"
+"""Style of small secondary text."""
 COPIES = {"yaml": "Job file (YAML)", "python": "Python", "command": "Command line"}
-"""The ways in which a job is copied."""
+"""Formats in which a job is copied."""
 
 
 class Choice(QWidget):
-    """A row of buttons of which one is down.
+    """A row of buttons, one of them checked.
 
     Parameters
     ----------
-    entries : sequence of (key, label, tool tip)
+    entries : sequence of (key, label, tooltip)
     on_choice : callable
         Called with the key.
     """
@@ -58,12 +60,12 @@ class Choice(QWidget):
             self._buttons[key] = button
 
     def show_choice(self, key: str) -> None:
-        """Put one button down."""
+        """Check one button."""
         self._buttons[key].setChecked(True)
 
 
 class Section(QWidget):
-    """A heading that folds what is under it.
+    """A heading that shows and hides a widget.
 
     Parameters
     ----------
@@ -85,19 +87,19 @@ class Section(QWidget):
         self.button.setArrowType(Qt.ArrowType.RightArrow)
         self.button.setStyleSheet("QToolButton { border: none; background: transparent; padding: 3px 0; }")
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.toggled.connect(self._fold)
+        self.button.toggled.connect(self._toggle)
         self.body = body
         body.setVisible(False)
         column.addWidget(self.button)
         column.addWidget(body)
 
-    def _fold(self, opened: bool) -> None:
+    def _toggle(self, opened: bool) -> None:
         self.button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.body.setVisible(opened)
 
 
-class Card(QFrame):
-    """A line that is read at a glance, and a smaller one under it."""
+class SummaryCard(QFrame):
+    """A bold line of text, and a smaller one below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,20 +116,20 @@ class Card(QFrame):
         self.line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.small = QLabel()
         self.small.setWordWrap(True)
-        self.small.setStyleSheet("font-size: 10px; color: rgba(140,140,140,255);")
+        self.small.setStyleSheet(SMALL)
         column.addWidget(self.line)
         column.addWidget(self.small)
 
-    def say(self, line: str, small: str = "", tip: str = "", *, trouble: bool = False) -> None:
-        """Show two lines.
+    def show_text(self, line: str, small: str = "", tip: str = "", *, warning: bool = False) -> None:
+        """Show one or two lines.
 
         Parameters
         ----------
         line, small, tip : str
-        trouble : bool
-            Whether it is something to be corrected.
+        warning : bool
+            Whether the user has to correct something.
         """
-        self.line.setStyleSheet("color: #e69f00;" if trouble else "font-weight: bold;")
+        self.line.setStyleSheet("color: #e69f00;" if warning else "font-weight: bold;")
         self.line.setText(line)
         self.small.setText(small)
         self.small.setVisible(bool(small))
@@ -137,35 +139,35 @@ class Card(QFrame):
 def button(
     text: str, tip: str, work: Callable[[], Any], shortcut: str = "", parent: QWidget | None = None
 ) -> QPushButton:
-    """Return a button; its shortcut stands on it and works while its dock has the focus."""
+    """Return a button that shows its shortcut; the shortcut works while the dock has the focus."""
     keys = QKeySequence(shortcut)
     shown = f"{text}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})" if shortcut else text
-    made = QPushButton(shown)
-    made.setToolTip(tip)
-    made.clicked.connect(lambda _: work())
+    widget = QPushButton(shown)
+    widget.setToolTip(tip)
+    widget.clicked.connect(lambda _: work())
     if shortcut and parent is not None:
         key = QShortcut(keys, parent)
         key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        key.activated.connect(lambda: work() if made.isEnabled() else None)
-    return made
+        key.activated.connect(lambda: work() if widget.isEnabled() else None)
+    return widget
 
 
 def copy_button(on_copy: Callable[[str], Any], tip: str) -> QToolButton:
-    """Return a button with a menu of the ways in which a job is copied: ``yaml``, ``python`` and ``command``."""
-    made = QToolButton()
-    made.setText("Copy as")
-    made.setStyleSheet("QToolButton { padding-right: 14px; }")
-    made.setToolTip(tip)
-    made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    menu = QMenu(made)
-    for key, words in COPIES.items():
-        menu.addAction(words, lambda key=key: on_copy(key))
-    made.setMenu(menu)
-    return made
+    """Return a button with a menu of formats: ``yaml``, ``python`` and ``command``."""
+    widget = QToolButton()
+    widget.setText("Copy as")
+    widget.setStyleSheet("QToolButton { padding-right: 14px; }")
+    widget.setToolTip(tip)
+    widget.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    menu = QMenu(widget)
+    for key, text in COPIES.items():
+        menu.addAction(text, lambda key=key: on_copy(key))
+    widget.setMenu(menu)
+    return widget
 
 
 def row(*widgets: QWidget, stretch: int | None = None) -> QWidget:
-    """Put widgets beside each other."""
+    """Return widgets in a row."""
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)

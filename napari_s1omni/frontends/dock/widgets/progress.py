@@ -1,4 +1,4 @@
-"""Bars: napari's progress of a run, its tiles nested under its blocks, with what is left and a button that cancels."""
+"""napari progress bars of a run: tiles nested under blocks, with the time left and a cancel button."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from napari.utils.progress import cancelable_progress, progress
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_s1omni.core.units import format_duration
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
-from napari_s1omni.planning.cost import duration
 
 
 class ProgressBars:
@@ -29,29 +30,28 @@ class ProgressBars:
         shown = self._widgets[self._blocks]
         self._group = None if shown is None else shown.parent()
         if self._group is not None:
-            # napari would delete it with the bars still in it, and look at it while it is half gone: PySide6 then
-            # ends the process. It is deleted here, when it is empty.
+            # napari deletes it while bars are still in it, which crashes PySide6; close() deletes it when it is empty.
             self._group.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
 
     @property
     def is_canceled(self) -> bool:
-        """Whether its button was pressed."""
+        """Whether its cancel button was pressed."""
         return bool(self._blocks.is_canceled)
 
     def show(self, status: RunStatus) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         left = ""
-        if status.state != "running":
+        if status.state is not RunState.RUNNING:
             left = status.state
         elif status.eta is not None:
-            left = f"{duration(status.eta)} left"
+            left = f"{format_duration(status.eta)} left"
         blocks = f"{self._title}: {status.blocks_done:,} of {status.blocks_total:,} blocks"
         self._set(self._blocks, blocks, status.blocks_done, "")
         self._set(self._tiles, f"{status.tiles_done:,} of {status.tiles_total:,} tiles", status.tiles_done, left)
 
-    def _set(self, bar: progress, words: str, done: int, left: str) -> None:
-        """Bring a bar up to date without napari's own way, which draws the whole window anew at each change."""
-        bar.desc, bar.n = f"{words}: ", done
+    def _set(self, bar: progress, text: str, done: int, left: str) -> None:
+        """Update a bar directly; napari's own method redraws the whole window each time."""
+        bar.desc, bar.n = f"{text}: ", done
         widget = self._widgets[bar]
         if widget is not None:
             widget.description_label.setText(bar.desc)
@@ -59,16 +59,16 @@ class ProgressBars:
             widget.eta_label.setText(left)
 
     def close(self) -> None:
-        """Take them away."""
+        """Remove the bars."""
         self._tiles.close()
         self._blocks.close()
         self._widgets = {}
         if self._group is not None:
-            # After its bars, whose deletion is due already.
+            # Its bars are scheduled for deletion already, so it goes after them.
             self._group.deleteLater()
             self._group = None
 
 
 def _widget_of(bar: progress) -> Any:
-    """Return the widget in which napari shows a bar; None without a window."""
+    """Return the widget that shows a bar; None without a window."""
     return next((widget for widget in QApplication.allWidgets() if getattr(widget, "progress", None) is bar), None)

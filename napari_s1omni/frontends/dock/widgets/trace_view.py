@@ -1,4 +1,4 @@
-"""TraceView: what was thought about a tile, for reading."""
+"""A thought as formatted text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from napari_s1omni.engine.protocol import Thought
 
 
 class TraceView(QTextBrowser):
-    """Shows a thought: its reasoning, its answer, and on demand what was asked."""
+    """Shows the reasoning and the answer of a thought; its prompt is the tooltip."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setOpenLinks(False)
         self.setMinimumHeight(90)
-        self.setPlaceholderText("What the model thinks about a tile is shown here.")
+        self.setPlaceholderText("The model's thoughts about a tile appear here.")
 
     def show_thought(self, key: str, thought: Thought, heading: str = "", small: str = "") -> None:
         """Show one thought.
@@ -27,9 +27,9 @@ class TraceView(QTextBrowser):
             Such as ``t0/z0/g0/tile/3/5``.
         thought : Thought
         heading : str
-            Said above it.
+            First line; defaults to the key.
         small : str
-            Said below the heading, such as the parameters.
+            Line below the heading, such as the parameters.
         """
         parts = [f"<p style='margin:0 0 4px 0'><b>{html.escape(heading or key)}</b></p>"]
         if small:
@@ -41,7 +41,7 @@ class TraceView(QTextBrowser):
         if thought.remark:
             parts.append(f"<p style='margin:6px 0 0 0; color:#8c8c8c'>{_lines(thought.remark)}</p>")
         if not thought.trace and not thought.answer:
-            parts.append("<p>Nothing was thought: the instruction itself is drawn from.</p>")
+            parts.append("<p>No thought: the prompt was used directly.</p>")
         self.setHtml("".join(parts))
         self.setToolTip(thought.prompt)
 

@@ -1,0 +1,1 @@
+"""Ablation of the thought: the same tiles drawn with unchanged, destroyed, exchanged and falsified conditions."""

@@ -1,0 +1,42 @@
+"""One tile as the engine sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.core.tiling import Block, Tile, TilePlace
+
+
+@dataclass(frozen=True, slots=True)
+class TileInput:
+    """A tile that is to be generated: its place and its pixels."""
+
+    tile: Tile
+    block: Block
+    """The block for which it is generated."""
+    z: int
+    """Plane, in source px."""
+    image: NDArray[np.float32]
+    """float32 (3, tile_size, tile_size), model range; a single pixel if the tile is not generated."""
+    outside: bool = False
+    """Whether no pixel of it lies in the job's region; then it is neither read nor generated."""
+    unknown: NDArray[np.bool_] | None = None
+    """Pixels that are background whatever is generated, (tile_size, tile_size); None if there are none."""
+
+    @property
+    def t(self) -> int:
+        """Time point, in source px."""
+        return self.block.t
+
+    @property
+    def group(self) -> int:
+        """Channel group."""
+        return self.block.group
+
+    @property
+    def place(self) -> TilePlace:
+        """Which tile of the run it is, independent of the block."""
+        return TilePlace(self.block.t, self.z, self.block.group, *self.tile.index)

@@ -1,0 +1,106 @@
+"""The attributes of a napari layer that a job needs, read without touching its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.errors import PlanError
+from napari_s1omni.frontends.napari_layers.job_files import is_job_path
+
+_NAMES = {"time": "t", "channel": "c", "plane": "z", "depth": "z", "row": "y", "column": "x"}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerView:
+    """Attributes of an image layer, safe to hand to another thread."""
+
+    name: str
+    path: str | None
+    """Where the pixels are stored, according to napari or the array."""
+    data: Any
+    """The array, or the levels of a pyramid."""
+    shape: tuple[int, ...]
+    """Shape of the finest level, with the samples of an RGB image last."""
+    rgb: bool
+    axes: str
+    """Letters of its axes from its axis labels, with ``s`` for colour samples; empty if the labels do not name axes."""
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    rotate: NDArray[Any]
+    shear: NDArray[Any]
+    affine: NDArray[Any]
+    """Homogeneous matrix that napari applies after scale, translate, rotate and shear."""
+    units: tuple[str, ...]
+    axis_labels: tuple[str, ...]
+    channel: int | None = None
+    """Its position among the layers from the same path, in the order in which they were added; None if the only one."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions without colour samples."""
+        return len(self.scale)
+
+
+def read_layer(layer: Any, others: Iterable[Any] = ()) -> LayerView:
+    """Read the attributes of an image layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    others : iterable of layers
+        All layers of the viewer; those from the same path are its channels.
+
+    Raises
+    ------
+    PlanError
+        If the layer is not an image.
+    """
+    kind = type(layer).__name__
+    if kind != "Image":
+        raise PlanError(
+            f"layer '{layer.name}' holds {'labels' if kind == 'Labels' else kind.lower()}",
+            "operations read an image layer",
+            "choose an image layer",
+            layer=layer.name,
+        )
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    path = _path(layer, levels[0])
+    same = [o for o in others if type(o).__name__ == "Image" and o.source.path and _path(o, None) == path]
+    labels = tuple(layer.axis_labels)
+    letters = "".join(_letter(label) for label in labels)
+    named = len(set(letters)) == len(letters) and {"y", "x"} <= set(letters) <= set("tczyx")
+    return LayerView(
+        name=layer.name,
+        path=path,
+        data=levels if layer.multiscale else levels[0],
+        shape=tuple(int(n) for n in levels[0].shape),
+        rgb=bool(layer.rgb),
+        axes=letters + "s" * bool(layer.rgb) if named else "",
+        scale=tuple(map(float, layer.scale)),
+        translate=tuple(map(float, layer.translate)),
+        rotate=np.array(layer.rotate),
+        shear=np.array(layer.shear),
+        affine=np.array(layer.affine.affine_matrix),
+        units=tuple(str(u) for u in layer.units),
+        axis_labels=labels,
+        channel=same.index(layer) if path and len(same) > 1 and layer in same else None,
+    )
+
+
+def _path(layer: Any, array: Any) -> str | None:
+    # A job file names an image but is none; its array knows the path.
+    if layer.source.path and not is_job_path(str(layer.source.path)):
+        return str(layer.source.path)
+    # A zarr array knows its own path.
+    stored = str(getattr(array, "store_path", "") or "")
+    return stored if ("://" in stored or stored.startswith("/")) and not stored.startswith("memory") else None
+
+
+def _letter(label: str) -> str:
+    word = label.strip().casefold()
+    return _NAMES.get(word, word if len(word) == 1 else "?")

@@ -1,0 +1,57 @@
+"""Events of a preview: its progress, then a result or a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.execution.run.status import Failure
+from napari_s1omni.planning.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewProgress:
+    """Progress of a preview."""
+
+    request: int
+    message: str
+    """Such as ``loading nano`` or ``4 of 9 tiles``."""
+    done: int = 0
+    total: int = 0
+    loading: str = ""
+    """Name of the engine that is being loaded."""
+    loaded: str = ""
+    """Name of the engine that is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewResult:
+    """The pixels and thoughts of a preview."""
+
+    request: int
+    plan: Plan
+    """Plan of the previewed region; its target says where `pixels` lie."""
+    pixels: NDArray[Any]
+    """In the axes of the target."""
+    thoughts: Mapping[str, Thought]
+    seconds: float
+    """Seconds from request to result, including loading the engine."""
+    rate: float | None
+    """Seconds per tile once the engine was ready; None if no tile was generated."""
+    errors: tuple[str, ...] = ()
+    """Errors of tiles that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewFailed:
+    """A preview that failed."""
+
+    request: int
+    failure: Failure
+
+
+PreviewEvent = PreviewProgress | PreviewResult | PreviewFailed

@@ -1,0 +1,151 @@
+"""Preparing a job: open and measure its source, choose the engine, resolve the plan, check the output."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.engine.registry import describe
+from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.planning.cost import Cost, check_memory
+from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import RegionBounds, resolve
+from napari_s1omni.storage.normalization_estimate import estimate_normalization
+from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.source import Source, open_reference
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSource:
+    """An open source with its normalization and fingerprint, kept while a job is edited."""
+
+    source: Source
+    normalization: Normalization
+    digest: str
+    """Fingerprint of its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with its open source; nothing is written and no model is loaded yet."""
+
+    plan: Plan
+    source: Source
+    cost: Cost
+    to_write: int = 0
+    """Bytes that a run has still to write; only set by :func:`dry_run`."""
+
+
+def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
+    """Open and measure a source.
+
+    Parameters
+    ----------
+    ref : SourceRef
+    array : array-like, optional
+        The pixels, for a source in memory.
+
+    Raises
+    ------
+    SourceError
+        If the source cannot be read or is not an image.
+    """
+    source = open_reference(ref, array)
+    return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
+
+
+def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: MeasuredSource | None = None) -> Prepared:
+    """Open and measure the source of a job, choose the engine and resolve the plan.
+
+    Writes nothing and loads no model.
+
+    Parameters
+    ----------
+    job : Job
+    array : array-like, optional
+        The pixels, for a source in memory instead of at ``job.source.uri``.
+    memory : int, optional
+        Bytes that a worker may use; by default the free memory of this machine.
+    seen : MeasuredSource, optional
+        An earlier result of :func:`measure_source` for this source.
+
+    Returns
+    -------
+    Prepared
+        With the attributes ``plan``, ``source`` and ``cost``.
+
+    Raises
+    ------
+    SourceError, PlanError, EngineError
+        As a run would raise them.
+
+    Examples
+    --------
+    >>> import napari_s1omni
+    >>> job = napari_s1omni.Job(
+    ...     source={"uri": "synthetic://nuclei?shape=600,800"}, operation={"type": "segmentation"}, engine="reference"
+    ... )
+    >>> napari_s1omni.prepare(job).plan.target.dtype
+    'uint32'
+    """
+    known = seen or measure_source(job.source, array)
+    source = known.source
+    description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
+    job, region, region_notes = _open_region(job, source)
+    plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
+    plan = dataclasses.replace(plan, notes=(*source.notes, *region_notes, *plan.notes))
+    return Prepared(plan, source, check_memory(plan, psutil.virtual_memory().available if memory is None else memory))
+
+
+def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
+    """Prepare a job and check its output as a run would; write nothing and load no model.
+
+    Parameters
+    ----------
+    job : Job
+    reserved : int
+        Bytes of the same disk that other jobs will have written before.
+
+    Raises
+    ------
+    S1OmniError
+        Any error that a run would raise before its first tile.
+    """
+    prepared = prepare(job)
+    if job.output is None and job.into is None:
+        return prepared
+    plan, path = prepared.plan, output_path(job)
+    whole = prepared.cost.output_bytes // 2
+
+    def left() -> int:
+        needed = bytes_left(plan, path, whole)
+        return needed + reserved if needed else 0
+
+    begun = preflight.dry_run(
+        path,
+        fingerprint=plan.fingerprint(),
+        forecast=whole + reserved,
+        left=left,
+        source=plan.source.source,
+        into=job.into is not None,
+    )
+    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
+
+
+def _open_region(job: Job, source: Source) -> tuple[Job, RegionBounds | None, tuple[str, ...]]:
+    """Open a region given by a file: the job with the file's full path, its bounds, and notes."""
+    if not isinstance(job.region, Shape):
+        return job, None, ()
+    shape = job.region
+    if "://" not in shape.uri:
+        # A worker may have another working folder.
+        shape = shape.replace(uri=str(Path(shape.uri).expanduser().absolute()))
+    region = open_region(shape, source.spec)
+    return job.replace(region=shape), RegionBounds(region.bounds, region.fingerprint()), region.notes

@@ -1,0 +1,239 @@
+"""Resolving a job for one source and one engine into a plan. Pure.
+
+:func:`resolve` is the only place that reads the job's tiling. Every value that
+it chooses or adjusts becomes a sentence in ``Plan.notes``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tiling import Span, TileGrid, snap_out
+from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.errors import OperationRefused, PlanError
+from napari_s1omni.operations.pixel_size import size_in_px
+from napari_s1omni.planning.job import Box, Job, Shape
+from napari_s1omni.planning.plan import Plan
+
+_CHEAP = 0.2
+"""Seconds per tile below which recomputing tiles at block faces costs little."""
+_FACE_SHARE = 0.15
+"""Largest share of extra tiles at block faces, for an expensive engine."""
+_BLOCK = 1024
+"""Block edge for cheap tiles, in target px."""
+_LARGEST_BLOCK = 6144
+"""Largest block edge that is chosen automatically, in target px."""
+_DEEP_BLOCK = 512
+"""Block edge for blocks of several planes, in target px."""
+_LARGEST_DEEP_BLOCK = 2048
+"""Largest block edge that is chosen automatically for blocks of several planes, in target px."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionBounds:
+    """Bounding box and fingerprint of a region given by a file; empty for a box or the whole layer."""
+
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """Bounding box in source px, by axis."""
+    digest: str = ""
+    """Fingerprint of the region's content."""
+
+
+def resolve(
+    job: Job,
+    source: LayerSpec,
+    normalization: Normalization,
+    engine: EngineDescription,
+    source_digest: str = "",
+    region: RegionBounds | None = None,
+) -> Plan:
+    """Make a plan. Reads no pixel, loads no model.
+
+    Parameters
+    ----------
+    job : Job
+    source : LayerSpec
+        The whole layer at the job's level.
+    normalization : Normalization
+        Measured on the whole layer.
+    engine : EngineDescription
+        Of a concrete engine, never ``auto``.
+    source_digest : str
+        Fingerprint of the source's content.
+    region : RegionBounds, optional
+        Bounds of a region that is given by a file.
+
+    Raises
+    ------
+    PlanError
+        If job and image do not fit together.
+    OperationRefused
+        If the engine does not do the operation.
+    """
+    operation = job.operation
+    if operation.type not in engine.operations:
+        raise OperationRefused(
+            f"engine '{engine.name}' does not do {operation.type}",
+            f"it does {', '.join(engine.operations)}",
+            "choose another engine or 'auto'",
+        )
+    region = region or RegionBounds()
+    notes: list[str] = [engine.host.why] if engine.host.why else []
+    groups = operation.channel_groups(source)
+    if source.size("c") > 1:
+        notes += [_channel_note(group, source) for group in groups]
+    tile_size, overlap = _tile_size(job, source, engine, notes)
+    step = tile_size - overlap
+    spans = _region_spans(job, source, region.spans, step, notes)
+    cropped = _crop(source, spans)
+    target = operation.output_spec(cropped, engine)
+    halo = operation.halo(source)
+    if halo and job.tiling.halo is not None:
+        halo = math.ceil(size_in_px(job.tiling.halo, source, "halo"))
+    depth = min(job.tiling.depth or operation.depth(cropped), spans["z"][1] - spans["z"][0])
+    halo_z = operation.halo_z(cropped)
+    block = _block_size(job, engine, spans, (step, overlap, halo), depth, notes)
+    if halo_z:
+        notes.append(f"Objects are linked from plane to plane; a block has {depth} planes and sees {halo_z} beyond.")
+    sampling = job.sampling if job.sampling.think else job.sampling.replace(think=engine.think)
+    if normalization.nonfinite:
+        notes.append(f"{normalization.nonfinite} measured pixels are NaN or infinite; they count as background.")
+    if normalization.note:
+        notes.append(normalization.note)
+    grid = TileGrid(
+        extent=(source.size("y"), source.size("x")),
+        tile_size=tile_size,
+        overlap=overlap,
+        block_size=block,
+        depth=depth,
+        halo=halo,
+        halo_z=halo_z,
+        factor=operation.zoom(),
+        planes=source.size("z"),
+        t=spans["t"],
+        groups=len(groups),
+        z=spans["z"],
+        y=spans["y"],
+        x=spans["x"],
+    )
+    (top, bottom), (left, right) = grid.overview
+    if sampling.think == "once" and (bottom - top, right - left) != grid.extent:
+        notes.append(f"The single thought sees the middle of the layer, y={top}:{bottom} x={left}:{right}.")
+    return Plan(
+        job=job,
+        source=source,
+        target=target,
+        grid=grid,
+        groups=groups,
+        normalization=normalization,
+        engine=engine,
+        sampling=sampling,
+        instruction=operation.instruction(source, tile_size, engine.encoding),
+        source_digest=source_digest,
+        region_digest=region.digest,
+        notes=tuple(notes),
+    )
+
+
+def _channel_note(group: tuple[int, ...], source: LayerSpec) -> str:
+    """Say which channels the engine sees, and in which colours."""
+    names = [f"{c} ({source.channel_names[c]})" if source.channel_names else str(c) for c in group]
+    if len(group) == 1:
+        return f"The engine sees channel {names[0]} as grey."
+    return f"The engine sees channels {', '.join(names)} as {', '.join(('red', 'green', 'blue')[: len(group)])}."
+
+
+def _tile_size(job: Job, source: LayerSpec, engine: EngineDescription, notes: list[str]) -> tuple[int, int]:
+    """Tile size and overlap in source px, such that generated sizes and steps suit the engine."""
+    limits, zoom = engine.limits, job.operation.zoom()
+    # A number of source px is valid if both factors make it a multiple of the engine's.
+    quantum = math.lcm(*(limits.multiple_of // math.gcd(limits.multiple_of, f) for f in zoom))
+    largest = min(limits.max_size // f for f in zoom) // quantum * quantum
+    smallest = -(-max(-(-limits.min_size // f) for f in zoom) // quantum) * quantum
+    asked_size = job.tiling.tile_size or engine.tile_size
+    size = min(max(-(-asked_size // quantum) * quantum, smallest), largest)
+    if size != asked_size:
+        notes.append(
+            f"Tile size {asked_size} became {size} px: engine '{engine.name}' generates multiples of "
+            f"{limits.multiple_of} px from {limits.min_size} to {limits.max_size} px."
+        )
+    asked = job.tiling.overlap if job.tiling.overlap is not None else min(engine.overlap, size // 2)
+    overlap = -(-asked // quantum) * quantum
+    if 2 * overlap > size:
+        raise PlanError(
+            f"overlap {asked} px with tiles of {size} px",
+            f"an overlap is at most half a tile, {size // 2} px",
+            "use larger tiles or less overlap",
+        )
+    if overlap != asked:
+        notes.append(f"Overlap {asked} became {overlap} px, so that tiles start on multiples of {quantum} px.")
+    return size, overlap
+
+
+def _region_spans(
+    job: Job, source: LayerSpec, bounds: Mapping[str, Span], step: int, notes: list[str]
+) -> dict[str, Span]:
+    """Spans of the region in source px; y and x snapped outward to whole steps."""
+    spans: dict[str, Span] = {}
+    box = job.region if isinstance(job.region, Box) else None
+    for axis in "tzyx":
+        size = source.size(axis)
+        asked = (getattr(box, axis) if box else bounds.get(axis)) or (0, size)
+        if asked[1] > size:
+            raise PlanError(
+                f"region {axis}={asked[0]}:{asked[1]} of a source with {size} px along {axis}",
+                f"a region lies within 0:{size}",
+                "correct the region",
+            )
+        spans[axis] = asked if axis in "tz" else snap_out(asked, step, size)
+        if spans[axis] != asked:
+            first, last = spans[axis]
+            notes.append(f"Region {axis}={asked[0]}:{asked[1]} became {first}:{last}, whole steps of {step} px.")
+    if isinstance(job.region, Shape):
+        notes.append(f"Outside the {job.region.type} of {job.region.uri} nothing is computed; pixels there are 0.")
+    return spans
+
+
+def _crop(source: LayerSpec, spans: Mapping[str, Span]) -> LayerSpec:
+    """Return the source's description reduced to the region, at its place in the world."""
+    shape, translate = list(source.shape), list(source.translate)
+    for i, axis in enumerate(source.axes):
+        if axis in spans:
+            start, stop = spans[axis]
+            shape[i] = stop - start
+            translate[i] = source.translate[i] + start * source.scale[i]
+    return source.replace(shape=tuple(shape), translate=tuple(translate))
+
+
+def _block_size(
+    job: Job,
+    engine: EngineDescription,
+    spans: Mapping[str, Span],
+    sizes: tuple[int, int, int],
+    depth: int,
+    notes: list[str],
+) -> int:
+    """Block edge in source px: a whole number of steps. `sizes` are step, overlap and halo."""
+    step, overlap, halo = sizes
+    longest = max(spans[a][1] - spans[a][0] for a in "yx")
+    factor = max(job.operation.zoom())
+    whole = -(-longest // step)
+    if job.tiling.block_size:
+        n = max(1, min(whole, -(-job.tiling.block_size // step)))
+        if n * step != job.tiling.block_size and n < whole:
+            notes.append(f"Block size {job.tiling.block_size} became {n * step} px, {n} steps of {step} px.")
+        return n * step
+    # Blocks of many planes are smaller, so that they need no more memory than one plane of the largest.
+    aim, limit = (_BLOCK, _LARGEST_BLOCK) if depth == 1 else (_DEEP_BLOCK, _LARGEST_DEEP_BLOCK)
+    n = max(1, aim // (step * factor))
+    if (engine.host.seconds_per_tile or 0) >= _CHEAP:
+        # Tiles that a block needs along an axis beyond its own n, at both faces.
+        extra = -(-halo // step) * 2 + (-halo % step < overlap)
+        while (1 + extra / n) ** 2 > 1 + _FACE_SHARE and (n + 1) * step * factor <= limit:
+            n += 1
+    # Even counts keep more pyramid levels inside the block that owns them.
+    return (min(n + n % 2, whole) if n > 1 else n) * step

@@ -1,0 +1,1 @@
+"""Batches: samples as tensors, and how they reach the training loop."""
