@@ -25,7 +25,7 @@ HOMES = {
     "diffusers": ("engine/s1omni", "training"),
     "zarr": ("storage",),
     # Benchmarks start other frameworks, and a real window, as their users do.
-    "distributed": ("execution/executors", "benchmarks/other_frameworks"),
+    "distributed": ("execution/executors", "benchmarks/durability/other_frameworks"),
     "qtpy": ("frontends/dock", "benchmarks/napari_window"),
     "napari": ("frontends/dock", "frontends/napari_layers", "benchmarks/napari_window"),
     # What only some operating systems have, and what stands in for it.

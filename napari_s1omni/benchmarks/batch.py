@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.batch import batch_jobs, run_batch
+from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import Entry, list_sources
@@ -86,10 +87,10 @@ def _round(template: Job, images: Path, home: Path) -> tuple[float, float, float
 def _one_by_one(template: Job, entries: list[Entry], folder: Path) -> list[float]:
     """Return the seconds of each image on one loaded engine."""
     seconds: list[float] = []
-    with WarmEngine() as engines:
-        todo = [job for _, job in jobs(template, entries, folder) if isinstance(job, Job)]
+    with EngineCache() as engines:
+        todo = [job for _, job in batch_jobs(template, entries, folder) if isinstance(job, Job)]
         # The first run loads the engine and its imports.
-        api.run(todo[0].replace(output=str(folder / "first.zarr")), engines=engines.get)
+        run(todo[0].replace(output=str(folder / "first.zarr")), engines=engines.get)
         for job in todo:
             start = time.perf_counter()
             run(job, engines=engines.get)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_s1omni.settings import CACHE, browser
+from napari_s1omni.settings import CACHE, browser, child_environment
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -47,11 +47,6 @@ class JupyterLab:
         (self.folder / f"{name}.ipynb").write_text(notebook, encoding="utf-8")
         page.goto(f"{self.address}/doc/tree/{name}.ipynb?token={self.token}")
         page.locator(".jp-CodeCell").first.wait_for()
-
-
-def chromium() -> str | None:
-    """Return the browser to use: ``S1OMNI_CHROMIUM``, or the system's chromium; None if there is none."""
-    return os.environ.get("S1OMNI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextlib.contextmanager
@@ -86,7 +81,7 @@ def run_jupyterlab(folder: Path) -> Iterator[JupyterLab]:
     ]  # fmt: skip
     log = folder / "lab.log"
     with log.open("w") as output:
-        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=output, stderr=output)
+        process = subprocess.Popen(command, env=child_environment(**own), stdout=output, stderr=output)
     try:
         _wait_until_up(f"{lab.address}/api/status?token={lab.token}", log)
         yield lab

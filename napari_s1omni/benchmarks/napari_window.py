@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.frontends.session.preview.events import PreviewFailed
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.settings import use_cache_folder
+from napari_s1omni.system.memory import own_memory
 
 SOURCE = "synthetic://nuclei?shape={edge},{edge}&seed=5&diameter=128"
 _FRAMES = 300
@@ -39,7 +41,7 @@ def measure_window(edge: int, engine: str) -> Numbers:
     """
     # A private cache: the results are temporary, and no earlier run is offered.
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as folder:
-        os.environ[CACHE] = folder
+        use_cache_folder(folder)
         return _WindowBenchmark(edge, engine).numbers
 
 
@@ -155,16 +157,16 @@ class _WindowBenchmark:
 
     def _preview(self) -> None:
         """Time the first tile of a preview, counted from when the engine is ready."""
-        answers: list[tuple[float, Answer]] = []
+        answers: list[tuple[float, PreviewEvent]] = []
         self.panel.controller.preview_changed.connect(lambda a: answers.append((time.perf_counter(), a)))
         start = time.perf_counter()
         self.panel.preview()
-        self._wait_until(lambda: bool(answers) and isinstance(answers[-1][1], Previewed | PreviewFailed))
+        self._wait_until(lambda: bool(answers) and isinstance(answers[-1][1], PreviewResult | PreviewFailed))
         end, last = answers[-1]
         if isinstance(last, PreviewFailed):
             raise S1OmniError(last.failure.message, remedy=last.failure.remedy)
-        steps = [(at, a) for at, a in answers if isinstance(a, PreviewStep)]
-        ready = next(at for at, a in steps if a.words.startswith("thinking"))
+        steps = [(at, a) for at, a in answers if isinstance(a, PreviewProgress)]
+        ready = next(at for at, a in steps if a.message.startswith("thinking"))
         first = next((at for at, a in steps if a.done), end)
         self.numbers |= {
             "preview_engine_ready_s": ready - start,
@@ -173,7 +175,7 @@ class _WindowBenchmark:
         }
 
     def _memory_mb(self) -> float:
-        return float(psutil.Process().memory_info().rss / 2**20)
+        return own_memory() / 2**20
 
     def _process_events(self, seconds: float) -> None:
         end = time.monotonic() + seconds

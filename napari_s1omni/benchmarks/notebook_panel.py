@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_s1omni.api import super_resolve
 from napari_s1omni.benchmarks.jupyter_lab import (
     TIMEOUT_MS,
     find_panel,
@@ -99,7 +100,7 @@ def _measure_largest(home: Path) -> dict[str, float]:
     """Measure with colour noise, which does not compress, as source and result."""
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     image = open_source(noise, axes="yxs")
-    result = api.super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
+    result = super_resolve(noise, home / "noise.zarr", engine="reference", tile_size=64, durable=False)
     slices = SourceSlices(image)
     view = slices.start()
     after = ResultSlices(result.plan, result.levels).see(view)

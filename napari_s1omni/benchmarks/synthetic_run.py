@@ -131,7 +131,7 @@ class SyntheticRun:
         """Execute the run in this process, or in `workers` worker processes; return its times."""
         timer = RunTimer(on_event)
         source: Any = self.source
-        opens: Any = functools.partial(SyntheticSource, self.plan.source, self.blank)
+        worker_source: Any = functools.partial(SyntheticSource, self.plan.source, self.blank)
         if workers is None:
             run_serial(self.plan, source, path, durable=durable, engine=self.engine, on_event=timer)
         else:
@@ -142,17 +142,12 @@ class SyntheticRun:
                 cluster=ClusterConfig(workers, lease_seconds=lease_seconds, lease_blocks=lease_blocks),
                 durable=durable,
                 engine=self.engine,
-                opens=opens,
+                worker_source=worker_source,
                 on_event=timer,
                 dry=dry,
             )
         timer.stop()
         return timer
-
-
-def own_peak() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _plane_shape(box: Sequence[slice]) -> tuple[int, int]:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from napari_s1omni.api import segment, super_resolve
 from napari_s1omni.core.normalization import cast_to
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.metrics import Counts, match, psnr
+from napari_s1omni.jobs.options import TilingOptions
 from napari_s1omni.storage.source import open_source
 
-TILED = {"tile_size": 128, "overlap": 32}
+TILED: TilingOptions = {"tile_size": 128, "overlap": 32}
 """Tiling of the runs that are compared with untiled ones."""
 _BLUR = 0.8
 """Sigma in pixels of the blur before 2 x 2 binning."""
@@ -110,7 +112,7 @@ def score_restoration(folder: Path, limit: int | None = None, engine: str = "ref
         coarse = blurred.reshape(truth.shape[0] // 2, 2, truth.shape[1] // 2, 2).mean(axis=(1, 3))
         given = cast_to(coarse, truth.dtype)
         with tempfile.TemporaryDirectory() as name:
-            result = api.super_resolve(given, Path(name) / "fine.zarr", factor=2, engine=engine, durable=False)
+            result = super_resolve(given, Path(name) / "fine.zarr", factor=2, engine=engine, durable=False)
             fine = result.array[...]
         size = truth.shape[1], truth.shape[0]
         bicubic = np.asarray(Image.fromarray(given.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
@@ -143,11 +145,11 @@ def _spread(files: list[Path], limit: int | None) -> list[Path]:
     return [files[i * len(files) // limit] for i in range(limit)]
 
 
-def _segment(path: Path, engine: str, tiling: dict[str, int]) -> tuple[NDArray[Any], int]:
+def _segment(path: Path, engine: str, tiling: TilingOptions) -> tuple[NDArray[Any], int]:
     """Return the labels of an image and the number of blocks."""
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "labels.zarr"
-        result = api.segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
+        result = segment(path, out, prompt="segment the nuclei", engine=engine, durable=False, **tiling)
         labels: NDArray[Any] = result.array[...]
         return labels, len(result.plan.grid)
 

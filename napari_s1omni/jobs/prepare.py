@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.run.run_output import bytes_left
@@ -20,6 +18,7 @@ from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.source import Source, open_reference
+from napari_s1omni.system.memory import available_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     job, region, region_notes = _open_region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
     plan = dataclasses.replace(plan, notes=(*source.notes, *region_notes, *plan.notes))
-    return Prepared(plan, source, check_memory(plan, psutil.virtual_memory().available if memory is None else memory))
+    return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
 
 
 def dry_run(job: Job, *, reserved: int = 0) -> Prepared:

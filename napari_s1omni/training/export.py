@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, save
+from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
+from napari_s1omni.engine.s1omni.checkpoint.saving import save_checkpoint
 from napari_s1omni.engine.s1omni.editor.codec import PixelUnshuffleCodec
 from napari_s1omni.training.model_configs import checkpoint_config
 from napari_s1omni.training.stages.editor_model import Editor
@@ -29,4 +30,4 @@ def export(run: TrainingRun, output: Path) -> Path:
     codec = PixelUnshuffleCodec(recipe.editor.factor)
     parts = Checkpoint(config, run.latest_thinker(), editor.connector, editor.unet, codec)
     shard = int(recipe.shard_mib * 2**20)
-    return save(output, parts, run.data.prompting().tokenizer, shard_bytes=shard)
+    return save_checkpoint(output, parts, run.data.prompting().tokenizer, shard_bytes=shard)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_s1omni.engine.protocol import Division
+from napari_s1omni.engine.description import Division
 from napari_s1omni.engine.s1omni.checkpoint.config import AlignmentConfig, CheckpointConfig, VisionConfig
 from napari_s1omni.engine.s1omni.editor.film_unet import FilmUNet2DModel
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.recipe import BackboneRecipe, EditorRecipe, Recipe
 
 PREDICTION = {"segmentation": "x0", "modality_translation": "x0", "super_resolution": "residual"}
@@ -19,7 +19,7 @@ DIVISION = Division(distance=0.55, rise=0.25, least=0.6)
 """Chosen for the bundled weights on their training fields of nuclei; other weights may need other values."""
 
 
-def backbone_config(recipe: BackboneRecipe, prompting: Prompting) -> dict[str, Any]:
+def backbone_config(recipe: BackboneRecipe, prompting: PromptTokenizer) -> dict[str, Any]:
     """Return the configuration of nano's ``Qwen3VLForConditionalGeneration``."""
     ids = prompting.ids
     return {

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from napari_s1omni.core.document import Document
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
 
 
 class RecipePart(Document):
@@ -148,7 +149,7 @@ class EditorRecipe(StageRecipe):
     """Width of the condition after the connector."""
     noise_scale: float = 0.1
     """Standard deviation of the noise that drawing starts from."""
-    enlargement: Enlargement = "bicubic"
+    enlargement: Upsampling = "bicubic"
     """How the source of super-resolution is upsampled; residuals are relative to that."""
     object_size: float | None = Field(None, gt=0)
     """Diameter in pixels at which objects are drawn, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`;
@@ -204,9 +205,9 @@ class EditorRecipe(StageRecipe):
         return self
 
     @property
-    def scaling(self) -> ObjectSize | None:
+    def scaling(self) -> ObjectScaling | None:
         """The grids on which objects are drawn; None: on that of the tile."""
-        return None if self.object_size is None else ObjectSize(drawn=self.object_size)
+        return None if self.object_size is None else ObjectScaling(drawn=self.object_size)
 
 
 class Recipe(RecipePart):

@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
-from napari_s1omni.engine.s1omni.thinker.prompting import TOKENIZER_NAME, Prompting
+from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, PromptingConfig
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.pool import PreparedField, prepare, read_pool, write_pool, write_simulated_pool
 from napari_s1omni.training.data.real_fields import real_fields
 from napari_s1omni.training.data.sampler import Sampler
@@ -60,7 +60,7 @@ class TrainingData:
         real, simulated = self.fields()
         return Sampler(real, simulated, mixture, self.recipe.seed * 1000 + stream_seed)
 
-    def prompting(self) -> Prompting:
+    def prompting(self) -> PromptTokenizer:
         """Return the tokenizer: that of `start`, or one trained on instructions and traces of the pool."""
         path = self.folder / TOKENIZER_NAME
         if not path.is_file() and self.recipe.start is not None:
@@ -71,7 +71,7 @@ class TrainingData:
             samples = (sampler.draw(64) for _ in range(backbone.tokenizer_samples))
             texts = (sample.instruction + "\n" + sample.truth.trace for sample in samples)
             train_tokenizer(texts, backbone.vocabulary).save(str(path))
-        return Prompting.read(self.folder, PromptingConfig())
+        return PromptTokenizer.read(self.folder, PromptingConfig())
 
     def _real_fields(self) -> list[PreparedField]:
         packed = self.recipe.pool.packed

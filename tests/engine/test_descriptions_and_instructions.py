@@ -12,7 +12,8 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.description import Division, EngineDescription, EngineHost, EngineLimits, EngineMemory
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.planning.job import Job
-from napari_s1omni.planning.plan import Plan, resolve
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.resolve import resolve
 
 DESCRIPTION = EngineDescription(
     name="nano",

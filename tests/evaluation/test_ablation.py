@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from napari_s1omni.engine.s1omni.engine import load
+from napari_s1omni.engine.s1omni import load
 from napari_s1omni.evaluation.ablation.altered_engine import CONTROL
 from napari_s1omni.evaluation.ablation.run import run_ablation
 from napari_s1omni.evaluation.ablation.tasks import ambiguous_samples, choice_scores

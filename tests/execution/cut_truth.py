@@ -4,7 +4,7 @@ import csv
 import io
 
 from napari_s1omni.benchmarks.stitching.label_run import create_store, write_true_labels
-from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS
+from napari_s1omni.execution.stitching.uncertain_joins import COLUMNS, UNCERTAIN_JOINS_FILE
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 
 

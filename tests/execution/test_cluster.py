@@ -16,7 +16,7 @@ from napari_s1omni.execution.executors.cluster import (
 
 def test_a_nanny_that_gave_up_is_replaced():
     plan = SyntheticRun((256, 256)).plan
-    with open_cluster(Fleet(workers=1), plan) as (client, count):
+    with open_cluster(ClusterConfig(workers=1), plan) as (client, count):
         assert count == 1
         [first] = client.scheduler_info(n_workers=-1)["workers"]
         [nanny] = client.cluster.workers.values()

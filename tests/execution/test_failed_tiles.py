@@ -9,8 +9,8 @@ from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo
 from napari_s1omni.frontends.views.tile_states import COLOURS, TileStates
-from napari_s1omni.jobs.run import make_job
-from napari_s1omni.planning.plan import resolve
+from napari_s1omni.jobs.options import make_job
+from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.logs.append_log import AppendLog
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal

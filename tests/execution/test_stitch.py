@@ -103,7 +103,7 @@ def test_memory_and_disk_agree(tmp_path):
     plan = plan_segmentation(truth.shape, "yx", 64, 16)
     store, records = on_disk(tmp_path / "out", plan, flat(truth), jittered_ids(9))
     on_file = stitch(plan, store, records)
-    sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
+    sink, scratch = MemorySink(plan.target, plan.block_shape), MemoryScratch(plan.target)
     records = write_true_labels(plan, scratch, flat(truth), jittered_ids(9))
     lines = []
     in_memory = StitchPass(plan, sink, scratch, records).run(table=lines.extend)
@@ -251,7 +251,7 @@ def test_more_objects_than_the_dtype_holds_are_refused(tmp_path):
     truth = ellipses(200, 400)
     plan = plan_segmentation(truth.shape, "yx", 64, 16)
     plan = dataclasses.replace(plan, target=plan.target.replace(dtype="uint8"))
-    sink, scratch = MemorySink(plan.target, block_shape(plan)), MemoryScratch(plan.target)
+    sink, scratch = MemorySink(plan.target, plan.block_shape), MemoryScratch(plan.target)
     records = write_true_labels(plan, scratch, flat(truth), known_ids())
     with pytest.raises(PlanError, match="400 objects"):
         StitchPass(plan, sink, scratch, records).run()

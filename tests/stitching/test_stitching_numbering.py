@@ -91,7 +91,7 @@ def test_more_than_43_000_blocks_of_more_than_99_999_objects():
     """Ids that pack block and label into decimals collide here; ours count through."""
     blocks, objects = 44_000, 123_456
     chain = ChainedJoins(blocks, objects, shared=3)
-    numbering = number(np.full(blocks, objects), chain)
+    numbering = number_objects(np.full(blocks, objects), chain)
     assert numbering.total == blocks * objects - 3 * (blocks - 1) > 2**32
     for position in (0, 1, 12_345, 43_999):
         table = numbering.lookup(position)
@@ -106,7 +106,7 @@ def test_more_than_43_000_blocks_of_more_than_99_999_objects():
 
 
 def test_numbering_holds_joined_labels_only():
-    few, many = (number(np.full(100, n), ChainedJoins(100, n, shared=5)) for n in (10, 10_000))
+    few, many = (number_objects(np.full(100, n), ChainedJoins(100, n, shared=5)) for n in (10, 10_000))
     assert few.joined.nbytes + few.final.nbytes == many.joined.nbytes + many.final.nbytes == 16 * 5 * 99
 
 

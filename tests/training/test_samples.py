@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.checkpoint.config import ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
 from napari_s1omni.training.data.crops import apply_symmetry
 from napari_s1omni.training.data.pool import prepare, simulated_fields
 from napari_s1omni.training.data.real_fields import read_split
@@ -52,7 +52,7 @@ def test_one_tile_and_two_requests_give_two_targets(scenes):
 
 def test_objects_are_drawn_at_one_size_and_described_at_their_own(scenes):
     """The texts are those of the tile on its own grid; the target lies on the drawing grid."""
-    how = ObjectSize(drawn=16)
+    how = ObjectScaling(drawn=16)
     scene = max(scenes, key=lambda s: measure_objects(s.field.layers[0].labels)[1])
     plain, scaled = (Sampler([], scenes, Mixture(augment=False, object_size=o), 3) for o in (None, how))
     own, drawn = plain.segmentation(scene, 256, 0), scaled.segmentation(scene, 128, 0)

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from napari_s1omni.engine.denoising import plane_noise
 from napari_s1omni.training.data.pool import prepare, read_pool, simulated_fields, write_pool
 from napari_s1omni.training.data.shapes import border_distance
 
@@ -55,7 +56,7 @@ def test_noise_is_as_stated(scenes):
     assert sharp
     for scene in sharp:
         # The noise grows with the signal, from 0.7 to 1.2 times the stated level.
-        assert 0.55 < noise_sd(scene.image.mean(0)) / scene.noise < 1.5
+        assert 0.55 < plane_noise(scene.image.mean(0)) / scene.noise < 1.5
 
 
 def test_touching_objects_have_a_border_between_them():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_s1omni.engine.s1omni.checkpoint.config import PromptingConfig
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.data.pool import prepare, simulated_fields
 from napari_s1omni.training.data.sampler import Sampler
 from napari_s1omni.training.data.samples import Mixture
@@ -23,7 +24,7 @@ def samples():
 @pytest.fixture(scope="module")
 def prompting(samples):
     tokenizer = train_tokenizer((s.instruction + "\n" + s.truth.trace for s in samples), 1500)
-    return Prompting(tokenizer, PromptingConfig())
+    return PromptTokenizer(tokenizer, PromptingConfig())
 
 
 def test_every_number_of_the_grid_is_one_token(prompting):

@@ -7,8 +7,9 @@ import statistics
 import numpy as np
 
 from napari_s1omni.benchmarks.fresh_process import Numbers, call_in_fresh_process, temporary_output
-from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, own_peak
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 from napari_s1omni.planning.cost import estimate_cost
+from napari_s1omni.system.memory import own_peak
 
 KINDS = {
     "tiles of 128 px, uint8": SyntheticRun((4, 2048, 2048), tile=128, block=512, dtype="uint8"),

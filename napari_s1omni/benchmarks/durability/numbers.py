@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_s1omni.benchmarks.durability import overhead, resuming
 from napari_s1omni.benchmarks.durability.memory import memory
 from napari_s1omni.benchmarks.durability.other_frameworks import time_daisy, time_map_overlap
 from napari_s1omni.benchmarks.fresh_process import Numbers
 from napari_s1omni.benchmarks.stitching import face_merging
+from napari_s1omni.system.machine import load, processors, system_name
+from napari_s1omni.system.memory import total_memory
 
 MAP_OVERLAP_BLOCKS = 1024
 """Blank blocks for map_overlap, whose graph grows with every block."""
@@ -39,10 +38,10 @@ def measure(tiles: int = 512, million: int = 1_000_000) -> Iterator[Numbers]:
     """
     found: Numbers = {
         "machine": {
-            "cores": os.cpu_count(),
-            "memory_gb": psutil.virtual_memory().total / 1e9,
-            "system": f"{platform.system()}, Python {platform.python_version()}",
-            "load": os.getloadavg()[0],
+            "cores": processors(),
+            "memory_gb": total_memory() / 1e9,
+            "system": f"{system_name()}, Python {platform.python_version()}",
+            "load": load(),
         }
     }
     parts: dict[str, Callable[[], Any]] = {

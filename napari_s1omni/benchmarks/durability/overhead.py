@@ -6,10 +6,10 @@ Every function makes its own data, runs a fake model, and returns plain numbers.
 from __future__ import annotations
 
 import math
-import os
 
 from napari_s1omni.benchmarks.fresh_process import Numbers, temporary_output
 from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
+from napari_s1omni.system.machine import load, processors
 
 
 def timed_run(seconds: float, tiles: int) -> SyntheticRun:
@@ -39,7 +39,7 @@ def overhead(fast: int = 1024, slow: int = 128) -> Numbers:
         the result is complete. ``startup_s`` is the time before; ``overhead_..._with_startup``
         includes it. ``serial_overhead_...`` is a run in this process.
     """
-    found: Numbers = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    found: Numbers = {"cores": processors(), "load": load()}
     for name, seconds, count in (("50ms", 0.05, fast), ("500ms", 0.5, slow)):
         run = timed_run(seconds, count)
         bare = run.time_bare_loop()

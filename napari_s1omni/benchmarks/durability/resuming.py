@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,27 +13,27 @@ from napari_s1omni.benchmarks.fresh_process import (
     fresh_process_command,
     temporary_output,
 )
-from napari_s1omni.benchmarks.synthetic_run import SyntheticRun, own_peak
+from napari_s1omni.benchmarks.synthetic_run import SyntheticRun
 from napari_s1omni.errors import RunInterrupted
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.events import BlockDone, Event
 from napari_s1omni.execution.run.watch import JournalTail
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.system.memory import own_peak
+from napari_s1omni.system.processes import kill_detached, start_detached
 
 
 def resume(seconds: float = 0.05, workers: int = 2) -> Numbers:
     """Kill a run with its workers halfway, and time how soon the next one draws a new tile."""
     with temporary_output() as path:
         settings = {"seconds": seconds, "workers": workers, "path": str(path)}
-        process = subprocess.Popen(
-            fresh_process_command(run_or_resume, settings), stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        process = start_detached(fresh_process_command(run_or_resume, settings), stdout=subprocess.DEVNULL)
         tail = JournalTail(path / WORK / "journal")
         done: set[tuple[int, ...]] = set()
         while len(done) < 16 and process.poll() is None:
             done |= {record.block for record in tail.read()}
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_detached(process.pid)
         process.wait()
         done |= {record.block for record in tail.read()}
         again = call_in_fresh_process(run_or_resume, settings)

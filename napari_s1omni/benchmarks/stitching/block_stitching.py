@@ -74,12 +74,12 @@ def stitch(
         across = tuple(axis for axis, step in enumerate(offset) if step)
         found = match_labels(settled[i].slabs[offset], settled[j].slabs[back], counts[i], counts[j], rule, across)
         joins.append((found.joins["a"] + before[i] - 1, found.joins["b"] + before[j] - 1))
-        doubts.append(np.stack([found.doubts["a"] + before[i] - 1, found.doubts["b"] + before[j] - 1], axis=1))
+        doubts.append(np.stack([found.uncertain["a"] + before[i] - 1, found.uncertain["b"] + before[j] - 1], axis=1))
     numbering = number_objects(counts, joins)
     labels = np.zeros(truth.shape, np.int64)
     for position, index in enumerate(places):
         labels[boxes[index]] = numbering.lookup(position)[settled[position].core]
-    return Stitched(labels, numbering, numbering.of(np.concatenate(doubts)))
+    return Stitched(labels, numbering, numbering.final_ids(np.concatenate(doubts)))
 
 
 def block_boxes(shape: tuple[int, ...], block: tuple[int, ...]) -> dict[tuple[int, ...], Box]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from napari_s1omni.benchmarks.stitching.window_engines import Labels, WindowEngine
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import BlockIndex
+from napari_s1omni.core.tiling import BlockIndex, ShardIndex
 from napari_s1omni.engine.registry import describe
+from napari_s1omni.execution.stitching.block_labels import reduce_labels
 from napari_s1omni.joining.stitching import Box
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
@@ -58,14 +59,14 @@ def write_true_labels(
     scratch: LabelScratch,
     truth: Truth,
     engine: WindowEngine,
-    order: Callable[[list[tuple[int, int, int, int, int]]], Iterable[tuple[int, int, int, int, int]]] = list,
-) -> dict[BlockIndex, BlockRecord]:
+    order: Callable[[list[BlockIndex]], Iterable[BlockIndex]] = list,
+) -> dict[ShardIndex, BlockRecord]:
     """Write the labels of every block to scratch, each labelled by `engine`; return the journal records."""
     records = {}
     for place in order(list(plan.grid.indices())):
         block = plan.grid.block(place)
         window = slice(*block.field_z), slice(*block.field_y), slice(*block.field_x)
-        settled = settle_block(plan, block, engine(truth(block.t, window)))
-        index = target_index(plan, place)
-        records[index] = BlockRecord(index, "written", scratch.put(index, settled), labels=settled.count)
+        reduced = reduce_labels(plan, block, engine(truth(block.t, window)))
+        index = plan.shard_index(place)
+        records[index] = BlockRecord(index, "written", scratch.put(index, reduced), labels=reduced.count)
     return records

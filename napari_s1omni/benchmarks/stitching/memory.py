@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.joining.stitching import number_objects
 from napari_s1omni.system.memory import own_peak
 
 
@@ -64,7 +65,7 @@ def measure(blocks: int = 50_000, objects: int = 10_000, shared: int = 400) -> M
     counts = np.full(blocks, objects, np.int64)
     before = own_peak()
     start = time.perf_counter()
-    numbering = number(counts, ChainedJoins(blocks, objects, shared))
+    numbering = number_objects(counts, ChainedJoins(blocks, objects, shared))
     seconds = time.perf_counter() - start
     return MemoryReport(
         blocks=blocks,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Images, Thought
-from napari_s1omni.engine.s1omni.engine import S1OmniEngine, load
+from napari_s1omni.engine.s1omni import load
+from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.evaluation.ablation.altered_engine import CONTROL, STATE_VARIANTS, AlteredEngine
 from napari_s1omni.evaluation.ablation.table import Row, bootstrap_row
 from napari_s1omni.evaluation.ablation.tasks import Task, choice_task, real_tasks

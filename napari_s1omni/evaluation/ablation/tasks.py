@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.engine.protocol import Division, Images
+from napari_s1omni.engine.description import Division
+from napari_s1omni.engine.protocol import Images
 from napari_s1omni.evaluation.metrics import match, pearson, psnr
 from napari_s1omni.evaluation.nano.traces import plain_samples, validation_scenes
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.training.data.pool import prepare
 from napari_s1omni.training.data.real_fields import real_fields
 from napari_s1omni.training.data.sampler import Sampler
@@ -102,6 +104,6 @@ def _average_precision(division: Division, sample: Sample, drawn: Images) -> flo
     labels = LayerSpec(shape=drawn.shape[1:], axes=("y", "x"), dtype="uint32", kind="labels")
     fields = np.clip(drawn, 0, 1)[:, None]
     one = Normalization((0.0,), (1.0,))
-    found = Segmentation().finish(fields, one, (0,), labels, division=division).pixels.squeeze()
+    found = Segmentation().finish(fields, FinishContext(one, (0,), labels, division=division)).pixels.squeeze()
     assert sample.instances is not None
     return match(sample.instances, found)[0].average_precision

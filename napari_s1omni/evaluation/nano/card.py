@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.engine.s1omni.checkpoint.model_store import open_model
 from napari_s1omni.engine.s1omni.description import VALIDATION_NAME
 from napari_s1omni.errors import OperationRefused
 from napari_s1omni.evaluation.ablation.run import run_ablation

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,11 @@ from scipy import ndimage as ndi
 from napari_s1omni.api import segment, super_resolve, translate
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
+from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.stains import separate_stain
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
+from napari_s1omni.system.memory import own_peak
 from napari_s1omni.training.data.real_fields import read_raw_channels, read_raw_pair, read_split
 from napari_s1omni.training.data.resampling import upsample
 
@@ -37,14 +38,16 @@ def segmentation(data: Path, engine: str) -> dict[str, Counts]:
         total = Counts()
         for stem in read_split()[folder]["validation"]:
             pixels, labels = read_raw_pair(data, folder, stem)
-            axes = {"axes": "yxc"} if pixels.ndim == 3 else {}
-            result = segment(pixels, prompt=prompt, engine=engine, durable=False, **axes)
+            axes = "yxc" if pixels.ndim == 3 else None
+            result = segment(pixels, prompt=prompt, engine=engine, durable=False, axes=axes)
             total += match(labels, np.asarray(result.array[...]).squeeze())[0]
         found[name] = total
     return found
 
 
-def super_resolution(data: Path, engine: str, factor: int = 2, noise: float = 0.0) -> dict[str, tuple[float, float]]:
+def super_resolution(
+    data: Path, engine: str, factor: Literal[2, 4] = 2, noise: float = 0.0
+) -> dict[str, tuple[float, float]]:
     """Return the PSNR in dB of (bicubic, engine) for each validation field, blurred by one pixel and binned.
 
     Gaussian noise with a standard deviation of `noise`, as a share of the field's range, is added to the source.
@@ -112,17 +115,16 @@ def seconds_per_tile(engine: str, tile: int = 256, repeats: int = 3) -> dict[str
     loaded = create_engine(engine)
     threads = loaded.description.threads
     images = np.random.default_rng(0).random((8, 3, tile, tile), np.float32) * 0.2
-    prompt = f"Task: segmentation\nTile: {tile} x {tile} px\nRequest: segment the nuclei"
+    instruction = Instruction("segmentation", "segment the nuclei", (tile, tile))
     noise = [NoiseField(0, (0, 0), (0, 0), (tile, tile)) for _ in range(8)]
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        thoughts = loaded.think(images, prompt, Sampling())
+        thoughts = loaded.think(images, instruction, Sampling())
         middle = time.perf_counter()
         loaded.generate(images, thoughts, Sampling(), noise)
         times.append((middle - begin, time.perf_counter() - middle))
     loaded.close()
-    # Linux counts this in KiB.
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    memory = own_peak() / 1e9
     think, draw = (min(column) / 8 for column in zip(*times, strict=True))
     return {"think": think, "draw": draw, "threads": threads, "memory": memory}

@@ -98,4 +98,4 @@ class EditorCollate:
             perturb = self._rng.random() < self._recipe.perturbed_traces
             truth = perturb_truth(sample.truth, self._rng) if perturb else sample.truth
             body = thought or self._prompting.encode(truth.trace)
-        return [*prompt.ids, *self._prompting.closed(body, True)], prompt.drop
+        return [*prompt.ids, *self._prompting.close_turn(body, True)], prompt.prefix

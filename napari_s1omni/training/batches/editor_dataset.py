@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.engine.s1omni.description import multiple_of
-from napari_s1omni.engine.s1omni.editor.object_scaling import grid_for
+from napari_s1omni.engine.s1omni.description import size_multiple
+from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.errors import ThoughtError
 from napari_s1omni.training.batches.editor_batches import EditorBatch, EditorCollate
@@ -53,7 +53,7 @@ class EditorDataset:
         self._sampler = data.sampler(editor_mixture(self._recipe), seed)
         self._prompting = data.prompting()
         self._collate = EditorCollate(self._prompting, self._recipe, seed)
-        self._multiple = multiple_of(checkpoint_config(data.recipe))
+        self._multiple = size_multiple(checkpoint_config(data.recipe))
         self._seed, self._tile, self._batch = seed, tile, batch
         self._path = data.folder / "thoughts.pt"
         self._stored: list[dict[str, Any]] = []
@@ -78,7 +78,7 @@ class EditorDataset:
         if scaling is not None:
             edge = images["target"].shape[-1]
             thought = self._prompting.decode(stored["ids"])
-            scaled, _ = grid_for(thought, (edge, edge), scaling, self._multiple, 2 * edge)
+            scaled, _ = drawing_size(thought, (edge, edge), scaling, self._multiple, 2 * edge)
             images = {name: resize(image, scaled) for name, image in images.items()}
         sample = Sample(instruction=stored["instruction"], truth=TileTruth(stored["task"], stored["noun"]), **images)
         crop = random_crop(sample, self._tile, rng)

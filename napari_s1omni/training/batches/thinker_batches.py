@@ -11,7 +11,7 @@ import torch
 
 from napari_s1omni.engine.s1omni.checkpoint.config import VisionConfig
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.batches.auxiliary_targets import object_targets, optics_target
 from napari_s1omni.training.data.samples import Sample
 from napari_s1omni.training.prompts.numbers import TRACE_NUMBERS, soft_target
@@ -55,14 +55,14 @@ class ThinkerCollate:
 
     Parameters
     ----------
-    prompting : Prompting
+    prompting : PromptTokenizer
     geometry : PatchGeometry
     vision : VisionConfig
     sigma : float
         Width of the soft targets of numbers, in bins.
     """
 
-    def __init__(self, prompting: Prompting, geometry: PatchGeometry, vision: VisionConfig, sigma: float) -> None:
+    def __init__(self, prompting: PromptTokenizer, geometry: PatchGeometry, vision: VisionConfig, sigma: float) -> None:
         self._prompting, self._geometry, self._vision, self._sigma = prompting, geometry, vision, sigma
         self._numbers = dict(zip(number_token_ids(prompting.tokenizer), TRACE_NUMBERS, strict=True))
         tokenizer = prompting.tokenizer

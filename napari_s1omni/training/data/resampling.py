@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_s1omni.engine.s1omni.editor.object_scaling import resize
-from napari_s1omni.engine.s1omni.editor.upsampling import upsample
+from napari_s1omni.engine.s1omni.checkpoint.config import Upsampling
+from napari_s1omni.engine.s1omni.editor import object_scaling, upsampling
 
 Image = NDArray[np.float32]
 """(C, H, W)."""
@@ -15,14 +15,15 @@ Image = NDArray[np.float32]
 
 def resize(planes: NDArray[np.float32], edge: int) -> Image:
     """Resample (C, n, n) to (C, edge, edge) linearly, with anti-aliasing."""
-    out: Image = resampled(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
+    out: Image = object_scaling.resize(torch.from_numpy(np.ascontiguousarray(planes))[None], (edge, edge))[0].numpy()
     return out
 
 
-def upsample(planes: NDArray[np.float32], factor: int, how: Enlargement = "bicubic") -> Image:
+def upsample(planes: NDArray[np.float32], factor: int, how: Upsampling = "bicubic") -> Image:
     """Resample (C, h, w) to `factor` times its size, as the engine does before drawing."""
     size = (planes.shape[1] * factor, planes.shape[2] * factor)
-    out: Image = upsample(torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], size, how)[0].numpy()
+    images = torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None]
+    out: Image = upsampling.upsample(images, size, how)[0].numpy()
     return out
 
 

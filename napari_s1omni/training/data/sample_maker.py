@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.engine.s1omni.editor.object_scaling import scale_for
+from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale
 from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.crop_window import CropWindow
 from napari_s1omni.training.data.fields import Layer
@@ -79,7 +79,7 @@ class SampleMaker:
         pixel = float(np.exp(rng.uniform(math.log(0.05), math.log(2)))) if rng.random() < 0.4 else None
         request = segmentation_prompt(rng, layer.noun, facts, pixel)
         stated_pixel = None if pixel is None else float(f"{pixel:.4g}")
-        instruction = Instruction("segmentation", request, (own_edge, own_edge), pixel=stated_pixel).text()
+        instruction = Instruction("segmentation", request, (own_edge, own_edge), pixel=stated_pixel).text
         truth = TileTruth("segmentation", layer.noun, bright, facts.size_class)
         truth = with_measurements(truth, instances, seen.noise, seen.blur)
         truth = replace(truth, size=truth.size / scale)
@@ -104,7 +104,7 @@ class SampleMaker:
         instruction = Instruction("modality_translation", translation_prompt(rng, name), (edge, edge), target=name)
         truth = TileTruth("modality_translation", name)
         truth = with_measurements(truth, _threshold_objects(drawn[0]), seen.noise, seen.blur)
-        return Sample(image, instruction.text(), truth, drawn, image, (), seen.noise, seen.blur)
+        return Sample(image, instruction.text, truth, drawn, image, (), seen.noise, seen.blur)
 
     def super_resolution(self, item: PreparedField, edge: int, factor: int | None = None) -> Sample:
         """Request a finer grid; the source is a blurred, binned and noisy crop, the target has `edge` pixels."""
@@ -132,7 +132,7 @@ class SampleMaker:
         instruction = Instruction("super_resolution", request, (edge // factor,) * 2, factor=(factor, factor))
         truth = TileTruth("super_resolution", str(factor), count=1, noise=noise_word(noise), blur=blur_word(blur))
         base = upsample(source, factor, self._mixture.enlargement)
-        return Sample(source, instruction.text(), truth, target.astype(np.float32), base, (), noise, blur)
+        return Sample(source, instruction.text, truth, target.astype(np.float32), base, (), noise, blur)
 
     def _vary(self, image: Image, noise: float | None, blur: float | None, invert: bool = True) -> Appearance:
         if self._mixture.augment:
@@ -157,7 +157,7 @@ class SampleMaker:
         scaling = self._mixture.object_size
         if scaling is None or not labels.any():
             return 1.0
-        return scale_for(zoom * measure_objects(labels)[1] * math.exp(self._rng.normal(0, 0.15)), scaling)
+        return best_scale(zoom * measure_objects(labels)[1] * math.exp(self._rng.normal(0, 0.15)), scaling)
 
     def _prompt_facts(self, dataset: str, layer: Layer, bright: bool, diameter: float) -> PromptFacts:
         """Draw what the request states; it always states what separates two kinds of objects in one image."""

@@ -78,7 +78,7 @@ class Sampler(SampleMaker):
         instruction = Instruction("super_resolution", request, (edge, edge), factor=(factor, factor))
         noise, blur = sample.truth.noise, sample.truth.blur
         truth = TileTruth("super_resolution", str(factor), count=1, noise=noise, blur=blur)
-        return replace(sample, instruction=instruction.text(), truth=truth)
+        return replace(sample, instruction=instruction.text, truth=truth)
 
     def _uniform(self, edge: int) -> Sample:
         """Draw a tile of a single intensity, mostly with noise."""

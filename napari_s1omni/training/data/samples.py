@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.engine.s1omni.checkpoint.config import Enlargement, ObjectSize
+from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
 from napari_s1omni.training.data.resampling import Image
 from napari_s1omni.training.prompts.traces import TileTruth
 
@@ -53,9 +53,9 @@ class Mixture:
     translation: float = 0.08
     augment: bool = True
     """Whether crops are augmented; validation samples are not."""
-    enlargement: Enlargement = "bicubic"
+    enlargement: Upsampling = "bicubic"
     """How the source of super-resolution is upsampled."""
-    object_size: ObjectSize | None = None
+    object_size: ObjectScaling | None = None
     """Grids on which segmentations are drawn; the texts stay those of the tile on its own grid."""
     scene_weights: tuple[tuple[str, float], ...] = ()
     """Sampling weight of simulated scenes by kind, relative to all others."""

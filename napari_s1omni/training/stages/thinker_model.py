@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_s1omni.engine.s1omni.thinker.prompting import Prompting
+from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.training.batches.auxiliary_targets import OBJECT_CLASSES
 from napari_s1omni.training.batches.thinker_batches import IGNORE_INDEX, ThinkerBatch
 from napari_s1omni.training.prompts.tokenizer import number_token_ids
@@ -23,10 +23,10 @@ class ThinkerTrainingModel(nn.Module):
     Parameters
     ----------
     backbone : Qwen3VLForConditionalGeneration
-    prompting : Prompting
+    prompting : PromptTokenizer
     """
 
-    def __init__(self, backbone: Any, prompting: Prompting) -> None:
+    def __init__(self, backbone: Any, prompting: PromptTokenizer) -> None:
         super().__init__()
         self.backbone = backbone
         width = backbone.config.text_config.hidden_size

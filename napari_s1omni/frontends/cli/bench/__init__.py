@@ -6,8 +6,3 @@ from napari_s1omni.frontends.cli.command_table import BENCHES
 from napari_s1omni.frontends.cli.lazy_group import group
 
 app = group(BENCHES, help="Measure the numbers in the README.")
-
-
-def clean_up_when_terminated() -> None:
-    """Turn SIGTERM into a normal exit, so that a benchmark stops the processes it has started."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

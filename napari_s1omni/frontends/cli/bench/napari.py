@@ -11,6 +11,7 @@ import typer
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.system.processes import exit_when_terminated
 
 
 def napari(
@@ -29,7 +30,7 @@ def napari(
             f"a window without the package {error.name}", "the extra 'napari'", "pip install 'napari_s1omni[napari]'"
         ) from error
     # Otherwise its run would continue for days.
-    clean_up_when_terminated()
+    exit_when_terminated()
     numbers = measure_window(edge, engine)
     if json:
         print_json(numbers)

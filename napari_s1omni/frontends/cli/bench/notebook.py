@@ -9,6 +9,7 @@ import typer
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.system.processes import exit_when_terminated
 
 
 def notebook(
@@ -16,7 +17,7 @@ def notebook(
     json: Json = False,
 ) -> None:
     """Time the first pixels of a volume of 107 GB in JupyterLab and Chromium; measure the bytes sent and written."""
-    clean_up_when_terminated()
+    exit_when_terminated()
     try:
         from napari_s1omni.benchmarks.notebook_panel import measure_panel
 

@@ -11,6 +11,7 @@ import typer
 from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
 from napari_s1omni.frontends.cli.commands.run import Json
 from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.settings import data_folder
 
 Engine = Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")]
 Limit = Annotated[
@@ -19,7 +20,7 @@ Limit = Annotated[
 
 
 def _data_folder(folder: Path | None, name: str) -> Path:
-    return folder or Path(os.environ.get("S1OMNI_DATA", "../shared/data")) / name
+    return folder or data_folder() / name
 
 
 def nuclei(
