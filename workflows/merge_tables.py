@@ -1,6 +1,7 @@
-"""Put the tables of several images under one another, with a first column that names the image.
+"""Concatenate the tables of several images, with a first column that names the image.
 
-Usage: python merge_tables.py MERGED.csv TABLE.csv... ; columns that only some tables have stay empty in the others.
+Usage: python merge_tables.py MERGED.csv TABLE.csv...
+Columns that a table lacks stay empty in its rows.
 """
 
 import csv
