@@ -33,7 +33,7 @@ def test_the_page_states_what_was_measured():
     scaling = {"tiles": 16, "seconds_1": 2.0, "seconds_2": 1.0, "speedup": 2.0}
     machine = {"cores": 2, "memory_gb": 8.0, "system": "Linux, Python 3.11", "load": 0.25}
     text = page({"machine": machine, "merging": [row], "scaling": scaling})
-    assert "s1omni bench page docs/benchmarks.md" in text
+    assert "s1omni bench page docs/durability.md" in text
     assert f"| {first.name} | {row['stitched']['expected']} | 8 | stitched |" in text
     assert "2.00 times as fast" in text
     assert "## Memory" not in text, "parts that were not measured are left out"

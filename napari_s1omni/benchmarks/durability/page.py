@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md, written from the numbers of one run."""
+"""The page docs/durability.md, written from the numbers of one run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def page(numbers: Numbers) -> str:
     """Write the numbers of one run as a page in Markdown; parts that were not measured are left out."""
     machine = numbers["machine"]
     text = f"""\
-# Benchmarks of durable execution
+# Benchmarks of durable runs
 
 One command measured everything below, in one run on a machine with {machine["cores"]} cores
 and {machine["memory_gb"]:.0f} GB ({machine["system"]}; load average {machine["load"]:.2f} at the start):
 
-    s1omni bench page docs/benchmarks.md
+    s1omni bench page docs/durability.md
 
 The pixels are synthetic and the model is a fake one that sleeps, so that only the overhead remains. Each part can be
 measured on its own: `s1omni bench overhead`, `memory`, `resume`, `scaling`, each with `--json`.

@@ -33,7 +33,7 @@ def page(
     blocks: Annotated[int, typer.Option(min=0, help="Blocks of the largest run; 0 for none.")] = 1_000_000,
     json: Json = False,
 ) -> None:
-    """Measure all of this and other frameworks in one run; write the page docs/benchmarks.md."""
+    """Measure all of this and other frameworks in one run; write the page docs/durability.md."""
     numbers: Numbers = {}
     for numbers in all_numbers.measure(tiles, blocks):
         file.write_text(numbers_page.page(numbers), encoding="utf-8")
