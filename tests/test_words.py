@@ -17,6 +17,13 @@ PAGES = sorted(
     ]
 )
 MODULES = sorted((ROOT / "napari_s1omni").rglob("*.py"))
+STORED = (
+    "engine/reference/segmentation.py",
+    "engine/reference/super_resolution.py",
+    "engine/reference/trace.py",
+    "storage/normalization_estimate.py",
+)
+"""Modules whose words are stored in thoughts and fingerprints: another wording would be another result."""
 
 BANNED = {
     r"\bnobody foresaw\b": "unexpected",
@@ -29,16 +36,14 @@ BANNED = {
     r"\bgo(es)? on with\b": "resume, continue",
     r"\bthe oracle of\b": "the reference for",
     r"\blet (a run|it) wait\b": "pause",
-    r"\bis little\b|\bis much\b": "low, high",
     r"\bso to speak\b|\bas it were\b": "leave it out",
-    r"\b(the|a|an|each|every|all|no|many|some|few|more|these|those|its|their|which|first|finite|source|coarse) px\b": (
+    r"\b(the|a|an|each|every|all|no|many|some|few|more|these|those|its|their|which|first|finite|coarse) px\b": (
         "pixel or pixels in sentences; px only after a number"
     ),
-    r"(?<![\d.)}] )\bpx (is|are|was|were|of|that|and|in|which|belong|lie|have|has)\b": "pixel or pixels in sentences",
     r"\bwhat (it|he|she|they) (hears|heard)\b|\bthat hears\b": "receives, is conditioned on",
     r"\bthought anew\b|\bdrawn anew\b|\bmade anew\b": "again",
     r"\bbeyond its model\b": "in addition to the model",
-    r"\bunder the hand\b|\bat hand\b": "available",
+    r"\b(tile|tiles) in hand\b|\bunder the hand\b": "the current tiles",
     r"\bforetell|\bforesee": "predict, estimate",
 }
 """Pattern -> what to write instead. The reader is a biologist or an engineer, often not a native speaker."""
@@ -61,7 +66,8 @@ def strings(path):
 
 
 def test_the_list_finds_what_it_names():
-    assert found("an error nobody foresaw") and found("Wait until data is on\nthe medium")
+    assert found("an error nobody foresaw")
+    assert found("Wait until data is on\nthe medium")
     assert not found("Objects of about 20 px. Every pixel is written once.")
 
 
@@ -74,6 +80,7 @@ def test_modules():
     said = [
         f"{path.relative_to(ROOT)}:{line} {problem}"
         for path in MODULES
+        if not str(path).endswith(STORED)
         for line, value in strings(path)
         for problem in found(value)
     ]

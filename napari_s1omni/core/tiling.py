@@ -86,7 +86,7 @@ class TileIndex(NamedTuple):
 
 
 class TilePlace(NamedTuple):
-    """One tile of a run: where it is in the whole source, and of which channel group."""
+    """One tile of a run: its place in the whole source, and its channel group."""
 
     t: int
     """Time point, in source px."""

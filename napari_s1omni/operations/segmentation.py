@@ -27,7 +27,7 @@ _DEPTH = 16
 _LINK = 0.25
 """Minimum intersection over union at which two objects in neighbouring planes are linked."""
 SMALL_HOLE = 32
-"""Holes up to this many px are filled before touching objects are split: nucleoli and noise."""
+"""Holes up to this size in px are filled before touching objects are split: nucleoli and noise."""
 
 _MARK = "fill every object with translucent red (half transparent, R 255 G 0 B 0); leave everything else as it is"
 _STAINS = ("dapi", "hoechst", "nucle", "dna", "h2b", "draq")

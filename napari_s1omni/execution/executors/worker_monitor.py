@@ -1,4 +1,4 @@
-"""Keeps track of which Dask workers are there, and restarts those that are lost."""
+"""Keeps a list of the Dask workers, and restarts those that are lost."""
 
 from __future__ import annotations
 

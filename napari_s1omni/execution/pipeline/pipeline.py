@@ -64,8 +64,8 @@ class Pipeline:
     def run(self, blocks: Iterable[Block | None]) -> None:
         """Read, think, generate, join, finish and write blocks.
 
-        None in place of a block means that the next one may take long to come: the tiles at hand are generated
-        without waiting for it. After an error, blocks of which all tiles were generated are still written.
+        None in place of a block means that the next one may take long to come: the tiles read so far are generated
+        without waiting for it. After an error, blocks are still written if all their tiles were generated.
 
         Raises
         ------

@@ -66,7 +66,7 @@ class RunOutput:
     ) -> Iterator[Self]:
         """Check, lock and open an output; create it if nothing is there yet.
 
-        `forecast` is the number of bytes that a `whole` run writes, of which only the rest must fit if the run is
+        `forecast` is the number of bytes that a `whole` run writes, only the rest of it must fit if the run is
         resumed; or else the number of bytes to be written now.
 
         Raises

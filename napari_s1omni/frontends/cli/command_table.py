@@ -58,7 +58,7 @@ BENCHES: dict[str, Entry] = {
         f"{_CLI}.bench.single_images:nuclei", "Score nuclei against annotations, and tiled against untiled results."
     ),
     "restored": Entry(f"{_CLI}.bench.single_images:restored", "Compare super-resolution with bicubic interpolation."),
-    "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run beyond its model."),
+    "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run, without the model."),
     "memory": Entry(f"{_CLI}.bench.overhead:memory", "Measure peak memory by size of the volume."),
     "resume": Entry(f"{_CLI}.bench.overhead:resume", "Time how soon a killed run continues."),
     "scaling": Entry(f"{_CLI}.bench.overhead:scaling", "Compare two workers with one; run many blocks."),

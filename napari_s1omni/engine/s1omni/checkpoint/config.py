@@ -53,7 +53,7 @@ class AlignmentConfig(_Section):
 
 
 class ConditionConfig(_Section):
-    """Which hidden states of which tokens condition the editor."""
+    """The hidden states and tokens that condition the editor."""
 
     mode: Literal["reencode", "reencode_with_pixels", "capture"] = "reencode"
     """``reencode``: the finished sequence is run again without the image, so that only the words carry what is in the

@@ -1,4 +1,4 @@
-"""The layout of a checkpoint folder: which tensor of which component lies in which shard.
+"""The layout of a checkpoint folder: the component and shard of every tensor.
 
 Only headers are read. This needs no torch, so plans can be made on a machine without it.
 """
