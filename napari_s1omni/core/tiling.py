@@ -16,7 +16,7 @@
 The lattice is anchored at source voxel 0, whatever the region and the blocks:
 tile k starts at ``k * step``. So a run of a crop computes the same tiles as a
 run of the whole. Frames of reference: *source px* counts from the source's
-first px; *field px* and *target px* are source px times the factor of the
+first pixel; *field px* and *target px* are source px times the factor of the
 operation; target px count from the region's start.
 """
 
