@@ -40,11 +40,11 @@ def small_share(tmp_path):
 
 _LONGEST = (
     "workflows",
-    "notebook/test_notebooks",
-    "napari/test_runs",
+    "frontends/notebook/test_notebooks",
+    "frontends/dock/test_runs",
     "training/test_resuming",
-    "notebook/test_in_browser",
-    "execution/test_faults",
+    "frontends/notebook/test_in_browser",
+    "execution/executors/test_faults",
     "evaluation",
 )
 """Where the longest files lie. They are dealt out first, so that no process is left alone with one in the end."""

@@ -20,7 +20,7 @@ from napari_s1omni.results.result import Result
 
 distributed = pytest.importorskip("distributed")
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 class Cluster:

@@ -1,6 +1,6 @@
 """Pages of the dock with real content: nothing is cut off. With ``S1OMNI_SCREENSHOTS`` their pictures are kept.
 
-``S1OMNI_SCREENSHOTS=pictures xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/napari/test_dock_pictures.py``
+``S1OMNI_SCREENSHOTS=pictures xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/frontends/dock/test_dock_pictures.py``
 makes the pictures of the documentation.
 """
 

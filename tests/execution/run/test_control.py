@@ -24,7 +24,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 
-SCRIPT = Path(__file__).with_name("fake_dask.py")
+SCRIPT = Path(__file__).parents[1] / "fake_dask.py"
 
 
 @pytest.fixture

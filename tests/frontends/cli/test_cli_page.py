@@ -4,7 +4,7 @@ from pathlib import Path
 
 from napari_s1omni.frontends.cli.reference_page import updated
 
-PAGE = Path(__file__).parents[2] / "docs/cli.md"
+PAGE = Path(__file__).parents[3] / "docs/cli.md"
 
 
 def test_the_page_is_up_to_date():

@@ -15,7 +15,7 @@ pytest.importorskip("nbclient", reason="needs the extra 'browser'")
 nbformat = pytest.importorskip("nbformat", reason="needs the extra 'browser'")
 pytest.importorskip("nbconvert", reason="needs the extra 'browser'")
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 LIMIT = 120
 """Seconds that a notebook may take on two cores."""
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from napari_s1omni.results.result import Result
 
-SCRIPT = Path(__file__).with_name("fake_run.py")
+SCRIPT = Path(__file__).parents[1] / "fake_run.py"
 
 
 def run(*arguments):
