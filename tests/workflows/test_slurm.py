@@ -108,7 +108,7 @@ def test_workers_are_jobs_of_the_queue_and_leave_it_in_the_end(slurm, job, tmp_p
 
 @pytest.mark.slow
 def test_a_job_whose_time_is_over_is_submitted_again(slurm, monkeypatch):
-    monkeypatch.setitem(cluster._LOST, cluster.SLURM, "1s")
+    monkeypatch.setitem(cluster._LOST_WORKER_TIMEOUT, cluster.SLURM, "1s")
     import dask
 
     dask.config.refresh()
