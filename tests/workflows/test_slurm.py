@@ -108,7 +108,7 @@ def test_workers_are_jobs_of_the_queue_and_are_cancelled_at_the_end(slurm, job, 
 
 @pytest.mark.slow
 def test_a_job_that_reached_its_time_limit_is_submitted_again(slurm, monkeypatch):
-    monkeypatch.setitem(cluster._LOST, cluster.SLURM, "1s")
+    monkeypatch.setitem(cluster._LOST_WORKER_TIMEOUT, cluster.SLURM, "1s")
     import dask
 
     dask.config.refresh()

@@ -67,7 +67,7 @@ def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, s
     from napari_s1omni.jobs.options import make_job
 
     (source, output), options = heard[0]
-    job, array = make_job("segmentation", source, output, options.pop("prompt"), options)
+    job, array = make_job("segmentation", source, output, options)
     assert written(prepare(job, array).plan) == dock
 
     panel.copy("command")

@@ -142,9 +142,11 @@ def test_form_python_job_file_and_command_line_make_one_plan_to_the_byte(tmp_pat
     first = written(job.wait(90).plan)
     job.close()
 
-    assert first == written(prepare(make_job("segmentation", image, tmp_path / "first.zarr", "coins", options)[0]).plan)
+    made, _ = make_job("segmentation", image, tmp_path / "first.zarr", {**options, "prompt": "coins"})
+    assert first == written(prepare(made).plan)
+    prompt = "segment the coins, it's about 45 px"
     more = {"min_size": 30, "fill_holes": False, "tile_size": 64, "overlap": 16, "think": "once", "seed": 7}
-    made, _ = make_job("segmentation", image, output, "segment the coins, it's about 45 px", {**options, **more})
+    made, _ = make_job("segmentation", image, output, {**options, **more, "prompt": prompt})
     assert written(prepare(made).plan) == form
     (tmp_path / "job.yaml").write_text(made.dump(), encoding="utf-8")
     assert written(prepare(Job.load(tmp_path / "job.yaml")).plan) == form
