@@ -216,11 +216,11 @@ def test_commits_are_grouped(tmp_path, monkeypatch):
     lines.commit()
     lines.commit()
     assert disk.syncs == 1
+    lines.interval = 0.05
     lines.append(1)
     now = 0.06
     lines.append(2)
     assert disk.syncs == 2
-    lines.interval = 3600
     lines.append(3)
     lines.close()
     assert disk.syncs == 3

@@ -83,7 +83,7 @@ def test_own_loop_writes_what_generate_writes(thinker, images):
 
 @pytest.mark.parametrize("spelling", ["past_key_values", "cache"])
 def test_the_cache_is_handed_on_by_the_name_the_model_knows(monkeypatch, thinker, images, spelling):
-    expected = thinker.think(images, instruction(), Sampling())
+    expected = thinker.think(images, instruction().text, Sampling())
     model = thinker.backbone.model
     forward, own = model.forward, decoding.cache_name(model)
 
@@ -99,7 +99,7 @@ def test_the_cache_is_handed_on_by_the_name_the_model_knows(monkeypatch, thinker
 
     monkeypatch.setattr(model, "forward", since_5_24 if spelling == "cache" else before_5_24)
     assert decoding.cache_name(model) == spelling
-    assert [t.text for t in thinker.think(images, instruction(), Sampling())] == [t.text for t in expected]
+    assert [t.text for t in thinker.think(images, instruction().text, Sampling())] == [t.text for t in expected]
 
 
 def test_transformers_warns_of_nothing_while_thinking(thinker, images, caplog):
@@ -109,7 +109,7 @@ def test_transformers_warns_of_nothing_while_thinking(thinker, images, caplog):
     transformers_log = logging.get_logger("transformers")
     transformers_log.addHandler(caplog.handler)
     try:
-        thinker.think(images, instruction(), Sampling())
+        thinker.think(images, instruction().text, Sampling())
     finally:
         transformers_log.removeHandler(caplog.handler)
     assert not caplog.records
