@@ -50,7 +50,7 @@ def run(path, image, engine=FakeEngine):
 def shown_as_failed(result):
     """Places that the lattice of the dock shows as failed, in every plane."""
     states, grid = TileStates(result.plan), result.plan.grid
-    states.enter(result.records)
+    states.add(result.records)
     red = {
         (0, z, 0, row, col)
         for z in range(grid.planes)
@@ -59,7 +59,7 @@ def shown_as_failed(result):
         if states.info(row, col, z).state == "failed"
     }
     for z in range(grid.planes):
-        picture = states.picture(z=z)
+        picture = states.colour_image(z=z)
         cell = picture.shape[0] // states.cells[0]
         painted = {
             (0, z, 0, row, col)
@@ -113,7 +113,7 @@ def test_the_reason_of_a_failed_tile_survives_whatever_is_in_it(tmp_path, image)
     assert {failure.reason for record in result.records for failure in record.failures} == {reason}
     assert {record.error for record in result.records} == {None}
     states = TileStates(result.plan)
-    states.enter(result.records)
+    states.add(result.records)
     assert states.at(60, 70, 3).error == reason
 
 
@@ -121,11 +121,11 @@ def test_a_tile_that_was_redone_is_no_longer_shown_as_failed(tmp_path, image):
     image[3, 60, 70] = 7.0
     result = run(tmp_path / "out", image, Refusing)
     states = TileStates(result.plan)
-    states.enter(result.records)
+    states.add(result.records)
     failed = all_failed_tiles(result.plan, ResultStore.open(result.path))
     begin_redo(result.plan, result.path, failed, result.plan.sampling)
     run_serial(result.plan, open_source(image, axes="zyx"), result.path, engine=FakeEngine, durable=False)
     again = Result.open(result.path)
     assert_all_agree(again, set())
-    states.enter(again.records)
+    states.add(again.records)
     assert {states.info(row, col, z).state for _, z, _, row, col in failed} == {"drawn"}
