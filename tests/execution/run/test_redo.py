@@ -86,8 +86,8 @@ def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel
     keys = [run.thoughts.of_tile(run.tiles.info(0, 0, t=t, group=g).place)[0] for t, g in ((0, 0), (0, 1), (1, 1))]
     assert keys == ["t0/z0/g0/tile/0/0", "t0/z0/g1/tile/0/0", "t1/z0/g1/tile/0/0/redo/1"]
     assert [tile_of_key(key) for key in keys] == [(0, 0, 0, 0, 0), (0, 0, 1, 0, 0), (1, 0, 1, 0, 0)]
-    assert "redone in round 1" in run.parameters_of(keys[2])
-    assert "seed 0" in run.parameters_of(keys[0])
+    assert "redone in round 1" in run.thoughts.parameters(keys[2])
+    assert "seed 0" in run.thoughts.parameters(keys[0])
     blocks = {run.tiles.info(0, 0, t=t, group=g).block[:2] for t in (0, 1) for g in (0, 1)}
     assert blocks == {(0, 0), (0, 1), (1, 0), (1, 1)}
 

@@ -120,7 +120,7 @@ KILLED = """
     from napari_s1omni.storage.files.disk import Disk
     from napari_s1omni.storage.logs.journal import replay
     from napari_s1omni.storage.result.store import ResultStore
-    from napari_s1omni.benchmarks.stitching.label_run import plan_of
+    from napari_s1omni.benchmarks.stitching.label_run import plan_segmentation
 
     path, step, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     seen = []
@@ -131,7 +131,7 @@ KILLED = """
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = ResultStore.open(path, "r+", disk=Disk(durable=False), on_step=watch)
-    plan = plan_of((530, 70), "yx", 48, 4)
+    plan = plan_segmentation((530, 70), "yx", 48, 4)
     report = stitch(plan, store, replay(path / ".s1omni" / "journal"), on_block=watch)
     store.complete_pyramid(report.digests)
 """
