@@ -119,7 +119,7 @@ def _choose(operation: str | None, target: str | None) -> EngineDescription:
             # Scores compare engines, so they cannot rule out the only one.
             proven, reason = True, ""
         if proven:
-            why = f"first choice for {operation} that works here{f' ({reason})' if reason else ''}"
+            why = f"{name} is the first choice for {operation} that works here{f' ({reason})' if reason else ''}"
             host = dataclasses.replace(description.host, why="; ".join([why, *rejected]))
             return dataclasses.replace(description, host=host)
         rejected.append(f"{name}: {reason}")
