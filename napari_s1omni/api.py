@@ -289,7 +289,7 @@ def _command_line(running: RunOptions) -> tuple[str, ...]:
     for name in ("on_event", "engines"):
         if name in running:
             raise JobError(
-                f"{name} with block=False", "the run has its own process", "use block=True, or on_news of the job"
+                f"{name} with block=False", "the run has its own process", "use block=True, or on_change of the job"
             )
     words: list[str] = []
     if running.get("executor") is not None:

@@ -42,7 +42,8 @@ class EngineMemory:
 class Division:
     """How touching objects are separated in the :data:`FIELDS` that an engine draws.
 
-    The best values depend on the engine; they are used by :func:`napari_s1omni.operations.instancing.label_plane`.
+    The best values depend on the engine; they are used by
+    :func:`napari_s1omni.operations.instance_segmentation.label_plane`.
 
     Raises
     ------

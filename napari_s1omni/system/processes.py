@@ -74,14 +74,14 @@ def lower_priority(pid: int, niceness: int) -> None:
 
 @contextlib.contextmanager
 def stop_requests(ask: Callable[[], None]) -> Iterator[None]:
-    """Call `ask` for Ctrl-C and SIGTERM during a ``with`` block; in another thread than the main one, do nothing."""
+    """Call `ask` for Ctrl-C and SIGTERM during a ``with`` block; outside the main thread, do nothing."""
 
-    def heard(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         ask()
 
-    # Elsewhere Python lets nobody listen to signals; whoever started the thread does.
+    # Python delivers signals to the main thread only.
     main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM) if main}
     try:
         yield
     finally:

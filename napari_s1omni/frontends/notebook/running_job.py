@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import html
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import Columns
+from napari_s1omni.storage.source import Source
 
 _POLL = 0.1
 """Seconds between two checks while a caller waits."""
@@ -98,9 +99,18 @@ class RunningJob:
         return self._session.controller
 
     @property
+    def source(self) -> Source | None:
+        """The image; None until it is open."""
+        return self._session.source
+
+    @property
     def run(self) -> Run | None:
         """The run; None until the job is planned."""
         return self._session.run
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call a function after every change, on the kernel's event loop."""
+        self._session.on_change(listener)
 
     @property
     def status(self) -> RunStatus:
