@@ -75,6 +75,14 @@ def test_a_picture_of_colours_keeps_its_axes(tmp_path):
     assert job.wait(90).plan.source.rgb
 
 
+def test_a_job_tells_its_source_and_its_changes(tmp_path):
+    job, states = begin(coins(), tmp_path / "out.zarr"), []
+    job.on_change(lambda: states.append(job.status.state))
+    job.wait(240)
+    until(lambda: "complete" in states)
+    assert job.source.spec.shape == (192, 256)
+
+
 def test_a_run_is_found_again_paused_cancelled_and_resumed(tmp_path):
     output = tmp_path / "größe 1.zarr"
     job = begin(SLOW, output)
