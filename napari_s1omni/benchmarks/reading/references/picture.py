@@ -1,0 +1,32 @@
+"""Pictures as Pillow shows them: upright, with the colours of their palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, ImageSequence
+
+from napari_s1omni.benchmarks.reading.seen import Seen, arrange, check_size
+
+
+def read(path: Path) -> Seen:
+    """Read a picture; the frames of a moving one are time points."""
+    with Image.open(path) as image:
+        frames = getattr(image, "n_frames", 1)
+        check_size((frames, image.height, image.width, 4), np.uint8)
+        # Pillow may decode the frames of one file in different modes.
+        shown = [np.asarray(_shown(frame)) for frame in ImageSequence.Iterator(image)] if frames > 1 else []
+        pixels = np.stack(shown) if shown else np.asarray(_shown(image))
+    letters = ("t" if frames > 1 else "") + ("yx" if pixels.ndim == 2 + (frames > 1) else "yxs")
+    axes, pixels, _ = arrange(letters, pixels)
+    return Seen(
+        "Pillow", axes, pixels, dict.fromkeys(axes.replace("c", ""), 1.0), dict.fromkeys(axes.replace("c", "")), names=()
+    )
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
+        return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    return upright
