@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_s1omni.benchmarks.reading.differences import Difference, differences
+from napari_s1omni.benchmarks.reading.differences import differences
+from napari_s1omni.benchmarks.reading.files import images
+from napari_s1omni.benchmarks.reading.generated.series import generate
 from napari_s1omni.benchmarks.reading.ours import read_ours
 from napari_s1omni.benchmarks.reading.references.registry import references_of
-from napari_s1omni.benchmarks.reading.seen import Seen
+from napari_s1omni.benchmarks.reading.seen import NotComparable, Seen
 from napari_s1omni.errors import S1OmniError
 
 OUTCOMES = ("equal", "noted", "refused", "silent", "failed", "no reference")
@@ -44,27 +47,71 @@ def check(path: Path, format: str, truth: Seen | None = None) -> Finding:
     truth : Seen, optional
         What was written. A reference reader that contradicts it is not asked further: it loses something itself.
     """
-    name = str(path)
     try:
         ours, notes = read_ours(path)
-    except S1OmniError as error:
-        return Finding(name, format, "refused", (f"{type(error).__name__}: {error}",))
+    except NotComparable:
+        return Finding(str(path), format, "no reference")
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Finding(name, format, "failed", (f"{type(error).__name__} at {where}: {error}",))
-    found = [(seen.reader, differences(ours, seen)) for seen in _others(path, truth)]
+        return failure(path, format, error)
+    others = [] if truth is None else [truth]
+    others += [seen for seen in seen_by_others(path) if truth is None or not differences(truth, seen)]
+    return judge(path, format, ours, notes, others)
+
+
+def failure(path: Path, format: str, error: Exception) -> Finding:
+    """Return the finding for a file that was not read: refused by this package, or failed with another exception."""
+    if isinstance(error, S1OmniError):
+        return Finding(str(path), format, "refused", (f"{type(error).__name__}: {error}",))
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return Finding(str(path), format, "failed", (f"{type(error).__name__} at {where}: {error}",))
+
+
+def judge(path: Path, format: str, ours: Seen, notes: Sequence[str], others: Iterable[Seen]) -> Finding:
+    """Return the finding for a file that was read: what others see differently, and whether a note mentions it."""
+    found = [(seen.reader, differences(ours, seen)) for seen in others]
     if not found:
-        return Finding(name, format, "no reference")
-    silent = _silent(found, notes)
+        return Finding(str(path), format, "no reference")
+    silent = tuple(
+        f"{d.aspect} ({reader}): {d.text}" for reader, differing in found for d in differing if not d.is_mentioned(notes)
+    )
     outcome = "silent" if silent else "noted" if any(differing for _, differing in found) else "equal"
-    return Finding(name, format, outcome, silent)
+    return Finding(str(path), format, outcome, silent)
 
 
-def check_all(files: Iterable[tuple[Path, str, Seen | None]]) -> Iterator[Finding]:
-    """Yield what :func:`check` finds about each file."""
-    for path, format, truth in files:
-        yield check(path, format, truth)
+def seen_by_others(path: Path) -> Iterator[Seen]:
+    """Yield what each reference reader sees, the main one first; one that fails has no opinion."""
+    for _, read in references_of(path):
+        try:
+            seen = read()
+        except Exception:
+            continue
+        yield seen
+
+
+def measure(
+    data: Path | None, generated: int, seed: int = 0, most: int | None = None, keep: Path | None = None
+) -> Iterator[Finding]:
+    """Yield what is found about the images of a folder and about generated files.
+
+    Parameters
+    ----------
+    data : Path, optional
+        Folder of images of any format; by default none.
+    generated : int
+        Number of files to write and read.
+    seed : int
+        The same seed gives the same files.
+    most : int, optional
+        Images of one format taken from one folder; by default all.
+    keep : Path, optional
+        Where to leave the generated files.
+    """
+    for path, format in images(data, most) if data else ():
+        yield check(path, format)
+    with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as temporary:
+        for made in generate(keep or Path(temporary), generated, seed):
+            yield check(made.path, f"generated: {made.format}", made.truth)
 
 
 def table(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
@@ -76,23 +123,3 @@ def table(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
             row["files"] += 1
             row[finding.outcome] += 1
     return {name: rows[name] for name in (*sorted(rows.keys() - {"all"}), "all") if name in rows}
-
-
-def _others(path: Path, truth: Seen | None) -> Iterator[Seen]:
-    """Yield what was written, and what each reference reader sees."""
-    if truth is not None:
-        yield truth
-    for _, read in references_of(path):
-        try:
-            seen = read()
-        except Exception:
-            # A reader that fails has no opinion.
-            continue
-        if truth is None or not differences(truth, seen):
-            yield seen
-
-
-def _silent(found: Sequence[tuple[str, Sequence[Difference]]], notes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(
-        f"{d.aspect} ({reader}): {d.text}" for reader, differing in found for d in differing if not d.is_mentioned(notes)
-    )

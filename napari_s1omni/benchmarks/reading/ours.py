@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_s1omni.benchmarks.reading.quiet import quiet
-from napari_s1omni.benchmarks.reading.seen import Seen
+from napari_s1omni.benchmarks.reading.seen import LARGEST, NotComparable, Seen
 from napari_s1omni.storage.source import open_source
+
+
+_CORNER = 16
+"""Pixels along each axis that are read at both ends of a very large image."""
 
 
 def read_ours(path: Path) -> tuple[Seen, tuple[str, ...]]:
@@ -16,10 +20,16 @@ def read_ours(path: Path) -> tuple[Seen, tuple[str, ...]]:
     ------
     S1OmniError
         If this package refuses it.
+    NotComparable
+        If it is so large that only its corners were read.
     """
     with quiet():
         source = open_source(path)
         spec = source.spec
+        if spec.nbytes > LARGEST:
+            source.read(tuple(slice(0, min(n, _CORNER)) for n in spec.shape))
+            source.read(tuple(slice(max(0, n - _CORNER), n) for n in spec.shape))
+            raise NotComparable(f"{spec.nbytes} bytes")
         seen = Seen(
             "napari_s1omni",
             "".join(spec.axes),
