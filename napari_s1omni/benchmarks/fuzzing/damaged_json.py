@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _NAN, _INF = float("nan"), float("inf")
-_VALUES = (
+_VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1, 3, 0.5, -0.25, 2**31, 2**63, 10**30, 1e308, _NAN, _INF, -_INF),
     *("", "x", "0", "0.5", "NaN", "z", "time", "micrometer", "../..", "é" * 300),
     *([], {}, [[]], [None], {"a": {}}, [1, 2, 3], [0.0, 0.0]),
@@ -22,8 +22,8 @@ def damage_json(text: str, rng: random.Random) -> tuple[str, str]:
 
     Raises
     ------
-    ValueError
-        If `text` is no JSON.
+    ValueError, RecursionError
+        If `text` is no JSON, or nested too deeply.
     """
     document = json.loads(text)
     places = list(_places(document, []))

@@ -26,7 +26,8 @@ def damage_store(root: Path, rng: random.Random) -> str:
         file = rng.choice(about)
         try:
             text, told = damage_json(file.read_text(encoding="utf-8"), rng)
-        except ValueError:
+        except (ValueError, RecursionError):
+            # It is damaged too much already.
             return _bytes(file, rng)
         file.write_text(text, encoding="utf-8")
         return f"{file.relative_to(root)}: {told}"

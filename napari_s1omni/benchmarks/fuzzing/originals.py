@@ -32,8 +32,7 @@ def originals(folder: Path, data: Path | None, generated: int, seed: int) -> lis
         Number and seed of generated files.
     """
     found = [*_samples(folder / "samples"), *_output(folder / "output")]
-    for made in generate(folder / "generated", generated, seed):
-        found.append(_original(made.path, made.path.relative_to(folder / "generated").parts[0], folder / "generated"))
+    found += _generated(folder / "generated", generated, seed)
     for path, _ in images(data, 2) if data else ():
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         if sum(p.stat().st_size for p in files) <= _LARGEST:
@@ -61,6 +60,7 @@ def _output(folder: Path) -> Iterator[Original]:
     yield Original(folder / "labels.ome.tif")
 
 
-def _original(path: Path, number: str, folder: Path) -> Original:
-    inside = path.relative_to(folder / number)
-    return Original(folder / number / inside.parts[0], "/".join(inside.parts[1:]))
+def _generated(folder: Path, count: int, seed: int) -> Iterator[Original]:
+    for made in generate(folder, count, seed):
+        number, root, *inside = made.path.relative_to(folder).parts
+        yield Original(folder / number / root, "/".join(inside))

@@ -73,7 +73,10 @@ def judge(path: Path, format: str, ours: Seen, notes: Sequence[str], others: Ite
     if not found:
         return Finding(str(path), format, "no reference")
     silent = tuple(
-        f"{d.aspect} ({reader}): {d.text}" for reader, differing in found for d in differing if not d.is_mentioned(notes)
+        f"{d.aspect} ({reader}): {d.text}"
+        for reader, differing in found
+        for d in differing
+        if not d.is_mentioned(notes)
     )
     outcome = "silent" if silent else "noted" if any(differing for _, differing in found) else "equal"
     return Finding(str(path), format, outcome, silent)

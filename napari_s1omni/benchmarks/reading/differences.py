@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_s1omni.benchmarks.reading.lengths import measure_of
 from napari_s1omni.benchmarks.reading.seen import Seen
@@ -87,11 +89,11 @@ def _pixels(ours: Seen, other: Seen) -> Iterator[Difference]:
             )
 
 
-def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     same = a == b
     if a.dtype.kind in "fc" and b.dtype.kind in "fc":
         same |= np.isnan(a) & np.isnan(b)
-    return np.asarray(same)
+    return np.asarray(same, bool)
 
 
 def _along(axis: str, ours: Seen, other: Seen) -> Iterator[Difference]:

@@ -8,7 +8,6 @@ from napari_s1omni.benchmarks.reading.quiet import quiet
 from napari_s1omni.benchmarks.reading.seen import LARGEST, NotComparable, Seen
 from napari_s1omni.storage.source import open_source
 
-
 _CORNER = 16
 """Pixels along each axis that are read at both ends of a very large image."""
 

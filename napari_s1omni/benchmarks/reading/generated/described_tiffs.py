@@ -15,8 +15,8 @@ _LENGTHS = ("µm", "nm", "mm", "Å", "cm", "in", "m")
 
 def imagej(folder: Path, draws: Draws) -> Made:
     """Write a hyperstack of ImageJ."""
-    axes = draws.one("YX", "ZYX", "CYX", "TYX", "ZCYX", "TZCYX", "TCYX", "TZYX")
-    pixels = draws.pixels(axes.lower(), draws.one("u1", "u2", "f4"))
+    axes = draws.one("YX", "ZYX", "CYX", "TYX", "ZCYX", "TZCYX", "TCYX", "TZYX", "YXS", "TYXS")
+    pixels = draws.pixels(axes.lower(), "u1" if "S" in axes else draws.one("u1", "u2", "f4"))
     sizes, unit = draws.sizes(axes.lower()), draws.one("um", "micron", "\\u00B5m", "nm", "mm", "cm", "inch")
     about: dict[str, Any] = {"axes": axes, "unit": unit}
     units: dict[str, str | None] = dict.fromkeys("yx", unit)
@@ -33,6 +33,8 @@ def imagej(folder: Path, draws: Draws) -> Made:
         names = draws.channel_names(pixels.shape[0])
         names = tuple(name.encode("ascii", "replace").decode() for name in names)
         about["Labels"] = list(names)
+    if axes == "ZYX" and draws.chance(0.2):
+        about["spacing"], sizes["z"], units["z"] = -sizes.get("z", 1.0), 1.0, None
     path = folder / "a.tif"
     tifffile.imwrite(path, pixels, imagej=True, resolution=(1 / sizes["x"], 1 / sizes["y"]), metadata=about)
     return Made(path, "TIFF, ImageJ", written(axes.lower(), pixels, sizes, units, names=names))

@@ -67,7 +67,7 @@ class Draws:
 
     def channel_names(self, count: int) -> tuple[str, ...]:
         """Return names of channels, now and then two of the same."""
-        names = ["DAPI", "GFP", "actin", "Cy5, far red", "α-tubulin", "488 nm"]
+        names = ["DAPI", "GFP", "actin", "Cy5, far red", "β-tubulin", "488 nm"]
         self._random.shuffle(names)
         if count > 1 and self.chance(0.2):
             names[1] = names[0]

@@ -38,14 +38,16 @@ def jpeg(folder: Path, draws: Draws) -> Made:
 def other(folder: Path, draws: Draws) -> Made:
     """Write a BMP, WebP, GIF or JPEG 2000."""
     name = draws.one("bmp", "webp", "gif", "jp2")
-    mode = draws.one(*{"bmp": ("1", "L", "P", "RGB"), "webp": ("RGB", "RGBA"), "gif": ("L", "P"), "jp2": ("L", "RGB")}[name])
+    mode = draws.one(
+        *{"bmp": ("1", "L", "P", "RGB"), "webp": ("RGB", "RGBA"), "gif": ("L", "P"), "jp2": ("L", "RGB")}[name]
+    )
     options = {"webp": {"lossless": True}}.get(name, {})
     return _saved(_image(mode, draws), folder / f"a.{name}", {"jp2": "JPEG 2000"}.get(name, name.upper()), options)
 
 
 def moving(folder: Path, draws: Draws) -> Made:
-    """Write a GIF or WebP of three frames."""
-    name = draws.one("gif", "webp")
+    """Write a GIF, WebP or PNG of three frames."""
+    name = draws.one("gif", "webp", "png")
     frames = [_image("L" if name == "gif" else "RGB", draws, edge=24) for _ in range(3)]
     options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100}
     if name == "webp":

@@ -31,7 +31,7 @@ def compressed(folder: Path, draws: Draws) -> Made:
     # Those that tifffile encodes without another package.
     compression = draws.one("zlib", "lzma")
     options: dict[str, Any] = {"tile": (16, 16)} if draws.chance() else {"rowsperstrip": draws.one(1, 7, 1000)}
-    if draws.chance():
+    if dtype != "f4" and draws.chance():
         options["predictor"] = True
     axes = "ZYX" if pixels.ndim == 3 else "YX"
     path, order = folder / "a.tif", draws.one("<", ">")

@@ -71,5 +71,24 @@ def npy(folder: Path, draws: Draws) -> Made:
     return Made(path, "NumPy", written("?" * len(letters), pixels))
 
 
-VOLUMES = (nifti, nifti, nifti, scaled_nifti)
+def odd_nifti(folder: Path, draws: Draws) -> Made:
+    """Write colours, complex numbers or a single slice over time."""
+    import nibabel
+
+    kind, path = draws.one("colours", "complex", "slice"), folder / "a.nii"
+    if kind == "colours":
+        colours = draws.pixels("xyzs", "u1")
+        pixels = colours.view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+        truth = written("xyzs", colours)
+    elif kind == "complex":
+        pixels = (draws.pixels("xyz", "f4") * (1 + 1j)).astype("c8")
+        truth = written("xyz", pixels)
+    else:
+        pixels = draws.pixels("xyzt", "i2")[:, :, :1]
+        truth = written("xyzt", pixels)
+    nibabel.save(nibabel.Nifti1Image(pixels, np.eye(4)), path)
+    return Made(path, f"NIfTI, {kind}", truth)
+
+
+VOLUMES = (nifti, nifti, nifti, scaled_nifti, odd_nifti)
 ARRAYS = (npy,)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 from numpy.typing import NDArray
 
@@ -16,7 +15,14 @@ _ORDERS = ("yx", "zyx", "cyx", "tyx", "czyx", "tcyx", "tzyx", "tczyx", "zcyx", "
 _LENGTHS = ("micrometer", "nanometer", "millimeter", "angstrom", "centimeter", "inch", "picometer", None)
 _TIMES = ("second", "millisecond", "minute", "hour", None)
 _TYPES = {"t": "time", "c": "channel"}
-_WORDS = {"t": "time", "c": "channel", "z": "depth"}
+_WORDS = {
+    "t": ("time", "T", "frame", "timepoint"),
+    "c": ("channel", "C", "wavelength", "Channels"),
+    "z": ("depth", "Z", "slice", "section", "plane"),
+    "y": ("Y", "y", "row"),
+    "x": ("X", "x", "column"),
+}
+"""Axis -> how others call it; its type says the same."""
 
 
 def image(folder: Path, draws: Draws) -> Made:
@@ -29,20 +35,30 @@ def image(folder: Path, draws: Draws) -> Made:
     group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
     _write(group, level, pixels, version, draws)
     coarse = level.replace("0", "1")
+    # Averages of two pixels lie half a pixel further in.
+    between = {a: place.get(a, 0.0) + (sizes[a] / 2 if a in "yx" else 0) for a in sizes}
     halves = tuple(slice(None, None, 2 if a in "yx" else 1) for a in letters)
-    _write(group, coarse, pixels[halves].copy(), version, draws)
+    below = pixels[halves].copy()
+    _write(group, coarse, below, version, draws)
     names = draws.channel_names(pixels.shape[letters.index("c")]) if "c" in letters and draws.chance(0.7) else ()
     double = {a: s * (2 if a in "yx" else 1) for a, s in sizes.items()}
     common = draws.chance(0.3)
-    datasets = [_dataset(level, letters, sizes, place), _dataset(coarse, letters, double, place)]
+    datasets = [_dataset(level, letters, sizes, place), _dataset(coarse, letters, double, between)]
     about: dict[str, Any] = {"axes": _axes(letters, units, draws), "datasets": datasets}
     if common:
         # All levels are stretched once more, as ome-zarr-py writes a time step.
         about["coordinateTransformations"] = [_scale(letters, dict.fromkeys(sizes, 2.0))]
-        sizes, place = ({a: v * 2 for a, v in values.items()} for values in (sizes, place))
+        sizes, place, double, between = (
+            {a: v * 2 for a, v in values.items()} for values in (sizes, place, double, between)
+        )
     describe(group, version, [about], names)
+    if names and draws.chance(0.15):
+        names = _without_a_label(group, version, names)
     if draws.chance(0.3):
         zarr.consolidate_metadata(group.store)
+    if draws.chance(0.2):
+        truth = written(letters, below, double, units, between, names)
+        return Made(path / coarse, f"OME-Zarr {version}, one level", truth)
     return Made(path, f"OME-Zarr {version}", written(letters, pixels, sizes, units, place, names))
 
 
@@ -65,7 +81,7 @@ def array(folder: Path, draws: Draws) -> Made:
     letters = draws.one("yx", "zyx", "czyx", "tyx")
     pixels, path = draws.pixels(letters, draws.one("u1", "u2", "f4")), folder / "a.zarr"
     named = len(letters) == 4 or draws.chance()
-    names = [draws.one(a, _WORDS.get(a, a)) for a in letters] if named else None
+    names = [draws.one(a, a, *_WORDS[a]) for a in letters] if named else None
     stored = zarr.create_array(
         path,
         data=pixels,
@@ -159,15 +175,27 @@ def _write(
     )
 
 
+def _without_a_label(group: Any, version: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Take the label of the first channel away."""
+    key = "omero" if version == "0.4" else "ome"
+    about = dict(group.attrs[key])
+    channels = (about if version == "0.4" else about["omero"])["channels"]
+    channels[0].pop("label")
+    group.attrs[key] = about
+    return ("", *names[1:]) if len(names) > 1 else ()
+
+
 def _chunks(pixels: NDArray[Any]) -> tuple[int, ...]:
     return tuple(8 if n > 8 else 1 for n in pixels.shape)
 
 
 def _axes(letters: str, units: dict[str, str | None], draws: Draws) -> list[dict[str, Any]]:
-    words = draws.chance(0.2)
+    words, typed = draws.chance(0.25), draws.chance(0.9)
     found = []
     for a in letters:
-        axis: dict[str, Any] = {"name": _WORDS.get(a, a) if words else a, "type": _TYPES.get(a, "space")}
+        axis: dict[str, Any] = {"name": draws.one(*_WORDS[a]) if words else a}
+        if typed or words:
+            axis["type"] = _TYPES.get(a, "space")
         found.append({**axis, "unit": units[a]} if units.get(a) else axis)
     return found
 

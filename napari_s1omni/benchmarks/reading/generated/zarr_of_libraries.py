@@ -47,15 +47,17 @@ def ome_zarr_py(folder: Path, draws: Draws) -> Made:
 
 def ngio(folder: Path, draws: Draws) -> Made:
     """Write with ngio: pixel sizes in any unit and a time step."""
-    import ngio as library
+    from ngio import create_ome_zarr_from_array
 
     letters = draws.one("yx", "zyx", "cyx", "tyx", "czyx", "tczyx")
     pixels, path = draws.pixels(letters, draws.one("u1", "u2", "f4")), folder / "a.zarr"
     sizes, unit = draws.sizes(letters), draws.one("micrometer", "nanometer", "millimeter", "angstrom")
     names = draws.channel_names(pixels.shape[letters.index("c")]) if "c" in letters else ()
-    names = tuple(dict.fromkeys(names)) if len(set(names)) == len(names) else tuple(f"{n} {i}" for i, n in enumerate(names))
+    if len(set(names)) < len(names):
+        # This library wants each name once.
+        names = tuple(f"{name} {i}" for i, name in enumerate(names))
     version, separator = draws.one("0.4", "0.5"), draws.one("/", ".")
-    library.create_ome_zarr_from_array(
+    create_ome_zarr_from_array(
         path,
         pixels,
         pixelsize=(sizes["y"], sizes["x"]),

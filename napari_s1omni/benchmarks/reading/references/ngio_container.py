@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from napari_s1omni.benchmarks.reading.references.zarr_metadata import attributes
 from napari_s1omni.benchmarks.reading.seen import Seen, arrange, check_size
@@ -13,16 +14,16 @@ def read(path: Path) -> Seen:
     import ngio
 
     about = attributes(path)
-    if "image-label" in about:
-        image = ngio.open_label(path)
-    else:
-        image = ngio.open_ome_zarr_container(path, mode="r").get_image()
+    labels = "image-label" in about
+    image: Any = ngio.open_label(path) if labels else ngio.open_ome_zarr_container(path, mode="r").get_image()
     check_size(image.shape, image.dtype)
     axes, pixels, _ = arrange("".join(a if len(a) == 1 else "!" for a in image.axes), image.get_as_numpy())
     size = image.pixel_size
-    # One unit holds for all axes of space, micrometer where the file gives none; where it gives several, some are lost.
+    # This library has one unit for all axes of space, and takes micrometer where the file gives none.
     units = {axis.get("unit") for axis in about["multiscales"][0]["axes"] if axis.get("type") == "space"}
-    unit: dict[str, str | None] = {**dict.fromkeys("zyx", size.space_unit), "t": size.time_unit} if len(units) == 1 and None not in units else {}
+    unit: dict[str, str | None] = {}
+    if len(units) == 1 and None not in units:
+        unit = {**dict.fromkeys("zyx", size.space_unit), "t": size.time_unit}
     return Seen(
         "ngio",
         axes,

@@ -15,4 +15,5 @@ def read(path: Path) -> Seen:
     check_size(array.shape, array.dtype)
     axes, pixels, guessed = arrange("?" * array.ndim, np.asarray(array))
     spatial = axes.replace("c", "")
-    return Seen("numpy", axes, pixels, dict.fromkeys(spatial, 1.0), dict.fromkeys(spatial), names=(), guessed=guessed and array.ndim > 2)
+    guessed = guessed and array.ndim > 2
+    return Seen("numpy", axes, pixels, dict.fromkeys(spatial, 1.0), dict.fromkeys(spatial), names=(), guessed=guessed)

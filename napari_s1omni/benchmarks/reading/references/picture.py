@@ -20,9 +20,8 @@ def read(path: Path) -> Seen:
         pixels = np.stack(shown) if shown else np.asarray(_shown(image))
     letters = ("t" if frames > 1 else "") + ("yx" if pixels.ndim == 2 + (frames > 1) else "yxs")
     axes, pixels, _ = arrange(letters, pixels)
-    return Seen(
-        "Pillow", axes, pixels, dict.fromkeys(axes.replace("c", ""), 1.0), dict.fromkeys(axes.replace("c", "")), names=()
-    )
+    spatial = axes.replace("c", "")
+    return Seen("Pillow", axes, pixels, dict.fromkeys(spatial, 1.0), dict.fromkeys(spatial), names=())
 
 
 def _shown(image: Image.Image) -> Image.Image:

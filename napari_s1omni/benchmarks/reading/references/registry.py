@@ -61,12 +61,20 @@ def references_of(path: Path) -> Iterator[tuple[str, Callable[[], Seen]]]:
     A reader fails with any exception where it cannot read the file.
     """
     if path.is_dir():
-        found: tuple[Reference, ...] = _IMAGES if attributes(path).get("multiscales") else (_ARRAY,)
+        found: tuple[Reference, ...] = _IMAGES if _is_image(path) else (_ARRAY,)
     else:
         found = tuple(r for endings, r in _FILES if path.name.lower().endswith(endings))
     for reference in found:
         if importlib.util.find_spec(reference.library) is not None:
             yield reference.name, lambda module=reference.module: _read(module, path)  # type: ignore[misc]
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return bool(attributes(path).get("multiscales"))
+    except Exception:
+        # Its metadata are damaged.
+        return False
 
 
 def _read(module: str, path: Path) -> Seen:

@@ -83,7 +83,8 @@ def _about(
 def _imagej(
     about: Mapping[str, Any], series: Any, across: float, down: float
 ) -> tuple[dict[str, float], dict[str, str | None], tuple[str, ...] | None]:
-    scale, units = {}, {}
+    scale: dict[str, float] = {}
+    units: dict[str, str | None] = {}
     unit = str(about.get("unit", ""))
     if unit and min(across, down) > 0:
         scale |= {"y": 1 / down, "x": 1 / across}
@@ -97,7 +98,7 @@ def _imagej(
     labels = about.get("Labels") or ()
     # ImageJ labels slices; with one slice per channel these are the names of the channels.
     named = tuple(map(str, labels)) if channels > 1 and len(labels) == channels else ()
-    return scale, dict(units), named
+    return scale, units, named
 
 
 def _ome(text: str) -> tuple[dict[str, float], dict[str, str | None], tuple[str, ...] | None]:
@@ -105,7 +106,8 @@ def _ome(text: str) -> tuple[dict[str, float], dict[str, str | None], tuple[str,
     if not image:
         raise NotComparable("OME-XML without an image")
     pixels = image[0].get("Pixels", {})
-    scale, units = {}, {}
+    scale: dict[str, float] = {}
+    units: dict[str, str | None] = {}
     for axis, key, default in (
         *((a.lower(), f"PhysicalSize{a}", "µm") for a in "ZYX"),
         ("t", "TimeIncrement", "s"),
@@ -113,7 +115,7 @@ def _ome(text: str) -> tuple[dict[str, float], dict[str, str | None], tuple[str,
         if key in pixels:
             scale[axis], units[axis] = float(pixels[key]), str(pixels.get(f"{key}Unit", default))
     names = tuple(str(channel.get("Name", "")) for channel in _list(pixels.get("Channel")))
-    return scale, dict(units), names if any(names) else ()
+    return scale, units, names if any(names) else ()
 
 
 def _list(item: Any) -> list[Any]:

@@ -61,5 +61,3 @@ def fuzz(
 
 def _line(trial: Trial) -> str:
     return f"{trial.outcome}: {trial.original}, {'; '.join(trial.changes)}: {trial.text[:300]}"
-
-
