@@ -151,8 +151,10 @@ def test_dimensions_are_only_moved(order, count, seed):
 
 @pytest.mark.parametrize(
     ("letters", "shape", "axes", "guessed"),
-    [("??", (4, 5), "yx", True), ("?yx", (3, 4, 5), "zyx", True), ("qyx", (1, 4, 5), "yx", False)]
-    + [("cyxs", (1, 4, 5, 3), "cyx", False), ("syx", (3, 4, 5), "cyx", False)],
+    [
+        *(("??", (4, 5), "yx", True), ("?yx", (3, 4, 5), "zyx", True), ("qyx", (1, 4, 5), "yx", False)),
+        *(("cyxs", (1, 4, 5, 3), "cyx", False), ("syx", (3, 4, 5), "cyx", False)),
+    ],
 )
 def test_dimensions_without_a_known_letter(letters, shape, axes, guessed):
     found = arrange(letters, np.zeros(shape))
@@ -167,9 +169,11 @@ def test_other_axes_are_not_compared():
 
 @pytest.mark.parametrize(
     ("unit", "measure", "size"),
-    [("micrometer", "length", 1e-6), ("µm", "length", 1e-6), ("um", "length", 1e-6), ("Å", "length", 1e-10)]
-    + [("mm", "length", 1e-3), ("Mm", "length", 1e6), ("inch", "length", 0.0254), ("ms", "time", 1e-3)]
-    + [("min", "time", 60.0), ("hour", "time", 3600.0), ("pixel", "", 1.0), (None, "", 1.0), ("foo", "foo", 1.0)],
+    [
+        *(("micrometer", "length", 1e-6), ("µm", "length", 1e-6), ("um", "length", 1e-6), ("Å", "length", 1e-10)),
+        *(("mm", "length", 1e-3), ("Mm", "length", 1e6), ("inch", "length", 0.0254), ("ms", "time", 1e-3)),
+        *(("min", "time", 60.0), ("hour", "time", 3600.0), ("pixel", "", 1.0), (None, "", 1.0), ("foo", "foo", 1.0)),
+    ],
 )
 def test_units(unit, measure, size):
     found = measure_of(unit)

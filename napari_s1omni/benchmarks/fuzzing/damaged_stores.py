@@ -81,7 +81,7 @@ def _file(root: Path, file: Path, rng: random.Random) -> str:
         if not stray.exists():
             stray.write_bytes(b"\0\5\x16\7Mac OS X")
         return f"{stray.relative_to(root)} added"
-    if change == "copy" and file.parent != root:
+    if change == "copy" and not (root / file.name).exists():
         shutil.copy(file, root / file.name)
         return f"{file.relative_to(root)} also written to the top"
     return f"{file.parent.name}/{_bytes(file, rng)}"

@@ -37,7 +37,7 @@ def originals(folder: Path, data: Path | None, generated: int, seed: int) -> lis
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         if sum(p.stat().st_size for p in files) <= _LARGEST:
             found.append(Original(path))
-    return [original for original in found if check(original.path, "").outcome in ("equal", "noted")]
+    return [original for original in found if check(original.path, "", main_only=True).outcome in ("equal", "noted")]
 
 
 def _samples(folder: Path) -> Iterator[Original]:

@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from napari_s1omni.benchmarks.reading.agreement import Finding, failure, judge
+from napari_s1omni.benchmarks.reading.agreement import Finding, failure, judge, seen_by_others
 from napari_s1omni.benchmarks.reading.differences import differences
 from napari_s1omni.benchmarks.reading.ours import read_ours
 from napari_s1omni.benchmarks.reading.quiet import quiet
-from napari_s1omni.benchmarks.reading.references.registry import references_of
 from napari_s1omni.benchmarks.reading.seen import NotComparable, Seen
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.storage.source import open_source
@@ -56,9 +55,9 @@ def _examine(path: Path, original: Path, answers: TextIO) -> Finding:
             return Finding(str(path), "", "memory", (f"{type(error).__name__}: {error}",))
         return failure(path, "", error)
     _answer(answers, {"read": True})
-    other = _main_reference(path)
-    if other is not None:
-        return judge(path, "", ours, notes, [other])
+    other = list(seen_by_others(path, main_only=True))
+    if other:
+        return judge(path, "", ours, notes, other)
     was, known = _original(original)
     # The reference refuses it. It is right if nothing has changed, and a new note says that something is strange.
     if not differences(ours, was):
@@ -74,15 +73,6 @@ def _read_levels(path: Path) -> None:
                 level.read(tuple(slice(0, min(n, _CORNER)) for n in level.spec.shape))
     except S1OmniError:
         pass
-
-
-def _main_reference(path: Path) -> Seen | None:
-    for _, read in references_of(path):
-        try:
-            return read()
-        except Exception:
-            return None
-    return None
 
 
 @functools.lru_cache(maxsize=4)

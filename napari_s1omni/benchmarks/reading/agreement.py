@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +37,7 @@ class Finding:
         return self.outcome in ("silent", "failed")
 
 
-def check(path: Path, format: str, truth: Seen | None = None) -> Finding:
+def check(path: Path, format: str, truth: Seen | None = None, *, main_only: bool = False) -> Finding:
     """Compare how one file is read.
 
     Parameters
@@ -46,6 +47,8 @@ def check(path: Path, format: str, truth: Seen | None = None) -> Finding:
         Its row in the table.
     truth : Seen, optional
         What was written. A reference reader that contradicts it is not asked further: it loses something itself.
+    main_only : bool
+        Ask only the first reference reader.
     """
     try:
         ours, notes = read_ours(path)
@@ -54,7 +57,9 @@ def check(path: Path, format: str, truth: Seen | None = None) -> Finding:
     except Exception as error:
         return failure(path, format, error)
     others = [] if truth is None else [truth]
-    others += [seen for seen in seen_by_others(path) if truth is None or not differences(truth, seen)]
+    others += [
+        seen for seen in seen_by_others(path, main_only=main_only) if truth is None or not differences(truth, seen)
+    ]
     return judge(path, format, ours, notes, others)
 
 
@@ -82,9 +87,9 @@ def judge(path: Path, format: str, ours: Seen, notes: Sequence[str], others: Ite
     return Finding(str(path), format, outcome, silent)
 
 
-def seen_by_others(path: Path) -> Iterator[Seen]:
+def seen_by_others(path: Path, *, main_only: bool = False) -> Iterator[Seen]:
     """Yield what each reference reader sees, the main one first; one that fails has no opinion."""
-    for _, read in references_of(path):
+    for read in itertools.islice(references_of(path), 1 if main_only else None):
         try:
             seen = read()
         except Exception:

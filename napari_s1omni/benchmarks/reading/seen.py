@@ -40,7 +40,7 @@ class Seen:
     guessed: bool = False
     """Whether the file leaves open which axes these are."""
     images: int = 1
-    """Images in the file, of which this is the first."""
+    """Number of images in the file; this is the first."""
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -55,8 +56,8 @@ def missing() -> list[str]:
     return [r.name for r in REFERENCES if importlib.util.find_spec(r.library) is None]
 
 
-def references_of(path: Path) -> Iterator[tuple[str, Callable[[], Seen]]]:
-    """Yield name and reader of each reference of a file or store that is installed, the main one first.
+def references_of(path: Path) -> Iterator[Callable[[], Seen]]:
+    """Yield each reference of a file or store that is installed, the main one first.
 
     A reader fails with any exception where it cannot read the file.
     """
@@ -66,7 +67,7 @@ def references_of(path: Path) -> Iterator[tuple[str, Callable[[], Seen]]]:
         found = tuple(r for endings, r in _FILES if path.name.lower().endswith(endings))
     for reference in found:
         if importlib.util.find_spec(reference.library) is not None:
-            yield reference.name, lambda module=reference.module: _read(module, path)  # type: ignore[misc]
+            yield functools.partial(_read, reference.module, path)
 
 
 def _is_image(path: Path) -> bool:

@@ -43,6 +43,9 @@ def read(path: Path) -> Seen:
 
 def _shown(tiff: Any, page: Any, pixels: NDArray[Any], letters: str) -> tuple[NDArray[Any], str]:
     """Turn stored values into brightness or colours."""
+    if "PhotometricInterpretation" not in page.tags:
+        # A damaged file; tifffile then supposes one.
+        return pixels, letters
     meaning = tifffile.PHOTOMETRIC(page.photometric)
     if meaning == tifffile.PHOTOMETRIC.MINISWHITE:
         if pixels.dtype.kind == "b":
