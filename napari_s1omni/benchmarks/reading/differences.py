@@ -14,17 +14,19 @@ from napari_s1omni.benchmarks.reading.lengths import measure_of
 from napari_s1omni.benchmarks.reading.seen import Seen
 
 _MENTIONS = {
-    "images": r"first (of|one|image)|series|frame|scene|page",
+    "images": r"first (of|one|image)|image \d+ of|series|frame|scene|page",
     "axes": r"taken as|is read as|are read as (colour|channel|one|the colour)|left out|equal|alpha|frame|palette|page",
     "pixels": r"white|palette|colour|transparen|fill value|chunk|upright|orient|rotat|turn|convert|header scales|"
     r"first of|cmyk|separator",
     "type": r"read as|convert|palette|colour",
-    "scale": r"pixel size|scale|spacing|resolution|calibrat|affine|mpp|interval",
-    "units": r"unit",
+    "scale": r"(pixel|their) size|scale|spacing|resolution|calibrat|affine|mpp|interval",
+    "units": r"unit|resolution|distance along|time step",
     "position": r"position|translat|origin|affine|shift",
     "names": r"name|colour|label",
 }
 """Aspect -> words in a note that speak of it."""
+_OTHER_IMAGE = re.compile(r"image [1-9]\d* of the \d+ in the file is read")
+"""A note that another image than the first is read; then everything may differ."""
 _RELATIVE = 1e-4
 """Relative tolerance of sizes: TIFF stores them as fractions, NIfTI as float32."""
 
@@ -40,7 +42,7 @@ class Difference:
 
     def is_mentioned(self, notes: Sequence[str]) -> bool:
         """Report whether one of the notes speaks of it."""
-        return any(re.search(_MENTIONS[self.aspect], note, re.I) for note in notes)
+        return any(re.search(_MENTIONS[self.aspect], note, re.I) or _OTHER_IMAGE.match(note) for note in notes)
 
 
 def differences(ours: Seen, other: Seen) -> list[Difference]:
