@@ -15,17 +15,19 @@ def read(path: Path) -> Seen:
     with Image.open(path) as image:
         frames = getattr(image, "n_frames", 1)
         check_size((frames, image.height, image.width, 4), np.uint8)
-        # Pillow may decode the frames of one file in different modes.
-        shown = [np.asarray(_shown(frame)) for frame in ImageSequence.Iterator(image)] if frames > 1 else []
-        lasting = {frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)} if frames > 1 else set()
-        pixels = np.stack(shown) if shown else np.asarray(_shown(image))
+        lasting: set[float] = set()
+        shown = []
+        for frame in ImageSequence.Iterator(image):
+            shown.append(np.asarray(_shown(frame)))
+            lasting.add(float(frame.info.get("duration", 0)))
+        pixels = np.stack(shown) if frames > 1 else shown[0]
     letters = ("t" if frames > 1 else "") + ("yx" if pixels.ndim == 2 + (frames > 1) else "yxs")
     axes, pixels, _ = arrange(letters, pixels)
     spatial = axes.replace("c", "")
     scale: dict[str, float] = dict.fromkeys(spatial, 1.0)
     units: dict[str, str | None] = dict.fromkeys(spatial)
-    if len(lasting) == 1 and (milliseconds := lasting.pop()) > 0:
-        scale["t"], units["t"] = float(milliseconds), "ms"
+    if frames > 1 and len(lasting) == 1 and (milliseconds := lasting.pop()) > 0:
+        scale["t"], units["t"] = milliseconds, "ms"
     return Seen("Pillow", axes, pixels, scale, units, names=())
 
 
