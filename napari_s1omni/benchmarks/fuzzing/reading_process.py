@@ -22,8 +22,8 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.system.memory import limit_own_memory
 
-MEMORY = 2**30
-"""Bytes that reading one small image may take."""
+MEMORY = 2 * 2**30
+"""Bytes that reading one image may take; the largest picture that Pillow decodes needs three quarters of it."""
 _CORNER = 8
 
 

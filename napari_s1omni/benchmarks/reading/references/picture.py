@@ -33,6 +33,9 @@ def read(path: Path) -> Seen:
 
 def _shown(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
-    if upright.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
-        return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    return upright
+    if upright.mode not in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
+        return upright
+    colours = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    # A palette may hold nothing but shades of grey.
+    red, green, blue = (band.tobytes() for band in colours.split()[:3])
+    return colours.getchannel(0) if colours.mode == "RGB" and red == green == blue else colours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def read(path: Path) -> Seen:
             {**nowhere, **{a: u for a, u in units.items() if a in axes}},
             names=names,
             guessed=guessed,
-            images=len(tiff.series),
+            images=sum(math.prod(other.shape) > 0 for other in tiff.series),
         )
 
 
@@ -69,6 +70,9 @@ def _about(
     """Return pixel size, units and channel names."""
     if tiff.is_ome:
         return _ome(tiff.ome_metadata)
+    tags = series.keyframe.tags
+    if any(name in tags and tags[name].count != 1 for name in ("XResolution", "YResolution")):
+        raise NotComparable("a resolution of several numbers")
     across, down = series.keyframe.get_resolution()
     if tiff.is_imagej:
         return _imagej(tiff.imagej_metadata or {}, series, across, down)
@@ -76,6 +80,10 @@ def _about(
         size = tifffile.tifffile.svs_description_metadata(series.keyframe.description).get("MPP")
         if size:
             return dict.fromkeys("yx", float(size)), dict.fromkeys("yx", "µm"), ()
+    metamorph = tags.valueof("UIC1tag", {})
+    if metamorph.get("SpatialCalibration") and "XCalibration" in metamorph:
+        sizes = {a: float(metamorph[f"{a.upper()}Calibration"]) for a in "yx"}
+        return sizes, dict.fromkeys("yx", str(metamorph.get("CalibrationUnits", ""))), ()
     per_metre = _PER_METRE.get(int(series.keyframe.resolutionunit))
     if per_metre and min(across, down) > 0 and 1 / (max(across, down) * per_metre) < _PRINTED:
         sizes = {"y": 1 / (down * per_metre), "x": 1 / (across * per_metre)}

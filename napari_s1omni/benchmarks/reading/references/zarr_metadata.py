@@ -43,7 +43,7 @@ def read(path: Path) -> Seen:
         order,
         pixels,
         {a: scale[i] for i, a in space},
-        {a: axes[i].get("unit") for i, a in space},
+        {a: None if axes[i].get("unit") is None else str(axes[i]["unit"]) for i, a in space},
         {a: position[i] for i, a in space},
         names if any(names) else (),
         guessed,

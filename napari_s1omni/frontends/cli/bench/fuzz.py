@@ -31,7 +31,7 @@ def fuzz(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Damage copies of images and read them in a process with 1 GiB of memory and 30 s for each.
+    """Damage copies of images and read them in a process with 2 GiB of memory and 30 s for each.
 
     Right are an error of this package, an image as the reference reader sees it, and a difference that stands in a
     note. A silent difference, another exception, too much memory or time, and a crash end the command with exit
