@@ -85,7 +85,7 @@ def test_time_is_a_limit_too(picture):
     assert len(list(fuzz([picture], minutes=0))) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
