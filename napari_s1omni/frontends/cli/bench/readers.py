@@ -43,18 +43,21 @@ def readers(
         typer.echo(f"skipped, not installed: {', '.join(absent)}", err=True)
     findings = list(measure(folder if folder.is_dir() else None, generated, seed, most, keep))
     faults = [finding for finding in findings if finding.is_fault]
+    refused = [finding for finding in findings if finding.outcome == "refused"]
     if json:
-        print_json({"formats": table(findings), "skipped": absent, "faults": [dataclasses.asdict(f) for f in faults]})
+        told = {"faults": faults, "refused": refused}
+        lists = {name: [dataclasses.asdict(finding) for finding in found] for name, found in told.items()}
+        print_json({"formats": table(findings), "skipped": absent, **lists})
     else:
-        _print(findings, faults)
+        _print(findings, [*refused, *faults])
     if faults:
         raise typer.Exit(1)
 
 
-def _print(findings: list[Finding], faults: list[Finding]) -> None:
+def _print(findings: list[Finding], shown: list[Finding]) -> None:
     typer.echo(f"| format | files | {' | '.join(OUTCOMES)} |")
     typer.echo(f"|{'---|' * (len(OUTCOMES) + 2)}")
     for format, row in table(findings).items():
         typer.echo(f"| {format} | {' | '.join(str(n) for n in row.values())} |")
-    for finding in faults:
+    for finding in shown:
         typer.echo(f"{finding.outcome}: {finding.format}, {finding.path}: {'; '.join(finding.texts)}")
