@@ -18,9 +18,13 @@ def read(path: Path) -> Seen:
         lasting: set[float] = set()
         shown = []
         for frame in ImageSequence.Iterator(image):
-            shown.append(np.asarray(_shown(frame)))
+            shown.append(_shown(frame))
             lasting.add(float(frame.info.get("duration", 0)))
-        pixels = np.stack(shown) if frames > 1 else shown[0]
+        modes = {frame.mode for frame in shown}
+        if len(modes) > 1:
+            # The first frame of a GIF may be grey while the others have colours.
+            shown = [frame.convert("RGBA" if "RGBA" in modes else "RGB") for frame in shown]
+        pixels = np.stack([np.asarray(frame) for frame in shown]) if frames > 1 else np.asarray(shown[0])
     letters = ("t" if frames > 1 else "") + ("yx" if pixels.ndim == 2 + (frames > 1) else "yxs")
     axes, pixels, _ = arrange(letters, pixels)
     spatial = axes.replace("c", "")
