@@ -23,7 +23,8 @@ HOMES = {
     "torch": ("engine/s1omni", "training", "evaluation/ablation"),
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
-    "zarr": ("storage",),
+    # The readers are checked against what others write and read, without the readers' own code.
+    "zarr": ("storage", "benchmarks/reading"),
     # Benchmarks start other frameworks, and a real window, as their users do.
     "distributed": ("execution/executors", "benchmarks/durability/other_frameworks"),
     "qtpy": ("frontends/dock", "benchmarks/napari_window"),

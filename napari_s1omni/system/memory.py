@@ -46,3 +46,10 @@ def retain_freed_memory() -> None:
         mallopt(_ARENAS, 1)
         mallopt(_TRIM, RETAINED)
         mallopt(_MMAP, RETAINED)
+
+
+def limit_own_memory(more: int) -> None:
+    """Let this process take only so many bytes in addition to what it has; a request beyond fails as MemoryError."""
+    # Only private pages count: threads reserve address space that they never use.
+    held = int(psutil.Process().memory_info().data)
+    resource.setrlimit(resource.RLIMIT_DATA, (held + more, resource.getrlimit(resource.RLIMIT_DATA)[1]))

@@ -72,6 +72,8 @@ BENCHES: dict[str, Entry] = {
     ),
     "napari": Entry(f"{_CLI}.bench.napari:napari", "Time the frames of a real napari window during a run."),
     "measure": Entry(f"{_CLI}.bench.measure:measure", "Measure time and memory for a table of many objects."),
+    "readers": Entry(f"{_CLI}.bench.readers:readers", "Compare how files are read with their reference readers."),
+    "fuzz": Entry(f"{_CLI}.bench.fuzz:fuzz", "Read damaged files: an error that says why, or the right image."),
 }
 """The commands of ``s1omni bench``; one module each."""
 

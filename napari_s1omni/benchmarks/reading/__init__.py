@@ -1,0 +1,1 @@
+"""Whether a file is read as its own reference reader reads it."""

@@ -1,0 +1,1 @@
+"""Reference readers: what the library of a format says of a file, without this package."""
