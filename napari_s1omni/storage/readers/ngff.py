@@ -15,7 +15,7 @@ from napari_s1omni.storage.readers.ngff_levels import LevelGrid, Pyramid, contra
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale, channel_names, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
-from napari_s1omni.storage.readers.zarr_nodes.documents import is_local
+from napari_s1omni.storage.readers.zarr_nodes.documents import RememberedStore, is_local
 from napari_s1omni.storage.readers.zarr_nodes.pixels import pixels_of
 
 _COLOURS = [("red", "green", "blue"), ("Red", "Green", "Blue"), ("R", "G", "B"), ("r", "g", "b")]
@@ -49,6 +49,8 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
     if "multiscales" not in attributes:
         raise _no_image(group, uri, attributes)
     notes: list[str] = []
+    if isinstance(group.store, RememberedStore):
+        notes.append(f"{uri} is described only by its consolidated metadata, which may be old")
     image = Multiscale.read(attributes, uri, notes, index)
     level = _checked_level(image, level)
     pyramid = Pyramid(group, image)

@@ -32,7 +32,7 @@ def read_zarr(uri: str, level: int) -> RawImage:
     An array that is a level of a multiscale image takes its axes and pixel size from the image.
     """
     notes: list[str] = []
-    versions = _open(uri, notes)
+    versions = _open(uri)
     groups = [node for node in versions if isinstance(node, zarr.Group)]
     if groups:
         group = next((g for g in groups if "multiscales" in ome_attributes(g)), groups[0])
@@ -62,16 +62,14 @@ def read_zarr(uri: str, level: int) -> RawImage:
     return RawImage(found, axes, found.chunks, uri=uri, notes=(*notes, *stored.notes, *absent))
 
 
-def _open(uri: str, notes: list[str]) -> list[Any]:
+def _open(uri: str) -> list[Any]:
     """Open the array or group at a path or URI in each version of Zarr; empty if nothing is there."""
     store = _store(uri)
     try:
         try:
             return open_versions(store)
         except FileNotFoundError:
-            found = open_remembered(store)
-            notes.append(f"{uri} is described only by its consolidated metadata, which may be old")
-            return found
+            return open_remembered(store)
     except (FileNotFoundError, zarr.errors.ContainsArrayError):
         return []
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, zarr.errors.BaseZarrError) as error:
@@ -125,7 +123,7 @@ def _is_listed(uri: str) -> bool:
 
 def _groups_at(uri: str) -> list[Any]:
     try:
-        return [node for node in _open(uri, []) if isinstance(node, zarr.Group)]
+        return [node for node in _open(uri) if isinstance(node, zarr.Group)]
     except SourceError:
         return []
 

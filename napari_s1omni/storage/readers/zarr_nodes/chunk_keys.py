@@ -179,7 +179,7 @@ def _find_remote(array: Any, uri: str) -> StoredArray:
     middle = tuple(n // 2 for n in grid)
     if not all(grid) or exist(array.store, [prefix + declared.key(middle)])[0]:
         return StoredArray(array, uri, False)
-    sides = [sorted({n // 2, 0, n - 1}, key=lambda i, n=n: abs(i - n // 2)) for n in grid]
+    sides = [dict.fromkeys((n // 2, 0, n - 1)) for n in grid]
     places = list(itertools.islice(itertools.product(*sides), _MOST_PLACES))
     encodings = [declared, *(e for e in _ENCODINGS[array.metadata.zarr_format] if e != declared)]
     answers = exist(array.store, [prefix + e.key(place) for e in encodings for place in places])

@@ -5,6 +5,7 @@ Consolidated metadata is a copy that may be older than the store. It is read onl
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ _CONSOLIDATED = ("zarr.json", ".zmetadata")
 """Documents in which a group of Zarr 3 or 2 keeps consolidated metadata."""
 
 
-class RememberedStore(zarr.storage.WrapperStore[Store]):
+class RememberedStore(zarr.storage.WrapperStore[Store]):  # type: ignore[misc]  # zarr has no types here
     """A store whose missing documents are taken from its consolidated metadata.
 
     Parameters
@@ -73,7 +74,7 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
     missing: FileNotFoundError | None = None
     for version in (first, 5 - first):
         try:
-            node = zarr.open(store, path=path, mode="r", zarr_format=version, use_consolidated=False)  # type: ignore[arg-type]
+            node = zarr.open(store, path=path, mode="r", zarr_format=version, use_consolidated=False)
         except FileNotFoundError as error:
             missing = error
             continue
@@ -124,13 +125,13 @@ def is_local(store: Store) -> bool:
 
 def exist(store: Store, keys: Sequence[str]) -> list[bool]:
     """Whether each key is stored; a failed request counts as no."""
-    import asyncio
 
     async def ask() -> list[bool]:
         answers = await asyncio.gather(*(store.exists(key) for key in keys), return_exceptions=True)
         return [answer is True for answer in answers]
 
-    return sync(ask())
+    answers: list[bool] = sync(ask())
+    return answers
 
 
 def _has_other(store: Store, path: str, version: int) -> bool:
