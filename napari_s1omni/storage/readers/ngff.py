@@ -210,4 +210,8 @@ def _members(group: Any) -> list[str]:
     with warnings.catch_warnings():
         # zarr warns about tables and other files beside the arrays.
         warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
-        return sorted(str(key) for key in group)[:8]
+        try:
+            return sorted(str(key) for key in group)[:8]
+        except Exception:
+            # One damaged member hides the others; the list only helps to choose.
+            return []

@@ -58,7 +58,7 @@ def contradiction(axes: str, fine: LevelGrid, coarse: LevelGrid) -> str:
     for axis, n, m in zip(axes, fine.array.shape, coarse.array.shape, strict=True):
         fine_scale, scale = fine.scale[axis], coarse.scale[axis]
         if m > n or (m < n and axis not in "zyx"):
-            return f"{m} px along {axis} against {n}"
+            return f"{m} px along {axis} against {n}" + (", which makes it the finer one" if m > n else "")
         # Programs round half pixels up or down at each level, so extents may differ by two coarse pixels.
         if axis in "zyx" and abs(n * fine_scale - m * scale) > 2 * scale + 1e-6:
             return (

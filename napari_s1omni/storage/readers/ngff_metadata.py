@@ -128,9 +128,9 @@ def find_level(group: Any, path: str) -> tuple[int, int] | None:
     return None
 
 
-def level_path(dataset: Mapping[str, Any]) -> str | None:
+def level_path(dataset: Any) -> str | None:
     """Return the path of a level without superfluous slashes and dots; None if it has none."""
-    path = dataset.get("path")
+    path = dataset.get("path") if isinstance(dataset, dict) else None
     if not isinstance(path, str):
         return None
     return "/".join(part for part in path.split("/") if part not in ("", ".")) or None
@@ -189,7 +189,8 @@ def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, 
         )
     if not version and not old:
         return
-    level = image.get("datasets", [{}])[0].get("path", "0") if image.get("datasets") else "0"
+    datasets = image.get("datasets")
+    level = (level_path(datasets[0]) if isinstance(datasets, list) and datasets else None) or "0"
     raise SourceError(
         f"{uri} is OME-Zarr {version or 'without a version'}, key multiscales[0].axes: {axes!r}",
         f"OME-Zarr {' and '.join(_VERSIONS)} can be read; their axes are objects with name, type and unit",

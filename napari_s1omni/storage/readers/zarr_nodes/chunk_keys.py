@@ -75,8 +75,14 @@ def find_chunks(array: Any, uri: str) -> StoredArray:
     Raises
     ------
     SourceError
-        If chunks are stored, but no encoding of their keys fits the array, or two do.
+        If chunks are stored, but no encoding of their keys fits the array, or two do; or if chunks have no size.
     """
+    if min(array.shards or array.chunks, default=1) < 1:
+        raise SourceError(
+            f"{uri} has chunks of {tuple(array.shards or array.chunks)} px",
+            "a chunk has at least 1 px along each dimension",
+            "correct its zarr.json or .zarray",
+        )
     if _declared(array) not in _ENCODINGS[3]:
         # An encoding of an extension of Zarr; what it makes of a place is not known here.
         return StoredArray(array, uri, False)
@@ -126,7 +132,7 @@ def version_notes(versions: Sequence[Any], chosen: Any, uri: str) -> list[str]:
 def chunk_grid(array: Any) -> tuple[int, ...]:
     """Return the number of stored chunks, or shards, per dimension."""
     stored = array.shards or array.chunks
-    return tuple(-(-n // max(1, m)) for n, m in zip(array.shape, stored, strict=True))
+    return tuple(-(-n // m) for n, m in zip(array.shape, stored, strict=True))
 
 
 def _find_in_folder(array: Any, uri: str, folder: Path) -> StoredArray:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zarr
+import zarr.errors
 import zarr.storage
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
@@ -74,7 +76,10 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
     missing: FileNotFoundError | None = None
     for version in (first, 5 - first):
         try:
-            node = zarr.open(store, path=path, mode="r", zarr_format=version, use_consolidated=False)
+            with warnings.catch_warnings():
+                # zarr warns about oddities of documents that do not change what is read.
+                warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
+                node = zarr.open(store, path=path, mode="r", zarr_format=version, use_consolidated=False)
         except FileNotFoundError as error:
             missing = error
             continue
