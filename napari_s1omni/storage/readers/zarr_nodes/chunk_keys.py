@@ -22,7 +22,7 @@ import zarr.storage
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.zarr_nodes.documents import RememberedStore, exist
 
-_MOST_FILES = 20_000
+_MOST_FILES = 10_000
 """Files of an array that are looked at; a larger array is not counted."""
 _MOST_PLACES = 27
 """Chunks of a remote array that are looked for before it counts as empty."""
