@@ -138,6 +138,7 @@ def test_axes_that_the_user_named_count_more_than_those_of_the_file(tmp_path):
     assert located.array is None
     assert located.spec.scale == (2, 0.5, 0.5)
     assert located.ref.scale == (2, 0.5, 0.5)
+    assert any("while its file says" in note for note in located.notes)
 
 
 def test_the_time_of_a_file_is_corrected_by_its_layer(tmp_path):
@@ -157,8 +158,8 @@ NUMBERS = st.floats(0.05, 20).flatmap(lambda n: st.sampled_from([n, -n]))
 
 @st.composite
 def transforms(draw):
-    """Options of a layer of two dimensions, or of three with the same in the last two."""
-    n = draw(st.sampled_from([2, 3]))
+    """Options of a layer of two to four dimensions."""
+    n = draw(st.sampled_from([2, 3, 4]))
     options = {
         "scale": [draw(NUMBERS) for _ in range(n)],
         "translate": [draw(st.floats(-100, 100)) for _ in range(n)],
@@ -212,9 +213,9 @@ def plan_of(kind, located):
 @given(options=transforms(), kind=st.sampled_from(["segmentation", "super_resolution"]), pyramid=st.booleans())
 def test_results_lie_exactly_above_their_source(tmp_path_factory, options, kind, pyramid):
     n = len(options["scale"])
-    pixels = PIXELS if n == 2 else np.stack([PIXELS] * 3)
+    pixels = np.broadcast_to(PIXELS, (2, 3, *PIXELS.shape)[4 - n :])
     data = [pixels, pixels[..., ::2, ::2]] if pyramid else pixels
-    layer = layers.Image(data, multiscale=pyramid, units=("um",) * n, axis_labels=tuple("zyx"[-n:]), **options)
+    layer = layers.Image(data, multiscale=pyramid, units=("um",) * n, axis_labels=tuple("tzyx"[-n:]), **options)
     located = locate_source(read_layer(layer))
     linear = np.array([np.subtract(layer.data_to_world(e), layer.data_to_world(np.zeros(n))) for e in np.eye(n)])
     np.testing.assert_allclose(located.spec.scale, np.linalg.norm(linear, axis=1), rtol=1e-9)
@@ -224,9 +225,9 @@ def test_results_lie_exactly_above_their_source(tmp_path_factory, options, kind,
     path = tmp_path_factory.mktemp("result")
     (path / ".s1omni").mkdir()
     write_transform(path, show.axes, placed)
-    size = np.array([plan.target.size(a) for a in "zyx"[-n:]])
-    factor = np.array([2.0 if kind == "super_resolution" and a in "yx" else 1.0 for a in "zyx"[-n:]])
-    start = np.array([plan.grid.z[0], plan.grid.y[0], plan.grid.x[0]][-n:])
+    size = np.array([plan.target.size(a) for a in "tzyx"[-n:]])
+    factor = np.array([2.0 if kind == "super_resolution" and a in "yx" else 1.0 for a in "tzyx"[-n:]])
+    start = np.array([plan.grid.t[0], plan.grid.z[0], plan.grid.y[0], plan.grid.x[0]][-n:])
     for transform in (
         placed,
         read_transform(path, show.axes, {k: placed[k] for k in ("scale", "translate", "units", "axis_labels")}),

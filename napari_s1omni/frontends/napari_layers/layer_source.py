@@ -81,8 +81,10 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
             letters, channel = fits
             if axes is not None or _agrees(view, letters):
                 ref = _reference(view, source, letters)
-                # The layer's own pixel size counts where it differs from that of the file.
-                source = source if ref.scale is None else open_reference(ref)
+                if ref.scale is not None:
+                    corrected = open_reference(ref)
+                    notes.append(_correction_note(view, source.spec, corrected.spec))
+                    source = corrected
                 return LayerSource(view, ref, None, letters, source.spec, channel, axes, (*notes, *source.notes))
             notes.append(
                 f"layer '{view.name}' names its axes otherwise than its file, which has '{letters}'; its own pixels "
@@ -109,6 +111,19 @@ def _box_notes(view: LayerView) -> list[str]:
         f"layer '{view.name}' is sheared, or stretched after a rotation: its pixels have no right angles; the lengths "
         f"of their edges in the world, {shown}, are their sizes"
     ]
+
+
+def _correction_note(view: LayerView, file: LayerSpec, layer: LayerSpec) -> str:
+    return (
+        f"layer '{view.name}' shows pixels of {_size_text(layer)}, while its file says {_size_text(file)}; the size of "
+        "the layer is used"
+    )
+
+
+def _size_text(spec: LayerSpec) -> str:
+    axes = [a for a in spec.axes if a != "c"]
+    sizes = " x ".join(f"{spec.scale_of(a):g}" for a in axes)
+    return f"{sizes} {', '.join(dict.fromkeys(spec.unit_of(a) or 'without unit' for a in axes))} ({', '.join(axes)})"
 
 
 def _agrees(view: LayerView, letters: str) -> bool:

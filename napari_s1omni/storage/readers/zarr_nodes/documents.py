@@ -70,7 +70,7 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
     FileNotFoundError
         If there is no document.
     Exception
-        If the only document cannot be understood.
+        If the document that was tried first cannot be understood.
     """
     found: list[Any] = []
     missing: FileNotFoundError | None = None
@@ -84,8 +84,8 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
             missing = error
             continue
         except Exception:
-            # What is readable in one version need not be in the other.
-            if found or (version == first and _has_other(store, path, version)):
+            # The document that is preferred must be right; a damaged one beside it is not read anyway.
+            if found:
                 continue
             raise
         found.append(node)
@@ -137,11 +137,6 @@ def exist(store: Store, keys: Sequence[str]) -> list[bool]:
 
     answers: list[bool] = sync(ask())
     return answers
-
-
-def _has_other(store: Store, path: str, version: int) -> bool:
-    names = (".zarray", ".zgroup") if version == 3 else ("zarr.json",)
-    return is_local(store) and any(exist(store, [f"{path}/{name}".lstrip("/") for name in names]))
 
 
 def _remembered(document: Mapping[str, Any], prefix: str) -> dict[str, bytes]:
