@@ -112,9 +112,7 @@ def test_keys_that_fit_no_encoding_are_refused(tmp_path, zarr_format):
             document["chunk_grid"]["configuration"]["chunk_shape"].insert(0, 1)
 
     edit(path / name, deeper)
-    with pytest.raises(
-        SourceError, match=r"12 chunks with keys such as '.*0.0' belongs|none of which belongs"
-    ) as caught:
+    with pytest.raises(SourceError, match="12 chunks .* do not belong to its metadata") as caught:
         open_source(path)
     assert caught.value.remedy
 
@@ -126,7 +124,7 @@ def test_chunks_of_two_encodings_that_are_both_not_declared_are_refused(tmp_path
         (path / key).parent.mkdir(exist_ok=True)
         shutil.copy(path / "c/0/0", path / key)
     shutil.rmtree(path / "c")
-    with pytest.raises(SourceError, match="none of which belongs"):
+    with pytest.raises(SourceError, match="do not belong to its metadata"):
         open_source(path)
 
 

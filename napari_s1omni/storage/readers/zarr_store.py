@@ -96,7 +96,7 @@ def _inside_remedy(uri: str) -> str:
 
 
 def _image_around(uri: str) -> tuple[Any, str, int, int] | None:
-    """Return the group of which an array is a level, its URI, and the numbers of the image and the level."""
+    """Return the group whose image has an array as a level, its URI, and the numbers of image and level."""
     at, path = uri.rstrip("/"), ""
     if "://" not in at:
         at = at.replace(os.sep, "/")

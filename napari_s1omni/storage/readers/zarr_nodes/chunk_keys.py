@@ -169,7 +169,7 @@ def _find_in_folder(array: Any, uri: str, folder: Path) -> StoredArray:
     if others or strange:
         example = strange[0] if strange else others[0].key([0] * len(grid))
         raise SourceError(
-            f"{uri} holds {looked} chunks with keys such as '{example}', none of which belongs to its metadata "
+            f"{uri} holds {looked} chunks with keys such as '{example}'; they do not belong to its metadata "
             f"(shape {tuple(array.shape)}, chunks {tuple(array.shards or array.chunks)}, keys such as "
             f"'{declared.key([0] * len(grid))}')",
             "keys and metadata describe the same chunks",
