@@ -59,6 +59,11 @@ class Source:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         return f"Source({self.spec.source or 'in memory'}, {axes}, {self.spec.dtype})"
 
+    @property
+    def stored_axes(self) -> str:
+        """Letters of the axes in the order in which they are stored, without dimensions that are left out."""
+        return self._order.stored_axes
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 

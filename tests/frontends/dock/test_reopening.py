@@ -41,6 +41,19 @@ def test_a_tilted_layer_in_memory_and_its_result_opened_again(viewer, panel, unt
     settle()
     run = carried_out(panel, until)
     assert lie_together(panel.results.layer_of(run), source)
+    edges = [np.subtract(source.data_to_world(edge), source.data_to_world((0, 0))) for edge in np.eye(2)]
+    sizes = np.linalg.norm(edges, axis=1)
+    assert any("no right angles" in note for note in run.plan.notes)
+    why = panel.why_page
+    why.choose(run)
+    until(lambda: why.overlay.visible)
+    tiles, step = why.overlay.layer, run.plan.grid.step
+    rows, columns = (n // cells for n, cells in zip(tiles.data.shape[:2], run.tiles.cells, strict=True))
+    # Corners of the first tile and of the one after it in both directions.
+    for corner in (0, 1):
+        edge = np.array([corner * rows, corner * columns]) - 0.5
+        assert np.allclose(tiles.data_to_world(edge), source.data_to_world(np.full(2, corner * step - 0.5)))
+    why.overlay.clear()
     (again,) = viewer.open(str(run.path), plugin="napari_s1omni")
     assert lie_together(again, source)
     # A run that is found again is shown there too, though its source is not open.
@@ -55,7 +68,7 @@ def test_a_tilted_layer_in_memory_and_its_result_opened_again(viewer, panel, unt
         note.write_text(words) if words else note.unlink()
         (plain,) = viewer.open(str(run.path), plugin="napari_s1omni")
         assert np.allclose(plain.rotate, np.eye(2))
-        assert tuple(plain.scale) == (0.5, 0.25)
+        assert np.allclose(plain.scale, sizes)
         assert tuple(plain.axis_labels) == ("y", "x")
     assert not errors()
 
