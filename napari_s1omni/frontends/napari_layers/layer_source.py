@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.core.sizes.lengths import METRES
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.units import METRES, unit_name
+from napari_s1omni.core.units import unit_name
 from napari_s1omni.errors import PlanError, S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import SourceRef
