@@ -47,7 +47,9 @@ def size_in_px(value: int | str, spec: LayerSpec, name: str, power: int = 1) -> 
         raise PlanError(
             f"{name} {value!r} for {spec.source or 'the layer'}, whose pixels "
             + (f"measure {sum(sides) / 2:g} um" if sides else "have no unit of length"),
-            "allowed units are px and lengths such as nm, um, mm, inch" if sides else "without a pixel size only px is allowed",
+            "allowed units are px and lengths such as nm, um, mm, inch"
+            if sides
+            else "without a pixel size only px is allowed",
             "use px" if sides else "use px, or set the pixel size with scale and units",
         )
     return number * UM[name_of_unit] ** power / (sum(sides) / 2 if power == 1 else sides[0] * sides[1])

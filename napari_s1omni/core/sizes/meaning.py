@@ -14,7 +14,9 @@ from napari_s1omni.core.sizes.quantities import Quantity
 
 _REACH = 160
 """Characters before a quantity that can say what it measures."""
-_END_OF_CLAUSE = re.compile(r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s")
+_END_OF_CLAUSE = re.compile(
+    r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s"
+)
 _EQUALS = re.compile(
     r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|entspr\w*|ist|sind|est|equivaut a|correspond a|vaut|equivale a|es|"
     r"corresponde a|e|为|是|等于|相当于|代表|对应)?\s*(?:about|etwa|environ|约)?\s*"
@@ -123,7 +125,9 @@ def _applies(meaning: Meaning, quantity: Quantity, context: Context) -> bool:
     if meaning.physical and quantity.unit == "px":
         return False
     if meaning.light and not (
-        quantity.unit in UM and quantity.power == 1 and all(0.2 <= v * UM[quantity.unit] <= 2 for v in quantity.readings)
+        quantity.unit in UM
+        and quantity.power == 1
+        and all(0.2 <= v * UM[quantity.unit] <= 2 for v in quantity.readings)
     ):
         return False
     return bool(
@@ -144,8 +148,10 @@ def _is_radius(context: Context) -> bool:
 
 def side_of(context: Context) -> str:
     """Return ``across`` for a width, ``along`` for a length or height, or an empty text."""
-    if phrases.ACROSS.match(context.after) or phrases.BEFORE_ACROSS.search(context.near):
-        return "across"
-    if phrases.ALONG.match(context.after) or phrases.BEFORE_ALONG.search(context.near):
-        return "along"
+    for across, along in (
+        (phrases.ACROSS.match(context.after), phrases.ALONG.match(context.after)),
+        (phrases.BEFORE_ACROSS.search(context.near), phrases.BEFORE_ALONG.search(context.near)),
+    ):
+        if across or along:
+            return "across" if across else "along"
     return ""

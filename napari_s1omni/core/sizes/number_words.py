@@ -35,7 +35,9 @@ def _words() -> dict[str, float]:
         for i, ten in enumerate(tens):
             words[ten] = 10.0 * (i + 2)
             if i < len(tens) - 1:
-                words |= {_AND[language].format(ten=ten, one=one): 10.0 * (i + 2) + j + 1 for j, one in enumerate(ones[:9])}
+                words |= {
+                    _AND[language].format(ten=ten, one=one): 10.0 * (i + 2) + j + 1 for j, one in enumerate(ones[:9])
+                }
     for i, one in enumerate(_ONES["es"].split()[:9]):
         words[f"veinti{one}"] = 21.0 + i
     return words
@@ -44,7 +46,9 @@ def _words() -> dict[str, float]:
 _WORDS = _words()
 
 NUMBER_WORD = (
-    r"(?<![a-z-])(?:" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")(?![a-z])|[一二两三四五六七八九]?十[一二三四五六七八九]?|"
+    r"(?<![a-z-])(?:"
+    + "|".join(sorted(_WORDS, key=len, reverse=True))
+    + r")(?![a-z])|[一二两三四五六七八九]?十[一二三四五六七八九]?|"
     r"[一二两三四五六七八九]"
 )
 """Pattern of a number in words, in folded text."""

@@ -8,8 +8,8 @@ import re
 NUMBER = (
     # A letter, a digit or the rest of a number directly before is a name such as Ki67, or a version.
     r"(?<![a-wyzμå_^])(?<![a-z]x)(?<!\d[.,])(?<!\d)"
-    r"(?:\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|(?<![a-z0-9])\.\d+)"
-    r"(?:e[-+]?\d+(?![a-z0-9])| ?[x*] ?10 ?(?:\^|\*\*) ?[-+]?\d+)?"
+    r"(?:\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|(?<![a-z0-9.])\.\d+)"
+    r"(?:e[-+]?\d+(?!\d)| ?[x*] ?10 ?(?:\^|\*\*) ?[-+]?\d+)?"
 )
 """Pattern of a number in folded text."""
 
@@ -41,7 +41,8 @@ def read_number(text: str, group: str = ",") -> float | None:
     parts = _PARTS.fullmatch(text)
     if not parts:
         return None
-    plain = _plain(re.sub(r"[ ']", "", parts[1]), group)
+    # A mantissa has no groups of thousands.
+    plain = _plain(re.sub(r"[ ']", "", parts[1]), "" if parts[2] else group)
     return None if plain is None else _scaled(float(plain), parts[2] or "0")
 
 

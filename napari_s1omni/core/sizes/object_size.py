@@ -16,8 +16,8 @@ from napari_s1omni.core.sizes.meaning import Context, measures, side_of
 from napari_s1omni.core.sizes.phrases import FOREIGN
 from napari_s1omni.core.sizes.quantities import Quantity, find_quantities
 
-_LARGEST = 1e6
-"""Larger objects, in px, are a slip of the unit."""
+_SMALLEST, _LARGEST = 0.1, 1e6
+"""Smaller and larger objects, in px, are a slip of the unit."""
 _SMALLEST_GUESS = 0.5
 """Of two readings of a number, one below this size in px is impossible."""
 _SAME = 1.1
@@ -116,7 +116,7 @@ def _problem(quantity: Quantity, sizes: list[float], pixel: float | None) -> str
     if len(sizes) > 1:
         values = " or ".join(f"{v:.12g}" for v in quantity.readings)
         return f"it may mean {values}; write it without a separator of thousands"
-    if not 0 < sizes[0] <= _LARGEST:
+    if not _SMALLEST <= sizes[0] <= _LARGEST:
         return f"it would be {sizes[0]:.4g} px"
     return ""
 

@@ -76,9 +76,7 @@ def find_quantities(text: FoldedText, groups: tuple[str, ...]) -> list[Quantity]
 def _items(text: FoldedText, groups: tuple[str, ...]) -> Iterator[Quantity]:
     for m in _pattern().finditer(text.text):
         number = m["number"] or ""
-        values = (
-            [read_number(number, group) for group in groups] if number else [read_number_word(m["word"])]
-        )
+        values = [read_number(number, group) for group in groups] if number else [read_number_word(m["word"])]
         readings = tuple(dict.fromkeys(v for v in values if v is not None))
         unit = m["unit"] or ""
         if unit == "in" and not re.match(r"\s*(?:$|[,.;:()\n])", text.text[m.end() :]):
@@ -95,9 +93,7 @@ def _items(text: FoldedText, groups: tuple[str, ...]) -> Iterator[Quantity]:
         elif m["cubic"] or m["cubed"]:
             power = 3
         written = text.written(m.start("unit"), m.end("unit"))
-        yield Quantity(
-            m.start(), m.end(), readings, name, power, open_end=bool(m["more"]), unit_written=written
-        )
+        yield Quantity(m.start(), m.end(), readings, name, power, open_end=bool(m["more"]), unit_written=written)
 
 
 @cache
@@ -109,8 +105,8 @@ def _pattern() -> re.Pattern[str]:
     other = "|".join(re.escape(s) for s in spelled if not (s.isascii() or s[-1] in "mμån"))
     end = r"(?![a-z0-9μ])"
     return re.compile(
-        rf"(?:(?P<number>{POWER}|{NUMBER})(?P<more>\s?\+)?\s?\)?|(?P<word>{NUMBER_WORD})(?=[\s-]*(?:{latin}|{other})))"
-        r"(?:[\s-]*"
+        rf"(?:(?P<number>{POWER}|{NUMBER})(?P<more>\s?\+)?\s?\)?|(?P<word>{NUMBER_WORD})(?=[\s-]*个?(?:{latin}|{other})))"
+        r"(?:[\s-]*个?"
         r"(?:(?P<square>square|sq\.?|quadrat|平方)|(?P<cubic>cubic|kubik|立方))?[\s-]*"
         rf"(?P<unit>(?:{latin})(?=\s?(?:\^|\*\*)\s?[23]|[23]?{end})|(?:{other}))"
         r"(?:\s?(?:\^|\*\*)\s?(?P<power>[23])|(?P<digit>[23]))?"

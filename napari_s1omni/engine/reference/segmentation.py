@@ -30,7 +30,11 @@ def choose_steps(image: NDArray[np.float32], measured: TileMeasurement, instruct
     measured_size = None if measured.size is None else measured.size * instruction.view
     size = instruction.object_size or measured_size or 20.0
     why = (
-        "from the request" if instruction.object_size else "as measured" if measured_size else "nothing stands out, so a guess"
+        "from the request"
+        if instruction.object_size
+        else "as measured"
+        if measured_size
+        else "nothing stands out, so a guess"
     )
     stained = measured.signal == "stain"
     # Up to twice the smoothing if the noise is a sixth of the contrast or more.
