@@ -96,7 +96,7 @@ LATIN = {
          "ignorar detritos menores do que 5 px", "afastados por 3 px", "barra de escala 50 µm", "profundidade de 30 µm"),
     ),
     "zh": (
-        ("细胞核约{}", "直径为{}的细胞核", "分割细胞核，大小约{}"),
+        ("细胞核约{}", "直径为{}的细胞核", "分割细胞核\uff0c大小约{}"),
         ("半径为{}的细胞核", "半径约{}"),
         ("{}到{}的细胞核", "细胞核介于{}和{}之间", "{}至{}"),
         ("像素大小0.5微米", "切片厚度5微米", "忽略小于5像素的碎片", "间距至少3像素", "比例尺50微米", "波长488纳米", "视野300微米"),
@@ -157,7 +157,7 @@ def wordings(draw):
             sign = draw(st.sampled_from(("±", " ± ", " +/- ", "+-")))
             quantity = f"{text}{sign}{written(size / 5 * per_px, 'plain', comma)[0]} {unit}"
         words = draw(st.sampled_from(radius if kind == "radius" else plain)).format(quantity)
-    mark = "，" if language == "zh" else draw(st.sampled_from((", ", "; ")))
+    mark = "\uff0c" if language == "zh" else draw(st.sampled_from((", ", "; ")))
     words = words.removesuffix(".")
     before = draw(st.lists(st.sampled_from(distractions), max_size=1))
     after = draw(st.lists(st.sampled_from(distractions), max_size=1))
@@ -175,7 +175,7 @@ def test_the_size_is_found_among_other_lengths(case):
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(list(LATIN)), st.data())
 def test_lengths_that_measure_something_else_are_no_size(language, data):
-    mark = "，" if language == "zh" else ", "
+    mark = "\uff0c" if language == "zh" else ", "
     words = mark.join(data.draw(st.lists(st.sampled_from(LATIN[language][3]), min_size=1, max_size=3, unique=True)))
     found = object_size_in_words(words, PIXEL)
     assert found.pixels is None

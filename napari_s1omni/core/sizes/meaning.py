@@ -9,7 +9,7 @@ from typing import Self
 
 from napari_s1omni.core.sizes import phrases
 from napari_s1omni.core.sizes.lengths import UM
-from napari_s1omni.core.sizes.phrases import MEANINGS, Meaning
+from napari_s1omni.core.sizes.other_measures import IMAGE_BEFORE, MEASURES, Measure
 from napari_s1omni.core.sizes.quantities import Quantity
 
 _REACH = 160
@@ -18,8 +18,8 @@ _END_OF_CLAUSE = re.compile(
     r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s"
 )
 _EQUALS = re.compile(
-    r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|entspr\w*|ist|sind|est|equivaut a|correspond a|vaut|equivale a|es|"
-    r"corresponde a|e|为|是|等于|相当于|代表|对应)?\s*(?:about|etwa|environ|约)?\s*"
+    r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|entspr\w*|ist|sind|est|equivaut a|correspond a|"
+    r"vaut|equivale a|es|corresponde a|e|为|是|等于|相当于|代表|对应)?\s*(?:about|etwa|environ|约)?\s*"
 )
 
 
@@ -87,10 +87,10 @@ def _why_not(quantity: Quantity, context: Context) -> str:
     own = _why_by_itself(quantity)
     if own:
         return own
-    for meaning in MEANINGS:
-        if _applies(meaning, quantity, context):
-            return f"it {meaning.why}"
-    image = phrases.IMAGE_BEFORE.search(context.near)
+    for measure in MEASURES:
+        if _applies(measure, quantity, context):
+            return f"it {measure.why}"
+    image = IMAGE_BEFORE.search(context.near)
     # "nuclei in this image of about 20 px" are nuclei of 20 px; an image of 512 x 512 px is an image.
     there = image and phrases.LOCATIVE.search(context.near[: image.start()]) and phrases.ABOUT.search(context.raw)
     if image and (quantity.edges or not there):
@@ -121,19 +121,19 @@ def _why_by_itself(quantity: Quantity) -> str:
     return ""
 
 
-def _applies(meaning: Meaning, quantity: Quantity, context: Context) -> bool:
-    if meaning.physical and quantity.unit == "px":
+def _applies(measure: Measure, quantity: Quantity, context: Context) -> bool:
+    if measure.physical and quantity.unit == "px":
         return False
-    if meaning.light and not (
+    if measure.light and not (
         quantity.unit in UM
         and quantity.power == 1
         and all(0.2 <= v * UM[quantity.unit] <= 2 for v in quantity.readings)
     ):
         return False
     return bool(
-        meaning.before.search(context.near)
-        or meaning.after.match(context.after)
-        or meaning.anywhere.search(context.clause)
+        measure.before.search(context.near)
+        or measure.after.match(context.after)
+        or measure.anywhere.search(context.clause)
     )
 
 

@@ -6,14 +6,13 @@ What can be understood in two ways is not used, and said.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from napari_s1omni.core.sizes.folding import FoldedText, fold
 from napari_s1omni.core.sizes.lengths import UM, format_length
 from napari_s1omni.core.sizes.meaning import Context, measures, side_of
-from napari_s1omni.core.sizes.phrases import FOREIGN
+from napari_s1omni.core.sizes.phrases import DECIMAL_COMMA
 from napari_s1omni.core.sizes.quantities import Quantity, find_quantities
 
 _SMALLEST, _LARGEST = 0.1, 1e6
@@ -60,7 +59,7 @@ def object_size_in_words(request: str, pixel: float | None) -> ObjectSize:
     ObjectSize(pixels=None, ignored=("'5 um' is not used as the object size: it is a thickness.",))
     """
     text = fold(request)
-    groups = (",", ".") if FOREIGN.search(text.text) else (",",)
+    groups = (",", ".") if DECIMAL_COMMA.search(text.text) else (",",)
     quantities = find_quantities(text, groups)
     candidates: list[_Candidate] = []
     ignored: list[str] = []

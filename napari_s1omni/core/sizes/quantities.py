@@ -149,7 +149,7 @@ def _joined(text: str, items: list[Quantity]) -> tuple[Quantity, int]:
 def _is_times(gap: str) -> bool:
     # "40x 20 px" is a magnification and a size; "20x30 px" and "20 x 30 px" are two edges.
     found = re.fullmatch(_TIMES, gap)
-    return bool(found) and (gap.strip() not in "x*" or bool(found[1]) == bool(found[2]))
+    return found is not None and (gap.strip() not in "x*" or bool(found[1]) == bool(found[2]))
 
 
 def _with_unit(first: Quantity, second: Quantity, stop: int) -> Quantity:
