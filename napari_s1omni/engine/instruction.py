@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from napari_s1omni.core.sizes.lengths import UM, length_unit
 from napari_s1omni.core.sizes.object_size import object_size_in_words
+from napari_s1omni.core.sizes.plain_words import in_plain_words
 
 _FIRST_LENGTH = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*(?:(?:-|\u2013|to)\s*(\d+(?:[.,]\d+)?)\s*)?"
@@ -105,6 +106,13 @@ class Instruction:
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+    @property
+    def plain(self) -> Self:
+        """The instruction for a model that understands sizes only as ``about 20 px``; the same if they are plain."""
+        if self.task != "segmentation" or self._size_is_plain():
+            return self
+        return self.replace(request=in_plain_words(self.request, self.pixel))
 
     def _size_is_plain(self) -> bool:
         """Whether the first length in the request is the object size, so that a model reads it there by itself.

@@ -14,9 +14,7 @@ from napari_s1omni.core.sizes.quantities import Quantity
 
 _REACH = 160
 """Characters before a quantity that can say what it measures."""
-_END_OF_CLAUSE = re.compile(
-    r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s"
-)
+END_OF_CLAUSE = re.compile(r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s")
 _EQUALS = re.compile(
     r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|entspr\w*|ist|sind|est|equivaut a|correspond a|"
     r"vaut|equivale a|es|corresponde a|e|为|是|等于|相当于|代表|对应)?\s*(?:about|etwa|environ|约)?\s*"
@@ -44,14 +42,15 @@ class Context:
         start = max(with_unit[-1].stop if with_unit else 0, quantity.start - _REACH)
         later = [q.start for q in quantities[index + 1 :] if q.unit]
         raw = text[start : quantity.start]
-        bare = _without_fillers(raw)
-        ends = [m.end() for m in _END_OF_CLAUSE.finditer(bare)]
+        bare = without_fillers(raw)
+        ends = [m.end() for m in END_OF_CLAUSE.finditer(bare)]
         clause = bare[ends[-1] :] if ends else bare
         near = re.sub(r"[()\[\]]", " ", clause).rstrip()
         return cls(raw, near, re.split(r"[()\[\]]", clause)[-1], text[quantity.stop : later[0] if later else None])
 
 
-def _without_fillers(text: str) -> str:
+def without_fillers(text: str) -> str:
+    """Return a text without the words at its end that say nothing about what is measured, such as "of about"."""
     while found := phrases.FILLER.search(text):
         text = text[: found.start()].rstrip()
     return text
