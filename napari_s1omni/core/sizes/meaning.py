@@ -9,15 +9,16 @@ from typing import Self
 
 from napari_s1omni.core.sizes import phrases
 from napari_s1omni.core.sizes.lengths import UM
-from napari_s1omni.core.sizes.other_measures import IMAGE_BEFORE, MEASURES, Measure
+from napari_s1omni.core.sizes.other_measures import IMAGE_BEFORE, LASER_LINES, MEASURES, Measure
 from napari_s1omni.core.sizes.quantities import Quantity
 
 _REACH = 160
 """Characters before a quantity that can say what it measures."""
 END_OF_CLAUSE = re.compile(r"[,;!?\n]|(?<!\bca)(?<!\bapprox)(?<!\baprox)(?<!\bmin)(?<!\bmax)(?<!\bstd)\.(?=\s|$)|\s-\s")
 _EQUALS = re.compile(
-    r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|entspr\w*|ist|sind|est|equivaut a|correspond a|"
-    r"vaut|equivale a|es|corresponde a|e|为|是|等于|相当于|代表|对应)?\s*(?:about|etwa|environ|约)?\s*"
+    r"\s*\(?\s*(?:=|≙|≈|:|is|are|equals?|corresponds? to|represents?|measures|has|entspr\w*|ist|sind|misst|hat|est|"
+    r"equivaut a|correspond a|vaut|mesure|equivale a|es|corresponde a|e|mede|为|是|等于|相当于|代表|对应)?"
+    r"\s*(?:about|etwa|environ|约)?\s*"
 )
 
 
@@ -46,7 +47,10 @@ class Context:
         ends = [m.end() for m in END_OF_CLAUSE.finditer(bare)]
         clause = bare[ends[-1] :] if ends else bare
         near = re.sub(r"[()\[\]]", " ", clause).rstrip()
-        return cls(raw, near, re.split(r"[()\[\]]", clause)[-1], text[quantity.stop : later[0] if later else None])
+        after = text[quantity.stop : later[0] if later else None]
+        # What follows in brackets, with a quantity of its own, is about that one: "20 px (radius 10 px)".
+        after = re.sub(r"\([^)]*$", "", after) if later else after
+        return cls(raw, near, re.split(r"[()\[\]]", clause)[-1], after)
 
 
 def without_fillers(text: str) -> str:
@@ -112,6 +116,8 @@ def _why_by_itself(quantity: Quantity) -> str:
         return "voxels may count a volume; write px for a diameter"
     if quantity.power == 3:
         return "it is a volume"
+    if quantity.unit == "nanometer" and not quantity.range and set(quantity.readings) & LASER_LINES:
+        return "it is a laser line; write um for a size"
     written = quantity.unit_written
     if len(written) == 2 and written[1] == "M" and written[0] != written[0].upper():
         return "it is a concentration"

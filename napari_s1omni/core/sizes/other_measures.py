@@ -31,8 +31,8 @@ class Measure:
 _PIXEL = r"(?:px|pixels?|pixel[sn]|pixeles|pixeis|voxels?|voxeles|voxeis|\w*pixelgrosse|像素|体素)"
 _OF_PIXEL = r"(?:[\s_-]*(?:size|width|pitch|edge|length|scale|spacing|calibration|grosse|breite|abstand|kantenlange))?"
 _MEANS = (
-    r"(?:\s*(?:corresponds? to|represents?|measures?|covers?|entspr\w+|hat|haben|correspond\w*|mesur\w+|equivale\w*|"
-    r"equivaut|vaut|代表|对应))?"
+    r"(?:\s*(?:corresponds? to|represents?|measures?|covers?|entspr\w+|hat|haben|correspond\w*|mesur\w+|"
+    r"mede|mide|equivale\w*|equivaut|vaut|代表|对应))?"
 )
 _KIND_OF_SIZE = (
     r"(?:[\s._-]*(?:object|cell|nuclear|nucleus)?[\s._-]*(?:size|diameter|radius|area|width|length|grosse|durchmesser|"
@@ -48,6 +48,14 @@ _IMAGE = (
     r"fenetres?|vignettes?|imagen(?:es)?|recortes?|ventanas?|teselas?|mosaicos?|imagem|imagens|janelas?|blocos?)"
 )
 _EDGE_OF_IMAGE = r"[\s_-]*(?:size|width|height|edge|length|grosse|breite|hohe|taille|largeur|hauteur|tamano|tamanho)"
+
+LASER_LINES = frozenset(
+    (
+        *(355, 375, 405, 440, 442, 445, 457, 458, 473, 476, 488, 491, 514, 515, 532, 543, 552, 555, 561, 568, 592, 594),
+        *(633, 635, 637, 638, 639, 640, 642, 647, 658, 660, 685, 730, 750, 775, 785, 1064),
+    )
+)
+"""In nm. Nobody measures an object as 488 nm."""
 
 IMAGE_BEFORE = before(rf"""
     en: {_IMAGE}
@@ -76,7 +84,9 @@ MEASURES = (
             zh: 标定; 采样
             """).pattern
         ),
-        after=re.compile(rf"[\s\-(]*(?:square\s+)?(?:(?:{_PIXEL})(?![a-z])(?!\s*(?:size|的?大小))|mpp(?![a-z]))"),
+        after=re.compile(
+            rf"[\s\-(]*(?:square\s+|camera\s+|detector\s+|image\s+)?(?:(?:{_PIXEL})(?![a-z])(?!\s*(?:size|的?大小))|mpp(?![a-z]))"
+        ),
         anywhere=anywhere(rf"""
             en: {_PIXEL}[\s_-]*(?:sizes?|width|pitch|calibration); size of (?:a|the|one|each) (?:pixel|voxel)
             de: pixelgrosse; pixelabstand; pixelbreite; voxelgrosse
@@ -134,7 +144,7 @@ MEASURES = (
     Measure(
         "is a distance",
         before=before(r"""
-            en: every; step; stride; z\s*=?
+            en: every; step; stride; z\s*=?; neighbou?rs? at
             de: alle; schritt\w*
             fr: tous les; toutes les; pas
             es: cada; paso
@@ -149,8 +159,9 @@ MEASURES = (
             en: (?:to|from) (?:the )?(?:edge|border|surface|cent\w+|membrane)
             de: (?:weit )?(?:voneinander|auseinander|entfernt|abstand\w*); vom; von der; unter der; uber der
             fr: (?:de |d')?(?:distance|ecart|espacement|intervalle)s?; entre; du bord; de la surface
-            es: (?:de )?(?:distancia|separacion|espaciado|intervalo); del borde
-            pt: (?:de )?(?:separacao|espacamento); da borda
+            fr: les un\w+ des autres
+            es: (?:de )?(?:distancia|separacion|espaciado|intervalo); del borde; un[oa]s de otr[oa]s
+            pt: (?:de )?(?:separacao|espacamento); da borda; un[oa]s d[oa]s outr[oa]s
             zh: 的?(?:间距|距离|间隔|步长)
             """),
         anywhere=anywhere(r"""
@@ -160,7 +171,7 @@ MEASURES = (
             fr: espacements?; espacees?; espaces?; separee?s?; ecarts?; ecartes?; ecartees?; intervalles?; distantes?
             es: distancias?; separad[oa]s; separacion; espaciad[oa]s?; intervalos?
             pt: separacao; espacamento; espacad[oa]s; afastad[oa]s
-            zh: 间距; 距离; 相距; 间隔; 间隙; 步长
+            zh: 间距; 距离; 相距; 相隔; 间隔; 间隙; 步长
             """),
     ),
     Measure(
@@ -192,7 +203,9 @@ MEASURES = (
     ),
     Measure(
         "is a thickness",
-        before=before(f"en: {_SECTION}; 切片"),
+        before=before(
+            rf"en: {_SECTION}(?: (?:histolog\w+|fin[ea]s?|minces?|delgad[oa]s?|congel\w+|parafin\w+))?; 切片"
+        ),
         after=after(rf"en: (?:thin |tissue |paraffin |frozen |cryo[\s-]?|vibratome |optical )*{_SECTION}"),
         physical=True,
     ),
@@ -275,6 +288,7 @@ MEASURES = (
             en: overlap\w*; halos?; margins?; padding; borders?; offsets?; shift\w*; drift\w*; mov(?:e|es|ed|ing); by
             en: dilat\w*; erod\w*; expan\w*; grow\w*; shrink\w*; enlarge\w*; smooth\w*; blur\w*; sigma; kernels?; bin
             en: filters?; gauss\w*; psf; fwhm; resolutions?; resolved; jitter; binning; pinhole; line ?width; stroke
+            en: rims?; contours?
             en: accuracy; precision; error
             en: (?:background|search|smoothing|structuring element)(?: radius| size| diameter)
             de: auflosung\w*; uberlapp\w*; rand; verschieb\w*; verschoben; weichgezeichnet; glatt\w*; geglattet
@@ -299,6 +313,12 @@ MEASURES = (
             """),
     ),
     Measure(
+        "is a part or a multiple of a size",
+        before=before(
+            r"en: third; half; quarter; fifth; tenth; twice; double; times; hal[bf]\w*; tiers; moitie; mitad; metade"
+        ),
+    ),
+    Measure(
         "is a part of the setup",
         after=after("en: (?:cell )?strainers?; pores?; mesh(?:es)?; wells?; pinholes?; pillars?; needles?"),
     ),
@@ -318,7 +338,7 @@ MEASURES = (
         "is a wavelength",
         before=before(r"""
             en: at; @; dapi; hoechst\w*; [a-z]?gfp; yfp; rfp; cfp; bfp; mcherry; tdtomato; cy ?[357]; fitc; tritc; atto
-            en: alexa(?: fluor)?; texas red; txred; draq5; sytox\w*; channels?; ch; lines?; led
+            en: alexa(?: fluor)?; texas red; txred; draq5; sytox\w*; channels?; ch; lines?; led; ex; em
             de: bei; kanal
             fr: canal
             zh: 通道
@@ -326,13 +346,13 @@ MEASURES = (
         after=after(r"""
             en: lasers?; excit\w*; emission\w*; light; illuminat\w*; channels?; filters?; led; lines?; wavelengths?
             en: dapi; hoechst; [a-z]?gfp; rfp; mcherry; cy[357]; fitc; tritc
-            de: laserlini\w*; anreg\w*; kanal; licht; wellenlange\w*; laserlicht
+            de: laserlini\w*; anreg\w*; angeregt; kanal; licht; wellenlange\w*; laserlicht
             fr: lumiere; canal
             es: luz
             zh: 的?(?:激光|激发|通道|波长|光)
             """),
         anywhere=anywhere(r"""
-            en: lasers?; laser\w*; wavelengths?; excit\w*; emission\w*; emitt\w*; illuminat\w*; bandpass; lambda
+            en: lasers?; laser\w*; wavelengths?; excit\w*; emis+\w*; emitt\w*; illuminat\w*; bandpass; lambda
             de: wellenlange\w*; anreg\w*; angeregt
             fr: longueurs? d'ondes?
             es: longitud\w* de onda

@@ -68,8 +68,8 @@ ABOUT = re.compile(
 """Directly before a number: an estimate, as people give it for objects, not for images."""
 
 RADIUS = anywhere(r"""
-    en: radius; radii
-    de: radien
+    en: radius; radii; half[\s-]?(?:width|diameter)s?
+    de: radien; halbmesser
     fr: rayons?
     es: radios?
     pt: raios?
@@ -86,7 +86,7 @@ AFTER_RADIUS = after(r"""
     """)
 
 AREA = anywhere(r"""
-    en: areas?; surfaces?; footprints?
+    en: areas?; surfaces?; footprints?; cover(?:s|ing)?
     de: \w*flachen?
     fr: aires?
     es: superficies?

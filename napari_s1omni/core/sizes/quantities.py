@@ -16,12 +16,12 @@ _NOT_IN_SENTENCES = ("femtometer", "decimeter", "kilometer", "foot", "yard", "mi
 """Units whose short names are words of some language, and that no object of an image has."""
 
 _SPREAD = (
-    r"[(,]*\s*(?:±|\+\s*/\s*-|\+-|-\s*/\s*\+|plus\s?/?\s?minus|plus or minus|plus ou moins|mas o menos|"
+    r"\s*[(,]*\s*(?:±|\+\s*/\s*-|\+-|-\s*/\s*\+|plus\s?/?\s?minus|plus or minus|plus ou moins|mas o menos|"
     r"mais ou menos|正负|give or take)\s*"
 )
 _ABOUT = r"(?:about|etwa|ca\.?|environ|unos|unas|cerca de|约|大约)?\s*"
 _TO = (
-    r"\s*(?:-|~|\.\.\.?|(?:up )?to|til|till|until|through|thru|bis(?: zu)?|a|jusqu'a|hasta|ate|al|至|到)"
+    r"\s*(?:-{1,3}|~|\.\.\.?|(?:up )?to|til|till|until|through|thru|bis(?: zu)?|a|jusqu'a|hasta|ate|al|至|到)"
     rf"\s*{_ABOUT}"
 )
 _FROM = re.compile(r"(?<![a-z])(?:from|between|zwischen|von|entre|desde|从|介于|在)\s*$")
@@ -46,6 +46,8 @@ class Quantity:
     """1 for a length, 2 for an area, 3 for a volume."""
     several: bool = False
     """Whether it names several sizes: ``8 or 12 um``."""
+    range: bool = False
+    """Whether it is written as ``8 to 12 um``."""
     edges: bool = False
     """Whether it is written as ``20 x 30 px``."""
     open_end: bool = False
@@ -67,52 +69,63 @@ def find_quantities(text: FoldedText, groups: tuple[str, ...]) -> list[Quantity]
     quantities: list[Quantity] = []
     i = 0
     while i < len(found):
-        quantity, used = _joined(text.text, found[i:])
+        quantity, used = _joined(text.text, found[i : i + 3])
         quantities.append(quantity)
         i += used
     return quantities
 
 
 def _items(text: FoldedText, groups: tuple[str, ...]) -> Iterator[Quantity]:
-    for m in _pattern().finditer(text.text):
+    for m in _patterns()[0].finditer(text.text):
         number = m["number"] or ""
         values = [read_number(number, group) for group in groups] if number else [read_number_word(m["word"])]
         readings = tuple(dict.fromkeys(v for v in values if v is not None))
+        stated = m
         unit = m["unit"] or ""
         if unit == "in" and not re.match(r"\s*(?:$|[,.;:()\n])", text.text[m.end() :]):
             # "in" is a preposition unless the clause ends with it.
             unit = ""
+        stop = m.end() if unit else m.start() + len(number or m["word"])
+        start = m.start()
+        header = None if unit else _patterns()[1].search(text.text, max(0, m.start() - 60), m.start())
+        if header:
+            stated, unit = header, header["unit"]
+            if not re.search(r"\d\s*\S*\s*$", text.text[header.end("unit") : start]):
+                start = header.start()
         if not unit:
-            if number:
-                yield Quantity(m.start(), m.start() + len(number), readings, "")
+            yield Quantity(m.start(), stop, readings, "")
             continue
         name = "px" if unit in PIXEL_NAMES else "voxel" if unit in VOXEL_NAMES else LENGTH_NAMES[unit]
-        power = int(m["power"] or m["digit"] or 1)
-        if m["square"] or m["squared"]:
+        power = int(stated["power"] or stated["digit"] or 1)
+        if stated["square"] or stated["squared"]:
             power = 2
-        elif m["cubic"] or m["cubed"]:
+        elif stated["cubic"] or stated["cubed"]:
             power = 3
-        written = text.written(m.start("unit"), m.end("unit"))
-        yield Quantity(m.start(), m.end(), readings, name, power, open_end=bool(m["more"]), unit_written=written)
+        written = text.written(stated.start("unit"), stated.end("unit"))
+        open_end = bool(not header and m["more"])
+        yield Quantity(start, stop, readings, name, power, open_end=open_end, unit_written=written)
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of a number with its unit, and of a unit in front of its number: ``diameter (px): 20``."""
     lengths = [s for s, name in LENGTH_NAMES.items() if name not in _NOT_IN_SENTENCES]
     spelled = sorted({*PIXEL_NAMES, *VOXEL_NAMES, *lengths}, key=len, reverse=True)
     # Latin spellings end where the word ends; Chinese ones may be followed by any character.
     latin = "|".join(re.escape(s) for s in spelled if s.isascii() or s[-1] in "mμån")
     other = "|".join(re.escape(s) for s in spelled if not (s.isascii() or s[-1] in "mμån"))
     end = r"(?![a-z0-9μ])"
-    return re.compile(
-        rf"(?:(?P<number>{POWER}|{NUMBER})(?P<more>\s?\+)?\s?\)?|(?P<word>{NUMBER_WORD})(?=[\s-]*个?(?:{latin}|{other})))"
-        r"(?:[\s-]*个?"
+    unit = (
         r"(?:(?P<square>square|sq\.?|quadrat|平方)|(?P<cubic>cubic|kubik|立方))?[\s-]*"
         rf"(?P<unit>(?:{latin})(?=\s?(?:\^|\*\*)\s?[23]|[23]?{end})|(?:{other}))"
         r"(?:\s?(?:\^|\*\*)\s?(?P<power>[23])|(?P<digit>[23]))?"
         r"(?:\s(?P<squared>carres?|cuadrad[oa]s?|quadrad[oa]s?)|\s(?P<cubed>cubes?|cubic[oa]s?))?"
-        r")?"
     )
+    word = rf"(?P<word>{NUMBER_WORD})(?=[\s-]*个?(?:{latin}|{other})|{_TO}(?:{NUMBER_WORD}))"
+    number = rf"(?:(?P<number>{POWER}|{NUMBER})(?P<more>\s?\+)?\s?\)?|{word})"
+    before = r"(?:[(\[]|(?<![a-z])(?:in|en|em)\s)\s*"
+    behind = r"\s*(?:[)\]]\s*[:=]?|[:=])\s*(?:~|about|ca\.?)?\s*(?:[\d.,]+\s*(?:-|~|to|bis|a|x|±|\+/-)\s*)?$"
+    return re.compile(rf"{number}(?:[\s-]*个?{unit})?"), re.compile(before + unit + behind)
 
 
 def _joined(text: str, items: list[Quantity]) -> tuple[Quantity, int]:
@@ -135,7 +148,7 @@ def _joined(text: str, items: list[Quantity]) -> tuple[Quantity, int]:
         re.fullmatch(_AND, gap) and _BETWEEN.search(text[max(0, first.start - 30) : first.start])
     ):
         opening = _FROM.search(text[: first.start])
-        return replace(_middle([first, second]), start=opening.start() if opening else first.start), 2
+        return replace(_middle([first, second]), start=opening.start() if opening else first.start, range=True), 2
     if _is_times(gap):
         third_too = len(items) > 2 and items[2].unit and _is_times(text[second.stop : items[2].start])
         if third_too:
