@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import re
 
-METRES = {
-    "angstrom": 1e-10,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "meter": 1.0,
-    "inch": 0.0254,
-}
-"""Metres per unit, for the lengths that can be converted."""
+from napari_s1omni.core.sizes.folding import fold
+from napari_s1omni.core.sizes.lengths import METRES, is_pixel, length_unit
+from napari_s1omni.core.sizes.numbers import NUMBER, POWER, read_number
 
-_SPELLINGS = {
-    "angstrom": ("å", "angstroms"),
-    "nanometer": ("nm", "nanometre", "nanometers"),
-    "micrometer": ("um", "µm", "μm", "micron", "microns", "micrometre", "micrometers", "\\u00b5m"),
-    "millimeter": ("mm", "millimetre", "millimeters"),
-    "centimeter": ("cm", "centimetre", "centimeters"),
-    "meter": ("m", "metre", "meters"),
-    "inch": ("in", "inches"),
+_TIMES = {
     "second": ("s", "sec", "secs", "seconds"),
     "millisecond": ("ms", "msec", "milliseconds"),
     "microsecond": ("us", "µs", "μs", "microseconds"),
@@ -30,16 +16,17 @@ _SPELLINGS = {
     "hour": ("h", "hours"),
     "day": ("d", "days"),
 }
-_NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
-_NO_UNIT = {"", "pixel", "pixels", "px", "voxel", "none", "null", "unknown", "reference frame"}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*([a-zµμ]+)?\s*(?:\^?([2²]))?\s*", re.I)
+_TIME_NAMES = {spelling: name for name, spellings in _TIMES.items() for spelling in (name, *spellings)}
+_NO_UNIT = {"", "none", "null", "unknown", "voxel", "voxels", "reference frame"}
+_SIZE = re.compile(rf"\s*({POWER}|{NUMBER})\s*([^\W\d_]+)?\s*(?:(?:\^|\*\*)?(2))?\s*")
 
 
 def unit_name(word: str | None) -> str | None:
     """Return the NGFF name of a unit; an unknown word is returned unchanged, a word for "no unit" as None."""
-    if word is None or word.strip().lower() in _NO_UNIT:
+    if word is None or word.strip().lower() in _NO_UNIT or is_pixel(word):
         return None
-    return _NAMES.get(word.strip().lower(), word.strip())
+    plain = word.strip()
+    return length_unit(plain) or _TIME_NAMES.get(plain.lower(), plain)
 
 
 def unify_length_units(
@@ -100,14 +87,19 @@ def read_size(value: int | float | str, power: int = 1) -> tuple[float, str]:
         If it is neither, or negative.
     """
     kind, example = ("length", "'20 um'") if power == 1 else ("area", "'80 um2'")
-    found = _SIZE.fullmatch(str(value))
-    if not found or isinstance(value, bool):
+    text = fold(str(value))
+    found = None if isinstance(value, bool) else _SIZE.fullmatch(text.text)
+    number = None if found is None else read_number(found[1])
+    if found is None or number is None:
         raise ValueError(f"{value!r} is not a size; write pixels such as 20, or {example}")
-    number, unit, square = found.groups()
-    unit = unit or "px"
-    if bool(square) != (power == 2) and unit != "px":
+    if number != read_number(found[1], ".") and "," in found[1]:
+        raise ValueError(f"{value!r} is not a clear size; write a decimal point, and no separator of thousands")
+    unit = text.written(*found.span(2)) if found[2] else "px"
+    if is_pixel(unit):
+        unit = "px"
+    if bool(found[3]) != (power == 2) and unit != "px":
         raise ValueError(f"{value!r} is not {'an' if power == 2 else 'a'} {kind}; write pixels, or {example}")
-    return float(number), unit
+    return number, unit
 
 
 def format_bytes(count: float) -> str:

@@ -5,28 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-UM = {
-    "nanometer": 1e-3,
-    "nm": 1e-3,
-    "micrometer": 1.0,
-    "micron": 1.0,
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "millimeter": 1e3,
-    "mm": 1e3,
-    "centimeter": 1e4,
-    "meter": 1e6,
-}
-"""Micrometres per unit, for the unit names of NGFF and the abbreviations that people type."""
+from napari_s1omni.core.sizes.lengths import UM, length_unit
+from napari_s1omni.core.sizes.object_size import object_size_in_words
+from napari_s1omni.core.sizes.plain_words import in_plain_words
 
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
-_UNIT = r"(px|pixels?|nm|nanomet(?:er|re)s?|µm|μm|um|microns?|micromet(?:er|re)s?|mm|millimet(?:er|re)s?)"
-_SIZE = re.compile(rf"{_NUMBER}\s*(?:(?:-|\u2013|to)\s*{_NUMBER}\s*)?{_UNIT}(?![a-z0-9²^])", re.I)
-_LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark): (.*)$")
+_FIRST_LENGTH = re.compile(
+    r"(\d+(?:[.,]\d+)?)\s*(?:(?:-|\u2013|to)\s*(\d+(?:[.,]\d+)?)\s*)?"
+    r"(px|pixels?|nm|nanomet(?:er|re)s?|µm|μm|um|microns?|micromet(?:er|re)s?|mm|millimet(?:er|re)s?)(?![a-z0-9²^])",
+    re.I,
+)
+_LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark|Size): (.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +45,18 @@ class Instruction:
     """Modality to draw (translation)."""
     mark: str | None = None
     """How to mark objects, for engines that draw a mask as an overlay."""
+    object_size: float | None = field(init=False, default=None)
+    """Object diameter that the request states, in tile pixels; None if it states none, and for other tasks than
+    segmentation. Engines use it, and do not look for sizes in the request themselves."""
 
     def __post_init__(self) -> None:
-        rounded = {
+        rounded: dict[str, Any] = {
             "pixel": None if self.pixel is None else float(f"{self.pixel:.4g}"),
             "source": (self.source or "").strip() or None,
             "target": (self.target or "").strip() or None,
         }
+        if self.task == "segmentation":
+            rounded["object_size"] = object_size_in_words(self.request, rounded["pixel"]).pixels
         for name, value in rounded.items():
             object.__setattr__(self, name, value)
 
@@ -79,6 +75,8 @@ class Instruction:
         lines += [f"{key}: {value}" for key, value in (("Source", self.source), ("Target", self.target)) if value]
         if self.mark:
             lines.append(f"Mark: {self.mark}")
+        if self.task == "segmentation" and not self._size_is_plain():
+            lines.append(f"Size: {'not stated' if self.object_size is None else f'{self.object_size:.4g} px'}")
         lines.append(f"Request: {self.request}")
         return "\n".join(lines)
 
@@ -110,33 +108,32 @@ class Instruction:
         return dataclasses.replace(self, **changes)
 
     @property
-    def size(self) -> float | None:
-        """Object diameter that the request states, in tile pixels, or None."""
-        return size_hint(self.request, self.pixel)
+    def plain(self) -> Self:
+        """The instruction for a model that understands sizes only as ``about 20 px``; the same if they are plain."""
+        if self.task != "segmentation" or self._size_is_plain():
+            return self
+        return self.replace(request=in_plain_words(self.request, self.pixel))
+
+    def _size_is_plain(self) -> bool:
+        """Whether the first length in the request is the object size, so that a model reads it there by itself.
+
+        Stored instructions have no line for a plain size, and models were trained without it.
+        """
+        first = _first_length(self.request, self.pixel)
+        size = self.object_size
+        return first is None if size is None else first is not None and math.isclose(first, size, rel_tol=1e-9)
 
 
-def size_hint(request: str, pixel: float | None) -> float | None:
-    """Return the object diameter that `request` states, in pixels, or None.
-
-    Reads ``about 20 px``, ``8-12 um``, ``10 microns``; of a range it takes the middle.
-
-    Parameters
-    ----------
-    request : str
-    pixel : float or None
-        Edge of a pixel in um; if None, lengths in um are ignored.
-    """
-    for first, second, unit in _SIZE.findall(request):
+def _first_length(request: str, pixel: float | None) -> float | None:
+    """Return the first length of a request in pixels, whatever it measures; the middle of ``8-12 um``."""
+    for first, second, unit in _FIRST_LENGTH.findall(request):
         values = [float(v.replace(",", ".")) for v in (first, second) if v]
-        length = sum(values) / len(values)
-        name = re.sub(r"met(er|re)s?$", "meter", unit.lower())
-        name = name.removesuffix("s") if name.startswith("micron") else name
-        if name.startswith(("px", "pixel")):
-            size = length
-        elif pixel is not None:
-            size = length * UM[name] / pixel
-        else:
-            continue
+        size = sum(values) / len(values)
+        name = length_unit(unit)
+        if name is not None:
+            if pixel is None:
+                continue
+            size = size * UM[name] / pixel
         if math.isfinite(size) and size > 0:
             return size
     return None

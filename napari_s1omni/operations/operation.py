@@ -128,6 +128,10 @@ class Operation(Document, abc.ABC):
             factor=self.zoom(),
         )
 
+    def notes(self, spec: LayerSpec) -> list[str]:
+        """Return sentences for the plan on how the operation understands its settings for a source."""
+        return []
+
     def to_model(
         self, pixels: NDArray[Any], normalization: Normalization, channels: tuple[int, ...]
     ) -> NDArray[np.float32]:

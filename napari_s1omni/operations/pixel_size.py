@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from napari_s1omni.core.sizes.lengths import UM, length_unit
+from napari_s1omni.core.sizes.object_size import object_size_in_words
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import read_size
-from napari_s1omni.engine.instruction import UM, size_hint
 from napari_s1omni.errors import PlanError
 
 
 def pixel_um(spec: LayerSpec) -> float | None:
     """Return the edge of a pixel in um, the mean of y and x, or None if the unit is not a length."""
-    units = [UM.get((spec.unit_of(a) or "").lower()) for a in "yx"]
-    if any(u is None for u in units):
-        return None
-    return sum(spec.scale_of(a) * (u or 0.0) for a, u in zip("yx", units, strict=True)) / 2
+    sides = _sides_um(spec)
+    return None if sides is None else sum(sides) / 2
+
+
+def _sides_um(spec: LayerSpec) -> tuple[float, float] | None:
+    """Return height and width of a pixel in um, or None if a unit is not a length."""
+    y, x = (UM.get(length_unit(spec.unit_of(a) or "") or "") for a in "yx")
+    return None if y is None or x is None else (spec.scale_of("y") * y, spec.scale_of("x") * x)
 
 
 def size_in_px(value: int | str, spec: LayerSpec, name: str, power: int = 1) -> float:
@@ -37,16 +42,17 @@ def size_in_px(value: int | str, spec: LayerSpec, name: str, power: int = 1) -> 
     number, unit = read_size(value, power)
     if unit == "px":
         return number
-    edge = pixel_um(spec)
-    if unit.lower() not in UM or edge is None:
+    name_of_unit, sides = length_unit(unit), _sides_um(spec)
+    if name_of_unit is None or sides is None:
         raise PlanError(
             f"{name} {value!r} for {spec.source or 'the layer'}, whose pixels "
-            + (f"measure {edge:g} um" if edge else "have no unit of length"),
-            "allowed units are px, nm, um and mm" if edge else "without a pixel size only px is allowed",
-            "use px" if edge else "use px, or set the pixel size with scale and units",
+            + (f"measure {sum(sides) / 2:g} um" if sides else "have no unit of length"),
+            "allowed units are px and lengths such as nm, um, mm, inch"
+            if sides
+            else "without a pixel size only px is allowed",
+            "use px" if sides else "use px, or set the pixel size with scale and units",
         )
-    sides = [spec.scale_of(a) * UM[(spec.unit_of(a) or "").lower()] for a in "yx"]
-    return number * UM[unit.lower()] ** power / (edge if power == 1 else sides[0] * sides[1])
+    return number * UM[name_of_unit] ** power / (sum(sides) / 2 if power == 1 else sides[0] * sides[1])
 
 
 def length_in_px(value: int | str, spec: LayerSpec, power: int = 1) -> float:
@@ -92,14 +98,17 @@ def object_size(request: str, spec: LayerSpec) -> float | None:
     Parameters
     ----------
     request : str
-        A prompt such as ``"segment the nuclei, about 10 um"``; a range gives its middle.
+        A prompt such as ``"segment the nuclei, about 10 um"``, in English, German, French, Spanish, Portuguese or
+        Chinese. A range gives its middle, a radius is doubled, an area gives the diameter of a circle. Limits,
+        distances, thicknesses, pixel sizes and wavelengths are not used, nor what may have two meanings.
     spec : LayerSpec
         The layer, with its pixel size in ``scale`` and ``units``.
 
     Returns
     -------
     float or None
-        Diameter in px; None if the prompt states no size, or states a length and the layer has no pixel size.
+        Diameter in px; None if the prompt states no size, or states a length and the layer has no pixel size. The
+        notes of a plan say which size was understood, and why another one is not used.
 
     Examples
     --------
@@ -109,4 +118,4 @@ def object_size(request: str, spec: LayerSpec) -> float | None:
     >>> napari_s1omni.object_size("segment the nuclei, about 10 um", spec)
     20.0
     """
-    return size_hint(request, pixel_um(spec))
+    return object_size_in_words(request, pixel_um(spec)).pixels

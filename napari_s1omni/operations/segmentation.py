@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from napari_s1omni.core.sizes.lengths import UM, length_unit
+from napari_s1omni.core.sizes.object_size import size_notes
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import read_size
 from napari_s1omni.engine.description import Encoding, EngineDescription
@@ -17,7 +19,7 @@ from napari_s1omni.errors import PlanError
 from napari_s1omni.joining.stitching import link_planes
 from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane, overlay_to_fields
 from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
-from napari_s1omni.operations.pixel_size import object_size, size_in_px
+from napari_s1omni.operations.pixel_size import object_size, pixel_um, size_in_px
 
 DEFAULT_DIAMETER = 32.0
 """Object diameter in px if neither prompt nor `max_size` gives one."""
@@ -76,8 +78,11 @@ class Segmentation(Operation):
     def _ordered(self) -> Self:
         if self.min_size is not None and self.max_size is not None:
             (least, unit), (most, other) = (read_size(size, 2) for size in (self.min_size, self.max_size))
-            if unit == other and least > most:
-                raise ValueError(f"min_size {least:g} {unit} is above max_size {most:g} {unit}")
+            factors = [UM.get(length_unit(name) or "") for name in (unit, other)]
+            if (unit == other and least > most) or (
+                factors[0] and factors[1] and least * factors[0] ** 2 > most * factors[1] ** 2
+            ):
+                raise ValueError(f"min_size {least:g} {unit} is above max_size {most:g} {other}")
         if self.link_z and not self.instances:
             raise ValueError("link_z needs instances: it links single objects")
         if self.z_gap and self.link_z is False:
@@ -130,6 +135,10 @@ class Segmentation(Operation):
         """State how to mark objects too, for an overlay."""
         words = super().instruction(spec, tile_size, encoding)
         return words.replace(mark=_MARK if encoding == "overlay" else None)
+
+    def notes(self, spec: LayerSpec) -> list[str]:
+        """Say which object size the prompt states, and which of its lengths are not used."""
+        return size_notes(self.prompt, pixel_um(spec))
 
     def decode(
         self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding

@@ -86,6 +86,7 @@ def resolve(
     groups = operation.channel_groups(source)
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
+    notes += operation.notes(source)
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, step, notes)

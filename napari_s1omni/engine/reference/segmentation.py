@@ -20,6 +20,8 @@ from napari_s1omni.engine.reference.steps import Steps
 _MIN_SIGNAL = 0.02
 _MAX_UNDECIDED = 0.45
 """Highest foreground of pixels that are not part of an object."""
+_SMALLEST, _LARGEST = 2.0, 2000.0
+"""Objects that can be drawn, in tile pixels across."""
 _STEEPNESS = 16.0
 _EVEN = 0.25
 """Variation of the background, relative to the contrast, below which one level is used for all of it."""
@@ -28,10 +30,11 @@ _EVEN = 0.25
 def choose_steps(image: NDArray[np.float32], measured: TileMeasurement, instruction: Instruction) -> dict[str, str]:
     """Return the steps for one image, by name. Values give their reason in brackets; lengths are in tile pixels."""
     measured_size = None if measured.size is None else measured.size * instruction.view
-    size = instruction.size or measured_size or 20.0
-    why = (
-        "from the request" if instruction.size else "as measured" if measured_size else "nothing stands out, so a guess"
-    )
+    asked = instruction.object_size
+    size = asked or measured_size or 20.0
+    why = "from the request" if asked else "as measured" if measured_size else "nothing stands out, so a guess"
+    if not _SMALLEST <= size <= _LARGEST:
+        size, why = min(max(size, _SMALLEST), _LARGEST), f"nearest possible to {size:.1f} px {why}"
     stained = measured.signal == "stain"
     # Up to twice the smoothing if the noise is a sixth of the contrast or more.
     sigma = smoothing_sigma(size) * (1 + min(6 * measured.noise / max(measured.contrast, 1e-6), 1.0))
@@ -91,7 +94,7 @@ def draw(image: NDArray[np.float32], steps: Steps, shape: tuple[int, int]) -> ND
     ThoughtError
         If a step is missing or cannot be used.
     """
-    size = steps.number("object size", 2, 2000)
+    size = steps.number("object size", _SMALLEST, _LARGEST)
     sigma = steps.number("smoothing", 0, 50)
     level = steps.number("threshold", 1e-4, 10)
     plane = signal_plane(image, steps.choice("signal", SIGNALS))

@@ -70,15 +70,15 @@ def _request_text(instruction: Instruction, polarity: str | None) -> str:
     sentences = [f"It asks for {target}." if target else "It names no kind of object that I know, so I look for any."]
     if polarity is not None:
         sentences.append(f"It says that they are {polarity}.")
-    if instruction.size is None:
+    if instruction.object_size is None:
         sentences.append("It gives no size, so the measured one stands.")
     else:
         unit = (
             ""
             if instruction.pixel is None
-            else f" ({instruction.size * instruction.pixel:.1f} um at {instruction.pixel:.4g} um a px)"
+            else f" ({instruction.object_size * instruction.pixel:.1f} um at {instruction.pixel:.4g} um a px)"
         )
         sentences.append(
-            f"It gives a size of {instruction.size:.0f} px{unit}, which I take instead of the measured one."
+            f"It gives a size of {instruction.object_size:.0f} px{unit}, which I take instead of the measured one."
         )
     return " ".join(sentences)

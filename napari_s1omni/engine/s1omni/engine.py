@@ -130,7 +130,9 @@ class S1OmniEngine:
             )
         with self._computing(), self._within_memory(len(images)):
             tensor = self._tensor(images, "backbone")
-            thoughts: list[Thought] = self._models.thinker.think(tensor, instruction.text, sampling, on_text)
+            # A checkpoint whose thoughts set the drawing scale was trained on plain sizes alone.
+            told = instruction.plain if self._config.denoising.object_size else instruction
+            thoughts: list[Thought] = self._models.thinker.think(tensor, told.text, sampling, on_text)
         if task:
             for i, thought in enumerate(thoughts):
                 self._require_route(i, thought.route, (self._config.prompting.edit_route,), thought.text)
