@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -74,7 +73,7 @@ def _job_error(cls: type[BaseModel], error: ValidationError, where: str) -> JobE
         # What is wrong at one place is told together, such as for each member of a union.
         problems.setdefault(place or words, []).append(words)
     lines = [
-        f"{place}{' or '.join(dict.fromkeys(words))}" if place not in words else place for place, words in problems.items()
+        place if place in words else f"{place}{' or '.join(dict.fromkeys(words))}" for place, words in problems.items()
     ]
     return JobError(f"{where}: {'; '.join(lines)}", remedy="Correct it and run again", problems=lines)
 

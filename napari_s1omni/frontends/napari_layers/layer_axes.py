@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from napari_s1omni.core.sizes.lengths import METRES
 from napari_s1omni.core.spec import AXES
-from napari_s1omni.core.units import METRES, unit_name
+from napari_s1omni.core.units import unit_name
 from napari_s1omni.errors import PlanError
 
 _NAMES = {

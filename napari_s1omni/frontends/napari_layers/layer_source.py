@@ -11,7 +11,7 @@ import numpy as np
 from napari_s1omni.core.sizes.lengths import METRES
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unit_name
-from napari_s1omni.errors import PlanError, S1OmniError
+from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
 from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
