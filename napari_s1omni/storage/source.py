@@ -158,7 +158,7 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    raw = read_raw(source, level=level)
+    raw = read_raw(source, level=level).read_as(axes)
     name = raw.uri or "the array"
     dtype = _pixel_type(raw.pixels.dtype, name)
     order = order_axes(name, raw.pixels.shape, raw.pixels.dtype, raw.axes, axes)

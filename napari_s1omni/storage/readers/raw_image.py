@@ -76,3 +76,12 @@ class RawImage:
     """What was adjusted or looks wrong, one sentence each."""
     uri: str | None = None
     """Path or URI from which any process can open it again; None for an array in memory."""
+    otherwise: RawImage | None = None
+    """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
+
+    def read_as(self, axes: str | None) -> RawImage:
+        """Return the reading that has as many dimensions as `axes`: with the colours of a palette, or without."""
+        other = self.otherwise
+        if other is None or not axes or len(axes) == len(self.pixels.shape) or len(axes) != len(other.pixels.shape):
+            return self
+        return other
