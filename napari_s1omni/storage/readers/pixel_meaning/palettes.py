@@ -11,7 +11,7 @@ from napari_s1omni.storage.readers.pixel_meaning.converted_pixels import convert
 from napari_s1omni.storage.readers.raw_image import Pixels
 
 COLOURS_NOTE = (
-    "the colours of its palette are read; if the numbers behind them are meant, such as labels, "
+    "the colours (RGB) of its palette are read; if the numbers behind them are meant, such as labels, "
     "give axes without s (axes='yx' for one plane)"
 )
 NUMBERS_NOTE = (
