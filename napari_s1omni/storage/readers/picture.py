@@ -18,7 +18,9 @@ from napari_s1omni.storage.readers.picture_headers import StoredBits, stored_bit
 from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS
 from napari_s1omni.storage.readers.pixel_meaning.palettes import (
     COLOURS_NOTE,
+    GREY_NOTE,
     NUMBERS_NOTE,
+    is_plain,
     palette_colours,
     palette_content,
     palette_grey,
@@ -91,11 +93,12 @@ def _indexed(path: Path, image: Image.Image, notes: list[str]) -> RawImage:
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     content = palette_content(palette)
     if content == "grey":
-        return _raw(path, palette_grey(numbers, palette), "yx", notes)
-    colours = palette_colours(numbers, palette)
-    as_colours = _raw(path, colours, "yxs", [*notes, COLOURS_NOTE])
-    as_numbers = _raw(path, numbers, "yx", [*notes, NUMBERS_NOTE])
-    first, other = (as_numbers, as_colours) if content == "numbers" else (as_colours, as_numbers)
+        grey = palette_grey(numbers, palette)
+        return _raw(path, grey, "yx", notes if is_plain(palette) else [*notes, GREY_NOTE])
+    colours, prefers_numbers = palette_colours(numbers, palette), content == "numbers"
+    as_colours = _raw(path, colours, "yxs", notes if prefers_numbers else [*notes, COLOURS_NOTE])
+    as_numbers = _raw(path, numbers, "yx", [*notes, NUMBERS_NOTE] if prefers_numbers else notes)
+    first, other = (as_numbers, as_colours) if prefers_numbers else (as_colours, as_numbers)
     return replace(first, otherwise=other)
 
 

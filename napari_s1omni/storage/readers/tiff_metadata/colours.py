@@ -24,7 +24,9 @@ from napari_s1omni.storage.readers.pixel_meaning.converted_pixels import (
 )
 from napari_s1omni.storage.readers.pixel_meaning.palettes import (
     COLOURS_NOTE,
+    GREY_NOTE,
     NUMBERS_NOTE,
+    is_plain,
     palette_colours,
     palette_content,
     palette_grey,
@@ -123,10 +125,9 @@ def _palette(page: Any, found: ColourReading, imagej: bool) -> ColourReading:
     content = palette_content(colours)
     if content == "grey" and not imagej:
         grey = replace(found, levels=tuple(palette_grey(level, colours) for level in found.levels))
-        changed = grey.levels[0] is not found.levels[0]
-        return _noted(grey, "its palette holds grey values, which are read") if changed else grey
+        return grey if is_plain(colours) else _noted(grey, GREY_NOTE)
     if content == "grey":
-        return found
+        return found if is_plain(colours) else _noted(found, NUMBERS_NOTE)
     seen = replace(found, levels=tuple(palette_colours(level, colours) for level in found.levels), axes=f"{found.axes}s")
     # No picture has 65,536 colours of its own, but label images do.
     if imagej or content == "numbers" or found.levels[0].dtype.itemsize > 1:
