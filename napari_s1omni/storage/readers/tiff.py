@@ -73,11 +73,11 @@ def read_tiff(path: Path, image: str | None = None) -> RawImage:
     notes: list[str] = []
     try:
         with ExitStack() as stack:
-            with noted_warnings(notes):
+            with noted_warnings(notes) as warnings:
                 tiff = open_tiff(path, notes)
                 stack.callback(tiff.close)
                 series = choose_series(tiff, path, image, notes)
-                check_complete(tiff, series, path)
+                check_complete(tiff, series, path, warnings)
                 sizes = read_sizes(tiff, series, notes)
             axes = _axes(series, notes)
             levels = _pixels(path, series, stack)

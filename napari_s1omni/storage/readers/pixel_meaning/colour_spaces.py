@@ -41,7 +41,8 @@ def ycbcr_to_rgb(
         y, cb, cr = np.moveaxis((samples[..., :3] - low) * factor, -1, 0)
         r, b = y + cr * (2 - 2 * red), y + cb * (2 - 2 * blue)
         g = (y - red * r - blue * b) / green
-        return np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
+        rgb: NDArray[Any] = np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
+        return rgb
 
     return convert
 

@@ -62,7 +62,7 @@ class OrientedPixels:
         found = np.asarray(self.stored[self._exchange(tuple(parts))])
         if self.orientation in _EXCHANGED:
             found = np.swapaxes(found, self.y, self.x)
-        return np.flip(found, reversed_axes)
+        return np.flip(found, tuple(reversed_axes))
 
     def _exchange(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Exchange what belongs to y and x where the orientation does."""

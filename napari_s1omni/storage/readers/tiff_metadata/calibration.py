@@ -58,14 +58,14 @@ def read_sizes(tiff: Any, series: Any, notes: list[str]) -> StoredSizes:
 def _imagej(about: dict[str, Any], series: Any, sizes: StoredSizes) -> None:
     """ImageJ keeps one unit for all axes, and leaves out a distance of planes of 1."""
     unit = str(about.get("unit", "")).strip()
+    dots = {axis: n for axis, n in _dots(series).items() if n > 0} if unit else {}
+    if _is_printed(list(dots.values()), unit_name(unit)):
+        # ImageJ takes the print resolution of a picture for its scale.
+        sizes.notes.append(_print_note(dots, unit))
+        unit, dots = "", {}
     per_axis = {"y": str(about.get("yunit", unit)), "x": unit, "z": str(about.get("zunit", unit))}
-    if unit:
-        dots = {axis: n for axis, n in _dots(series).items() if n > 0}
-        if _is_printed(list(dots.values()), unit_name(unit)):
-            sizes.notes.append(_print_note(dots, unit))
-            return
-        for axis, n in dots.items():
-            sizes.add(axis, 1 / n, per_axis[axis], f"resolution along {axis}")
+    for axis, n in dots.items():
+        sizes.add(axis, 1 / n, per_axis[axis], f"resolution along {axis}")
     if "spacing" in about:
         sizes.add("z", about["spacing"], per_axis["z"], "the ImageJ spacing along z")
     elif unit_name(unit) and "Z" in series.axes:

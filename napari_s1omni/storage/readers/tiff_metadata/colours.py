@@ -128,7 +128,9 @@ def _palette(page: Any, found: ColourReading, imagej: bool) -> ColourReading:
         return grey if is_plain(colours) else _noted(grey, GREY_NOTE)
     if content == "grey":
         return found if is_plain(colours) else _noted(found, NUMBERS_NOTE)
-    seen = replace(found, levels=tuple(palette_colours(level, colours) for level in found.levels), axes=f"{found.axes}s")
+    seen = replace(
+        found, levels=tuple(palette_colours(level, colours) for level in found.levels), axes=f"{found.axes}s"
+    )
     # No picture has 65,536 colours of its own, but label images do.
     if imagej or content == "numbers" or found.levels[0].dtype.itemsize > 1:
         return replace(_noted(found, NUMBERS_NOTE), otherwise=seen)
@@ -145,7 +147,8 @@ def _white_is_zero(page: Any, found: ColourReading, imagej: bool) -> ColourReadi
     alpha = _count(page) == 2 and page.extrasamples and page.extrasamples[0] in _ALPHAS and "s" in found.axes
 
     def turn(values: NDArray[Any]) -> NDArray[Any]:
-        return np.invert(values) if top is None else (top - values).astype(values.dtype)
+        turned: NDArray[Any] = np.invert(values) if top is None else (top - values).astype(values.dtype)
+        return turned
 
     def turn_grey(samples: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([turn(samples[..., :1]), samples[..., 1:]], axis=-1)

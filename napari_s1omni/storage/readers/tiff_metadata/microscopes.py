@@ -38,7 +38,7 @@ def _stk(tiff: Any, series: Any, sizes: StoredSizes) -> None:
     if about.get("SpatialCalibration") and unit.lower() not in ("", "pixel", "pixels"):
         for axis, key in (("x", "XCalibration"), ("y", "YCalibration")):
             if key in about:
-                sizes.add(axis, _fraction(about[key]), unit, key)
+                sizes.add(axis, about[key], unit, key)
     distances = np.abs(np.atleast_1d(np.asarray(about.get("ZDistance", ()), float)))
     if "Z" in series.axes and distances.size:
         sizes.add("z", float(np.median(distances[distances > 0])) if (distances > 0).any() else 0, "um", "ZDistance")
@@ -108,11 +108,6 @@ def _micromanager(tiff: Any, series: Any, sizes: StoredSizes) -> None:
 
 def _add_metres(sizes: StoredSizes, axis: str, metres: Any, name: str) -> None:
     sizes.add(axis, float(metres) * 1e6, "um", name)
-
-
-def _fraction(value: Any) -> float:
-    parts = np.atleast_1d(np.asarray(value, float))
-    return float(parts[0] / parts[1]) if parts.size == 2 and parts[1] else float(parts[0])
 
 
 _READERS: dict[str, Callable[[Any, Any, StoredSizes], None]] = {

@@ -49,7 +49,7 @@ def stored_utf16(tiff: Any) -> str | None:
     if b"\0" not in raw[:8]:
         return None
     for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
-        text = raw.decode(encoding, errors="ignore").strip("\0 \r\n\t\ufeff")
+        text: str = raw.decode(encoding, errors="ignore").strip("\0 \r\n\t\ufeff")
         if text.startswith("<") and text.endswith("OME>"):
             return text
     return None

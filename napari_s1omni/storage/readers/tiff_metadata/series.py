@@ -20,6 +20,8 @@ _SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
 """Names of pictures of the slide, in files of slide scanners."""
 _MOST_SHOWN = 6
 _MOST_WARNINGS = 5
+_OFFSET = re.compile(r"invalid (page offset|value offset|valueoffset|next page)")
+"""What tifffile says of pages and tags that would lie behind the end of the file."""
 _REPR = re.compile(r"<tifffile[^>]*>,?\s*")
 
 
@@ -82,12 +84,13 @@ def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -
     return series
 
 
-def check_complete(tiff: Any, series: Any, path: Path) -> None:
-    """Refuse a file that ends before its pixels do."""
+def check_complete(tiff: Any, series: Any, path: Path, warnings: list[str]) -> None:
+    """Refuse a file that ends before its pixels do; `warnings` are those of tifffile."""
     size = tiff.filehandle.size
     imagej = tiff.imagej_metadata if tiff.is_imagej else None
     planes = int(imagej.get("images", 1)) if imagej else 1
-    cut = imagej is not None and series.kind != "imagej" and planes > len(tiff.pages)
+    cut = any(_OFFSET.search(text) for text in warnings)
+    cut = cut or (imagej is not None and series.kind != "imagej" and planes > len(tiff.pages))
     if series.dataoffset is not None:
         cut = cut or series.dataoffset + series.nbytes > size
     elif not series.is_multifile:
@@ -99,8 +102,7 @@ def check_complete(tiff: Any, series: Any, path: Path) -> None:
                 break
     if cut:
         raise SourceError(
-            f"{path} ends before its pixels do: it has {size:,} bytes, and pixels of {math.prod(series.shape):,} "
-            f"values ({planes} images) are announced",
+            f"{path} ends before its pixels do, after {size:,} bytes",
             "a TIFF is read as a whole or not at all",
             "copy the file again",
             path=str(path),
@@ -108,13 +110,13 @@ def check_complete(tiff: Any, series: Any, path: Path) -> None:
 
 
 @contextmanager
-def noted_warnings(notes: list[str]) -> Iterator[None]:
-    """Turn what tifffile only logs, such as missing planes, into notes."""
+def noted_warnings(notes: list[str]) -> Iterator[list[str]]:
+    """Turn what tifffile only logs, such as missing planes, into notes; yield them as they come."""
     handler = _Warnings()
     logger = logging.getLogger("tifffile")
     logger.addHandler(handler)
     try:
-        yield
+        yield handler.texts
     finally:
         logger.removeHandler(handler)
         notes.extend(f"tifffile: {text}" for text in list(dict.fromkeys(handler.texts))[:_MOST_WARNINGS])
@@ -129,7 +131,8 @@ class _Warnings(logging.Handler):
         self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
+        # Dates are not used here.
+        if record.thread == self._thread and "Datetime" not in record.getMessage():
             self.texts.append(" ".join(_REPR.sub("", record.getMessage()).split()))
 
 
