@@ -70,8 +70,11 @@ def read_picture(path: Path) -> RawImage:
 def _still(path: Path, image: Image.Image, bits: StoredBits, notes: list[str]) -> RawImage:
     image.load()
     _note_printing(image, notes)
-    image = _upright(_with_alpha(image, notes), notes)
+    key = image.info.get("transparency")
+    image = _upright(image if image.mode == "P" else _with_alpha(image, notes), notes)
     if image.mode == "P" and image.getpalette("RGB"):
+        if key is not None and _is_used(image, key):
+            return _transparent(path, image, notes)
         return _indexed(path, image, notes)
     if image.mode not in _GREY | _SAMPLES | {"P"}:
         notes.append(f"its {image.mode} colours are converted to RGB")
@@ -102,6 +105,13 @@ def _indexed(path: Path, image: Image.Image, notes: list[str]) -> RawImage:
     return replace(first, otherwise=other)
 
 
+def _transparent(path: Path, image: Image.Image, notes: list[str]) -> RawImage:
+    """Read a palette picture with transparent numbers in its colours and their alpha."""
+    colours = np.asarray(image.convert("RGBA"))
+    numbers = _raw(path, np.asarray(image), "yx", notes)
+    return replace(_raw(path, colours, "yxs", [*notes, COLOURS_NOTE]), otherwise=numbers)
+
+
 def _animation(path: Path, image: Image.Image, frames: int, notes: list[str]) -> RawImage:
     """Stack the frames along t; their duration is the time step if it is the same for all."""
     if frames * math.prod(image.size) > _MOST_PIXELS:
@@ -127,11 +137,9 @@ def _with_alpha(image: Image.Image, notes: list[str]) -> Image.Image:
     key = image.info.get("transparency")
     if image.mode in ("PA", "La", "RGBa"):
         return image.convert("LA" if image.mode == "La" else "RGBA")
-    if image.mode == "P" and key is not None and _is_used(image, key):
-        return image.convert("RGBA")
     if key is not None and image.mode in ("L", "RGB"):
         return image.convert("LA" if image.mode == "L" else "RGBA")
-    if key is not None and image.mode != "P":
+    if key is not None:
         notes.append(f"value {key} means transparent in this picture; it is read like any other")
     return image
 

@@ -50,6 +50,8 @@ def stored_bits(path: Path) -> StoredBits:
         top = int(found.group(2))
         if found.group(1) in b"36" and top > 255:
             raise _too_deep(path, "PPM", 16)
+        if found.group(1) in b"36" and top < 255:
+            return StoredBits(note=f"its values of 0 to {top} are read as 0 to 255")
         if found.group(1) in b"25" and top not in (255, 65535):
             full = 255 if top < 255 else 65535
             return StoredBits(lambda grey: np.rint(grey.astype(float) * (top / full)).astype(_unsigned(top)))

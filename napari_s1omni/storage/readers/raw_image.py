@@ -79,9 +79,11 @@ class RawImage:
     otherwise: RawImage | None = None
     """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
 
-    def read_as(self, axes: str | None) -> RawImage:
-        """Return the reading that has as many dimensions as `axes`: with the colours of a palette, or without."""
+    def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
+        """Return the reading of a palette that has a dimension for each of `axes`, or the numbers if they are labels."""
         other = self.otherwise
-        if other is None or not axes or len(axes) == len(self.pixels.shape) or len(axes) != len(other.pixels.shape):
+        if other is None:
             return self
-        return other
+        own, others = len(self.pixels.shape), len(other.pixels.shape)
+        fits = len(axes) == others != own if axes else labels and others < own
+        return other if fits else self
