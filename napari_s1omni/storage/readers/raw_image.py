@@ -80,7 +80,7 @@ class RawImage:
     """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
 
     def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
-        """Return the reading of a palette that has a dimension for each of `axes`, or the numbers if they are labels."""
+        """Return the reading of a palette with as many dimensions as `axes`, or the numbers if they are labels."""
         other = self.otherwise
         if other is None:
             return self

@@ -45,8 +45,11 @@ def read_sizes(tiff: Any, series: Any, notes: list[str]) -> StoredSizes:
         if series.kind == "imagej":
             _imagej(tiff.imagej_metadata or {}, series, sizes)
         else:
-            read_microscope(tiff, series, sizes)
-            read_scanner(tiff, series, sizes)
+            for read in (read_microscope, read_scanner):
+                try:
+                    read(tiff, series, sizes)
+                except (LookupError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+                    notes.append(f"the description by the microscope cannot be understood ({error}); it is not used")
             if not sizes.scale and not tiff.is_imagej:
                 _resolution_tags(series, sizes, trusted=bool(tiff.is_ndpi or tiff.is_qpi or tiff.is_scn))
     if tiff.is_geotiff:

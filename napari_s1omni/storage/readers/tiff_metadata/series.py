@@ -51,7 +51,7 @@ def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -
         The file, for messages.
     wanted : str or None
         Number or name of a series. None: the first image of an OME-TIFF that is no picture of the slide; else the
-        largest image.
+        largest one that is no reduced copy of another.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -
     if found[0][1].kind == "ome":
         chosen, series = next((each for each in found if not _SIDE_IMAGE.search(each[1].name or "")), found[0])
     else:
-        chosen, series = max(found, key=lambda each: math.prod(each[1].shape))
+        chosen, series = max(found, key=lambda each: (not each[1].keyframe.is_reduced, math.prod(each[1].shape)))
     # The thumbnails of an LSM repeat the image.
     if len(found) > 1 and series.kind != "lsm":
         other = next(number for number, _ in found if number != chosen)
