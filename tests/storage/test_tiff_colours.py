@@ -183,7 +183,9 @@ def test_samples_without_colour_are_channels(tmp_path):
         assert source.spec.axes == ("c", "y", "x")
         assert not source.spec.rgb
         np.testing.assert_array_equal(source.read(), first(samples))
-        np.testing.assert_array_equal(source.read((slice(1, 2), slice(4, 9), slice(0, 3))), first(samples)[1:2, 4:9, :3])
+        np.testing.assert_array_equal(
+            source.read((slice(1, 2), slice(4, 9), slice(0, 3))), first(samples)[1:2, 4:9, :3]
+        )
 
 
 def test_alpha_is_not_confused_with_a_fourth_sample(tmp_path):

@@ -47,10 +47,10 @@ def read_picture(path: Path) -> RawImage:
     """
     notes: list[str] = []
     try:
+        bits = stored_bits(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                bits = stored_bits(path)
                 frames = int(getattr(image, "n_frames", 1))
                 if image.format in _ANIMATED and frames > 1:
                     return _animation(path, image, frames, notes)

@@ -20,7 +20,7 @@ _SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
 """Names of pictures of the slide, in files of slide scanners."""
 _MOST_SHOWN = 6
 _MOST_WARNINGS = 5
-_OFFSET = re.compile(r"invalid (page offset|value offset|valueoffset|next page)")
+_OFFSET = re.compile(r"invalid (offset to page|page offset|value offset|valueoffset|next page)|corrupted")
 """What tifffile says of pages and tags that would lie behind the end of the file."""
 _REPR = re.compile(r"<tifffile[^>]*>,?\s*")
 
