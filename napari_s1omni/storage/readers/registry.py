@@ -56,12 +56,9 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     if rest and scheme != "file":
         return _read_zarr(uri, level)
     path = Path(rest if scheme == "file" and rest else uri).expanduser().absolute()
+    path, part = _split_image(path)
     if path.is_dir() or _is_inside_zarr(path):
         return _read_zarr(str(path), level)
-    part = None
-    if not path.exists() and "#" in path.name:
-        name, _, part = path.name.rpartition("#")
-        path = path.with_name(name)
     if not path.exists():
         raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
     return _at_level(_read_file(path, part), level, str(path))
@@ -85,6 +82,14 @@ def _read_file(path: Path, part: str | None) -> RawImage:
         return _reader(reader)(path) if part is None else _reader(reader)(path, part)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}", remedy="check the file and its permissions") from error
+
+
+def _split_image(path: Path) -> tuple[Path, str | None]:
+    """Split ``cells.tif#1`` into the file and the image in it; a file whose name holds ``#`` is one file."""
+    name, mark, part = path.name.rpartition("#")
+    if mark and not path.exists() and path.with_name(name).is_file():
+        return path.with_name(name), part
+    return path, None
 
 
 def _is_inside_zarr(path: Path) -> bool:
