@@ -33,10 +33,16 @@ def format_samples() -> list[Sample]:
             "PNG, colour with alpha", "a.png", lambda p: Image.fromarray(_values(20, 30, 4, dtype=np.uint8)).save(p)
         ),
         Sample("PNG, 16-bit grey", "b.png", lambda p: Image.fromarray(_values(20, 30)).save(p)),
+        Sample("PNG, palette", "c.png", _palette),
         Sample("JPEG", "a.jpg", lambda p: Image.fromarray(_values(20, 30, dtype=np.uint8)).save(p)),
+        Sample("JPEG, turned camera", "b.jpg", _turned),
+        Sample("BMP", "a.bmp", lambda p: Image.fromarray(_values(20, 30, dtype=np.uint8)).save(p)),
+        Sample("GIF, animated", "a.gif", _animated),
         Sample("TIFF, tiled, deflated", "a.tif", _tiled_tiff),
+        Sample("TIFF, 0 is white, 300 dpi", "c.tif", _white_is_zero),
         Sample("ImageJ TIFF", "b.tif", _imagej_tiff),
         Sample("OME-TIFF", "a.ome.tif", _ome_tiff),
+        Sample("Aperio slide", "a.svs", _slide),
         Sample("Zarr v2 array", "v2.zarr", lambda p: _array(p, 2)),
         Sample("Zarr v3 array, sharded", "v3.zarr", lambda p: _array(p, 3)),
         Sample("OME-Zarr 0.4", "image04.zarr", lambda p: _ngff(p, "0.4")),
@@ -52,6 +58,37 @@ def format_samples() -> list[Sample]:
 
 def _values(*shape: int, dtype: Any = np.uint16) -> np.ndarray[Any, Any]:
     return np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+
+
+def _palette(path: Path) -> None:
+    picture = Image.fromarray(_values(20, 30, dtype=np.uint8) % 3, "P")
+    picture.putpalette([0, 0, 0, 200, 30, 30, 30, 30, 200])
+    picture.save(path)
+
+
+def _turned(path: Path) -> None:
+    about = Image.Exif()
+    about[0x0112] = 6
+    Image.fromarray(_values(20, 30, dtype=np.uint8)).save(path, exif=about)
+
+
+def _animated(path: Path) -> None:
+    first, *others = (Image.fromarray(np.full((20, 30), 80 * i, np.uint8)) for i in range(3))
+    first.save(path, save_all=True, append_images=others, duration=100)
+
+
+def _white_is_zero(path: Path) -> None:
+    tifffile.imwrite(path, _values(20, 30), photometric="miniswhite", resolution=(300, 300), resolutionunit="INCH")
+
+
+def _slide(path: Path) -> None:
+    about = "Aperio Image Library v11.2.1\r\n300x200 [0,0 300x200] (32x32)|AppMag = 20|MPP = 0.4990"
+    colours = _values(200, 300, 3, dtype=np.uint8)
+    options: dict[str, Any] = {"photometric": "rgb", "metadata": None, "compression": "zlib"}
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(colours, tile=(32, 32), description=about, **options)
+        tiff.write(colours[::5, ::5], description="Aperio thumbnail", **options)
+        tiff.write(colours[::2, ::2], tile=(32, 32), description=about, **options)
 
 
 def _tiled_tiff(path: Path) -> None:

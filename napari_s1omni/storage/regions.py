@@ -156,7 +156,7 @@ class MaskRegion(Region):
     @classmethod
     def open(cls, uri: str, spec: LayerSpec) -> MaskRegion:
         """Open a mask and find its bounds."""
-        source = open_source(uri)
+        source = open_source(uri, labels=True)
         mask = source.spec
         wrong = [a for a in "tzyx" if mask.size(a) != spec.size(a) and (a in mask or a in "yx")]
         if wrong or mask.size("c") > 1:

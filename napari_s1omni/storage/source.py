@@ -120,7 +120,13 @@ class Source:
 
 
 def open_source(
-    source: Any, *, level: int = 0, axes: str | None = None, scale: PerAxis = None, units: PerAxis = None
+    source: Any,
+    *,
+    level: int = 0,
+    axes: str | None = None,
+    scale: PerAxis = None,
+    units: PerAxis = None,
+    labels: bool = False,
 ) -> Source:
     """Open an image for lazy reading.
 
@@ -139,6 +145,9 @@ def open_source(
         space, in stored order; or by letter. Overrides the file's metadata.
     units : str, sequence or mapping, optional
         Unit of `scale` in the same forms, such as ``"um"``.
+    labels : bool
+        Whether the values are object ids; of a palette picture, the numbers are
+        read then and not the colours they are shown in.
 
     Returns
     -------
@@ -163,7 +172,7 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    raw = read_raw(source, level=level)
+    raw = read_raw(source, level=level).read_as(axes, labels=labels)
     name = raw.uri or "the array"
     dtype = _pixel_type(raw.pixels.dtype, name)
     order = order_axes(name, raw.pixels.shape, raw.pixels.dtype, raw.axes, axes)

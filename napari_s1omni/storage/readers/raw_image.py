@@ -76,3 +76,14 @@ class RawImage:
     """What was adjusted or looks wrong, one sentence each."""
     uri: str | None = None
     """Path or URI from which any process can open it again; None for an array in memory."""
+    otherwise: RawImage | None = None
+    """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
+
+    def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
+        """Return the reading of a palette with as many dimensions as `axes`, or the numbers if they are labels."""
+        other = self.otherwise
+        if other is None:
+            return self
+        own, others = len(self.pixels.shape), len(other.pixels.shape)
+        fits = len(axes) == others != own if axes else labels and others < own
+        return other if fits else self

@@ -13,14 +13,14 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _READERS = "napari_s1omni.storage.readers"
+_TIFF = "tiff:read_tiff"
+_PICTURE = "picture:read_picture"
 _BY_ENDING = {
     ".npy": "array:read_npy",
-    ".png": "picture:read_picture",
-    ".jpg": "picture:read_picture",
-    ".jpeg": "picture:read_picture",
-    ".tif": "tiff:read_tiff",
-    ".tiff": "tiff:read_tiff",
-    ".btf": "tiff:read_tiff",
+    **dict.fromkeys((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp"), _PICTURE),
+    **dict.fromkeys((".jp2", ".j2k", ".jpc", ".jpx", ".tga", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm"), _PICTURE),
+    **dict.fromkeys((".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ptif", ".ptiff", ".lsm", ".stk", ".flex"), _TIFF),
+    **dict.fromkeys((".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".qpi", ".avs", ".zif"), _TIFF),
     ".nii": "nifti:read_nifti",
     ".nii.gz": "nifti:read_nifti",
 }
@@ -31,7 +31,7 @@ FILE_ENDINGS = tuple(_BY_ENDING)
 
 
 def read_raw(source: Any, *, level: int) -> RawImage:
-    """Read the metadata of an image with the reader of its format. Only PNG and JPEG are decoded here.
+    """Read the metadata of an image with the reader of its format. Only pictures are decoded here.
 
     Parameters
     ----------
@@ -56,14 +56,16 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     if rest and scheme != "file":
         return _read_zarr(uri, level)
     path = Path(rest if scheme == "file" and rest else uri).expanduser().absolute()
+    path, part = _split_image(path)
     if path.is_dir() or _is_inside_zarr(path):
         return _read_zarr(str(path), level)
     if not path.exists():
         raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
-    return _at_level(_read_file(path), level, str(path))
+    return _at_level(_read_file(path, part), level, str(path))
 
 
-def _read_file(path: Path) -> RawImage:
+def _read_file(path: Path, part: str | None) -> RawImage:
+    """Read a file, or the image in it that `part` names."""
     reader = next((r for ending, r in _BY_ENDING.items() if path.name.lower().endswith(ending)), None)
     if reader is None:
         raise SourceError(
@@ -72,10 +74,22 @@ def _read_file(path: Path) -> RawImage:
             "convert it, for example to OME-TIFF or OME-Zarr",
             path=str(path),
         )
+    if part is not None and reader != _TIFF:
+        raise SourceError(
+            f"image '{part}' of {path}", "only a TIFF holds several images", f"give {path}", path=str(path)
+        )
     try:
-        return _reader(reader)(path)
+        return _reader(reader)(path) if part is None else _reader(reader)(path, part)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}", remedy="check the file and its permissions") from error
+
+
+def _split_image(path: Path) -> tuple[Path, str | None]:
+    """Split ``cells.tif#1`` into the file and the image in it; a file whose name holds ``#`` is one file."""
+    name, mark, part = path.name.rpartition("#")
+    if mark and not path.exists() and path.with_name(name).is_file():
+        return path.with_name(name), part
+    return path, None
 
 
 def _is_inside_zarr(path: Path) -> bool:
@@ -105,6 +119,7 @@ def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
         chunks=getattr(pixels, "chunks", raw.chunks),
         scale={**raw.scale, **{a: raw.scale.get(a, 1.0) * factor for a, factor in factors.items()}},
         coarser=raw.coarser[level:],
+        otherwise=_at_level(raw.otherwise, level, name) if raw.otherwise else None,
     )
 
 

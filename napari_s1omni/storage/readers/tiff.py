@@ -1,24 +1,32 @@
-"""Read TIFF, OME-TIFF and ImageJ TIFF through a memory map or tile by tile."""
+"""Read TIFF and its kin through a memory map or tile by tile: OME, ImageJ, slide scanners, microscopes."""
 
 from __future__ import annotations
 
-import math
 import weakref
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
-import tifffile
 import zarr
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
+from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS, OrientedPixels, exchanges_axes
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage, ZarrArrayPixels
+from napari_s1omni.storage.readers.tiff_metadata.calibration import read_sizes
+from napari_s1omni.storage.readers.tiff_metadata.colours import PALETTE, ColourReading, read_colours
+from napari_s1omni.storage.readers.tiff_metadata.series import (
+    check_complete,
+    choose_series,
+    noted_warnings,
+    open_tiff,
+)
+from napari_s1omni.storage.readers.tiff_metadata.stored_sizes import StoredSizes
 
-_RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
+_UNKNOWN = set("qi?")
+"""Letters of tifffile for a dimension without a meaning."""
 
 
 class _OpenFile:
@@ -48,24 +56,67 @@ class _TiledPixels(ZarrArrayPixels):
         )
 
 
-def read_tiff(path: Path) -> RawImage:
-    """Read the metadata of the first series of a TIFF."""
+def read_tiff(path: Path, image: str | None = None) -> RawImage:
+    """Read the metadata of one image of a TIFF.
+
+    Parameters
+    ----------
+    path : Path
+    image : str, optional
+        Number, counted from 0, or name of the image; by default the main one.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, cut off, or holds no such image or no known colours.
+    """
     notes: list[str] = []
     try:
         with ExitStack() as stack:
-            tiff = stack.enter_context(tifffile.TiffFile(path))
-            if not tiff.series or math.prod(tiff.series[0].shape) == 0:
-                raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
-            series = tiff.series[0]
-            if len(tiff.series) > 1:
-                notes.append(f"the first of {len(tiff.series)} image series is read")
-            scale, units, names = _metadata(tiff, series, notes)
+            with noted_warnings(notes) as warnings:
+                tiff = open_tiff(path, notes)
+                stack.callback(tiff.close)
+                series = choose_series(tiff, path, image, notes)
+                check_complete(tiff, series, path, warnings)
+                sizes = read_sizes(tiff, series, notes)
             axes = _axes(series, notes)
-            pixels, coarser = _pixels(path, series, stack)
-    except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, ElementTree.ParseError) as error:
-        raise SourceError(f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error)) from error
-    chunks = getattr(pixels, "chunks", None) or default_chunks(pixels.shape, axes or "")
-    return RawImage(pixels, axes, chunks, scale, {}, units, names, "image", coarser, tuple(notes), str(path))
+            levels = _pixels(path, series, stack)
+            page = series.keyframe
+            imagej = bool(tiff.is_imagej)
+            found = read_colours(page, levels, axes or series.axes.lower(), str(path), imagej=imagej)
+            orientation = int(page.tags.valueof(274, 1))
+    except (SourceError, OSError):
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error), path=str(path)
+        ) from error
+    uri = str(path) if image is None else f"{path}#{image}"
+    raw = _raw(found, None if axes is None else found.axes, sizes, orientation, notes, uri)
+    other = found.otherwise
+    return replace(raw, otherwise=_raw(other, None, sizes, orientation, notes, uri)) if other else raw
+
+
+def _raw(
+    found: ColourReading, axes: str | None, sizes: StoredSizes, orientation: int, notes: list[str], uri: str
+) -> RawImage:
+    levels, scale, units = found.levels, sizes.scale, sizes.units
+    notes = [*notes, *found.notes]
+    if orientation in ORIENTATIONS:
+        y, x = found.axes.index("y"), found.axes.index("x")
+        levels = tuple(OrientedPixels(level, orientation, y, x) for level in levels)
+        notes.append(f"the image is {ORIENTATIONS[orientation]}, as its tag Orientation says")
+        if exchanges_axes(orientation):
+            scale, units = _exchanged(scale), _exchanged(units)
+    chunks = getattr(levels[0], "chunks", None) or default_chunks(levels[0].shape, found.axes)
+    return RawImage(
+        levels[0], axes, chunks, scale, {}, units, sizes.channel_names, "image", levels[1:], tuple(notes), uri
+    )
+
+
+def _exchanged(by_axis: dict[str, Any]) -> dict[str, Any]:
+    names = {"x": "y", "y": "x"}
+    return {names.get(axis, axis): value for axis, value in by_axis.items()}
 
 
 def _axes(series: Any, notes: list[str]) -> str | None:
@@ -75,79 +126,25 @@ def _axes(series: Any, notes: list[str]) -> str | None:
         # Some programs write any three planes as colours.
         notes.append("colour samples in separate planes with more than 8 bits are read as channels")
         letters = letters.replace("s", "c")
-    return None if set(letters) & set("q?i") else letters
+    unknown = [letter for letter in letters if letter in _UNKNOWN]
+    dimensions = len(letters) + (int(series.keyframe.photometric) == PALETTE)
+    if len(unknown) == 1 and dimensions > 3:
+        taken = next((axis for axis in "zt" if axis not in letters), unknown[0])
+        notes.append(f"nothing says what the pages are; they are taken as axis {taken} (give axes if this is wrong)")
+        return letters.replace(unknown[0], taken)
+    return None if unknown else letters
 
 
-def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, tuple[Pixels, ...]]:
-    """Return the finest level and the coarser ones. Arrays that are not mapped take over the open file from `stack`."""
-    if series.dataoffset is not None and len(series.levels) == 1:
-        return tifffile.memmap(path, series=0, mode="r"), ()
+def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, ...]:
+    """Return the levels, finest first. Arrays that are not mapped take over the open file from `stack`."""
+    one_file = series.parent.filehandle.is_file and not series.is_multifile
+    if series.dataoffset is not None and len(series.levels) == 1 and series.transform is None and one_file:
+        dtype = series.dtype.newbyteorder(series.parent.byteorder)
+        return (np.memmap(path, dtype, "r", series.dataoffset, series.shape),)
     opened = zarr.open(series.aszarr(), mode="r")
     arrays = [opened] if isinstance(opened, zarr.Array) else [opened[str(i)] for i in range(len(series.levels))]
     file = _OpenFile(stack)
-    levels = [_TiledPixels(a, tuple(a.shape), np.dtype(a.dtype), tuple(a.chunks), path, file) for a in arrays]
-    return levels[0], tuple(levels[1:])
-
-
-def _metadata(tiff: Any, series: Any, notes: list[str]) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
-    """Return pixel size and unit per axis, and channel names."""
-    if tiff.is_ome and tiff.ome_metadata:
-        return _ome(tiff.ome_metadata)
-    scale, units = _resolution(series)
-    imagej = tiff.imagej_metadata or {}
-    unit = str(imagej.get("unit", ""))
-    if unit:
-        units = dict.fromkeys(("y", "x"), unit)
-    elif tiff.is_imagej:
-        scale, units = {}, {}
-    if "spacing" in imagej:
-        if float(imagej["spacing"]) > 0:
-            scale["z"] = float(imagej["spacing"])
-            if unit:
-                units["z"] = unit
-        else:
-            notes.append(f"ImageJ spacing {imagej['spacing']} along z is not above 0 and is ignored")
-    if imagej.get("finterval"):
-        scale["t"], units["t"] = float(imagej["finterval"]), str(imagej.get("tunit", "sec"))
-    channels = series.shape[series.axes.index("C")] if "C" in series.axes else 1
-    labels = tuple(str(label) for label in imagej.get("Labels", ()) or ())
-    return scale, units, labels if len(labels) == channels else ()
-
-
-def _resolution(series: Any) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the pixel size from the resolution tags; 72 and 96 dots per inch are common stand-ins for unknown."""
-    tags = series.pages[0].tags if series.pages else {}
-    unit = _RESOLUTION_UNITS.get(int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2)
-    scale: dict[str, float] = {}
-    for axis, name in (("y", "YResolution"), ("x", "XResolution")):
-        if name in tags:
-            dots, per = tags[name].value
-            if dots and per:
-                scale[axis] = per / dots
-    if unit == "inch" and all(round(1 / s) in (1, 72, 96, 100, 150, 300, 600) for s in scale.values()):
-        return {}, {}
-    return scale, dict.fromkeys(scale, unit) if unit else {}
-
-
-def _ome(text: str) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
-    """Return pixel size, units and channel names of the first image of an OME-XML."""
-    root = ElementTree.fromstring(text)
-    found = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
-    if found is None:
-        return {}, {}, ()
-    scale, units = {}, {}
-    for axis, key, default in (
-        ("z", "PhysicalSizeZ", "µm"),
-        ("y", "PhysicalSizeY", "µm"),
-        ("x", "PhysicalSizeX", "µm"),
-        ("t", "TimeIncrement", "s"),
-    ):
-        if key in found.attrib:
-            scale[axis] = float(found.attrib[key])
-            units[axis] = found.attrib.get(f"{key}Unit", default)
-    channels = [e for e in found if e.tag.rpartition("}")[2] == "Channel"]
-    names = tuple(e.attrib.get("Name", "") for e in channels)
-    return scale, units, names if all(names) else ()
+    return tuple(_TiledPixels(a, tuple(a.shape), np.dtype(a.dtype), tuple(a.chunks), path, file) for a in arrays)
 
 
 def _codec_remedy(error: Exception) -> str:

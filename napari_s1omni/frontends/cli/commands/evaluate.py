@@ -38,7 +38,7 @@ def evaluate(
     result = Result.open(output)
     if not result.complete:
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
-    source = open_source(truth, axes=axes)
+    source = open_source(truth, axes=axes, labels=result.spec.kind == "labels")
     expected = _crop_truth(result, source.read(), source.spec.axes)
     found = np.asarray(result.array[...])
     numbers = (

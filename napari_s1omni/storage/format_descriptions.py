@@ -1,0 +1,135 @@
+"""What is read of each format and what is not, for ``docs/formats.md``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FormatDescription:
+    """One row of the table."""
+
+    name: str
+    endings: tuple[str, ...]
+    """File endings; empty for what is no file."""
+    read: str
+    """What is used."""
+    ignored: str
+    """What is not used."""
+    seen: str
+    """Where a user sees what was decided."""
+
+
+FORMATS = (
+    FormatDescription(
+        "OME-Zarr 0.4 and 0.5",
+        (),
+        "Pixels of every level, axes, scale and translation of each level, units, names of channels, labels.",
+        "Colours and contrast limits of channels, tables, transformations between images.",
+        "A note for each level or key that is not used; an error names its key. A plate is an error that lists "
+        "its wells.",
+    ),
+    FormatDescription(
+        "Zarr array, v2 and v3",
+        (),
+        "Pixels, names of dimensions (v3).",
+        "All other attributes.",
+        "A note with the axes that were assumed, if the array does not name them.",
+    ),
+    FormatDescription(
+        "TIFF",
+        (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ptif", ".ptiff"),
+        "Pixels of every type and level, BigTIFF, both byte orders. Colours as they are seen: 0 as white "
+        "(MinIsWhite) is inverted; CMYK and YCbCr become RGB; colours multiplied by alpha are divided by it; the "
+        "tag Orientation is applied. The pixel size of the tags XResolution and YResolution if it is no "
+        "resolution for printing.",
+        "Resolutions for printing and screens (72, 96, 150, 300 dpi and alike, per inch or centimetre, or both "
+        "mixed up); positions of GeoTIFF; ICC profiles; a fourth sample of unknown meaning. CIELab and LogLuv are "
+        "refused.",
+        "A note for each of these. If a file holds several images, a note lists them: `cells.tif#1` opens the second.",
+    ),
+    FormatDescription(
+        "ImageJ TIFF",
+        (),
+        "Axes, unit, pixel size, distance of planes (1 if ImageJ left it out), frame interval, labels of "
+        "channels; hyperstacks above 4 GB. Numbers as ImageJ measures them.",
+        "Lookup tables, overlays, the text Info, the origin.",
+        "A note if a lookup table, an inverted one, or a size that is not above 0 was not used.",
+    ),
+    FormatDescription(
+        "OME-TIFF",
+        (),
+        "Axes, physical sizes with units, time increment, names of channels, pyramid in SubIFDs; also from a "
+        "companion file and from OME-XML in UTF-16. The first image that is no label or overview of a slide.",
+        "Stage positions, colours, instrument, regions of interest.",
+        "A note if the XML is broken, planes are missing, a size is not above 0, or there are further images.",
+    ),
+    FormatDescription(
+        "Slide scanners",
+        (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".qpi", ".avs", ".zif"),
+        "The scanned image with its levels, tile by tile. Pixel size from MPP (Aperio), from the tags (Hamamatsu, "
+        "Akoya), from the view (Leica), from ScanRes (Roche), from DICOM_PIXEL_SPACING (Philips). Names of "
+        "channels (Akoya).",
+        "Label, macro and thumbnail; the position on the slide; the overlap of Roche tiles.",
+        "A note lists the other images and their numbers. JPEG and JPEG 2000 tiles need `imagecodecs`; the error "
+        "says so.",
+    ),
+    FormatDescription(
+        "Microscopes that write TIFF",
+        (".lsm", ".stk", ".flex"),
+        "Pixel size, distance of planes and time step of Zeiss LSM and SEM, MetaMorph, MetaXpress, FluoView, "
+        "Olympus SIS, Opera Flex, Micro-Manager, FEI and TVIPS; names of channels of LSM and Micro-Manager.",
+        "Laser, filter and stage settings; thumbnails of LSM.",
+        "A note for each size that is no size.",
+    ),
+    FormatDescription(
+        "PNG, JPEG, JPEG 2000, WebP, BMP, TGA, PNM",
+        (
+            *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".jpc", ".jpx"),
+            *(".webp", ".bmp", ".dib", ".tga", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm"),
+        ),
+        "Grey of 1 to 32 bits, colours of 8 bits, CMYK as RGB. The orientation that the camera noted (EXIF) is "
+        "applied. The frames of an animation are t.",
+        "Dots per inch: a picture has no pixel size. ICC profiles, gamma, other EXIF. More than 8 bits per colour "
+        "are refused, because the decoder would drop them; so are more than 179 million pixels.",
+        "A note for orientation, conversions, dots per inch and frames.",
+    ),
+    FormatDescription(
+        "GIF",
+        (".gif",),
+        "Its colours; the frames are t, with their duration as the time step if it is the same for all.",
+        "Comments, number of repetitions.",
+        "A note with the number of frames.",
+    ),
+    FormatDescription(
+        "Palettes of PNG, GIF, BMP, TGA and TIFF",
+        (),
+        "A palette of greys or of one hue is read as brightness; one that grows smoothly brighter is a lookup "
+        "table: its numbers are read, as for every palette of ImageJ or of 16 bits; any other is read as its "
+        "colours.",
+        "The colours of a lookup table; the numbers behind other colours.",
+        "A note says which. `axes='yx'` reads the numbers (labels), `axes='yxs'` the colours. Masks and ground "
+        "truth are read as numbers.",
+    ),
+    FormatDescription(
+        "NumPy",
+        (".npy",),
+        "Pixels, through a memory map.",
+        "Nothing else is in the file.",
+        "A note with the axes that were assumed.",
+    ),
+    FormatDescription(
+        "NIfTI",
+        (".nii", ".nii.gz"),
+        "Voxels with slope and intercept, size and unit of voxels, position if the affine is straight, intent label.",
+        "Rotations, mirrors and shears of the affine: voxels are kept as stored.",
+        "A note with the directions of x, y and z.",
+    ),
+    FormatDescription(
+        "Arrays of other libraries",
+        (),
+        "numpy, dask, xarray, zarr and whatever has a shape, a type and slices; levels of a pyramid as a list.",
+        "Attributes.",
+        "A note with the axes that were assumed.",
+    ),
+)

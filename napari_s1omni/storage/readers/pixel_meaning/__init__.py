@@ -1,0 +1,1 @@
+"""What stored numbers mean: colour spaces, palettes and orientation, alike in every format."""

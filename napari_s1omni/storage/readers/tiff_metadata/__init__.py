@@ -1,0 +1,1 @@
+"""What the tags and descriptions of a TIFF say about its pixels."""

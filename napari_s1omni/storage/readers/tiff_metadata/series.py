@@ -1,0 +1,141 @@
+"""Open a TIFF, and choose which of its images is read."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.tiff_metadata.ome_xml import companion_xml, stored_utf16
+
+_SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
+"""Names of pictures of the slide, in files of slide scanners."""
+_MOST_SHOWN = 6
+_MOST_WARNINGS = 5
+_OFFSET = re.compile(r"invalid (offset to page|page offset|value offset|valueoffset|next page)|corrupted")
+"""What tifffile says of pages and tags that would lie behind the end of the file."""
+_REPR = re.compile(r"<tifffile[^>]*>,?\s*")
+
+
+def open_tiff(path: Path, notes: list[str]) -> Any:
+    """Open a TIFF with its OME-XML, wherever that is; add a note where it cannot be found."""
+    tiff = tifffile.TiffFile(path)
+    try:
+        xml = None if tiff.is_ome else stored_utf16(tiff)
+        if tiff.is_ome:
+            xml = companion_xml(tiff, path, notes)
+        if xml is None:
+            return tiff
+        tiff.close()
+        return tifffile.TiffFile(path, omexml=xml)
+    except BaseException:
+        tiff.close()
+        raise
+
+
+def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -> Any:
+    """Return the series to read: the one that was asked for, or the main image; note which others there are.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+    path : Path
+        The file, for messages.
+    wanted : str or None
+        Number or name of a series. None: the first image of an OME-TIFF that is no picture of the slide; else the
+        largest one that is no reduced copy of another.
+
+    Raises
+    ------
+    SourceError
+        If there is no image, or none of that name.
+    """
+    found = [(str(i), series) for i, series in enumerate(tiff.series) if math.prod(series.shape) > 0]
+    if not found:
+        raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
+    images = "; ".join(_shown(*each) for each in found[:_MOST_SHOWN])
+    images += f"; and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
+    if wanted is not None:
+        for number, series in found:
+            if wanted in (number, series.name):
+                return series
+        raise SourceError(
+            f"image '{wanted}' of {path}", f"it holds {images}", f"give a number, such as {path.name}#{found[0][0]}"
+        )
+    if found[0][1].kind == "ome":
+        chosen, series = next((each for each in found if not _SIDE_IMAGE.search(each[1].name or "")), found[0])
+    else:
+        chosen, series = max(found, key=lambda each: (not each[1].keyframe.is_reduced, math.prod(each[1].shape)))
+    # The thumbnails of an LSM repeat the image.
+    if len(found) > 1 and series.kind != "lsm":
+        other = next(number for number, _ in found if number != chosen)
+        notes.append(
+            f"image {chosen} of the {len(found)} in the file is read ({images}); "
+            f"to read another, add its number: {path.name}#{other}"
+        )
+    return series
+
+
+def check_complete(tiff: Any, series: Any, path: Path, warnings: list[str]) -> None:
+    """Refuse a file that ends before its pixels do; `warnings` are those of tifffile."""
+    size = tiff.filehandle.size
+    imagej = tiff.imagej_metadata if tiff.is_imagej else None
+    planes = int(imagej.get("images", 1)) if imagej else 1
+    cut = any(_OFFSET.search(text) for text in warnings)
+    cut = cut or (imagej is not None and series.kind != "imagej" and planes > len(tiff.pages))
+    if series.dataoffset is not None:
+        cut = cut or series.dataoffset + series.nbytes > size
+    elif not series.is_multifile:
+        for page in series.pages:
+            if page is not None and any(
+                offset >= size for offset, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n
+            ):
+                cut = True
+                break
+    if cut:
+        raise SourceError(
+            f"{path} ends before its pixels do, after {size:,} bytes",
+            "a TIFF is read as a whole or not at all",
+            "copy the file again",
+            path=str(path),
+        )
+
+
+@contextmanager
+def noted_warnings(notes: list[str]) -> Iterator[list[str]]:
+    """Turn what tifffile only logs, such as missing planes, into notes; yield them as they come."""
+    handler = _Warnings()
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    try:
+        yield handler.texts
+    finally:
+        logger.removeHandler(handler)
+        notes.extend(f"tifffile: {text}" for text in list(dict.fromkeys(handler.texts))[:_MOST_WARNINGS])
+
+
+class _Warnings(logging.Handler):
+    """Keeps the warnings of one thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Dates are not used here.
+        if record.thread == self._thread and "Datetime" not in record.getMessage():
+            self.texts.append(" ".join(_REPR.sub("", record.getMessage()).split()))
+
+
+def _shown(number: str, series: Any) -> str:
+    name = f" '{series.name}'" if series.name else ""
+    return f"{number}{name}: {' x '.join(str(n) for n in series.shape)} px"
