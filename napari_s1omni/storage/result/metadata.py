@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.storage.image_group.image_levels import ImageLevels
+from napari_s1omni.storage.result.image_pyramid import ImagePyramid
 from napari_s1omni.storage.result.pyramid import Pyramid
 
 KEY = "s1omni"
@@ -22,9 +23,7 @@ Window = tuple[float, float]
 """Lower and upper end of a display range, in pixel values."""
 
 
-def ome_metadata(
-    target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = (), source: str | None = None
-) -> dict[str, Any]:
+def ome_metadata(target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = ()) -> dict[str, Any]:
     """Return the OME-Zarr 0.5 metadata of a result.
 
     Parameters
@@ -34,19 +33,17 @@ def ome_metadata(
     name : str
     windows : sequence of (low, high), optional
         Display range of each channel, or one for all; by default the range of the dtype.
-    source : str, optional
-        For labels inside an image: relative path to that image.
     """
     axes = []
     for axis, unit in zip(target.axes, target.units, strict=True):
         axes.append({"name": axis, "type": _TYPES[axis], **({"unit": unit} if unit and axis != "c" else {})})
     datasets = []
-    for i, level in enumerate(pyramid.levels):
-        scale = [s * f for s, f in zip(target.scale, level.factor, strict=True)]
-        # The first pixel of a level covers `factor` pixels, so its centre lies (factor - 1) / 2 pixels further in.
-        shift = [t + (f - 1) / 2 * s for t, f, s in zip(target.translate, level.factor, target.scale, strict=True)]
+    for i in range(len(pyramid.levels)):
+        step, start = pyramid.place(i)
+        scale = [s * f for s, f in zip(target.scale, step, strict=True)]
+        shift = [t + f * s for t, f, s in zip(target.translate, start, target.scale, strict=True)]
         transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
-        datasets.append({"path": str(i), "coordinateTransformations": transformations})
+        datasets.append({"path": pyramid.name(i), "coordinateTransformations": transformations})
     multiscale = {
         "name": name,
         "axes": axes,
@@ -56,10 +53,39 @@ def ome_metadata(
     }
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [multiscale]}
     if target.kind == "labels":
-        ome["image-label"] = {"source": {"image": source}} if source else {}
+        ome["image-label"] = {}
     else:
         ome["omero"] = {"channels": _channels(target, windows)}
     return ome
+
+
+def labels_metadata(target: LayerSpec, pyramid: ImagePyramid, name: str, image: ImageLevels) -> dict[str, Any]:
+    """Return the OME-Zarr 0.5 metadata of labels inside an image: its axes and its transformations.
+
+    Parameters
+    ----------
+    target : LayerSpec
+    pyramid : ImagePyramid
+    name : str
+    image : ImageLevels
+    """
+    datasets = []
+    for level in sorted(pyramid.levels, key=lambda level: level.number):
+        at = image.levels[level.number]
+        scale = [at.scale[axis] for axis in target.axes]
+        shift = [at.translate[a] + f * s for a, f, s in zip(target.axes, level.first, scale, strict=True)]
+        transformations: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+        if any(shift):
+            transformations.append({"type": "translation", "translation": shift})
+        datasets.append({"path": level.path, "coordinateTransformations": transformations})
+    multiscale = {
+        "name": name,
+        "axes": [dict(image.axes[axis]) for axis in target.axes],
+        "datasets": datasets,
+        "type": "nearest",
+        "metadata": {"method": "napari_s1omni.storage.result.image_pyramid.ImagePyramid"},
+    }
+    return {"version": "0.5", "multiscales": [multiscale], "image-label": {"source": {"image": "../../"}}}
 
 
 def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, Any]]:
@@ -77,11 +103,6 @@ def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, An
         label = target.channel_names[i] if target.channel_names else f"channel {i}"
         channels.append({"label": label, "color": palette[i % len(palette)], "active": True, "window": ends})
     return channels
-
-
-def group_document(attributes: Mapping[str, Any]) -> bytes:
-    """Return the content of ``zarr.json`` of a group with these attributes."""
-    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=2).encode()
 
 
 def own_metadata(attributes: Mapping[str, Any], target: LayerSpec, block: tuple[int, ...]) -> dict[str, Any]:
