@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.storage.image_group.image_levels import ImageLevels
-from napari_s1omni.storage.result.image_pyramid import ImagePyramid
+from napari_s1omni.storage.image_group.image_pyramid import ImagePyramid
 from napari_s1omni.storage.result.pyramid import Pyramid
 
 KEY = "s1omni"
@@ -18,6 +18,10 @@ KEY = "s1omni"
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 _PRIMARIES = ("FF0000", "00FF00", "0000FF")
+
+_BACKGROUND = {"label-value": 0.0, "rgba": [0, 0, 0, 0]}
+"""ome-zarr-models accepts labels inside an image of 0.5 only with a colour. Not as the integer 0: napari-ome-zarr would
+then show only the labels that have a colour."""
 
 Window = tuple[float, float]
 """Lower and upper end of a display range, in pixel values."""
@@ -83,9 +87,10 @@ def labels_metadata(target: LayerSpec, pyramid: ImagePyramid, name: str, image: 
         "axes": [dict(image.axes[axis]) for axis in target.axes],
         "datasets": datasets,
         "type": "nearest",
-        "metadata": {"method": "napari_s1omni.storage.result.image_pyramid.ImagePyramid"},
+        "metadata": {"method": "napari_s1omni.storage.image_group.image_pyramid.ImagePyramid"},
     }
-    return {"version": "0.5", "multiscales": [multiscale], "image-label": {"source": {"image": "../../"}}}
+    about = {"source": {"image": "../../"}, **({"colors": [_BACKGROUND]} if image.zarr_format == 3 else {})}
+    return {"version": "0.5", "multiscales": [multiscale], "image-label": about}
 
 
 def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, Any]]:

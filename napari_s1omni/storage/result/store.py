@@ -20,11 +20,11 @@ from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.image_group.group_document import ome_attributes, put_group
 from napari_s1omni.storage.image_group.image_levels import read_image_levels
+from napari_s1omni.storage.image_group.image_pyramid import ImagePyramid
 from napari_s1omni.storage.image_group.label_place import LabelPlace
 from napari_s1omni.storage.image_group.labels_group import register_labels
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.chunked_array import ChunkedArray
-from napari_s1omni.storage.result.image_pyramid import ImagePyramid
 from napari_s1omni.storage.result.metadata import KEY, Window, labels_metadata, ome_metadata, own_metadata
 from napari_s1omni.storage.result.pyramid import Pyramid
 from napari_s1omni.storage.result.sharded_array import ShardedArray
