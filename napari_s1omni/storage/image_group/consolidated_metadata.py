@@ -41,8 +41,10 @@ def refresh_consolidated(labels: Path, store: FsyncStore) -> None:
             kept = document.get("consolidated_metadata") if version == 3 else document
             entries = kept.get("metadata") if isinstance(kept, dict) else None
             if isinstance(entries, dict):
-                fresh = dict(_entries_v3(root, whole) if version == 3 else _entries_v2(root, whole))
-                added = _sorted({**entries, **fresh})
+                found = dict(_entries_v3(root, whole) if version == 3 else _entries_v2(root, whole))
+                ours = "" if depth == 1 else whole.parent.relative_to(root).as_posix()
+                # Of the groups above the labels, only those are added that an earlier program left out.
+                added = _sorted({**found, **entries, **{k: v for k, v in found.items() if k.startswith(ours)}})
                 if added != entries or list(added) != list(entries):
                     entries.clear()
                     entries.update(added)
