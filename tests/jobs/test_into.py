@@ -42,7 +42,9 @@ def write_image(path, version="0.5", levels=("0", "1"), pixels=None):
     group = zarr.open_group(path, mode="w", zarr_format=2 if old else 3)
     datasets = []
     for i, name in enumerate(levels):
-        group.create_array(name, data=pixels[:: 2**i, :: 2**i], chunks=(64, 64), dimension_names=None if old else ("y", "x"))
+        group.create_array(
+            name, data=pixels[:: 2**i, :: 2**i], chunks=(64, 64), dimension_names=None if old else ("y", "x")
+        )
         steps = [{"type": "scale", "scale": [0.5 * 2**i] * 2}]
         datasets.append({"path": name, "coordinateTransformations": steps})
     axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "yx"]

@@ -1,4 +1,4 @@
-"""Write small OME-Zarr images with zarr alone, as other programs write them."""
+"""Write small OME-Zarr images with zarr alone, as other programs write them, and labels into them."""
 
 import json
 from itertools import pairwise
@@ -6,6 +6,12 @@ from itertools import pairwise
 import numpy as np
 import zarr
 
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.image_group.label_place import LabelPlace
+from napari_s1omni.storage.result.store import ResultStore
+
+FAST = Disk(durable=False)
 TYPES = {"t": "time", "c": "channel"}
 UNITS = {"t": "second", "c": None}
 
@@ -104,3 +110,40 @@ def follow(pixels, metadata, shapes, base):
             index.append(nearest(at[level], at[before]))
         levels[level] = levels[before][np.ix_(*index)]
     return [levels[i] for i in range(len(shapes))]
+
+
+def ids(shape, seed=0):
+    """Patches of ids with background between."""
+    rng = np.random.default_rng(seed)
+    patches = rng.integers(0, 40, tuple(-(-n // 4) for n in shape)).astype("uint32")
+    for axis, n in enumerate(shape):
+        patches = np.repeat(patches, 4, axis).take(range(n), axis)
+    return patches * (patches > 9)
+
+
+def write_labels(image, pixels, axes, block, *, place=None, name="nuclei", finish=True):
+    """Write labels into an image block by block, in an order of chance; return the store and the digests."""
+    target = LayerSpec(pixels.shape, tuple(axes), "uint32", kind="labels")
+    store = ResultStore.create(
+        image / "labels" / name,
+        target=target,
+        block=block,
+        attributes={},
+        name=name,
+        into=place or LabelPlace(),
+        disk=FAST,
+    )
+    blocks = list(np.ndindex(*(-(-n // b) for n, b in zip(pixels.shape, block, strict=True))))
+    np.random.default_rng(1).shuffle(blocks)
+    digests = {}
+    for i, index in enumerate(map(tuple, blocks)):
+        origin = tuple(k * b for k, b in zip(index, block, strict=True))
+        digests[index] = store.write_block(
+            origin, pixels[tuple(slice(o, o + b) for o, b in zip(origin, block, strict=True))]
+        )
+        if i % 3 == 0:
+            store.complete_pyramid(digests)
+    store.complete_pyramid(digests)
+    if finish:
+        store.finish(summary={"objects": int(pixels.max())})
+    return store, digests

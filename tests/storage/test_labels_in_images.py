@@ -9,57 +9,18 @@ import yaozarrs
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ngff_images import follow, labels_metadata, write_image
+from ngff_images import follow, ids, labels_metadata, write_image, write_labels
 
-from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError
-from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.image_group.image_levels import read_image_levels
 from napari_s1omni.storage.image_group.label_place import LabelPlace
 from napari_s1omni.storage.logs.journal import BlockRecord
+from napari_s1omni.storage.result.corrections import apply_correction
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.result.verify import find_damaged_blocks
 from napari_s1omni.storage.source import open_source
 
-FAST = Disk(durable=False)
 VERSIONS = ("0.4", "0.5")
-
-
-def ids(shape, seed=0):
-    """Patches of ids with background between."""
-    rng = np.random.default_rng(seed)
-    patches = rng.integers(0, 40, tuple(-(-n // 4) for n in shape)).astype("uint32")
-    for axis, n in enumerate(shape):
-        patches = np.repeat(patches, 4, axis).take(range(n), axis)
-    return patches * (patches > 9)
-
-
-def write_labels(image, pixels, axes, block, *, place=None, name="nuclei", finish=True):
-    """Write labels into an image block by block, in an order of chance; return the store and the digests."""
-    target = LayerSpec(pixels.shape, tuple(axes), "uint32", kind="labels")
-    store = ResultStore.create(
-        image / "labels" / name,
-        target=target,
-        block=block,
-        attributes={},
-        name=name,
-        into=place or LabelPlace(),
-        disk=FAST,
-    )
-    blocks = list(np.ndindex(*(-(-n // b) for n, b in zip(pixels.shape, block, strict=True))))
-    np.random.default_rng(1).shuffle(blocks)
-    digests = {}
-    for i, index in enumerate(map(tuple, blocks)):
-        origin = tuple(k * b for k, b in zip(index, block, strict=True))
-        digests[index] = store.write_block(
-            origin, pixels[tuple(slice(o, o + b) for o, b in zip(origin, block, strict=True))]
-        )
-        if i % 3 == 0:
-            store.complete_pyramid(digests)
-    store.complete_pyramid(digests)
-    if finish:
-        store.finish()
-    return store, digests
 
 
 def snapshot(folder):
@@ -261,6 +222,32 @@ def test_other_labels_stay_listed(version, tmp_path):
     assert labels_metadata(image / "labels")["labels"] == ["nuclei", "cells", "spots"]
     assert {p.name for p in (image / "labels").iterdir() if p.is_dir()} == {"nuclei", "cells", "spots"}
     yaozarrs.validate_zarr_store(str(image))
+
+
+def colors_of(path):
+    return labels_metadata(path)["image-label"].get("colors", [])
+
+
+def test_every_id_has_a_colour_where_a_validator_asks_for_colours(tmp_path):
+    for version in VERSIONS:
+        write_image(tmp_path / version, version, np.zeros((80, 80), "uint16"), "yx")
+    write_labels(tmp_path / "0.4", ids((80, 80)), "yx", (64, 64))
+    assert not colors_of(tmp_path / "0.4/labels/nuclei")
+    labels = ids((80, 80))
+    store, _ = write_labels(tmp_path / "0.5", labels, "yx", (64, 64))
+    colors = colors_of(store.path)
+    assert [color["label-value"] for color in colors] == list(range(labels.max() + 1))
+    assert colors[0]["rgba"] == [0, 0, 0, 0]
+    assert len({tuple(color["rgba"]) for color in colors}) == len(colors)
+    # An id that is painted by hand is shown too.
+    painted = labels.copy()
+    painted[3, 3] = labels.max() + 2
+    apply_correction(store, (slice(0, 80), slice(0, 80)), labels, painted)
+    assert colors_of(store.path)[-1]["label-value"] == painted.max()
+    assert ResultStore.open(store.path).attributes["state"] == "complete"
+    yaozarrs.validate_zarr_store(str(tmp_path / "0.5"))
+    store.finish(summary={"objects": 1001})
+    assert not colors_of(store.path)
 
 
 def test_an_axis_that_the_user_renamed_keeps_the_images_description(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,8 @@ _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 _PRIMARIES = ("FF0000", "00FF00", "0000FF")
 
-_BACKGROUND = {"label-value": 0.0, "rgba": [0, 0, 0, 0]}
-"""ome-zarr-models accepts labels inside an image of 0.5 only with a colour. Not as the integer 0: napari-ome-zarr would
-then show only the labels that have a colour."""
+_MOST_COLORS = 1000
+"""Labels with more ids than this get no colours of their own; the list would be longer than all other metadata."""
 
 Window = tuple[float, float]
 """Lower and upper end of a display range, in pixel values."""
@@ -89,8 +89,23 @@ def labels_metadata(target: LayerSpec, pyramid: ImagePyramid, name: str, image: 
         "type": "nearest",
         "metadata": {"method": "napari_s1omni.storage.image_group.image_pyramid.ImagePyramid"},
     }
-    about = {"source": {"image": "../../"}, **({"colors": [_BACKGROUND]} if image.zarr_format == 3 else {})}
-    return {"version": "0.5", "multiscales": [multiscale], "image-label": about}
+    return {"version": "0.5", "multiscales": [multiscale], "image-label": {"source": {"image": "../../"}}}
+
+
+def label_colors(highest: int) -> list[dict[str, Any]]:
+    """Return a colour for each id from 0, the transparent background, to `highest`; none for very many ids.
+
+    ome-zarr-models accepts labels inside an image of 0.5 only with colours. napari-ome-zarr then shows only the ids
+    that have one, so it is all or none.
+    """
+    if highest > _MOST_COLORS:
+        return []
+    colors = [{"label-value": 0, "rgba": [0, 0, 0, 0]}]
+    for label in range(1, highest + 1):
+        # Hues a golden angle apart differ most between neighbouring ids.
+        rgb = colorsys.hsv_to_rgb(label * 0.618034 % 1, 0.75, 0.95)
+        colors.append({"label-value": label, "rgba": [*(round(255 * v) for v in rgb), 255]})
+    return colors
 
 
 def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, Any]]:
@@ -101,11 +116,13 @@ def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, An
     count = target.size("c")
     chosen = list(windows) * count if len(windows) == 1 else list(windows) or [full] * count
     palette = _PRIMARIES if target.rgb else ("FFFFFF",) if count == 1 else _COLORS
+    # Readers take channels of these names for the colours of one picture.
+    names = target.channel_names or (("red", "green", "blue") if target.rgb else ())
     channels = []
     for i in range(count):
         low, high = map(float, chosen[i])
         ends = {"min": min(low, full[0]), "max": max(high, full[1]), "start": low, "end": high}
-        label = target.channel_names[i] if target.channel_names else f"channel {i}"
+        label = names[i] if names else f"channel {i}"
         channels.append({"label": label, "color": palette[i % len(palette)], "active": True, "window": ends})
     return channels
 

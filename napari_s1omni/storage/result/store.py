@@ -25,7 +25,7 @@ from napari_s1omni.storage.image_group.label_place import LabelPlace
 from napari_s1omni.storage.image_group.labels_group import register_labels
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.chunked_array import ChunkedArray
-from napari_s1omni.storage.result.metadata import KEY, Window, labels_metadata, ome_metadata, own_metadata
+from napari_s1omni.storage.result.metadata import KEY, Window, label_colors, labels_metadata, ome_metadata, own_metadata
 from napari_s1omni.storage.result.pyramid import Pyramid
 from napari_s1omni.storage.result.sharded_array import ShardedArray
 from napari_s1omni.storage.result.shards import digest
@@ -267,10 +267,27 @@ class ResultStore:
     def finish(self, **attributes: Any) -> None:
         """Mark the result as complete and store more attributes; add a label image to the list of its image."""
         self.attributes |= {"state": "complete", **attributes}
-        attributes = {**read_attributes(self.path), KEY: self.attributes}
-        put_group(self._store, attributes, zarr_format(self.path) or 3)
+        objects = self.attributes.get("summary", {}).get("objects")
+        self._put_metadata(1 if objects is None else int(objects))
         if self.attributes["into"]:
             register_labels(self.path, self._store.disk)
+
+    def add_ids(self, highest: int) -> None:
+        """Note that labels now have ids up to `highest`: those in an image list a colour for each."""
+        listed = read_attributes(self.path).get("ome", {}).get("image-label", {}).get("colors", [])
+        if listed and highest >= len(listed):
+            self._put_metadata(highest)
+            register_labels(self.path, self._store.disk)
+
+    def _put_metadata(self, highest: int) -> None:
+        """Write the metadata of the group; labels inside an image of 0.5 have ids up to `highest`."""
+        found = {**read_attributes(self.path), KEY: self.attributes}
+        version = zarr_format(self.path) or 3
+        if self.attributes["into"] and version == 3:
+            label = {k: v for k, v in found["ome"]["image-label"].items() if k != "colors"}
+            colors = label_colors(highest)
+            found["ome"] = {**found["ome"], "image-label": {**label, **({"colors": colors} if colors else {})}}
+        put_group(self._store, found, version)
 
 
 _ARRAYS: dict[ZarrFormat, type[ShardedArray]] = {2: ChunkedArray, 3: ShardedArray}
