@@ -79,6 +79,7 @@ def test_a_source_named_in_any_way_gets_its_labels_in_its_image(version, named, 
     group = zarr.open_group(image / "labels/spots", mode="r")
     assert [group[level].shape for level in "01"] == [(100, 120), (50, 60)]
     assert result.spec.shape == ((50, 60) if named.endswith("1") else (100, 120))
+    assert any("labels are enlarged" in note for note in result.plan.notes) == named.endswith("1")
     yaozarrs.validate_zarr_store(str(image))
     source = open_source(str(image / "labels/spots"))
     assert (source.spec.scale, source.spec.units, source.spec.kind) == ((0.5, 0.5), ("micrometer",) * 2, "labels")
