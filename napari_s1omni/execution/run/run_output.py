@@ -30,7 +30,7 @@ from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
 from napari_s1omni.storage.result.preflight import OutputRequest, preflight
 from napari_s1omni.storage.result.quality_maps import QualityMaps
-from napari_s1omni.storage.result.store import ResultStore, is_result_folder
+from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.result.verify import find_damaged_blocks
 
 _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
@@ -85,7 +85,7 @@ class RunOutput:
             into=into is not None,
         )
         with preflight(path, request, disk=disk) as ground:
-            if is_result_folder(ground.path):
+            if ResultStore.exists(ground.path):
                 store = ResultStore.open(path, "r+", disk=disk, on_step=on_step)
             else:
                 store = ResultStore.create(

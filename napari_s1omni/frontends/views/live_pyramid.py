@@ -27,7 +27,7 @@ from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import ARRAY
 from napari_s1omni.storage.result.pyramid import Pyramid
-from napari_s1omni.storage.result.store import ResultStore, is_result_folder
+from napari_s1omni.storage.result.store import ResultStore
 
 _DECODED = 2**24
 """Full-resolution pixels that one view of a coarser level may decode."""
@@ -106,7 +106,7 @@ class LivePyramid:
 
     def finish(self) -> None:
         """Take over the final levels of a complete run; reads the disk."""
-        if not is_result_folder(self.path):
+        if not ResultStore.exists(self.path):
             return
         self._store = ResultStore.open(self.path)
         self._memory.replace(self._store)
@@ -146,7 +146,7 @@ class LivePyramid:
 
     def _open_store(self) -> bool:
         """Open the store if it exists by now."""
-        if self._store is None and is_result_folder(self.path):
+        if self._store is None and ResultStore.exists(self.path):
             self._store = ResultStore.open(self.path)
         if self._labels is None and self._store is not None and is_stitched(self.plan):
             if (self.path / WORK / ARRAY / "zarr.json").is_file():

@@ -115,6 +115,11 @@ class ResultStore:
         put_group(store, {**ome_attributes(ome, version), KEY: own}, version)
         return cls(store, own, arrays)
 
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        """Whether there is a store in a folder: its metadata is written once all arrays exist."""
+        return any((Path(path) / name).is_file() for name in ("zarr.json", ".zattrs"))
+
     @classmethod
     def open(
         cls,
@@ -135,7 +140,7 @@ class ResultStore:
         """
         path = Path(path)
         with disk_errors("reading", path):
-            attributes = read_attributes(path) if is_result_folder(path) else None
+            attributes = read_attributes(path) if cls.exists(path) else None
         if attributes is None:
             raise StoreError(f"{path} holds no result", "a result is the output folder of a run", path=str(path))
         own = attributes.get(KEY)
@@ -291,11 +296,6 @@ class ResultStore:
 
 
 _ARRAYS: dict[ZarrFormat, type[ShardedArray]] = {2: ChunkedArray, 3: ShardedArray}
-
-
-def is_result_folder(path: Path) -> bool:
-    """Whether a folder holds a result, or another Zarr group: its metadata is written once all arrays exist."""
-    return any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
 
 
 def _pyramid(own: Mapping[str, Any]) -> Pyramid | ImagePyramid:

@@ -24,7 +24,7 @@ from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
 from napari_s1omni.storage.result.corrections import Correction, apply_correction, list_corrections, undo_correction
 from napari_s1omni.storage.result.snapshots import has_snapshot
-from napari_s1omni.storage.result.store import ResultStore, is_result_folder
+from napari_s1omni.storage.result.store import ResultStore
 
 _HELP = (
     "Open a crop of the view, paint in it (1 erase, 2 paint, 4 fill, M new label) and merge it back. Only pixels that "
@@ -221,7 +221,7 @@ class CorrectPage(QWidget):
         path = _output(layer)
 
         def read() -> tuple[list[Correction], int | None, bool]:
-            if not is_result_folder(path):
+            if not ResultStore.exists(path):
                 return [], None, has_snapshot(path)
             store = ResultStore.open(path)
             return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_snapshot(path)
