@@ -20,14 +20,14 @@ from napari_s1omni.jobs import prepare
 from napari_s1omni.jobs.batch_table import TABLE, BatchRow, BatchTable
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
-from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.storage.collections import CollectionEntry
 
 
 def run_batch(
     template: Job,
     entries: Iterable[CollectionEntry],
-    folder: str | Path,
+    folder: str | Path | None,
     *,
     dry_run: bool = False,
     on_row: Callable[[BatchRow], None] = lambda row: None,
@@ -42,8 +42,9 @@ def run_batch(
         Its source and output are replaced for each image.
     entries : iterable of CollectionEntry
         The images.
-    folder : str or Path
-        Folder of the results. Existing results are kept, unfinished ones are resumed.
+    folder : str, Path or None
+        Folder of the results. Existing results are kept, unfinished ones are resumed. None writes labels into each
+        image, as ``template.into`` says, and no table.
     dry_run : bool
         Write nothing: open and measure every image, resolve its plan, check its output (permissions, locks, space for
         all images together), and report which would fail.
@@ -66,9 +67,10 @@ def run_batch(
     RunInterrupted, DiskFull, ClusterError
         These stop the batch; finished images are kept and in the table.
     """
-    folder = Path(folder)
+    folder = None if folder is None else Path(folder)
     rows: list[BatchRow] = []
-    with EngineCache() as engines, contextlib.nullcontext() if dry_run else BatchTable(folder / TABLE) as table:
+    book = contextlib.nullcontext() if dry_run or folder is None else BatchTable(folder / TABLE)
+    with EngineCache() as engines, book as table:
         work: Callable[[Job], dict[str, Any]] = (
             _DryRun() if dry_run else functools.partial(_run, engines=engines.get, on_event=on_event, **running)
         )
@@ -82,7 +84,7 @@ def run_batch(
 
 
 def batch_jobs(
-    template: Job, entries: Iterable[CollectionEntry], folder: Path
+    template: Job, entries: Iterable[CollectionEntry], folder: Path | None
 ) -> Iterator[tuple[CollectionEntry, Job | JobError]]:
     """Make the job of every image.
 
@@ -92,8 +94,8 @@ def batch_jobs(
         Its source and output are replaced for each image.
     entries : iterable of CollectionEntry
         From :func:`napari_s1omni.storage.collections.list_sources`.
-    folder : Path
-        Results go to ``folder/NAME.zarr``.
+    folder : Path or None
+        Results go to ``folder/NAME.zarr``; None leaves them to ``template.into``.
 
     Yields
     ------
@@ -103,7 +105,8 @@ def batch_jobs(
     for entry in entries:
         data = template.model_dump(mode="json")
         data["source"] |= {"uri": entry.uri}
-        data |= {"output": str(folder / f"{entry.name}.zarr"), "into": None}
+        if folder is not None:
+            data |= {"output": str(folder / f"{entry.name}.zarr"), "into": None}
         try:
             for key, value in entry.changes.items():
                 _set_key(data, key, value)
@@ -115,10 +118,11 @@ def batch_jobs(
 def _row(entry: CollectionEntry, job: Job | JobError, work: Callable[[Job], dict[str, Any]], dry_run: bool) -> BatchRow:
     """Work on one job and return its row; only errors that end the whole batch are raised."""
     start = time.perf_counter()
-    row = BatchRow(entry.name, entry.uri, "" if isinstance(job, JobError) else str(job.output), "failed")
+    row = BatchRow(entry.name, entry.uri, "", "failed")
     try:
         if isinstance(job, JobError):
             raise job
+        row = dataclasses.replace(row, output=str(output_path(job)))
         row = dataclasses.replace(row, **work(job))
     except Exception as error:  # whatever is wrong with one image, the others are run
         if isinstance(error, RunInterrupted | DiskFull | ClusterError) and not dry_run:
@@ -130,7 +134,7 @@ def _row(entry: CollectionEntry, job: Job | JobError, work: Callable[[Job], dict
 
 
 def _run(job: Job, **running: Any) -> dict[str, Any]:
-    known = is_complete(Path(str(job.output)))
+    known = is_complete(output_path(job))
     result = run(job, **running)
     holes = result.summary.get("holes", 0)
     return {
@@ -149,7 +153,7 @@ class _DryRun:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         prepared = prepare.dry_run(job, reserved=self._reserved)
-        if is_complete(Path(str(job.output))):
+        if is_complete(output_path(job)):
             return {"state": "already done", "tiles": prepared.cost.tiles}
         self._reserved += prepared.to_write
         return {"state": "would run", "tiles": prepared.cost.tiles}

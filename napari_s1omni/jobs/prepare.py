@@ -15,6 +15,7 @@ from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.resolve import RegionBounds, resolve
+from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.result import preflight
@@ -105,7 +106,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
-    plan = dataclasses.replace(plan, notes=(*source.notes, *region_notes, *plan.notes))
+    plan = dataclasses.replace(plan, notes=(*source.notes, *region_notes, *_label_notes(plan), *plan.notes))
     return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
 
 
@@ -138,6 +139,14 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     )
     begun = preflight.dry_run(path, request)
     return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
+
+
+def _label_notes(plan: Plan) -> tuple[str, ...]:
+    """Say what is done to labels of a coarse level so that they fit their image."""
+    level = label_place(plan).level if plan.job.into else 0
+    if not level:
+        return ()
+    return (f"level {level} is segmented; its labels are enlarged, pixel by pixel, to the finer levels of the image",)
 
 
 def _open_region(job: Job, source: Source) -> tuple[Job, RegionBounds | None, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
 from napari_s1omni.operations import AnyOperation
+from napari_s1omni.planning.zarr_folder import image_of
 
 Range = tuple[int, int]
 
@@ -136,7 +137,8 @@ class Job(Document):
     output: str | None = None
     """Folder of the result, an OME-Zarr image; left out, a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
-    """Write labels into the source's own ``labels/<into>`` instead of `output`."""
+    """Write labels into the source's own ``labels/<into>`` instead of `output`; the source is an OME-Zarr image, or one
+    of its levels."""
     region: Box | Shape | None = Field(None, discriminator="type")
     """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; left out,
     the whole source."""
@@ -207,10 +209,10 @@ def output_path(job: Job) -> Path:
     Raises
     ------
     JobError
-        If the job has no output.
+        If the job has no output, or its source takes no labels.
     """
     if job.into:
-        return Path(job.source.uri) / "labels" / job.into
+        return image_of(job.source.uri)[0] / "labels" / job.into
     if job.output is None:
         raise JobError("the job has no output", "an output is a folder", "name one")
     return Path(job.output)

@@ -110,11 +110,11 @@ class Result:
 
     def level_spec(self, level: int) -> LayerSpec:
         """Return shape, scale and position in the world of a level of the pyramid; 0 is full resolution."""
-        spec, factor = self.spec, self._store.pyramid.levels[level].factor
+        spec, (size, start) = self.spec, self._store.pyramid.place(level)
         return spec.replace(
             shape=self._store.pyramid.levels[level].shape,
-            scale=tuple(s * f for s, f in zip(spec.scale, factor, strict=True)),
-            translate=tuple(t + (f - 1) / 2 * s for t, f, s in zip(spec.translate, factor, spec.scale, strict=True)),
+            scale=tuple(s * f for s, f in zip(spec.scale, size, strict=True)),
+            translate=tuple(t + f * s for t, f, s in zip(spec.translate, start, spec.scale, strict=True)),
         )
 
     @property

@@ -18,6 +18,7 @@ from napari_s1omni.storage.result.output_fingerprint import differing_keys
 from napari_s1omni.storage.result.preflight import OutputRequest, preflight
 from napari_s1omni.storage.result.store import ResultStore
 
+AXES = [{"name": name, "type": "space"} for name in "yx"]
 PRINT = {"operation": {"prompt": "nuclei", "channels": (0, 1)}, "sampling": {"seed": 3}, "engine": "reference"}
 
 
@@ -154,15 +155,27 @@ def test_labels_go_into_their_image_only_when_asked_and_only_where_they_belong(t
     with pytest.raises(StoreError, match="IMAGE/labels/NAME"):
         check(image / "nuclei", source=str(image), into=True)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(StoreError, match=r"not an OME-Zarr 0\.5 image"):
+    with pytest.raises(StoreError, match="is not an OME-Zarr image"):
         check(tmp_path / "empty/labels/nuclei", into=True)
 
 
-def test_labels_of_0_5_do_not_go_into_an_image_of_0_4(tmp_path):
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"multiscales": []}, "key multiscales: "),
+        ({"multiscales": [{"version": "0.3", "axes": ["y", "x"], "datasets": [{"path": "0"}]}]}, r"OME-Zarr 0\.3"),
+        ({"multiscales": [{"axes": AXES, "datasets": [{"path": "0"}]}]}, "level '0' of .* does not exist"),
+        ({"plate": {}}, "is not an OME-Zarr image"),
+    ],
+    ids=["empty", "old", "no array", "plate"],
+)
+def test_labels_go_only_into_an_image_that_is_whole(attributes, words, tmp_path):
     (tmp_path / ".zgroup").write_text('{"zarr_format": 2}')
-    (tmp_path / ".zattrs").write_text('{"multiscales": []}')
-    with pytest.raises(StoreError, match=r"0\.4"):
+    (tmp_path / ".zattrs").write_text(json.dumps(attributes))
+    with pytest.raises(StoreError, match=words) as caught:
         check(tmp_path / "labels/nuclei", source=str(tmp_path), into=True)
+    assert caught.value.remedy == "write to a separate output folder"
+    assert not (tmp_path / "labels").exists()
 
 
 def test_too_little_space(tmp_path):

@@ -11,6 +11,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
 from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.image_group.label_place import LabelPlace
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.shards import encode_shard, inner_chunk
 from napari_s1omni.storage.result.store import ResultStore
@@ -283,7 +284,7 @@ def source_image(path):
 def labels_in(image, name):
     target, block = TARGETS["labels"]
     return ResultStore.create(
-        image / "labels" / name, target=target, block=block, attributes={}, name=name, into=True, disk=FAST
+        image / "labels" / name, target=target, block=block, attributes={}, name=name, into=LabelPlace(), disk=FAST
     )
 
 

@@ -24,6 +24,7 @@ from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
+from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
@@ -75,16 +76,16 @@ class RunOutput:
             See :func:`napari_s1omni.storage.result.preflight.preflight`.
         """
         disk = Disk(durable=durable)
-        into = plan.job.into is not None
+        into = label_place(plan) if plan.job.into is not None else None
         request = OutputRequest(
             plan.fingerprint(),
             forecast,
             functools.partial(bytes_left, plan, path, forecast) if whole else None,
             source=plan.source.source,
-            into=into,
+            into=into is not None,
         )
         with preflight(path, request, disk=disk) as ground:
-            if (ground.path / "zarr.json").exists():
+            if ResultStore.exists(ground.path):
                 store = ResultStore.open(path, "r+", disk=disk, on_step=on_step)
             else:
                 store = ResultStore.create(

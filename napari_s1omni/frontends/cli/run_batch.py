@@ -26,8 +26,12 @@ def run_images(job: Job, options: RunOptions) -> None:
     S1OmniError
         If there is nothing to run, or the whole batch must stop.
     """
-    if job.output is None:
-        raise JobError("a collection of images needs an output", "a folder for the results", "set 'output'")
+    if job.output is None and job.into is None:
+        raise JobError(
+            "a collection of images needs an output",
+            "a folder for the results, or for OME-Zarr images the name of their labels",
+            "set 'output' or 'into'",
+        )
     entries = list_sources(job.source.uri)
     progress = Console(stderr=True, quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
@@ -46,7 +50,7 @@ def run_images(job: Job, options: RunOptions) -> None:
     if options.json:
         print_json([dataclasses.asdict(row) for row in rows])
     else:
-        _print_summary(rows, job.output, options.dry_run)
+        _print_summary(rows, job, options.dry_run)
     if not all(row.ok for row in rows):
         raise typer.Exit(HOLES)
 
@@ -66,11 +70,12 @@ def _seconds(seconds: float) -> str:
     return format_duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
 
 
-def _print_summary(rows: list[BatchRow], folder: str, dry_run: bool) -> None:
+def _print_summary(rows: list[BatchRow], job: Job, dry_run: bool) -> None:
     table = Table(box=None, show_header=False)
     for state in dict.fromkeys(row.state for row in rows):
         table.add_row(state, str(sum(row.state == state for row in rows)))
     console = Console()
     console.print(table)
     if not dry_run:
-        console.print(f"results and {TABLE} in {folder}", highlight=False, markup=False, soft_wrap=True)
+        text = f"results in labels/{job.into} of each image" if job.into else f"results and {TABLE} in {job.output}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)

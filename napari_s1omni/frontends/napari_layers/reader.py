@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from napari_s1omni.frontends.napari_layers.job_files import JOB_KEY, is_job_file, is_job_path
+from napari_s1omni.planning.zarr_folder import read_attributes
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | list[str]], list[LayerData]]
@@ -110,7 +110,7 @@ def _is_synthetic(path: str) -> bool:
 
 def _is_result(path: str) -> bool:
     try:
-        group = json.loads((Path(path) / "zarr.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        own = read_attributes(Path(path)).get("s1omni")
+    except OSError:
         return False
-    return "plan" in group.get("attributes", {}).get("s1omni", {})
+    return isinstance(own, dict) and "plan" in own

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.frontends.napari_layers.layer_geometry import shear_matrix, shear_vector
+from napari_s1omni.planning.zarr_folder import zarr_format
 from napari_s1omni.storage.files.fsync_store import WORK
 
 NAME = "place.json"
@@ -21,7 +22,7 @@ NAME = "place.json"
 @contextlib.contextmanager
 def saved_transform(path: Path, axes: str, transform: Mapping[str, Any]) -> Iterator[None]:
     """Save the transform of the run that is launched within the context; a resumed run keeps its first one."""
-    begun = (path / "zarr.json").is_file()
+    begun = zarr_format(path) is not None
     yield
     if transform and not begun:
         write_transform(path, axes, transform)

@@ -22,6 +22,7 @@ from napari_s1omni.frontends.session.run_history import new_output, remember
 from napari_s1omni.jobs.prepare import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source
 
 _WAIT_PANEL, _WAIT_PIXELS = 0.3, 2.0
@@ -85,7 +86,7 @@ class JobSession:
         S1OmniError
             If there is none yet, or the job failed before there was one.
         """
-        if self._failure is not None and not (self.path / "zarr.json").is_file():
+        if self._failure is not None and not ResultStore.exists(self.path):
             raise error_of(self._failure)
         return Result.open(self.path)
 

@@ -106,10 +106,10 @@ class LivePyramid:
 
     def finish(self) -> None:
         """Take over the final levels of a complete run; reads the disk."""
-        if not (self.path / "zarr.json").is_file():
+        if not ResultStore.exists(self.path):
             return
         self._store = ResultStore.open(self.path)
-        self._memory.replace(self._store.levels)
+        self._memory.replace(self._store)
         self.complete = True
         if self.cache is not None:
             self.cache.mark_stale()
@@ -127,7 +127,9 @@ class LivePyramid:
         store = self._store
         if store is None:
             return np.zeros([b.stop - b.start for b in box], self.target.np_dtype)
-        if self.complete or (not is_stitched(self.plan) and self._is_owned(level)):
+        if self.complete:
+            return store.sample(self.level_step(level), box)
+        if not is_stitched(self.plan) and self._is_owned(store, level):
             return np.asarray(store.levels[level][box])
         if self._labels is not None:
             fine = tuple(
@@ -144,7 +146,7 @@ class LivePyramid:
 
     def _open_store(self) -> bool:
         """Open the store if it exists by now."""
-        if self._store is None and (self.path / "zarr.json").is_file():
+        if self._store is None and ResultStore.exists(self.path):
             self._store = ResultStore.open(self.path)
         if self._labels is None and self._store is not None and is_stitched(self.plan):
             if (self.path / WORK / ARRAY / "zarr.json").is_file():
@@ -152,9 +154,9 @@ class LivePyramid:
                 self._labels = ProvisionalLabels(scratch, self._pyramid.levels[0].shard)
         return self._store is not None
 
-    def _is_owned(self, level: int) -> bool:
+    def _is_owned(self, store: ResultStore, level: int) -> bool:
         """Whether blocks write their part of a level themselves."""
-        return level < len(self._pyramid.levels) and self._pyramid.levels[level].with_blocks
+        return level < len(store.pyramid.levels) and store.pyramid.levels[level].with_blocks
 
     def _block_spans(self, block: Sequence[int]) -> list[tuple[int, int]]:
         """Return where a block lies, in pixels of full resolution."""
@@ -166,10 +168,11 @@ class LivePyramid:
             self._memory.insert(self._block_spans(record.block), self._labels.add(record), (1,) * len(self.target.axes))
 
     def _fill_image(self, block: tuple[int, ...]) -> None:
-        level = max(i for i, at in enumerate(self._pyramid.levels) if at.with_blocks)
-        step = self.level_step(level)
-        spans = [(start // s, -(-stop // s)) for (start, stop), s in zip(self._block_spans(block), step, strict=True)]
         if self._store is not None:
+            level = max(i for i, at in enumerate(self._store.pyramid.levels) if at.with_blocks)
+            step = self.level_step(level)
+            sizes = zip(self._block_spans(block), step, strict=True)
+            spans = [(start // s, -(-stop // s)) for (start, stop), s in sizes]
             pixels = np.asarray(self._store.levels[level][tuple(slice(*s) for s in spans)])
             self._memory.insert(spans, pixels, step)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.storage.result.pyramid import Pyramid
+from napari_s1omni.storage.result.store import ResultStore
 
 _KEPT = 48 * 2**20
 """Largest size in bytes of the finest level in memory."""
@@ -81,13 +82,7 @@ class MemoryLevels:
         ]
         return self.arrays[0][np.ix_(*index)]
 
-    def replace(self, levels: Sequence[Any]) -> None:
-        """Take over the final levels of a store, finest first."""
-        last = len(levels) - 1
+    def replace(self, store: ResultStore) -> None:
+        """Take over the final levels of a store."""
         for array, step in zip(self.arrays, self.steps[self.first :], strict=True):
-            stored = next((i for i, s in enumerate(self.steps[: len(levels)]) if s == step), None)
-            if stored is not None:
-                array[...] = levels[stored][...]
-            else:
-                ratio = tuple(a // b for a, b in zip(step, self.steps[last], strict=True))
-                array[...] = np.asarray(levels[last][...])[tuple(slice(None, None, r) for r in ratio)]
+            array[...] = store.sample(step, tuple(slice(0, n) for n in array.shape))

@@ -108,6 +108,8 @@ def apply_correction(
         tuple(sorted(old)),
     )
     store.renew_pyramid(made.blocks)
+    if store.target.kind == "labels":
+        store.add_ids(int(after.max()))
     _record(store, made)
     return made
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 
 from napari_s1omni.errors import StoreError, StoreExists
 from napari_s1omni.storage.files.fsync_store import WORK
-from napari_s1omni.storage.result.labels_group import is_image
+from napari_s1omni.storage.image_group.image_levels import is_image
 
 
 def existing_parent(path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from napari_s1omni.errors import DiskFull, StoreError, StoreLocked
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
-from napari_s1omni.storage.result.labels_group import check_labels_path
+from napari_s1omni.storage.image_group.labels_group import check_labels_path
 from napari_s1omni.storage.result.output_checks import check_apart, check_no_other_files, existing_parent
 from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT, check_same_run, is_begun, is_same_run
 from napari_s1omni.system.files import is_writable

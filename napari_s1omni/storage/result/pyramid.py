@@ -5,28 +5,23 @@ pixels; at an odd end the window holds the pixels that exist. Images take the me
 window, integers rounded half to even; labels take the most frequent id, the
 first in C order among equals, so that no id is invented.
 
-The finer levels are written *with the blocks*, as long as halving a block gives
-whole pixels and at least :data:`SMALLEST_SHARD` px. The *coarse* levels below
-are computed shard by shard, once all blocks under a shard are written.
+Levels are written *with the blocks*, as long as halving a block gives whole
+pixels and at least :data:`SMALLEST_SHARD` px.
 Shards of consecutive levels are nested.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
-
-Pixels = NDArray[Any]
-Box = tuple[slice, ...]
+from napari_s1omni.storage.result.levels import Box, Level, Levels, Pixels
 
 SMALLEST_SHARD = 256
 """Smallest edge in pixels of a block's part of a level that gets its own file."""
@@ -37,26 +32,20 @@ ISOTROPIC = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One level of a pyramid; every tuple has one entry per axis."""
+class HalvedLevel(Level):
+    """One level of a :class:`Pyramid`."""
 
-    shape: tuple[int, ...]
-    """Size in pixels of this level."""
-    shard: tuple[int, ...]
-    """Size in pixels of this level of one shard."""
     factor: tuple[int, ...]
     """Pixels of level 0 per pixel of this level."""
     halved: tuple[bool, ...]
     """Whether each axis is halved from the level above."""
-    with_blocks: bool
-    """Whether this level is written together with the blocks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pyramid:
+class Pyramid(Levels):
     """The levels of one array."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[HalvedLevel, ...]
     """Level 0, the array itself, first."""
     labels: bool
     """Whether pixels are ids rather than intensities."""
@@ -65,12 +54,21 @@ class Pyramid:
     def of(cls, target: LayerSpec, block: tuple[int, ...]) -> Pyramid:
         """Return the levels of `target`, written in blocks of `block` px."""
         flat = tuple(target.axes.index(axis) for axis in "yx")
-        level = Level(target.shape, block, (1,) * len(block), (False,) * len(block), True)
+        level = HalvedLevel(target.shape, block, True, (1,) * len(block), (False,) * len(block))
         levels = [level]
         while max(level.shape[i] for i in flat) > SMALLEST_LEVEL:
             level = _next(level, target, flat)
             levels.append(level)
         return cls(tuple(levels), target.kind == "labels" or target.np_dtype.kind == "b")
+
+    def name(self, level: int) -> str:
+        """Return the name of the array of a level: its number."""
+        return str(level)
+
+    def place(self, level: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """See :meth:`Levels.place`: the first pixel covers `factor` pixels, so its centre is (factor - 1) / 2."""
+        factor = self.levels[level].factor
+        return factor, tuple((f - 1) / 2 for f in factor)
 
     def block_levels(self, origin: tuple[int, ...], pixels: Pixels) -> Iterator[tuple[int, tuple[int, ...], Pixels]]:
         """Yield (level, origin, pixels) of all levels that are written with a block, level 0 first."""
@@ -81,16 +79,6 @@ class Pyramid:
             pixels = halve(pixels, level.halved, labels=self.labels)
             origin = tuple(o // 2 if h else o for o, h in zip(origin, level.halved, strict=True))
             yield i, origin, pixels
-
-    @property
-    def coarse_levels(self) -> tuple[int, ...]:
-        """Indices of the levels that are not written with the blocks."""
-        return tuple(i for i, level in enumerate(self.levels) if not level.with_blocks)
-
-    def shard_origins(self, level: int) -> Iterator[tuple[int, ...]]:
-        """Yield the origins of the shards of a level, in C order."""
-        at = self.levels[level]
-        yield from itertools.product(*(range(0, n, s) for n, s in zip(at.shape, at.shard, strict=True)))
 
     def compute_shard(self, level: int, origin: tuple[int, ...], read: Callable[[Box, int], Pixels]) -> Pixels:
         """Compute one shard of a coarse level from the level above, which ``read(box, level)`` reads."""
@@ -109,38 +97,8 @@ class Pyramid:
             ranges.append(range(o * f // b, math.ceil(min((o + s) * f, n) / b)))
         yield from itertools.product(*ranges)
 
-    def stale_shards(
-        self, digests: Mapping[tuple[int, ...], str] | None, known: Callable[[int, tuple[int, ...]], str | None]
-    ) -> Iterator[tuple[int, tuple[int, ...], str | None]]:
-        """Yield (level, origin, input digest) of the coarse shards to compute, finer levels first.
 
-        Parameters
-        ----------
-        digests : mapping or None
-            Digest of each finished block. None yields every shard, with input digest None.
-        known : callable
-            Returns the input digest from which a shard was last computed, or None.
-        """
-        for level in self.coarse_levels:
-            for origin in self.shard_origins(level):
-                if digests is None:
-                    yield level, origin, None
-                    continue
-                inputs = self.input_digest(level, origin, digests)
-                if inputs is not None and known(level, origin) != inputs:
-                    yield level, origin, inputs
-
-    def input_digest(self, level: int, origin: tuple[int, ...], digests: Mapping[tuple[int, ...], str]) -> str | None:
-        """Return the digest of all blocks under a shard; None while one is missing from `digests`."""
-        found = hashlib.sha256()
-        for block in self.blocks_under(level, origin):
-            if block not in digests:
-                return None
-            found.update(f"{block}{digests[block]};".encode())
-        return found.hexdigest()[:32]
-
-
-def _next(above: Level, target: LayerSpec, flat: tuple[int, ...]) -> Level:
+def _next(above: HalvedLevel, target: LayerSpec, flat: tuple[int, ...]) -> HalvedLevel:
     """Return the level below `above`."""
     size = [s * f for s, f in zip(target.scale, above.factor, strict=True)]
     halved = []
@@ -163,7 +121,7 @@ def _next(above: Level, target: LayerSpec, flat: tuple[int, ...]) -> Level:
             with_blocks = False
     shape = tuple(math.ceil(n / 2) if h else n for n, h in zip(above.shape, halved, strict=True))
     factor = tuple(f * 2 if h else f for f, h in zip(above.factor, halved, strict=True))
-    return Level(shape, tuple(shard), factor, tuple(halved), with_blocks)
+    return HalvedLevel(shape, tuple(shard), with_blocks, factor, tuple(halved))
 
 
 def halve(pixels: Pixels, axes: tuple[bool, ...], *, labels: bool = False) -> Pixels:

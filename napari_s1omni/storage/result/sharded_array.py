@@ -26,15 +26,17 @@ class ShardedArray:
         Path of the array in the store.
     array : zarr.Array
         The same array, for reading.
+    shard : tuple of int, optional
+        What is written at a time, in pixels; by default the shards of the array.
     """
 
-    def __init__(self, store: FsyncStore, name: str, array: Any) -> None:
+    def __init__(self, store: FsyncStore, name: str, array: Any, shard: tuple[int, ...] | None = None) -> None:
         self.store = store
         self.name = name
         self.array = array
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.chunk: tuple[int, ...] = tuple(array.chunks)
-        self.shard: tuple[int, ...] = tuple(array.shards)
+        self.shard: tuple[int, ...] = shard or tuple(array.shards)
         self.dtype = str(np.dtype(array.dtype).name)
 
     @classmethod
@@ -66,10 +68,10 @@ class ShardedArray:
         return cls.open(store, name)
 
     @classmethod
-    def open(cls, store: FsyncStore, name: str) -> Self:
-        """Open an existing array."""
+    def open(cls, store: FsyncStore, name: str, shard: tuple[int, ...] | None = None) -> Self:
+        """Open an existing array; `shard` is needed where its metadata has no shards."""
         try:
-            return cls(store, name, zarr.open_array(store, path=name, mode="r"))
+            return cls(store, name, zarr.open_array(store, path=name, mode="r"), shard)
         except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise StoreDamaged(
                 f"array {name} of {store.root}: {error}", remedy="run it again with another output"

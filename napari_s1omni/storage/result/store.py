@@ -1,4 +1,7 @@
-"""ResultStore: an output folder that is an OME-Zarr 0.5 image or label image, written by any number of processes."""
+"""ResultStore: an output folder that is an OME-Zarr image or label image, written by any number of processes.
+
+A folder of its own is OME-Zarr 0.5. Labels inside an image have the version of that image, 0.4 or 0.5, and its levels.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
+from napari_s1omni.planning.zarr_folder import ZarrFormat, read_attributes, zarr_format
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
+from napari_s1omni.storage.image_group.group_document import ome_attributes, put_group
+from napari_s1omni.storage.image_group.image_levels import read_image_levels
+from napari_s1omni.storage.image_group.image_pyramid import ImagePyramid
+from napari_s1omni.storage.image_group.label_place import LabelPlace
+from napari_s1omni.storage.image_group.labels_group import register_labels
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
-from napari_s1omni.storage.result.labels_group import register_labels
-from napari_s1omni.storage.result.metadata import KEY, Window, group_document, ome_metadata, own_metadata
+from napari_s1omni.storage.result.chunked_array import ChunkedArray
+from napari_s1omni.storage.result.metadata import KEY, Window, label_colors, labels_metadata, ome_metadata, own_metadata
 from napari_s1omni.storage.result.pyramid import Pyramid
 from napari_s1omni.storage.result.sharded_array import ShardedArray
 from napari_s1omni.storage.result.shards import digest
@@ -36,7 +44,7 @@ class ResultStore:
         self.attributes: dict[str, Any] = dict(attributes)
         self.target = LayerSpec.from_json(self.attributes["layer"])
         self.block: tuple[int, ...] = tuple(self.attributes["block"])
-        self.pyramid = Pyramid.of(self.target, self.block)
+        self.pyramid = _pyramid(self.attributes)
 
     @classmethod
     def create(
@@ -48,7 +56,7 @@ class ResultStore:
         attributes: Mapping[str, Any],
         name: str,
         windows: Sequence[Window] = (),
-        into: bool = False,
+        into: LabelPlace | None = None,
         disk: Disk | None = None,
         on_step: OnStep = no_step,
     ) -> Self:
@@ -68,8 +76,9 @@ class ResultStore:
             Name of the image, shown in viewers.
         windows : sequence of (low, high), optional
             Display range of each channel, or one for all.
-        into : bool
-            The path is ``IMAGE/labels/NAME`` of an OME-Zarr 0.5 image; :meth:`finish` will list it there.
+        into : LabelPlace, optional
+            The path is ``IMAGE/labels/NAME`` of an OME-Zarr image, and this is where the labels lie in it;
+            :meth:`finish` will list them there.
         disk : Disk, optional
             File system; ``Disk(durable=False)`` does not fsync.
         on_step : callable, optional
@@ -81,23 +90,35 @@ class ResultStore:
             If the folder holds a store.
         """
         path = Path(path)
-        if (path / "zarr.json").exists():
+        if zarr_format(path) is not None:
             raise StoreExists(
                 f"{path} already holds a store", remedy="open it, or choose another output", path=str(path)
             )
         store = FsyncStore(path, disk=disk, on_step=on_step)
-        pyramid = Pyramid.of(target, block)
+        version: ZarrFormat = 3
+        own = {**own_metadata(attributes, target, block), "into": into is not None, "state": "running"}
+        if into is None:
+            ome = ome_metadata(target, Pyramid.of(target, block), name, windows)
+        else:
+            image = read_image_levels(path.parent.parent, into.axes)
+            version, levels = image.zarr_format, ImagePyramid.of(image, target, block, into)
+            ome = labels_metadata(target, levels, name, image)
+            own["levels"] = levels.to_json()
+        pyramid, kind = _pyramid(own), _ARRAYS[version]
         arrays = [
-            ShardedArray.create(
-                store, str(i), shape=level.shape, dtype=target.dtype, shard=level.shard, axes=target.axes
+            kind.create(
+                store, pyramid.name(i), shape=level.shape, dtype=target.dtype, shard=level.shard, axes=target.axes
             )
             for i, level in enumerate(pyramid.levels)
         ]
-        own = {**own_metadata(attributes, target, block), "into": into, "state": "running"}
-        ome = ome_metadata(target, pyramid, name, windows, "../../" if into else None)
         # The root metadata comes last: without it, the store does not exist.
-        store.put("zarr.json", group_document({"ome": ome, KEY: own}))
+        put_group(store, {**ome_attributes(ome, version), KEY: own}, version)
         return cls(store, own, arrays)
+
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        """Whether there is a store in a folder: its metadata is written once all arrays exist."""
+        return any((Path(path) / name).is_file() for name in ("zarr.json", ".zattrs"))
 
     @classmethod
     def open(
@@ -119,18 +140,16 @@ class ResultStore:
         """
         path = Path(path)
         with disk_errors("reading", path):
-            there = (path / "zarr.json").is_file()
-        if not there:
+            attributes = read_attributes(path) if cls.exists(path) else None
+        if attributes is None:
             raise StoreError(f"{path} holds no result", "a result is the output folder of a run", path=str(path))
-        store = FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
-        try:
-            own = dict(zarr.open_group(store, mode="r", zarr_format=3).attrs).get(KEY)
-        except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-            raise StoreDamaged(f"the metadata of {path} cannot be read: {error}", path=str(path)) from error
+        own = attributes.get(KEY)
         if not isinstance(own, dict) or not {"layer", "block"} <= own.keys():
             raise StoreError(f"{path} is a zarr store but not a result", "a result is the output folder of a run")
-        levels = Pyramid.of(LayerSpec.from_json(own["layer"]), tuple(own["block"])).levels
-        return cls(store, own, [ShardedArray.open(store, str(i)) for i in range(len(levels))])
+        store = FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
+        pyramid, kind = _pyramid(own), _ARRAYS[zarr_format(path) or 3]
+        arrays = [kind.open(store, pyramid.name(i), level.shard) for i, level in enumerate(pyramid.levels)]
+        return cls(store, own, arrays)
 
     @property
     def path(self) -> Path:
@@ -144,8 +163,8 @@ class ResultStore:
 
     @property
     def levels(self) -> list[Any]:
-        """Zarr arrays, full resolution first; indexing reads them."""
-        return [array.array for array in self._arrays]
+        """Zarr arrays, the resolution of the run first, then coarser ones; indexing reads them."""
+        return [array.array for i, array in enumerate(self._arrays) if not self.pyramid.is_finer(i)]
 
     def write_block(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
         """Write one block and its part of the finer levels; see :meth:`Sink.write_block`."""
@@ -156,6 +175,30 @@ class ResultStore:
     def read(self, box: tuple[slice, ...], level: int = 0) -> NDArray[Any]:
         """Read a box in pixels of a level; unwritten pixels are 0."""
         return self._arrays[level].read(box)
+
+    def sample(self, step: tuple[int, ...], box: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a box of the complete result in steps of some pixels, from the coarsest level that is fine enough.
+
+        Parameters
+        ----------
+        step : tuple of int
+            Pixels of level 0 per pixel that is read, along each axis.
+        box : tuple of slice
+            In such steps; it may reach beyond the end by part of a step, where the last pixel is repeated.
+        """
+        place = [self.pyramid.place(i)[0] for i in range(len(self.levels))]
+        # Sizes that are not whole multiples of each other give odd steps, such as 2.0004.
+        level = max(
+            i for i, size in enumerate(place) if i == 0 or all(a <= 1.01 * b for a, b in zip(size, step, strict=True))
+        )
+        array, ratio = self._arrays[level], [s / a for s, a in zip(step, place[level], strict=True)]
+        if array.shape == tuple(-(-n // s) for n, s in zip(self.target.shape, step, strict=True)):
+            return array.read(box)
+        index = [
+            np.minimum((np.arange(b.start, b.stop) * r).astype(np.int64), n - 1)
+            for b, r, n in zip(box, ratio, array.shape, strict=True)
+        ]
+        return np.asarray(array.array.oindex[tuple(index)])
 
     def digest(self, index: ShardIndex) -> str:
         """Return the digest of a block as stored now, after checking its part of the finer levels.
@@ -185,14 +228,8 @@ class ResultStore:
 
     def renew_pyramid(self, blocks: Collection[ShardIndex]) -> None:
         """Recompute the coarse levels over some blocks that were rewritten."""
-        for level in self.pyramid.coarse_levels:
-            at = self.pyramid.levels[level]
-            origins = {
-                tuple(i * b // f // s * s for i, b, f, s in zip(block, self.block, at.factor, at.shard, strict=True))
-                for block in blocks
-            }
-            for origin in sorted(origins):
-                self._arrays[level].put(origin, self.pyramid.compute_shard(level, origin, self.read))
+        for level, origin in self.pyramid.shards_over(blocks):
+            self._arrays[level].put(origin, self.pyramid.compute_shard(level, origin, self.read))
 
     def require_array(self, name: str, dtype: str, shape: tuple[int, ...], block: tuple[int, ...]) -> ShardedArray:
         """Open an array under ``.s1omni/``, creating it with zeros if missing; it is written like a result.
@@ -235,7 +272,34 @@ class ResultStore:
     def finish(self, **attributes: Any) -> None:
         """Mark the result as complete and store more attributes; add a label image to the list of its image."""
         self.attributes |= {"state": "complete", **attributes}
-        ome = zarr.open_group(self._store, mode="r", zarr_format=3).attrs["ome"]
-        self._store.put("zarr.json", group_document({"ome": ome, KEY: self.attributes}))
+        objects = self.attributes.get("summary", {}).get("objects")
+        self._put_metadata(1 if objects is None else int(objects))
         if self.attributes["into"]:
             register_labels(self.path, self._store.disk)
+
+    def add_ids(self, highest: int) -> None:
+        """Note that labels now have ids up to `highest`: those in an image list a colour for each."""
+        listed = read_attributes(self.path).get("ome", {}).get("image-label", {}).get("colors", [])
+        if listed and highest >= len(listed):
+            self._put_metadata(highest)
+            register_labels(self.path, self._store.disk)
+
+    def _put_metadata(self, highest: int) -> None:
+        """Write the metadata of the group; labels inside an image of 0.5 have ids up to `highest`."""
+        found = {**read_attributes(self.path), KEY: self.attributes}
+        version = zarr_format(self.path) or 3
+        if self.attributes["into"] and version == 3:
+            label = {k: v for k, v in found["ome"]["image-label"].items() if k != "colors"}
+            colors = label_colors(highest)
+            found["ome"] = {**found["ome"], "image-label": {**label, **({"colors": colors} if colors else {})}}
+        put_group(self._store, found, version)
+
+
+_ARRAYS: dict[ZarrFormat, type[ShardedArray]] = {2: ChunkedArray, 3: ShardedArray}
+
+
+def _pyramid(own: Mapping[str, Any]) -> Pyramid | ImagePyramid:
+    """Return the levels of a result from its own attributes."""
+    if "levels" in own:
+        return ImagePyramid.from_json(own["levels"])
+    return Pyramid.of(LayerSpec.from_json(own["layer"]), tuple(own["block"]))

@@ -221,7 +221,7 @@ class CorrectPage(QWidget):
         path = _output(layer)
 
         def read() -> tuple[list[Correction], int | None, bool]:
-            if not (path / "zarr.json").is_file():
+            if not ResultStore.exists(path):
                 return [], None, has_snapshot(path)
             store = ResultStore.open(path)
             return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_snapshot(path)

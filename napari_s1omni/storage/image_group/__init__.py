@@ -1,0 +1,1 @@
+"""The OME-Zarr image that labels are written into."""

@@ -1,0 +1,49 @@
+"""Write the metadata of a Zarr group of version 2 or 3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from napari_s1omni.planning.zarr_folder import ZarrFormat
+from napari_s1omni.storage.files.fsync_store import FsyncStore
+
+_V2 = {"zarr_format": 2}
+
+
+def put_group(store: FsyncStore, attributes: Mapping[str, Any], version: ZarrFormat, folder: str = "") -> None:
+    """Write the metadata of a group; the file with the attributes comes last and replaces the earlier one at once.
+
+    Parameters
+    ----------
+    store : FsyncStore
+    attributes : mapping
+    version : int
+        Version of Zarr.
+    folder : str
+        Folder of the group, from the root of the store, with a ``/`` at its end; empty for the root.
+    """
+    if version == 3:
+        document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+        store.put(f"{folder}zarr.json", dump_json(document))
+        return
+    store.put(f"{folder}.zgroup", dump_json(_V2))
+    store.put(f"{folder}.zattrs", dump_json(attributes))
+
+
+def ome_attributes(ome: Mapping[str, Any], version: ZarrFormat) -> dict[str, Any]:
+    """Return OME-Zarr 0.5 metadata as attributes of a group, in the form of 0.4 for Zarr v2."""
+    if version == 3:
+        return {"ome": dict(ome)}
+    old = {key: value for key, value in ome.items() if key != "version"}
+    if "multiscales" in old:
+        old["multiscales"] = [{"version": "0.4", **image} for image in old["multiscales"]]
+    if "image-label" in old:
+        old["image-label"] = {"version": "0.4", **old["image-label"]}
+    return old
+
+
+def dump_json(document: Mapping[str, Any]) -> bytes:
+    """Return a metadata document as bytes."""
+    return json.dumps(document, indent=2).encode()
