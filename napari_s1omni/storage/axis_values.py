@@ -49,6 +49,35 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
     )
 
 
+def move_values(
+    values: Mapping[str, Any], found: str, wanted: str, name: str, notes: list[str]
+) -> dict[str, Any]:
+    """Give the values of axes to the letters that a user puts in place of those of the file.
+
+    Parameters
+    ----------
+    values : mapping of axis letter to value
+    found, wanted : str
+        Letters of the stored dimensions, from the file and from the user.
+    name : str
+        What the values are, for notes.
+    notes : list of str
+        Gets a sentence for each value that is left out, because a length says nothing of a time or a channel.
+    """
+    if found == wanted:
+        return dict(values)
+    moved = {letter: value for letter, value in values.items() if letter not in found}
+    for before, after in zip(found, wanted, strict=False):
+        if before not in values:
+            continue
+        length = before in "zyx"
+        if before == after or (length and after in "zyx") or before.isdecimal():
+            moved[after] = values[before]
+        elif values[before] not in (1.0, 0.0):
+            notes.append(f"the {name} {values[before]} along {before} is not used for {after}")
+    return moved
+
+
 def check_pixel_size(scale: Mapping[str, float], axes: str, name: str) -> None:
     """Refuse a pixel size that is not finite and above 0; `name` is the image, for the message."""
     bad = {a: scale[a] for a in axes if a in scale and not (math.isfinite(scale[a]) and scale[a] > 0)}

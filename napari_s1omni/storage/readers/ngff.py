@@ -46,6 +46,7 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
     image = Multiscale.read(attributes, uri, notes)
     level = _checked_level(image, level)
     finest, chosen = (_array(group, image, i) for i in (0, level))
+    image = image.with_letters(finest.shape, notes)
     scale, translate = image.transform(level)
     reason = _contradiction(image.axes, (finest, image.transform(0)[0]), (chosen, scale))
     if reason:
@@ -71,6 +72,7 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
         coarser=tuple(wrap_array(array, where) for array, where in _coarser(group, image, level, chosen, notes)),
         notes=tuple(notes),
         uri=uri,
+        axis_names=image.names,
     )
 
 
@@ -119,10 +121,10 @@ def _array(group: Any, image: Multiscale, level: int) -> Any:
         raise _damaged(where, path, error) from error
     if not isinstance(array, zarr.Array):
         raise SourceError(f"{where}: '{path}' is a group", "each level is an array")
-    if array.ndim != len(image.axes):
+    if array.ndim != len(image.names):
         raise SourceError(
             f"{where}: array '{path}' has {array.ndim} dimensions, shape {array.shape}, while multiscales[0].axes "
-            f"names {len(image.axes)}",
+            f"names {len(image.names)}",
             "there is one axis for each dimension",
             "correct the axes, or open the array by its path and give axes",
         )

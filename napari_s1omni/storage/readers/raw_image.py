@@ -57,7 +57,7 @@ class RawImage:
     pixels: Pixels
     """The array at the chosen level."""
     axes: str | None
-    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others as found; None if unknown."""
+    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others of unknown meaning; None without axes."""
     chunks: tuple[int, ...]
     """Size of a chunk in pixels, per dimension."""
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -76,3 +76,5 @@ class RawImage:
     """What was adjusted or looks wrong, one sentence each."""
     uri: str | None = None
     """Path or URI from which any process can open it again; None for an array in memory."""
+    axis_names: tuple[str, ...] = ()
+    """The name of each dimension, for messages, where it is more than the letter in `axes`."""

@@ -13,6 +13,7 @@ import zarr.errors
 import zarr.storage
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.axis_names import NamedAxes, are_placeholders, name_axes
 from napari_s1omni.storage.readers.ngff import read_ngff
 from napari_s1omni.storage.readers.ngff_metadata import level_paths
 from napari_s1omni.storage.readers.raw_image import RawImage, ZarrArrayPixels
@@ -88,10 +89,43 @@ def read_zarr(uri: str, level: int) -> RawImage:
     listed = level_paths(group) if group is not None else []
     if group is not None and name in listed:
         return _with_empty_note(replace(read_ngff(group, parent, listed.index(name), wrap_array), uri=uri))
-    names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
-    axes = "".join((str(n) or "?").lower()[0] for n in names) if names and all(names) else None
-    found = wrap_array(node, uri)
-    return _with_empty_note(RawImage(found, axes, found.chunks, uri=uri))
+    return _with_empty_note(_read_alone(node, uri))
+
+
+def dimension_names(array: Any) -> NamedAxes | None:
+    """Return the axes that a zarr array names, in Zarr v3 or as xarray writes them in v2; None if it names none."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, list | tuple) or len(names) != array.ndim or not any(names):
+        return None
+    return None if are_placeholders(names) else name_axes([name or "" for name in names], array.shape)
+
+
+def read_zarr_object(node: Any) -> RawImage | None:
+    """Read the metadata of a zarr array or group that the user opened; None if it is neither, or a group in memory.
+
+    What lies in a local folder is read from there, so that an array that is a level of an image takes its axes and
+    pixel size from it, and other processes can open it.
+    """
+    root = getattr(getattr(node, "store", None), "root", None)
+    if isinstance(root, Path):
+        uri = str((root / node.path).absolute())
+        try:
+            return read_zarr(uri, 0)
+        except SourceError as error:
+            if isinstance(node, zarr.Group):
+                raise
+            note = f"the image that this array belongs to cannot be read, so it is read alone: {error.given}"
+            return replace(_read_alone(node, uri), notes=(note,))
+    return _read_alone(node, None) if isinstance(node, zarr.Array) else None
+
+
+def _read_alone(array: Any, uri: str | None) -> RawImage:
+    """Read the metadata of an array that is no level of an image."""
+    named = dimension_names(array)
+    pixels = wrap_array(array, uri or "the zarr array")
+    if named is None:
+        return RawImage(pixels, None, pixels.chunks, uri=uri)
+    return RawImage(pixels, named.letters, pixels.chunks, notes=named.notes, uri=uri, axis_names=named.names)
 
 
 def wrap_array(array: Any, uri: str) -> ZarrPixels:
