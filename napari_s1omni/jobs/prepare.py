@@ -96,6 +96,8 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     """
     known = seen or measure_source(job.source, array)
     source = known.source
+    if job.operation.type != "segmentation":
+        job.operation.check_intensities(source.spec, source.is_mask)
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region)

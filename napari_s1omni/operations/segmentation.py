@@ -131,6 +131,10 @@ class Segmentation(Operation):
         words = super().instruction(spec, tile_size, encoding)
         return words.replace(mark=_MARK if encoding == "overlay" else None)
 
+    def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the pixels that no channel shows; they are background."""
+        return np.asarray(unknown.all(axis=0, keepdims=True))
+
     def decode(
         self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
     ) -> NDArray[np.float32]:

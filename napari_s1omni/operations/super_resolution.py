@@ -43,6 +43,7 @@ class SuperResolution(Operation):
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
         """Describe the finer grid: the first target pixel is centred half a target pixel inside the same border."""
         self._check_supported(description)
+        self.check_intensities(spec)
         by = dict(zip("yx", self.zoom(), strict=True))
         groups = self.channel_groups(spec)
         kept = [c for group in groups for c in group]

@@ -67,9 +67,7 @@ def are_placeholders(names: Sequence[object]) -> bool:
     return all(re.fullmatch(r"(dim|axis|phony_dim)[ _]?-?\d+", str(name)) for name in names)
 
 
-def name_axes(
-    names: Sequence[object], shape: Sequence[int], kinds: Sequence[str | None] | None = None
-) -> NamedAxes:
+def name_axes(names: Sequence[object], shape: Sequence[int], kinds: Sequence[str | None] | None = None) -> NamedAxes:
     """Find the letter of each named dimension.
 
     Parameters
@@ -137,7 +135,7 @@ def _fitting(i: int, name: object, shape: Sequence[int], kind: str | None) -> st
 
 def _only_choice(kind: str | None, letters: Sequence[str | None], kinds: Sequence[str | None]) -> str | None:
     """Return the one letter that a dimension of this type can have, or None."""
-    if kind not in _KINDS.values() or "s" in letters and kind == "channel":
+    if kind not in _KINDS.values() or ("s" in letters and kind == "channel"):
         return None
     unnamed = sum(k == kind and letter is None for k, letter in zip(kinds, letters, strict=True))
     free = [a for a, k in _KINDS.items() if k == kind and a not in letters]

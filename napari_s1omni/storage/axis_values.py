@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,14 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
                 f"{name} for axes {unknown} of an image with axes '{axes}'", f"{name} may name the axes '{axes}'"
             )
         return dict(value)
-    if isinstance(value, str | float | int):
+    if isinstance(value, str | numbers.Real):
         return dict.fromkeys(space, value)
+    if not hasattr(value, "__len__") or hasattr(value, "unit") or hasattr(value, "units"):
+        raise SourceError(
+            f"{name} {value!r} for an image with axes '{axes}'",
+            f"{name} has plain values, and units are given on their own",
+            "give such as scale=0.5, units='um'",
+        )
     for letters in (list(axes), space):
         if len(value) == len(letters):
             return dict(zip(letters, value, strict=True))
@@ -49,9 +56,7 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
     )
 
 
-def move_values(
-    values: Mapping[str, Any], found: str, wanted: str, name: str, notes: list[str]
-) -> dict[str, Any]:
+def move_values(values: Mapping[str, Any], found: str, wanted: str, name: str, notes: list[str]) -> dict[str, Any]:
     """Give the values of axes to the letters that a user puts in place of those of the file.
 
     Parameters

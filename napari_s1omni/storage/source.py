@@ -72,6 +72,11 @@ class Source:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         return f"Source({self.spec.source or 'in memory'}, {axes}, {self.spec.dtype})"
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether the pixels are true and false."""
+        return self._raw.pixels.dtype.kind == "b"
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 
@@ -107,8 +112,9 @@ class Source:
             return _read(self._raw, self._order, full, self.spec.np_dtype), None
         pixels, alpha = _read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
         hidden = self._transparency.hides(alpha)
-        over = np.expand_dims(alpha, self.spec.axes.index("c")) if "c" in self.spec else alpha
-        return self._transparency.blend(pixels, over), hidden if hidden.any() else None
+        channel = self.spec.axes.index("c") if "c" in self.spec else None
+        colours = slice(0, 1) if channel is None else full[channel]
+        return self._transparency.blend(pixels, alpha, channel, colours), hidden if hidden.any() else None
 
     def levels(self) -> list[Source]:
         """Return the coarser levels of the pyramid, finest first; empty without a pyramid."""
@@ -323,11 +329,15 @@ def _pixel_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
         return dtype.newbyteorder("=")
-    complex_remedy = "save its real part, magnitude or phase as an image"
+    remedy = "convert it to one of these, for example with astype('float32')"
+    if dtype.names:
+        remedy = f"choose one of its fields, such as array[{dtype.names[0]!r}]"
+    elif dtype.kind == "c":
+        remedy = "save its real part, magnitude or phase as an image"
     raise SourceError(
         f"pixel type {dtype} of {name}",
         "pixels are integers of 8 to 64 bits, floats of 16 to 64 bits, or booleans",
-        complex_remedy if dtype.kind == "c" else "save it as one of these",
+        remedy,
         dtype=str(dtype),
     )
 

@@ -17,10 +17,11 @@ from napari_s1omni.storage.readers.foreign_array import (
     chunks_of,
     fill_masked,
     is_array,
+    is_masked,
     refuse,
     shape_of,
     to_numpy,
-    unit_note,
+    without_unit,
 )
 from napari_s1omni.storage.readers.labelled_array import axis_metadata
 from napari_s1omni.storage.readers.raw_image import RawImage
@@ -37,8 +38,20 @@ def read_array(array: Any) -> RawImage:
     Raises
     ------
     SourceError
-        If it is no array, or its shape is not known.
+        If it is no array, its shape is not known, or its library fails.
     """
+    try:
+        return _read_array(array)
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"the {type(array).__name__} cannot be read ({type(error).__name__}: {error})",
+            remedy="open it again, or give it as numpy array",
+        ) from error
+
+
+def _read_array(array: Any) -> RawImage:
     if type(array).__module__.partition(".")[0] == "zarr":
         from napari_s1omni.storage.readers.zarr_store import read_zarr_object
 
@@ -47,17 +60,17 @@ def read_array(array: Any) -> RawImage:
             return found
     if not is_array(array):
         raise refuse(array)
-    notes = [note] if (note := unit_note(array)) else []
+    array, notes = without_unit(array)
     if isinstance(array, np.ma.MaskedArray):
         array, note = fill_masked(array)
         notes += [note] if note else []
-    if hasattr(array, "magnitude") and hasattr(array, "units"):
-        array = array.magnitude
     if isinstance(array, np.ndarray):
         return RawImage(array, None, default_chunks(array.shape), notes=tuple(notes))
     if not hasattr(array, "__getitem__") or not hasattr(array, "shape"):
         return _converted(array, notes)
     pixels = ComputedPixels.of(array)
+    if is_masked(array):
+        notes.append(f"masked pixels are read as NaN, as {pixels.dtype}")
     found = axis_metadata(array, pixels.shape)
     named = found.axes
     axes = named.letters if named else None

@@ -156,7 +156,7 @@ def _check_known(name: str, shape: Sequence[int], axes: NamedAxes, shown: str) -
         raise SourceError(
             f"axis {axis_label(label)} of {name} has {n} px and no meaning that is known"
             + (f" (axes {shown})" if shown != axes.letters else ""),
-            f"axes are time, channel, z, y and x, or s for the colour samples of a picture",
+            "axes are time, channel, z, y and x, or s for the colour samples of a picture",
             f"give {', '.join(offers)}, {choose}"
             if offers and known
             else f"give axes, with one letter for each of the {len(shape)} dimensions, {choose}",
@@ -164,9 +164,7 @@ def _check_known(name: str, shape: Sequence[int], axes: NamedAxes, shown: str) -
         )
 
 
-def _arrange(
-    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], named: NamedAxes, notes: list[str]
-) -> AxisOrder:
+def _arrange(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], named: NamedAxes, notes: list[str]) -> AxisOrder:
     axes = named.letters
     notes.extend(named.notes)
     sizes = dict(zip(axes, shape, strict=True))

@@ -31,6 +31,8 @@ _INSTEAD = {
     "builtins": "give numpy.asarray of it if it holds the numbers of one image",
 }
 """Top package of an object that is no array -> what to give instead."""
+_TABLES_AND_PICTURES = ("pandas", "polars", "PIL", "scipy", "sparse")
+"""Packages whose objects turn into arrays of something else than their pixels, or of all their zeros."""
 
 
 def refuse(array: Any) -> SourceError:
@@ -47,10 +49,10 @@ def refuse(array: Any) -> SourceError:
 
 def is_array(array: Any) -> bool:
     """Whether an object is an array, or can be turned into one as a whole."""
-    if hasattr(array, "nnz") and not hasattr(array, "__array__") or _package(array) in ("pandas", "polars", "PIL"):
+    if _package(array) in _TABLES_AND_PICTURES:
         return False
     sliced = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
-    return sliced and _package(array) not in ("scipy", "sparse") or hasattr(array, "__array__")
+    return sliced or any(hasattr(array, name) for name in ("__array__", "__array_interface__", "__dlpack__"))
 
 
 def shape_of(array: Any) -> tuple[int, ...]:
@@ -102,13 +104,11 @@ class ComputedPixels:
             dtype = np.dtype(array.dtype)
         except Exception:
             dtype = _read(array, tuple(slice(0, 1) for _ in shape)).dtype
-        if isinstance(getattr(array, "_meta", None), np.ma.MaskedArray):
-            dtype = without_mask_type(dtype)
-        return cls(array, shape, dtype)
+        return cls(array, shape, without_mask_type(dtype) if is_masked(array) else dtype)
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         part = _read(self.array, index)
-        if part.dtype != self.dtype and part.dtype.kind == "f" and self.dtype.kind != "f":
+        if part.dtype.kind == "f" and self.dtype.kind != "f":
             raise SourceError(
                 f"the {type(self.array).__name__} of type {self.dtype} holds masked pixels",
                 "masked pixels need a type that has NaN",
@@ -160,15 +160,23 @@ def fill_masked(array: Any) -> tuple[NDArray[Any], str]:
     return filled, f"{int(mask.sum())} masked pixels are read as NaN{became}"
 
 
+def is_masked(array: Any) -> bool:
+    """Whether a dask array has masked chunks."""
+    return isinstance(getattr(array, "_meta", None), np.ma.MaskedArray)
+
+
 def without_mask_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the float type that holds every value of a type, and NaN."""
     return dtype if dtype.kind == "f" else np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 
 
-def unit_note(array: Any) -> str:
-    """Return a note if the pixel values of an array have a unit, which is not kept."""
-    unit = getattr(array, "units", None) or getattr(array, "unit", None)
-    return f"the unit '{unit}' of the pixel values is not kept" if unit is not None and str(unit) else ""
+def without_unit(array: Any) -> tuple[Any, list[str]]:
+    """Return the numbers of a quantity of pint or astropy, and a note on its unit, which is not kept."""
+    inside = getattr(array, "magnitude", None) if hasattr(array, "units") else getattr(array, "value", None)
+    unit = getattr(array, "units", getattr(array, "unit", ""))
+    if inside is None or not hasattr(inside, "shape"):
+        return array, []
+    return inside, [f"the unit '{unit}' of the pixel values is not kept"] if str(unit) else []
 
 
 def _by_protocol(array: Any) -> NDArray[Any]:
@@ -184,8 +192,9 @@ def _read(array: Any, index: tuple[slice, ...]) -> NDArray[Any]:
             warnings.filterwarnings("ignore", message=".*unit of the quantity is stripped.*")
             return to_numpy(array[index])
     except Exception as error:
+        words = str(error).strip().partition("\n")[0][:200]
         raise SourceError(
-            f"reading {index} of the {type(array).__name__} failed: {error}",
+            f"reading {index} of the {type(array).__name__} failed: {words or type(error).__name__}",
             remedy="compute that part yourself to see where it fails, or give it as numpy array",
         ) from error
 

@@ -140,7 +140,8 @@ def _unit(coordinate: Any) -> str:
 def _note_the_rest(array: Any, coords: Any, dims: Sequence[Any], found: AxisMetadata) -> None:
     """Say which attributes and coordinates are not read."""
     attributes = dict(getattr(array, "attrs", None) or {})
-    unit = attributes.pop("units", attributes.pop("unit", None))
+    corner = array[(slice(0, 1),) * len(dims)]
+    unit = attributes.pop("units", attributes.pop("unit", getattr(getattr(corner, "data", None), "units", None)))
     if unit:
         beside = ", and is no pixel size" if unit_name(str(unit)) in METRES else ""
         found.notes.append(f"the unit '{unit}' of the pixel values is not kept{beside}")

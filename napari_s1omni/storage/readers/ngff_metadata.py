@@ -152,9 +152,7 @@ def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, 
     )
 
 
-def _axes(
-    image: Mapping[str, Any], uri: str
-) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...]]:
+def _axes(image: Mapping[str, Any], uri: str) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...]]:
     """Return name, type and unit of each axis."""
     axes = image["axes"]
     names = tuple(str(axis.get("name") or "") for axis in axes)

@@ -57,7 +57,7 @@ class RawImage:
     pixels: Pixels
     """The array at the chosen level."""
     axes: str | None
-    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others of unknown meaning; None without axes."""
+    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others if unknown; None without axes."""
     chunks: tuple[int, ...]
     """Size of a chunk in pixels, per dimension."""
     scale: Mapping[str, float] = field(default_factory=dict)
