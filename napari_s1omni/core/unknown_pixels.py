@@ -77,4 +77,4 @@ def _fill_small_gaps(channels: NDArray[np.float32], unknown: NDArray[np.bool_]) 
         share = ndi.convolve(known, _NEAR, mode="constant")[gaps]
         for channel in channels:
             channel[gaps] = ndi.convolve(np.where(unknown, 0, channel), _NEAR, mode="constant")[gaps] / share
-    return unknown & ~gaps
+    return np.asarray(unknown & ~gaps)

@@ -205,14 +205,14 @@ class Operation(Document, abc.ABC):
         Raises
         ------
         PlanError
-            If the layer holds labels, or a mask of true and false.
+            If the layer holds labels, or `mask` says that it looks like a mask or labels.
         """
         if mask or spec.kind == "labels":
             raise PlanError(
-                f"{spec.source or 'the layer'} holds {'a mask' if mask else 'labels'}, not intensities",
-                f"{self.type.replace('_', '-')} reads an image, since numbers between two labels have no meaning",
-                "choose the image from which they were made; to enlarge labels or masks, repeat their pixels, "
-                "for example with scipy.ndimage.zoom(labels, 2, order=0)",
+                f"{spec.source or 'the layer'} holds {'a mask or labels' if mask else 'labels'}, not intensities",
+                f"the operation {self.type} reads intensities, since a number between two labels has no meaning",
+                "choose the image from which they were made; to enlarge labels or a mask, repeat the pixels, for "
+                "example with scipy.ndimage.zoom(labels, 2, order=0); convert intensities to float32",
             )
 
     def _check_supported(self, description: EngineDescription) -> None:

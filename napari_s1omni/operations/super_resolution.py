@@ -62,6 +62,10 @@ class SuperResolution(Operation):
             rgb=spec.rgb and kept == [0, 1, 2],
         )
 
+    def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the unknown pixels of each channel: it is restored from itself."""
+        return unknown
+
     def finish(self, fields: NDArray[np.float32], context: FinishContext) -> FinishedBlock:
         """Convert model range back to the layer's intensities and cast to its dtype."""
         channels = context.channels

@@ -39,7 +39,7 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
                 f"{name} for axes {unknown} of an image with axes '{axes}'", f"{name} may name the axes '{axes}'"
             )
         return dict(value)
-    if isinstance(value, str | numbers.Real):
+    if isinstance(value, str | float | numbers.Real):
         return dict.fromkeys(space, value)
     if not hasattr(value, "__len__") or hasattr(value, "unit") or hasattr(value, "units"):
         raise SourceError(

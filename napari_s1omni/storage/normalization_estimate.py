@@ -93,7 +93,7 @@ def _gather(source: Source) -> tuple[list[NDArray[Any]], int, int]:
     parts: list[list[NDArray[Any]]] = [[] for _ in range(spec.size("c"))]
     nonfinite = seen = 0
     for box in _boxes(source):
-        pixels, transparent = source.read_visible(box)
+        pixels, transparent = source.read(box), source.transparent(box)
         seen += pixels.size
         first = box[channel].start if channel is not None else 0
         planes = np.moveaxis(pixels, channel, 0) if channel is not None else pixels[np.newaxis]

@@ -97,24 +97,32 @@ class Source:
             If the box is not inside the layer or the file cannot be read; the
             message names the file and the chunk.
         """
-        return self.read_visible(box)[0]
+        full = _full_box(box, self.spec)
+        if self._transparency is None:
+            return _read(self._raw, self._order, full, self.spec.np_dtype)
+        pixels, alpha = _read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
+        channel = self.spec.axes.index("c") if "c" in self.spec else None
+        colours = slice(0, 1) if channel is None else full[channel]
+        return self._transparency.blend(pixels, alpha, channel, colours)
 
-    def read_visible(self, box: Sequence[slice] | None = None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Read the pixels of one box as :meth:`read` does, and which of them are transparent.
+    def transparent(self, box: Sequence[slice] | None = None) -> NDArray[np.bool_] | None:
+        """Return which pixels of a box are transparent.
+
+        Parameters
+        ----------
+        box : sequence of slice, optional
+            As for :meth:`read`.
 
         Returns
         -------
-        (ndarray, bool ndarray or None)
-            The mask has the axes of the layer without c; None if no pixel of the box is transparent.
+        bool ndarray or None
+            With the axes of the layer without c; None if no pixel of the box is transparent.
         """
-        full = _full_box(box, self.spec)
         if self._transparency is None:
-            return _read(self._raw, self._order, full, self.spec.np_dtype), None
-        pixels, alpha = _read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
+            return None
+        _, alpha = _read_with_alpha(self._raw, self._order, _full_box(box, self.spec), self.spec.np_dtype)
         hidden = self._transparency.hides(alpha)
-        channel = self.spec.axes.index("c") if "c" in self.spec else None
-        colours = slice(0, 1) if channel is None else full[channel]
-        return self._transparency.blend(pixels, alpha, channel, colours), hidden if hidden.any() else None
+        return hidden if hidden.any() else None
 
     def levels(self) -> list[Source]:
         """Return the coarser levels of the pyramid, finest first; empty without a pyramid."""

@@ -41,7 +41,7 @@ class Plane:
     unknown: NDArray[np.bool_] | None = None
     """Pixels that are NaN or infinite, per channel of the group, (1 to 3, h, w); None if there are none."""
     transparent: NDArray[np.bool_] | None = None
-    """Pixels of a picture that are transparent, (h, w); None if there are none."""
+    """Pixels of a picture that are transparent, (h, w); None if there are none, or if the target is an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class PlaneReader:
         SourceError
             If the source cannot be read, even after retries.
         """
-        pixels, _ = self._pixels(t, z, group, y, x)
+        pixels = self._pixels(t, z, group, y, x)
         image = self._to_model(pixels, group)
         unknown = self._unknown(pixels)
         if unknown is not None:
@@ -111,22 +111,29 @@ class PlaneReader:
         unknown = ~np.isfinite(pixels)
         return unknown if unknown.any() else None
 
-    def _pixels(self, t: int, z: int, group: int, y: Span, x: Span) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Read source pixels (channels, h, w), and which of them are transparent (h, w)."""
+    def _pixels(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[Any]:
+        """Read source pixels (channels, h, w)."""
         channels = self.plan.groups[group]
         # Neighbouring channels are read at once, others one by one.
         spans = [(c, c + 1) for c in channels]
         if channels == tuple(range(channels[0], channels[0] + len(channels))):
             spans = [(channels[0], channels[-1] + 1)]
         parts = []
-        transparent = None
         for span in spans:
             box_of_axis = {"t": (t, t + 1), "c": span, "z": (z, z + 1), "y": y, "x": x}
             box = tuple(slice(*box_of_axis[axis]) for axis in self.plan.source.axes)
-            pixels, hidden = self.retry(functools.partial(self.source.read_visible, box))
+            pixels = self.retry(functools.partial(self.source.read, box))
             parts.append(pixels.reshape(-1, y[1] - y[0], x[1] - x[0]))
-            transparent = None if hidden is None else hidden.reshape(y[1] - y[0], x[1] - x[0])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts), transparent
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _transparent(self, t: int, z: int, y: Span, x: Span) -> NDArray[np.bool_] | None:
+        """Return which pixels of a plane are transparent, (h, w), for labels; None if none are."""
+        if self.plan.target.kind != "labels":
+            return None
+        box_of_axis = {"t": (t, t + 1), "c": (0, 1), "z": (z, z + 1), "y": y, "x": x}
+        box = tuple(slice(*box_of_axis[axis]) for axis in self.plan.source.axes)
+        found = self.retry(functools.partial(self.source.transparent, box))
+        return None if found is None else found.reshape(y[1] - y[0], x[1] - x[0])
 
     def _fill_unknown(self, plane: Plane, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
         """Cut a tile: what the engine sees, and which pixels have no result, (1 or channels, tile_size, tile_size)."""
@@ -136,7 +143,7 @@ class PlaneReader:
             # Filled tile by tile, so that it does not depend on the block.
             image = fill_unknown(image, mask)
             unknown = self.plan.job.operation.unknown_result(mask)
-        if plane.transparent is not None and self.plan.target.kind == "labels":
+        if plane.transparent is not None:
             background = cut_tile(plane.transparent[None], plane.origin, tile)
             unknown = background if unknown is None else unknown | background
         return image, unknown
@@ -149,7 +156,8 @@ class PlaneReader:
         if inside is not None and not inside.any():
             return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, inside)
         self.on_step("read")
-        pixels, transparent = self._pixels(block.t, z, block.group, y, x)
+        pixels = self._pixels(block.t, z, block.group, y, x)
+        transparent = self._transparent(block.t, z, y, x)
         image = self._to_model(pixels, block.group)
         seconds = time.perf_counter() - start
         return Plane(block, z, origin, image, seconds, inside, self._unknown(pixels), transparent)

@@ -55,9 +55,9 @@ def _read_array(array: Any) -> RawImage:
     if type(array).__module__.partition(".")[0] == "zarr":
         from napari_s1omni.storage.readers.zarr_store import read_zarr_object
 
-        found = read_zarr_object(array)
-        if found is not None:
-            return found
+        stored = read_zarr_object(array)
+        if stored is not None:
+            return stored
     if not is_array(array):
         raise refuse(array)
     array, notes = without_unit(array)
@@ -65,21 +65,23 @@ def _read_array(array: Any) -> RawImage:
         array, note = fill_masked(array)
         notes += [note] if note else []
     if isinstance(array, np.ndarray):
-        return RawImage(array, None, default_chunks(array.shape), notes=tuple(notes))
+        # A matrix keeps two dimensions whatever is cut out of it.
+        pixels = array if isinstance(array, np.memmap) else np.asarray(array)
+        return RawImage(pixels, None, default_chunks(array.shape), notes=tuple(notes))
     if not hasattr(array, "__getitem__") or not hasattr(array, "shape"):
         return _converted(array, notes)
-    pixels = ComputedPixels.of(array)
+    computed = ComputedPixels.of(array)
     if is_masked(array):
-        notes.append(f"masked pixels are read as NaN, as {pixels.dtype}")
-    found = axis_metadata(array, pixels.shape)
+        notes.append(f"masked pixels are read as NaN, as {computed.dtype}")
+    found = axis_metadata(array, computed.shape)
     named = found.axes
     axes = named.letters if named else None
     if axes and axes.endswith("c") and tuple(n.lower() for n in found.channel_names) in _COLOURS:
         axes = f"{axes[:-1]}s"
     return RawImage(
-        pixels,
+        computed,
         axes,
-        chunks_of(array, pixels.shape) or default_chunks(pixels.shape, axes or ""),
+        chunks_of(array, computed.shape) or default_chunks(computed.shape, axes or ""),
         found.scale,
         found.translate,
         found.units,
@@ -101,6 +103,8 @@ def _converted(array: Any, notes: list[str]) -> RawImage:
 
 def read_pyramid(levels: Sequence[Any], level: int) -> RawImage:
     """Read the metadata of one level of a pyramid in memory, given finest first as in napari."""
+    if isinstance(levels, memoryview):
+        return read_array(np.asarray(levels))
     if not levels or not all(is_array(array) for array in levels):
         raise SourceError(
             f"a {type(levels).__name__} of {len(levels)}",
