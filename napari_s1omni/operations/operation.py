@@ -163,7 +163,7 @@ class Operation(Document, abc.ABC):
         Returns
         -------
         bool (1 or C, h, w)
-            By default those of which any channel is unknown.
+            By default a pixel has no result if any channel is unknown there.
         """
         return np.asarray(unknown.any(axis=0, keepdims=True))
 

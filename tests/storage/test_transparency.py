@@ -55,8 +55,8 @@ def test_every_container_shows_the_background_behind_transparent_pixels(tmp_path
         np.testing.assert_array_equal(pixels[:, 20:], opaque)
         behind = pixels[:, :20]
         assert (behind == behind[:, :1, :1]).all()
-        extreme = (np.quantile(opaque, 0.95) <= behind) if bright else (np.quantile(opaque, 0.05) >= behind)
-        assert extreme.all()
+        middle = np.median(opaque)
+        assert (behind >= middle).all() if bright else (behind <= middle).all()
         np.testing.assert_array_equal(source.transparent(), picture[..., 3] == 0)
         box = (slice(1, 3), slice(10, 30), slice(5, 9))
         np.testing.assert_array_equal(source.read(box), pixels[box])
