@@ -34,7 +34,7 @@ class SourceOptions(TypedDict, total=False):
     level: int
     axes: str | None
     scale: float | tuple[float, ...] | None
-    units: str | None
+    units: str | tuple[str, ...] | None
 
 
 class TilingOptions(TypedDict, total=False):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.engine.registry import describe
@@ -41,6 +42,11 @@ class Prepared:
     cost: Cost
     to_write: int = 0
     """Bytes that a run has still to write; only set by :func:`dry_run`."""
+
+    def with_notes(self, notes: Iterable[str]) -> Self:
+        """Return a copy whose plan also has these notes, each once, before its own."""
+        together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
+        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
 
 
 def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:

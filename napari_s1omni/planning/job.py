@@ -30,8 +30,8 @@ class SourceRef(Document):
     """Axes as stored, such as ``zyx``, if the metadata is missing or wrong."""
     scale: float | tuple[float, ...] | None = None
     """Pixel size in `units`: one number, or one per stored axis, if the metadata is missing or wrong."""
-    units: str | None = None
-    """Unit of `scale` along z, y and x, such as ``um``."""
+    units: str | tuple[str, ...] | None = None
+    """Unit of `scale` along z, y and x, such as ``um``; or one per stored axis, ``pixel`` where there is none."""
 
 
 class Box(Document):

@@ -114,8 +114,8 @@ def read_axes(given: str | Sequence[str], shape: Sequence[int]) -> NamedAxes:
             return NamedAxes(letters, tuple(letters))
         given = words
     sizes = tuple(shape) if len(shape) == len(given) else (1,) * len(given)
-    letters = [axis_letter(w) if len(w) == 1 else _fitting(i, w, sizes, None) for i, w in enumerate(given)]
-    return NamedAxes("".join(letter or str(i) for i, letter in enumerate(letters)), tuple(map(str, given)))
+    found = [axis_letter(w) if len(w) == 1 else _fitting(i, w, sizes, None) for i, w in enumerate(given)]
+    return NamedAxes("".join(letter or str(i) for i, letter in enumerate(found)), tuple(map(str, given)))
 
 
 def _fitting(i: int, name: object, shape: Sequence[int], kind: str | None) -> str | None:

@@ -77,6 +77,11 @@ class Source:
         """Whether the pixels are true and false."""
         return self._raw.pixels.dtype.kind == "b"
 
+    @property
+    def stored_axes(self) -> str:
+        """Letters of the axes in the order in which they are stored, without dimensions that are left out."""
+        return self._order.stored_axes
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 

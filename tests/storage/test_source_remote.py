@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import http.server
+import json
+import shutil
 import sys
 import threading
 from functools import partial
@@ -18,6 +20,8 @@ from napari_s1omni.storage.readers import zarr_store
 from napari_s1omni.storage.source import open_source
 
 pytest.importorskip("aiohttp")
+AXES = [{"name": a, "type": "space", "unit": "micrometer"} for a in "yx"]
+HALF = [{"type": "scale", "scale": [0.5, 0.5]}]
 VALUES = np.random.default_rng(0).integers(1, 999, (64, 64), np.uint16)
 
 
@@ -112,6 +116,59 @@ def test_http(serve, store):
     source = open_source(f"{serve()}/bucket/a.zarr")
     assert source.spec.scale == (0.5, 0.5)
     np.testing.assert_array_equal(source.read(), store)
+
+
+def test_http_with_chunks_by_another_key_encoding(serve, store, tmp_path):
+    array = tmp_path / "bucket" / "a.zarr" / "0"
+    document = json.loads((array / "zarr.json").read_text())
+    document["chunk_key_encoding"] = {"name": "v2", "configuration": {"separator": "."}}
+    (array / "zarr.json").write_text(json.dumps(document))
+    source = open_source(f"{serve()}/bucket/a.zarr")
+    np.testing.assert_array_equal(source.read(), store)
+    assert any("have keys such as 'c/0/0'" in note for note in source.notes)
+
+
+def test_http_without_a_chunk_says_what_is_read(serve, store, tmp_path):
+    shutil.rmtree(tmp_path / "bucket" / "a.zarr" / "0" / "c")
+    assert any("9 chunks" in note and "fill value 0" in note for note in open_source(f"{serve()}/bucket/a.zarr").notes)
+
+
+def test_http_with_documents_only_in_consolidated_metadata(serve, tmp_path):
+    # A folder that cannot be listed, with the one document that some programs write.
+    folder = tmp_path / "old.zarr"
+    group = zarr.create_group(folder, zarr_format=2)
+    group.create_array("0", data=VALUES, chunks=(16, 16))
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": AXES, "datasets": [{"path": "0"}]}]
+    zarr.consolidate_metadata(group.store)
+    for name in (".zgroup", ".zattrs", "0/.zarray", "0/.zattrs"):
+        (folder / name).unlink(missing_ok=True)
+    document = json.loads((folder / ".zmetadata").read_text())
+    document["metadata"][".zattrs"] = {
+        "multiscales": [
+            {"version": "0.4", "axes": AXES, "datasets": [{"path": "0", "coordinateTransformations": HALF}]}
+        ]
+    }
+    (folder / ".zmetadata").write_text(json.dumps(document))
+    for place in ("old.zarr", "old.zarr/0"):
+        source = open_source(f"{serve()}/{place}")
+        np.testing.assert_array_equal(source.read(), VALUES)
+        assert source.spec.scale == (0.5, 0.5)
+        assert any("consolidated metadata" in note for note in source.notes)
+
+
+def test_http_with_levels_newer_than_consolidated_metadata(serve, store, tmp_path):
+    folder = tmp_path / "bucket" / "a.zarr"
+    with pytest.warns(UserWarning, match="Consolidated"):
+        zarr.consolidate_metadata(str(folder))
+    group = zarr.open_group(folder)
+    zarr.create_array(folder / "1", data=store[::2, ::2], chunks=(16, 16))
+    ome = dict(group.attrs["ome"])
+    ome["multiscales"][0]["datasets"].append(
+        {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}
+    )
+    group.attrs["ome"] = ome
+    source = open_source(f"{serve()}/bucket/a.zarr", level=1)
+    np.testing.assert_array_equal(source.read(), store[::2, ::2])
 
 
 def test_http_array_inside_a_group(serve, store):

@@ -19,7 +19,13 @@ from napari_s1omni.planning.job import read_region
 
 _SIMPLE = (int, float, str, bool)
 _SHORT = {"prompt": "-p", "engine": "-e"}
-_SHAPES = {"region": "Y0:Y1,X0:X1|FILE", "scale": "NUMBER[,...]", "factor": "N[,N]", "channels": "CHANNEL[,...]"}
+_SHAPES = {
+    "region": "Y0:Y1,X0:X1|FILE",
+    "scale": "NUMBER[,...]",
+    "units": "UNIT[,...]",
+    "factor": "N[,N]",
+    "channels": "CHANNEL[,...]",
+}
 
 
 def job_options(*operations: OperationType) -> list[inspect.Parameter]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,12 @@ import numpy as np
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import METRES, unit_name
-from napari_s1omni.errors import PlanError, S1OmniError
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
+from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import SourceRef
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import Source, open_reference, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class LayerSource:
     """The channel of the source that the layer shows, if it shows one of several."""
     requested_axes: str | None = None
     """Axes that the user chose instead of those of the layer or file."""
+    notes: tuple[str, ...] = ()
+    """What was guessed, adjusted or left out, one sentence each."""
 
     def shows(self, view: LayerView) -> bool:
         """Whether a layer, perhaps moved since, shows this source in the same way."""
@@ -42,8 +45,9 @@ class LayerSource:
             and all(a is b for a, b in zip(mine, other, strict=True))
             and all(
                 getattr(self.view, name) == getattr(view, name)
-                for name in ("name", "path", "shape", "rgb", "axes", "scale", "units", "channel")
+                for name in ("name", "path", "shape", "rgb", "axes", "named", "units", "channel")
             )
+            and np.array_equal(self.view.linear, view.linear)
         )
 
     def with_view(self, view: LayerView) -> LayerSource:
@@ -64,7 +68,10 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
     ------
     SourceError
         If its shape or data type is not supported.
+    PlanError
+        If its axis labels do not fit its dimensions.
     """
+    notes = _box_notes(view)
     if view.path:
         try:
             source = open_source(view.path, axes=axes)
@@ -72,13 +79,44 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
             source = None
         if source is not None and (fits := _fits(view, source)):
             letters, channel = fits
-            return LayerSource(view, _reference(view, source.spec, letters), None, letters, source.spec, channel, axes)
-    letters = axes or view.axes or _guess(view)
-    unit = view.units[-1] if view.units[-1] != "pixel" else None
-    scale = _scale(view, letters)
-    whole = open_source(view.data, axes=letters, scale=scale, units=unit)
-    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=unit)
-    return LayerSource(view, ref, view.data, letters.replace("s", ""), whole.spec, requested_axes=axes)
+            if axes is not None or _agrees(view, letters):
+                ref = _reference(view, source, letters)
+                # The layer's own pixel size counts where it differs from that of the file.
+                source = source if ref.scale is None else open_reference(ref)
+                return LayerSource(view, ref, None, letters, source.spec, channel, axes, (*notes, *source.notes))
+            notes.append(
+                f"layer '{view.name}' names its axes otherwise than its file, which has '{letters}'; its own pixels "
+                "are read, with its own axes"
+            )
+    letters = axes or view.axes
+    if not letters:
+        shape = view.shape[:-1] if view.rgb else view.shape
+        letters, guesses = guess_axes(view.name, shape, view.named or ("",) * len(shape), view.pixel_units)
+        letters, notes = letters + "s" * view.rgb, [*notes, *guesses]
+    scale, units = _sizes(view, letters)
+    whole = open_source(view.data, axes=letters, scale=scale, units=units)
+    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=units)
+    shown = letters.replace("s", "")
+    return LayerSource(view, ref, view.data, shown, whole.spec, None, axes, (*notes, *whole.notes))
+
+
+def _box_notes(view: LayerView) -> list[str]:
+    """Return a note if the pixels of a layer are no boxes, since one number per axis cannot describe them."""
+    if is_box(view.linear):
+        return []
+    shown = " x ".join(f"{size:g}" for size in view.pixel_sizes)
+    return [
+        f"layer '{view.name}' is sheared, or stretched after a rotation: its pixels have no right angles; the lengths "
+        f"of their edges in the world, {shown}, are their sizes"
+    ]
+
+
+def _agrees(view: LayerView, letters: str) -> bool:
+    """Whether the names of a layer's axes are those of its file; a dimension of 1 px may have any name."""
+    return all(
+        name in ("", UNKNOWN, letter) or n == 1
+        for name, letter, n in zip(view.named, letters, view.shape, strict=False)
+    )
 
 
 def _fits(view: LayerView, source: Source) -> tuple[str, int | None] | None:
@@ -108,40 +146,43 @@ def _fits(view: LayerView, source: Source) -> tuple[str, int | None] | None:
     return None
 
 
-def _reference(view: LayerView, spec: LayerSpec, axes: str) -> SourceRef:
+def _reference(view: LayerView, source: Source, axes: str) -> SourceRef:
     """Refer to a path, with the pixel size of the layer where it differs from the file."""
-    space = [a for a in "zyx" if a in axes and a in spec.axes]
-    own = tuple(spec.scale_of(a) for a in space)
-    sizes = _sizes(view, axes)
-    shown = tuple(sizes[axes.index(a)] for a in space)
-    unit = view.units[-1]
-    same = METRES.get(str(spec.units[-1]), 1.0) / METRES.get(str(unit_name(unit)), 1.0)
-    if unit == "pixel" or np.allclose(np.array(own) * same, shown, rtol=1e-4):
-        return SourceRef(uri=str(view.path))
-    return SourceRef(uri=str(view.path), scale=shown, units=unit)
-
-
-def _guess(view: LayerView) -> str:
-    shape = view.shape[:-1] if view.rgb else view.shape
-    guesses: Mapping[int, str] = {2: "yx", 3: "zyx", 4: "czyx" if shape[0] <= 4 else "tzyx", 5: "tczyx"}
-    if len(shape) not in guesses:
-        raise PlanError(
-            f"layer '{view.name}' has {len(shape)} dimensions",
-            "2 to 5: time, channel, z, y, x",
-            "choose part of it, or set its axes",
+    spec, ref = source.spec, SourceRef(uri=str(view.path))
+    own = {a: (spec.scale_of(a), spec.unit_of(a)) for a in source.stored_axes}
+    units = dict(zip(axes, map(unit_name, view.pixel_units), strict=False))
+    # Layers without a unit often just lack the size that their file has.
+    counted = [a for a in own if units.get(a) or (a in axes and a in "zyx" and not any(spec.units))]
+    sizes = dict(zip(axes, view.pixel_sizes, strict=False))
+    shown = {a: (sizes[a], units[a]) for a in counted if a != "c"}
+    if all(_is_same(own[a], shown[a]) for a in shown):
+        return ref
+    if any(not _is_same(own[a], shown[a]) for a in shown if a not in "zyx"):
+        every = {**own, **shown}
+        return ref.replace(
+            scale=tuple(size for size, _ in every.values()), units=tuple(unit or "pixel" for _, unit in every.values())
         )
-    return guesses[len(shape)] + "s" * view.rgb
+    unit = units.get("x")
+    space = {a: shown.get(a, own[a]) for a in own if a in "zyx"}
+    return ref.replace(scale=tuple(size * _factor(its, unit) for size, its in space.values()), units=unit)
 
 
-def _sizes(view: LayerView, axes: str) -> tuple[float, ...]:
-    """Return the pixel sizes of a layer, with one unit of length for all spatial axes, as a job needs it."""
-    last = METRES.get(str(unit_name(view.units[-1])))
-    factors = [METRES.get(str(unit_name(unit))) for unit in view.units]
-    return tuple(
-        s * f / last if a in "zyx" and f and last else s for a, s, f in zip(axes, view.scale, factors, strict=False)
-    )
+def _is_same(one: tuple[float, str | None], other: tuple[float, str | None]) -> bool:
+    """Whether two sizes with their units are equal."""
+    same_kind = one[1] == other[1] or (one[1] in METRES and other[1] in METRES)
+    return same_kind and bool(np.isclose(one[0] * _factor(one[1], other[1]), other[0], rtol=1e-4, atol=0))
 
 
-def _scale(view: LayerView, axes: str) -> tuple[float, ...] | None:
-    scale = (*_sizes(view, axes), *((1.0,) if view.rgb else ()))
-    return scale if any(s != 1 for s in scale) else None
+def _factor(unit: str | None, other: str | None) -> float:
+    """Return how many of another unit a unit is; 1 unless both are lengths."""
+    return METRES[unit] / METRES[other] if unit in METRES and other in METRES else 1.0
+
+
+def _sizes(view: LayerView, axes: str) -> tuple[tuple[float, ...] | None, str | tuple[str, ...] | None]:
+    """Return pixel size and unit of each dimension as a job gives them; one unit where only lengths have one."""
+    scale = (*view.pixel_sizes, *((1.0,) if view.rgb else ()))
+    units = (*view.pixel_units, *(("pixel",) if view.rgb else ()))
+    lengths = {unit_name(u) for a, u in zip(axes, units, strict=False) if a in "zyx"}
+    others = {unit_name(u) for a, u in zip(axes, units, strict=False) if a not in "zyx"}
+    unit = lengths.pop() if len(lengths) == 1 and others <= {None} else units
+    return (scale if any(s != 1 for s in scale) else None), unit

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.frontends.napari_layers.layer_geometry import shear_matrix, shear_vector
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
-from napari_s1omni.frontends.napari_layers.transform_file import read_transform, shear_matrix, shear_vector
+from napari_s1omni.frontends.napari_layers.transform_file import read_transform
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.planning.plan import Plan
 
@@ -31,22 +33,47 @@ def result_transform(layer: LayerSource, plan: Plan, display: DisplayAxes) -> di
             factor[i] = level * target.scale_of(a) / source.scale_of(a)
             start = target.translate[target.axes.index(a)] - source.translate[source.axes.index(a)]
             offset[i] = level * start / source.scale_of(a) + (level - 1) / 2
-    scale = np.array(view.scale)
-    linear = view.rotate @ shear_matrix(view.shear, view.ndim)
-    translate = np.array(view.translate) + linear @ (scale * offset)
-    scale = scale * factor
     kept = [i for i in at if i is not None]
     new = len(at) - len(kept)
-    chosen = np.ix_(kept, kept)
-    affine = view.affine[np.ix_([*kept, view.ndim], [*kept, view.ndim])]
+    place = stretched_transform(view, kept, factor, offset)
     return {
-        "scale": (*(1.0,) * new, *scale[kept]),
-        "translate": (*(0.0,) * new, *translate[kept]),
-        "rotate": _grown(view.rotate[chosen], new),
-        "shear": shear_vector(_grown(shear_matrix(view.shear, view.ndim)[chosen], new)),
-        "affine": _grown(affine, new),
+        "scale": (*(1.0,) * new, *place["scale"]),
+        "translate": (*(0.0,) * new, *place["translate"]),
+        "rotate": _grown(place["rotate"], new),
+        "shear": shear_vector(_grown(place["shear"], new)),
+        "affine": _grown(place["affine"], new),
         "units": (*("pixel",) * new, *(view.units[i] for i in kept)),
         "axis_labels": tuple(axes) if new else tuple(view.axis_labels[i] for i in kept),
+    }
+
+
+def stretched_transform(layer: Any, kept: Sequence[int], factor: NDArray[Any], offset: NDArray[Any]) -> dict[str, Any]:
+    """Return the transform of pixels that lie on those of a layer: pixel ``r`` at pixel ``r * factor + offset``.
+
+    Parameters
+    ----------
+    layer : LayerView or napari.layers.Layer
+    kept : sequence of int
+        Dimensions of the layer that the new pixels have.
+    factor, offset : float (ndim,)
+        One per dimension of the layer.
+
+    Returns
+    -------
+    dict
+        Scale, translation, rotation, shear and affine along the dimensions `kept`, the last three as matrices.
+    """
+    scale, n = np.array(layer.scale, float), len(layer.scale)
+    rotate, shear = np.array(layer.rotate, float), shear_matrix(np.array(layer.shear, float), n)
+    affine = np.array(getattr(layer.affine, "affine_matrix", layer.affine), float)
+    translate = np.array(layer.translate, float) + rotate @ shear @ (scale * offset)
+    chosen, homogeneous = np.ix_(kept, kept), np.ix_([*kept, n], [*kept, n])
+    return {
+        "scale": (scale * factor)[list(kept)],
+        "translate": translate[list(kept)],
+        "rotate": rotate[chosen],
+        "shear": shear[chosen],
+        "affine": affine[homogeneous],
     }
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.spec import AXES
 from napari_s1omni.errors import PlanError
 from napari_s1omni.frontends.napari_layers.job_files import is_job_path
-
-_NAMES = {"time": "t", "channel": "c", "plane": "z", "depth": "z", "row": "y", "column": "x"}
+from napari_s1omni.frontends.napari_layers.layer_axes import named_axes
+from napari_s1omni.frontends.napari_layers.layer_geometry import linear_matrix, pixel_sizes, world_axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class LayerView:
     """Shape of the finest level, with the samples of an RGB image last."""
     rgb: bool
     axes: str
-    """Letters of its axes from its axis labels, with ``s`` for colour samples; empty if the labels do not name axes."""
+    """Letters of its axes, with ``s`` for colour samples; empty if labels and units do not name every axis."""
     scale: tuple[float, ...]
     translate: tuple[float, ...]
     rotate: NDArray[Any]
@@ -39,6 +40,23 @@ class LayerView:
     axis_labels: tuple[str, ...]
     channel: int | None = None
     """Its position among the layers from the same path, in the order in which they were added; None if the only one."""
+    named: tuple[str, ...] = ()
+    """What labels and units say of each dimension, from :func:`named_axes`; empty if nobody asked."""
+
+    @property
+    def linear(self) -> NDArray[Any]:
+        """Transform from pixels to the world without its translation: float (ndim, ndim)."""
+        return linear_matrix(self.scale, self.rotate, self.shear, self.affine)
+
+    @property
+    def pixel_sizes(self) -> tuple[float, ...]:
+        """Length of a pixel's edges in the world, one per dimension, in :attr:`pixel_units`."""
+        return pixel_sizes(self.linear)
+
+    @property
+    def pixel_units(self) -> tuple[str, ...]:
+        """Unit of each dimension: that of the world axis along which it lies."""
+        return tuple(self.units[i] for i in world_axes(self.linear))
 
     @property
     def ndim(self) -> int:
@@ -72,23 +90,25 @@ def read_layer(layer: Any, others: Iterable[Any] = ()) -> LayerView:
     path = _path(layer, levels[0])
     same = [o for o in others if type(o).__name__ == "Image" and o.source.path and _path(o, None) == path]
     labels = tuple(layer.axis_labels)
-    letters = "".join(_letter(label) for label in labels)
-    named = len(set(letters)) == len(letters) and {"y", "x"} <= set(letters) <= set("tczyx")
+    units = tuple(str(u) for u in layer.units)
+    named = named_axes(labels, units)
+    complete = all(named) and len(set(named)) == len(named) and {"y", "x"} <= set(named) <= set(AXES)
     return LayerView(
         name=layer.name,
         path=path,
         data=levels if layer.multiscale else levels[0],
         shape=tuple(int(n) for n in levels[0].shape),
         rgb=bool(layer.rgb),
-        axes=letters + "s" * bool(layer.rgb) if named else "",
+        axes="".join(named) + "s" * bool(layer.rgb) if complete else "",
         scale=tuple(map(float, layer.scale)),
         translate=tuple(map(float, layer.translate)),
         rotate=np.array(layer.rotate),
         shear=np.array(layer.shear),
         affine=np.array(layer.affine.affine_matrix),
-        units=tuple(str(u) for u in layer.units),
+        units=units,
         axis_labels=labels,
         channel=same.index(layer) if path and len(same) > 1 and layer in same else None,
+        named=named,
     )
 
 
@@ -99,8 +119,3 @@ def _path(layer: Any, array: Any) -> str | None:
     # A zarr array knows its own path.
     stored = str(getattr(array, "store_path", "") or "")
     return stored if ("://" in stored or stored.startswith("/")) and not stored.startswith("memory") else None
-
-
-def _letter(label: str) -> str:
-    word = label.strip().casefold()
-    return _NAMES.get(word, word if len(word) == 1 else "?")

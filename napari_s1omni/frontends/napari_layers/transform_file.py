@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.execution.run.state_files import read_state, write_state
+from napari_s1omni.frontends.napari_layers.layer_geometry import shear_matrix, shear_vector
 from napari_s1omni.storage.files.fsync_store import WORK
 
 NAME = "place.json"
@@ -75,21 +76,6 @@ def read_transform(path: Path, axes: str, default: Mapping[str, Any]) -> dict[st
     except (IndexError, KeyError, TypeError, ValueError):
         # A missing or damaged file has no effect.
         return dict(default)
-
-
-def shear_matrix(shear: NDArray[Any], ndim: int) -> NDArray[Any]:
-    """Return the shear of a layer as a matrix; napari gives a matrix or its upper triangle."""
-    if shear.ndim == 2:
-        return shear
-    matrix = np.eye(ndim)
-    matrix[np.triu_indices(ndim, 1)] = shear
-    return matrix
-
-
-def shear_vector(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Return the upper triangle of a shear matrix, or the whole matrix if its lower triangle is not zero."""
-    upper = matrix[np.triu_indices(len(matrix), 1)]
-    return upper if np.allclose(np.tril(matrix, -1), 0) else matrix
 
 
 def _part(matrix: NDArray[Any], at: Sequence[int], to: Sequence[int], n: int) -> NDArray[Any]:

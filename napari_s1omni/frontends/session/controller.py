@@ -280,7 +280,8 @@ class Controller:
         job = self.job()
         if source is None:
             raise no_layer()
-        return Planned(prepare(job, source.array, seen=self._sources.measure(job, source)), source)
+        prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
+        return Planned(prepared.with_notes(source.notes), source)
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -11,14 +11,18 @@ import zarr
 import zarr.errors
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.ngff_levels import LevelGrid, Pyramid, contradiction
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale, channel_names, ome_attributes
-from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
+from napari_s1omni.storage.readers.zarr_nodes.documents import RememberedStore, is_local
+from napari_s1omni.storage.readers.zarr_nodes.pixels import pixels_of
 
 _COLOURS = [("red", "green", "blue"), ("Red", "Green", "Blue"), ("R", "G", "B"), ("r", "g", "b")]
 """Channel names that together make a colour picture."""
 
 
-def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str], Pixels]) -> RawImage:
+def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, listed: bool = False) -> RawImage:
     """Read the metadata of the image of a group.
 
     Parameters
@@ -29,8 +33,10 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
         Path or URI of the group.
     level : int
         Pyramid level; 0 is full resolution.
-    wrap_array : callable
-        Turns a zarr array and its URI into :class:`Pixels`.
+    index : int, optional
+        Number of the image, if the group has several; left out, the first is read.
+    listed : bool
+        Whether the group above lists this image among its labels.
 
     Raises
     ------
@@ -43,36 +49,41 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
     if "multiscales" not in attributes:
         raise _no_image(group, uri, attributes)
     notes: list[str] = []
-    image = Multiscale.read(attributes, uri, notes)
+    if isinstance(group.store, RememberedStore):
+        notes.append(f"{uri} is described only by its consolidated metadata, which may be old")
+    image = Multiscale.read(attributes, uri, notes, index)
     level = _checked_level(image, level)
-    finest, chosen = (_array(group, image, i) for i in (0, level))
-    image = image.with_letters(finest.shape, notes)
-    scale, translate = image.transform(level)
-    reason = _contradiction(image.axes, (finest, image.transform(0)[0]), (chosen, scale))
-    if reason:
-        raise SourceError(
-            f"{uri}, level {level} contradicts level 0: {reason}",
-            "all levels show the same field of view with the same type",
-            "correct the metadata, or open the array by its path and give axes and scale",
-            level=level,
-        )
-    names, axes = channel_names(attributes), image.axes
-    if names in _COLOURS and chosen.dtype == np.uint8 and axes.count("c") == 1:
+    pyramid = Pyramid(group, image)
+    chosen = pyramid.array(level)
+    pyramid.image = image = image.with_letters(chosen.array.shape, notes)
+    grid = pyramid.grid(level, notes)
+    if level:
+        _check_against_finest(pyramid, level, grid, notes)
+    elif not image.has_scale(0) and not image.has_scale(None):
+        notes.append(f"{uri} gives no pixel size (no transformation of type scale)")
+    array = chosen.array
+    names, axes = channel_names(attributes, notes), image.axes
+    if names in _COLOURS and array.dtype == np.uint8 and axes.count("c") == 1:
         axes = axes.replace("c", "s")
         notes.append("the channels are called red, green and blue and are read as the colours of one picture")
+    kind = _kind(attributes, image, level, array, listed, notes)
+    notes += [*_name_notes(image, chosen), *chosen.notes]
+    # Labels are 0 where there is no object, and such chunks are often left out.
+    if chosen.absent and (chosen.empty or kind == "image" or array.metadata.fill_value):
+        notes.append(chosen.absent)
     return RawImage(
-        pixels=wrap_array(chosen, _level_uri(image, level)),
+        pixels=pixels_of(chosen),
         axes=axes,
-        chunks=tuple(chosen.chunks),
-        scale=scale,
-        translate=translate,
+        chunks=tuple(array.chunks),
+        scale=grid.scale,
+        translate=grid.translate,
         units=image.units,
         channel_names=names,
-        kind=_kind(attributes, image, level, chosen),
-        coarser=tuple(wrap_array(array, where) for array, where in _coarser(group, image, level, chosen, notes)),
+        kind=kind,
+        coarser=tuple(pixels_of(stored) for stored in _coarser(pyramid, level, notes)),
         notes=tuple(notes),
         uri=uri,
-        axis_names=image.names,
+        axis_names=image.labels,
     )
 
 
@@ -86,14 +97,33 @@ def _checked_level(image: Multiscale, level: int) -> int:
     return level % count
 
 
-def _level_uri(image: Multiscale, level: int) -> str:
-    return f"{image.uri}/{image.datasets[level]['path']}"
+def _check_against_finest(pyramid: Pyramid, level: int, grid: LevelGrid, notes: list[str]) -> None:
+    """Refuse a level that contradicts level 0; note that it cannot be compared where level 0 is missing."""
+    try:
+        finest = pyramid.grid(0, notes)
+    except SourceError as error:
+        notes.append(f"level {level} is not compared with level 0, which cannot be read: {error.given}")
+        return
+    reason = contradiction(pyramid.image.axes, finest, grid)
+    if reason:
+        raise SourceError(
+            f"{pyramid.image.uri}, level {level} contradicts level 0: {reason}",
+            "all levels show the same field of view with the same type",
+            "correct the metadata, or open the array by its path and give axes and scale",
+            level=level,
+        )
 
 
-def _kind(attributes: Mapping[str, Any], image: Multiscale, level: int, array: Any) -> Literal["image", "labels"]:
+def _kind(
+    attributes: Mapping[str, Any], image: Multiscale, level: int, array: Any, listed: bool, notes: list[str]
+) -> Literal["image", "labels"]:
+    """Return whether pixels are labels: the image says so, or the group above lists it among its labels."""
+    integers = array.dtype.kind in "iub"
     if "image-label" not in attributes:
-        return "image"
-    if array.dtype.kind not in "iub":
+        if listed and not integers:
+            notes.append(f"{image.uri} is listed among labels, but has type {array.dtype}; it is read as intensities")
+        return "labels" if listed and integers else "image"
+    if not integers:
         raise SourceError(
             f"{image.uri}, key image-label, whose array '{image.datasets[level]['path']}' has type {array.dtype}",
             "labels are integers",
@@ -102,74 +132,38 @@ def _kind(attributes: Mapping[str, Any], image: Multiscale, level: int, array: A
     return "labels"
 
 
-def _array(group: Any, image: Multiscale, level: int) -> Any:
-    where = f"{image.uri}, key multiscales[0].datasets[{level}].path"
-    path = image.datasets[level].get("path")
-    if not isinstance(path, str):
-        raise SourceError(f"{where}: {path!r}", "it is the path of an array", "write the metadata again")
-    try:
-        array = group[path]
-    except KeyError as error:
-        if not error.args or error.args[0] != path:
-            raise _damaged(where, path, error) from error
-        raise SourceError(
-            f"{where}: '{path}' does not exist",
-            "each level is an array",
-            "copy the missing folder, or remove the level from the metadata",
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise _damaged(where, path, error) from error
-    if not isinstance(array, zarr.Array):
-        raise SourceError(f"{where}: '{path}' is a group", "each level is an array")
-    if array.ndim != len(image.names):
-        raise SourceError(
-            f"{where}: array '{path}' has {array.ndim} dimensions, shape {array.shape}, while multiscales[0].axes "
-            f"names {len(image.names)}",
-            "there is one axis for each dimension",
-            "correct the axes, or open the array by its path and give axes",
-        )
-    return array
+def _name_notes(image: Multiscale, stored: StoredArray) -> list[str]:
+    """Return a note if an array names its dimensions otherwise than the image."""
+    array = stored.array
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
+        return []
+    if [name.casefold() for name in names] == [name.casefold() for name in image.names]:
+        return []
+    return [
+        f"{stored.uri} names its dimensions {', '.join(names)}, but {image.key}.axes says {', '.join(image.names)}, "
+        "which is read"
+    ]
 
 
-def _damaged(where: str, path: str, error: Exception) -> SourceError:
-    return SourceError(
-        f"{where}: the metadata of array '{path}' cannot be understood ({type(error).__name__}: {error})",
-        "it describes one array",
-        "write its zarr.json or .zarray again",
-    )
-
-
-def _contradiction(axes: str, fine: tuple[Any, Mapping[str, float]], coarse: tuple[Any, Mapping[str, float]]) -> str:
-    """Return why one level, an array and its scale, is not a coarser copy of another; empty if it is."""
-    (fine_array, fine_scale), (array, scale) = fine, coarse
-    if fine_array.dtype != array.dtype:
-        return f"type {array.dtype} against {fine_array.dtype}"
-    for axis, n, m in zip(axes, fine_array.shape, array.shape, strict=True):
-        if m > n:
-            return f"{m} px along {axis} against {n}"
-        # Programs round half pixels up or down at each level, so extents may differ by two coarse pixels.
-        if axis in "zyx" and abs(n * fine_scale[axis] - m * scale[axis]) > 2 * scale[axis] + 1e-6:
-            return (
-                f"along {axis}, {m} px of {scale[axis]:g} against {n} px of {fine_scale[axis]:g} "
-                f"({m * scale[axis]:g} against {n * fine_scale[axis]:g})"
-            )
-    return ""
-
-
-def _coarser(group: Any, image: Multiscale, level: int, chosen: Any, notes: list[str]) -> list[tuple[Any, str]]:
-    """Return arrays and URIs of the levels below `level`; a missing or contradictory one is noted and left out."""
+def _coarser(pyramid: Pyramid, level: int, notes: list[str]) -> list[StoredArray]:
+    """Return the levels below `level`; a missing, empty or contradictory one is noted and left out."""
     found = []
-    for i in range(level + 1, len(image.datasets)):
+    chosen = pyramid.array(level)
+    for i in range(level + 1, len(pyramid.image.datasets)):
+        said: list[str] = []
         try:
-            array = _array(group, image, i)
-            levels = (chosen, image.transform(level)[0]), (array, image.transform(i)[0])
-            reason = _contradiction(image.axes, *levels)
+            stored = pyramid.array(i)
+            reason = contradiction(pyramid.image.axes, pyramid.grid(level, []), pyramid.grid(i, said))
+            if not reason and stored.empty and not chosen.empty:
+                reason = stored.absent
         except SourceError as error:
             reason = error.given
         if reason:
             notes.append(f"level {i} is not used beside level {level}: {reason}")
         else:
-            found.append((array, _level_uri(image, i)))
+            notes += [*said, *stored.notes]
+            found.append(stored)
     return found
 
 
@@ -179,7 +173,7 @@ def _no_image(group: Any, uri: str, attributes: Mapping[str, Any]) -> SourceErro
         ("plate", "a plate of wells", _paths(attributes.get("plate"), "wells"), "/0"),
         ("well", "a well of fields", _paths(attributes.get("well"), "images"), ""),
         ("labels", "a list of label images", attributes.get("labels"), ""),
-        ("bioformats2raw.layout", "a collection of images", ["0"], ""),
+        ("bioformats2raw.layout", "a collection of images", _series(group), ""),
     )
     for key, what, inside, below in known:
         if key in attributes:
@@ -203,8 +197,24 @@ def _paths(item: Any, key: str) -> list[str]:
     return [str(i["path"]) for i in listed if isinstance(i, dict) and "path" in i] if isinstance(listed, list) else []
 
 
+def _series(group: Any) -> list[str]:
+    """Return the paths of the images of a collection: those that its group OME lists, else members with a number."""
+    try:
+        listed = ome_attributes(group["OME"]).get("series")
+    except Exception:
+        listed = None
+    if isinstance(listed, list) and listed:
+        return [str(name) for name in listed]
+    numbered = [name for name in _members(group) if name.isdecimal()] if is_local(group.store) else []
+    return numbered or ["0"]
+
+
 def _members(group: Any) -> list[str]:
     with warnings.catch_warnings():
         # zarr warns about tables and other files beside the arrays.
         warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
-        return sorted(str(key) for key in group)[:8]
+        try:
+            return sorted(str(key) for key in group)[:8]
+        except Exception:
+            # One damaged member hides the others; the list only helps to choose.
+            return []

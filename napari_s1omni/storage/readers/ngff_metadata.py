@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -28,38 +29,63 @@ class Multiscale:
     """Metadata of each level, full resolution first."""
     common: Sequence[Mapping[str, Any]]
     """Transformations of all levels, applied after those of the level."""
+    key: str = "multiscales[0]"
+    """Where its metadata stands, for messages."""
     axes: str = ""
     """Letter of each axis (:mod:`napari_s1omni.storage.axis_names`); empty until :meth:`with_letters`."""
+    labels: tuple[str, ...] = ()
+    """Name of each axis, with its type if the two do not fit, for messages; empty until :meth:`with_letters`."""
 
     @classmethod
-    def read(cls, attributes: Mapping[str, Any], uri: str, notes: list[str]) -> Multiscale:
-        """Read the attributes of a group that has the key ``multiscales``; `notes` says which image is read.
+    def read(cls, attributes: Mapping[str, Any], uri: str, notes: list[str], index: int | None = None) -> Multiscale:
+        """Read the attributes of a group that has the key ``multiscales``.
+
+        Parameters
+        ----------
+        attributes : mapping
+            The OME-Zarr attributes of the group.
+        uri : str
+            Path or URI of the group, for messages.
+        notes : list of str
+            Gets a note if one image of several is read.
+        index : int, optional
+            Number of the image; left out, the first is read.
 
         Raises
         ------
         SourceError
             If a key is missing or wrong, or the version is not supported.
         """
-        image = _first(attributes["multiscales"], f"{uri}, key multiscales", notes)
+        image = _chosen(attributes["multiscales"], f"{uri}, key multiscales", notes, index)
+        key = f"multiscales[{index or 0}]"
         _check_version(uri, image, attributes)
         names, kinds, units = _axes(image, uri)
         datasets = image.get("datasets")
-        if not isinstance(datasets, list) or not datasets:
+        if not isinstance(datasets, list) or not datasets or not all(isinstance(d, dict) for d in datasets):
             raise SourceError(
-                f"{uri}, key multiscales[0].datasets: {datasets!r}", "it is a list with at least one level"
+                f"{uri}, key {key}.datasets: {str(datasets)[:80]}",
+                "it is a list with at least one level, each with a path",
+                "write the metadata again",
             )
-        return cls(uri, names, kinds, units, datasets, image.get("coordinateTransformations") or ())
+        return cls(uri, names, kinds, units, datasets, image.get("coordinateTransformations") or (), key)
 
     def with_letters(self, shape: Sequence[int], notes: list[str]) -> Self:
-        """Return a copy with the letters of its axes, which depend on the shape of the finest level too."""
+        """Return a copy with the letters of its axes, which depend on the shape of a level too."""
         named = name_axes(self.names, shape, self.kinds)
         notes.extend(named.notes)
-        return replace(self, names=named.names, axes=named.letters)
+        return replace(self, axes=named.letters, labels=named.names)
 
     @property
     def units(self) -> dict[str, str]:
         """Unit per axis letter, where one is given."""
         return {letter: unit for letter, unit in zip(self.axes, self.axis_units, strict=True) if unit}
+
+    def has_scale(self, level: int | None) -> bool:
+        """Whether a level, or the image if it is None, says how large a pixel is."""
+        steps = self.common if level is None else self.datasets[level].get("coordinateTransformations") or ()
+        return isinstance(steps, list) and any(
+            isinstance(step, dict) and step.get("type") in ("scale", "identity") for step in steps
+        )
 
     def transform(self, level: int) -> tuple[dict[str, float], dict[str, float]]:
         """Return scale and translation of a level per axis: its own transformations, then the common ones."""
@@ -67,10 +93,16 @@ class Multiscale:
         for steps, where in (
             (
                 self.datasets[level].get("coordinateTransformations") or (),
-                f"multiscales[0].datasets[{level}].coordinateTransformations",
+                f"{self.key}.datasets[{level}].coordinateTransformations",
             ),
-            (self.common, "multiscales[0].coordinateTransformations"),
+            (self.common, f"{self.key}.coordinateTransformations"),
         ):
+            if not isinstance(steps, list | tuple) or not all(isinstance(step, dict) for step in steps):
+                raise SourceError(
+                    f"{self.uri}, key {where}: {str(steps)[:80]}",
+                    "it is a list of transformations such as {'type': 'scale', 'scale': [1, 0.5, 0.5]}",
+                    "correct the metadata",
+                )
             for i, step in enumerate(steps):
                 kind, key = step.get("type"), f"{self.uri}, key {where}[{i}]"
                 if kind == "scale":
@@ -94,38 +126,67 @@ def ome_attributes(group: Any) -> Mapping[str, Any]:
     """Return the OME-Zarr attributes of a zarr group: under ``ome`` in 0.5, at the top in 0.4."""
     attributes = dict(group.attrs)
     inside = attributes.get("ome")
-    return inside if isinstance(inside, dict) else attributes
+    return inside if isinstance(inside, dict) and (len(inside) > 1 or "multiscales" not in attributes) else attributes
 
 
-def level_paths(group: Any) -> list[str]:
-    """Return the paths of the levels of a group's first multiscale image; empty if it has none."""
-    try:
-        image = ome_attributes(group)["multiscales"][0]
-        return [d["path"] for d in image["datasets"]] if isinstance(image["axes"][0], dict) else []
-    except (KeyError, IndexError, TypeError):
-        return []
+def find_level(group: Any, path: str) -> tuple[int, int] | None:
+    """Return the number of the image and of the level that a path inside a group is; None if it is none."""
+    images = ome_attributes(group).get("multiscales")
+    for i, image in enumerate(images if isinstance(images, list) else ()):
+        try:
+            paths = [level_path(dataset) for dataset in image["datasets"]]
+            if path in paths and isinstance(image["axes"][0], dict):
+                return i, paths.index(path)
+        except (KeyError, IndexError, TypeError):
+            continue
+    return None
 
 
-def channel_names(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the channel names of the key ``omero``; empty unless every channel has one."""
+def level_path(dataset: Any) -> str | None:
+    """Return the path of a level without superfluous slashes and dots; None if it has none."""
+    path = dataset.get("path") if isinstance(dataset, dict) else None
+    if not isinstance(path, str):
+        return None
+    return "/".join(part for part in path.split("/") if part not in ("", ".")) or None
+
+
+def channel_names(attributes: Mapping[str, Any], notes: list[str]) -> tuple[str, ...]:
+    """Return the channel names of the key ``omero``; empty if no channel has one.
+
+    Channels without a name are numbered if others have one, and noted.
+    """
     omero = attributes.get("omero")
     channels = omero.get("channels") if isinstance(omero, dict) else None
-    if not isinstance(channels, list):
+    if channels is None:
         return ()
-    names = tuple(str(c.get("label", "")) if isinstance(c, dict) else "" for c in channels)
-    return names if all(names) else ()
+    if not isinstance(channels, list) or not all(isinstance(c, dict) for c in channels):
+        notes.append("the key omero.channels is no list of channels; their names are not read")
+        return ()
+    names = [str(c["label"]).strip() if c.get("label") is not None else "" for c in channels]
+    if not any(names):
+        return ()
+    without = [i for i, name in enumerate(names) if not name]
+    if without:
+        notes.append(f"channels {', '.join(map(str, without))} have no name and are called by their number")
+    return tuple(name or f"channel {i}" for i, name in enumerate(names))
 
 
-def _first(images: Any, where: str, notes: list[str]) -> Mapping[str, Any]:
-    if not isinstance(images, list) or not images or not isinstance(images[0], dict):
+def _chosen(images: Any, where: str, notes: list[str], index: int | None) -> Mapping[str, Any]:
+    i = index or 0
+    if not isinstance(images, list) or not images or not isinstance(images[i], dict):
         raise SourceError(
             f"{where}: {str(images)[:80]}",
             "it is a list with one multiscale image",
             "write the metadata again, or give the path of one array inside, with axes",
         )
-    if len(images) > 1:
-        notes.append(f"the first of {len(images)} multiscale images is read")
-    return images[0]
+    if len(images) > 1 and index is None:
+        names = [str(image.get("name") or i) if isinstance(image, dict) else str(i) for i, image in enumerate(images)]
+        notes.append(
+            f"the first of {len(images)} multiscale images ({', '.join(names)}) is read; give the path of a level to "
+            "read another one"
+        )
+    found: Mapping[str, Any] = images[i]
+    return found
 
 
 def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
@@ -142,7 +203,8 @@ def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, 
         )
     if not version and not old:
         return
-    level = image.get("datasets", [{}])[0].get("path", "0") if image.get("datasets") else "0"
+    datasets = image.get("datasets")
+    level = (level_path(datasets[0]) if isinstance(datasets, list) and datasets else None) or "0"
     raise SourceError(
         f"{uri} is OME-Zarr {version or 'without a version'}, key multiscales[0].axes: {axes!r}",
         f"OME-Zarr {' and '.join(_VERSIONS)} can be read; their axes are objects with name, type and unit",
@@ -170,9 +232,15 @@ def _axes(image: Mapping[str, Any], uri: str) -> tuple[tuple[str, ...], tuple[st
 
 
 def _numbers(value: Any, axes: str, where: str) -> Sequence[float]:
-    if not isinstance(value, list) or len(value) != len(axes) or not all(isinstance(v, int | float) for v in value):
+    if (
+        not isinstance(value, list)
+        or len(value) != len(axes)
+        or not all(isinstance(v, int | float) and math.isfinite(v) for v in value)
+    ):
         raise SourceError(
-            f"{where}: {value!r}", f"it has one number for each of the axes '{axes}'", "correct the metadata"
+            f"{where}: {value!r}",
+            f"it has one number for each of the axes '{axes}', all finite",
+            "correct the metadata",
         )
     return [float(v) for v in value]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 import zarr.errors
 import zarr.storage
@@ -15,63 +15,16 @@ import zarr.storage
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.axis_names import NamedAxes, are_placeholders, name_axes
 from napari_s1omni.storage.readers.ngff import read_ngff
-from napari_s1omni.storage.readers.ngff_metadata import level_paths
-from napari_s1omni.storage.readers.raw_image import RawImage, ZarrArrayPixels
+from napari_s1omni.storage.readers.ngff_metadata import find_level, ome_attributes
+from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version, version_notes
+from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
+from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of, read_error_of
 
 _TIMEOUT = 60
 """Seconds without an answer after which reading a remote store fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class ZarrPixels(ZarrArrayPixels):
-    """A Zarr array whose errors name the store, the array and the chunk."""
-
-    uri: str
-    """Path or URI of the array, for messages."""
-
-    def read_error(self, index: tuple[slice, ...], error: Exception) -> SourceError:
-        """Find the first chunk in the box that fails on its own and name its key."""
-        stored = self.array.shards or self.array.chunks
-        first = [part.start // n for part, n in zip(index, stored, strict=True)]
-        count = [-(-part.stop // n) - f for part, n, f in zip(index, stored, first, strict=True)]
-        for offset in np.ndindex(*count):
-            place = tuple(f + o for f, o in zip(first, offset, strict=True))
-            box = tuple(
-                slice(max(part.start, p * n), min(part.stop, (p + 1) * n))
-                for part, p, n in zip(index, place, stored, strict=True)
-            )
-            try:
-                self.array[box]
-            except Exception as chunk_error:
-                key = self.array.metadata.encode_chunk_key(place)
-                return _read_error(f"chunk {key} of {self.uri}", chunk_error)
-        return _read_error(self.uri, error)
-
-
-def _read_error(what: str, error: BaseException) -> SourceError:
-    """Return the error for a store that cannot be read; its ``transient`` fact says whether a retry may help."""
-    words = f"{type(error).__name__}: {error}".rstrip(": ")
-    refused = type(error).__name__ in ("NoCredentialsError", "ClientResponseError")
-    if isinstance(error, PermissionError) or (refused and getattr(error, "status", 0) < 500):
-        return SourceError(
-            f"the server refuses access to {what} ({words})",
-            "it is public, or this machine has credentials for it",
-            "check the address and the credentials; for a public bucket set FSSPEC_S3_ANON=true",
-            transient=False,
-        )
-    if isinstance(error, TimeoutError | ConnectionError) or type(error).__module__.startswith(("aiohttp", "botocore")):
-        return SourceError(
-            f"{what} did not arrive ({words})",
-            "a server must answer within a minute",
-            "check the connection and the server, then run it again",
-            transient=True,
-        )
-    return SourceError(
-        f"{what} cannot be read ({words})",
-        "its bytes must be as they were written",
-        "copy it again from the original, or leave its region out",
-        transient=False,
-    )
+_DEEPEST_LEVEL = 3
+"""Most parts of the path of a level within its image, such as 2 for ``scale0/image``."""
 
 
 def read_zarr(uri: str, level: int) -> RawImage:
@@ -79,17 +32,32 @@ def read_zarr(uri: str, level: int) -> RawImage:
 
     An array that is a level of a multiscale image takes its axes and pixel size from the image.
     """
-    node = _open(uri)
-    if isinstance(node, zarr.Group):
-        return _with_empty_note(read_ngff(node, uri, level, wrap_array))
-    if level:
+    notes: list[str] = []
+    versions = _open(uri)
+    groups = [node for node in versions if isinstance(node, zarr.Group)]
+    if groups:
+        group = next((g for g in groups if "multiscales" in ome_attributes(g)), groups[0])
+        raw = read_ngff(group, uri, level, listed=_is_listed(uri))
+        return replace(raw, notes=(*notes, *version_notes(groups, group, uri), *raw.notes))
+    if level and versions:
         raise SourceError(f"level {level} of {uri}, which is one array", remedy="give the group that holds the levels")
-    parent, _, name = uri.rstrip("/").rpartition("/")
-    group = _group_at(parent) if name and parent else None
-    listed = level_paths(group) if group is not None else []
-    if group is not None and name in listed:
-        return _with_empty_note(replace(read_ngff(group, parent, listed.index(name), wrap_array), uri=uri))
-    return _with_empty_note(_read_alone(node, uri))
+    around = _image_around(uri)
+    if around is not None:
+        group, parent, image, its_level = around
+        try:
+            return replace(read_ngff(group, parent, its_level, image, listed=_is_listed(parent)), uri=uri)
+        except SourceError as error:
+            if not versions:
+                raise
+            notes.append(f"{parent}, whose level this array is, is not used, since it cannot be read: {error.given}")
+    if not versions:
+        raise _no_store(uri)
+    stored = choose_version(versions, uri)
+    array = stored.array
+    if "multiscales" in ome_attributes(array):
+        notes.append(f"{uri} is an array, whose key multiscales is not read; only groups hold images with levels")
+    absent = [stored.absent] if stored.absent else []
+    return _read_alone(stored, uri, (*notes, *stored.notes, *absent))
 
 
 def dimension_names(array: Any) -> NamedAxes | None:
@@ -108,64 +76,43 @@ def read_zarr_object(node: Any) -> RawImage | None:
     """
     root = getattr(getattr(node, "store", None), "root", None)
     if isinstance(root, Path):
-        uri = str((root / node.path).absolute())
-        try:
-            return read_zarr(uri, 0)
-        except SourceError as error:
-            if isinstance(node, zarr.Group):
-                raise
-            note = f"the image that this array belongs to cannot be read, so it is read alone: {error.given}"
-            return replace(_read_alone(node, uri), notes=(note,))
-    return _read_alone(node, None) if isinstance(node, zarr.Array) else None
+        return read_zarr(str((root / node.path).absolute()), 0)
+    if not isinstance(node, zarr.Array):
+        return None
+    return _read_alone(StoredArray(node, "the zarr array", False), None, ())
 
 
-def _read_alone(array: Any, uri: str | None) -> RawImage:
+def _read_alone(stored: StoredArray, uri: str | None, notes: tuple[str, ...]) -> RawImage:
     """Read the metadata of an array that is no level of an image."""
-    named = dimension_names(array)
-    pixels = wrap_array(array, uri or "the zarr array")
+    named, pixels = dimension_names(stored.array), pixels_of(stored)
     if named is None:
-        return RawImage(pixels, None, pixels.chunks, uri=uri)
-    return RawImage(pixels, named.letters, pixels.chunks, notes=named.notes, uri=uri, axis_names=named.names)
+        return RawImage(pixels, None, pixels.chunks, notes=notes, uri=uri)
+    return RawImage(pixels, named.letters, pixels.chunks, notes=(*notes, *named.notes), uri=uri, axis_names=named.names)
 
 
-def wrap_array(array: Any, uri: str) -> ZarrPixels:
-    """Wrap a zarr array so that its errors name `uri`."""
-    return ZarrPixels(array, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks), uri)
-
-
-def _with_empty_note(raw: RawImage) -> RawImage:
-    """Add a note if a local array has no stored chunk at all."""
-    array = raw.pixels
-    if not isinstance(array, ZarrPixels) or not Path(array.uri).is_dir():
-        return raw
-    kept = {"zarr.json", ".zarray", ".zattrs", ".zgroup"}
-    if any(entry.is_file() and entry.name not in kept for entry in Path(array.uri).rglob("*")):
-        return raw
-    note = f"{array.uri} holds no chunk; every pixel is read as the fill value {array.array.fill_value}"
-    return replace(raw, notes=(*raw.notes, note))
-
-
-def _open(uri: str) -> Any:
+def _open(uri: str) -> list[Any]:
+    """Open the array or group at a path or URI in each version of Zarr; empty if nothing is there."""
     store = _store(uri)
     try:
-        return zarr.open(store, mode="r")
-    except (zarr.errors.NodeNotFoundError, zarr.errors.ContainsArrayError, FileNotFoundError) as error:
-        raise SourceError(
-            f"{uri} is not a Zarr store: it has no zarr.json, .zgroup or .zarray",
-            "a store is a Zarr group or array of version 2 or 3",
-            _inside_remedy(uri),
-            path=uri,
-        ) from error
+        try:
+            return open_versions(store)
+        except FileNotFoundError:
+            return open_remembered(store)
+    except (FileNotFoundError, zarr.errors.ContainsArrayError):
+        return []
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, zarr.errors.BaseZarrError) as error:
-        what = f"key {error} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise SourceError(
-            f"the metadata of {uri} cannot be understood ({what})",
-            "zarr.json, or .zgroup, .zarray and .zattrs, hold Zarr metadata as valid JSON",
-            "write the metadata again",
-            path=uri,
-        ) from error
+        raise document_error(uri, error) from error
     except Exception as error:
-        raise _read_error(uri, error) from error
+        raise read_error_of(uri, error) from error
+
+
+def _no_store(uri: str) -> SourceError:
+    return SourceError(
+        f"{uri} is not a Zarr store: it has no zarr.json, .zgroup or .zarray",
+        "a store is a Zarr group or array of version 2 or 3",
+        _inside_remedy(uri),
+        path=uri,
+    )
 
 
 def _inside_remedy(uri: str) -> str:
@@ -176,12 +123,37 @@ def _inside_remedy(uri: str) -> str:
     return f"choose an image or array inside; it holds {', '.join(inside)}" if inside else "check the path"
 
 
-def _group_at(uri: str) -> Any:
+def _image_around(uri: str) -> tuple[Any, str, int, int] | None:
+    """Return the group of which an array is a level, its URI, and the numbers of the image and the level."""
+    at, path = uri.rstrip("/"), ""
+    if "://" not in at:
+        at = at.replace(os.sep, "/")
+    for _ in range(_DEEPEST_LEVEL):
+        at, _, name = at.rpartition("/")
+        path = f"{name}/{path}" if path else name
+        if not name or not at or at.endswith(("/", ":")):
+            break
+        for group in _groups_at(at):
+            found = find_level(group, path)
+            if found is not None:
+                return group, at, *found
+    return None
+
+
+def _is_listed(uri: str) -> bool:
+    """Whether the group above lists an image among its labels."""
+    parent, _, name = uri.rstrip("/").replace(os.sep if "://" not in uri else "/", "/").rpartition("/")
+    if parent.rpartition("/")[2] != "labels":
+        return False
+    listed = [ome_attributes(group).get("labels") for group in _groups_at(parent)]
+    return any(isinstance(names, list) and name in names for names in listed)
+
+
+def _groups_at(uri: str) -> list[Any]:
     try:
-        node = zarr.open(_store(uri), mode="r")
-    except Exception:
-        return None
-    return node if isinstance(node, zarr.Group) else None
+        return [node for node in _open(uri) if isinstance(node, zarr.Group)]
+    except SourceError:
+        return []
 
 
 def _store(uri: str) -> Any:

@@ -41,6 +41,16 @@ def test_a_tilted_layer_in_memory_and_its_result_opened_again(viewer, panel, unt
     settle()
     run = carried_out(panel, until)
     assert lie_together(panel.results.layer_of(run), source)
+    why = panel.why_page
+    why.choose(run)
+    until(lambda: why.overlay.visible)
+    tiles, step = why.overlay.layer, run.plan.grid.step
+    rows, columns = (n // cells for n, cells in zip(tiles.data.shape[:2], run.tiles.cells, strict=True))
+    # Corners of the first tile and of the one after it in both directions.
+    for corner in (0, 1):
+        edge = np.array([corner * rows, corner * columns]) - 0.5
+        assert np.allclose(tiles.data_to_world(edge), source.data_to_world(np.full(2, corner * step - 0.5)))
+    why.overlay.clear()
     (again,) = viewer.open(str(run.path), plugin="napari_s1omni")
     assert lie_together(again, source)
     # A run that is found again is shown there too, though its source is not open.

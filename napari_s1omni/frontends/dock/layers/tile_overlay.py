@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_s1omni.frontends.dock.view_geometry import current_point
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.napari_layers.layer_geometry import shear_vector
+from napari_s1omni.frontends.napari_layers.layer_transforms import stretched_transform
 from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
@@ -124,16 +126,13 @@ class TileOverlay:
         flat = [run.pyramid.display.axes.index(a) for a in "yx"]
         cells = run.tiles.cells
         stretch = np.array([grid.step * f * c / n for f, c, n in zip(grid.factor, cells, shape[:2], strict=True)])
-        scale = np.array(result.scale)[flat]
-        linear = np.array(result.affine.linear_matrix)[np.ix_(flat, flat)] @ np.array(result.rotate)[np.ix_(flat, flat)]
-        offset = np.array(result.translate)[flat]
-        # Translations are those of pixel centres: both first pixels begin at the same corner.
-        shift = (stretch - 1) / 2 * scale
-        rotate = np.array(result.rotate)[np.ix_(flat, flat)]
+        factor = np.ones(result.ndim)
+        factor[flat] = stretch
+        # Both first pixels begin at the same corner; translations are those of pixel centres.
+        place = stretched_transform(result, flat, factor, (factor - 1) / 2)
         return {
-            "scale": scale * stretch,
-            "translate": offset + rotate @ shift if linear.size else offset,
-            "rotate": rotate,
+            **place,
+            "shear": shear_vector(place["shear"]),
             "units": [result.units[i] for i in flat],
             "axis_labels": [result.axis_labels[i] for i in flat],
         }

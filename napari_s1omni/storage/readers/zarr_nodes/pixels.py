@@ -1,0 +1,85 @@
+"""The pixels of a Zarr array, with errors that name the store, the array and the chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.raw_image import ZarrArrayPixels
+from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
+
+
+@dataclass(frozen=True, slots=True)
+class ZarrPixels(ZarrArrayPixels):
+    """A Zarr array whose errors name the store, the array and the chunk."""
+
+    uri: str
+    """Path or URI of the array, for messages."""
+
+    def read_error(self, index: tuple[slice, ...], error: Exception) -> SourceError:
+        """Find the first chunk in the box that fails on its own and name its key."""
+        stored = self.array.shards or self.array.chunks
+        first = [part.start // n for part, n in zip(index, stored, strict=True)]
+        count = [-(-part.stop // n) - f for part, n, f in zip(index, stored, first, strict=True)]
+        for offset in np.ndindex(*count):
+            place = tuple(f + o for f, o in zip(first, offset, strict=True))
+            box = tuple(
+                slice(max(part.start, p * n), min(part.stop, (p + 1) * n))
+                for part, p, n in zip(index, place, stored, strict=True)
+            )
+            try:
+                self.array[box]
+            except Exception as chunk_error:
+                key = self.array.metadata.encode_chunk_key(place)
+                return read_error_of(f"chunk {key} of {self.uri}", chunk_error)
+        return read_error_of(self.uri, error)
+
+
+def document_error(what: str, error: BaseException) -> SourceError:
+    """Return the error for metadata that cannot be understood; a codec that is not installed is no damage."""
+    if type(error).__name__ == "UnknownCodecError":
+        return SourceError(
+            f"{what} is compressed or filtered by a codec that is not installed here ({error})",
+            "codecs are those of the packages zarr, numcodecs and imagecodecs",
+            "install the package of this codec (often imagecodecs), or write the array again with another one",
+        )
+    reason = f"key {error} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+    return SourceError(
+        f"the metadata of {what} cannot be understood ({reason})",
+        "zarr.json, or .zgroup, .zarray and .zattrs, hold Zarr metadata as valid JSON",
+        "write the metadata again",
+    )
+
+
+def read_error_of(what: str, error: BaseException) -> SourceError:
+    """Return the error for a store that cannot be read; its ``transient`` fact says whether a retry may help."""
+    words = f"{type(error).__name__}: {error}".rstrip(": ")
+    refused = type(error).__name__ in ("NoCredentialsError", "ClientResponseError")
+    if isinstance(error, PermissionError) or (refused and getattr(error, "status", 0) < 500):
+        return SourceError(
+            f"the server refuses access to {what} ({words})",
+            "it is public, or this machine has credentials for it",
+            "check the address and the credentials; for a public bucket set FSSPEC_S3_ANON=true",
+            transient=False,
+        )
+    if isinstance(error, TimeoutError | ConnectionError) or type(error).__module__.startswith(("aiohttp", "botocore")):
+        return SourceError(
+            f"{what} did not arrive ({words})",
+            "a server must answer within a minute",
+            "check the connection and the server, then run it again",
+            transient=True,
+        )
+    return SourceError(
+        f"{what} cannot be read ({words})",
+        "its bytes must be as they were written",
+        "copy it again from the original, or leave its region out",
+        transient=False,
+    )
+
+
+def pixels_of(stored: StoredArray) -> ZarrPixels:
+    """Return the pixels of an array whose chunks were found."""
+    array = stored.array
+    return ZarrPixels(array, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks), stored.uri)
