@@ -28,6 +28,7 @@ _INSTEAD = {
     "dask": "give its result with compute(), or dask.array.from_delayed with shape and dtype",
     "scipy": "give its numbers with toarray()",
     "sparse": "give its numbers with todense()",
+    "napari_s1omni": "give its path",
     "builtins": "give numpy.asarray of it if it holds the numbers of one image",
 }
 """Top package of an object that is no array -> what to give instead."""
