@@ -16,6 +16,7 @@ from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.resolve import RegionBounds, resolve
 from napari_s1omni.storage.image_group.label_place import label_place
+from napari_s1omni.storage.label_check import looks_like_labels
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.result import preflight
@@ -103,10 +104,11 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     """
     known = seen or measure_source(job.source, array)
     source = known.source
+    notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
-    plan = dataclasses.replace(plan, notes=(*source.notes, *region_notes, *_label_notes(plan), *plan.notes))
+    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
     return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
 
 
@@ -147,6 +149,16 @@ def _label_notes(plan: Plan) -> tuple[str, ...]:
     if not level:
         return ()
     return (f"level {level} is segmented; its labels are enlarged, pixel by pixel, to the finer levels of the image",)
+
+
+def _check_intensities(job: Job, source: Source) -> tuple[str, ...]:
+    """Refuse labels and masks where intensities are needed; return a note if it only looks as if there were some."""
+    alike = source.spec.kind == "image" and looks_like_labels(source)
+    # Cameras count to 16 bits; whole numbers of 32 and 64 bits in flat areas are ids.
+    job.operation.check_intensities(source.spec, source.is_mask or (alike and source.spec.np_dtype.itemsize >= 4))
+    if not alike:
+        return ()
+    return ("The pixels form flat areas of equal numbers, like labels or a mask, but are treated as intensities.",)
 
 
 def _open_region(job: Job, source: Source) -> tuple[Job, RegionBounds | None, tuple[str, ...]]:

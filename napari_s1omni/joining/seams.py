@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block, TileGrid
+from napari_s1omni.core.unknown_pixels import mean_of_known
 
 _NEAR = 2
 """Lines this close to a seam are not compared with it, in px."""
@@ -74,8 +75,14 @@ def _score(pixels: NDArray[np.float32], axis: int, lines: list[int]) -> float | 
     inside = [n - 1 for n in lines if 1 <= n < pixels.shape[axis]]
     if not inside:
         return None
-    steps = np.abs(np.diff(pixels.astype(np.float64), axis=axis)).mean(axis=(0, 3 - axis))
-    ordinary = np.ones(len(steps), bool)
+    differences = np.abs(np.diff(pixels.astype(np.float64), axis=axis))
+    across = (0, 3 - axis)
+    known = not np.isnan(differences).any()
+    steps = differences.mean(axis=across) if known else mean_of_known(differences, across)
+    ordinary = ~np.isnan(steps)
+    inside = [n for n in inside if ordinary[n]]
+    if not inside:
+        return None
     for line in inside:
         ordinary[max(0, line - _NEAR) : line + _NEAR + 1] = False
     usual = steps[ordinary].mean() if ordinary.any() else 0.0

@@ -49,6 +49,7 @@ class ModalityTranslation(Operation):
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
         """Describe the same grid with one float32 channel, or three for a colour modality."""
         self._check_supported(description)
+        self.check_intensities(spec)
         if not description.translates_to(self.target):
             raise OperationRefused(
                 f"engine '{description.name}' does not translate to '{self.target}'",

@@ -15,7 +15,7 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.description import DIVISION, Division, Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.errors import OperationRefused
+from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.operations.pixel_size import pixel_um
 
@@ -156,6 +156,21 @@ class Operation(Document, abc.ABC):
             return np.concatenate([scaled, np.zeros_like(scaled[:1])])
         return scaled
 
+    def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which pixels have no result, from those whose source is NaN or infinite.
+
+        Parameters
+        ----------
+        unknown : bool (C, h, w)
+            Per channel of the group.
+
+        Returns
+        -------
+        bool (1 or C, h, w)
+            By default a pixel has no result if any channel is unknown there.
+        """
+        return np.asarray(unknown.any(axis=0, keepdims=True))
+
     def decode(
         self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
     ) -> NDArray[np.float32]:
@@ -187,6 +202,22 @@ class Operation(Document, abc.ABC):
         context : FinishContext
             The block's place and scales.
         """
+
+    def check_intensities(self, spec: LayerSpec, mask: bool = False) -> None:
+        """Refuse labels and masks, whose numbers are no intensities.
+
+        Raises
+        ------
+        PlanError
+            If the layer holds labels, or `mask` says that it looks like a mask or labels.
+        """
+        if mask or spec.kind == "labels":
+            raise PlanError(
+                f"{spec.source or 'the layer'} holds {'a mask or labels' if mask else 'labels'}, not intensities",
+                f"the operation {self.type} reads intensities, since a number between two labels has no meaning",
+                "choose the image from which they were made; to enlarge labels or a mask, repeat the pixels, for "
+                "example with scipy.ndimage.zoom(labels, 2, order=0); convert intensities to float32",
+            )
 
     def _check_supported(self, description: EngineDescription) -> None:
         if self.type not in description.operations:

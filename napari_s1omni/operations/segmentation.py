@@ -140,6 +140,10 @@ class Segmentation(Operation):
         """Say which object size the prompt states, and which of its lengths are not used."""
         return size_notes(self.prompt, pixel_um(spec))
 
+    def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the pixels that no channel shows; they are background."""
+        return np.asarray(unknown.all(axis=0, keepdims=True))
+
     def decode(
         self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
     ) -> NDArray[np.float32]:

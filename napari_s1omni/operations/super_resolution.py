@@ -43,6 +43,7 @@ class SuperResolution(Operation):
     def output_spec(self, spec: LayerSpec, description: EngineDescription) -> LayerSpec:
         """Describe the finer grid: the first target pixel is centred half a target pixel inside the same border."""
         self._check_supported(description)
+        self.check_intensities(spec)
         by = dict(zip("yx", self.zoom(), strict=True))
         groups = self.channel_groups(spec)
         kept = [c for group in groups for c in group]
@@ -60,6 +61,10 @@ class SuperResolution(Operation):
             channel_names=names,
             rgb=spec.rgb and kept == [0, 1, 2],
         )
+
+    def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the unknown pixels of each channel: it is restored from itself."""
+        return unknown
 
     def finish(self, fields: NDArray[np.float32], context: FinishContext) -> FinishedBlock:
         """Convert model range back to the layer's intensities and cast to its dtype."""

@@ -102,9 +102,12 @@ def resolve(
         notes.append(f"Objects are linked from plane to plane; a block has {depth} planes and sees {halo_z} beyond.")
     sampling = job.sampling if job.sampling.think else job.sampling.replace(think=engine.think)
     if normalization.nonfinite:
-        notes.append(f"{normalization.nonfinite} measured pixels are NaN or infinite; they count as background.")
-    if normalization.note:
-        notes.append(normalization.note)
+        become = "they count as background" if target.kind == "labels" else "they are NaN in the result"
+        notes.append(f"{normalization.nonfinite} measured pixels are NaN or infinite; {become}.")
+    # What the note says of pixels that are not finite holds for labels only, and is said above.
+    measured = [part for part in normalization.note.split("; ") if "NaN or infinite" not in part]
+    if measured[0]:
+        notes.append("; ".join(measured))
     grid = TileGrid(
         extent=(source.size("y"), source.size("x")),
         tile_size=tile_size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,14 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
                 f"{name} for axes {unknown} of an image with axes '{axes}'", f"{name} may name the axes '{axes}'"
             )
         return dict(value)
-    if isinstance(value, str | float | int):
+    if isinstance(value, str | float | numbers.Real):
         return dict.fromkeys(space, value)
+    if not hasattr(value, "__len__") or hasattr(value, "unit") or hasattr(value, "units"):
+        raise SourceError(
+            f"{name} {value!r} for an image with axes '{axes}'",
+            f"{name} has plain values, and units are given on their own",
+            "give such as scale=0.5, units='um'",
+        )
     for letters in (list(axes), space):
         if len(value) == len(letters):
             return dict(zip(letters, value, strict=True))
@@ -47,6 +54,33 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
         f"{name} {tuple(value)} for an image with axes '{axes}'",
         f"it is one value for {', '.join(space)}, or {len(space)} or {len(axes)} values",
     )
+
+
+def move_values(values: Mapping[str, Any], found: str, wanted: str, name: str, notes: list[str]) -> dict[str, Any]:
+    """Give the values of axes to the letters that a user puts in place of those of the file.
+
+    Parameters
+    ----------
+    values : mapping of axis letter to value
+    found, wanted : str
+        Letters of the stored dimensions, from the file and from the user.
+    name : str
+        What the values are, for notes.
+    notes : list of str
+        Gets a sentence for each value that is left out, because a length says nothing of a time or a channel.
+    """
+    if found == wanted:
+        return dict(values)
+    moved = {letter: value for letter, value in values.items() if letter not in found}
+    for before, after in zip(found, wanted, strict=False):
+        if before not in values:
+            continue
+        length = before in "zyx"
+        if before == after or (length and after in "zyx") or before.isdecimal():
+            moved[after] = values[before]
+        elif values[before] not in (1.0, 0.0):
+            notes.append(f"the {name} {values[before]} along {before} is not used for {after}")
+    return moved
 
 
 def check_pixel_size(scale: Mapping[str, float], axes: str, name: str) -> None:

@@ -31,7 +31,7 @@ def estimate_normalization(source: Source) -> Normalization:
     else a fixed set of chunks, spread evenly over all axes, 64 MB in total.
     The region of a job is ignored, so a crop is treated like the whole.
 
-    Per channel, the percentiles 0.1 and 99.9 of the finite pixels become 0 and 1,
+    Transparent pixels are not measured. Per channel, the percentiles 0.1 and 99.9 of the finite pixels become 0 and 1,
     for all integer and float types. The channels of a colour picture share one
     pair, which preserves hues: 0 and 255 for uint8, else the percentiles of all
     three. If the two percentiles are equal, minimum and maximum are used;
@@ -93,12 +93,12 @@ def _gather(source: Source) -> tuple[list[NDArray[Any]], int, int]:
     parts: list[list[NDArray[Any]]] = [[] for _ in range(spec.size("c"))]
     nonfinite = seen = 0
     for box in _boxes(source):
-        pixels = source.read(box)
+        pixels, transparent = source.read(box), source.transparent(box)
         seen += pixels.size
         first = box[channel].start if channel is not None else 0
         planes = np.moveaxis(pixels, channel, 0) if channel is not None else pixels[np.newaxis]
         for offset, plane in enumerate(planes):
-            flat = plane.ravel()
+            flat = plane.ravel() if transparent is None else plane[~transparent]
             if flat.dtype.kind == "f":
                 finite = flat[np.isfinite(flat)]
                 nonfinite += flat.size - finite.size

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import SourceRef
-from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, values_by_axis
+from napari_s1omni.storage.axis_names import NamedAxes, read_axes
+from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.registry import read_raw
+from napari_s1omni.storage.transparency import Transparency, measure_transparency
 
 _WHOLE_BYTES = 16 * 2**20
 """Layers up to this size are digested as a whole."""
@@ -44,13 +47,23 @@ class Source:
         The layer.
     notes : tuple of str
         What was adjusted or guessed, one sentence each.
+    transparency : Transparency, optional
+        How transparent pixels are read; None if there are none.
     """
 
-    __slots__ = ("_order", "_raw", "chunks", "notes", "spec")
+    __slots__ = ("_order", "_raw", "_transparency", "chunks", "notes", "spec")
 
-    def __init__(self, raw: RawImage, order: AxisOrder, spec: LayerSpec, notes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        raw: RawImage,
+        order: AxisOrder,
+        spec: LayerSpec,
+        notes: tuple[str, ...],
+        transparency: Transparency | None = None,
+    ) -> None:
         self._raw = raw
         self._order = order
+        self._transparency = transparency
         self.spec = spec
         self.notes = notes
         self.chunks = tuple(min(raw.chunks[d], n) for d, n in zip(order.dimensions, order.shape, strict=True))
@@ -58,6 +71,11 @@ class Source:
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         return f"Source({self.spec.source or 'in memory'}, {axes}, {self.spec.dtype})"
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether the pixels are true and false."""
+        return self._raw.pixels.dtype.kind == "b"
 
     @property
     def stored_axes(self) -> str:
@@ -84,7 +102,32 @@ class Source:
             If the box is not inside the layer or the file cannot be read; the
             message names the file and the chunk.
         """
-        return _read(self._raw, self._order, _full_box(box, self.spec), self.spec.np_dtype)
+        full = _full_box(box, self.spec)
+        if self._transparency is None:
+            return _read(self._raw, self._order, full, self.spec.np_dtype)
+        pixels, alpha = _read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
+        channel = self.spec.axes.index("c") if "c" in self.spec else None
+        colours = slice(0, 1) if channel is None else full[channel]
+        return self._transparency.blend(pixels, alpha, channel, colours)
+
+    def transparent(self, box: Sequence[slice] | None = None) -> NDArray[np.bool_] | None:
+        """Return which pixels of a box are transparent.
+
+        Parameters
+        ----------
+        box : sequence of slice, optional
+            As for :meth:`read`.
+
+        Returns
+        -------
+        bool ndarray or None
+            With the axes of the layer without c; None if no pixel of the box is transparent.
+        """
+        if self._transparency is None:
+            return None
+        _, alpha = _read_with_alpha(self._raw, self._order, _full_box(box, self.spec), self.spec.np_dtype)
+        hidden = self._transparency.hides(alpha)
+        return hidden if hidden.any() else None
 
     def levels(self) -> list[Source]:
         """Return the coarser levels of the pyramid, finest first; empty without a pyramid."""
@@ -97,10 +140,12 @@ class Source:
                 self._order.dropped,
                 self._order.rgb,
                 (),
+                self._order.alpha,
             )
             scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, order.shape, strict=True))
             raw = RawImage(pixels, self._raw.axes, getattr(pixels, "chunks", None) or pixels.shape)
-            found.append(Source(raw, order, self.spec.replace(shape=order.shape, scale=scale, source=None), ()))
+            spec = self.spec.replace(shape=order.shape, scale=scale, source=None)
+            found.append(Source(raw, order, spec, (), self._transparency))
         return found
 
     def fingerprint(self) -> str:
@@ -139,7 +184,8 @@ def open_source(
         Pyramid level; 0 is full resolution.
     axes : str, optional
         One letter of ``t c z y x`` for each stored dimension, in stored order,
-        or ``s`` for the colour samples of a picture. Overrides the file's metadata.
+        or ``s`` for the colour samples of a picture; or words such as
+        ``"slice, row, column"``. Overrides the file's metadata.
     scale : float, sequence or mapping, optional
         Pixel size: one number for z, y and x; or one per axis, or per axis of
         space, in stored order; or by letter. Overrides the file's metadata.
@@ -175,10 +221,15 @@ def open_source(
     raw = read_raw(source, level=level).read_as(axes, labels=labels)
     name = raw.uri or "the array"
     dtype = _pixel_type(raw.pixels.dtype, name)
-    order = order_axes(name, raw.pixels.shape, raw.pixels.dtype, raw.axes, axes)
+    shape = tuple(raw.pixels.shape)
+    wanted = None if axes is None else read_axes(axes, shape)
+    found = None if raw.axes is None else NamedAxes(raw.axes, raw.axis_names or tuple(raw.axes))
+    order = order_axes(name, shape, raw.pixels.dtype, found, wanted)
     if order.rgb and _has_equal_channels(raw, order, dtype):
         order = order.grey()
     notes = [*raw.notes, *order.notes]
+    if wanted and found:
+        raw = _renamed(raw, found.letters, wanted.letters, notes)
     if raw.pixels.dtype.kind == "b":
         notes.append("true and false are read as 1 and 0")
     if raw.kind == "image" and dtype.kind in "iu" and dtype.itemsize == 8:
@@ -201,7 +252,10 @@ def open_source(
         channel_names=_channel_names(raw, order, notes),
         rgb=order.rgb,
     )
-    return Source(raw, order, spec, tuple(notes))
+    if order.alpha is None:
+        return Source(raw, order, spec, tuple(notes))
+    transparency, note = _transparency(Source(raw, order, spec, ()), raw, order)
+    return Source(raw, order, spec, (*notes, note), transparency)
 
 
 def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
@@ -225,6 +279,50 @@ def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
 def _read(raw: RawImage, order: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     found = np.asarray(raw.pixels[order.stored_box(box)])
     return np.array(order.canonical(found), dtype=dtype, order="C", copy=True)
+
+
+def _read_with_alpha(
+    raw: RawImage, order: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read colours and transparency, (...) without c, at once: both lie in the same chunks."""
+    assert order.alpha is not None
+    dimension, at = order.alpha
+    index = list(order.stored_box(box))
+    colours = index[dimension]
+    index[dimension] = slice(0, at + 1)
+    found = np.asarray(raw.pixels[tuple(index)])
+    before = (slice(None),) * dimension
+    pixels = order.canonical(found[(*before, colours)])
+    alpha = order.canonical(found[(*before, slice(at, at + 1))])
+    if "c" in order.axes:
+        alpha = alpha.squeeze(order.axes.index("c"))
+    return np.array(pixels, dtype=dtype, order="C", copy=True), alpha
+
+
+def _transparency(source: Source, raw: RawImage, order: AxisOrder) -> tuple[Transparency | None, str]:
+    """Measure the transparency of a picture: of all its pixels, or of some chunks of a large one."""
+    spec = source.spec
+    whole = spec.nbytes <= _COMPARED_BYTES
+
+    def parts() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        boxes = [tuple(slice(0, n) for n in spec.shape)]
+        if not whole:
+            chosen = sample_chunks(spec, source.chunks, _DIGESTED_CHUNKS, whole="c")
+            boxes = [shrink_box(spec, box, _DIGESTED_BYTES, whole="c") for box in chosen]
+        for box in boxes:
+            pixels, alpha = _read_with_alpha(raw, order, box, spec.np_dtype)
+            yield np.moveaxis(pixels, spec.axes.index("c"), 0) if "c" in spec else pixels[np.newaxis], alpha
+
+    return measure_transparency(parts(), whole)
+
+
+def _renamed(raw: RawImage, found: str, wanted: str, notes: list[str]) -> RawImage:
+    """Move the values of each axis that the user renamed: a pixel size belongs to its stored dimension."""
+    moved: list[Mapping[str, Any]] = [
+        move_values(values, found, wanted, name, notes)
+        for values, name in ((raw.scale, "pixel size"), (raw.translate, "position"), (raw.units, "unit"))
+    ]
+    return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2])
 
 
 def _full_box(box: Sequence[slice] | None, spec: LayerSpec) -> tuple[slice, ...]:
@@ -253,11 +351,15 @@ def _pixel_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
         return dtype.newbyteorder("=")
-    complex_remedy = "save its real part, magnitude or phase as an image"
+    remedy = "convert it to one of these, for example with astype('float32')"
+    if dtype.names:
+        remedy = f"choose one of its fields, such as array[{dtype.names[0]!r}]"
+    elif dtype.kind == "c":
+        remedy = "save its real part, magnitude or phase as an image"
     raise SourceError(
         f"pixel type {dtype} of {name}",
         "pixels are integers of 8 to 64 bits, floats of 16 to 64 bits, or booleans",
-        complex_remedy if dtype.kind == "c" else "save it as one of these",
+        remedy,
         dtype=str(dtype),
     )
 
@@ -268,7 +370,8 @@ def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -
         return False
     pixels = _read(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
     red, green, blue = np.moveaxis(pixels, order.axes.index("c"), 0)
-    return bool(np.array_equal(red, green) and np.array_equal(red, blue))
+    same = dtype.kind == "f"
+    return bool(np.array_equal(red, green, equal_nan=same) and np.array_equal(red, blue, equal_nan=same))
 
 
 def _channel_names(raw: RawImage, order: AxisOrder, notes: list[str]) -> tuple[str, ...]:

@@ -167,7 +167,7 @@ def test_axes_out_of_order_are_put_in_order(tmp_path, axes, found):
         ({"scales": [[1.0]]}, r"one number for each of the axes 'yx'"),
         ({"axes": [axis("y"), axis("y")]}, "no letter twice"),
         ({"axes": [axis("y")]}, r"has 2 dimensions.*names 1"),
-        ({"axes": [{"name": "y", "type": "channel"}, axis("x")]}, r"axes\[0\]: axis 'y' of type 'channel'"),
+        ({"axes": [{"name": "y", "type": "channel"}, axis("x")]}, r"axis 'y \(type channel\)' of .*no meaning.*axes="),
         ({"axes": ["y", "x"], "version": "0.4"}, r"multiscales\[0\].axes.*convert it"),
         ({"version": "0.4", "multiscale": {"version": "0.2", "axes": None}}, r"OME-Zarr 0.2.*convert it"),
         ({"multiscale": {"version": "0.9"}}, r"version: 0.9"),

@@ -34,7 +34,7 @@ class BlockResult:
     drawn: int
     """Number of tiles that were generated."""
     empty: int
-    """Number of tiles that were skipped because their pixels are all equal."""
+    """Number of tiles that were skipped because their pixels are all equal, or none is known."""
     outside: int
     """Number of tiles that were skipped because they have no pixel in the job's region."""
     failures: tuple[TileFailure, ...]
@@ -116,7 +116,7 @@ class BlockBuilder:
             self._join_skipped(join)
             operation, encoding = self._plan.job.operation, self._plan.engine.encoding
             fields = operation.decode(generated.image, source.image, encoding)
-            join.add(source.tile, fields if source.unknown is None else np.where(source.unknown, 0, fields))
+            join.add(source.tile, fields if source.unknown is None else self._without(fields, source.unknown))
         self._tiles_in_plane += 1
         if self._tiles_in_plane == self._tiles_per_plane:
             self._end_plane(source.z)
@@ -161,6 +161,12 @@ class BlockBuilder:
                 if undrawn is not None:
                     finished.confidence[undrawn] = 0
         return finished
+
+    def _without(self, fields: NDArray[np.float32], unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Set the fields of pixels without a result: to background in labels, to NaN in an image."""
+        fy, fx = self._plan.grid.factor
+        value = np.float32(0 if self._plan.target.kind == "labels" else np.nan)
+        return np.where(unknown.repeat(fy, axis=1).repeat(fx, axis=2), value, fields)
 
     def _open_join(self) -> Join:
         if self._fields is None:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block, Span
+from napari_s1omni.core.tiling import Block, Span, Tile
+from napari_s1omni.core.unknown_pixels import fill_unknown
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.pipeline.tile_input import TileInput
@@ -38,7 +39,9 @@ class Plane:
     inside: NDArray[np.bool_] | None = None
     """Which pixels are in the region, (h, w); None if all are."""
     unknown: NDArray[np.bool_] | None = None
-    """Pixels that are NaN or infinite in all channels, (h, w); None if there are none, or if the target is an image."""
+    """Pixels that are NaN or infinite, per channel of the group, (1 to 3, h, w); None if there are none."""
+    transparent: NDArray[np.bool_] | None = None
+    """Pixels of a picture that are transparent, (h, w); None if there are none, or if the target is an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +75,41 @@ class PlaneReader:
         for tile in self.plan.grid.tiles(plane.block):
             inside = plane.inside
             if inside is None or inside[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
-                unknown = None if plane.unknown is None else cut_tile(plane.unknown[None], plane.origin, tile)[0]
-                image = cut_tile(plane.image, plane.origin, tile)
+                image, unknown = self._fill_unknown(plane, tile)
                 yield TileInput(tile, plane.block, plane.z, image, unknown=unknown)
             else:
                 yield TileInput(tile, plane.block, plane.z, _NO_IMAGE, outside=True)
 
     def read(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[np.float32]:
-        """Read a box of a plane of a channel group: float32 (3, h, w) in model range.
+        """Read a box of a plane of a channel group.
+
+        Returns
+        -------
+        float32 (3, h, w)
+            In model range; NaN where a channel is NaN or infinite.
 
         Raises
         ------
         SourceError
             If the source cannot be read, even after retries.
         """
-        return self._to_model(self._pixels(t, z, group, y, x), group)
+        pixels = self._pixels(t, z, group, y, x)
+        image = self._to_model(pixels, group)
+        unknown = self._unknown(pixels)
+        if unknown is not None:
+            shown = image if len(unknown) == 1 else image[: len(unknown)]
+            shown[np.broadcast_to(unknown, shown.shape)] = np.nan
+        return image
 
     def _to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
         return self.plan.job.operation.to_model(pixels, self.plan.normalization, self.plan.groups[group])
+
+    def _unknown(self, pixels: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Return which pixels (channels, h, w) are NaN or infinite; None if none are."""
+        if pixels.dtype.kind != "f" or self.plan.normalization.ground is None:
+            return None
+        unknown = ~np.isfinite(pixels)
+        return unknown if unknown.any() else None
 
     def _pixels(self, t: int, z: int, group: int, y: Span, x: Span) -> NDArray[Any]:
         """Read source pixels (channels, h, w)."""
@@ -106,6 +126,28 @@ class PlaneReader:
             parts.append(pixels.reshape(-1, y[1] - y[0], x[1] - x[0]))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def _transparent(self, t: int, z: int, y: Span, x: Span) -> NDArray[np.bool_] | None:
+        """Return which pixels of a plane are transparent, (h, w), for labels; None if none are."""
+        if self.plan.target.kind != "labels":
+            return None
+        box_of_axis = {"t": (t, t + 1), "c": (0, 1), "z": (z, z + 1), "y": y, "x": x}
+        box = tuple(slice(*box_of_axis[axis]) for axis in self.plan.source.axes)
+        found = self.retry(functools.partial(self.source.transparent, box))
+        return None if found is None else found.reshape(y[1] - y[0], x[1] - x[0])
+
+    def _fill_unknown(self, plane: Plane, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Cut a tile: what the engine sees, and which pixels have no result, (1 or channels, tile_size, tile_size)."""
+        image = cut_tile(plane.image, plane.origin, tile)
+        unknown = None
+        if plane.unknown is not None and (mask := cut_tile(plane.unknown, plane.origin, tile)).any():
+            # Filled tile by tile, so that it does not depend on the block.
+            image = fill_unknown(image, mask)
+            unknown = self.plan.job.operation.unknown_result(mask)
+        if plane.transparent is not None:
+            background = cut_tile(plane.transparent[None], plane.origin, tile)
+            unknown = background if unknown is None else unknown | background
+        return image, unknown
+
     def _plane(self, block: Block, z: int, excluded: bool) -> Plane:
         start = time.perf_counter()
         y, x = self.plan.grid.read_box(block)
@@ -115,12 +157,10 @@ class PlaneReader:
             return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, inside)
         self.on_step("read")
         pixels = self._pixels(block.t, z, block.group, y, x)
-        unknown = None
-        if self.plan.target.kind == "labels" and self.plan.normalization.ground is not None:
-            nonfinite = ~np.isfinite(pixels).any(axis=0)
-            unknown = nonfinite if nonfinite.any() else None
+        transparent = self._transparent(block.t, z, y, x)
         image = self._to_model(pixels, block.group)
-        return Plane(block, z, origin, image, time.perf_counter() - start, inside, unknown)
+        seconds = time.perf_counter() - start
+        return Plane(block, z, origin, image, seconds, inside, self._unknown(pixels), transparent)
 
 
 def _read_nothing() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Span
+from napari_s1omni.core.unknown_pixels import fill_unknown
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.pipeline.thought_keys import redo_key, thought_key
@@ -26,7 +27,7 @@ _MAX_VIEW = 1024
 """Longest edge of a view in pixels; larger views are reduced to it."""
 
 ReadPlane = Callable[[int, int, int, Span, Span], NDArray[np.float32]]
-"""(t, z, group, rows, columns) to float32 (3, h, w) in model range."""
+"""(t, z, group, rows, columns) to float32 (3, h, w) in model range, NaN where it is unknown."""
 
 
 class ThoughtStore(Protocol):
@@ -128,7 +129,19 @@ class ThoughtProvider:
         for top in range(y[0], y[1], strip):
             part = self._read(t, z, tile.group, (top, min(top + strip, y[1])), x)
             rows.append(_reduce(part, reduction))
-        return _pad_to_multiple(np.concatenate(rows, axis=1), self._plan.engine.limits.multiple_of), reduction
+        view = self._fill_unknown(np.concatenate(rows, axis=1), tile.group)
+        return _pad_to_multiple(view, self._plan.engine.limits.multiple_of), reduction
+
+    def _fill_unknown(self, view: NDArray[np.float32], group: int) -> NDArray[np.float32]:
+        """Fill the pixels of a view that are NaN."""
+        unknown = np.isnan(view)
+        if not unknown.any():
+            return view
+        channels = self._plan.groups[group]
+        lost = np.full((len(channels), 1, 1), np.nan)
+        ground = self._plan.job.operation.to_model(lost, self._plan.normalization, channels)
+        same = (unknown == unknown[:1]).all()
+        return fill_unknown(np.where(unknown, ground, view), unknown[:1] if same else unknown)
 
     def _view_box(self, tile: TileInput) -> tuple[int, int, Span, Span]:
         """Return time point, plane, rows and columns of a view, in source px."""
@@ -143,9 +156,14 @@ class ThoughtProvider:
 
 
 def _reduce(image: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """Reduce (3, h, w) by the mean over k x k px; windows at the edge average the pixels that exist."""
+    """Reduce (3, h, w) by the mean over k x k px; windows at the edge average the pixels that exist and are known."""
     if k == 1:
         return image
+    unknown = np.isnan(image)
+    if unknown.any():
+        share = _reduce((~unknown).astype(np.float32), k)
+        share[share == 0] = np.nan
+        return np.asarray(_reduce(np.where(unknown, 0, image), k) / share, np.float32)
     for axis in (1, 2):
         starts = np.arange(0, image.shape[axis], k)
         counts = np.diff(np.append(starts, image.shape[axis])).astype(np.float32)

@@ -60,7 +60,7 @@ class TileGenerator:
             found = iter(generated)
             for tile in batch:
                 if tile.image is _NO_IMAGE:
-                    yield GeneratedTile(tile, None, "outside" if tile.outside else "empty")
+                    yield GeneratedTile(tile, None, "outside") if tile.outside else self._empty(tile)
                 else:
                     yield next(found)
 
@@ -110,5 +110,14 @@ class TileGenerator:
         self.micro_batch = max(1, min(self.micro_batch, count) // 2)
 
     def _is_empty(self, tile: TileInput) -> bool:
-        """Whether there is nothing to generate: outside the region, or labels of a tile without any contrast."""
-        return tile.outside or (self._plan.target.kind == "labels" and bool(tile.image.min() == tile.image.max()))
+        """Whether there is nothing to generate: outside the region, nothing known, or labels without any contrast."""
+        if tile.outside or (tile.unknown is not None and bool(tile.unknown.all())):
+            return True
+        return self._plan.target.kind == "labels" and bool(tile.image.min() == tile.image.max())
+
+    def _empty(self, tile: TileInput) -> GeneratedTile:
+        """Return a tile in which nothing was generated; in an image its pixels become NaN."""
+        if self._plan.target.kind == "labels":
+            return GeneratedTile(tile, None, "empty")
+        (fy, fx), edge = self._plan.grid.factor, self._plan.grid.tile_size
+        return GeneratedTile(tile, np.zeros((3, edge * fy, edge * fx), np.float32), "empty")

@@ -24,7 +24,8 @@ class TileInput:
     outside: bool = False
     """Whether no pixel of it lies in the job's region; then it is neither read nor generated."""
     unknown: NDArray[np.bool_] | None = None
-    """Pixels that are background whatever is generated, (tile_size, tile_size); None if there are none."""
+    """Pixels that have no result whatever is generated, background in labels and NaN in images: (1 or channels,
+    tile_size, tile_size); None if there are none."""
 
     @property
     def t(self) -> int:

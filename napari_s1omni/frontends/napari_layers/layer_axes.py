@@ -9,14 +9,8 @@ from napari_s1omni.core.sizes.lengths import METRES
 from napari_s1omni.core.spec import AXES
 from napari_s1omni.core.units import unit_name
 from napari_s1omni.errors import PlanError
+from napari_s1omni.storage.axis_names import axis_letter
 
-_NAMES = {
-    **dict.fromkeys(("time", "timepoint", "frame"), "t"),
-    **dict.fromkeys(("channel", "channels"), "c"),
-    **dict.fromkeys(("plane", "depth", "slice"), "z"),
-    **dict.fromkeys(("row", "rows"), "y"),
-    **dict.fromkeys(("column", "columns", "col"), "x"),
-}
 _NO_NAME = re.compile(r"(axis|dim)?[ _]?-?\d*")
 """Labels that napari and others give to dimensions without a name: ``-3``, ``axis 0``."""
 _TIMES = ("second", "minute", "hour", "day", "week", "month", "year")
@@ -105,7 +99,8 @@ def _letter(label: str) -> str:
     word = label.strip().casefold()
     if _NO_NAME.fullmatch(word):
         return ""
-    return _NAMES.get(word, word if word in tuple(AXES) else UNKNOWN)
+    letter = axis_letter(word)
+    return letter if letter and letter in AXES else UNKNOWN
 
 
 def _checked(name: str, shape: Sequence[int], known: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
 from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.source import Source, open_reference, open_source
 
 
@@ -91,7 +92,7 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
                 f"layer '{view.name}' names its axes otherwise than its file, which has '{letters}'; its own pixels "
                 "are read, with its own axes"
             )
-    letters = axes or view.axes
+    letters = read_axes(axes, view.shape).letters if axes else view.axes
     if not letters:
         shape = view.shape[:-1] if view.rgb else view.shape
         letters, guesses = guess_axes(view.name, shape, view.named or ("",) * len(shape), view.pixel_units)

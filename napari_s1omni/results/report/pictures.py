@@ -122,7 +122,8 @@ def _draw_result(
         back = source or Image.new("RGB", (labels.shape[1], labels.shape[0]))
         return figure.draw_contours(back, labels, thickness=1 if edge == OVERVIEW_EDGE else 2)
     values = pixels.astype(np.float64)
-    low_, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
+    known = values[np.isfinite(values)]
+    low_, high = np.percentile(known, (0.5, 99.5)) if known.size else (0.0, 1.0)
     shown = (values - low_) / max(high - low_, 1e-9)
     if plan.target.rgb and plan.target.dtype == "uint8":
         shown = values / 255

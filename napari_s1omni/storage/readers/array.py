@@ -5,66 +5,113 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.foreign_array import (
+    ComputedPixels,
+    chunks_of,
+    fill_masked,
+    is_array,
+    is_masked,
+    refuse,
+    shape_of,
+    to_numpy,
+    without_unit,
+)
+from napari_s1omni.storage.readers.labelled_array import axis_metadata
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _CHUNK = 2**20
 """Pixels of a chunk of an array that has no chunks of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ComputedPixels:
-    """An array-like of another library, computed box by box."""
-
-    array: Any
-    """The user's object."""
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        try:
-            part = self.array[index]
-            return np.asarray(part.compute() if hasattr(part, "compute") else part)
-        except Exception as error:
-            raise SourceError(
-                f"reading {index} of the {type(self.array).__name__} failed: {error}",
-                remedy="compute that part yourself to see where it fails",
-            ) from error
+_COLOURS = [("red", "green", "blue"), ("r", "g", "b")]
+"""Channel names that together make a colour picture, in lower case."""
 
 
 def read_array(array: Any) -> RawImage:
-    """Read the metadata of a numpy array, or of anything with shape, dtype and ``__getitem__``."""
+    """Read the metadata of an array of any library: its axes, sizes and names as far as it has them.
+
+    Raises
+    ------
+    SourceError
+        If it is no array, its shape is not known, or its library fails.
+    """
+    try:
+        return _read_array(array)
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"the {type(array).__name__} cannot be read ({type(error).__name__}: {error})",
+            remedy="open it again, or give it as numpy array",
+        ) from error
+
+
+def _read_array(array: Any) -> RawImage:
+    if type(array).__module__.partition(".")[0] == "zarr":
+        from napari_s1omni.storage.readers.zarr_store import read_zarr_object
+
+        stored = read_zarr_object(array)
+        if stored is not None:
+            return stored
+    if not is_array(array):
+        raise refuse(array)
+    array, notes = without_unit(array)
+    if isinstance(array, np.ma.MaskedArray):
+        array, note = fill_masked(array)
+        notes += [note] if note else []
     if isinstance(array, np.ndarray):
-        return RawImage(array, None, default_chunks(array.shape))
-    if not all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")):
-        raise SourceError(f"a {type(array).__name__}", "a source is a path, or an array with shape, dtype and slices")
-    shape = tuple(int(n) for n in array.shape)
-    dimensions = getattr(array, "dims", None)
-    axes = scale = translate = None
-    if dimensions is not None and hasattr(array, "coords"):
-        axes = "".join(_letter(str(d)) for d in dimensions)
-        scale, translate = _coordinates(array, dimensions, axes)
-    chunks = tuple(
-        max(c) if isinstance(c, tuple) else int(c) for c in (getattr(array, "chunks", None) or default_chunks(shape))
+        # A matrix keeps two dimensions whatever is cut out of it.
+        pixels = array if isinstance(array, np.memmap) else np.asarray(array)
+        return RawImage(pixels, None, default_chunks(array.shape), notes=tuple(notes))
+    if not hasattr(array, "__getitem__") or not hasattr(array, "shape"):
+        return _converted(array, notes)
+    computed = ComputedPixels.of(array)
+    if is_masked(array):
+        notes.append(f"masked pixels are read as NaN, as {computed.dtype}")
+    found = axis_metadata(array, computed.shape)
+    named = found.axes
+    axes = named.letters if named else None
+    if axes and axes.endswith("c") and tuple(n.lower() for n in found.channel_names) in _COLOURS:
+        axes = f"{axes[:-1]}s"
+    return RawImage(
+        computed,
+        axes,
+        chunks_of(array, computed.shape) or default_chunks(computed.shape, axes or ""),
+        found.scale,
+        found.translate,
+        found.units,
+        found.channel_names,
+        notes=(*notes, *found.notes),
+        axis_names=named.names if named else (),
     )
-    pixels = _ComputedPixels(array, shape, np.dtype(array.dtype))
-    return RawImage(pixels, axes, chunks, scale or {}, translate or {})
+
+
+def _converted(array: Any, notes: list[str]) -> RawImage:
+    """Convert an object that cannot be sliced as a whole."""
+    try:
+        pixels = to_numpy(array)
+    except Exception as error:
+        raise refuse(array) from error
+    notes.append(f"the {type(array).__name__} is converted to a numpy array as a whole")
+    return RawImage(pixels, None, default_chunks(pixels.shape), notes=tuple(notes))
 
 
 def read_pyramid(levels: Sequence[Any], level: int) -> RawImage:
     """Read the metadata of one level of a pyramid in memory, given finest first as in napari."""
-    if not levels or not all(hasattr(array, "shape") for array in levels):
+    if isinstance(levels, memoryview):
+        return read_array(np.asarray(levels))
+    if not levels or not all(is_array(array) for array in levels):
         raise SourceError(
-            f"a {type(levels).__name__} of {len(levels)}", "a source is a path, an array, or the levels of a pyramid"
+            f"a {type(levels).__name__} of {len(levels)}",
+            "a source is a path, an array, or the levels of a pyramid",
+            "give one path or array at a time; numbers in lists become an array with numpy.asarray",
         )
-    shapes = [tuple(array.shape) for array in levels]
+    shapes = [shape_of(array) for array in levels]
     for fine, coarse in itertools.pairwise(shapes):
         if len(fine) != len(coarse) or fine == coarse or any(c > f for f, c in zip(fine, coarse, strict=True)):
             raise SourceError(
@@ -102,22 +149,3 @@ def default_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:
     return tuple(
         max(1, min(n, edge)) if d in plane else n if axes[d : d + 1] == "s" else 1 for d, n in enumerate(shape)
     )
-
-
-def _letter(dimension: str) -> str:
-    """Return the first letter of a dimension name: ``time`` is t. An unknown name keeps its letter."""
-    return dimension.lower()[:1] or "?"
-
-
-def _coordinates(array: Any, dimensions: Any, axes: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Return pixel size and position along the evenly spaced numeric coordinates of an xarray."""
-    scale, translate = {}, {}
-    for dimension, axis in zip(dimensions, axes, strict=True):
-        if dimension not in array.coords:
-            continue
-        values = np.asarray(array.coords[dimension])
-        if values.ndim == 1 and values.size > 1 and values.dtype.kind in "iuf":
-            steps = np.diff(values.astype(float))
-            if steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6):
-                scale[axis], translate[axis] = float(steps[0]), float(values[0])
-    return scale, translate

@@ -54,7 +54,9 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
     image = Multiscale.read(attributes, uri, notes, index)
     level = _checked_level(image, level)
     pyramid = Pyramid(group, image)
-    chosen, grid = pyramid.array(level), pyramid.grid(level, notes)
+    chosen = pyramid.array(level)
+    pyramid.image = image = image.with_letters(chosen.array.shape, notes)
+    grid = pyramid.grid(level, notes)
     if level:
         _check_against_finest(pyramid, level, grid, notes)
     elif not image.has_scale(0) and not image.has_scale(None):
@@ -81,6 +83,7 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
         coarser=tuple(pixels_of(stored) for stored in _coarser(pyramid, level, notes)),
         notes=tuple(notes),
         uri=uri,
+        axis_names=image.labels,
     )
 
 

@@ -103,10 +103,10 @@ def _array(group: Any, image: Multiscale, level: int) -> StoredArray:
         note = f"{uri} is described only by the consolidated metadata of {image.uri}, which may be old"
         stored = replace(stored, notes=(note, *stored.notes))
     array = stored.array
-    if array.ndim != len(image.axes):
+    if array.ndim != len(image.names):
         raise SourceError(
             f"{where}: array '{path}' has {array.ndim} dimensions, shape {array.shape}, while {image.key}.axes "
-            f"names {len(image.axes)}",
+            f"names {len(image.names)}",
             "there is one axis for each dimension",
             "correct the axes, or open the array by its path and give axes",
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.axis_names import name_axes
 
 _VERSIONS = ("0.4", "0.5")
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +19,22 @@ class Multiscale:
 
     uri: str
     """The group, for messages."""
-    axes: str
-    """First letter of each axis, in stored order."""
-    units: Mapping[str, str]
-    """Unit per axis, where one is given."""
+    names: tuple[str, ...]
+    """Name of each axis, in stored order."""
+    kinds: tuple[str | None, ...]
+    """Type of each axis, such as ``space``."""
+    axis_units: tuple[str | None, ...]
+    """Unit of each axis."""
     datasets: Sequence[Mapping[str, Any]]
     """Metadata of each level, full resolution first."""
     common: Sequence[Mapping[str, Any]]
     """Transformations of all levels, applied after those of the level."""
-    names: Sequence[str]
-    """Name of each axis, in stored order."""
     key: str = "multiscales[0]"
     """Where its metadata stands, for messages."""
+    axes: str = ""
+    """Letter of each axis (:mod:`napari_s1omni.storage.axis_names`); empty until :meth:`with_letters`."""
+    labels: tuple[str, ...] = ()
+    """Name of each axis, with its type if the two do not fit, for messages; empty until :meth:`with_letters`."""
 
     @classmethod
     def read(cls, attributes: Mapping[str, Any], uri: str, notes: list[str], index: int | None = None) -> Multiscale:
@@ -55,7 +59,7 @@ class Multiscale:
         image = _chosen(attributes["multiscales"], f"{uri}, key multiscales", notes, index)
         key = f"multiscales[{index or 0}]"
         _check_version(uri, image, attributes)
-        axes, units = _axes(image, uri)
+        names, kinds, units = _axes(image, uri)
         datasets = image.get("datasets")
         if not isinstance(datasets, list) or not datasets or not all(isinstance(d, dict) for d in datasets):
             raise SourceError(
@@ -63,8 +67,18 @@ class Multiscale:
                 "it is a list with at least one level, each with a path",
                 "write the metadata again",
             )
-        names = tuple(str(axis.get("name", "")) for axis in image["axes"])
-        return cls(uri, axes, units, datasets, image.get("coordinateTransformations") or (), names, key)
+        return cls(uri, names, kinds, units, datasets, image.get("coordinateTransformations") or (), key)
+
+    def with_letters(self, shape: Sequence[int], notes: list[str]) -> Self:
+        """Return a copy with the letters of its axes, which depend on the shape of a level too."""
+        named = name_axes(self.names, shape, self.kinds)
+        notes.extend(named.notes)
+        return replace(self, axes=named.letters, labels=named.names)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit per axis letter, where one is given."""
+        return {letter: unit for letter, unit in zip(self.axes, self.axis_units, strict=True) if unit}
 
     def has_scale(self, level: int | None) -> bool:
         """Whether a level, or the image if it is None, says how large a pixel is."""
@@ -200,25 +214,21 @@ def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, 
     )
 
 
-def _axes(image: Mapping[str, Any], uri: str) -> tuple[str, dict[str, str]]:
-    letters, units = "", {}
-    for i, axis in enumerate(image["axes"]):
-        name = str(axis.get("name", ""))
-        letter = name.lower()[:1]
-        where = f"{uri}, key multiscales[0].axes[{i}]"
-        if not letter:
-            raise SourceError(f"{where}: no name", "each axis has a name such as 'z'", "write the metadata again")
-        kind = axis.get("type")
-        if kind is not None and letter in _TYPES and kind != _TYPES[letter]:
+def _axes(image: Mapping[str, Any], uri: str) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...]]:
+    """Return name, type and unit of each axis."""
+    axes = image["axes"]
+    names = tuple(str(axis.get("name") or "") for axis in axes)
+    for i, name in enumerate(names):
+        if not name:
             raise SourceError(
-                f"{where}: axis '{name}' of type '{kind}'",
-                f"'{letter}' is of type '{_TYPES[letter]}'",
-                "correct the metadata, or open the array by its path and give axes",
+                f"{uri}, key multiscales[0].axes[{i}]: no name",
+                "each axis has a name such as 'z'",
+                "write the metadata again",
             )
-        letters += letter
-        if isinstance(axis.get("unit"), str):
-            units[letter] = axis["unit"]
-    return letters, units
+    kinds, units = (
+        tuple(axis[key] if isinstance(axis.get(key), str) else None for axis in axes) for key in ("type", "unit")
+    )
+    return names, kinds, units
 
 
 def _numbers(value: Any, axes: str, where: str) -> Sequence[float]:

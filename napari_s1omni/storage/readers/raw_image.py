@@ -57,7 +57,7 @@ class RawImage:
     pixels: Pixels
     """The array at the chosen level."""
     axes: str | None
-    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others as found; None if unknown."""
+    """One letter per dimension: ``t c z y x``, ``s`` for colour samples, others if unknown; None without axes."""
     chunks: tuple[int, ...]
     """Size of a chunk in pixels, per dimension."""
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -78,6 +78,8 @@ class RawImage:
     """Path or URI from which any process can open it again; None for an array in memory."""
     otherwise: RawImage | None = None
     """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
+    axis_names: tuple[str, ...] = ()
+    """The name of each dimension, for messages, where it is more than the letter in `axes`."""
 
     def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
         """Return the reading of a palette with as many dimensions as `axes`, or the numbers if they are labels."""

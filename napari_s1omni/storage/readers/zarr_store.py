@@ -13,10 +13,11 @@ import zarr.errors
 import zarr.storage
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.axis_names import NamedAxes, are_placeholders, name_axes
 from napari_s1omni.storage.readers.ngff import read_ngff
 from napari_s1omni.storage.readers.ngff_metadata import find_level, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import choose_version, version_notes
+from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version, version_notes
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
 from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of, read_error_of
 
@@ -55,11 +56,38 @@ def read_zarr(uri: str, level: int) -> RawImage:
     array = stored.array
     if "multiscales" in ome_attributes(array):
         notes.append(f"{uri} is an array, whose key multiscales is not read; only groups hold images with levels")
-    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    axes = "".join((str(n) or "?").lower()[0] for n in names) if names and all(names) else None
     absent = [stored.absent] if stored.absent else []
-    found = pixels_of(stored)
-    return RawImage(found, axes, found.chunks, uri=uri, notes=(*notes, *stored.notes, *absent))
+    return _read_alone(stored, uri, (*notes, *stored.notes, *absent))
+
+
+def dimension_names(array: Any) -> NamedAxes | None:
+    """Return the axes that a zarr array names, in Zarr v3 or as xarray writes them in v2; None if it names none."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, list | tuple) or len(names) != array.ndim or not any(names):
+        return None
+    return None if are_placeholders(names) else name_axes([name or "" for name in names], array.shape)
+
+
+def read_zarr_object(node: Any) -> RawImage | None:
+    """Read the metadata of a zarr array or group that the user opened; None if it is neither, or a group in memory.
+
+    What lies in a local folder is read from there, so that an array that is a level of an image takes its axes and
+    pixel size from it, and other processes can open it.
+    """
+    root = getattr(getattr(node, "store", None), "root", None)
+    if isinstance(root, Path):
+        return read_zarr(str((root / node.path).absolute()), 0)
+    if not isinstance(node, zarr.Array):
+        return None
+    return _read_alone(StoredArray(node, "the zarr array", False), None, ())
+
+
+def _read_alone(stored: StoredArray, uri: str | None, notes: tuple[str, ...]) -> RawImage:
+    """Read the metadata of an array that is no level of an image."""
+    named, pixels = dimension_names(stored.array), pixels_of(stored)
+    if named is None:
+        return RawImage(pixels, None, pixels.chunks, notes=notes, uri=uri)
+    return RawImage(pixels, named.letters, pixels.chunks, notes=(*notes, *named.notes), uri=uri, axis_names=named.names)
 
 
 def _open(uri: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 Every level is made from the one above it. A halved axis keeps ``ceil(n / 2)``
 pixels; at an odd end the window holds the pixels that exist. Images take the mean of the
-window, integers rounded half to even; labels take the most frequent id, the
+window's pixels that are not NaN, integers rounded half to even; labels take the most frequent id, the
 first in C order among equals, so that no id is invented.
 
 Levels are written *with the blocks*, as long as halving a block gives whole
@@ -165,6 +165,12 @@ def _sum(pixels: Pixels, axes: tuple[bool, ...], dtype: np.dtype[Any]) -> Pixels
 def _mean(pixels: Pixels, axes: tuple[bool, ...]) -> Pixels:
     dtype = pixels.dtype
     shift = sum(axes)
+    if dtype.kind == "f" and np.isnan(pixels).any():
+        # The mean of the pixels that are known.
+        known = ~np.isnan(pixels)
+        total = _sum(np.where(known, pixels, 0), axes, np.dtype(np.float64))
+        count = _sum(known.astype(np.float64), axes, np.dtype(np.float64))
+        return np.asarray(total / np.where(count > 0, count, np.nan), dtype)
     if dtype.kind == "f":
         return np.asarray(_sum(pixels, axes, np.dtype(np.float64)) / 2**shift, dtype)
     if dtype.itemsize < 8:
