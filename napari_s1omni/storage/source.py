@@ -93,9 +93,19 @@ class Source:
                 self._order.rgb,
                 (),
             )
-            scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, order.shape, strict=True))
+            steps = [n / m for n, m in zip(self.spec.shape, order.shape, strict=True)]
+            spec = self.spec.replace(
+                shape=order.shape,
+                scale=tuple(s * k for s, k in zip(self.spec.scale, steps, strict=True)),
+                # Both begin at the same outer corner.
+                translate=tuple(
+                    t + (k - 1) / 2 * s for t, s, k in zip(self.spec.translate, self.spec.scale, steps, strict=True)
+                ),
+                source=None,
+                frame=None,
+            )
             raw = RawImage(pixels, self._raw.axes, getattr(pixels, "chunks", None) or pixels.shape)
-            found.append(Source(raw, order, self.spec.replace(shape=order.shape, scale=scale, source=None), ()))
+            found.append(Source(raw, order, spec, ()))
         return found
 
     def fingerprint(self) -> str:
@@ -104,7 +114,7 @@ class Source:
         It does not depend on where the image is stored, so a copy has the same one.
         """
         digest = hashlib.sha256()
-        metadata = {**self.spec.to_json(), "source": None}
+        metadata = {**self.spec.replace(frame=None).to_json(), "source": None}
         digest.update(json.dumps(metadata, sort_keys=True).encode())
         boxes = [tuple(slice(0, n) for n in self.spec.shape)]
         if self.spec.nbytes > _WHOLE_BYTES:
@@ -186,6 +196,7 @@ def open_source(
         source=raw.uri,
         channel_names=_channel_names(raw, order, notes),
         rgb=order.rgb,
+        frame=raw.frame,
     )
     return Source(raw, order, spec, tuple(notes))
 

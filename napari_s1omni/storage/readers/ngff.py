@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 import zarr.errors
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale, channel_names, ome_attributes
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
@@ -55,6 +56,7 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
             "correct the metadata, or open the array by its path and give axes and scale",
             level=level,
         )
+    frame = _frame(image, level, finest.shape, scale, translate, notes)
     names, axes = channel_names(attributes), image.axes
     if names in _COLOURS and chosen.dtype == np.uint8 and axes.count("c") == 1:
         axes = axes.replace("c", "s")
@@ -71,7 +73,34 @@ def read_ngff(group: Any, uri: str, level: int, wrap_array: Callable[[Any, str],
         coarser=tuple(wrap_array(array, where) for array, where in _coarser(group, image, level, chosen, notes)),
         notes=tuple(notes),
         uri=uri,
+        frame=frame,
     )
+
+
+def _frame(
+    image: Multiscale,
+    level: int,
+    shape: tuple[int, ...],
+    scale: Mapping[str, float],
+    translate: dict[str, float],
+    notes: list[str],
+) -> PixelFrame | None:
+    """Return where a level lies in full resolution; complete `translate` where the file places no level."""
+    if not level:
+        return None
+    fine, origin = image.transform(0)
+    space = [a for a in image.axes if a in "tzyx"]
+    step = {a: scale[a] / fine[a] for a in space}
+    unplaced = [a for a in space if translate[a] == origin[a] and abs(step[a] - 1) > 1e-5]
+    for a in unplaced:
+        translate[a] = origin[a] + (step[a] - 1) / 2 * fine[a]
+    if unplaced:
+        notes.append(
+            f"the file gives level {level} no position of its own along {', '.join(unplaced)}; it is taken to begin at "
+            "the same outer corner as level 0"
+        )
+    shift = {a: (translate[a] - origin[a]) / fine[a] for a in space}
+    return PixelFrame.of_level(dict(zip(image.axes, shape, strict=True)), step, shift)
 
 
 def _checked_level(image: Multiscale, level: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 
 
@@ -76,3 +77,5 @@ class RawImage:
     """What was adjusted or looks wrong, one sentence each."""
     uri: str | None = None
     """Path or URI from which any process can open it again; None for an array in memory."""
+    frame: PixelFrame | None = None
+    """Where the pixels lie in the full resolution of the image; None for full resolution itself."""
