@@ -108,16 +108,19 @@ class PixelFrame:
 
     def full_index(self, axis: str, index: int) -> int:
         """Return the full-resolution pixel that holds the centre of a pixel; of two that share it, the first."""
-        return math.ceil(self.to_full(axis, index + 0.5)) - 1
+        centre: float = self.to_full(axis, index + 0.5)
+        return math.ceil(centre) - 1
 
     def index_of_full(self, axis: str, index: int) -> int:
         """Return the pixel that holds the centre of a full-resolution pixel."""
-        return math.floor(self.from_full(axis, index + 0.5))
+        centre: float = self.from_full(axis, index + 0.5)
+        return math.floor(centre)
 
     def full_indices(self, axis: str, first: int, last: int) -> NDArray[np.int64]:
         """Return :meth:`full_index` of pixels `first` to `last` - 1, inside the image."""
-        found = np.ceil(self.to_full(axis, np.arange(first, last) + 0.5)).astype(np.int64) - 1
-        return np.clip(found, 0, self.size(axis) - 1)
+        centres = self.to_full(axis, np.arange(first, last) + 0.5)
+        found: NDArray[np.int64] = np.clip(np.ceil(centres).astype(np.int64) - 1, 0, self.size(axis) - 1)
+        return found
 
 
 def _four(values: Mapping[str, Any], default: Any) -> Any:

@@ -25,7 +25,6 @@ from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.object_sums import merge_sums, select_rows, sum_block
 from napari_s1omni.results.tables import Columns, join_tables
 
-
 PIXEL_FRAME = "source, full resolution"
 """The pixels of ``bbox*`` and ``centroid-*``, as the table names them."""
 

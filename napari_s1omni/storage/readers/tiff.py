@@ -17,6 +17,7 @@ import zarr
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage, ZarrArrayPixels
+from napari_s1omni.storage.writers.tiff import CREATOR
 
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
@@ -60,12 +61,13 @@ def read_tiff(path: Path) -> RawImage:
             if len(tiff.series) > 1:
                 notes.append(f"the first of {len(tiff.series)} image series is read")
             scale, units, names = _metadata(tiff, series, notes)
+            translate = _position(tiff)
             axes = _axes(series, notes)
             pixels, coarser = _pixels(path, series, stack)
     except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, ElementTree.ParseError) as error:
         raise SourceError(f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error)) from error
     chunks = getattr(pixels, "chunks", None) or default_chunks(pixels.shape, axes or "")
-    return RawImage(pixels, axes, chunks, scale, {}, units, names, "image", coarser, tuple(notes), str(path))
+    return RawImage(pixels, axes, chunks, scale, translate, units, names, "image", coarser, tuple(notes), str(path))
 
 
 def _axes(series: Any, notes: list[str]) -> str | None:
@@ -148,6 +150,15 @@ def _ome(text: str) -> tuple[dict[str, float], dict[str, str], tuple[str, ...]]:
     channels = [e for e in found if e.tag.rpartition("}")[2] == "Channel"]
     names = tuple(e.attrib.get("Name", "") for e in channels)
     return scale, units, names if all(names) else ()
+
+
+def _position(tiff: Any) -> dict[str, float]:
+    """Return the position of the first plane in a file that this package wrote; others state that of a stage."""
+    if not tiff.is_ome or f'Creator="{CREATOR}' not in tiff.ome_metadata:
+        return {}
+    root = ElementTree.fromstring(tiff.ome_metadata)
+    plane = next((e.attrib for e in root.iter() if e.tag.rpartition("}")[2] == "Plane"), {})
+    return {a: float(plane[f"Position{a.upper()}"]) for a in "zyx" if f"Position{a.upper()}" in plane}
 
 
 def _codec_remedy(error: Exception) -> str:

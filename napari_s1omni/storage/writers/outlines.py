@@ -62,10 +62,10 @@ def write_outlines(
 
 def _placed(item: TracedObject, frame: PixelFrame) -> TracedObject:
     """Return an object in pixels of the source at full resolution; they are whole numbers where they can be."""
-    kind = np.int64 if frame.integral else np.float64
 
     def place(ring: Ring) -> Ring:
-        return np.column_stack([frame.to_full(a, ring[:, i]) for i, a in enumerate("xy")]).astype(kind)
+        placed = np.column_stack([frame.to_full(a, ring[:, i]) for i, a in enumerate("xy")])
+        return placed.astype(np.int64) if frame.integral else placed.astype(np.float64)
 
     parts = tuple(tuple(place(ring) for ring in rings) for rings in item.parts)
     return TracedObject(item.label, frame.full_index("t", item.t), frame.full_index("z", item.z), parts)
