@@ -307,9 +307,9 @@ class Result:
         Parameters
         ----------
         y, x : float
-            Position in pixels of the source's full extent.
+            Position in pixels of the whole source, at the level that was run.
         z, t, group : int
-            Plane and time point of the source, and channel group.
+            Plane and time point of the source at that level, and channel group.
 
         Returns
         -------

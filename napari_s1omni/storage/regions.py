@@ -102,7 +102,7 @@ class PolygonRegion(Region):
         found, notes = read_outlines(path)
         outlines = [_on_level(outline, frame) for outline in found] if spec.frame else found
         if spec.frame:
-            notes = [*notes, f"outlines of {path} are read in pixels of full resolution, as every file of outlines"]
+            notes = [*notes, f"outlines of {path} count pixels of full resolution, not of the level in use"]
         kept = tuple(o for o in outlines if _overlaps(o, sizes))
         if not kept:
             low, high = (np.array([v for o in found for v in getattr(o, name)]) for name in ("low", "high"))
