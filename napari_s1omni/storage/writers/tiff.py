@@ -46,7 +46,7 @@ def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = Fal
 
     The file appears under its name only when it is complete. The position in the
     world (``translate``, the centre of the first pixel) is written as the position
-    of each plane, where the layer has a unit of length.
+    of each plane, unless it is 0 along all axes.
 
     Parameters
     ----------
