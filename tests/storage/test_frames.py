@@ -120,6 +120,11 @@ def test_levels_know_their_place_in_full_resolution(tmp_path, placed):
             assert any("same outer corner" in note for note in found.notes) == (not placed)
 
 
+def test_coarser_levels_of_a_source_have_their_centre_further_in(tmp_path):
+    whole = open_source(pyramid(tmp_path / "a.zarr", shape=(40, 48)))
+    assert [level.spec.translate for level in whole.levels()] == [(3.25, 3.25), (3.75, 3.75)]
+
+
 def test_a_shifted_level_is_believed(tmp_path):
     path = pyramid(tmp_path / "a.zarr", factors=(1, 2))
     group = zarr.open_group(path)

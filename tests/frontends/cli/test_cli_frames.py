@@ -74,6 +74,20 @@ def test_a_region_of_a_level_speaks_of_the_slide(s1omni, slide, tmp_path):
         assert 'PhysicalSizeX="1.0" PhysicalSizeXUnit="µm"' in tiff.ome_metadata
 
 
+def test_a_result_of_a_level_without_its_place_asks_the_source(s1omni, slide, tmp_path):
+    assert s1omni("segment", slide, "old.zarr", *LEVEL).code == 0
+    assert s1omni("export", "old.zarr", "new.geojson").code == 0
+    # As an earlier version wrote it.
+    group = zarr.open_group(tmp_path / "old.zarr")
+    own = dict(group.attrs["s1omni"])
+    del own["plan"]["source"]["frame"]
+    group.attrs["s1omni"] = own
+    assert s1omni("export", "old.zarr", "old.geojson").code == 0
+    assert (tmp_path / "old.geojson").read_text() == (tmp_path / "new.geojson").read_text()
+    slide.rename(tmp_path / "moved.zarr")
+    assert "slide.zarr" in s1omni("export", "old.zarr", "gone.geojson").sentence
+
+
 def test_ids_are_those_of_one_result(s1omni, image, small, tmp_path):
     for name in ("a", "b"):
         assert s1omni("segment", image, f"{name}.zarr", *small).code == 0
