@@ -39,7 +39,7 @@ reordered or left out.
 - A region is a box, polygons (GeoJSON as written by QuPath; ImageJ `.roi` and `.zip`), or a mask of the image's size.
   A box counts pixels of the level in use. Polygons are in pixels of full resolution, whatever the level, with 0 at the
   outer corner of the first pixel; so are exported outlines. A mask may have the size of the level or of full
-  resolution; a smaller one needs a pixel size, a unit and a position, as exported TIFFs have, and is placed by them.
+  resolution; one of another size states its pixel size and position, as results and exported TIFFs do.
 - A level whose file gives it no position is taken to begin at the same outer corner as level 0; a note says so. So
   the first pixel of a level of factor 2 has its centre half a pixel of full resolution further in.
   Tiles without a pixel in the region are neither read nor drawn. A thought shared by several tiles (`per_region`,

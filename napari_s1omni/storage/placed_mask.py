@@ -65,7 +65,7 @@ def place_mask(source: Source, spec: LayerSpec) -> PlacedMask:
     Raises
     ------
     PlanError
-        If it has another size and no known place on the layer.
+        If it has another size and states no position on the layer.
     """
     mask, frame = source.spec, spec.pixel_frame
     axes = [a for a in "tzyx" if a in mask]
@@ -79,7 +79,7 @@ def place_mask(source: Source, spec: LayerSpec) -> PlacedMask:
             full = {a: frame.full_indices(a, 0, n) for a, n in sizes.items()}
             note = "the mask has the size of full resolution; each pixel of the level takes the value at its centre"
             return PlacedMask(source, shaped, _with_channel(full, mask), note)
-        placed = _by_position(mask, spec, sizes)
+        placed = _by_position(mask, spec, sizes) if source.placed else None
         if placed is not None:
             note = "the mask is placed by its position and pixel size in the world; beside it nothing is computed"
             return PlacedMask(source, shaped, _with_channel(placed, mask), note)
@@ -88,7 +88,7 @@ def place_mask(source: Source, spec: LayerSpec) -> PlacedMask:
         f"mask {mask.source} has axes {''.join(mask.axes)} and shape {mask.shape}, while the image has "
         f"{''.join(spec.axes)} and {spec.shape}",
         f"a mask has one channel and the image's own size along each of its axes{whole if spec.frame else ''}; "
-        "a smaller one needs a pixel size, a unit and a position that lie on the image",
+        "one of another size states its pixel size and a position on the image",
         "resample the mask to the image",
     )
 
@@ -98,10 +98,9 @@ def _with_channel(indices: Mapping[str, NDArray[np.int64]], mask: LayerSpec) -> 
 
 
 def _by_position(mask: LayerSpec, spec: LayerSpec, sizes: Mapping[str, int]) -> dict[str, NDArray[np.int64]] | None:
-    """Find the mask pixels by world coordinates; None if the mask states no place, or one beside the layer."""
+    """Find the mask pixels by world coordinates; None if they lie beside the layer, or units do not compare."""
     space = [a for a in "zyx" if a in mask]
-    stated = any(mask.unit_of(a) or mask.scale_of(a) != 1 or _origin(mask, a) for a in space)
-    if not stated or ("t" in mask and mask.size("t") != spec.size("t")):
+    if "t" in mask and mask.size("t") != spec.size("t"):
         return None
     found = {"t": np.arange(sizes["t"])} if "t" in mask else {}
     for a in space:

@@ -59,6 +59,11 @@ class Source:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         return f"Source({self.spec.source or 'in memory'}, {axes}, {self.spec.dtype})"
 
+    @property
+    def placed(self) -> bool:
+        """Whether the file states its position in the world, so that 0 is a place and not a default."""
+        return bool(self._raw.translate)
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 

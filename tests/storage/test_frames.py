@@ -165,6 +165,19 @@ def test_a_mask_of_full_resolution_fits_a_level(tmp_path):
         open_region(tmp_path / "small.npy", spec)
 
 
+def test_a_mask_without_a_position_is_not_put_anywhere(tmp_path):
+    spec = open_source(pyramid(tmp_path / "a.zarr")).spec
+    about = {"axes": "YX", "unit": "um"}
+    tifffile.imwrite(tmp_path / "m.tif", np.ones((9, 9), "uint8"), imagej=True, resolution=(2, 2), metadata=about)
+    with pytest.raises(PlanError, match="states its pixel size and a position"):
+        open_region(tmp_path / "m.tif", spec)
+    with pytest.raises(PlanError, match="states its pixel size and a position"):
+        open_region(pyramid(tmp_path / "small.zarr", shape=(9, 9), placed=False), spec)
+    region = open_region(pyramid(tmp_path / "placed.zarr", shape=(9, 9), factors=(1, 2)), spec)
+    assert region.bounds == {"y": (0, 9), "x": (0, 9)}
+    assert any("position" in note for note in region.notes)
+
+
 def test_planes_of_a_coarser_stack(tmp_path):
     frame = PixelFrame.of_level({"z": 9, "y": 8, "x": 8}, {"z": 2, "y": 2, "x": 2})
     labels = np.zeros((5, 4, 4), "uint32")

@@ -46,7 +46,7 @@ def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = Fal
 
     The file appears under its name only when it is complete. The position in the
     world (``translate``, the centre of the first pixel) is written as the position
-    of each plane, unless it is 0 along all axes.
+    of each plane.
 
     Parameters
     ----------
@@ -118,9 +118,7 @@ def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:
     if spec.channel_names and not colours:
         data["Channel"] = {"Name": list(spec.channel_names)}
     planes = math.prod(spec.size(a) for a in axes.lower() if a not in "yxs")
-    if any(spec.translate[spec.axes.index(a)] for a in "zyx" if a in spec):
-        data["Plane"] = _positions(spec, axes.lower(), planes)
-    return data
+    return {**data, "Plane": _positions(spec, axes.lower(), planes)}
 
 
 def _positions(spec: LayerSpec, axes: str, planes: int) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def export(
     result = Result.open(output)
     if outlines:
         count = _export_outlines(result, file, level, overwrite)
-        typer.echo(f"{file} ({count:,} outlines)")
+        source = result.plan.source.source or "the image"
+        typer.echo(f"{file} ({count:,} outlines, in full-resolution pixels of {source})")
         _exit_if_unfinished(result, output)
         return
     if level >= len(result.levels):
