@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 
 AXES = "tczyx"
@@ -47,6 +48,8 @@ class LayerSpec:
     """One name per channel, or empty."""
     rgb: bool = False
     """Whether the three channels are the colours of one picture, not three stains."""
+    frame: PixelFrame | None = None
+    """Where its pixels lie in the full resolution of its image, for a coarser level; None: it is full resolution."""
 
     def __post_init__(self) -> None:
         n = len(self.shape)
@@ -94,6 +97,11 @@ class LayerSpec:
         return self.units[self.axes.index(axis)] if axis in self.axes else None
 
     @property
+    def pixel_frame(self) -> PixelFrame:
+        """Where its pixels lie in the full resolution of its image."""
+        return self.frame or PixelFrame.whole({a: self.size(a) for a in "tzyx"})
+
+    @property
     def np_dtype(self) -> np.dtype[Any]:
         return np.dtype(self.dtype)
 
@@ -121,12 +129,15 @@ class LayerSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        data = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "frame"}
+        return data if self.frame is None else {**data, "frame": self.frame.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of :meth:`to_json`."""
         fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        if "frame" in fields:
+            fields["frame"] = PixelFrame.from_json(fields["frame"])
         return cls(**fields)
 
 

@@ -79,7 +79,7 @@ class Shape(Document):
     """A region given by a file; outside of it nothing is computed."""
 
     type: Literal["polygon", "mask"] = "polygon"
-    """``polygon``: a GeoJSON or ImageJ ROI file; ``mask``: an image of the source's size, 0 outside."""
+    """``polygon``: a GeoJSON or ImageJ ROI file in pixels of full resolution; ``mask``: an image, 0 outside."""
     uri: str
     """The file."""
 

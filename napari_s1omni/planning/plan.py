@@ -116,6 +116,7 @@ class Plan:
         data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")
+            data[side].pop("frame", None)
         # A region given by a file counts by its content, not by the path of the file.
         region = None if data["region_digest"] else job["region"]
         return _flatten({**data, "operation": job["operation"], "region": region})

@@ -197,9 +197,20 @@ def _region_spans(
         if spans[axis] != asked:
             first, last = spans[axis]
             notes.append(f"Region {axis}={asked[0]}:{asked[1]} became {first}:{last}, whole steps of {step} px.")
+    if box and source.frame:
+        notes.append(_level_note(spans, source))
     if isinstance(job.region, Shape):
         notes.append(f"Outside the {job.region.type} of {job.region.uri} nothing is computed; pixels there are 0.")
     return spans
+
+
+def _level_note(spans: Mapping[str, Span], source: LayerSpec) -> str:
+    """Say where a box lies, which counts pixels of the level."""
+    frame = source.pixel_frame
+    full = " ".join(
+        f"{a}={frame.to_full(a, spans[a][0]):g}:{frame.to_full(a, spans[a][1]):g}" for a in "zyx" if a in source
+    )
+    return f"A box counts pixels of the level in use; at full resolution this one is {full}."
 
 
 def _crop(source: LayerSpec, spans: Mapping[str, Span]) -> LayerSpec:
@@ -210,7 +221,7 @@ def _crop(source: LayerSpec, spans: Mapping[str, Span]) -> LayerSpec:
             start, stop = spans[axis]
             shape[i] = stop - start
             translate[i] = source.translate[i] + start * source.scale[i]
-    return source.replace(shape=tuple(shape), translate=tuple(translate))
+    return source.replace(shape=tuple(shape), translate=tuple(translate), frame=None)
 
 
 def _block_size(

@@ -8,8 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span
+from napari_s1omni.operations.channels import channel_labels
 from napari_s1omni.storage.source import Source
 
 
@@ -28,13 +30,17 @@ class MeasuredLayers:
     offset: Mapping[str, int] | None = None
     """First pixel of the labels in the image, per axis; None is 0."""
     channels: Sequence[int] = ()
-    """Channels of `image` to measure."""
+    """Channels of `image` to measure, each once."""
+    frame: PixelFrame | None = None
+    """Where the pixels of the labels lie in the source at full resolution; None: they are these pixels."""
 
     @property
     def channel_suffixes(self) -> list[str]:
-        """Ending of the intensity columns of each channel: ``-DAPI`` or ``-0``; empty for a single channel."""
-        names = self.image.spec.channel_names if self.image else ()
-        return [f"-{names[c] if names else c}" if len(self.channels) > 1 else "" for c in self.channels]
+        """Ending of the intensity columns of each channel: ``-DAPI`` or ``-0``, none twice; empty for a single one."""
+        if self.image is None or len(self.channels) < 2:
+            return ["" for _ in self.channels]
+        labels = channel_labels(self.image.spec)
+        return [f"-{labels[c]}" for c in self.channels]
 
     def read_intensities(self, box: Mapping[str, Span], channel: int) -> NDArray[Any]:
         """Read one channel of the image under a box of the labels.

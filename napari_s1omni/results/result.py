@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span, TilePlace
 from napari_s1omni.engine.protocol import Thought
@@ -17,6 +18,7 @@ from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
+from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.region_properties import measure_blocks
@@ -104,9 +106,31 @@ class Result:
         return self._store.levels[0]
 
     @property
+    def block(self) -> tuple[int, ...]:
+        """Size of a block, the piece that is read at once, in pixels along the axes of :attr:`spec`."""
+        return self._store.block
+
+    @property
     def levels(self) -> list[Any]:
         """The pyramid, full resolution first; each a zarr array."""
         return self._store.levels
+
+    @property
+    def frame(self) -> PixelFrame:
+        """Where the pixels of :attr:`array` lie among the full-resolution pixels of the source.
+
+        Raises
+        ------
+        SourceError
+            If an older version made the result on a coarser level, and the source cannot be opened any more.
+        """
+        grid, job = self.plan.grid, self.plan.job
+        source = self.plan.source
+        if source.frame is None and job.source.level:
+            # Results of older versions do not hold the place of the level.
+            source = open_reference(job.source, source.source).spec
+        first = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
+        return source.pixel_frame.part(first, {"y": grid.factor[0], "x": grid.factor[1]})
 
     def level_spec(self, level: int) -> LayerSpec:
         """Return shape, scale and position in the world of a level of the pyramid; 0 is full resolution."""
@@ -197,41 +221,54 @@ class Result:
             with path.open(encoding="utf-8", newline="") as file:
                 yield from csv.DictReader(file)
 
-    def layers(self, image: Source | None = None, channels: Sequence[int] | None = None) -> MeasuredLayers:
+    def layers(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> MeasuredLayers:
         """Return labels and source for a measurement.
 
         Parameters
         ----------
         image : Source, optional
             The source layer; by default it is opened where the plan found it.
-        channels : sequence of int, optional
-            Channels to measure; all by default.
+        channels : sequence of int or str, optional
+            Channels to measure, by index or name; all by default.
         """
         grid = self.plan.grid
         if image is None and self.plan.source.source is not None:
             image = open_reference(self.plan.job.source, self.plan.source.source)
-        if channels is None:
-            channels = range(image.spec.size("c")) if image is not None else ()
+        if image is None:
+            chosen: Iterable[int] = ()
+        elif channels is None:
+            chosen = range(image.spec.size("c"))
+        else:
+            chosen = dict.fromkeys(channel_index(c, image.spec) for c in channels)
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
-        return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(channels))
+        return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(chosen), self.frame)
 
-    def table(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Columns:
+    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Columns:
         """Measure every object of a mask.
 
         Parameters
         ----------
         image : Source, optional
             The source layer; by default it is opened where the plan found it.
-        channels : sequence of int, optional
-            Channels whose intensity to measure; all by default.
+        channels : sequence of int or str, optional
+            Channels whose intensity to measure, by index or name; all by default.
 
         Returns
         -------
         dict of column to array
-            One row per object, sorted by label. ``area`` (volume in 3D), ``centroid_*``, ``perimeter`` and the
-            other lengths are in the unit of the source's scale (``um`` gives um and um2); ``num_pixels`` and
-            ``bbox_*`` are in pixels of the result. ``touches_border`` marks objects that the border of the layer
-            may cut, ``uncertain`` those whose join across blocks was a close call.
+            One row per object, sorted by label. Names and definitions are those of
+            ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` (volume in 3D) is in
+            ``area_unit``; ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
+            the positions in the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where
+            pixels are not square. ``num_pixels`` counts pixels of the result.
+
+            ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (if there
+            is one), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
+            boxes by the name of the axis, and ``t`` is the time point of the source. Pixel 0 has its centre at 0 and
+            the box of an object ends before its last number, as in scikit-image.
+
+            ``touches_border`` marks objects that the border of the layer may cut, ``uncertain`` those whose join
+            across blocks was a close call.
 
         Raises
         ------
@@ -247,7 +284,7 @@ class Result:
         """
         return join_tables(self.measure(image, channels))
 
-    def measure(self, image: Source | None = None, channels: Sequence[int] | None = None) -> Iterator[Columns]:
+    def measure(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Iterator[Columns]:
         """Measure block by block; together the tables have the rows of :meth:`table`, in another order.
 
         Parameters
@@ -270,9 +307,9 @@ class Result:
         Parameters
         ----------
         y, x : float
-            Position in pixels of the source's full extent.
+            Position in pixels of the whole source, at the level that was run.
         z, t, group : int
-            Plane and time point of the source, and channel group.
+            Plane and time point of the source at that level, and channel group.
 
         Returns
         -------

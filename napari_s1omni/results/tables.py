@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.errors import JobError
+from napari_s1omni.storage.files.part_file import part_file
 
 Columns = dict[str, NDArray[Any]]
 """A table: one array per column, all of one length."""
@@ -26,20 +27,24 @@ def join_tables(parts: Iterable[Columns]) -> Columns:
     return {name: values[order] for name, values in whole.items()}
 
 
-def write_table(columns: Columns, path: Path) -> None:
+def write_table(columns: Columns, path: Path, *, overwrite: bool = True) -> None:
     """Write one table; see :func:`write_tables`."""
-    write_tables((columns,), path)
+    write_tables((columns,), path, overwrite=overwrite)
 
 
-def write_tables(parts: Iterable[Columns], path: Path) -> int:
+def write_tables(parts: Iterable[Columns], path: Path, *, overwrite: bool = True) -> int:
     """Write tables one after the other into one file.
+
+    The file appears under its name when it is complete; if writing fails, an existing file stays as it was.
 
     Parameters
     ----------
     parts : iterable of Columns
-        All with the same columns; only one is held at a time.
+        All with the same columns; only one is held at a time. Nothing is drawn from it before the path is checked.
     path : Path
         A ``.csv`` or ``.parquet`` file.
+    overwrite : bool
+        Replace an existing file.
 
     Returns
     -------
@@ -50,14 +55,18 @@ def write_tables(parts: Iterable[Columns], path: Path) -> int:
     ------
     JobError
         For another ending, or for Parquet without the extra ``tables``.
+    StoreExists
+        If the file exists and `overwrite` is off.
+    StoreError, DiskFull
+        If it cannot be written there.
     """
-    match path.suffix.lower():
-        case ".csv":
-            return _write_csv(parts, path)
-        case ".parquet":
-            return _write_parquet(parts, path)
-        case other:
-            raise JobError(f"a table called '*{other}'", "'.csv' or '.parquet'", "choose one of these endings")
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    ending = path.suffix.lower()
+    if ending not in writers:
+        said = f"'*{ending}'" if ending else f"'{path.name}', without an ending"
+        raise JobError(f"a table called {said}", "'.csv' or '.parquet'", "choose one of these endings")
+    with part_file(path, overwrite=overwrite) as part:
+        return writers[ending](parts, part)
 
 
 def _write_csv(parts: Iterable[Columns], path: Path) -> int:
@@ -83,7 +92,12 @@ def _write_parquet(parts: Iterable[Columns], path: Path) -> int:
     rows, writer = 0, None
     try:
         for columns in parts:
-            piece = pyarrow.table(columns)
+            # The type of a column without rows cannot be seen in its values.
+            typed = {
+                name: pyarrow.array(values.tolist(), pyarrow.string()) if values.dtype == object else values
+                for name, values in columns.items()
+            }
+            piece = pyarrow.table(typed)
             writer = writer or parquet.ParquetWriter(path, piece.schema)
             writer.write_table(piece)
             rows += piece.num_rows

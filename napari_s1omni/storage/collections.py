@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,12 +96,16 @@ def _is_image(path: Path) -> bool:
 
 
 def _named(paths: list[Path]) -> list[CollectionEntry]:
-    """Name each file by its stem, or by its full name if two share a stem."""
-    stems = [p.name.split(".")[0] or p.name for p in paths]
-    return [
-        CollectionEntry(stem if stems.count(stem) == 1 else path.name, str(path))
-        for stem, path in zip(stems, paths, strict=True)
-    ]
+    """Name each file by its stem, by its full name if two share a stem, or by its folders too if they share a name."""
+    names = [p.name.split(".")[0] or p.name for p in paths]
+    for depth in range(1, max((len(p.parts) for p in paths), default=0) + 1):
+        # Some disks do not tell capitals from small letters.
+        counts = Counter(name.casefold() for name in names)
+        names = [
+            name if counts[name.casefold()] == 1 else "-".join(part.strip("/\\:") for part in path.parts[-depth:])
+            for name, path in zip(names, paths, strict=True)
+        ]
+    return [CollectionEntry(name, str(path)) for name, path in zip(names, paths, strict=True)]
 
 
 def _rows(path: Path) -> list[CollectionEntry]:

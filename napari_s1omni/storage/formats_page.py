@@ -39,6 +39,11 @@ reordered or left out: `Source.notes` and `Plan.notes` in Python, `s1omni plan`,
   `FSSPEC_S3_ANON=true` and `FSSPEC_S3_ENDPOINT_URL`. If a server does not answer for 60 s, the error names the chunk.
 - `.nii` and `.nii.gz` need the extra `medical`. TIFF compressed with LZW, JPEG or Zstandard needs `imagecodecs`.
 - A region is a box, polygons (GeoJSON as written by QuPath; ImageJ `.roi` and `.zip`), or a mask of the image's size.
+  A box counts pixels of the level in use. Polygons are in pixels of full resolution, whatever the level, with 0 at the
+  outer corner of the first pixel; so are exported outlines. A mask may have the size of the level or of full
+  resolution; one of another size states its pixel size and position, as results and exported TIFFs do.
+- A level whose file gives it no position is taken to begin at the same outer corner as level 0; a note says so. So
+  the first pixel of a level of factor 2 has its centre half a pixel of full resolution further in.
   Tiles without a pixel in the region are neither read nor drawn. A thought shared by several tiles (`per_region`,
   `once`) still reads all of them, so the region does not change how a pixel is drawn.
 

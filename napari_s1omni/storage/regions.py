@@ -1,8 +1,8 @@
 """Regions other than a box: polygons from GeoJSON and ImageJ ROI files, and mask layers.
 
-Vertices are ``(x, y)`` in pixels of the source level, with 0, 0 at the outer corner
-of the first pixel, as in QuPath and ImageJ. A pixel belongs to a polygon if its
-centre does. The answer depends only on the pixel's absolute position, so any two
+Vertices are ``(x, y)`` in pixels of the source at full resolution, with 0, 0 at the outer
+corner of the first pixel, as in QuPath and ImageJ, whatever level a job works on. A pixel
+belongs to a polygon if its centre does. The answer depends only on the pixel's absolute position, so any two
 boxes agree.
 """
 
@@ -20,13 +20,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.planning.job import Box, Shape, read_region
+from napari_s1omni.storage.placed_mask import PlacedMask, place_mask
 from napari_s1omni.storage.polygon_fill import fill_polygon
 from napari_s1omni.storage.readers.outlines import Outline, read_outlines
-from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.storage.source import open_source
 
 Where = Literal["outside", "partly", "inside"]
 """How much of a box lies in a region."""
@@ -96,29 +98,32 @@ class PolygonRegion(Region):
     @classmethod
     def open(cls, path: str, spec: LayerSpec) -> PolygonRegion:
         """Read a file and keep the outlines that lie on the layer."""
-        outlines, notes = read_outlines(path)
-        sizes = {a: spec.size(a) for a in "tzyx"}
+        frame, sizes = spec.pixel_frame, {a: spec.size(a) for a in "tzyx"}
+        found, notes = read_outlines(path)
+        outlines = [_on_level(outline, frame) for outline in found] if spec.frame else found
+        if spec.frame:
+            notes = [*notes, f"outlines of {path} count pixels of full resolution, not of the level in use"]
         kept = tuple(o for o in outlines if _overlaps(o, sizes))
         if not kept:
-            low, high = (np.array([v for o in outlines for v in getattr(o, name)]) for name in ("low", "high"))
+            low, high = (np.array([v for o in found for v in getattr(o, name)]) for name in ("low", "high"))
             shown = f"x {low[::2].min():g} to {high[::2].max():g}, y {low[1::2].min():g} to {high[1::2].max():g}"
             raise PlanError(
                 f"the outlines of {path} ({shown}) lie outside {spec.source or 'the image'}",
-                f"the level in use spans x 0 to {sizes['x']}, y 0 to {sizes['y']}",
-                "scale the outlines to the pixels of that level",
+                f"outlines are in pixels of full resolution, x 0 to {frame.size('x')}, y 0 to {frame.size('y')}",
+                "scale or move the outlines to these pixels",
             )
         if len(kept) < len(outlines):
             notes = [*notes, f"{len(outlines) - len(kept)} of {len(outlines)} outlines lie outside the image"]
-        found: dict[str, Span] = {}
+        bounds: dict[str, Span] = {}
         for i, axis in enumerate("xy"):
             first = min(math.floor(o.low[i]) for o in kept)
             last = max(math.ceil(o.high[i]) for o in kept)
-            found[axis] = (max(0, first), min(sizes[axis], last))
+            bounds[axis] = (max(0, first), min(sizes[axis], last))
         for axis in "tz":
             places = [getattr(o, axis) for o in kept]
             if all(p is not None for p in places):
-                found[axis] = (min(places), max(places) + 1)
-        return cls(outlines=kept, bounds=found, notes=tuple(notes))
+                bounds[axis] = (min(places), max(places) + 1)
+        return cls(outlines=kept, bounds=bounds, notes=tuple(notes))
 
     def mask(self, t: int, z: Span, y: Span, x: Span) -> NDArray[np.bool_]:
         """See :meth:`Region.mask`."""
@@ -150,28 +155,20 @@ class PolygonRegion(Region):
 class MaskRegion(Region):
     """The non-zero pixels of a mask layer."""
 
-    source: Source
+    source: PlacedMask
     """The mask; it applies to all of t or z if it lacks that axis."""
 
     @classmethod
     def open(cls, uri: str, spec: LayerSpec) -> MaskRegion:
         """Open a mask and find its bounds."""
-        source = open_source(uri, labels=True)
-        mask = source.spec
-        wrong = [a for a in "tzyx" if mask.size(a) != spec.size(a) and (a in mask or a in "yx")]
-        if wrong or mask.size("c") > 1:
-            raise PlanError(
-                f"mask {uri} has axes {''.join(mask.axes)} and shape {mask.shape}, while the image has "
-                f"{''.join(spec.axes)} and {spec.shape}",
-                "a mask has one channel and the image's own size along each of its axes",
-                "resample the mask to the level in use",
-            )
+        opened = open_source(uri, labels=True)
+        source = place_mask(opened, spec)
         bounds = _bounds(source)
         if not bounds:
             raise PlanError(
                 f"mask {uri} is 0 everywhere", "a mask has at least 1 non-zero pixel", "choose another mask"
             )
-        return cls(source=source, bounds=bounds, notes=source.notes)
+        return cls(source=source, bounds=bounds, notes=(*opened.notes, *filter(None, [source.note])))
 
     def mask(self, t: int, z: Span, y: Span, x: Span) -> NDArray[np.bool_]:
         """See :meth:`Region.mask`."""
@@ -183,7 +180,18 @@ class MaskRegion(Region):
 
     def fingerprint(self) -> str:
         """See :meth:`Region.fingerprint`."""
-        return self.source.fingerprint()
+        return self.source.source.fingerprint()
+
+
+def _on_level(outline: Outline, frame: PixelFrame) -> Outline:
+    """Return an outline in pixels of a level."""
+    # Rounding errors must not add a row of pixels to the bounds.
+    rings = tuple(
+        np.round(np.column_stack([frame.from_full(a, ring[:, i]) for i, a in enumerate("xy")]), 9)
+        for ring in outline.rings
+    )
+    t, z = (None if n is None else frame.index_of_full(a, n) for a, n in (("t", outline.t), ("z", outline.z)))
+    return Outline(rings, t, z)
 
 
 def _overlap(outline: Outline, axis: int, span: Span) -> Span:
@@ -203,11 +211,12 @@ def _inside(pixels: NDArray[Any]) -> NDArray[np.bool_]:
     return inside & ~np.isnan(pixels) if pixels.dtype.kind == "f" else inside
 
 
-def _bounds(source: Source) -> dict[str, Span]:
+def _bounds(source: PlacedMask) -> dict[str, Span]:
     """Find the bounding box of the non-zero pixels of a mask, reading it box by box."""
     spec = source.spec
     found: dict[str, Span] = {}
-    steps = [_SCAN if a in "yx" else 1 for a in spec.axes]
+    edge = max(1, int(_SCAN / max(1.0, source.magnification)))
+    steps = [edge if a in "yx" else 1 for a in spec.axes]
     for corner in itertools.product(*(range(0, n, s) for n, s in zip(spec.shape, steps, strict=True))):
         box = [slice(c, min(c + s, n)) for c, s, n in zip(corner, steps, spec.shape, strict=True)]
         inside = _inside(source.read(box))

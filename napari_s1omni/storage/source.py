@@ -82,6 +82,11 @@ class Source:
         """Letters of the axes in the order in which they are stored, without dimensions that are left out."""
         return self._order.stored_axes
 
+    @property
+    def placed(self) -> bool:
+        """Whether the file states its position in the world, so that 0 is a place and not a default."""
+        return bool(self._raw.translate)
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 
@@ -142,9 +147,18 @@ class Source:
                 (),
                 self._order.alpha,
             )
-            scale = tuple(s * n / m for s, n, m in zip(self.spec.scale, self.spec.shape, order.shape, strict=True))
+            steps = [n / m for n, m in zip(self.spec.shape, order.shape, strict=True)]
+            spec = self.spec.replace(
+                shape=order.shape,
+                scale=tuple(s * k for s, k in zip(self.spec.scale, steps, strict=True)),
+                # Both begin at the same outer corner.
+                translate=tuple(
+                    t + (k - 1) / 2 * s for t, s, k in zip(self.spec.translate, self.spec.scale, steps, strict=True)
+                ),
+                source=None,
+                frame=None,
+            )
             raw = RawImage(pixels, self._raw.axes, getattr(pixels, "chunks", None) or pixels.shape)
-            spec = self.spec.replace(shape=order.shape, scale=scale, source=None)
             found.append(Source(raw, order, spec, (), self._transparency))
         return found
 
@@ -154,7 +168,7 @@ class Source:
         It does not depend on where the image is stored, so a copy has the same one.
         """
         digest = hashlib.sha256()
-        metadata = {**self.spec.to_json(), "source": None}
+        metadata = {**self.spec.replace(frame=None).to_json(), "source": None}
         digest.update(json.dumps(metadata, sort_keys=True).encode())
         boxes = [tuple(slice(0, n) for n in self.spec.shape)]
         if self.spec.nbytes > _WHOLE_BYTES:
@@ -251,6 +265,7 @@ def open_source(
         source=raw.uri,
         channel_names=_channel_names(raw, order, notes),
         rgb=order.rgb,
+        frame=raw.frame,
     )
     if order.alpha is None:
         return Source(raw, order, spec, tuple(notes))

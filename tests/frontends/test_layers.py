@@ -57,6 +57,16 @@ def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
         assert display_axes(located, plan.target).axes == "yx"
 
 
+def test_channels_of_one_name_are_told_apart_by_their_layers(tmp_path):
+    pixels, names = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8), ["DAPI", "CD3", "DAPI"]
+    path = tmp_path / "c.ome.tif"
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX", "Channel": {"Name": names}})
+    layers = [Image(pixels[c], name=name, path=str(path)) for c, name in enumerate(names)]
+    assert [locate_source(read_layer(layer, layers)).channel for layer in layers] == [0, 1, 2]
+    # A name that only one channel has counts more than the position of the layer.
+    assert locate_source(read_layer(layers[1], layers[1:])).channel == 1
+
+
 @pytest.mark.parametrize(("kind", "factor"), [("segmentation", 1), ("super_resolution", 2)])
 def test_results_lie_where_their_source_lies(kind, factor):
     angle = np.deg2rad(30)

@@ -60,6 +60,14 @@ def test_a_corrupt_file_spares_the_others_and_a_second_run_does_only_what_is_mis
     assert [r.state for r in again] == ["done", *["already done"] * 4]
 
 
+def test_files_of_one_name_have_results_of_their_own(tmp_path):
+    for name in ("a/x.tif", "b/x.tif", "b/y.tif", "b/y.png", "c/x.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [entry.name for entry in list_sources(str(tmp_path / "*" / "*"))]
+    assert names == ["a-x.tif", "b-x.tif", "y.png", "y.tif", "c-x.tif"]
+
+
 def test_a_dry_run_says_what_would_fail_and_writes_nothing(folder, tmp_path):
     rows = run_batch(TEMPLATE, list_sources(folder), tmp_path / "out", dry_run=True)
     assert [r.state for r in rows] == ["would fail", *["would run"] * 4]

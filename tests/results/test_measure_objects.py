@@ -3,11 +3,12 @@ import pytest
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.errors import JobError, PlanError, StoreError, StoreExists
 from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.region_properties import measure_blocks, measure_objects
-from napari_s1omni.results.tables import write_table
+from napari_s1omni.results.tables import write_table, write_tables
 from napari_s1omni.storage.source import open_source
 
 SHAPE = (230, 310)
@@ -95,6 +96,119 @@ def test_channels_have_their_names(tmp_path):
     found = measure_objects(layer(labels, image=open_source(image, axes="cyx"), channels=(0, 1)))
     assert set(found["intensity_mean-0"]) == {7}
     assert set(found["intensity_mean-1"]) == {9}
+
+
+def test_channels_of_one_name_all_stay():
+    labels = blobs((50, 60))
+    names = ("DAPI", "CD3, 405 nm", "DAPI", "Kanal ä/ö")
+    image = np.stack([np.full((50, 60), 7 + c) for c in range(4)]).astype("uint8")
+    source = open_source(image, axes="cyx")
+    source.spec = source.spec.replace(channel_names=names)
+    found = measure_objects(layer(labels, image=source, channels=(0, 1, 2, 3)))
+    means = {name: set(values) for name, values in found.items() if name.startswith("intensity_mean")}
+    assert means == {
+        "intensity_mean-DAPI-0": {7},
+        "intensity_mean-CD3, 405 nm": {8},
+        "intensity_mean-DAPI-2": {9},
+        "intensity_mean-Kanal ä/ö": {10},
+    }
+
+
+def test_the_columns_of_skimage_are_in_pixels_of_the_whole_source():
+    labels, whole = blobs((60, 70), seed=2), np.zeros((200, 220), "uint32")
+    whole[40:160, 20:160] = labels.repeat(2, 0).repeat(2, 1)
+    frame = PixelFrame.of_level({"y": 200, "x": 220}, {"y": 2, "x": 2}).part({"y": 20, "x": 10})
+    spec = LayerSpec((60, 70), ("y", "x"), "uint32", scale=(3.0, 3.0), units=("micrometer",) * 2, kind="labels")
+    found = measure_objects(MeasuredLayers(labels, spec, (17, 32), frame=frame))
+    expected = regionprops_table(whole, properties=["label", "bbox", "centroid"])
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, err_msg=name)
+        assert found[name].dtype.kind == values.dtype.kind
+    for i, name in enumerate(("bbox_min_y", "bbox_min_x", "bbox_max_y", "bbox_max_x")):
+        np.testing.assert_array_equal(found[name], expected[f"bbox-{i}"])
+    assert set(found["pixel_frame"]) == {"source, full resolution"}
+
+
+@pytest.mark.parametrize(
+    ("axes", "scale", "unit", "said"),
+    [
+        ("yx", (0.5, 0.5), "micrometer", ("micrometer", "micrometer^2")),
+        ("zyx", (2, 0.5, 0.5), "nanometer", ("nanometer", "nanometer^3")),
+        ("yx", (1, 1), None, ("pixel", "pixel^2")),
+        ("yx", (0.5, 0.5), None, ("unknown", "unknown^2")),
+    ],
+)
+def test_the_table_names_its_units(axes, scale, unit, said):
+    labels = blobs((4, 30, 40)[-len(axes) :])
+    spec = LayerSpec(labels.shape, tuple(axes), "uint32", scale=scale, units=(unit,) * len(axes), kind="labels")
+    found = measure_objects(MeasuredLayers(labels, spec, (64,) * len(axes)))
+    assert {*zip(found["unit"], found["area_unit"], strict=True)} == {said}
+
+
+def test_one_plane_has_areas_whatever_its_thickness():
+    labels = blobs((50, 60))
+    spec = LayerSpec((1, 50, 60), tuple("zyx"), "uint32", scale=(3.0, 0.5, 0.5), kind="labels")
+    found = measure_objects(MeasuredLayers(labels[None], spec, (1, 20, 64)))
+    expected = regionprops_table(labels, properties=["area", "perimeter", "eccentricity"], spacing=(0.5, 0.5))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-6, err_msg=name)
+    assert set(found["area_unit"]) == {"unknown^2"}
+
+
+def test_a_perimeter_needs_square_pixels():
+    labels = blobs((50, 60))
+    same = measure_objects(layer(labels, scale=(0.5, 0.5)))
+    expected = regionprops_table(labels, properties=["perimeter"], spacing=(0.5, 0.5))
+    np.testing.assert_allclose(same["perimeter"], expected["perimeter"])
+    assert np.isnan(measure_objects(layer(labels, scale=(0.5, 0.25)))["perimeter"]).all()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_is_written_whole_or_not_at_all(tmp_path, ending):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / f"a.{ending}"
+    path.write_text("the old table")
+
+    def broken():
+        yield from measure_blocks(layer(blobs((50, 60))))
+        raise RuntimeError("the source is gone")
+
+    with pytest.raises(RuntimeError, match="gone"):
+        write_tables(broken(), path)
+    assert path.read_text() == "the old table"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(StoreExists):
+        write_tables(broken(), path, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("gone/a.csv", StoreError, "no folder .*gone for a.csv. Make it"),
+        ("folder.csv", StoreError, "is a folder"),
+        ("a", JobError, "'a', without an ending"),
+        ("a.xlsx", JobError, r"\.xlsx"),
+    ],
+)
+def test_nothing_is_measured_for_a_table_that_cannot_be_written(tmp_path, name, error, words):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(error, match=words):
+        write_tables((pytest.fail("measured") for _ in range(1)), tmp_path / name)
+
+
+def test_csv_and_parquet_agree_with_and_without_objects(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    labels = np.zeros((64, 200), "uint32")
+    labels[10:20, 150:160] = labels[40:50, 60:70] = 3
+    for part in (labels, np.zeros_like(labels)):
+        whole = measure_objects(layer(part))
+        for ending, read in (("csv", pandas.read_csv), ("parquet", pandas.read_parquet)):
+            # The first blocks hold no object that ends in them.
+            write_tables(measure_blocks(layer(part)), tmp_path / f"a.{ending}")
+            found = read(tmp_path / f"a.{ending}")
+            assert list(found) == list(whole)
+            pandas.testing.assert_frame_equal(found, pandas.DataFrame(whole), check_dtype=bool(part.any()))
 
 
 def test_files(tmp_path):

@@ -14,6 +14,7 @@ from skimage.draw import polygon2mask
 from skimage.measure import regionprops_table
 
 from napari_s1omni.api import segment
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.region_properties import measure_objects
@@ -23,6 +24,7 @@ from napari_s1omni.storage.writers.outlines import write_outlines
 
 DATA = Path(os.environ.get("S1OMNI_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAPE = ["area", "equivalent_diameter_area", "axis_major_length", "axis_minor_length", "eccentricity", "orientation"]
+FRAME = PixelFrame.whole({})
 BRIGHT = ["intensity_mean", "intensity_std", "intensity_min", "intensity_max"]
 
 
@@ -61,6 +63,7 @@ def test_the_table_of_a_real_result_matches_skimage(result):
     assert set(found) == {
         *("label", "t", *names[1:11], "extent", "num_pixels", "perimeter", "touches_border", "uncertain"),
         *("centroid_y", "centroid_x", "bbox_min_y", "bbox_max_y", "bbox_min_x", "bbox_max_x"),
+        *("centroid-0", "centroid-1", "bbox-0", "bbox-1", "bbox-2", "bbox-3", "unit", "area_unit", "pixel_frame"),
     }
     rim = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     assert set(found["label"][found["touches_border"]]) == set(rim[rim > 0])
@@ -91,13 +94,13 @@ def test_annotated_nuclei_in_two_channels_and_in_a_volume():
 def test_outlines_of_a_real_result_open_in_qupath_and_imagej(result, tmp_path):
     labels, spec = result.array[:], result.spec
     objects = list(trace_labels(result.array, spec, (96, 96)))
-    assert write_outlines(tmp_path / "a.geojson", objects, {}) == len(objects) >= labels.max()
+    assert write_outlines(tmp_path / "a.geojson", objects, FRAME, "a") == len(objects) >= labels.max()
     page = json.loads((tmp_path / "a.geojson").read_text())
     assert page["type"] == "FeatureCollection"
     assert {f["properties"]["objectType"] for f in page["features"]} == {"detection"}
     assert {f["geometry"]["type"] for f in page["features"]} <= {"Polygon", "MultiPolygon"}
     assert len({f["id"] for f in page["features"]}) == len(objects)
-    write_outlines(tmp_path / "a.zip", objects, {})
+    write_outlines(tmp_path / "a.zip", objects, FRAME, "a")
     rois = roifile.roiread(tmp_path / "a.zip")
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
     assert len(rois) == len(names) == len(objects)

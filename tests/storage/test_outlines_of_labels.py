@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError, StoreExists
 from napari_s1omni.planning.job import Shape
@@ -15,6 +16,8 @@ from napari_s1omni.storage.polygon_fill import fill_polygon
 from napari_s1omni.storage.regions import open_region
 from napari_s1omni.storage.writers.contours import TracedObject, trace_labels, trace_mask
 from napari_s1omni.storage.writers.outlines import write_outlines
+
+FRAME = PixelFrame.whole({})
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,17 +65,19 @@ def test_what_is_written_is_read_as_a_region(tmp_path, name):
     labels[0, 20:30, 20:30] = labels.max() + 1
     labels[0, 24:26, 24:26] = 0
     spec = LayerSpec(labels.shape, tuple("zyx"), "uint32", kind="labels")
-    count = write_outlines(tmp_path / name, trace_labels(labels, spec, (1, 16, 16)), {"y": 5, "x": 8, "z": 1})
+    count = write_outlines(
+        tmp_path / name, trace_labels(labels, spec, (1, 16, 16)), FRAME.part({"y": 5, "x": 8, "z": 1}), "a"
+    )
     assert count == sum(len(np.unique(plane[plane > 0])) for plane in labels)
     region = open_region(Shape(type="polygon", uri=str(tmp_path / name)), LayerSpec((4, 60, 70), tuple("zyx"), "uint8"))
     np.testing.assert_array_equal(region.mask(0, (1, 3), (5, 45), (8, 58)), labels > 0)
     with pytest.raises(StoreExists):
-        write_outlines(tmp_path / name, [], {})
+        write_outlines(tmp_path / name, [], FRAME, "a")
 
 
 def test_geojson_says_which_object_and_plane(tmp_path):
     ring = np.array([[0, 0], [2, 0], [2, 2], [0, 2]])
-    write_outlines(tmp_path / "a.geojson", [TracedObject(7, 1, 2, ((ring,), (ring + 5,)))], {})
+    write_outlines(tmp_path / "a.geojson", [TracedObject(7, 1, 2, ((ring,), (ring + 5,)))], FRAME, "a")
     (feature,) = json.loads((tmp_path / "a.geojson").read_text())["features"]
     assert feature["geometry"]["type"] == "MultiPolygon"
     assert feature["geometry"]["plane"] == {"c": -1, "z": 2, "t": 1}
@@ -83,5 +88,5 @@ def test_geojson_says_which_object_and_plane(tmp_path):
 def test_imagej_coordinates_are_limited(tmp_path):
     ring = np.array([[40000, 0], [40002, 0], [40002, 2], [40000, 2]])
     with pytest.raises(SourceError, match="GeoJSON"):
-        write_outlines(tmp_path / "a.zip", [TracedObject(1, 0, 0, ((ring,),))], {})
+        write_outlines(tmp_path / "a.zip", [TracedObject(1, 0, 0, ((ring,),))], FRAME, "a")
     assert not list(tmp_path.iterdir())

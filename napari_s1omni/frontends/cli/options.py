@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from napari_s1omni.errors import JobError
 from napari_s1omni.jobs.options import option_fields
 from napari_s1omni.operations import OPERATIONS, OperationType
+from napari_s1omni.operations.channels import read_channels
 from napari_s1omni.planning.job import read_region
 
 _SIMPLE = (int, float, str, bool)
@@ -101,6 +102,8 @@ def require_options(operation: OperationType, given: Mapping[str, Any]) -> None:
 
 def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     kind, parser = _kind(field.annotation)
+    if name == "channels":
+        parser = read_channels
     bounds = {type(m).__name__: m for m in field.metadata}
     flag = _flag(name)
     flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *filter(None, [_SHORT.get(name)])]

@@ -158,7 +158,8 @@ def _fits(view: LayerView, source: Source) -> tuple[str, int | None] | None:
         if shape == tuple(spec.size(a) for a in rest):
             names = [n.casefold() for n in spec.channel_names]
             named = [i for i, n in enumerate(names) if n and n == view.name.casefold()]
-            channel = named[0] if named else view.channel
+            # Of several channels with this name, the layer shows the one at its own position.
+            channel = named[0] if named and view.channel not in named else view.channel
             return ("".join(rest), channel) if channel < spec.size("c") else None
     return None
 

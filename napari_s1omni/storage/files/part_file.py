@@ -7,8 +7,24 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_s1omni.errors import StoreExists
+from napari_s1omni.errors import StoreError, StoreExists
 from napari_s1omni.storage.files.disk import disk_errors
+
+
+def check_file(path: Path) -> None:
+    """Refuse the path of a file to write that is a folder, or lies in a folder that does not exist.
+
+    Raises
+    ------
+    StoreError
+        If it is either.
+    """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder", "a file is written here", "add the name of a file to it")
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"there is no folder {path.parent} for {path.name}", remedy="make it, or choose another folder"
+        )
 
 
 @contextlib.contextmanager
@@ -34,6 +50,7 @@ def part_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     StoreError, DiskFull
         If the file cannot be written.
     """
+    check_file(path)
     if path.exists() and not overwrite:
         raise StoreExists(f"{path} already exists", remedy="choose another name, or pass --overwrite")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 import zarr.errors
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.ngff_levels import LevelGrid, Pyramid, contradiction
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale, channel_names, ome_attributes
@@ -57,9 +58,10 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
     chosen = pyramid.array(level)
     pyramid.image = image = image.with_letters(chosen.array.shape, notes)
     grid = pyramid.grid(level, notes)
-    if level:
-        _check_against_finest(pyramid, level, grid, notes)
-    elif not image.has_scale(0) and not image.has_scale(None):
+    translate, frame = dict(grid.translate), None
+    if level and (finest := _finest(pyramid, level, grid, notes)):
+        frame = _frame(image.axes, level, finest, grid.scale, translate, notes)
+    elif not level and not image.has_scale(0) and not image.has_scale(None):
         notes.append(f"{uri} gives no pixel size (no transformation of type scale)")
     array = chosen.array
     names, axes = channel_names(attributes, notes), image.axes
@@ -76,7 +78,7 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
         axes=axes,
         chunks=tuple(array.chunks),
         scale=grid.scale,
-        translate=grid.translate,
+        translate=translate if image.places(level) or frame else {},
         units=image.units,
         channel_names=names,
         kind=kind,
@@ -84,7 +86,32 @@ def read_ngff(group: Any, uri: str, level: int, index: int | None = None, *, lis
         notes=tuple(notes),
         uri=uri,
         axis_names=image.labels,
+        frame=frame,
     )
+
+
+def _frame(
+    axes: str,
+    level: int,
+    finest: LevelGrid,
+    scale: Mapping[str, float],
+    translate: dict[str, float],
+    notes: list[str],
+) -> PixelFrame:
+    """Return where a level lies in full resolution; complete `translate` where the file places no level."""
+    fine, origin = finest.scale, finest.translate
+    space = [a for a in axes if a in "tzyx"]
+    step = {a: scale[a] / fine[a] for a in space}
+    unplaced = [a for a in space if translate[a] == origin[a] and abs(step[a] - 1) > 1e-5]
+    for a in unplaced:
+        translate[a] = origin[a] + (step[a] - 1) / 2 * fine[a]
+    if unplaced:
+        notes.append(
+            f"the file gives level {level} no position of its own along {', '.join(unplaced)}; it is taken to begin at "
+            "the same outer corner as level 0"
+        )
+    shift = {a: (translate[a] - origin[a]) / fine[a] for a in space}
+    return PixelFrame.of_level(dict(zip(axes, finest.array.shape, strict=True)), step, shift)
 
 
 def _checked_level(image: Multiscale, level: int) -> int:
@@ -97,13 +124,13 @@ def _checked_level(image: Multiscale, level: int) -> int:
     return level % count
 
 
-def _check_against_finest(pyramid: Pyramid, level: int, grid: LevelGrid, notes: list[str]) -> None:
-    """Refuse a level that contradicts level 0; note that it cannot be compared where level 0 is missing."""
+def _finest(pyramid: Pyramid, level: int, grid: LevelGrid, notes: list[str]) -> LevelGrid | None:
+    """Return level 0, or None with a note if it cannot be read; refuse a level that contradicts it."""
     try:
         finest = pyramid.grid(0, notes)
     except SourceError as error:
         notes.append(f"level {level} is not compared with level 0, which cannot be read: {error.given}")
-        return
+        return None
     reason = contradiction(pyramid.image.axes, finest, grid)
     if reason:
         raise SourceError(
@@ -112,6 +139,7 @@ def _check_against_finest(pyramid: Pyramid, level: int, grid: LevelGrid, notes: 
             "correct the metadata, or open the array by its path and give axes and scale",
             level=level,
         )
+    return finest
 
 
 def _kind(

@@ -121,6 +121,11 @@ class Multiscale:
                     )
         return dict(zip(self.axes, scale, strict=True)), dict(zip(self.axes, translate, strict=True))
 
+    def places(self, level: int) -> bool:
+        """Whether the metadata of a level state a position."""
+        steps = (*(self.datasets[level].get("coordinateTransformations") or ()), *self.common)
+        return any(step.get("type") == "translation" for step in steps)
+
 
 def ome_attributes(group: Any) -> Mapping[str, Any]:
     """Return the OME-Zarr attributes of a zarr group: under ``ome`` in 0.5, at the top in 0.4."""

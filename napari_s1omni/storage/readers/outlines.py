@@ -117,6 +117,11 @@ def _from_roi(roi: Any, notes: list[str]) -> Outline | None:
     kinds = roifile.ROI_TYPE
     if roi.composite:
         rings = tuple(_ring(ring) for ring in roi.coordinates(multi=True) if len(ring) >= 3)
+    elif roi.subpixelrect:
+        # A rectangle or an oval between pixels: the box in whole pixels is only near it.
+        (x0, y0), (x1, y1) = box = (roi.xd, roi.yd), (roi.xd + roi.widthd, roi.yd + roi.heightd)
+        corners = [(x0, y0), (x0, y1), (x1, y1), (x1, y0)]
+        rings = (_ring(roifile.oval(box) if roi.roitype == kinds.OVAL else corners),)
     elif roi.roitype in (kinds.POLYGON, kinds.FREEHAND, kinds.TRACED, kinds.RECT, kinds.OVAL):
         rings = (_ring(roi.coordinates()),)
     else:

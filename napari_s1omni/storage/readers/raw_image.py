@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 
 
@@ -80,6 +81,8 @@ class RawImage:
     """An image of indexed colours read the other way: the numbers behind its colours, or its colours."""
     axis_names: tuple[str, ...] = ()
     """The name of each dimension, for messages, where it is more than the letter in `axes`."""
+    frame: PixelFrame | None = None
+    """Where the pixels lie in the full resolution of the image; None for full resolution itself."""
 
     def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
         """Return the reading of a palette with as many dimensions as `axes`, or the numbers if they are labels."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.raw_image import RawImage
 
@@ -113,13 +114,17 @@ def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
     pixels = raw.coarser[level - 1]
     fine, axes = raw.pixels.shape, raw.axes or ""
     factors = {a: n / m for a, n, m in zip(axes, fine, pixels.shape, strict=False) if a in "zyx"}
+    # All levels show the same field of view, so the first pixel of a coarse one has its centre further in.
+    shifts = {a: raw.translate.get(a, 0.0) + (k - 1) / 2 * raw.scale.get(a, 1.0) for a, k in factors.items()}
     return replace(
         raw,
         pixels=pixels,
         chunks=getattr(pixels, "chunks", raw.chunks),
         scale={**raw.scale, **{a: raw.scale.get(a, 1.0) * factor for a, factor in factors.items()}},
+        translate={**raw.translate, **shifts},
         coarser=raw.coarser[level:],
         otherwise=_at_level(raw.otherwise, level, name) if raw.otherwise else None,
+        frame=PixelFrame.of_level(dict(zip(axes, fine, strict=False)), factors),
     )
 
 

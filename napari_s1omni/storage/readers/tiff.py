@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import zarr
@@ -24,6 +25,7 @@ from napari_s1omni.storage.readers.tiff_metadata.series import (
     open_tiff,
 )
 from napari_s1omni.storage.readers.tiff_metadata.stored_sizes import StoredSizes
+from napari_s1omni.storage.writers.tiff import CREATOR
 
 _UNKNOWN = set("qi?")
 """Letters of tifffile for a dimension without a meaning."""
@@ -79,6 +81,7 @@ def read_tiff(path: Path, image: str | None = None) -> RawImage:
                 series = choose_series(tiff, path, image, notes)
                 check_complete(tiff, series, path, warnings)
                 sizes = read_sizes(tiff, series, notes)
+                sizes.translate = _position(tiff)
             axes = _axes(series, notes)
             levels = _pixels(path, series, stack)
             page = series.keyframe
@@ -109,9 +112,8 @@ def _raw(
         if exchanges_axes(orientation):
             scale, units = _exchanged(scale), _exchanged(units)
     chunks = getattr(levels[0], "chunks", None) or default_chunks(levels[0].shape, found.axes)
-    return RawImage(
-        levels[0], axes, chunks, scale, {}, units, sizes.channel_names, "image", levels[1:], tuple(notes), uri
-    )
+    names, place = sizes.channel_names, sizes.translate
+    return RawImage(levels[0], axes, chunks, scale, place, units, names, "image", levels[1:], tuple(notes), uri)
 
 
 def _exchanged(by_axis: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +147,15 @@ def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, ...]:
     arrays = [opened] if isinstance(opened, zarr.Array) else [opened[str(i)] for i in range(len(series.levels))]
     file = _OpenFile(stack)
     return tuple(_TiledPixels(a, tuple(a.shape), np.dtype(a.dtype), tuple(a.chunks), path, file) for a in arrays)
+
+
+def _position(tiff: Any) -> dict[str, float]:
+    """Return the position of the first plane in a file that this package wrote; others state that of a stage."""
+    if not tiff.is_ome or f'Creator="{CREATOR}' not in tiff.ome_metadata:
+        return {}
+    root = ElementTree.fromstring(tiff.ome_metadata)
+    plane = next((e.attrib for e in root.iter() if e.tag.rpartition("}")[2] == "Plane"), {})
+    return {a: float(plane[f"Position{a.upper()}"]) for a in "zyx" if f"Position{a.upper()}" in plane}
 
 
 def _codec_remedy(error: Exception) -> str:

@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.core.spec import LayerSpec
 
-Ring = NDArray[np.int64]
+Ring = NDArray[np.int64] | NDArray[np.float64]
 """Corners (n, 2) of x, y in pixels, open: the last joins the first. 0, 0 is the outer corner of the first pixel."""
 
 _TURNS = {(1, 0): ((0, 1), (1, 0), (0, -1)), (0, 1): ((-1, 0), (0, 1), (1, 0))}
@@ -27,9 +27,9 @@ class TracedObject:
 
     label: int
     t: int
-    """Time point, in pixels of the layer."""
+    """Time point."""
     z: int
-    """Plane, in pixels of the layer."""
+    """Plane."""
     parts: tuple[tuple[Ring, ...], ...]
     """For each part connected by pixel edges: its outer ring, then its holes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,8 @@ _TILE = 512
 _BIGTIFF_BYTES = 4 * 10**9
 """Files with more uncompressed bytes than this use 64-bit offsets."""
 _DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+CREATOR = "napari_s1omni"
+"""Names this package in the OME-XML; in files of others, the position of a plane is that of a microscope stage."""
 _SYMBOLS = {
     "picometer": "pm",
     "angstrom": "Å",
@@ -42,8 +45,9 @@ _SYMBOLS = {
 def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
     """Write an array as OME-TIFF with its pixel size, units and channel names.
 
-    The file appears under its name only when it is complete. World positions
-    (``translate``) have no standard place in OME-TIFF and are not written.
+    The file appears under its name only when it is complete. The position in the
+    world (``translate``, the centre of the first pixel) is written as the position
+    of each plane.
 
     Parameters
     ----------
@@ -100,15 +104,36 @@ def _tiles(array: Any, spec: LayerSpec, stacked: list[str], colours: bool) -> It
 
 
 def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:
-    data: dict[str, Any] = {"axes": axes}
+    data: dict[str, Any] = {"axes": axes, "Creator": CREATOR}
     for axis, key in (("x", "PhysicalSizeX"), ("y", "PhysicalSizeY"), ("z", "PhysicalSizeZ"), ("t", "TimeIncrement")):
-        unit = spec.unit_of(axis)
-        if axis in spec and unit in _SYMBOLS:
-            data[key], data[f"{key}Unit"] = spec.scale_of(axis), _SYMBOLS[unit or ""]
-        elif axis in spec and axis != "t" and spec.scale_of(axis) != 1:
-            data[key], data[f"{key}Unit"] = spec.scale_of(axis), "pixel"
+        if axis not in spec:
+            continue
+        unit, scale = spec.unit_of(axis), spec.scale_of(axis)
+        if unit in _SYMBOLS:
+            data[key], data[f"{key}Unit"] = scale, _SYMBOLS[unit or ""]
+        elif unit in METRES and axis != "t":
+            data[key], data[f"{key}Unit"] = scale * METRES[unit or ""], "m"
+        elif axis != "t" and (scale != 1 or unit):
+            # OME has no symbol for other units.
+            data[key], data[f"{key}Unit"] = scale, "pixel" if unit is None else "reference frame"
     if spec.channel_names and not colours:
         data["Channel"] = {"Name": list(spec.channel_names)}
+    planes = math.prod(spec.size(a) for a in axes.lower() if a not in "yxs")
+    return {**data, "Plane": _positions(spec, axes.lower(), planes)}
+
+
+def _positions(spec: LayerSpec, axes: str, planes: int) -> dict[str, Any]:
+    """Return the position of each plane: that of the centre of its first pixel."""
+    data: dict[str, Any] = {}
+    stacked = [a for a in axes if a not in "yxs"]
+    depths = [index[stacked.index("z")] if "z" in stacked else 0 for index in np.ndindex(*map(spec.size, stacked))]
+    for axis in (a for a in "xyz" if a in spec):
+        unit, start = spec.unit_of(axis), spec.translate[spec.axes.index(axis)]
+        steps = depths if axis == "z" else [0] * planes
+        by = 1.0 if unit in _SYMBOLS else METRES.get(unit or "", 1.0)
+        data[f"Position{axis.upper()}"] = [(start + spec.scale_of(axis) * k) * by for k in steps]
+        symbol = _SYMBOLS.get(unit or "", "m" if unit in METRES else "reference frame")
+        data[f"Position{axis.upper()}Unit"] = [symbol] * planes
     return data
 
 

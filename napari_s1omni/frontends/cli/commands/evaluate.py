@@ -33,7 +33,7 @@ def evaluate(
 
     Labels: instance AP, Dice, IoU and variation of information. Images: PSNR,
     SSIM and Pearson correlation. Ground truth of the whole source is cropped to
-    the region of the run.
+    the region of the run; labels at full resolution also fit a run on a coarser level.
     """
     result = Result.open(output)
     if not result.complete:
@@ -61,6 +61,10 @@ def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> N
     missing = tuple(i for i, a in enumerate(spec.axes) if a not in axes)
     if len(axes) + len(missing) == len(spec.axes):
         truth = np.expand_dims(truth, missing)
+    level = result.frame if spec.kind == "labels" and result.plan.source.frame else None
+    if level is not None and truth.shape == tuple(level.size(a) for a in spec.axes):
+        # Truth at full resolution for a run on a coarser level: each pixel takes the label at its centre.
+        truth = truth[np.ix_(*(level.full_indices(a, 0, n) for a, n in zip(spec.axes, spec.shape, strict=True)))]
     regions = {"t": grid.t, "z": grid.z, "y": grid.y, "x": grid.x}
     factors = {"y": grid.factor[0], "x": grid.factor[1]}
     whole = {"y": grid.extent[0], "x": grid.extent[1], "z": grid.planes}

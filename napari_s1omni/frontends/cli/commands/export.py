@@ -28,7 +28,7 @@ def export(
     """Write a result as OME-TIFF with pixel size and units, or the outlines of a mask.
 
     Outlines are GeoJSON for QuPath (.geojson) or ROIs for ImageJ (.zip): one per object and plane, along the
-    edges of pixels, in pixels of the source. A TIFF holds the values unchanged.
+    edges of pixels, in pixels of the source at full resolution. A TIFF holds the values unchanged.
     """
     outlines = file.suffix.lower() in ENDINGS
     if not outlines and file.suffix.lower() not in _TIFF:
@@ -38,7 +38,8 @@ def export(
     result = Result.open(output)
     if outlines:
         count = _export_outlines(result, file, level, overwrite)
-        typer.echo(f"{file} ({count:,} outlines)")
+        source = result.plan.source.source or "the image"
+        typer.echo(f"{file} ({count:,} outlines, in full-resolution pixels of {source})")
         _exit_if_unfinished(result, output)
         return
     if level >= len(result.levels):
@@ -52,9 +53,10 @@ def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) ->
     if result.spec.kind != "labels" or level:
         found = f"level {level}" if level else "an image"
         raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
-    layers = result.layers(channels=())
-    outlines = trace_labels(layers.labels, layers.spec, layers.block)
-    return write_outlines(file, outlines, layers.offset or {}, overwrite=overwrite)
+    outlines = trace_labels(result.array, result.spec, result.block)
+    # Another run, or the same one into another folder, gives other ids.
+    identity = f"{result.plan.digest} {result.path.resolve()}"
+    return write_outlines(file, outlines, result.frame, identity, overwrite=overwrite)
 
 
 def _exit_if_unfinished(result: Result, output: Path) -> None:

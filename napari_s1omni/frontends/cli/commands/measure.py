@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_s1omni.errors import PlanError, StoreExists
-from napari_s1omni.operations.channels import channel_index
+from napari_s1omni.errors import PlanError
+from napari_s1omni.operations.channels import read_channels
 from napari_s1omni.results.result import Result
-from napari_s1omni.results.tables import write_tables
-from napari_s1omni.storage.source import open_source
+from napari_s1omni.results.tables import Columns, write_tables
+from napari_s1omni.storage.source import Source, open_source
+
+_SORTED_ROWS = 1_000_000
+"""Tables of up to this many objects are sorted by label before they are written."""
 
 
 def measure(
@@ -30,23 +35,32 @@ def measure(
 ) -> None:
     """Measure every object: area or volume, position, shape and intensity, in the units of the image.
 
-    One block is in memory at a time, so the image may have any size. The column `uncertain` marks objects whose
-    join across blocks was a close call, `touches_border` objects that the border of the image may cut.
+    One block is in memory at a time, so the image may have any size. The columns `unit` and `area_unit` name the units;
+    `bbox-0`, `centroid-0` and so on are in pixels of the image at full resolution. The column `uncertain` marks objects
+    whose join across blocks was a close call, `touches_border` objects that the border of the image may cut.
     """
     result = Result.open(output)
+    if result.spec.kind != "labels":
+        raise PlanError(f"{output} is an image", "measuring needs a mask", "segment it first")
     if not result.complete:
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
-    if table.exists() and not overwrite:
-        raise StoreExists(f"{table} exists", remedy="choose another name, or use --overwrite")
     reference = result.plan.job.source
     image = None
     if source is not None:
         image = open_source(
             source, level=reference.level, axes=reference.axes, scale=reference.scale, units=reference.units
         )
-    chosen = None
-    if channels is not None:
-        spec = image.spec if image is not None else result.plan.source
-        chosen = [channel_index(name.strip(), spec) for name in channels.split(",")]
-    rows = write_tables(result.measure(image, chosen), table)
+    chosen = None if channels is None else read_channels(channels)
+    rows = write_tables(_tables(result, image, chosen), table, overwrite=overwrite)
     typer.echo(f"{rows:,} objects in {table}")
+    sides = [result.spec.scale_of(a) for a in "yx"]
+    if result.spec.size("z") == 1 and not math.isclose(*sides, rel_tol=1e-6):
+        typer.echo("The column perimeter is empty: a perimeter is defined for square pixels only.", err=True)
+
+
+def _tables(result: Result, image: Source | None, channels: list[int | str] | None) -> Iterator[Columns]:
+    """Yield one table sorted by label, or, where it could fill the memory, one per block."""
+    if (result.summary.get("objects") or 0) <= _SORTED_ROWS:
+        yield result.table(image, channels)
+    else:
+        yield from result.measure(image, channels)

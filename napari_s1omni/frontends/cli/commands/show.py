@@ -25,7 +25,10 @@ def show(
         str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of this tile.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="Y,X", help="Show the thought at a position in pixels of the source.")
+        str | None,
+        typer.Option(
+            "--at", metavar="Y,X", help="Show the thought at a position in pixels of the source at full resolution."
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option("--thought", metavar="KEY", help="Show the thought with this key.")] = None,
     z: Annotated[int, typer.Option("--z", help="Plane of the source, for --tile and --at.")] = 0,
@@ -110,7 +113,8 @@ def _find_thought(
         return key, result.thoughts[key]
     z, t, group = place
     if at:
-        y, x = _pair(at, "--at", "Y,X")
+        frame = result.plan.source.pixel_frame
+        y, x = (float(frame.from_full(a, v)) for a, v in zip("yx", _pair(at, "--at", "Y,X"), strict=True))
     else:
         grid = result.plan.grid
         row, col = _pair(tile or "", "--tile", "ROW,COLUMN")

@@ -38,13 +38,15 @@ class ColumnsModel(QAbstractTableModel):
         """Return one value as text, or as a number for sorting."""
         value = self.columns[self.names[index.column()]][index.row()]
         if role == SORT_ROLE:
-            return float(value)
+            return value if isinstance(value, str) else float(value)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         if isinstance(value, np.bool_):
             return "yes" if value else ""
+        if isinstance(value, str):
+            return value
         return f"{value:,}" if isinstance(value, np.integer) else f"{value:.5g}"
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

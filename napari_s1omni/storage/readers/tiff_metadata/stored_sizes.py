@@ -16,6 +16,8 @@ class StoredSizes:
     units: dict[str, str] = field(default_factory=dict)
     """Unit as spelled in the file."""
     channel_names: tuple[str, ...] = ()
+    translate: dict[str, float] = field(default_factory=dict)
+    """Position of the first pixel in `units`, in a file that states it."""
     notes: list[str] = field(default_factory=list)
     """What was found and not used."""
 
