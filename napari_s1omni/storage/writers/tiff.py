@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_s1omni.core.sizes.lengths import METRES
+from napari_s1omni.core.sizes.lengths import METRES, SYMBOLS
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.part_file import part_file
@@ -22,14 +22,7 @@ _BIGTIFF_BYTES = 4 * 10**9
 """Files with more uncompressed bytes than this use 64-bit offsets."""
 _DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _SYMBOLS = {
-    "picometer": "pm",
-    "angstrom": "Å",
-    "nanometer": "nm",
-    "micrometer": "µm",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "inch": "in",
+    **SYMBOLS,
     "second": "s",
     "millisecond": "ms",
     "microsecond": "µs",
