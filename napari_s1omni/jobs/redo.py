@@ -85,7 +85,10 @@ def redo(
     job = plan.job if plan.job.into else plan.job.replace(output=str(path))
     # Before anything is marked, so that a refused redo leaves the result as it was.
     if prepare(job, array).plan.digest != plan.digest:
-        raise PlanError("the source or the engine changed since the run", remedy="run the job into another output")
+        raise PlanError(
+            "the source or the engine changed since the run, or this version reads the request differently",
+            remedy="run the job into another output",
+        )
     begin_redo(plan, Path(path), wanted, changed, prompt)
     return run(job, array, **running)
 

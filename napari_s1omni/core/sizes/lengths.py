@@ -27,6 +27,28 @@ METRES = {
 UM = {name: float(f"{metres * 1e6:.12g}") for name, metres in METRES.items()}
 """Micrometres per unit, by NGFF name."""
 
+SYMBOLS = {
+    **{
+        "femtometer": "fm",
+        "picometer": "pm",
+        "angstrom": "Å",
+        "nanometer": "nm",
+        "micrometer": "µm",
+        "millimeter": "mm",
+    },
+    **{
+        "centimeter": "cm",
+        "decimeter": "dm",
+        "meter": "m",
+        "kilometer": "km",
+        "inch": "in",
+        "foot": "ft",
+        "yard": "yd",
+    },
+    "mile": "mi",
+}
+"""Symbol of each unit, by NGFF name, as OME-XML writes it."""
+
 _SPELLINGS = {
     "femtometer": ("fm", "femtometre"),
     "picometer": ("pm", "picometre", "picometro", "pikometer", "皮米"),

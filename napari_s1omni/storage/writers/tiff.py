@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_s1omni.core.sizes.lengths import METRES
+from napari_s1omni.core.sizes.lengths import METRES, SYMBOLS
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.part_file import part_file
@@ -25,14 +25,7 @@ _DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "fl
 CREATOR = "napari_s1omni"
 """Names this package in the OME-XML; in files of others, the position of a plane is that of a microscope stage."""
 _SYMBOLS = {
-    "picometer": "pm",
-    "angstrom": "Å",
-    "nanometer": "nm",
-    "micrometer": "µm",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "inch": "in",
+    **SYMBOLS,
     "second": "s",
     "millisecond": "ms",
     "microsecond": "µs",
