@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from napari_s1omni.core.document import Document
+from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
@@ -19,11 +21,24 @@ from napari_s1omni.operations import AnyOperation
 Range = tuple[int, int]
 
 
+def _settle(value: Any, info: ValidationInfo) -> Any:
+    """Write a path in full when its job is made, since the working folder may be another one when it is run."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    in_process = text.startswith("memory:")
+    return text if in_process or not text or (info.context or {}).get("stored") else settled_path(text)
+
+
+Location = Annotated[str, BeforeValidator(_settle)]
+"""A path or URL as a person writes it; a relative path starts at the working folder."""
+
+
 class SourceRef(Document):
     """Where the image is, and corrections of its metadata."""
 
-    uri: str = Field(min_length=1)
-    """Path or URL of an image, an array or a store."""
+    uri: Location = Field(min_length=1)
+    """Path or URL of an image, an array or a store; a relative path starts at the working folder."""
     level: int = Field(0, ge=0)
     """Pyramid level to work on; 0 is full resolution."""
     axes: str | None = None
@@ -79,13 +94,13 @@ class Shape(Document):
 
     type: Literal["polygon", "mask"] = "polygon"
     """``polygon``: a GeoJSON or ImageJ ROI file; ``mask``: an image of the source's size, 0 outside."""
-    uri: str
-    """The file."""
+    uri: Location
+    """Path or URL of the file."""
 
     @classmethod
     def of_file(cls, path: str | Path) -> Self:
         """Return the region that a file holds: polygons by the ending of its name, any other file is a mask."""
-        polygons = str(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
+        polygons = name_in(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
         return cls(type="polygon" if polygons else "mask", uri=str(path))
 
 
@@ -101,29 +116,35 @@ def read_region(text: str) -> Box | Shape:
     """
     if re.fullmatch(r"[tzyx\d:=,\s-]+", text):
         return Box.parse(text)
-    if "://" not in text and not Path(text).exists():
+    path = full_path(text)
+    if not is_url(path) and not os.path.exists(path):
         raise JobError(
             f"region {text!r}",
             "a region is a box such as '0:512,128:640' or 'y=0:512,x=128:640', or a file of outlines or a mask",
             "write start:stop per axis, or name a file that exists",
         )
-    return Shape.of_file(text)
+    return Shape.of_file(path)
 
 
 class Job(Document):
     """Everything that a run needs, and that repeats it.
 
+    Paths are written in full when a job is made: a relative path, also one in a job file, starts at the working
+    folder, and ``~`` is the home folder.
+
     Examples
     --------
     >>> import napari_s1omni
     >>> job = napari_s1omni.Job(
-    ...     source={"uri": "cells.tif"}, output="nuclei.zarr", operation={"type": "segmentation", "min_size": "30 um2"}
+    ...     source={"uri": "/data/cells.tif"},
+    ...     output="file:///data/nuclei.zarr",
+    ...     operation={"type": "segmentation", "min_size": "30 um2"},
     ... )
     >>> print(job.dump())
     schema_version: 1
     source:
-      uri: cells.tif
-    output: nuclei.zarr
+      uri: /data/cells.tif
+    output: /data/nuclei.zarr
     operation:
       type: segmentation
       min_size: 30 um2
@@ -133,7 +154,7 @@ class Job(Document):
     schema_version: Literal[1] = 1
     source: SourceRef
     """The image; a plain string is its path or URL."""
-    output: str | None = None
+    output: Location | None = None
     """Folder of the result, an OME-Zarr image; None is a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Write labels into the source's own ``labels/<into>`` instead of `output`."""
@@ -154,10 +175,10 @@ class Job(Document):
     def _short_forms(cls, data: Any) -> Any:
         if isinstance(data, dict):
             data = dict(data)
-            if isinstance(data.get("source"), str):
+            if isinstance(data.get("source"), str | os.PathLike):
                 data["source"] = {"uri": data["source"]}
-            if isinstance(data.get("region"), str):
-                data["region"] = read_region(data["region"])
+            if isinstance(data.get("region"), str | os.PathLike):
+                data["region"] = read_region(os.fspath(data["region"])).model_dump(exclude_none=True)
             if isinstance(data.get("region"), dict):
                 data["region"] = {"type": "box", **data["region"]}
         return data
@@ -179,8 +200,9 @@ class Job(Document):
         JobError
             If the file cannot be read or holds something a job does not know.
         """
+        path = local_path(path, "job file", "download it, or call 's1omni run' with its URL")
         try:
-            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            data = yaml.safe_load(path.read_bytes())
         except (OSError, UnicodeDecodeError) as error:
             raise JobError(f"job file {path}: {error}", remedy="Name a readable YAML or JSON file") from None
         except yaml.YAMLError as error:
@@ -203,10 +225,11 @@ def output_path(job: Job) -> Path:
     Raises
     ------
     JobError
-        If the job has no output.
+        If the job has no output, or one behind a URL.
     """
     if job.into:
-        return Path(job.source.uri) / "labels" / job.into
+        remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
+        return local_path(job.source.uri, "'into' with the source", remedy) / "labels" / job.into
     if job.output is None:
         raise JobError("the job has no output", "an output is a folder", "set 'output'")
-    return Path(job.output)
+    return local_path(job.output)

@@ -25,7 +25,7 @@ from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
 from napari_s1omni.frontends.views.tile_states import TileStates
 from napari_s1omni.jobs.redo import accept, drop
-from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -76,7 +76,7 @@ class Run:
         self.plan = plan
         self.title = title
         self.layer = layer
-        self.path = Path(str(job.output)) if job.output else Path(job.source.uri) / "labels" / str(job.into)
+        self.path = output_path(job)
         self.pyramid = LivePyramid(plan, self.path, display)
         self.tiles = TileStates(plan)
         self.thoughts = RunThoughts(plan, self.path)

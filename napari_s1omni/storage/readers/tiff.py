@@ -34,7 +34,8 @@ class _OpenFile:
 class _TiledPixels(ZarrArrayPixels):
     """One level of a TIFF that cannot be mapped; tiles are decoded when they are read."""
 
-    path: Path
+    path: Path | str
+    """Path or URL, for messages."""
     file: _OpenFile
     """Kept open as long as this array lives."""
 
@@ -48,12 +49,22 @@ class _TiledPixels(ZarrArrayPixels):
         )
 
 
-def read_tiff(path: Path) -> RawImage:
-    """Read the metadata of the first series of a TIFF."""
+def read_tiff(path: Path | str, remote: Any = None) -> RawImage:
+    """Read the metadata of the first series of a TIFF.
+
+    Parameters
+    ----------
+    path : Path or str
+        Path, or URL if it is remote.
+    remote : binary file, optional
+        The open file behind a URL; parts of it are read when pixels are.
+    """
     notes: list[str] = []
     try:
         with ExitStack() as stack:
-            tiff = stack.enter_context(tifffile.TiffFile(path))
+            if remote is not None:
+                stack.callback(remote.close)
+            tiff = stack.enter_context(tifffile.TiffFile(path if remote is None else remote))
             if not tiff.series or math.prod(tiff.series[0].shape) == 0:
                 raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
             series = tiff.series[0]
@@ -61,7 +72,7 @@ def read_tiff(path: Path) -> RawImage:
                 notes.append(f"the first of {len(tiff.series)} image series is read")
             scale, units, names = _metadata(tiff, series, notes)
             axes = _axes(series, notes)
-            pixels, coarser = _pixels(path, series, stack)
+            pixels, coarser = _pixels(path, series, stack, remote is None)
     except (tifffile.TiffFileError, ValueError, TypeError, IndexError, KeyError, ElementTree.ParseError) as error:
         raise SourceError(f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error)) from error
     chunks = getattr(pixels, "chunks", None) or default_chunks(pixels.shape, axes or "")
@@ -78,9 +89,11 @@ def _axes(series: Any, notes: list[str]) -> str | None:
     return None if set(letters) & set("q?i") else letters
 
 
-def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, tuple[Pixels, ...]]:
+def _pixels(
+    path: Path | str, series: Any, stack: ExitStack, local: bool = True
+) -> tuple[Pixels, tuple[Pixels, ...]]:
     """Return the finest level and the coarser ones. Arrays that are not mapped take over the open file from `stack`."""
-    if series.dataoffset is not None and len(series.levels) == 1:
+    if local and series.dataoffset is not None and len(series.levels) == 1:
         return tifffile.memmap(path, series=0, mode="r"), ()
     opened = zarr.open(series.aszarr(), mode="r")
     arrays = [opened] if isinstance(opened, zarr.Array) else [opened[str(i)] for i in range(len(series.levels))]

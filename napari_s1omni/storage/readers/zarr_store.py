@@ -12,12 +12,14 @@ import zarr
 import zarr.errors
 import zarr.storage
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.remote import TIMEOUT, read_error, remote_options
 from napari_s1omni.storage.readers.ngff import read_ngff
 from napari_s1omni.storage.readers.ngff_metadata import level_paths
 from napari_s1omni.storage.readers.raw_image import RawImage, ZarrArrayPixels
 
-_TIMEOUT = 60
+_TIMEOUT = TIMEOUT
 """Seconds without an answer after which reading a remote store fails."""
 
 
@@ -43,34 +45,8 @@ class ZarrPixels(ZarrArrayPixels):
                 self.array[box]
             except Exception as chunk_error:
                 key = self.array.metadata.encode_chunk_key(place)
-                return _read_error(f"chunk {key} of {self.uri}", chunk_error)
-        return _read_error(self.uri, error)
-
-
-def _read_error(what: str, error: BaseException) -> SourceError:
-    """Return the error for a store that cannot be read; its ``transient`` fact says whether a retry may help."""
-    words = f"{type(error).__name__}: {error}".rstrip(": ")
-    refused = type(error).__name__ in ("NoCredentialsError", "ClientResponseError")
-    if isinstance(error, PermissionError) or (refused and getattr(error, "status", 0) < 500):
-        return SourceError(
-            f"the server refuses access to {what} ({words})",
-            "it is public, or this machine has credentials for it",
-            "check the address and the credentials; for a public bucket set FSSPEC_S3_ANON=true",
-            transient=False,
-        )
-    if isinstance(error, TimeoutError | ConnectionError) or type(error).__module__.startswith(("aiohttp", "botocore")):
-        return SourceError(
-            f"{what} did not arrive ({words})",
-            "a server must answer within a minute",
-            "check the connection and the server, then run it again",
-            transient=True,
-        )
-    return SourceError(
-        f"{what} cannot be read ({words})",
-        "its bytes must be as they were written",
-        "copy it again from the original, or leave its region out",
-        transient=False,
-    )
+                return read_error(f"chunk {key} of {self.uri}", chunk_error)
+        return read_error(self.uri, error)
 
 
 def read_zarr(uri: str, level: int) -> RawImage:
@@ -131,7 +107,7 @@ def _open(uri: str) -> Any:
             path=uri,
         ) from error
     except Exception as error:
-        raise _read_error(uri, error) from error
+        raise read_error(uri, error) from error
 
 
 def _inside_remedy(uri: str) -> str:
@@ -151,27 +127,7 @@ def _group_at(uri: str) -> Any:
 
 
 def _store(uri: str) -> Any:
-    scheme, remote, _ = uri.partition("://")
-    if not remote:
+    if not is_url(uri):
         return zarr.storage.LocalStore(uri, read_only=True)
-    try:
-        import fsspec
-
-        fsspec.get_filesystem_class(scheme)
-    except ValueError as error:
-        raise SourceError(
-            f"{uri} has the protocol {scheme}",
-            "a source is a path, or a URL of http, https, s3 or another protocol of fsspec",
-        ) from error
-    except ImportError as error:
-        raise SourceError(
-            f"{uri} is a remote store, and a package to read it is missing ({error})",
-            "the extra 'remote' is installed",
-            'run pip install "napari-s1omni[remote]"',
-        ) from error
-    options: dict[str, Any] = {}
-    if scheme in ("http", "https"):
-        from aiohttp import ClientTimeout
-
-        options["client_kwargs"] = {"timeout": ClientTimeout(total=None, sock_connect=_TIMEOUT, sock_read=_TIMEOUT)}
+    options = remote_options(uri, _TIMEOUT)
     return zarr.storage.FsspecStore.from_url(uri, storage_options=options, read_only=True)
