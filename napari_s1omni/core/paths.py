@@ -90,7 +90,7 @@ def local_path(
     """
     text = full_path(given)
     if is_url(text):
-        raise JobError(f"{what} {text}", "nothing is written behind a URL, it is only read", remedy)
+        raise JobError(f"{what} {text} is a URL", "behind a URL, nothing is written or changed", remedy)
     return Path(text)
 
 

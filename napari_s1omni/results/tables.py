@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import JobError
 
 Columns = dict[str, NDArray[Any]]
@@ -26,12 +27,12 @@ def join_tables(parts: Iterable[Columns]) -> Columns:
     return {name: values[order] for name, values in whole.items()}
 
 
-def write_table(columns: Columns, path: Path) -> None:
+def write_table(columns: Columns, path: Path | str) -> None:
     """Write one table; see :func:`write_tables`."""
     write_tables((columns,), path)
 
 
-def write_tables(parts: Iterable[Columns], path: Path) -> int:
+def write_tables(parts: Iterable[Columns], path: Path | str) -> int:
     """Write tables one after the other into one file.
 
     Parameters
@@ -49,8 +50,9 @@ def write_tables(parts: Iterable[Columns], path: Path) -> int:
     Raises
     ------
     JobError
-        For another ending, or for Parquet without the extra ``tables``.
+        For another ending, a URL, or for Parquet without the extra ``tables``.
     """
+    path = local_path(path, "table")
     match path.suffix.lower():
         case ".csv":
             return _write_csv(parts, path)

@@ -89,9 +89,7 @@ def _axes(series: Any, notes: list[str]) -> str | None:
     return None if set(letters) & set("q?i") else letters
 
 
-def _pixels(
-    path: Path | str, series: Any, stack: ExitStack, local: bool = True
-) -> tuple[Pixels, tuple[Pixels, ...]]:
+def _pixels(path: Path | str, series: Any, stack: ExitStack, local: bool = True) -> tuple[Pixels, tuple[Pixels, ...]]:
     """Return the finest level and the coarser ones. Arrays that are not mapped take over the open file from `stack`."""
     if local and series.dataoffset is not None and len(series.levels) == 1:
         return tifffile.memmap(path, series=0, mode="r"), ()

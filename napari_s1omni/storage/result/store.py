@@ -10,11 +10,13 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import full_path, is_url
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
+from napari_s1omni.storage.files.remote_result import RemoteArray, RemoteResult
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.labels_group import register_labels
 from napari_s1omni.storage.result.metadata import KEY, Window, group_document, ome_metadata, own_metadata
@@ -30,9 +32,16 @@ class ResultStore:
     each block is written by one of them, and the coarse levels by one.
     """
 
-    def __init__(self, store: FsyncStore, attributes: Mapping[str, Any], arrays: Sequence[ShardedArray]) -> None:
+    def __init__(
+        self,
+        store: Any,
+        attributes: Mapping[str, Any],
+        arrays: Sequence[ShardedArray],
+        remote: RemoteResult | None = None,
+    ) -> None:
         self._store = store
         self._arrays = tuple(arrays)
+        self._remote = remote
         self.attributes: dict[str, Any] = dict(attributes)
         self.target = LayerSpec.from_json(self.attributes["layer"])
         self.block: tuple[int, ...] = tuple(self.attributes["block"])
@@ -99,6 +108,12 @@ class ResultStore:
         store.put("zarr.json", group_document({"ome": ome, KEY: own}))
         return cls(store, own, arrays)
 
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        """Whether there is a store at a path or URL."""
+        place = full_path(path)
+        return RemoteResult(place).exists if is_url(place) else (Path(place) / "zarr.json").is_file()
+
     @classmethod
     def open(
         cls,
@@ -108,7 +123,7 @@ class ResultStore:
         disk: Disk | None = None,
         on_step: OnStep = no_step,
     ) -> Self:
-        """Open an existing result.
+        """Open an existing result; one behind a URL only for reading.
 
         Raises
         ------
@@ -117,35 +132,76 @@ class ResultStore:
         StoreDamaged
             If its metadata or an array is incomplete.
         """
-        path = Path(path)
-        with disk_errors("reading", path):
-            there = (path / "zarr.json").is_file()
+        place = full_path(path)
+        remote = RemoteResult(place, mode) if is_url(place) else None
+        path = Path(place)
+        if remote is None:
+            with disk_errors("reading", path):
+                there = (path / "zarr.json").is_file()
+        else:
+            there = remote.exists
         if not there:
-            raise StoreError(f"{path} holds no result", "a result is the output folder of a run", path=str(path))
-        store = FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
+            raise StoreError(f"{place} holds no result", "a result is the output folder of a run", path=place)
+        store = remote.store if remote else FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
         try:
             own = dict(zarr.open_group(store, mode="r", zarr_format=3).attrs).get(KEY)
         except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-            raise StoreDamaged(f"the metadata of {path} cannot be read: {error}", path=str(path)) from error
+            raise StoreDamaged(f"the metadata of {place} cannot be read: {error}", path=place) from error
         if not isinstance(own, dict) or not {"layer", "block"} <= own.keys():
-            raise StoreError(f"{path} is a zarr store but not a result", "a result is the output folder of a run")
+            raise StoreError(f"{place} is a zarr store but not a result", "a result is the output folder of a run")
         levels = Pyramid.of(LayerSpec.from_json(own["layer"]), tuple(own["block"])).levels
-        return cls(store, own, [ShardedArray.open(store, str(i)) for i in range(len(levels))])
+        return cls(store, own, [ShardedArray.open(store, str(i)) for i in range(len(levels))], remote)
 
     @property
     def path(self) -> Path:
-        """The output folder."""
+        """The output folder.
+
+        Raises
+        ------
+        StoreError
+            If the result is behind a URL.
+        """
+        if self._remote is not None:
+            raise StoreError(
+                f"{self.uri} is behind a URL", "this needs a result on this machine", "download the result"
+            )
         return Path(self._store.root)
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the result is behind a URL and is only read."""
+        return self._remote is not None
+
+    @property
+    def uri(self) -> str:
+        """The path of the output folder, or its URL."""
+        return self._remote.url if self._remote is not None else str(self.path)
+
+    @property
     def work(self) -> Path:
-        """The folder ``.s1omni`` with journal, thoughts, other arrays and control files."""
-        return self.path / WORK
+        """The folder ``.s1omni`` with journal, thoughts, other arrays and control files.
+
+        Of a result behind a URL, a copy of its journal and its small files.
+        """
+        return self._remote.work if self._remote is not None else self.path / WORK
+
+    @property
+    def thoughts(self) -> Path:
+        """The folder of the thoughts; that of a result behind a URL is copied when it is first needed."""
+        return self._remote.copy_logs("thoughts") if self._remote is not None else self.work / "thoughts"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read of a result behind a URL."""
+        return self._remote.notes if self._remote is not None else ()
 
     @property
     def levels(self) -> list[Any]:
         """Zarr arrays, full resolution first; indexing reads them."""
-        return [array.array for array in self._arrays]
+        return [self._array(array) for array in self._arrays]
+
+    def _array(self, array: ShardedArray) -> Any:
+        return array.array if self._remote is None else RemoteArray(array.array, f"{self.uri}/{array.name}")
 
     def write_block(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
         """Write one block and its part of the finer levels; see :meth:`Sink.write_block`."""
@@ -222,6 +278,11 @@ class ResultStore:
             )
         return array
 
+    def has_work_array(self, name: str) -> bool:
+        """Whether there is an array under ``.s1omni/`` with this name."""
+        key = f"{WORK}/{name}/zarr.json"
+        return self._remote.holds(key) if self._remote is not None else (self.path / key).is_file()
+
     def work_array(self, name: str) -> Any:
         """Open an array made by :meth:`require_array` for reading, as a zarr array.
 
@@ -230,7 +291,7 @@ class ResultStore:
         StoreDamaged
             If there is none.
         """
-        return ShardedArray.open(self._store, f"{WORK}/{name}").array
+        return self._array(ShardedArray.open(self._store, f"{WORK}/{name}"))
 
     def finish(self, **attributes: Any) -> None:
         """Mark the result as complete and store more attributes; add a label image to the list of its image."""

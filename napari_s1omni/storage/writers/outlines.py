@@ -23,7 +23,7 @@ _LARGEST_COORDINATE = 32767
 
 
 def write_outlines(
-    path: Path, objects: Iterable[TracedObject], offset: Mapping[str, int], *, overwrite: bool = False
+    path: Path | str, objects: Iterable[TracedObject], offset: Mapping[str, int], *, overwrite: bool = False
 ) -> int:
     """Write outlines to one file, one object at a time; return how many were written.
 
@@ -47,7 +47,7 @@ def write_outlines(
     SourceError
         If a coordinate is too large for ImageJ.
     """
-    write = _write_rois if path.suffix.lower() == ".zip" else _write_geojson
+    write = _write_rois if Path(path).suffix.lower() == ".zip" else _write_geojson
     with part_file(path, overwrite=overwrite) as part:
         return write(part, (_moved(item, offset) for item in objects))
 

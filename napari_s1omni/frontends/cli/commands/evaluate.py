@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import full_path
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.evaluation import metrics
+from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.results.result import Result
@@ -18,8 +19,11 @@ from napari_s1omni.storage.source import open_source
 
 
 def evaluate(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
-    truth: Annotated[str, typer.Option("--truth", metavar="FILE", help="Ground truth: any image that can be read.")],
+    output: ResultPlace,
+    truth: Annotated[
+        str,
+        typer.Option("--truth", metavar="FILE", help="Ground truth: any image that can be read.", parser=full_path),
+    ],
     axes: Annotated[str | None, typer.Option("--axes", help="Axes of the ground truth, if not in its file.")] = None,
     data_range: Annotated[
         float | None,

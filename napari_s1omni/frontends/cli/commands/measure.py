@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import PlanError, StoreExists
+from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
@@ -15,9 +16,12 @@ from napari_s1omni.storage.source import open_source
 
 
 def measure(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a mask.", show_default=False)],
+    output: ResultPlace,
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="File to write: .csv or .parquet.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="File to write: .csv or .parquet.", show_default=False, parser=file_to_write
+        ),
     ],
     channels: Annotated[
         str | None,
