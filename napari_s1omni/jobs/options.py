@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from napari_s1omni.core.document import did_you_mean
-from napari_s1omni.core.paths import full_path, local_path
+from napari_s1omni.core.paths import full_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.engine.protocol import Engine
@@ -24,7 +24,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.events import OnEvent
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.operations.super_resolution import Factor
-from napari_s1omni.planning.job import Box, Job, Shape, SourceRef
+from napari_s1omni.planning.job import Box, Job, Shape, SourceRef, output_path
 
 IN_MEMORY = "memory:"
 """Prefix of the URI of a source that lives in this process."""
@@ -176,7 +176,7 @@ def make_job(
     uri = full_path(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"
     document: dict[str, Any] = {
         "source": {"uri": uri},
-        "output": None if output is None else str(local_path(output)),
+        "output": None if output is None else os.fspath(output),
         "operation": {"type": operation},
         "tiling": {},
         "sampling": {},
@@ -184,4 +184,8 @@ def make_job(
     for name, value in given.items():
         section = known[name][0].lower()
         (document if section == "job" else document[section])[name] = value
-    return Job.read(document, "options"), array
+    job = Job.read(document, "options")
+    if job.output is not None:
+        # An output that cannot be is refused before the image is opened.
+        output_path(job)
+    return job, array

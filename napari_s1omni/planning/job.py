@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from napari_s1omni.core.document import Document
 from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
@@ -28,6 +28,15 @@ def _settle(value: Any, info: ValidationInfo) -> Any:
     text = os.fspath(value)
     in_process = text.startswith("memory:")
     return text if in_process or not text or (info.context or {}).get("stored") else settled_path(text)
+
+
+def _settle_output(value: Any, info: ValidationInfo) -> Any:
+    """Leave a relative output as it is written, for messages; :attr:`Job.full_output` completes it."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    plain = not (os.path.isabs(text) or text.startswith("~") or re.match(r"[A-Za-z][\w+.-]*:", text))
+    return text if plain else _settle(text, info)
 
 
 Location = Annotated[str, BeforeValidator(_settle)]
@@ -154,7 +163,7 @@ class Job(Document):
     schema_version: Literal[1] = 1
     source: SourceRef
     """The image; a plain string is its path or URL."""
-    output: Location | None = None
+    output: Annotated[str | None, BeforeValidator(_settle_output)] = None
     """Folder of the result, an OME-Zarr image; None is a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Write labels into the source's own ``labels/<into>`` instead of `output`."""
@@ -169,6 +178,19 @@ class Job(Document):
     """Parameters of thinking and denoising."""
     engine: str = "auto"
     """Name of an engine, a folder with a checkpoint, or ``auto``."""
+    _folder: str = PrivateAttr(default_factory=lambda: settled_path("."))
+
+    @property
+    def full_output(self) -> str | None:
+        """The output in full: a relative one lies in the folder that was the working folder when the job was made."""
+        return None if self.output is None else os.path.join(self._folder, self.output)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated like a new document."""
+        copy = super().replace(**changes)
+        if "output" not in changes:
+            copy._folder = self._folder  # noqa: SLF001 (of the same class)
+        return copy
 
     @model_validator(mode="before")
     @classmethod
@@ -230,6 +252,7 @@ def output_path(job: Job) -> Path:
     if job.into:
         remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
         return local_path(job.source.uri, "'into' with the source", remedy) / "labels" / job.into
-    if job.output is None:
+    if not job.output:
         raise JobError("the job has no output", "an output is a folder", "set 'output'")
-    return local_path(job.output)
+    # A URL stays as it was given, for the message.
+    return local_path(job.output if is_url(full_path(job.output)) else str(job.full_output))

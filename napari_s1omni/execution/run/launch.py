@@ -92,7 +92,7 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
     work = _prepare_output(path)
     program = _interpreter(python)
     with disk_errors("writing", work):
-        (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
+        (work / "job.yaml").write_text((job if job.into else job.replace(output=str(path))).dump(), encoding="utf-8")
     return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.core.paths import full_path, local_path
+from napari_s1omni.core.paths import local_path
 
 
 def local_result(text: str) -> Path:
@@ -31,10 +31,8 @@ def folder_to_read(text: str | Path) -> Path:
     return local_path(text, "folder", "download it and give its local folder")
 
 
-ResultPlace = Annotated[
-    str, typer.Argument(metavar="OUTPUT", help="Folder or URL of a result.", show_default=False, parser=full_path)
-]
-"""A result that is only read."""
+ResultPlace = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or URL of a result.", show_default=False)]
+"""A result that is only read, as it was given."""
 LocalResult = Annotated[
     Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False, parser=local_result)
 ]

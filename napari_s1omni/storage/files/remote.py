@@ -106,7 +106,7 @@ def list_remote(url: str) -> list[str] | None:
 
 
 def open_ranges(url: str) -> Any | None:
-    """Open a file behind a URL, of which only parts are read; None if its server gives no parts of files.
+    """Open a file behind a URL whose parts are read on demand; None if its server gives no parts of files.
 
     Raises
     ------

@@ -60,18 +60,18 @@ def show(
             }
         )
     else:
-        _print_all(result)
+        _print_all(result, output)
 
 
-def _print_all(result: Result) -> None:
+def _print_all(result: Result, output: str) -> None:
     plan = result.plan
     rows = plan_rows(plan)
     if plan.engine.host.why:
         rows["why this engine"] = plan.engine.host.why
-    print_rows(str(result.uri), {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
+    print_rows(output, {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
     print_notes((*plan.notes, *result.notes))
     counted = _progress(result)
-    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {result.uri}"}
+    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {output}"}
     progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
     progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
     if counted["seconds"]:
