@@ -29,6 +29,8 @@ def run_images(job: Job, options: RunOptions) -> None:
     if job.output is None:
         raise JobError("a collection of images needs an output", "a folder for the results", "set 'output'")
     entries = list_sources(job.source.uri)
+    for note in entries.notes:
+        typer.echo(f"note: {note}", err=True)
     progress = Console(stderr=True, quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
     rows: list[BatchRow] = []
