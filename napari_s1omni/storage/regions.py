@@ -148,7 +148,7 @@ class PolygonRegion(Region):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskRegion(Region):
-    """The non-zero pixels of a mask layer."""
+    """The pixels above 0 of a mask layer."""
 
     source: Source
     """The mask; it applies to all of t or z if it lacks that axis."""
@@ -166,12 +166,15 @@ class MaskRegion(Region):
                 "a mask has one channel and the image's own size along each of its axes",
                 "resample the mask to the level in use",
             )
-        bounds = _bounds(source)
+        bounds, negative = _bounds(source)
         if not bounds:
             raise PlanError(
-                f"mask {uri} is 0 everywhere", "a mask has at least 1 non-zero pixel", "choose another mask"
+                f"mask {uri} is 0 everywhere{' or below' if negative else ''}",
+                "a mask has at least 1 pixel above 0",
+                "choose another mask",
             )
-        return cls(source=source, bounds=bounds, notes=source.notes)
+        said = (f"pixels of mask {uri} below 0 lie outside",) if negative else ()
+        return cls(source=source, bounds=bounds, notes=(*source.notes, *said))
 
     def mask(self, t: int, z: Span, y: Span, x: Span) -> NDArray[np.bool_]:
         """See :meth:`Region.mask`."""
@@ -199,21 +202,25 @@ def _overlaps(outline: Outline, sizes: Mapping[str, int]) -> bool:
 
 
 def _inside(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = pixels != 0
-    return inside & ~np.isnan(pixels) if pixels.dtype.kind == "f" else inside
+    # -1 and NaN are ground in masks that other programs write; NaN is not above 0 either.
+    inside: NDArray[np.bool_] = pixels > 0
+    return inside
 
 
-def _bounds(source: Source) -> dict[str, Span]:
-    """Find the bounding box of the non-zero pixels of a mask, reading it box by box."""
+def _bounds(source: Source) -> tuple[dict[str, Span], bool]:
+    """Find the bounding box of the pixels above 0 of a mask, box by box, and whether there are some below 0."""
     spec = source.spec
     found: dict[str, Span] = {}
+    negative = False
     steps = [_SCAN if a in "yx" else 1 for a in spec.axes]
     for corner in itertools.product(*(range(0, n, s) for n, s in zip(spec.shape, steps, strict=True))):
         box = [slice(c, min(c + s, n)) for c, s, n in zip(corner, steps, spec.shape, strict=True)]
-        inside = _inside(source.read(box))
+        pixels = source.read(box)
+        inside = _inside(pixels)
+        negative |= bool((pixels < 0).any())
         for d, (axis, start) in enumerate(zip(spec.axes, corner, strict=True)):
             hit = np.flatnonzero(inside.any(axis=tuple(i for i in range(inside.ndim) if i != d)))
             if hit.size and axis != "c":
                 low, high = found.get(axis, (start + int(hit[0]), 0))
                 found[axis] = (min(low, start + int(hit[0])), max(high, start + int(hit[-1]) + 1))
-    return found
+    return found, negative
