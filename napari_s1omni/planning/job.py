@@ -39,6 +39,15 @@ def _settle_output(value: Any, info: ValidationInfo) -> Any:
     return text if plain else _settle(text, info)
 
 
+def _settle_engine(value: Any, info: ValidationInfo) -> Any:
+    """Write the folder of a checkpoint in full; the name of an engine stays, also one like owner/name."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    folder = text.startswith(("~", "./", "../", "file:")) or ("/" in text and os.path.isdir(text))
+    return _settle(text, info) if folder else text
+
+
 Location = Annotated[str, BeforeValidator(_settle)]
 """A path or URL as a person writes it; a relative path starts at the working folder."""
 
@@ -176,7 +185,7 @@ class Job(Document):
     """Sizes of tiles and blocks."""
     sampling: Sampling = Sampling()
     """Parameters of thinking and denoising."""
-    engine: str = "auto"
+    engine: Annotated[str, BeforeValidator(_settle_engine)] = "auto"
     """Name of an engine, a folder with a checkpoint, or ``auto``."""
     _folder: str = PrivateAttr(default_factory=lambda: settled_path("."))
 

@@ -116,6 +116,20 @@ def test_urls_that_would_be_written_are_refused_as_they_were_given(home, monkeyp
     assert [p.name for p in (home / "work").iterdir()] == ["a.npy"]
 
 
+def test_the_folder_of_a_checkpoint(home):
+    (home / "work/models/mine").mkdir(parents=True)
+    forms = {
+        "reference": "reference",
+        "owner/name": "owner/name",
+        "models/mine": f"{home}/work/models/mine",
+        "~/mine": f"{home}/home/mine",
+        f"file://{home}/my%20model": f"{home}/my model",
+        Path("models/mine"): f"{home}/work/models/mine",
+    }
+    for given, full in forms.items():
+        assert Job(source="a.npy", engine=given, operation=OPERATION).engine == full
+
+
 def test_paths_that_cannot_be_here_are_refused_before_anything_is_made(home):
     for output in (r"C:\out.zarr", "$SCRATCH/out.zarr", "~no-such-person/out.zarr", "file://server/out.zarr"):
         with pytest.raises(JobError):
