@@ -87,7 +87,12 @@ def run_jupyterlab(folder: Path) -> Iterator[JupyterLab]:
         yield lab
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            # A thread of the server may wait for ever after its event loop has ended.
+            process.kill()
+            process.wait()
 
 
 def _wait_until_up(address: str, log: Path) -> None:

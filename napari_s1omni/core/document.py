@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from napari_s1omni.errors import JobError
+
+_WORDS = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
+    **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "must be a whole number"),
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must hold keys with values"),
+    "finite_number": "must be a finite number",
+    "string_type": "must be text",
+}
+"""What is allowed, by pydantic's type of error."""
 
 
 class Document(BaseModel):
@@ -54,21 +68,66 @@ def did_you_mean(word: str, choices: list[str]) -> str:
 
 
 def _job_error(cls: type[BaseModel], error: ValidationError, where: str) -> JobError:
-    lines = []
+    problems: dict[str, list[str]] = {}
     for problem in error.errors(include_url=False):
-        path = [str(part) for part in problem["loc"]]
-        given = ".".join(path) or where
-        if problem["type"] == "extra_forbidden":
-            valid = _keys_at(cls, path[:-1])
-            lines.append(f"unknown key '{given}'.{did_you_mean(path[-1], valid)} Allowed: {', '.join(valid)}")
-        elif problem["type"] == "missing":
-            inside = f" in '{'.'.join(path[:-1])}'" if path[:-1] else ""
-            lines.append(f"'{path[-1]}' is missing{inside}")
-        else:
-            value = repr(problem.get("input"))
-            shown = value if len(value) < 80 else value[:77] + "..."
-            lines.append(f"{given} = {shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}")
+        path = _fields_at(cls, problem["loc"])
+        words = _problem_words(cls, problem, path)
+        place = _problem_place(problem, path)
+        # What is wrong at one place is told together, such as for each member of a union.
+        problems.setdefault(place or words, []).append(words)
+    lines = [
+        f"{place}{' or '.join(dict.fromkeys(words))}" if place not in words else place for place, words in problems.items()
+    ]
     return JobError(f"{where}: {'; '.join(lines)}", remedy="Correct it and run again", problems=lines)
+
+
+def _problem_place(problem: ErrorDetails, path: list[str]) -> str:
+    """Return where the problem is, with the value where the words about it do not name it."""
+    given = ".".join(path)
+    if problem["type"] in ("extra_forbidden", "missing") or not path:
+        return ""
+    if problem["type"] == "value_error":
+        return f"{given}: "
+    value = repr(problem.get("input"))
+    return f"{given} = {value if len(value) < 80 else value[:77] + '...'} "
+
+
+def _problem_words(cls: type[BaseModel], problem: ErrorDetails, path: list[str]) -> str:
+    """Return what is wrong, and what is allowed."""
+    facts = problem.get("ctx", {})
+    match problem["type"]:
+        case "extra_forbidden":
+            *parents, unknown = [str(part) for part in problem["loc"]]
+            valid = _keys_at(cls, parents)
+            given = ".".join([*path, unknown])
+            return f"unknown key '{given}'.{did_you_mean(unknown, valid)} Allowed: {', '.join(valid)}"
+        case "missing":
+            inside = f" in '{'.'.join(path[:-1])}'" if path[:-1] else ""
+            return f"'{path[-1]}' is missing{inside}"
+        case "value_error":
+            return str(facts["error"])
+        case "literal_error":
+            return f"must be {facts['expected']}"
+        case "union_tag_invalid":
+            return f"must have one of these as {facts['discriminator']}: {facts['expected_tags']}"
+        case "union_tag_not_found":
+            return f"has no {facts['discriminator']}"
+        case "too_long" | "too_short" as kind:
+            most, least = f"at most {facts.get('max_length')}", f"at least {facts.get('min_length')}"
+            return f"must have {most if kind == 'too_long' else least} entries"
+        case kind:
+            return _WORDS.get(kind) or problem["msg"].replace("Input should be", "must be")
+
+
+def _fields_at(cls: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """Return the keys that a person wrote: pydantic adds the members of a union, such as ``literal[2,4]``."""
+    models, path = [cls], []
+    for part in place:
+        known = [m for m in models if part in m.model_fields]
+        if known or isinstance(part, int):
+            path.append(str(part))
+        models = [n for m in known for n in _models_of(m.model_fields[str(part)].annotation)] or models
+    return path
 
 
 def _keys_at(cls: type[BaseModel], path: list[str]) -> list[str]:

@@ -45,7 +45,7 @@ _WIDEST = 8192
 
 
 class Tiling(Document):
-    """Sizes of tiles and blocks; ``None`` lets the plan choose and note its choice."""
+    """Sizes of tiles and blocks; the plan chooses those that are left out, and notes it."""
 
     tile_size: int | None = Field(None, ge=1)
     """Edge of a tile in source px."""
@@ -56,8 +56,8 @@ class Tiling(Document):
     depth: int | None = Field(None, ge=1)
     """Number of z planes per block."""
     halo: int | str | None = None
-    """Margin around a block in which objects are segmented too, in source px or as a length such as ``20 um``; None
-    is two object diameters, so that an object at a block face is seen whole."""
+    """Margin around a block in which objects are segmented too, in source px or as a length such as ``20 um``; left
+    out, two object diameters, so that an object at a block face is seen whole."""
 
     @field_validator("halo")
     @classmethod

@@ -38,7 +38,8 @@ class ModalityTranslation(Operation):
     """Target modality or stain: ``hematoxylin``, ``eosin``, ``DAB``, ``inverted contrast``, ``IHC``, ``CT``, ..."""
 
     source_modality: str | None = Field(None, max_length=80, pattern=r"^[^\n]*\S[^\n]*$")
-    """Modality or stain of the source, such as ``H&E``; None uses the channel names, or lets the engine decide."""
+    """Modality or stain of the source, such as ``H&E``; left out, the channel names say it, or the engine
+    decides."""
 
     @property
     def colour(self) -> bool:

@@ -65,7 +65,7 @@ class Operation(Document, abc.ABC):
     """What to do, in your own words."""
 
     channels: tuple[int | str, ...] | None = Field(None, min_length=1, max_length=3)
-    """Source channels that the engine sees, by index or name, at most three. None chooses: all three of a colour
+    """Source channels that the engine sees, by index or name, at most three. Left out: all three of a colour
     picture, otherwise those that fit the operation."""
 
     def zoom(self) -> tuple[int, int]:

@@ -46,11 +46,11 @@ class Segmentation(Operation):
     """One number per object; without it, every object is 1."""
 
     min_size: int | str | None = None
-    """Smallest object in a plane: an area in pixels, or such as ``30 um2``; None uses the size in the prompt, or
-    12 px."""
+    """Smallest object in a plane: an area in pixels, or such as ``30 um2``; left out, it follows the size in the
+    prompt, or is 12 px."""
 
     max_size: int | str | None = None
-    """Largest object in a plane: an area in pixels, or such as ``500 um2``; None is no limit."""
+    """Largest object in a plane: an area in pixels, or such as ``500 um2``; left out, there is no limit."""
 
     fill_holes: bool = True
     """Fill holes inside objects."""
@@ -59,8 +59,8 @@ class Segmentation(Operation):
     """Drop objects that touch the border of the layer, in any of their planes."""
 
     link_z: bool | None = None
-    """Link objects that overlap most in neighbouring planes into one object in 3D; None links in every stack of
-    instances."""
+    """Link objects that overlap most in neighbouring planes into one object in 3D; left out, they are linked in every
+    stack of instances."""
 
     z_gap: bool = False
     """Also link objects across one plane in which they are missing."""

@@ -173,12 +173,12 @@ class Job(Document):
     source: SourceRef
     """The image; a plain string is its path or URL."""
     output: Annotated[str | None, BeforeValidator(_settle_output)] = None
-    """Folder of the result, an OME-Zarr image; None is a temporary folder."""
+    """Folder of the result, an OME-Zarr image; left out, a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Write labels into the source's own ``labels/<into>`` instead of `output`."""
     region: Box | Shape | None = Field(None, discriminator="type")
-    """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; None is the
-    whole source."""
+    """Part of the source to run: a box such as ``y=0:512,x=0:512``, or a file with polygons or a mask; left out,
+    the whole source."""
     operation: AnyOperation
     """The operation with its fields."""
     tiling: Tiling = Tiling()
@@ -239,7 +239,11 @@ class Job(Document):
         except yaml.YAMLError as error:
             raise JobError(f"job file {path} is not YAML: {error}") from None
         if not isinstance(data, dict):
-            raise JobError(f"job file {path} holds {type(data).__name__}", "a mapping with source, operation, ...")
+            raise JobError(
+                f"job file {path} holds {'nothing' if data is None else 'no keys'}",
+                "a job has the keys source and operation, and others",
+                "write them as the README shows",
+            )
         return cls.read(data, str(path))
 
     def dump(self) -> str:
@@ -262,6 +266,6 @@ def output_path(job: Job) -> Path:
         remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
         return local_path(job.source.uri, "'into' with the source", remedy) / "labels" / job.into
     if not job.output:
-        raise JobError("the job has no output", "an output is a folder", "set 'output'")
+        raise JobError("the job has no output", "an output is a folder", "name one")
     # A URL stays as it was given, for the message.
     return local_path(job.output if is_url(full_path(job.output)) else str(job.full_output))

@@ -72,7 +72,7 @@ def write_control(
     path = local_path(path, "run", "control it on the machine where it is")
     work = path / WORK
     if not work.is_dir():
-        raise StoreError(f"{path} holds no run", "the output folder of a run", path=str(path))
+        raise StoreError(f"{path} holds no run", remedy="name the output folder of a run", path=str(path))
     if focus is not None and len(focus) != 4:
         raise JobError(f"focus point {tuple(focus)}", "four numbers (t, z, y, x) in px of the source")
     given = {"pause": pause, "cancel": cancel, "focus": None if focus is None else list(map(float, focus))}

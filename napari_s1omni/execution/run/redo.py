@@ -41,9 +41,9 @@ def parse_tiles(plan: Plan, text: str) -> set[TilePlace]:
         allowed = (range(*grid.t), range(*grid.z), rows, cols)[-len(numbers) :]
         if not numbers or any(n not in valid for n, valid in zip(numbers, allowed, strict=True)):
             raise JobError(
-                f"tile {part!r}",
-                f"row/column, plane/row/column or time/plane/row/column, "
-                f"rows {rows[0]} to {rows[-1]}, columns {cols[0]} to {cols[-1]}",
+                f"this run has no tile {part!r}",
+                f"a tile is row/column, plane/row/column or time/plane/row/column, with "
+                f"rows {rows[0]} to {rows[-1]} and columns {cols[0]} to {cols[-1]}",
             )
         times = [numbers[-4]] if len(numbers) == 4 else range(*grid.t)
         planes = [numbers[-3]] if len(numbers) > 2 else range(*grid.z)

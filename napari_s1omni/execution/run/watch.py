@@ -44,7 +44,7 @@ def status(path: Path | str) -> RunStatus:
     """
     found = read_status(path)
     if found is None:
-        raise StoreError(f"{path} holds no run", "the output folder of a run", path=str(path))
+        raise StoreError(f"{path} holds no run", remedy="name the output folder of a run", path=str(path))
     return found.replace(state=RunState.STOPPED, eta=None) if found.alive and not is_running(found) else found
 
 

@@ -100,8 +100,8 @@ def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *filter(None, [_SHORT.get(name)])]
     option = typer.Option(
         *flags,
-        help=_help(field),
-        show_default=_default(field),
+        help=_help(field) + _default(field),
+        show_default=False,
         min=getattr(bounds.get("Ge"), "ge", None),
         max=getattr(bounds.get("Le"), "le", None),
         metavar=_SHAPES.get(name),
@@ -121,10 +121,12 @@ def _help(field: FieldInfo) -> str:
     return " ".join((field.description or "").replace("`", "").split())
 
 
-def _default(field: FieldInfo) -> str | bool:
+def _default(field: FieldInfo) -> str:
+    """Return a sentence about the default. The options themselves have none, so that those given can be told."""
     if field.is_required() or field.default in (None, ""):
-        return False
-    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        return ""
+    value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    return f" Default: {value}."
 
 
 def _kind(annotation: Any) -> tuple[Any, Callable[[str], Any] | None]:

@@ -254,16 +254,20 @@ function render({ model, el }) {
     ui.by.replaceChildren(...Object.entries(by).map(([value, words]) => element("option", { value }, words.toLowerCase())));
   }
 
-  const receive = (message, buffers) => {
+  const shows = { view: showView, grid: showGrid, trace: showTrace };
+  const receive = async (message, buffers) => {
     if (message.kind === "notice" && (!message.view || message.view === view)) {
       showNotice(message.text);
-      for (const kind of ["view", "grid", "trace"]) channel.answered(kind);
+      for (const kind of Object.keys(shows)) channel.answered(kind);
     }
-    if (message.view !== view) return;
-    channel.answered(message.kind);
-    if (message.kind === "view") showView(message, buffers);
-    else if (message.kind === "grid") showGrid(message, buffers);
-    else if (message.kind === "trace") showTrace(message);
+    if (message.view !== view || !shows[message.kind]) return;
+    try {
+      await shows[message.kind](message, buffers);
+      channel.answered(message.kind);
+    } catch (error) {
+      // The request stays open and is repeated.
+      showNotice(String(error));
+    }
   };
 
   let drag = null;
@@ -330,6 +334,7 @@ function render({ model, el }) {
   return () => {
     for (const [event, work] of Object.entries(handlers)) model.off(event, work);
     Object.values(timers).forEach(clearTimeout);
+    channel.close();
   };
 }
 

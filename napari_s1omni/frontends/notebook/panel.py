@@ -139,8 +139,8 @@ class Panel(anywidget.AnyWidget):
                 return
         try:
             reply, pictures = make()
-        except (S1OmniError, OSError, ValueError) as error:
-            reply, pictures = {"kind": "notice", "text": str(error)}, []
+        except Exception as error:  # shown in the panel instead of lost in the thread
+            reply, pictures = {"kind": "notice", "text": describe_failure(error).words}, []
         message = {"kind": kind, **reply, "view": view}
         self._session.deliver(lambda: self.send(message, pictures))
         if kind == "view" and pictures:

@@ -8,6 +8,7 @@ const AXES = { c: "Channel", z: "z", t: "Time" };
 const SECTIONS = { tiling: "Tiles", sampling: "Thinking" };
 const SETTLE = 60; // ms from the last movement to a request for new pixels
 const REFRESH = 1000; // ms between two updates of a running result
+const PATIENCE = 15000; // ms without an answer after which a request is repeated
 
 function element(tag, options = {}, ...children) {
   const { dataset, ...rest } = options;
@@ -33,27 +34,34 @@ function bitmap(data) {
   return createImageBitmap(new Blob([data], { type: "image/png" }));
 }
 
-// One open request per kind; of those that come meanwhile, only the newest is kept.
+// One open request per kind; of those that come meanwhile, only the newest is kept. A request is repeated while it has no
+// answer: a message may be lost when a kernel restarts or an output is redrawn.
 function makeChannel(model, view) {
   const open = new Map();
   const next = new Map();
   const send = (message) => {
-    open.set(message.kind, Date.now());
+    next.delete(message.kind);
+    open.set(message.kind, { message, since: Date.now() });
     model.send({ ...message, view });
   };
+  const repeat = () => {
+    for (const [kind, { message, since }] of open) {
+      if (Date.now() - since >= PATIENCE) send(next.get(kind) || message);
+    }
+  };
+  const timer = setInterval(repeat, PATIENCE);
   return {
     order: (kind, more = {}) => model.send({ kind, view, ...more }),
     ask(message) {
-      // Give up on a request without an answer (after a restart of the kernel).
-      if (open.has(message.kind) && Date.now() - open.get(message.kind) < 15000) next.set(message.kind, message);
+      if (open.has(message.kind)) next.set(message.kind, message);
       else send(message);
     },
     answered(kind) {
       open.delete(kind);
       const waiting = next.get(kind);
-      next.delete(kind);
       if (waiting) send(waiting);
     },
+    close: () => clearInterval(timer),
   };
 }
 

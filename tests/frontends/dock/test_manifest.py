@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,13 @@ def test_reading_the_manifest_and_asking_the_reader_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ome.tiff", "a.czi", "table.csv", "a.txt"])
+def test_the_reader_does_not_claim_the_files_of_others(name):
+    patterns = [pattern for reader in manifest().contributions.readers for pattern in reader.filename_patterns]
+    assert not [pattern for pattern in patterns if fnmatch(name, pattern)]
+    assert [pattern for pattern in patterns if fnmatch("nuclei.zarr", pattern)]
 
 
 def test_menus_and_palette_have_our_commands(viewer):

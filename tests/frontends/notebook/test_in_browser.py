@@ -188,6 +188,29 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
         expect(find_panel(page, at)).to_have_attribute("data-state", "complete")
 
 
+LOSE = """\
+from napari_s1omni.frontends.notebook.panel import Panel
+send, lost = Panel.send, set()
+def lose_the_first_of_each_kind(self, message, buffers=None):
+    kind = message["kind"]
+    if kind in lost:
+        return send(self, message, buffers)
+    lost.add(kind)
+Panel.send = lose_the_first_of_each_kind
+"""
+
+
+def test_a_request_whose_answer_is_lost_is_repeated(notebook):
+    open_it, folder = notebook
+    page = open_it(LOSE + BEGIN.format(source=NUCLEI, output=str(folder / "lost.zarr"), region="z=1:2"), "sorted(lost)")
+    run_cell(page, 0)
+    root = find_panel(page)
+    expect(root).to_have_attribute("data-tiles", re.compile("[1-9]"), timeout=TIMEOUT_MS)
+    expect(root).to_have_attribute("data-views", re.compile("[1-9]"), timeout=TIMEOUT_MS)
+    run_cell(page, 1)
+    expect(page.locator(".jp-OutputArea-output", has_text="['grid', 'view']")).to_be_visible()
+
+
 def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(notebook):
     open_it, folder = notebook
     output = str(folder / "huge.zarr")

@@ -39,7 +39,7 @@ def export(
     """
     outlines = file.suffix.lower() in ENDINGS
     if not outlines and file.suffix.lower() not in _TIFF:
-        raise JobError(f"file {file}", f"a name that ends with {', '.join((*_TIFF, *ENDINGS))}", "choose such a name")
+        raise JobError(f"{file} has an unknown ending", f"an export ends in {', '.join((*_TIFF, *ENDINGS))}", "choose such a name")
     result = Result.open(output)
     if outlines:
         count = _export_outlines(result, file, level, overwrite)

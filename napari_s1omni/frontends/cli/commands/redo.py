@@ -41,7 +41,11 @@ def redo(
     """
     select_tiles = bool(tiles or failed or uncertain)
     if accept + drop + select_tiles != 1:
-        raise JobError("no single task is given", "either --tiles, --failed or --uncertain; or --accept; or --drop")
+        raise JobError(
+            "redo needs exactly one of its options",
+            "they are --tiles, --failed, --uncertain, --accept and --drop",
+            "give one of them",
+        )
     if accept:
         redo_job.accept(output)
         return
