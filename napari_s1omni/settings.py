@@ -77,12 +77,12 @@ def use_cache_folder(folder: str) -> None:
 
 def models_folder() -> Path:
     """Return the folder of downloaded models."""
-    return Path(MODELS.read() or user_cache() / "s1omni" / "models")
+    return Path(MODELS.read() or user_cache() / "s1omni" / "models").expanduser()
 
 
 def data_folder() -> Path:
     """Return the folder of the images that the benchmarks measure."""
-    return Path(DATA.read() or "../shared/data")
+    return Path(DATA.read() or "../shared/data").expanduser()
 
 
 def interpreter() -> str:

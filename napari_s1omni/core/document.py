@@ -33,7 +33,7 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @classmethod
-    def read(cls, data: Any, where: str = "job") -> Self:
+    def read(cls, data: Any, where: str = "job", *, stored: bool = False) -> Self:
         """Validate plain data.
 
         Parameters
@@ -42,6 +42,8 @@ class Document(BaseModel):
             Parsed from YAML, JSON or options.
         where : str
             Name of the document, for the error message.
+        stored : bool
+            It was stored with a result: its paths are those of another folder or machine and stay as they are.
 
         Raises
         ------
@@ -49,7 +51,7 @@ class Document(BaseModel):
             One error that lists every problem.
         """
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(data, context={"stored": stored})
         except ValidationError as error:
             raise _job_error(cls, error, where) from None
 

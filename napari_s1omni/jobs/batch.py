@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.run_output import is_complete
@@ -67,7 +68,7 @@ def run_batch(
     RunInterrupted, DiskFull, ClusterError
         These stop the batch; finished images are kept and in the table.
     """
-    folder = None if folder is None else Path(folder)
+    folder = None if folder is None else local_path(folder)
     rows: list[BatchRow] = []
     book = contextlib.nullcontext() if dry_run or folder is None else BatchTable(folder / TABLE)
     with EngineCache() as engines, book as table:

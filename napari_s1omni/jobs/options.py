@@ -7,6 +7,7 @@ for editors and type checkers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from napari_s1omni.core.document import did_you_mean
+from napari_s1omni.core.paths import full_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.engine.protocol import Engine
@@ -22,7 +24,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.events import OnEvent
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.operations.super_resolution import Factor
-from napari_s1omni.planning.job import Box, Job, Shape, SourceRef
+from napari_s1omni.planning.job import Box, Job, Shape, SourceRef, output_path
 
 IN_MEMORY = "memory:"
 """Prefix of the URI of a source that lives in this process."""
@@ -161,7 +163,7 @@ def make_job(
     Raises
     ------
     JobError
-        If an option is unknown or its value not allowed.
+        If an option is unknown or its value not allowed, or the output is behind a URL.
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
     known = option_fields(operation)
@@ -170,11 +172,11 @@ def make_job(
             choices = sorted({*known, *RUN_OPTIONS})
             near = did_you_mean(name, choices)
             raise JobError(f"unknown option '{name}'.{near}", f"options are {', '.join(choices)}")
-    array = None if isinstance(source, str | Path) else source
-    uri = str(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"
+    array = None if isinstance(source, str | os.PathLike) else source
+    uri = full_path(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"
     document: dict[str, Any] = {
         "source": {"uri": uri},
-        "output": None if output is None else str(output),
+        "output": None if output is None else os.fspath(output),
         "operation": {"type": operation},
         "tiling": {},
         "sampling": {},
@@ -182,4 +184,8 @@ def make_job(
     for name, value in given.items():
         section = known[name][0].lower()
         (document if section == "job" else document[section])[name] = value
-    return Job.read(document, "options"), array
+    job = Job.read(document, "options")
+    if job.output is not None:
+        # An output that cannot be is refused before the image is opened.
+        output_path(job)
+    return job, array

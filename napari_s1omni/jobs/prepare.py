@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.planning.cost import Cost, check_memory
@@ -102,6 +102,8 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     >>> napari_s1omni.prepare(job).plan.target.dtype
     'uint32'
     """
+    if job.output is not None or job.into is not None:
+        output_path(job)
     known = seen or measure_source(job.source, array)
     source = known.source
     notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
@@ -165,9 +167,7 @@ def _open_region(job: Job, source: Source) -> tuple[Job, RegionBounds | None, tu
     """Open a region given by a file: the job with the file's full path, its bounds, and notes."""
     if not isinstance(job.region, Shape):
         return job, None, ()
-    shape = job.region
-    if "://" not in shape.uri:
-        # A worker may have another working folder.
-        shape = shape.replace(uri=str(Path(shape.uri).expanduser().absolute()))
+    # A region that was stored with a result may be relative, and a worker may have another working folder.
+    shape = job.region.replace(uri=full_path(job.region.uri))
     region = open_region(shape, source.spec)
     return job.replace(region=shape), RegionBounds(region.bounds, region.fingerprint()), region.notes

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
@@ -73,7 +74,8 @@ def redo(
     True
     >>> napari_s1omni.accept(result.path)
     """
-    store = ResultStore.open(Path(path))
+    path = _local(path)
+    store = ResultStore.open(path)
     plan = Plan.from_json(store.attributes["plan"])
     changes = dict(sampling or {})
     if {"think", "region_tiles"} & changes.keys():
@@ -89,7 +91,7 @@ def redo(
             "the source or the engine changed since the run, or this version reads the request differently",
             remedy="run the job into another output",
         )
-    begin_redo(plan, Path(path), wanted, changed, prompt)
+    begin_redo(plan, path, wanted, changed, prompt)
     return run(job, array, **running)
 
 
@@ -110,8 +112,9 @@ def accept(path: str | Path) -> None:
     --------
     ``napari_s1omni.accept("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
-    with lock_result(_plan(path), Path(path)):
-        snapshots.delete_snapshot(Path(path))
+    path = _local(path)
+    with lock_result(_plan(path), path):
+        snapshots.delete_snapshot(path)
 
 
 def drop(path: str | Path) -> None:
@@ -131,8 +134,13 @@ def drop(path: str | Path) -> None:
     --------
     ``napari_s1omni.drop("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
-    with lock_result(_plan(path), Path(path)):
-        snapshots.restore_snapshot(Path(path))
+    path = _local(path)
+    with lock_result(_plan(path), path):
+        snapshots.restore_snapshot(path)
+
+
+def _local(path: str | Path) -> Path:
+    return local_path(path, "result", "change it on the machine where it lies")
 
 
 def _plan(path: str | Path) -> Plan:

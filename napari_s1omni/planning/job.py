@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from napari_s1omni.core.document import Document
+from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
@@ -20,11 +22,42 @@ from napari_s1omni.planning.zarr_folder import image_of
 Range = tuple[int, int]
 
 
+def _settle(value: Any, info: ValidationInfo) -> Any:
+    """Write a path in full when its job is made, since the working folder may be another one when it is run."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    in_process = text.startswith("memory:")
+    return text if in_process or not text or (info.context or {}).get("stored") else settled_path(text)
+
+
+def _settle_output(value: Any, info: ValidationInfo) -> Any:
+    """Leave a relative output as it is written, for messages; :attr:`Job.full_output` completes it."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    plain = not (os.path.isabs(text) or text.startswith("~") or re.match(r"[A-Za-z][\w+.-]*:", text))
+    return text if plain else _settle(text, info)
+
+
+def _settle_engine(value: Any, info: ValidationInfo) -> Any:
+    """Write the folder of a checkpoint in full; the name of an engine stays, also one like owner/name."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    folder = text.startswith(("~", "./", "../", "file:")) or ("/" in text and os.path.isdir(text))
+    return _settle(text, info) if folder else text
+
+
+Location = Annotated[str, BeforeValidator(_settle)]
+"""A path or URL as a person writes it; a relative path starts at the working folder."""
+
+
 class SourceRef(Document):
     """Where the image is, and corrections of its metadata."""
 
-    uri: str = Field(min_length=1)
-    """Path or URL of an image, an array or a store."""
+    uri: Location = Field(min_length=1)
+    """Path or URL of an image, an array or a store; a relative path starts at the working folder."""
     level: int = Field(0, ge=0)
     """Pyramid level to work on; 0 is full resolution."""
     axes: str | None = None
@@ -80,13 +113,13 @@ class Shape(Document):
 
     type: Literal["polygon", "mask"] = "polygon"
     """``polygon``: a GeoJSON or ImageJ ROI file in pixels of full resolution; ``mask``: an image, 0 outside."""
-    uri: str
-    """The file."""
+    uri: Location
+    """Path or URL of the file."""
 
     @classmethod
     def of_file(cls, path: str | Path) -> Self:
         """Return the region that a file holds: polygons by the ending of its name, any other file is a mask."""
-        polygons = str(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
+        polygons = name_in(path).lower().endswith((".geojson", ".json", ".roi", ".zip"))
         return cls(type="polygon" if polygons else "mask", uri=str(path))
 
 
@@ -102,29 +135,35 @@ def read_region(text: str) -> Box | Shape:
     """
     if re.fullmatch(r"[tzyx\d:=,\s-]+", text):
         return Box.parse(text)
-    if "://" not in text and not Path(text).exists():
+    path = full_path(text)
+    if not is_url(path) and not os.path.exists(path):
         raise JobError(
             f"region {text!r}",
             "a region is a box such as '0:512,128:640' or 'y=0:512,x=128:640', or a file of outlines or a mask",
             "write start:stop per axis, or name a file that exists",
         )
-    return Shape.of_file(text)
+    return Shape.of_file(path)
 
 
 class Job(Document):
     """Everything that a run needs, and that repeats it.
 
+    Paths are written in full when a job is made: a relative path, also one in a job file, starts at the working
+    folder, and ``~`` is the home folder.
+
     Examples
     --------
     >>> import napari_s1omni
     >>> job = napari_s1omni.Job(
-    ...     source={"uri": "cells.tif"}, output="nuclei.zarr", operation={"type": "segmentation", "min_size": "30 um2"}
+    ...     source={"uri": "/data/cells.tif"},
+    ...     output="file:///data/nuclei.zarr",
+    ...     operation={"type": "segmentation", "min_size": "30 um2"},
     ... )
     >>> print(job.dump())
     schema_version: 1
     source:
-      uri: cells.tif
-    output: nuclei.zarr
+      uri: /data/cells.tif
+    output: /data/nuclei.zarr
     operation:
       type: segmentation
       min_size: 30 um2
@@ -134,7 +173,7 @@ class Job(Document):
     schema_version: Literal[1] = 1
     source: SourceRef
     """The image; a plain string is its path or URL."""
-    output: str | None = None
+    output: Annotated[str | None, BeforeValidator(_settle_output)] = None
     """Folder of the result, an OME-Zarr image; left out, a temporary folder."""
     into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Write labels into the source's own ``labels/<into>`` instead of `output`; the source is an OME-Zarr image, or one
@@ -148,18 +187,31 @@ class Job(Document):
     """Sizes of tiles and blocks."""
     sampling: Sampling = Sampling()
     """Parameters of thinking and denoising."""
-    engine: str = "auto"
+    engine: Annotated[str, BeforeValidator(_settle_engine)] = "auto"
     """Name of an engine, a folder with a checkpoint, or ``auto``."""
+    _folder: str = PrivateAttr(default_factory=lambda: settled_path("."))
+
+    @property
+    def full_output(self) -> str | None:
+        """The output in full: a relative one lies in the folder that was the working folder when the job was made."""
+        return None if self.output is None else os.path.join(self._folder, self.output)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated like a new document."""
+        copy = super().replace(**changes)
+        if "output" not in changes:
+            copy._folder = self._folder  # noqa: SLF001 (of the same class)
+        return copy
 
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, data: Any) -> Any:
         if isinstance(data, dict):
             data = dict(data)
-            if isinstance(data.get("source"), str):
+            if isinstance(data.get("source"), str | os.PathLike):
                 data["source"] = {"uri": data["source"]}
-            if isinstance(data.get("region"), str):
-                data["region"] = read_region(data["region"])
+            if isinstance(data.get("region"), str | os.PathLike):
+                data["region"] = read_region(os.fspath(data["region"])).model_dump(exclude_none=True)
             if isinstance(data.get("region"), dict):
                 data["region"] = {"type": "box", **data["region"]}
         return data
@@ -181,8 +233,9 @@ class Job(Document):
         JobError
             If the file cannot be read or holds something a job does not know.
         """
+        path = local_path(path, "job file", "download it, or call 's1omni run' with its URL")
         try:
-            data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            data = yaml.safe_load(path.read_bytes())
         except (OSError, UnicodeDecodeError) as error:
             raise JobError(f"job file {path}: {error}", remedy="Name a readable YAML or JSON file") from None
         except yaml.YAMLError as error:
@@ -209,10 +262,12 @@ def output_path(job: Job) -> Path:
     Raises
     ------
     JobError
-        If the job has no output, or its source takes no labels.
+        If the job has no output, one behind a URL, or a source that takes no labels.
     """
     if job.into:
-        return image_of(job.source.uri)[0] / "labels" / job.into
-    if job.output is None:
+        remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
+        return image_of(str(local_path(job.source.uri, "'into' with the source", remedy)))[0] / "labels" / job.into
+    if not job.output:
         raise JobError("the job has no output", "an output is a folder", "name one")
-    return Path(job.output)
+    # A URL stays as it was given, for the message.
+    return local_path(job.output if is_url(full_path(job.output)) else str(job.full_output))

@@ -94,7 +94,7 @@ class Plan:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read a plan back from a result's metadata."""
         return cls(
-            job=Job.read(data["job"], "job in the plan"),
+            job=Job.read(data["job"], "job in the plan", stored=True),
             source=LayerSpec.from_json(data["source"]),
             target=LayerSpec.from_json(data["target"]),
             grid=TileGrid.from_json(data["grid"]),

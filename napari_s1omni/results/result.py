@@ -77,6 +77,7 @@ class Result:
         Parameters
         ----------
         path : str or Path
+            Its path, or a URL, from which it is read and never changed.
 
         Raises
         ------
@@ -88,17 +89,43 @@ class Result:
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
         state = "complete" if self.complete else f"{len(self.records)} of {len(self.plan.grid)} blocks"
-        return f"Result({self.path}, {self.plan.job.operation.type} by {self.plan.engine.name}, {axes}, {state})"
+        return f"Result({self.uri}, {self.plan.job.operation.type} by {self.plan.engine.name}, {axes}, {state})"
 
     @property
     def path(self) -> Path:
-        """The output folder, an OME-Zarr image."""
+        """The output folder, an OME-Zarr image.
+
+        Raises
+        ------
+        StoreError
+            If the result is behind a URL.
+        """
         return self._store.path
+
+    @property
+    def uri(self) -> str:
+        """The path of the output folder, or its URL."""
+        return self._store.uri
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the result is behind a URL and is only read."""
+        return self._store.is_remote
+
+    @property
+    def work(self) -> Path:
+        """The folder ``.s1omni`` with the journal; of a result behind a URL, a copy of its small files."""
+        return self._store.work
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read, if the result is behind a URL."""
+        return self._store.notes
 
     @property
     def spec(self) -> LayerSpec:
         """Axes, shape, dtype, scale and units of :attr:`array`."""
-        return self._store.target.replace(source=str(self.path))
+        return self._store.target.replace(source=self.uri)
 
     @property
     def array(self) -> Any:
@@ -201,14 +228,12 @@ class Result:
         return list({(hole.t, hole.z, hole.tile): hole for hole in found}.values())
 
     def _quality_map(self, name: str) -> Any | None:
-        if not (self._store.work / name / "zarr.json").is_file():
-            return None
-        return self._store.work_array(name)
+        return self._store.work_array(name) if self._store.has_work_array(name) else None
 
     @property
     def thoughts(self) -> Mapping[str, Thought]:
         """Every thought by its key, such as ``t0/z0/g0/tile/3/5`` (row 3, column 5 of the lattice)."""
-        return ThoughtLog(self._store.work / "thoughts")
+        return ThoughtLog(self._store.thoughts)
 
     @property
     def uncertain_joins(self) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import JobError
 from napari_s1omni.storage.files.part_file import part_file
 
@@ -27,12 +28,12 @@ def join_tables(parts: Iterable[Columns]) -> Columns:
     return {name: values[order] for name, values in whole.items()}
 
 
-def write_table(columns: Columns, path: Path, *, overwrite: bool = True) -> None:
+def write_table(columns: Columns, path: Path | str, *, overwrite: bool = True) -> None:
     """Write one table; see :func:`write_tables`."""
     write_tables((columns,), path, overwrite=overwrite)
 
 
-def write_tables(parts: Iterable[Columns], path: Path, *, overwrite: bool = True) -> int:
+def write_tables(parts: Iterable[Columns], path: Path | str, *, overwrite: bool = True) -> int:
     """Write tables one after the other into one file.
 
     The file appears under its name when it is complete; if writing fails, an existing file stays as it was.
@@ -54,13 +55,14 @@ def write_tables(parts: Iterable[Columns], path: Path, *, overwrite: bool = True
     Raises
     ------
     JobError
-        For another ending, or for Parquet without the extra ``tables``.
+        For another ending, a URL, or for Parquet without the extra ``tables``.
     StoreExists
         If the file exists and `overwrite` is off.
     StoreError, DiskFull
         If it cannot be written there.
     """
     writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    path = local_path(path, "table")
     ending = path.suffix.lower()
     if ending not in writers:
         said = f"'*{ending}'" if ending else f"'{path.name}', without an ending"

@@ -153,7 +153,7 @@ class PolygonRegion(Region):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskRegion(Region):
-    """The non-zero pixels of a mask layer."""
+    """The pixels above 0 of a mask layer."""
 
     source: PlacedMask
     """The mask; it applies to all of t or z if it lacks that axis."""
@@ -163,12 +163,15 @@ class MaskRegion(Region):
         """Open a mask and find its bounds."""
         opened = open_source(uri, labels=True)
         source = place_mask(opened, spec)
-        bounds = _bounds(source)
+        bounds, negative = _bounds(source)
         if not bounds:
             raise PlanError(
-                f"mask {uri} is 0 everywhere", "a mask has at least 1 non-zero pixel", "choose another mask"
+                f"mask {uri} is 0 everywhere{' or below' if negative else ''}",
+                "a mask has at least 1 pixel above 0",
+                "choose another mask",
             )
-        return cls(source=source, bounds=bounds, notes=(*opened.notes, *filter(None, [source.note])))
+        said = (f"pixels of mask {uri} below 0 lie outside",) if negative else ()
+        return cls(source=source, bounds=bounds, notes=(*opened.notes, *filter(None, [source.note]), *said))
 
     def mask(self, t: int, z: Span, y: Span, x: Span) -> NDArray[np.bool_]:
         """See :meth:`Region.mask`."""
@@ -207,22 +210,26 @@ def _overlaps(outline: Outline, sizes: Mapping[str, int]) -> bool:
 
 
 def _inside(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = pixels != 0
-    return inside & ~np.isnan(pixels) if pixels.dtype.kind == "f" else inside
+    # -1 and NaN are ground in masks that other programs write; NaN is not above 0 either.
+    inside: NDArray[np.bool_] = pixels > 0
+    return inside
 
 
-def _bounds(source: PlacedMask) -> dict[str, Span]:
-    """Find the bounding box of the non-zero pixels of a mask, reading it box by box."""
+def _bounds(source: PlacedMask) -> tuple[dict[str, Span], bool]:
+    """Find the bounding box of the pixels above 0 of a mask, box by box, and whether there are some below 0."""
     spec = source.spec
     found: dict[str, Span] = {}
+    negative = False
     edge = max(1, int(_SCAN / max(1.0, source.magnification)))
     steps = [edge if a in "yx" else 1 for a in spec.axes]
     for corner in itertools.product(*(range(0, n, s) for n, s in zip(spec.shape, steps, strict=True))):
         box = [slice(c, min(c + s, n)) for c, s, n in zip(corner, steps, spec.shape, strict=True)]
-        inside = _inside(source.read(box))
+        pixels = source.read(box)
+        inside = _inside(pixels)
+        negative |= bool(np.any(np.less(pixels, 0)))
         for d, (axis, start) in enumerate(zip(spec.axes, corner, strict=True)):
             hit = np.flatnonzero(inside.any(axis=tuple(i for i in range(inside.ndim) if i != d)))
             if hit.size and axis != "c":
                 low, high = found.get(axis, (start + int(hit[0]), 0))
                 found[axis] = (min(low, start + int(hit[0])), max(high, start + int(hit[-1]) + 1))
-    return found
+    return found, negative

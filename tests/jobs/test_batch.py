@@ -1,8 +1,10 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
+from plates import write_plate
 from skimage.io import imsave
 
 from napari_s1omni.benchmarks.batch import measure
@@ -13,6 +15,7 @@ from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import is_collection, list_sources
+from napari_s1omni.storage.source import open_source
 
 TEMPLATE = Job.read(
     {
@@ -115,19 +118,54 @@ def test_a_table_of_sources_changes_jobs_row_by_row(folder, tmp_path):
     assert Result.open(rows[1].output).plan.job.operation.min_size == 5
 
 
-def test_a_plate_is_its_fields(tmp_path):
-    plate = tmp_path / "plate.zarr"
-    (plate / "A" / "1").mkdir(parents=True)
-    ome = {"version": "0.5", "plate": {"wells": [{"path": "A/1"}, {"path": "A/2"}]}}
-    (plate / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}))
-    well = {"version": "0.5", "well": {"images": [{"path": "0"}, {"path": "1"}]}}
-    (plate / "A" / "1" / "zarr.json").write_text(
-        json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": well}})
-    )
+def test_a_plate_is_the_fields_that_were_imaged(tmp_path):
+    plate = write_plate(tmp_path / "plate.zarr", {"A/1": [spots(1), spots(2)], "A/2": [spots(3)], "B/1": [spots(4)]})
+    shutil.rmtree(plate / "A/1/1")
+    shutil.rmtree(plate / "A/2")
+    (plate / "B/1/zarr.json").write_text("{ damaged")
     assert is_collection(plate)
-    assert [e.name for e in list_sources(plate)] == ["A-1-0", "A-1-1", "A-2-0"]
-    rows = run_batch(TEMPLATE, list_sources(plate), tmp_path / "out", dry_run=True)
-    assert {r.state for r in rows} == {"would fail"}
+    entries = list_sources(plate)
+    assert [e.name for e in entries] == ["A-1-0", "B-1-0"]
+    assert "1 (A/2)" in entries.notes[0]
+    assert "1 (A/1/1)" in entries.notes[1]
+    rows = run_batch(TEMPLATE, entries, tmp_path / "out", durable=False)
+    assert [r.state for r in rows] == ["done", "done"], "the field of a well with damaged metadata can be read"
+
+
+def test_a_plate_without_paths_or_wells_is_read_by_rows_and_columns(tmp_path):
+    plate = write_plate(tmp_path / "plate.zarr", {"A/1": [spots(1)], "B/2": [spots(2)]})
+    document = json.loads((plate / "zarr.json").read_text())
+    for well in document["attributes"]["ome"]["plate"]["wells"]:
+        del well["path"]
+    (plate / "zarr.json").write_text(json.dumps(document))
+    assert [e.name for e in list_sources(plate)] == ["A-1-0", "B-2-0"]
+    del document["attributes"]["ome"]["plate"]["wells"]
+    (plate / "zarr.json").write_text(json.dumps(document))
+    assert [e.name for e in list_sources(plate)] == ["A-1-0", "B-2-0"]
+    for well in ("A/1", "B/2"):
+        shutil.rmtree(plate / well)
+    with pytest.raises(SourceError, match=r"no images: wells that are listed but hold no image"):
+        list_sources(plate)
+
+
+def test_a_folder_copied_from_a_mac_or_a_windows_share(tmp_path):
+    home = tmp_path / "set [1]"
+    home.mkdir()
+    for name in ("a.png", "b.png"):
+        imsave(home / name, spots(1), check_contrast=False)
+    for name in ("._a.png", ".hidden.tif", "~$b.tif", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (home / name).write_bytes(b"\0\5\x16\7" * 99)
+    (home / "__MACOSX").mkdir()
+    (home / "notes.docx").write_bytes(b"PK")
+    for where in (home, str(home / "*"), str(home / "*.*")):
+        entries = list_sources(where)
+        assert [e.name for e in entries] == ["a", "b"]
+        assert any("1 .docx" in note for note in entries.notes)
+    assert list_sources(home).notes[0].startswith("7 hidden files")
+    rows = run_batch(TEMPLATE, list_sources(home), tmp_path / "out", durable=False)
+    assert all(row.ok for row in rows)
+    with pytest.raises(SourceError, match=r"give the image beside it, a\.png|Give the image beside it, a\.png"):
+        open_source(home / "._a.png")
 
 
 def test_other_paths_are_not_a_collection(folder, tmp_path):

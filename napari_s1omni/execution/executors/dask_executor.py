@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.executors.cluster import ClusterConfig, dashboard, open_cluster
@@ -104,7 +105,6 @@ def run_dask(
 def _worker_source(plan: Plan, source: Source, output: RunOutput) -> Callable[[], Source]:
     """Return a function that opens the source in a worker: by its URI, or from a copy of it on disk."""
     if plan.source.source is not None:
-        uri = plan.source.source
         # A worker may have another working folder.
-        return functools.partial(open_reference, plan.job.source, uri if "://" in uri else str(Path(uri).absolute()))
+        return functools.partial(open_reference, plan.job.source, full_path(plan.source.source))
     return functools.partial(open_spilled_box, spill_box(source, source_box(plan), output.store), plan.source.axes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import JobError, RunInterrupted, StoreError
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.disk import disk_errors
@@ -68,7 +69,8 @@ def write_control(
     JobError
         If the focus point is not four numbers.
     """
-    work = Path(path) / WORK
+    path = local_path(path, "run", "control it on the machine where it is")
+    work = path / WORK
     if not work.is_dir():
         raise StoreError(f"{path} holds no run", remedy="name the output folder of a run", path=str(path))
     if focus is not None and len(focus) != 4:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.run_state import RunState
@@ -91,7 +92,7 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
     work = _prepare_output(path)
     program = _interpreter(python)
     with disk_errors("writing", work):
-        (work / "job.yaml").write_text(job.dump(), encoding="utf-8")
+        (work / "job.yaml").write_text((job if job.into else job.replace(output=str(path))).dump(), encoding="utf-8")
     return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
 
 
@@ -174,7 +175,7 @@ def _prepare_output(path: Path) -> Path:
                 path=str(path),
                 pid=found.pid,
             )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif path.exists() and not (path.is_dir() and all(is_left_by_system(entry.name) for entry in path.iterdir())):
         raise StoreExists(f"{path} holds something else", "a new or empty folder", "choose another output")
     with disk_errors("writing", path):
         work.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import socket
 import time
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from napari_s1omni.core.paths import full_path, is_url
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState, check_transition
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.files.remote import read_remote
 from napari_s1omni.system.processes import is_alive, start_time
 
 NAME = "status.json"
@@ -115,8 +118,16 @@ class RunStatus:
 
 def read_status(path: Path | str) -> RunStatus | None:
     """Read the status that a run has stored in its output; None if there is none."""
-    stored = read_state(Path(path) / WORK / NAME)
+    place = full_path(path)
+    stored = _read_remote_state(f"{place}/{WORK}/{NAME}") if is_url(place) else read_state(Path(place) / WORK / NAME)
     return RunStatus.from_json(stored) if stored else None
+
+
+def _read_remote_state(url: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(read_remote(url) or b"{}"))
+    except ValueError:
+        return {}
 
 
 def is_running(status: RunStatus) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus, is_running, read_status
@@ -73,7 +74,8 @@ def watch(
     StoreError
         If the folder holds no run.
     """
-    tail = JournalTail(Path(path) / WORK / "journal", history=history)
+    path = local_path(path, "run", "watch it on the machine where it is, or read its status")
+    tail = JournalTail(path / WORK / "journal", history=history)
     shown: RunStatus | None = None
     while True:
         # The status is read first: the blocks that it counts are then in the journal.

@@ -94,9 +94,9 @@ def print_result(result: Result, *, as_json: bool) -> None:
     holes = result.summary.get("holes") or 0
     objects = result.summary.get("objects")
     if as_json:
-        print_json({"output": str(result.path), "result": result.spec.to_json(), **result.summary})
+        print_json({"output": result.uri, "result": result.spec.to_json(), **result.summary})
         return
     summary = f"{objects:,} objects" if objects is not None else result.plan.job.operation.type.replace("_", " ")
-    typer.echo(f"{summary} in {result.path} ({describe_layer(result.spec)})")
+    typer.echo(f"{summary} in {result.uri} ({describe_layer(result.spec)})")
     if holes:
-        typer.echo(f"{holes} tiles failed and are missing; 's1omni show {result.path}' lists them.")
+        typer.echo(f"{holes} tiles failed and are missing; 's1omni show {result.uri}' lists them.")

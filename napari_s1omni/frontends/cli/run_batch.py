@@ -14,7 +14,7 @@ from napari_s1omni.frontends.cli.formatting import print_json
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch
 from napari_s1omni.jobs.batch_table import TABLE, BatchRow
-from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.storage.collections import list_sources
 
 
@@ -33,6 +33,8 @@ def run_images(job: Job, options: RunOptions) -> None:
             "set 'output' or 'into'",
         )
     entries = list_sources(job.source.uri)
+    for note in entries.notes:
+        typer.echo(f"note: {note}", err=True)
     progress = Console(stderr=True, quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
     rows: list[BatchRow] = []
@@ -43,7 +45,7 @@ def run_images(job: Job, options: RunOptions) -> None:
         progress.print(line, highlight=False, markup=False, soft_wrap=True)
 
     try:
-        run_batch(job, entries, job.output, dry_run=options.dry_run, on_row=report, **options.execution)
+        run_batch(job, entries, output_path(job), dry_run=options.dry_run, on_row=report, **options.execution)
     except (RunInterrupted, DiskFull) as error:
         remedy = "Run the same command again: finished images are kept"
         raise type(error)(error.given, error.allowed, remedy, **error.facts) from error

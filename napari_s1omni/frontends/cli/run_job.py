@@ -43,7 +43,8 @@ def run_job(job: Job, options: RunOptions) -> None:
     except (RunInterrupted, DiskFull, ClusterError) as error:
         if not path.exists():
             raise
-        raise type(error)(error.given, error.allowed, f"Resume with: s1omni resume {path}", **error.facts) from error
+        remedy = f"Resume with: s1omni resume {job.output or path}"
+        raise type(error)(error.given, error.allowed, remedy, **error.facts) from error
     print_result(result, as_json=options.json)
     if result.summary.get("holes"):
         raise typer.Exit(HOLES)

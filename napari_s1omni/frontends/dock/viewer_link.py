@@ -7,6 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Layer
 
+from napari_s1omni.core.paths import settled_path
 from napari_s1omni.errors import PlanError
 from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.dock.notifications import show_error
@@ -55,7 +56,8 @@ class ViewerLink:
 
     def name_of(self, path: str) -> str | None:
         """Return the name of the image layer that shows a path; the chosen layer is preferred."""
-        found = [one for one in self._images() if read_layer(one).path == path]
+        wanted = settled_path(path)
+        found = [one for one in self._images() if settled_path(read_layer(one).path or "") == wanted]
         return None if not found else self.layer.name if self.layer in found else found[0].name
 
     def choose(self, name: str) -> None:

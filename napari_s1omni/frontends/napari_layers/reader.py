@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,14 +58,16 @@ def job_layer(path: Path) -> LayerData:
     return data, {**options, "metadata": {JOB_KEY: job.dump()}}, kind
 
 
-def result_layer(path: Path) -> LayerData:
+def result_layer(path: Path | str) -> LayerData:
     """Open one result as a layer; an unfinished result shows its finished blocks.
 
     Raises
     ------
     StoreError
-        If the folder holds no result.
+        If the folder holds no result, or an unfinished one behind a URL.
     """
+    from napari_s1omni.core.paths import name_in
+    from napari_s1omni.errors import StoreError
     from napari_s1omni.frontends.napari_layers.layer_transforms import stored_transform
     from napari_s1omni.frontends.napari_layers.result_layers import appearance, layer_name, result_metadata
     from napari_s1omni.frontends.views.display_axes import DisplayAxes
@@ -73,16 +76,20 @@ def result_layer(path: Path) -> LayerData:
 
     result = Result.open(path)
     plan = result.plan
-    pyramid = LivePyramid(plan, path, DisplayAxes.of(plan.target))
+    pyramid = LivePyramid(plan, result.uri if result.is_remote else result.path, DisplayAxes.of(plan.target))
     if result.complete:
         pyramid.finish()
+    elif result.is_remote:
+        raise StoreError(
+            f"{result.uri} is unfinished", "behind a URL, a finished result is shown", "open it where it is made"
+        )
     else:
         pyramid.fill(result.records)
     levels = pyramid.data
     options = {
-        "name": layer_name(plan, path.stem),
-        "metadata": result_metadata(plan, path, pyramid),
-        **stored_transform(plan, pyramid.display.axes, path),
+        "name": layer_name(plan, Path(name_in(result.uri)).stem),
+        "metadata": result_metadata(plan, result.uri, pyramid),
+        **stored_transform(plan, pyramid.display.axes, result.work.parent),
         **appearance(plan),
         "multiscale": len(levels) > 1,
     }
@@ -96,7 +103,7 @@ def _read_one(path: str) -> LayerData:
 
         return synthetic_layer(path)
     if not is_job_path(path):
-        return result_layer(Path(path))
+        return result_layer(path)
     from napari_s1omni.frontends.napari_layers.open_dock import offer_dock
 
     layer = job_layer(Path(path))
@@ -109,8 +116,16 @@ def _is_synthetic(path: str) -> bool:
 
 
 def _is_result(path: str) -> bool:
+    from napari_s1omni.core.paths import full_path, is_url
+    from napari_s1omni.errors import S1OmniError
+    from napari_s1omni.storage.files.remote import read_remote
+
     try:
-        own = read_attributes(Path(path)).get("s1omni")
-    except OSError:
+        place = full_path(path)
+        if is_url(place):
+            own = json.loads(read_remote(f"{place}/zarr.json") or b"{}").get("attributes", {}).get("s1omni")
+        else:
+            own = read_attributes(Path(place)).get("s1omni")
+    except (OSError, ValueError, S1OmniError):
         return False
     return isinstance(own, dict) and "plan" in own

@@ -30,7 +30,7 @@ def display_axes(source: LayerSource, target: LayerSpec) -> DisplayAxes:
     return DisplayAxes(axes, tuple(fixed))
 
 
-def result_metadata(plan: Plan, path: Path, pyramid: LivePyramid) -> dict[str, Any]:
+def result_metadata(plan: Plan, path: Path | str, pyramid: LivePyramid) -> dict[str, Any]:
     """Return the metadata of a result layer."""
     return {
         RESULT_KEY: {

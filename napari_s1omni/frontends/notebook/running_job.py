@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import RunInterrupted, S1OmniError, StoreError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
@@ -71,6 +72,7 @@ class RunningJob:
         StoreError
             If the folder holds no run.
         """
+        path = local_path(path, "result", "call attach on the machine where the run is")
         known = Result.open(path).plan.job
         running = object.__new__(cls)
         running._show(JobSession(known if known.into else known.replace(output=str(path))))
@@ -174,7 +176,7 @@ class RunningJob:
         StoreError
             If the file cannot be written.
         """
-        page = Path(path) if path is not None else self.path.with_suffix(".html")
+        page = local_path(path, "report") if path is not None else self.path.with_suffix(".html")
         try:
             write_report(self.result, page, self._session.source)
         except OSError as error:

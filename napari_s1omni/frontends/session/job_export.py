@@ -12,11 +12,12 @@ from napari_s1omni.planning.job import Box, Job
 
 def as_yaml(job: Job) -> str:
     """Return the job as a job file for ``s1omni run``."""
-    return job.dump()
+    return _complete(job).dump()
 
 
 def as_python(job: Job) -> str:
     """Return Python that runs the job."""
+    job = _complete(job)
     name = OPERATIONS[job.operation.type].verb
     arguments = [repr(job.source.uri)]
     if job.output is not None:
@@ -28,6 +29,7 @@ def as_python(job: Job) -> str:
 
 def as_command(job: Job) -> str:
     """Return a shell command that runs the job; a region without an option is written to a job file."""
+    job = _complete(job)
     if job.region is not None and not isinstance(job.region, Box):
         return f"cat > job.yaml <<'JOB'\n{job.dump()}JOB\ns1omni run job.yaml\n"
     command = OPERATIONS[job.operation.type].command
@@ -40,6 +42,11 @@ def as_command(job: Job) -> str:
             # One word, so that a value may begin with a dash.
             words.append(f"{flag}={_word(key, value)}")
     return " ".join(shlex.quote(word) for word in words) + "\n"
+
+
+def _complete(job: Job) -> Job:
+    """Write the output in full, since the copy may be run in another folder."""
+    return job if job.output is None else job.replace(output=job.full_output)
 
 
 def _options(job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from psygnal import Signal
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.run.control import Focus, write_control
 from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
@@ -286,6 +287,7 @@ def reopen(path: Path | str, title: str, deliver: Deliver, display: DisplayAxes 
     """
     from napari_s1omni.results.result import Result
 
+    path = local_path(path, "result", "watch the run on the machine where it is")
     plan = Result.open(path).plan
     job = plan.job
     if not job.into:

@@ -23,7 +23,6 @@ from napari_s1omni.frontends.views.memory_levels import MemoryLevels
 from napari_s1omni.frontends.views.provisional_labels import ProvisionalLabels
 from napari_s1omni.frontends.views.tile_cache import TileCache
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.result.label_scratch import ARRAY
 from napari_s1omni.storage.result.pyramid import Pyramid
@@ -41,13 +40,13 @@ class LivePyramid:
     Parameters
     ----------
     plan : Plan
-    path : Path
-        The output folder; it may be empty or missing.
+    path : Path or str
+        The output folder; it may be empty or missing. Of a result behind a URL, only the final levels are shown.
     display : DisplayAxes, optional
         Defaults to the axes of the target.
     """
 
-    def __init__(self, plan: Plan, path: Path, display: DisplayAxes | None = None) -> None:
+    def __init__(self, plan: Plan, path: Path | str, display: DisplayAxes | None = None) -> None:
         self.plan = plan
         self.target = plan.target
         self.path = path
@@ -149,7 +148,7 @@ class LivePyramid:
         if self._store is None and ResultStore.exists(self.path):
             self._store = ResultStore.open(self.path)
         if self._labels is None and self._store is not None and is_stitched(self.plan):
-            if (self.path / WORK / ARRAY / "zarr.json").is_file():
+            if self._store.has_work_array(ARRAY):
                 scratch = self._store.require_array(ARRAY, "uint32", self._store.target.shape, self._store.block)
                 self._labels = ProvisionalLabels(scratch, self._pyramid.levels[0].shard)
         return self._store is not None

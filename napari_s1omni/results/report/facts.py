@@ -32,7 +32,7 @@ def describe_job(result: Result) -> Facts:
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),
         ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; pixel size: {', '.join(scale)}"),
         ("Content of the source", f"fingerprint {plan.source_digest[:16]}"),
-        ("Result", f"{result.path}; {_axes(result.spec)}, {result.spec.dtype}"),
+        ("Result", f"{result.uri}; {_axes(result.spec)}, {result.spec.dtype}"),
         ("Engine", f"{engine.name}, revision {engine.revision}. {engine.title}"),
         ("Weights", engine.weights_license),
         ("How to cite", f"{engine.citation}; {own}" if engine.citation else own),
@@ -86,7 +86,7 @@ def describe_times(result: Result) -> Facts:
         for stage, seconds in record.seconds.items():
             stages[stage] = stages.get(stage, 0.0) + seconds
     peak = max((record.peak_memory or 0 for record in result.records), default=0)
-    last = read_status(result.path)
+    last = read_status(result.uri)
     last_run = [] if last is None else [("Last run", f"{_utc(last.started)} to {_utc(last.updated)}, {last.state}")]
     return [
         *last_run,

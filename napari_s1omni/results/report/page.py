@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.results.report import facts
 from napari_s1omni.results.report.examples import choose_examples, gallery
@@ -16,7 +17,7 @@ from napari_s1omni.storage.source import Source
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def write_report(result: Result, path: Path, image: Source | None = None) -> int:
+def write_report(result: Result, path: Path | str, image: Source | None = None) -> int:
     """Write the report of a run; return its size in bytes.
 
     Parameters
@@ -28,6 +29,7 @@ def write_report(result: Result, path: Path, image: Source | None = None) -> int
         The source layer; by default it is opened where the plan found it. If it
         cannot be opened, the report has no pictures of it.
     """
+    path = local_path(path, "report")
     text = report(result, image)
     path.write_text(text, encoding="utf-8")
     return len(text.encode())

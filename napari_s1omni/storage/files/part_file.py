@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import StoreError, StoreExists
 from napari_s1omni.storage.files.disk import disk_errors
 
@@ -28,13 +29,13 @@ def check_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def part_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def part_file(path: Path | str, *, overwrite: bool) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the ``with`` block ends without an error.
 
     Parameters
     ----------
-    path : Path
-        The final file.
+    path : Path or str
+        The final file, on this machine.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -45,11 +46,14 @@ def part_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
     Raises
     ------
+    JobError
+        If the path is a URL.
     StoreExists
         If the file exists and may not be replaced.
     StoreError, DiskFull
         If the file cannot be written.
     """
+    path = local_path(path, "file")
     check_file(path)
     if path.exists() and not overwrite:
         raise StoreExists(f"{path} already exists", remedy="choose another name, or pass --overwrite")

@@ -11,10 +11,11 @@ import zarr
 import zarr.errors
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.remote import read_error
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale, level_path
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
-from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, read_error_of
+from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error
 
 
 class LevelGrid(NamedTuple):
@@ -92,7 +93,7 @@ def _array(group: Any, image: Multiscale, level: int) -> StoredArray:
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, zarr.errors.BaseZarrError) as error:
         raise document_error(what, error) from error
     except Exception as error:
-        raise read_error_of(uri, error) from error
+        raise read_error(uri, error) from error
     arrays = [node for node in versions if isinstance(node, zarr.Array)]
     if not arrays:
         raise SourceError(f"{where}: '{path}' is a group", "each level is an array")

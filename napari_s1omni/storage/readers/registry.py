@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, name_in
 from napari_s1omni.core.pixel_frame import PixelFrame
-from napari_s1omni.errors import SourceError
+from napari_s1omni.core.units import format_bytes
+from napari_s1omni.errors import JobError, SourceError
+from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _READERS = "napari_s1omni.storage.readers"
@@ -50,24 +53,38 @@ def read_raw(source: Any, *, level: int) -> RawImage:
         return _reader("array:read_pyramid")(source, level)
     if not isinstance(source, str | os.PathLike):
         return _at_level(_reader("array:read_array")(source), level, "an array")
-    uri = os.fspath(source)
-    scheme, _, rest = uri.partition("://")
-    if scheme == "synthetic" and rest:
+    try:
+        uri = full_path(source)
+    except JobError as error:
+        raise SourceError(error.given, error.allowed, error.remedy, **error.facts) from None
+    if uri.startswith("synthetic://"):
         return _at_level(_reader("synthetic.virtual_pixels:read_synthetic")(uri), level, uri)
-    if rest and scheme != "file":
-        return _read_zarr(uri, level)
-    path = Path(rest if scheme == "file" and rest else uri).expanduser().absolute()
-    path, part = _split_image(path)
-    if path.is_dir() or _is_inside_zarr(path):
+    if is_url(uri):
+        reader = _reader_of(uri)
+        return _read_zarr(uri, level) if reader is None else _at_level(_read_remote(uri, reader), level, uri)
+    path, part = _split_image(Path(uri))
+    if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_zarr(str(path), level)
-    if not path.exists():
+    if not os.path.exists(path):
         raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
     return _at_level(_read_file(path, part), level, str(path))
 
 
-def _read_file(path: Path, part: str | None) -> RawImage:
+def _reader_of(where: str) -> str | None:
+    """Return the reader of a file by the ending of its name."""
+    name = name_in(where).lower()
+    return next((reader for ending, reader in _BY_ENDING.items() if name.endswith(ending)), None)
+
+
+def _read_file(path: Path, part: str | None = None) -> RawImage:
     """Read a file, or the image in it that `part` names."""
-    reader = next((r for ending, r in _BY_ENDING.items() if path.name.lower().endswith(ending)), None)
+    reader = _reader_of(str(path))
+    if is_left_by_system(path.name):
+        raise SourceError(
+            f"{path} is no image: the system keeps its own notes in files of such names",
+            remedy=f"give the image beside it, {path.name[2:]}" if path.name.startswith("._") else "give an image",
+            path=str(path),
+        )
     if reader is None:
         raise SourceError(
             f"{path} has an unknown file ending",
@@ -91,6 +108,26 @@ def _split_image(path: Path) -> tuple[Path, str | None]:
     if mark and not path.exists() and path.with_name(name).is_file():
         return path.with_name(name), part
     return path, None
+
+
+def _read_remote(url: str, reader: str) -> RawImage:
+    """Read a file behind a URL: a TIFF part by part where the server can, any other file from a copy."""
+    if reader.startswith("tiff:") and (opened := open_ranges(url)) is not None:
+        try:
+            return replace(_reader(reader)(url, remote=opened), uri=url)
+        except SourceError:
+            raise
+        except Exception as error:
+            raise read_error(url, error) from error
+    path = local_copy(url)
+    try:
+        raw = _read_file(path)
+    except SourceError as error:
+        # The copy has a name that its user never gave.
+        given, allowed, remedy = (part.replace(str(path), url) for part in (error.given, error.allowed, error.remedy))
+        raise SourceError(given, allowed, remedy, **{**error.facts, "path": url}) from error
+    size = format_bytes(path.stat().st_size)
+    return replace(raw, uri=url, notes=(*raw.notes, f"the whole file of {size} was copied from its URL"))
 
 
 def _is_inside_zarr(path: Path) -> bool:

@@ -44,7 +44,8 @@ class _OpenFile:
 class _TiledPixels(ZarrArrayPixels):
     """One level of a TIFF that cannot be mapped; tiles are decoded when they are read."""
 
-    path: Path
+    path: Path | str
+    """Path or URL, for messages."""
     file: _OpenFile
     """Kept open as long as this array lives."""
 
@@ -58,14 +59,17 @@ class _TiledPixels(ZarrArrayPixels):
         )
 
 
-def read_tiff(path: Path, image: str | None = None) -> RawImage:
+def read_tiff(path: Path | str, image: str | None = None, remote: Any = None) -> RawImage:
     """Read the metadata of one image of a TIFF.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
+        Path, or URL if it is remote.
     image : str, optional
         Number, counted from 0, or name of the image; by default the main one.
+    remote : binary file, optional
+        The open file behind a URL; parts of it are read when pixels are.
 
     Raises
     ------
@@ -75,8 +79,10 @@ def read_tiff(path: Path, image: str | None = None) -> RawImage:
     notes: list[str] = []
     try:
         with ExitStack() as stack:
+            if remote is not None:
+                stack.callback(remote.close)
             with noted_warnings(notes) as warnings:
-                tiff = open_tiff(path, notes)
+                tiff = open_tiff(path, notes, remote)
                 stack.callback(tiff.close)
                 series = choose_series(tiff, path, image, notes)
                 check_complete(tiff, series, path, warnings)
@@ -137,7 +143,7 @@ def _axes(series: Any, notes: list[str]) -> str | None:
     return None if unknown else letters
 
 
-def _pixels(path: Path, series: Any, stack: ExitStack) -> tuple[Pixels, ...]:
+def _pixels(path: Path | str, series: Any, stack: ExitStack) -> tuple[Pixels, ...]:
     """Return the levels, finest first. Arrays that are not mapped take over the open file from `stack`."""
     one_file = series.parent.filehandle.is_file and not series.is_multifile
     if series.dataoffset is not None and len(series.levels) == 1 and series.transform is None and one_file:

@@ -12,16 +12,18 @@ import zarr
 import zarr.errors
 import zarr.storage
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.axis_names import NamedAxes, are_placeholders, name_axes
+from napari_s1omni.storage.files.remote import TIMEOUT, read_error, remote_options
 from napari_s1omni.storage.readers.ngff import read_ngff
 from napari_s1omni.storage.readers.ngff_metadata import find_level, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version, version_notes
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
-from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of, read_error_of
+from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of
 
-_TIMEOUT = 60
+_TIMEOUT = TIMEOUT
 """Seconds without an answer after which reading a remote store fails."""
 _DEEPEST_LEVEL = 3
 """Most parts of the path of a level within its image, such as 2 for ``scale0/image``."""
@@ -103,7 +105,7 @@ def _open(uri: str) -> list[Any]:
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, zarr.errors.BaseZarrError) as error:
         raise document_error(uri, error) from error
     except Exception as error:
-        raise read_error_of(uri, error) from error
+        raise read_error(uri, error) from error
 
 
 def _no_store(uri: str) -> SourceError:
@@ -157,27 +159,7 @@ def _groups_at(uri: str) -> list[Any]:
 
 
 def _store(uri: str) -> Any:
-    scheme, remote, _ = uri.partition("://")
-    if not remote:
+    if not is_url(uri):
         return zarr.storage.LocalStore(uri, read_only=True)
-    try:
-        import fsspec
-
-        fsspec.get_filesystem_class(scheme)
-    except ValueError as error:
-        raise SourceError(
-            f"{uri} has the protocol {scheme}",
-            "a source is a path, or a URL of http, https, s3 or another protocol of fsspec",
-        ) from error
-    except ImportError as error:
-        raise SourceError(
-            f"{uri} is a remote store, and a package to read it is missing ({error})",
-            "the extra 'remote' is installed",
-            'run pip install "napari-s1omni[remote]"',
-        ) from error
-    options: dict[str, Any] = {}
-    if scheme in ("http", "https"):
-        from aiohttp import ClientTimeout
-
-        options["client_kwargs"] = {"timeout": ClientTimeout(total=None, sock_connect=_TIMEOUT, sock_read=_TIMEOUT)}
+    options = remote_options(uri, _TIMEOUT)
     return zarr.storage.FsspecStore.from_url(uri, storage_options=options, read_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
+from napari_s1omni.core.paths import is_left_by_system, is_url, settled_path
 from napari_s1omni.errors import StoreError, StoreExists
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.image_group.image_levels import is_image
@@ -20,9 +20,9 @@ def existing_parent(path: Path) -> Path:
 
 def check_apart(path: Path, source: str | None, into: bool) -> None:
     """Refuse an output that is the source, lies in it or holds it; with `into`, it may lie in its ``labels`` group."""
-    origin = _local_path(source)
-    if origin is None:
+    if source is None or is_url(source):
         return
+    origin = Path(settled_path(source))
     here, there = path.resolve(), origin.resolve()
     if here == there:
         given = f"output {path} is the source itself"
@@ -40,7 +40,7 @@ def check_apart(path: Path, source: str | None, into: bool) -> None:
 def check_no_other_files(path: Path) -> None:
     """Refuse a file, or a folder with files that no run made."""
     if path.is_dir():
-        entries = {entry.name for entry in path.iterdir()}
+        entries = {entry.name for entry in path.iterdir() if not is_left_by_system(entry.name)}
         if not entries or WORK in entries:
             return
         given = f"{path} holds other files ({', '.join(sorted(entries)[:3])}{', ...' if len(entries) > 3 else ''})"
@@ -54,13 +54,3 @@ def check_no_other_files(path: Path) -> None:
         "choose another output",
         path=str(path),
     )
-
-
-def _local_path(source: str | None) -> Path | None:
-    """Return the path of a source on this machine, or None."""
-    if source is None:
-        return None
-    parsed = urlparse(source)
-    if parsed.scheme == "file":
-        return Path(unquote(parsed.path))
-    return None if "://" in source else Path(source)

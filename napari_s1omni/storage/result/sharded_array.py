@@ -16,12 +16,18 @@ from napari_s1omni.storage.result.shards import ZSTD_LEVEL, digest, encode_shard
 from napari_s1omni.storage.sinks.sink import check_block
 
 
+def place_of(store: Any) -> str:
+    """Return where a store lies, for messages."""
+    return str(getattr(store, "root", getattr(store, "path", store)))
+
+
 class ShardedArray:
     """An array in a :class:`FsyncStore`.
 
     Parameters
     ----------
     store : FsyncStore
+        Or another store of zarr, to read only.
     name : str
         Path of the array in the store.
     array : zarr.Array
@@ -30,8 +36,8 @@ class ShardedArray:
         What is written at a time, in pixels; by default the shards of the array.
     """
 
-    def __init__(self, store: FsyncStore, name: str, array: Any, shard: tuple[int, ...] | None = None) -> None:
-        self.store = store
+    def __init__(self, store: Any, name: str, array: Any, shard: tuple[int, ...] | None = None) -> None:
+        self.store: FsyncStore = store
         self.name = name
         self.array = array
         self.shape: tuple[int, ...] = tuple(array.shape)
@@ -68,13 +74,13 @@ class ShardedArray:
         return cls.open(store, name)
 
     @classmethod
-    def open(cls, store: FsyncStore, name: str, shard: tuple[int, ...] | None = None) -> Self:
+    def open(cls, store: Any, name: str, shard: tuple[int, ...] | None = None) -> Self:
         """Open an existing array; `shard` is needed where its metadata has no shards."""
         try:
             return cls(store, name, zarr.open_array(store, path=name, mode="r"), shard)
         except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise StoreDamaged(
-                f"array {name} of {store.root}: {error}", remedy="run it again with another output"
+                f"array {name} of {place_of(store)}: {error}", remedy="run it again with another output"
             ) from error
 
     def key(self, origin: tuple[int, ...]) -> str:
@@ -110,11 +116,11 @@ class ShardedArray:
         try:
             pixels: NDArray[Any] = np.asarray(self.array[box])
         except OSError as error:
-            raise StoreError(f"reading {self.name} of {self.store.root} failed: {error}") from error
+            raise StoreError(f"reading {self.name} of {place_of(self.store)} failed: {error}") from error
         except (ValueError, RuntimeError) as error:
             shown = ", ".join(f"{s.start}:{s.stop}" for s in box)
             raise StoreDamaged(
-                f"pixels [{shown}] of {self.store.root}/{self.name} are damaged: {error}",
+                f"pixels [{shown}] of {place_of(self.store)}/{self.name} are damaged: {error}",
                 remedy="run it with --verify to redo the damaged blocks",
             ) from error
         return pixels

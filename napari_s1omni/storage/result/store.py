@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import full_path, is_url
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
 from napari_s1omni.planning.zarr_folder import ZarrFormat, read_attributes, zarr_format
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
+from napari_s1omni.storage.files.remote_result import RemoteArray, RemoteResult
 from napari_s1omni.storage.image_group.group_document import ome_attributes, put_group
 from napari_s1omni.storage.image_group.image_levels import read_image_levels
 from napari_s1omni.storage.image_group.image_pyramid import ImagePyramid
@@ -38,9 +41,16 @@ class ResultStore:
     each block is written by one of them, and the coarse levels by one.
     """
 
-    def __init__(self, store: FsyncStore, attributes: Mapping[str, Any], arrays: Sequence[ShardedArray]) -> None:
+    def __init__(
+        self,
+        store: Any,
+        attributes: Mapping[str, Any],
+        arrays: Sequence[ShardedArray],
+        remote: RemoteResult | None = None,
+    ) -> None:
         self._store = store
         self._arrays = tuple(arrays)
+        self._remote = remote
         self.attributes: dict[str, Any] = dict(attributes)
         self.target = LayerSpec.from_json(self.attributes["layer"])
         self.block: tuple[int, ...] = tuple(self.attributes["block"])
@@ -117,8 +127,11 @@ class ResultStore:
 
     @staticmethod
     def exists(path: Path | str) -> bool:
-        """Whether there is a store in a folder: its metadata is written once all arrays exist."""
-        return any((Path(path) / name).is_file() for name in ("zarr.json", ".zattrs"))
+        """Whether there is a store at a path or URL: its metadata is written once all arrays exist."""
+        place = full_path(path)
+        if is_url(place):
+            return RemoteResult(place).exists
+        return any((Path(place) / name).is_file() for name in ("zarr.json", ".zattrs"))
 
     @classmethod
     def open(
@@ -129,7 +142,7 @@ class ResultStore:
         disk: Disk | None = None,
         on_step: OnStep = no_step,
     ) -> Self:
-        """Open an existing result.
+        """Open an existing result; one behind a URL only for reading.
 
         Raises
         ------
@@ -138,33 +151,74 @@ class ResultStore:
         StoreDamaged
             If its metadata or an array is incomplete.
         """
-        path = Path(path)
-        with disk_errors("reading", path):
-            attributes = read_attributes(path) if cls.exists(path) else None
+        place = full_path(path)
+        remote = RemoteResult(place, mode) if is_url(place) else None
+        path = Path(place)
+        if remote is None:
+            with disk_errors("reading", path):
+                attributes = read_attributes(path) if cls.exists(path) else None
+        else:
+            attributes = _remote_attributes(remote) if remote.exists else None
         if attributes is None:
-            raise StoreError(f"{path} holds no result", "a result is the output folder of a run", path=str(path))
+            raise StoreError(f"{place} holds no result", "a result is the output folder of a run", path=place)
         own = attributes.get(KEY)
         if not isinstance(own, dict) or not {"layer", "block"} <= own.keys():
-            raise StoreError(f"{path} is a zarr store but not a result", "a result is the output folder of a run")
-        store = FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
-        pyramid, kind = _pyramid(own), _ARRAYS[zarr_format(path) or 3]
+            raise StoreError(f"{place} is a zarr store but not a result", "a result is the output folder of a run")
+        store = remote.store if remote else FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
+        pyramid, kind = _pyramid(own), _ARRAYS[3 if remote else zarr_format(path) or 3]
         arrays = [kind.open(store, pyramid.name(i), level.shard) for i, level in enumerate(pyramid.levels)]
-        return cls(store, own, arrays)
+        return cls(store, own, arrays, remote)
 
     @property
     def path(self) -> Path:
-        """The output folder."""
+        """The output folder.
+
+        Raises
+        ------
+        StoreError
+            If the result is behind a URL.
+        """
+        if self._remote is not None:
+            raise StoreError(
+                f"{self.uri} is behind a URL", "this needs a result on this machine", "download the result"
+            )
         return Path(self._store.root)
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the result is behind a URL and is only read."""
+        return self._remote is not None
+
+    @property
+    def uri(self) -> str:
+        """The path of the output folder, or its URL."""
+        return self._remote.url if self._remote is not None else str(self.path)
+
+    @property
     def work(self) -> Path:
-        """The folder ``.s1omni`` with journal, thoughts, other arrays and control files."""
-        return self.path / WORK
+        """The folder ``.s1omni`` with journal, thoughts, other arrays and control files.
+
+        Of a result behind a URL, a copy of its journal and its small files.
+        """
+        return self._remote.work if self._remote is not None else self.path / WORK
+
+    @property
+    def thoughts(self) -> Path:
+        """The folder of the thoughts; that of a result behind a URL is copied when it is first needed."""
+        return self._remote.copy_logs("thoughts") if self._remote is not None else self.work / "thoughts"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read of a result behind a URL."""
+        return self._remote.notes if self._remote is not None else ()
 
     @property
     def levels(self) -> list[Any]:
         """Zarr arrays, the resolution of the run first, then coarser ones; indexing reads them."""
-        return [array.array for i, array in enumerate(self._arrays) if not self.pyramid.is_finer(i)]
+        return [self._array(array) for i, array in enumerate(self._arrays) if not self.pyramid.is_finer(i)]
+
+    def _array(self, array: ShardedArray | ChunkedArray) -> Any:
+        return array.array if self._remote is None else RemoteArray(array.array, f"{self.uri}/{array.name}")
 
     def write_block(self, origin: tuple[int, ...], pixels: NDArray[Any]) -> str:
         """Write one block and its part of the finer levels; see :meth:`Sink.write_block`."""
@@ -259,6 +313,11 @@ class ResultStore:
             )
         return array
 
+    def has_work_array(self, name: str) -> bool:
+        """Whether there is an array under ``.s1omni/`` with this name."""
+        key = f"{WORK}/{name}/zarr.json"
+        return self._remote.holds(key) if self._remote is not None else (self.path / key).is_file()
+
     def work_array(self, name: str) -> Any:
         """Open an array made by :meth:`require_array` for reading, as a zarr array.
 
@@ -267,7 +326,7 @@ class ResultStore:
         StoreDamaged
             If there is none.
         """
-        return ShardedArray.open(self._store, f"{WORK}/{name}").array
+        return self._array(ShardedArray.open(self._store, f"{WORK}/{name}"))
 
     def finish(self, **attributes: Any) -> None:
         """Mark the result as complete and store more attributes; add a label image to the list of its image."""
@@ -296,6 +355,13 @@ class ResultStore:
 
 
 _ARRAYS: dict[ZarrFormat, type[ShardedArray]] = {2: ChunkedArray, 3: ShardedArray}
+
+
+def _remote_attributes(remote: RemoteResult) -> dict[str, Any]:
+    try:
+        return dict(zarr.open_group(remote.store, mode="r", zarr_format=3).attrs)
+    except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        raise StoreDamaged(f"the metadata of {remote.url} cannot be read: {error}", path=remote.url) from error
 
 
 def _pyramid(own: Mapping[str, Any]) -> Pyramid | ImagePyramid:

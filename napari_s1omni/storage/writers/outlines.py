@@ -25,7 +25,7 @@ _LARGEST_COORDINATE = 32767
 
 
 def write_outlines(
-    path: Path, objects: Iterable[TracedObject], frame: PixelFrame, identity: str, *, overwrite: bool = False
+    path: Path | str, objects: Iterable[TracedObject], frame: PixelFrame, identity: str, *, overwrite: bool = False
 ) -> int:
     """Write outlines to one file, one object at a time; return how many were written.
 
@@ -54,8 +54,9 @@ def write_outlines(
         If a coordinate is too large for ImageJ.
     """
     placed = (_placed(item, frame) for item in objects)
+    rois = Path(path).suffix.lower() == ".zip"
     with part_file(path, overwrite=overwrite) as part:
-        if path.suffix.lower() == ".zip":
+        if rois:
             return _write_rois(part, placed)
         return _write_geojson(part, placed, uuid.uuid5(uuid.NAMESPACE_OID, identity))
 

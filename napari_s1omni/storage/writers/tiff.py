@@ -35,7 +35,7 @@ _SYMBOLS = {
 }
 
 
-def write_tiff(path: Path, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
+def write_tiff(path: Path | str, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
     """Write an array as OME-TIFF with its pixel size, units and channel names.
 
     The file appears under its name only when it is complete. The position in the

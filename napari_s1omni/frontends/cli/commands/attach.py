@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,16 +14,15 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
+from napari_s1omni.frontends.cli.arguments import LocalResult, ResultPlace
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
-
-Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Output folder of a run.", show_default=False)]
 
 _EVERY = 15.0
 """Seconds between two lines without a terminal."""
 
 
-def status(output: Output, json: Json = False) -> None:
+def status(output: ResultPlace, json: Json = False) -> None:
     """Print the state and progress of a run, also of one that was killed."""
     found = status_of(output)
     if json:
@@ -33,7 +31,7 @@ def status(output: Output, json: Json = False) -> None:
         print_rows(str(output), _rows(found))
 
 
-def attach(output: Output) -> None:
+def attach(output: LocalResult) -> None:
     """Watch a run until it ends. Ctrl-C stops watching; the run continues.
 
     The exit code is that of the run: 0 complete, 3 with holes, 130 cancelled.
@@ -68,14 +66,14 @@ def attach(output: Output) -> None:
 
 
 def pause(
-    output: Output,
+    output: LocalResult,
     go_on: Annotated[bool, typer.Option("--go-on", help="Continue a paused run.")] = False,
 ) -> None:
     """Pause a run after its current tiles; with --go-on, continue it."""
     write_control(output, pause=not go_on)
 
 
-def cancel(output: Output) -> None:
+def cancel(output: LocalResult) -> None:
     """Stop a run after its current tiles. Finished blocks are kept; resume the run at any time."""
     write_control(output, cancel=True)
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from napari_s1omni.errors import JobError, PlanError
+from napari_s1omni.core.paths import full_path
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.errors import JobError, PlanError, S1OmniError
 from napari_s1omni.evaluation import metrics
+from napari_s1omni.evaluation.truth import as_labels
+from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.readers.registry import read_raw
 from napari_s1omni.storage.source import open_source
 
 
 def evaluate(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
-    truth: Annotated[str, typer.Option("--truth", metavar="FILE", help="Ground truth: any image that can be read.")],
+    output: ResultPlace,
+    truth: Annotated[
+        str,
+        typer.Option("--truth", metavar="FILE", help="Ground truth: any image that can be read.", parser=full_path),
+    ],
     axes: Annotated[str | None, typer.Option("--axes", help="Axes of the ground truth, if not in its file.")] = None,
     data_range: Annotated[
         float | None,
@@ -38,9 +45,15 @@ def evaluate(
     result = Result.open(output)
     if not result.complete:
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
-    source = open_source(truth, axes=axes, labels=result.spec.kind == "labels")
-    expected = _crop_truth(result, source.read(), source.spec.axes)
+    pixels, letters = _read_truth(truth, axes, result)
+    expected = _crop_truth(result, pixels, letters)
     found = np.asarray(result.array[...])
+    objects = expected[expected != 0]
+    if result.spec.kind == "labels" and objects.size and objects.min() == objects.max() and found.max() > 1:
+        typer.echo(
+            "note: the ground truth has one object only; AP compares numbered objects, so give each its own number",
+            err=True,
+        )
     numbers = (
         _score_labels(expected, found) if result.spec.kind == "labels" else _score_image(expected, found, data_range)
     )
@@ -50,6 +63,36 @@ def evaluate(
         print_rows(f"{output} against {truth}", {name: _format(value) for name, value in numbers.items()})
     if result.summary.get("holes"):
         raise typer.Exit(HOLES)
+
+
+def _read_truth(truth: str, axes: str | None, result: Result) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return the pixels of the ground truth and their axes; for a mask, labels with 0 as ground."""
+    source = open_source(truth, axes=axes or _without_singletons(truth, result))
+    pixels, letters, rgb = source.read(), source.spec.axes, source.spec.rgb
+    if result.spec.kind == "labels":
+        if rgb:
+            pixels = np.moveaxis(pixels, letters.index("c"), 0)
+            letters = tuple(a for a in letters if a != "c")
+        pixels, notes = as_labels(pixels, "the ground truth", rgb=rgb)
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+    return pixels, letters
+
+
+def _without_singletons(truth: str, result: Result) -> str | None:
+    """Return axes for an array without any, whose axes of 1 px are in places where none would be guessed."""
+    try:
+        raw = read_raw(truth, level=0)
+    except S1OmniError:
+        # Opening it says what is wrong.
+        return None
+    own = [a for a, n in zip(result.spec.axes, result.spec.shape, strict=True) if n > 1 or a in "yx"]
+    kept = [d for d, n in enumerate(raw.pixels.shape) if n > 1]
+    if raw.axes or len(kept) != len(own) or len(raw.pixels.shape) > 5 or len(kept) == len(raw.pixels.shape):
+        return None
+    unused = iter(a for a in "tczyx" if a not in own)
+    named = dict(zip(kept, own, strict=True))
+    return "".join(named.get(d) or next(unused) for d in range(len(raw.pixels.shape)))
 
 
 def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> NDArray[Any]:
@@ -77,11 +120,19 @@ def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> N
     if cut.shape != spec.shape:
         raise JobError(
             f"the ground truth is {'x'.join(map(str, truth.shape))} px, the result {'x'.join(map(str, spec.shape))} px "
-            f"({''.join(spec.axes)})",
+            f"({''.join(spec.axes)}){_difference(truth.shape, spec)}",
             "the same region, or the whole source",
-            "use ground truth of the same image; name its axes with --axes",
+            "use ground truth of the same image, cut or padded to its size; name its axes with --axes",
         )
     return cut
+
+
+def _difference(shape: tuple[int, ...], spec: LayerSpec) -> str:
+    """Say by how many pixels two images of nearly one size differ."""
+    if len(shape) != len(spec.shape):
+        return ""
+    parts = [f"{n - m:+d} px along {a}" for a, n, m in zip(spec.axes, shape, spec.shape, strict=True) if n != m]
+    return f": {', '.join(parts)}"
 
 
 def _score_labels(truth: NDArray[Any], found: NDArray[Any]) -> dict[str, Any]:

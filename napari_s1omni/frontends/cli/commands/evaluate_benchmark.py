@@ -10,6 +10,7 @@ import typer
 
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
+from napari_s1omni.frontends.cli.arguments import folder_to_read
 from napari_s1omni.frontends.cli.formatting import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 
@@ -18,10 +19,17 @@ Name = Literal["msd", "cigrocksem", "synthrad2025", "ixi"]
 
 def evaluate_benchmark(
     name: Annotated[Name, typer.Argument(metavar="NAME", help="msd, cigrocksem, synthrad2025 or ixi.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data in its published folder layout.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The data in its published folder layout.", parser=folder_to_read)
+    ],
     predictions: Annotated[
         Path | None,
-        typer.Option("--predictions", help="Score predictions in this folder; run no engine.", show_default=False),
+        typer.Option(
+            "--predictions",
+            help="Score predictions in this folder; run no engine.",
+            show_default=False,
+            parser=folder_to_read,
+        ),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "auto",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases to score.", show_default="all")] = None,

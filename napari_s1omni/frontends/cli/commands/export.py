@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import JobError
+from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.frontends.cli.run_options import HOLES
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.writers.contours import trace_labels
@@ -18,9 +19,15 @@ _TIFF = (".tif", ".tiff")
 
 
 def export(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
+    output: ResultPlace,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to write: .tif, .geojson or .zip.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The file to write: .tif, .geojson or .zip.",
+            show_default=False,
+            parser=file_to_write,
+        ),
     ],
     level: Annotated[int, typer.Option("--level", min=0, help="Level of the pyramid; 0 is full resolution.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
@@ -59,7 +66,7 @@ def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) ->
     return write_outlines(file, outlines, result.frame, identity, overwrite=overwrite)
 
 
-def _exit_if_unfinished(result: Result, output: Path) -> None:
+def _exit_if_unfinished(result: Result, output: str) -> None:
     if not result.complete:
         typer.echo(f"{output} is unfinished; missing blocks are 0 in the file.", err=True)
         raise typer.Exit(HOLES)

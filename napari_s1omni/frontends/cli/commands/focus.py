@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.control import Focus, write_control
+from napari_s1omni.frontends.cli.arguments import LocalResult
 
 
 def focus(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Output folder of a run.", show_default=False)],
+    output: LocalResult,
     place: Annotated[str, typer.Argument(metavar="Y,X", help="Pixel of the source; or T,Z,Y,X.", show_default=False)],
 ) -> None:
     """Make a run process the blocks near a position first. The result stays the same."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import PlanError
+from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.operations.channels import read_channels
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import Columns, write_tables
@@ -20,9 +21,12 @@ _SORTED_ROWS = 1_000_000
 
 
 def measure(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a mask.", show_default=False)],
+    output: ResultPlace,
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="File to write: .csv or .parquet.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="File to write: .csv or .parquet.", show_default=False, parser=file_to_write
+        ),
     ],
     channels: Annotated[
         str | None,

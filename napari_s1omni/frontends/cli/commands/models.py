@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.engine.s1omni.checkpoint import model_store as models
+from napari_s1omni.frontends.cli.arguments import file_to_write
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
@@ -63,7 +64,9 @@ def show(
 @app.command()
 def fetch(
     model: Annotated[str, typer.Argument(help="Name of a model, or 'owner/name' on the Hugging Face Hub.")],
-    folder: Annotated[Path | None, typer.Option("--folder", help="Folder to download to.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Folder to download to.", parser=file_to_write)
+    ] = None,
     revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit.")] = None,
 ) -> None:
     """Download a model. Run it again to continue an interrupted download."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_s1omni.core.paths import full_path, is_url, name_in
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.formatting import print_plan
 from napari_s1omni.frontends.cli.options import job_options, read_options, require_options, with_options
@@ -15,6 +16,7 @@ from napari_s1omni.jobs.options import make_job
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.job import Job
+from napari_s1omni.storage.files.remote import local_copy
 
 _DOCUMENTS = {".yaml", ".yml", ".json"}
 
@@ -36,13 +38,14 @@ def plan(
     job file holds its own.
     """
     given = read_options(options)
-    if Path(job_or_image).suffix.lower() in _DOCUMENTS and Path(job_or_image).is_file():
+    where = full_path(job_or_image)
+    if Path(name_in(where)).suffix.lower() in _DOCUMENTS and (is_url(where) or Path(where).is_file()):
         if given:
             raise JobError(
                 f"{', '.join('--' + name.replace('_', '-') for name in given)} beside the job file {job_or_image}",
                 remedy="write these options into the file",
             )
-        job = Job.load(job_or_image)
+        job = Job.load(local_copy(where))
     else:
         require_options(operation, given)
         job, _ = make_job(operation, job_or_image, output, given)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_s1omni.errors import JobError
+from napari_s1omni.frontends.cli.arguments import LocalResult
 from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_options import HOLES, Executor, Json, Quiet, Scheduler, Workers
@@ -15,7 +15,7 @@ from napari_s1omni.jobs import redo as redo_job
 
 
 def redo(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
+    output: LocalResult,
     tiles: Annotated[
         str | None,
         typer.Option("--tiles", metavar="TILES", help="[[time/]plane/]row/column, separated by commas."),

@@ -7,21 +7,26 @@ from typing import Annotated
 
 import typer
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, StoreError
+from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
 
 
 def report(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.")],
+    output: ResultPlace,
     page: Annotated[
-        Path | None, typer.Argument(metavar="PAGE.html", help="File to write.", show_default="beside the result")
+        Path | None,
+        typer.Argument(
+            metavar="PAGE.html", help="File to write.", show_default="beside the result", parser=file_to_write
+        ),
     ] = None,
 ) -> None:
     """Write a self-contained HTML report: job, engine, quality, and example tiles with their thoughts."""
     if page is None:
-        page = output.absolute().with_suffix(".html")
+        page = local_path(output, "a report beside", "name the page to write").with_suffix(".html")
     if page.suffix.lower() not in {".html", ".htm"}:
         raise JobError(f"a report called {page.name}", "a name ending in .html", "choose such a name")
     try:

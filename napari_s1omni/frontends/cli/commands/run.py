@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_s1omni.errors import JobError
+from napari_s1omni.frontends.cli.arguments import LocalResult
 from napari_s1omni.frontends.cli.options import with_options
 from napari_s1omni.frontends.cli.run_job import run_job
 from napari_s1omni.frontends.cli.run_options import RunOptions
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.files.remote import local_copy
 
 
 def run(
-    job: Annotated[Path, typer.Argument(metavar="JOB.yaml", help="A job file, YAML or JSON.", show_default=False)],
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB.yaml", help="Path or URL of a job file, YAML or JSON.", show_default=False),
+    ],
     output: Annotated[str | None, typer.Option("--output", "-o", help="Another folder for the result.")] = None,
     source: Annotated[
         str | None,
@@ -31,7 +35,7 @@ def run(
 
     Without a terminal, progress is printed as a line every 15 s.
     """
-    document = Job.load(job)
+    document = Job.load(local_copy(job))
     if output is not None:
         document = document.replace(output=output)
     if source is not None:
@@ -40,7 +44,7 @@ def run(
 
 
 def resume(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of an unfinished result.")],
+    output: LocalResult,
     source: Annotated[
         str | None, typer.Option("--source", help="New path of the image, if it was moved.", show_default=False)
     ] = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,13 +13,14 @@ from rich.panel import Panel
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
+from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.results.result import Result
 
 
 def show(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False)],
+    output: ResultPlace,
     tile: Annotated[
         str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of this tile.")
     ] = None,
@@ -54,7 +54,7 @@ def show(
     elif json:
         print_json(
             {
-                "path": str(result.path),
+                "path": str(result.uri),
                 "complete": result.complete,
                 "progress": _progress(result),
                 "summary": result.summary,
@@ -63,18 +63,18 @@ def show(
             }
         )
     else:
-        _print_all(result)
+        _print_all(result, output)
 
 
-def _print_all(result: Result) -> None:
+def _print_all(result: Result, output: str) -> None:
     plan = result.plan
     rows = plan_rows(plan)
     if plan.engine.host.why:
         rows["why this engine"] = plan.engine.host.why
-    print_rows(str(result.path), {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
-    print_notes(plan.notes)
+    print_rows(output, {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
+    print_notes((*plan.notes, *result.notes))
     counted = _progress(result)
-    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {result.path}"}
+    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {output}"}
     progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
     progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
     if counted["seconds"]:
@@ -109,7 +109,7 @@ def _find_thought(
 ) -> tuple[str, Thought]:
     if key:
         if key not in result.thoughts:
-            raise JobError(f"{result.path} has no thought '{key}'", remedy="list the keys with --thoughts")
+            raise JobError(f"{result.uri} has no thought '{key}'", remedy="list the keys with --thoughts")
         return key, result.thoughts[key]
     z, t, group = place
     if at:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_s1omni.errors import PlanMismatch
+from napari_s1omni.frontends.cli.arguments import file_to_write
 from napari_s1omni.frontends.cli.demo.figure import DemoRun, draw
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_options import Quiet
@@ -70,7 +71,9 @@ EXAMPLES = (
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for images, results and the figure.")] = Path("demo-results"),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for images, results and the figure.", parser=file_to_write)
+    ] = Path("demo-results"),
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine of all runs.")] = "auto",
     quiet: Quiet = False,
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import tifffile
 
+from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.tiff_metadata.ome_xml import companion_xml, stored_utf16
 
@@ -25,29 +26,46 @@ _OFFSET = re.compile(r"invalid (offset to page|page offset|value offset|valueoff
 _REPR = re.compile(r"<tifffile[^>]*>,?\s*")
 
 
-def open_tiff(path: Path, notes: list[str]) -> Any:
-    """Open a TIFF with its OME-XML, wherever that is; add a note where it cannot be found."""
-    tiff = tifffile.TiffFile(path)
+def open_tiff(path: Path | str, notes: list[str], remote: Any = None) -> Any:
+    """Open a TIFF with its OME-XML, wherever that is; add a note where it cannot be found.
+
+    Parameters
+    ----------
+    path : Path or str
+        Path, or URL if it is remote.
+    notes : list of str
+        Notes are added here.
+    remote : binary file, optional
+        The open file behind a URL.
+    """
+
+    def opened(**options: Any) -> Any:
+        if remote is not None:
+            # tifffile takes the position of an open file for the beginning of the TIFF.
+            remote.seek(0)
+        return tifffile.TiffFile(path if remote is None else remote, **options)
+
+    tiff = opened()
     try:
         xml = None if tiff.is_ome else stored_utf16(tiff)
         if tiff.is_ome:
-            xml = companion_xml(tiff, path, notes)
+            xml = companion_xml(tiff, Path(path), notes)
         if xml is None:
             return tiff
         tiff.close()
-        return tifffile.TiffFile(path, omexml=xml)
+        return opened(omexml=xml)
     except BaseException:
         tiff.close()
         raise
 
 
-def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -> Any:
+def choose_series(tiff: Any, path: Path | str, wanted: str | None, notes: list[str]) -> Any:
     """Return the series to read: the one that was asked for, or the main image; note which others there are.
 
     Parameters
     ----------
     tiff : tifffile.TiffFile
-    path : Path
+    path : Path or str
         The file, for messages.
     wanted : str or None
         Number or name of a series. None: the first image of an OME-TIFF that is no picture of the slide; else the
@@ -68,7 +86,9 @@ def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -
             if wanted in (number, series.name):
                 return series
         raise SourceError(
-            f"image '{wanted}' of {path}", f"it holds {images}", f"give a number, such as {path.name}#{found[0][0]}"
+            f"image '{wanted}' of {path}",
+            f"it holds {images}",
+            f"give a number, such as {name_in(str(path))}#{found[0][0]}",
         )
     if found[0][1].kind == "ome":
         chosen, series = next((each for each in found if not _SIDE_IMAGE.search(each[1].name or "")), found[0])
@@ -79,12 +99,12 @@ def choose_series(tiff: Any, path: Path, wanted: str | None, notes: list[str]) -
         other = next(number for number, _ in found if number != chosen)
         notes.append(
             f"image {chosen} of the {len(found)} in the file is read ({images}); "
-            f"to read another, add its number: {path.name}#{other}"
+            f"to read another, add its number: {name_in(str(path))}#{other}"
         )
     return series
 
 
-def check_complete(tiff: Any, series: Any, path: Path, warnings: list[str]) -> None:
+def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]) -> None:
     """Refuse a file that ends before its pixels do; `warnings` are those of tifffile."""
     size = tiff.filehandle.size
     imagej = tiff.imagej_metadata if tiff.is_imagej else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.files.remote import read_error
 from napari_s1omni.storage.readers.raw_image import ZarrArrayPixels
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
 
@@ -33,8 +34,8 @@ class ZarrPixels(ZarrArrayPixels):
                 self.array[box]
             except Exception as chunk_error:
                 key = self.array.metadata.encode_chunk_key(place)
-                return read_error_of(f"chunk {key} of {self.uri}", chunk_error)
-        return read_error_of(self.uri, error)
+                return read_error(f"chunk {key} of {self.uri}", chunk_error)
+        return read_error(self.uri, error)
 
 
 def document_error(what: str, error: BaseException) -> SourceError:
@@ -50,32 +51,6 @@ def document_error(what: str, error: BaseException) -> SourceError:
         f"the metadata of {what} cannot be understood ({reason})",
         "zarr.json, or .zgroup, .zarray and .zattrs, hold Zarr metadata as valid JSON",
         "write the metadata again",
-    )
-
-
-def read_error_of(what: str, error: BaseException) -> SourceError:
-    """Return the error for a store that cannot be read; its ``transient`` fact says whether a retry may help."""
-    words = f"{type(error).__name__}: {error}".rstrip(": ")
-    refused = type(error).__name__ in ("NoCredentialsError", "ClientResponseError")
-    if isinstance(error, PermissionError) or (refused and getattr(error, "status", 0) < 500):
-        return SourceError(
-            f"the server refuses access to {what} ({words})",
-            "it is public, or this machine has credentials for it",
-            "check the address and the credentials; for a public bucket set FSSPEC_S3_ANON=true",
-            transient=False,
-        )
-    if isinstance(error, TimeoutError | ConnectionError) or type(error).__module__.startswith(("aiohttp", "botocore")):
-        return SourceError(
-            f"{what} did not arrive ({words})",
-            "a server must answer within a minute",
-            "check the connection and the server, then run it again",
-            transient=True,
-        )
-    return SourceError(
-        f"{what} cannot be read ({words})",
-        "its bytes must be as they were written",
-        "copy it again from the original, or leave its region out",
-        transient=False,
     )
 
 
