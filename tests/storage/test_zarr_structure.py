@@ -112,7 +112,7 @@ def test_keys_that_fit_no_encoding_are_refused(tmp_path, zarr_format):
             document["chunk_grid"]["configuration"]["chunk_shape"].insert(0, 1)
 
     edit(path / name, deeper)
-    with pytest.raises(SourceError, match="12 chunks .* do not belong to its metadata") as caught:
+    with pytest.raises(SourceError, match=r"12 chunks .* do not belong to its metadata") as caught:
         open_source(path)
     assert caught.value.remedy
 
