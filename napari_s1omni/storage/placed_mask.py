@@ -25,7 +25,7 @@ class PlacedMask:
     indices: Mapping[str, NDArray[np.int64]]
     """By axis, the mask pixel of each pixel of the layer; -1 beside the mask, where it counts as 0."""
     note: str = ""
-    """How it was placed, in one sentence; empty where it has the size of the layer."""
+    """How it was placed, in one sentence; empty where it has the axes and the size of the layer."""
 
     @property
     def magnification(self) -> float:
@@ -74,15 +74,15 @@ def place_mask(source: Source, spec: LayerSpec) -> PlacedMask:
     if mask.size("c") == 1:
         pixels = {a: np.arange(n) for a, n in sizes.items()}
         if all(mask.size(a) == n for a, n in sizes.items()):
-            return PlacedMask(source, shaped, _with_channel(pixels, mask))
+            return PlacedMask(source, shaped, _with_channel(pixels, mask), _planes_note(mask, spec))
         if all(mask.size(a) == frame.size(a) for a in axes):
             full = {a: frame.full_indices(a, 0, n) for a, n in sizes.items()}
             note = "the mask has the size of full resolution; each pixel of the level takes the value at its centre"
-            return PlacedMask(source, shaped, _with_channel(full, mask), note)
+            return PlacedMask(source, shaped, _with_channel(full, mask), note + _planes_note(mask, spec, "; "))
         placed = _by_position(mask, spec, sizes) if source.placed else None
         if placed is not None:
             note = "the mask is placed by its position and pixel size in the world; beside it nothing is computed"
-            return PlacedMask(source, shaped, _with_channel(placed, mask), note)
+            return PlacedMask(source, shaped, _with_channel(placed, mask), note + _planes_note(mask, spec, "; "))
     whole = f", or of full resolution, {tuple(frame.size(a) for a in axes)} px along {''.join(axes)}"
     raise PlanError(
         f"mask {mask.source} has axes {''.join(mask.axes)} and shape {mask.shape}, while the image has "
@@ -93,22 +93,26 @@ def place_mask(source: Source, spec: LayerSpec) -> PlacedMask:
     )
 
 
+def _planes_note(mask: LayerSpec, spec: LayerSpec, before: str = "") -> str:
+    """Say that a mask without planes or time points applies to all of them."""
+    names = {"t": "time points", "z": "planes"}
+    missing = [names[a] for a in "tz" if a not in mask and spec.size(a) > 1]
+    return f"{before}the mask applies to all {' and '.join(missing)}, because it has none of its own" if missing else ""
+
+
 def _with_channel(indices: Mapping[str, NDArray[np.int64]], mask: LayerSpec) -> dict[str, NDArray[np.int64]]:
     return {**indices, **({"c": np.zeros(1, np.int64)} if "c" in mask else {})}
 
 
 def _by_position(mask: LayerSpec, spec: LayerSpec, sizes: Mapping[str, int]) -> dict[str, NDArray[np.int64]] | None:
     """Find the mask pixels by world coordinates; None if they lie beside the layer, or units do not compare."""
-    space = [a for a in "zyx" if a in mask]
-    if "t" in mask and mask.size("t") != spec.size("t"):
-        return None
-    found = {"t": np.arange(sizes["t"])} if "t" in mask else {}
-    for a in space:
+    found: dict[str, NDArray[np.int64]] = {}
+    for a, size in sizes.items():
         ours, theirs = spec.unit_of(a), mask.unit_of(a)
         if ours != theirs and not (ours in METRES and theirs in METRES):
             return None
         factor = METRES[str(ours)] / METRES[str(theirs)] if ours != theirs else 1.0
-        world = (_origin(spec, a) + spec.scale_of(a) * np.arange(spec.size(a))) * factor
+        world = (_origin(spec, a) + spec.scale_of(a) * np.arange(size)) * factor
         at = (world - _origin(mask, a)) / mask.scale_of(a) + 0.5
         # A centre on the border of two mask pixels belongs to the first, whatever rounding errors say.
         index = np.ceil(np.round(at, 4)).astype(np.int64) - 1

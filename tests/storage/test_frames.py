@@ -178,6 +178,26 @@ def test_a_mask_without_a_position_is_not_put_anywhere(tmp_path):
     assert any("position" in note for note in region.notes)
 
 
+def test_a_part_of_a_stack_is_placed_in_time_and_depth(tmp_path):
+    def stack(name, shape, origin):
+        group = zarr.create_group(tmp_path / name)
+        group.create_array("0", data=np.ones(shape, "uint8"))
+        steps = [{"type": "scale", "scale": [10, 2, 0.5, 0.5]}, {"type": "translation", "translation": origin}]
+        kinds = {"t": "time", "z": "space", "y": "space", "x": "space"}
+        axes = [{"name": a, "type": kind} for a, kind in kinds.items()]
+        datasets = [{"path": "0", "coordinateTransformations": steps}]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+        return tmp_path / name
+
+    spec = open_source(stack("a.zarr", (4, 5, 12, 14), [0, 0, 0, 0])).spec
+    region = open_region(stack("part.zarr", (1, 2, 6, 7), [20, 4, 1, 2]), spec)
+    assert region.bounds == {"t": (2, 3), "z": (2, 4), "y": (2, 8), "x": (4, 11)}
+    assert not region.mask(1, (0, 5), (0, 12), (0, 14)).any()
+    assert region.mask(2, (0, 5), (0, 12), (0, 14)).sum() == 2 * 6 * 7
+    np.save(tmp_path / "flat.npy", np.ones((12, 14), np.uint8))
+    assert any("all time points and planes" in note for note in open_region(tmp_path / "flat.npy", spec).notes)
+
+
 def test_planes_of_a_coarser_stack(tmp_path):
     frame = PixelFrame.of_level({"z": 9, "y": 8, "x": 8}, {"z": 2, "y": 2, "x": 2})
     labels = np.zeros((5, 4, 4), "uint32")
