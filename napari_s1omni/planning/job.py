@@ -194,7 +194,9 @@ class Job(Document):
     @property
     def full_output(self) -> str | None:
         """The output in full: a relative one lies in the folder that was the working folder when the job was made."""
-        return None if self.output is None else os.path.join(self._folder, self.output)
+        if self.output is None or is_url(self.output):
+            return self.output
+        return os.path.join(self._folder, self.output)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated like a new document."""
@@ -269,5 +271,6 @@ def output_path(job: Job) -> Path:
         return image_of(str(local_path(job.source.uri, "'into' with the source", remedy)))[0] / "labels" / job.into
     if not job.output:
         raise JobError("the job has no output", "an output is a folder", "name one")
-    # A URL stays as it was given, for the message.
-    return local_path(job.output if is_url(full_path(job.output)) else str(job.full_output))
+    # As it is written first: within a folder, a path of Windows looks like one of this machine.
+    full_path(job.output)
+    return local_path(str(job.full_output))
