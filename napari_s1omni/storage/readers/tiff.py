@@ -94,16 +94,16 @@ def read_tiff(path: Path | str, image: str | None = None, remote: Any = None) ->
             imagej = bool(tiff.is_imagej)
             found = read_colours(page, levels, axes or series.axes.lower(), str(path), imagej=imagej)
             orientation = int(page.tags.valueof(274, 1))
+            uri = str(path) if image is None else f"{path}#{image}"
+            raw = _raw(found, None if axes is None else found.axes, sizes, orientation, notes, uri)
+            other = found.otherwise
+            return replace(raw, otherwise=_raw(other, None, sizes, orientation, notes, uri)) if other else raw
     except (SourceError, OSError):
         raise
     except Exception as error:
         raise SourceError(
             f"{path} cannot be read as TIFF: {error}", remedy=_codec_remedy(error), path=str(path)
         ) from error
-    uri = str(path) if image is None else f"{path}#{image}"
-    raw = _raw(found, None if axes is None else found.axes, sizes, orientation, notes, uri)
-    other = found.otherwise
-    return replace(raw, otherwise=_raw(other, None, sizes, orientation, notes, uri)) if other else raw
 
 
 def _raw(

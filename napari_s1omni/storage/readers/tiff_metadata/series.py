@@ -21,8 +21,10 @@ _SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
 """Names of pictures of the slide, in files of slide scanners."""
 _MOST_SHOWN = 6
 _MOST_WARNINGS = 5
-_OFFSET = re.compile(r"invalid (offset to page|page offset|value offset|valueoffset|next page)|corrupted")
-"""What tifffile says of pages and tags that would lie behind the end of the file."""
+_DAMAGED = re.compile(
+    r"invalid (offset to page|page offset|value offset|valueoffset|next page|circular reference)|corrupted"
+)
+"""What tifffile says of pages and tags that lie behind the end of the file, or are damaged."""
 _REPR = re.compile(r"<tifffile[^>]*>,?\s*")
 
 
@@ -47,6 +49,8 @@ def open_tiff(path: Path | str, notes: list[str], remote: Any = None) -> Any:
 
     tiff = opened()
     try:
+        # Counting finds a list of pages that runs in a circle, which iterating would follow forever.
+        len(tiff.pages)
         xml = None if tiff.is_ome else stored_utf16(tiff)
         if tiff.is_ome:
             xml = companion_xml(tiff, Path(path), notes)
@@ -109,7 +113,7 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
     size = tiff.filehandle.size
     imagej = tiff.imagej_metadata if tiff.is_imagej else None
     planes = int(imagej.get("images", 1)) if imagej else 1
-    cut = any(_OFFSET.search(text) for text in warnings)
+    cut = any(_DAMAGED.search(text) for text in warnings)
     cut = cut or (imagej is not None and series.kind != "imagej" and planes > len(tiff.pages))
     if series.dataoffset is not None:
         cut = cut or series.dataoffset + series.nbytes > size
@@ -122,7 +126,7 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
                 break
     if cut:
         raise SourceError(
-            f"{path} ends before its pixels do, after {size:,} bytes",
+            f"{path} is damaged or ends before its pixels do, after {size:,} bytes",
             "a TIFF is read as a whole or not at all",
             "copy the file again",
             path=str(path),
