@@ -18,7 +18,7 @@ from napari_s1omni.jobs.signatures import full_signature
 from napari_s1omni.operations import OperationType
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage import regions
+from napari_s1omni.storage.regions import region as regions
 
 if TYPE_CHECKING:
     from napari_s1omni.frontends.napari_layers.layer_source import LayerSource

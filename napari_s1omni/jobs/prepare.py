@@ -18,7 +18,7 @@ from napari_s1omni.planning.resolve import RegionBounds, resolve
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.label_check import looks_like_labels
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
-from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.regions.region import open_region
 from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.source import Source, open_reference
 from napari_s1omni.system.memory import available_memory

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
-from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
@@ -22,6 +21,7 @@ from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.registry import read_raw
+from napari_s1omni.storage.source_pixels import full_box, pixel_type, read_ordered, read_with_alpha
 from napari_s1omni.storage.transparency import Transparency, measure_transparency
 
 _WHOLE_BYTES = 16 * 2**20
@@ -107,10 +107,10 @@ class Source:
             If the box is not inside the layer or the file cannot be read; the
             message names the file and the chunk.
         """
-        full = _full_box(box, self.spec)
+        full = full_box(box, self.spec)
         if self._transparency is None:
-            return _read(self._raw, self._order, full, self.spec.np_dtype)
-        pixels, alpha = _read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
+            return read_ordered(self._raw, self._order, full, self.spec.np_dtype)
+        pixels, alpha = read_with_alpha(self._raw, self._order, full, self.spec.np_dtype)
         channel = self.spec.axes.index("c") if "c" in self.spec else None
         colours = slice(0, 1) if channel is None else full[channel]
         return self._transparency.blend(pixels, alpha, channel, colours)
@@ -130,7 +130,7 @@ class Source:
         """
         if self._transparency is None:
             return None
-        _, alpha = _read_with_alpha(self._raw, self._order, _full_box(box, self.spec), self.spec.np_dtype)
+        _, alpha = read_with_alpha(self._raw, self._order, full_box(box, self.spec), self.spec.np_dtype)
         hidden = self._transparency.hides(alpha)
         return hidden if hidden.any() else None
 
@@ -232,9 +232,11 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    raw = read_raw(source, level=level).read_as(axes, labels=labels)
+    raw = read_raw(source, level=level)
+    count = None if axes is None else len(read_axes(axes, raw.pixels.shape).letters)
+    raw = raw.read_as(count, labels=labels)
     name = raw.uri or "the array"
-    dtype = _pixel_type(raw.pixels.dtype, name)
+    dtype = pixel_type(raw.pixels.dtype, name)
     shape = tuple(raw.pixels.shape)
     wanted = None if axes is None else read_axes(axes, shape)
     found = None if raw.axes is None else NamedAxes(raw.axes, raw.axis_names or tuple(raw.axes))
@@ -291,29 +293,6 @@ def open_reference(ref: SourceRef, pixels: Any = None) -> Source:
     return open_source(where, level=ref.level, axes=ref.axes, scale=ref.scale, units=ref.units)
 
 
-def _read(raw: RawImage, order: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    found = np.asarray(raw.pixels[order.stored_box(box)])
-    return np.array(order.canonical(found), dtype=dtype, order="C", copy=True)
-
-
-def _read_with_alpha(
-    raw: RawImage, order: AxisOrder, box: tuple[slice, ...], dtype: np.dtype[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read colours and transparency, (...) without c, at once: both lie in the same chunks."""
-    assert order.alpha is not None
-    dimension, at = order.alpha
-    index = list(order.stored_box(box))
-    colours = index[dimension]
-    index[dimension] = slice(0, at + 1)
-    found = np.asarray(raw.pixels[tuple(index)])
-    before = (slice(None),) * dimension
-    pixels = order.canonical(found[(*before, colours)])
-    alpha = order.canonical(found[(*before, slice(at, at + 1))])
-    if "c" in order.axes:
-        alpha = alpha.squeeze(order.axes.index("c"))
-    return np.array(pixels, dtype=dtype, order="C", copy=True), alpha
-
-
 def _transparency(source: Source, raw: RawImage, order: AxisOrder) -> tuple[Transparency | None, str]:
     """Measure the transparency of a picture: of all its pixels, or of some chunks of a large one."""
     spec = source.spec
@@ -325,7 +304,7 @@ def _transparency(source: Source, raw: RawImage, order: AxisOrder) -> tuple[Tran
             chosen = sample_chunks(spec, source.chunks, _DIGESTED_CHUNKS, whole="c")
             boxes = [shrink_box(spec, box, _DIGESTED_BYTES, whole="c") for box in chosen]
         for box in boxes:
-            pixels, alpha = _read_with_alpha(raw, order, box, spec.np_dtype)
+            pixels, alpha = read_with_alpha(raw, order, box, spec.np_dtype)
             yield np.moveaxis(pixels, spec.axes.index("c"), 0) if "c" in spec else pixels[np.newaxis], alpha
 
     return measure_transparency(parts(), whole)
@@ -340,50 +319,11 @@ def _renamed(raw: RawImage, found: str, wanted: str, notes: list[str]) -> RawIma
     return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2])
 
 
-def _full_box(box: Sequence[slice] | None, spec: LayerSpec) -> tuple[slice, ...]:
-    """Fill in the open ends of a box, or refuse it."""
-    if box is None:
-        return tuple(slice(0, n) for n in spec.shape)
-    filled = tuple(
-        slice(part.start or 0, n if part.stop is None else part.stop, part.step)
-        for part, n in zip(box, spec.shape, strict=False)
-    )
-    if len(box) != len(spec.shape) or any(
-        part.step not in (None, 1) or not 0 <= part.start < part.stop <= n
-        for part, n in zip(filled, spec.shape, strict=False)
-    ):
-        shown = ", ".join(f"{part.start}:{part.stop}" for part in box)
-        raise SourceError(
-            f"box [{shown}] of {spec.source or 'the image'}, whose shape is {spec.shape}",
-            "a box is one slice of step 1 per axis, not empty and inside the image",
-        )
-    return filled
-
-
-def _pixel_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
-    """Return the native type that pixels are read as, or refuse the stored one."""
-    if dtype.kind == "b":
-        return np.dtype(np.uint8)
-    if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
-        return dtype.newbyteorder("=")
-    remedy = "convert it to one of these, for example with astype('float32')"
-    if dtype.names:
-        remedy = f"choose one of its fields, such as array[{dtype.names[0]!r}]"
-    elif dtype.kind == "c":
-        remedy = "save its real part, magnitude or phase as an image"
-    raise SourceError(
-        f"pixel type {dtype} of {name}",
-        "pixels are integers of 8 to 64 bits, floats of 16 to 64 bits, or booleans",
-        remedy,
-        dtype=str(dtype),
-    )
-
-
 def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -> bool:
     """Whether a colour picture is in fact grey; a very large picture is not checked and keeps its colours."""
     if math.prod(order.shape) * dtype.itemsize > _COMPARED_BYTES:
         return False
-    pixels = _read(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    pixels = read_ordered(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
     red, green, blue = np.moveaxis(pixels, order.axes.index("c"), 0)
     same = dtype.kind == "f"
     return bool(np.array_equal(red, green, equal_nan=same) and np.array_equal(red, blue, equal_nan=same))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import PlanError
-from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.regions.region import open_region
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.writers.contours import trace_labels
 from napari_s1omni.storage.writers.outlines import write_outlines

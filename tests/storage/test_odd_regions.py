@@ -13,7 +13,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.storage.readers.outlines import read_outlines
-from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.regions.region import open_region
 
 SQUARE = [[2, 3], [22, 3], [22, 13], [2, 13], [2, 3]]
 HOLE = [[4, 5], [8, 5], [8, 9], [4, 9], [4, 5]]

@@ -12,8 +12,8 @@ from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError, StoreExists
 from napari_s1omni.planning.job import Shape
-from napari_s1omni.storage.polygon_fill import fill_polygon
-from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.regions.polygon_fill import fill_polygon
+from napari_s1omni.storage.regions.region import open_region
 from napari_s1omni.storage.writers.contours import TracedObject, trace_labels, trace_mask
 from napari_s1omni.storage.writers.outlines import write_outlines
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import JobError, PlanError, SourceError
 from napari_s1omni.planning.job import Shape
-from napari_s1omni.storage.polygon_fill import fill_polygon
-from napari_s1omni.storage.regions import open_region
+from napari_s1omni.storage.regions.polygon_fill import fill_polygon
+from napari_s1omni.storage.regions.region import open_region
 
 SPEC = LayerSpec(shape=(2, 5, 60, 80), axes=tuple("tzyx"), dtype="uint8")
 WHOLE = {"t": 0, "z": (0, 5), "y": (0, 60), "x": (0, 80)}

@@ -13,7 +13,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Block, Span
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.regions import Region, open_region
+from napari_s1omni.storage.regions.region import Region, open_region
 
 
 @dataclass(frozen=True, slots=True)

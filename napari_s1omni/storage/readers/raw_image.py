@@ -84,11 +84,11 @@ class RawImage:
     frame: PixelFrame | None = None
     """Where the pixels lie in the full resolution of the image; None for full resolution itself."""
 
-    def read_as(self, axes: str | None, *, labels: bool) -> RawImage:
-        """Return the reading of a palette with as many dimensions as `axes`, or the numbers if they are labels."""
+    def read_as(self, dimensions: int | None, *, labels: bool) -> RawImage:
+        """Return the reading of a palette that has so many dimensions, or the numbers if they are labels."""
         other = self.otherwise
         if other is None:
             return self
         own, others = len(self.pixels.shape), len(other.pixels.shape)
-        fits = len(axes) == others != own if axes else labels and others < own
+        fits = dimensions == others != own if dimensions else labels and others < own
         return other if fits else self

@@ -25,9 +25,9 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.planning.job import Box, Shape, read_region
-from napari_s1omni.storage.placed_mask import PlacedMask, place_mask
-from napari_s1omni.storage.polygon_fill import fill_polygon
 from napari_s1omni.storage.readers.outlines import Outline, read_outlines
+from napari_s1omni.storage.regions.placed_mask import PlacedMask, place_mask
+from napari_s1omni.storage.regions.polygon_fill import fill_polygon
 from napari_s1omni.storage.source import open_source
 
 Where = Literal["outside", "partly", "inside"]

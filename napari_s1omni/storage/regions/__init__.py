@@ -1,0 +1,1 @@
+"""Parts of an image to run: boxes, polygons and masks."""
