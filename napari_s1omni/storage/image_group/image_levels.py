@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_s1omni.errors import SourceError, StoreError
 from napari_s1omni.planning.zarr_folder import ZarrFormat, is_array, read_json, read_ome, zarr_format
+from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.readers.ngff_metadata import Multiscale
 
 _REMEDY = "write to a separate output folder"
@@ -69,23 +70,24 @@ def read_image_levels(image: Path, axes: str | None = None) -> ImageLevels:
         raise StoreError(f"{image} is not an OME-Zarr image", "labels go into an image of OME-Zarr 0.4 or 0.5", _REMEDY)
     try:
         whole = Multiscale.read(attributes, str(image), [])
-        transforms = [whole.transform(i) for i in range(len(whole.datasets))]
+        paths = [str(dataset.get("path")) for dataset in whole.datasets]
+        shapes = [_array_shape(image / path) for path in paths]
+        for path, shape in zip(paths, shapes, strict=True):
+            if len(shape) != len(whole.names):
+                raise StoreError(
+                    f"level '{path}' of {image} " + (f"has shape {shape}" if shape else "does not exist"),
+                    f"labels inside an image have its levels, each an array of {len(whole.names)} dimensions",
+                    _REMEDY,
+                )
+        whole = whole.with_letters(shapes[0], [])
+        transforms = [whole.transform(i) for i in range(len(paths))]
     except SourceError as error:
         raise StoreError(error.given, error.allowed, _REMEDY) from error
-    letters = (axes or whole.axes).lower()
+    letters = read_axes(axes, shapes[0]).letters if axes else whole.axes
     levels = []
-    for dataset, (scale, translate) in zip(whole.datasets, transforms, strict=True):
-        path = str(dataset.get("path"))
-        shape = _array_shape(image / path)
-        if len(shape) != len(letters):
-            raise StoreError(
-                f"level '{path}' of {image} " + (f"has shape {shape}" if shape else "does not exist"),
-                f"labels inside an image have its levels, each an array of {len(letters)} dimensions",
-                _REMEDY,
-            )
-        sizes = dict(zip(letters, shape, strict=True))
+    for path, shape, (scale, translate) in zip(paths, shapes, transforms, strict=True):
         place = (dict(zip(letters, values.values(), strict=True)) for values in (scale, translate))
-        levels.append(ImageLevel(path, sizes, *place))
+        levels.append(ImageLevel(path, dict(zip(letters, shape, strict=True)), *place))
     described = dict(zip(letters, attributes["multiscales"][0]["axes"], strict=True))
     return ImageLevels(tuple(levels), described, found)
 
