@@ -336,6 +336,10 @@ def _channel_names(raw: RawImage, order: AxisOrder, notes: list[str]) -> tuple[s
     count = dict(zip(order.axes, order.shape, strict=True)).get("c", 0)
     if len(raw.channel_names) == count:
         return raw.channel_names
-    if raw.channel_names and count > 1:
-        notes.append(f"{len(raw.channel_names)} channel names for {count} channels are left out")
+    names = raw.channel_names
+    if names and count:
+        notes.append(f"{len(names)} channel names for {count} channels are left out")
+    elif names:
+        shown = f"name '{names[0]}' is" if len(names) == 1 else f"names {', '.join(names)} are"
+        notes.append(f"the channel {shown} left out, since the image has no axis c")
     return ()

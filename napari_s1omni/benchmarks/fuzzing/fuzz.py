@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from napari_s1omni.benchmarks.fuzzing import reading_process
 from napari_s1omni.benchmarks.fuzzing.damage import Original, damaged
 
@@ -33,6 +35,8 @@ OUTCOMES = {
 """Outcome -> its name in the table."""
 FAULTS = ("silent", "failed", "memory", "hang", "crash")
 """Outcomes that must not occur."""
+_WAITING = 10
+"""Times the limit of processor time that a read may take by the clock: a busy computer is no fault of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class _Reader:
         read = False
         while True:
             try:
-                answer = self._answers.get(timeout=self._seconds)
+                answer = self._answer(process.pid)
             except queue.Empty:
                 self._end()
                 return ("unconfirmed", "the reference reader hangs") if read else ("hang", f"{self._seconds:g} s")
@@ -87,6 +91,16 @@ class _Reader:
             if "outcome" in answer:
                 return str(answer["outcome"]), str(answer["text"])
             read = True
+
+    def _answer(self, pid: int) -> dict[str, Any] | None:
+        """Return the next answer; raise `queue.Empty` when the process has worked for too long, or does nothing."""
+        begun, end = _worked(pid), time.monotonic() + _WAITING * self._seconds
+        while True:
+            try:
+                return self._answers.get(timeout=self._seconds)
+            except queue.Empty:
+                if _worked(pid) - begun >= self._seconds or time.monotonic() >= end:
+                    raise
 
     def _start(self) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", reading_process.__name__]
@@ -103,6 +117,15 @@ class _Reader:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+def _worked(pid: int) -> float:
+    """Return the seconds of processor time that a process has used."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _forward(process: subprocess.Popen[str], answers: queue.Queue[dict[str, Any] | None]) -> None:
@@ -134,7 +157,7 @@ def fuzz(
     keep : Path, optional
         Folder for the images that must not occur, each with ``trial.json``.
     seconds : float
-        Time after which reading one image counts as hanging.
+        Processor time after which reading one image counts as hanging.
     """
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     with _Reader(seconds) as reader, tempfile.TemporaryDirectory(prefix="s1omni-fuzz-") as temporary:

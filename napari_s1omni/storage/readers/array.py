@@ -135,7 +135,10 @@ def read_npy(path: Path) -> RawImage:
     """Map a .npy file into memory."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # The header is a piece of Python, and damage to it raises what Python's tokenizer raises.
         raise SourceError(
             f"{path} is not a .npy file of numbers: {error}", remedy="write it with numpy.save", path=str(path)
         ) from error

@@ -25,6 +25,12 @@ _DAMAGED = re.compile(
     r"invalid (offset to page|page offset|value offset|valueoffset|next page|circular reference)|corrupted"
 )
 """What tifffile says of pages and tags that lie behind the end of the file, or are damaged."""
+_UNDESCRIBED = "invalid shaped series metadata or corrupted file"
+"""What tifffile says of a page without a description of its own, as the coarser levels of its own pyramids are."""
+_LARGE = 2**28
+"""Bytes of a strip or tile above which its size is compared with what is stored of it."""
+_MOST_COMPRESSED = 10_000
+"""Times that a strip or tile may be larger than what is stored of it; 1,032 is the most with Deflate."""
 _REPR = re.compile(r"<tifffile[^>]*>,?\s*")
 
 
@@ -109,7 +115,24 @@ def choose_series(tiff: Any, path: Path | str, wanted: str | None, notes: list[s
 
 
 def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]) -> None:
-    """Refuse a file that ends before its pixels do; `warnings` are those of tifffile."""
+    """Refuse a file that ends before its pixels do.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+    series : tifffile.TiffPageSeries
+    path : Path or str
+        The file, for messages.
+    warnings : list of str
+        Those of tifffile; one that says nothing about the image is removed.
+
+    Raises
+    ------
+    SourceError
+        If pixels are missing, or a strip or tile claims to be larger than it can be.
+    """
+    if tiff.pages.first.subifds:
+        warnings[:] = [text for text in warnings if text != _UNDESCRIBED]
     size = tiff.filehandle.size
     imagej = tiff.imagej_metadata if tiff.is_imagej else None
     planes = int(imagej.get("images", 1)) if imagej else 1
@@ -118,12 +141,7 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
     if series.dataoffset is not None:
         cut = cut or series.dataoffset + series.nbytes > size
     elif not series.is_multifile:
-        for page in series.pages:
-            if page is not None and any(
-                offset >= size for offset, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n
-            ):
-                cut = True
-                break
+        cut = cut or any(page is not None and _lacks_bytes(page, size) for page in series.pages)
     if cut:
         raise SourceError(
             f"{path} is damaged or ends before its pixels do, after {size:,} bytes",
@@ -131,6 +149,15 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
             "copy the file again",
             path=str(path),
         )
+
+
+def _lacks_bytes(page: Any, size: int) -> bool:
+    """Whether strips or tiles of a page lie behind the end of the file, or are larger than their bytes can be."""
+    stored = [(offset, n) for offset, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n]
+    if any(offset >= size or n > size for offset, n in stored):
+        return True
+    decoded = math.prod(page.keyframe.chunks) * page.keyframe.dtype.itemsize
+    return bool(stored) and decoded > max(_LARGE, _MOST_COMPRESSED * max(n for _, n in stored))
 
 
 @contextmanager

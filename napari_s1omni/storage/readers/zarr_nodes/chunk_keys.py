@@ -26,6 +26,8 @@ _MOST_FILES = 10_000
 """Files of an array that are looked at; a larger array is not counted."""
 _MOST_PLACES = 27
 """Chunks of a remote array that are looked for before it counts as empty."""
+_LONGEST = 2**53
+"""Pixels along a dimension up to which zarr counts chunks exactly."""
 _KEY = re.compile(r"(?:(c)(?:([./])|$))?(\d+(?:([./])\d+(?:\4\d+)*)?)?")
 
 
@@ -75,8 +77,15 @@ def find_chunks(array: Any, uri: str) -> StoredArray:
     Raises
     ------
     SourceError
-        If chunks are stored, but no encoding of their keys fits the array, or two do; or if chunks have no size.
+        If chunks are stored, but no encoding of their keys fits the array, or two do; or if chunks have no size, or
+        the array an impossible one.
     """
+    if max(array.shape, default=0) > _LONGEST:
+        raise SourceError(
+            f"{uri} has the shape {tuple(array.shape)}",
+            f"an array has at most {_LONGEST:,} px along each dimension",
+            "correct its zarr.json or .zarray",
+        )
     if min(array.shards or array.chunks, default=1) < 1:
         raise SourceError(
             f"{uri} has chunks of {tuple(array.shards or array.chunks)} px",

@@ -80,6 +80,7 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
                 # zarr warns about oddities of documents that do not change what is read.
                 warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
                 node = zarr.open(store, path=path, mode="r", zarr_format=version, use_consolidated=False)
+            _check_attributes(node)
         except FileNotFoundError as error:
             missing = error
             continue
@@ -94,6 +95,12 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
     if not found:
         raise missing or FileNotFoundError(path)
     return sorted(found, key=lambda node: -int(node.metadata.zarr_format))
+
+
+def _check_attributes(node: Any) -> None:
+    attributes = node.metadata.attributes
+    if not isinstance(attributes, Mapping):
+        raise TypeError(f"the attributes are not an object with keys, but {str(attributes)[:40]!r}")
 
 
 def open_remembered(store: Store, path: str = "", group: str = "") -> list[Any]:
