@@ -12,6 +12,7 @@ from typing import Any
 import tifffile
 
 from napari_s1omni.benchmarks.fuzzing.damaged_bytes import flip
+from napari_s1omni.benchmarks.reading.quiet import quiet
 
 _WHOLE = (0, 1, 2, 3, 5, 8, 16, 32, 255, 4096, 65535, 2**31 - 1, 2**32 - 1)
 _REAL = (0.0, -1.0, 1e30, 1e-30, float("nan"), float("inf"), -float("inf"), 2.0)
@@ -35,7 +36,7 @@ _NIFTI = {
 def tiff_tag(data: bytearray, rng: random.Random) -> str:
     """Change the value, the type, the count or the code of a tag."""
     try:
-        with tifffile.TiffFile(io.BytesIO(bytes(data))) as tiff:
+        with quiet(), tifffile.TiffFile(io.BytesIO(bytes(data))) as tiff:
             tags = [tag for page in tiff.pages[:3] for tag in page.tags]
             order, large = tiff.byteorder, tiff.is_bigtiff
     except Exception:

@@ -20,7 +20,7 @@ from napari_s1omni.storage.readers.ngff import read_ngff
 from napari_s1omni.storage.readers.ngff_metadata import find_level, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version, version_notes
-from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
+from napari_s1omni.storage.readers.zarr_nodes.documents import open_groups, open_remembered, open_versions
 from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of
 
 _TIMEOUT = TIMEOUT
@@ -37,6 +37,9 @@ def read_zarr(uri: str, level: int) -> RawImage:
     notes: list[str] = []
     versions = _open(uri)
     groups = [node for node in versions if isinstance(node, zarr.Group)]
+    if not groups and any("multiscales" in ome_attributes(array) for array in versions):
+        groups = open_groups(_store(uri))
+        notes += [f"{uri} has the documents of a group and of an array; the group is read"] if groups else []
     if groups:
         group = next((g for g in groups if "multiscales" in ome_attributes(g)), groups[0])
         raw = read_ngff(group, uri, level, listed=_is_listed(uri))

@@ -69,7 +69,9 @@ def _about(
 ) -> tuple[Mapping[str, float], Mapping[str, str | None], tuple[str, ...] | None]:
     """Return pixel size, units and channel names."""
     if tiff.is_ome:
-        return _ome(tiff.ome_metadata)
+        if series.kind != "ome":
+            raise NotComparable("OME-XML that does not describe the pages")
+        return _ome(tiff.ome_metadata, series.sizes)
     tags = series.keyframe.tags
     if any(name in tags and tags[name].count != 1 for name in ("XResolution", "YResolution")):
         raise NotComparable("a resolution of several numbers")
@@ -112,11 +114,13 @@ def _imagej(
     return scale, units, named
 
 
-def _ome(text: str) -> tuple[dict[str, float], dict[str, str | None], tuple[str, ...] | None]:
+def _ome(text: str, sizes: Mapping[str, int]) -> tuple[dict[str, float], dict[str, str | None], tuple[str, ...] | None]:
     image = _list(tifffile.xml2dict(text).get("OME", {}).get("Image"))
     if not image:
         raise NotComparable("OME-XML without an image")
     pixels = image[0].get("Pixels", {})
+    if any(int(pixels.get(f"Size{axis.upper()}", 1)) != sizes[axis] for axis in ("width", "height")):
+        raise NotComparable("the first series is not that of the first image")
     scale: dict[str, float] = {}
     units: dict[str, str | None] = {}
     for axis, key, default in (

@@ -26,7 +26,9 @@ def ome_sizes(text: str, series: Any, number: int, notes: list[str]) -> StoredSi
         return None
     found = _pixels(root, series, number)
     if found is None:
-        notes.append("the OME-XML describes no image of this size; pixel size and channel names in it are not used")
+        notes.append(
+            "the OME-XML describes no image of this size; pixel size, units and channel names in it are not used"
+        )
         return None
     sizes = StoredSizes()
     for axis, key, unit in _SIZES:

@@ -27,6 +27,8 @@ _DAMAGED = re.compile(
 """What tifffile says of pages and tags that lie behind the end of the file, or are damaged."""
 _UNDESCRIBED = "invalid shaped series metadata or corrupted file"
 """What tifffile says of a page without a description of its own, as the coarser levels of its own pyramids are."""
+_HEADER = 8
+"""Bytes at the beginning of each TIFF that are no pixels."""
 _LARGE = 2**28
 """Bytes of a strip or tile above which its size is compared with what is stored of it."""
 _MOST_COMPRESSED = 10_000
@@ -139,7 +141,7 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
     cut = any(_DAMAGED.search(text) for text in warnings)
     cut = cut or (imagej is not None and series.kind != "imagej" and planes > len(tiff.pages))
     if series.dataoffset is not None:
-        cut = cut or series.dataoffset + series.nbytes > size
+        cut = cut or not _HEADER <= series.dataoffset <= size - series.nbytes
     elif not series.is_multifile:
         cut = cut or any(page is not None and _lacks_bytes(page, size) for page in series.pages)
     if cut:
@@ -152,9 +154,9 @@ def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]
 
 
 def _lacks_bytes(page: Any, size: int) -> bool:
-    """Whether strips or tiles of a page lie behind the end of the file, or are larger than their bytes can be."""
+    """Whether strips or tiles of a page lie outside the file, or are larger than their bytes can be."""
     stored = [(offset, n) for offset, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n]
-    if any(offset >= size or n > size for offset, n in stored):
+    if any(not _HEADER <= offset < size or n > size for offset, n in stored):
         return True
     decoded = math.prod(page.keyframe.chunks) * page.keyframe.dtype.itemsize
     return bool(stored) and decoded > max(_LARGE, _MOST_COMPRESSED * max(n for _, n in stored))

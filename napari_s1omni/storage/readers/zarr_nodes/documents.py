@@ -97,6 +97,15 @@ def open_versions(store: Store, path: str = "", first: int = 3) -> list[Any]:
     return sorted(found, key=lambda node: -int(node.metadata.zarr_format))
 
 
+def open_groups(store: Store) -> list[Any]:
+    """Open the group of Zarr 2 at the top of a store that has the document of an array too; empty if there is none."""
+    try:
+        return [zarr.open_group(store, mode="r", zarr_format=2, use_consolidated=False)]
+    except Exception:
+        # The array was understood, so a damaged group beside it is not read.
+        return []
+
+
 def _check_attributes(node: Any) -> None:
     attributes = node.metadata.attributes
     if not isinstance(attributes, Mapping):
