@@ -119,7 +119,7 @@ def _ome(text: str, sizes: Mapping[str, int]) -> tuple[dict[str, float], dict[st
     if not image:
         raise NotComparable("OME-XML without an image")
     pixels = image[0].get("Pixels", {})
-    if any(int(pixels.get(f"Size{axis.upper()}", 1)) != sizes[axis] for axis in ("width", "height")):
+    if any(int(pixels[key]) != sizes[axis] for key, axis in (("SizeX", "width"), ("SizeY", "height"))):
         raise NotComparable("the first series is not that of the first image")
     scale: dict[str, float] = {}
     units: dict[str, str | None] = {}
