@@ -9,6 +9,7 @@ import random
 import struct
 import zlib
 
+import numcodecs
 import numpy as np
 import pytest
 import tifffile
@@ -224,3 +225,30 @@ def test_the_name_of_the_only_channel_is_not_lost_in_silence(tmp_path, names):
     assert noted(source, "DAPI")
     tifffile.imwrite(tmp_path / "a.ome.tif", VALUES, metadata={"axes": "YX", "Channel": {"Name": "DAPI"}})
     assert noted(open_source(tmp_path / "a.ome.tif"), "the channel name 'DAPI' is left out")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 3]), st.floats(0, 0.999), st.sampled_from(["lz4", "zstd", "blosclz"]), st.booleans())
+def test_a_blosc_chunk_that_is_cut_off_is_an_error_and_never_other_pixels(tmp_path_factory, version, part, name, noise):
+    path = tmp_path_factory.mktemp("blosc") / "a.zarr"
+    pixels = VALUES if noise else np.full_like(VALUES, 7)
+    codec = numcodecs.Blosc(cname=name) if version == 2 else zarr.codecs.BloscCodec(cname=name)
+    zarr.create_array(path, data=pixels, chunks=(16, 16), compressors=codec, zarr_format=version)
+    np.testing.assert_array_equal(open_source(path, axes="yx").read(), pixels)
+    chunk = path / ("1.2" if version == 2 else "c/1/2")
+    data = chunk.read_bytes()
+    chunk.write_bytes(data[: int(part * len(data))])
+    with pytest.raises(SourceError, match="cut off"):
+        open_source(path, axes="yx").read()
+
+
+def test_a_unit_that_is_no_text_is_noted(tmp_path):
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    group.create_array("0", data=VALUES, chunks=(16, 16))
+    axes = [{"name": a, "type": "space", "unit": unit} for a, unit in (("y", 0), ("x", None))]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+    source = open_source(tmp_path / "a.zarr")
+    assert source.spec.units == (None, None)
+    assert [note for note in source.notes if "unit of axis" in note] == [
+        "the unit of axis y is 0, which is no text; it is not read"
+    ]

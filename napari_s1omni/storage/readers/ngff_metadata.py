@@ -59,7 +59,7 @@ class Multiscale:
         image = _chosen(attributes["multiscales"], f"{uri}, key multiscales", notes, index)
         key = f"multiscales[{index or 0}]"
         _check_version(uri, image, attributes)
-        names, kinds, units = _axes(image, uri)
+        names, kinds, units = _axes(image, uri, notes)
         datasets = image.get("datasets")
         if not isinstance(datasets, list) or not datasets or not all(isinstance(d, dict) for d in datasets):
             raise SourceError(
@@ -219,7 +219,9 @@ def _check_version(uri: str, image: Mapping[str, Any], attributes: Mapping[str, 
     )
 
 
-def _axes(image: Mapping[str, Any], uri: str) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...]]:
+def _axes(
+    image: Mapping[str, Any], uri: str, notes: list[str]
+) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...]]:
     """Return name, type and unit of each axis."""
     axes = image["axes"]
     names = tuple(str(axis.get("name") or "") for axis in axes)
@@ -230,6 +232,9 @@ def _axes(image: Mapping[str, Any], uri: str) -> tuple[tuple[str, ...], tuple[st
                 "each axis has a name such as 'z'",
                 "write the metadata again",
             )
+        unit = axes[i].get("unit")
+        if unit is not None and not isinstance(unit, str):
+            notes.append(f"the unit of axis {name} is {str(unit)[:40]}, which is no text; it is not read")
     kinds, units = (
         tuple(axis[key] if isinstance(axis.get(key), str) else None for axis in axes) for key in ("type", "unit")
     )

@@ -10,6 +10,7 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.remote import read_error
 from napari_s1omni.storage.readers.raw_image import ZarrArrayPixels
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
+from napari_s1omni.storage.readers.zarr_nodes.whole_chunks import with_whole_chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,5 @@ def document_error(what: str, error: BaseException) -> SourceError:
 
 def pixels_of(stored: StoredArray) -> ZarrPixels:
     """Return the pixels of an array whose chunks were found."""
-    array = stored.array
+    array = with_whole_chunks(stored.array)
     return ZarrPixels(array, tuple(array.shape), np.dtype(array.dtype), tuple(array.chunks), stored.uri)
