@@ -16,6 +16,8 @@ _EXTREME = 0.005
 """Share of the pixels that are taken for the brightest, the glass of a slide, or for the darkest."""
 _MEASURED = 2**20
 """About how many pixels are measured at most."""
+_BLENDED = 2**22
+"""About how many values are blended at a time."""
 _TWO_VALUED = 0.5
 """Least share of pixels that are wholly transparent or opaque; below it, a sample holds something else."""
 
@@ -49,17 +51,26 @@ class Transparency:
         """
         fill = np.asarray(self.fill[colours]).reshape([-1 if d == channel else 1 for d in range(pixels.ndim)])
         alpha = alpha if channel is None else np.expand_dims(alpha, channel)
-        covered = np.broadcast_to(~(alpha >= self.opaque), pixels.shape)
-        if not covered.any():
+        if (alpha >= self.opaque).all():
             return pixels
+        out = pixels.copy()
+        longest = max((d for d in range(out.ndim) if d != channel), key=lambda d: out.shape[d])
+        # In pieces, since blending needs several times the memory of its pixels.
+        step = max(1, _BLENDED * out.shape[longest] // out.size)
+        for start in range(0, out.shape[longest], step):
+            piece = (*[slice(None)] * longest, slice(start, start + step))
+            self._blend_piece(out[piece], alpha[piece], fill)
+        return out
+
+    def _blend_piece(self, pixels: NDArray[Any], alpha: NDArray[Any], fill: NDArray[Any]) -> None:
+        """Blend in place."""
+        covered = np.broadcast_to(~(alpha >= self.opaque), pixels.shape)
         share = np.clip(np.nan_to_num(alpha.astype(np.float64)), 0, self.opaque) / self.opaque
         share, fill = (np.broadcast_to(a, pixels.shape)[covered] for a in (share, fill))
         shown = pixels[covered].astype(np.float64)
         # What a wholly transparent pixel holds may be NaN.
         mixed = np.where(share == 0, fill, fill + share * (shown - fill))
-        out = pixels.copy()
-        out[covered] = np.rint(mixed) if pixels.dtype.kind in "iu" else mixed
-        return out
+        pixels[covered] = np.rint(mixed) if pixels.dtype.kind in "iu" else mixed
 
 
 def measure_transparency(

@@ -252,3 +252,16 @@ def test_a_unit_that_is_no_text_is_noted(tmp_path):
     assert [note for note in source.notes if "unit of axis" in note] == [
         "the unit of axis y is 0, which is no text; it is not read"
     ]
+
+
+def test_a_tiff_whose_first_image_lost_its_size_says_which_is_read(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        for pixels in (VALUES, VALUES[::2, ::2].copy()):
+            tiff.write(pixels, tile=(16, 16), compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages[0].tags["ImageLength"].offset
+    path.write_bytes(put(path.read_bytes(), at, "<H", 1))
+    source = open_source(path)
+    assert source.spec.shape == (20, 32)
+    assert noted(source, "image 1 of the 2 in the file is read; 1 without pixels")

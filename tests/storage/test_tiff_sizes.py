@@ -158,3 +158,12 @@ def test_ome_xml_that_is_broken_in_utf_16_or_in_another_file(tmp_path):
         source = open_source(tmp_path / "part.ome.tif")
         assert micrometres(source.spec) == (None if words else pytest.approx(0.2))
         assert words is None or any(words in note for note in source.notes)
+
+
+def test_one_pixel_per_micrometer_is_a_pixel_size(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 9), np.uint8), resolution=(1, 1), resolutionunit="MICROMETER", metadata=None)
+    source = open_source(path)
+    assert (source.spec.scale, source.spec.units) == ((1, 1), ("micrometer",) * 2)
+    tifffile.imwrite(path, np.zeros((8, 9), np.uint8), resolution=(1, 1), resolutionunit="CENTIMETER", metadata=None)
+    assert open_source(path).spec.units == (None, None)

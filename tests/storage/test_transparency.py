@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import napari_s1omni
+from napari_s1omni.storage import transparency
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.transparency import measure_transparency
+from napari_s1omni.storage.transparency import Transparency, measure_transparency
 
 RNG = np.random.default_rng(0)
 
@@ -121,3 +122,17 @@ def test_operations_find_nothing_in_transparent_pixels():
     assert not labels[:20].any()
     fine = napari_s1omni.super_resolve(picture, factor=2, **options).array[...]
     assert fine[:, :36].min() > 200
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 400), st.sampled_from([None, 0, 1]), st.integers(0, 2**32 - 1))
+def test_blending_in_pieces_changes_nothing(piece, channel, seed):
+    rng = np.random.default_rng(seed)
+    shape = {None: (13, 7), 0: (3, 5, 13), 1: (2, 3, 13, 7)}[channel]
+    pixels = rng.integers(0, 256, shape).astype(np.uint8)
+    alpha = rng.integers(0, 256, [n for d, n in enumerate(shape) if d != channel]).astype(np.uint8)
+    blend = Transparency(255, (10.0, 20.0, 30.0)[: 1 if channel is None else 3]).blend
+    whole = blend(pixels, alpha, channel, slice(0, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transparency, "_BLENDED", piece)
+        np.testing.assert_array_equal(blend(pixels, alpha, channel, slice(0, 3)), whole)

@@ -94,7 +94,7 @@ def _unsigned(top: int) -> type[np.unsignedinteger[Any]]:
 
 
 def _damaged(path: Path, reason: str) -> SourceError:
-    return SourceError(f"{path} is damaged: {reason}", remedy="copy or write the file again", path=str(path))
+    return SourceError(f"{path} cannot be decoded: {reason}", remedy="copy or write the file again", path=str(path))
 
 
 def _too_deep(path: Path, kind: str, bits: int) -> SourceError:

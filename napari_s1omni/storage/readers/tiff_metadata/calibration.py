@@ -85,7 +85,8 @@ def _resolution_tags(series: Any, sizes: StoredSizes, *, trusted: bool) -> None:
     """Take the pixel size from XResolution and YResolution, unless it is for printing."""
     dots = _dots(series)
     unit = _UNITS.get(_tag(series, "ResolutionUnit", 2))
-    if not dots or all(round(n, 6) == 1 for n in dots.values()):
+    # One dot per unit is what programs write that know no resolution; only those of a microscope count micrometers.
+    if not dots or (unit != "micrometer" and all(round(n, 6) == 1 for n in dots.values())):
         return
     if unit is None:
         _aspect(dots, sizes)

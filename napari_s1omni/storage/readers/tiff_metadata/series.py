@@ -106,6 +106,12 @@ def choose_series(tiff: Any, path: Path | str, wanted: str | None, notes: list[s
         chosen, series = next((each for each in found if not _SIDE_IMAGE.search(each[1].name or "")), found[0])
     else:
         chosen, series = max(found, key=lambda each: (not each[1].keyframe.is_reduced, math.prod(each[1].shape)))
+    empty = len(tiff.series) - len(found)
+    if empty:
+        notes.append(
+            f"image {chosen} of the {len(tiff.series)} in the file is read; {empty} without pixels cannot be, which "
+            "may be damage"
+        )
     # The thumbnails of an LSM repeat the image.
     if len(found) > 1 and series.kind != "lsm":
         other = next(number for number, _ in found if number != chosen)
