@@ -60,7 +60,10 @@ def read_zarr(uri: str, level: int) -> RawImage:
     stored = choose_version(versions, uri)
     array = stored.array
     if "multiscales" in ome_attributes(array):
-        notes.append(f"{uri} is an array, whose key multiscales is not read, and with it no pixel size and unit; only groups hold images")
+        notes.append(
+            f"{uri} is an array, whose key multiscales is not read, so pixel size and units in it are lost; only groups "
+            "hold images with levels"
+        )
     absent = [stored.absent] if stored.absent else []
     return _read_alone(stored, uri, (*notes, *stored.notes, *absent))
 
