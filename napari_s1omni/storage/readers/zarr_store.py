@@ -61,8 +61,8 @@ def read_zarr(uri: str, level: int) -> RawImage:
     array = stored.array
     if "multiscales" in ome_attributes(array):
         notes.append(
-            f"{uri} is an array, whose key multiscales is not read, so pixel size and units in it are lost; only groups "
-            "hold images with levels"
+            f"{uri} is an array, whose key multiscales is not read, so pixel size and units in it are lost; only "
+            "groups hold images with levels"
         )
     absent = [stored.absent] if stored.absent else []
     return _read_alone(stored, uri, (*notes, *stored.notes, *absent))
