@@ -133,6 +133,6 @@ FORMATS = (
         "wavelengths of channels, dates as seconds. Masked pixels are NaN.",
         "Attributes, other coordinates, uneven or descending positions. Arrays without a known shape, of objects or of "
         "structures are refused.",
-        "A note for each, and with the axes that were assumed. (rows, columns, 3 or 4) is read as colours, with a note.",
+        "A note for each, and with the axes that were assumed: (rows, columns, 3 or 4) is read as colours.",
     ),
 )

@@ -65,9 +65,9 @@ format.
 
 - In a folder, files of the system (`._*`, `.DS_Store`, `Thumbs.db`), hidden files and other endings are skipped and
   counted; so are wells and fields of a plate that are listed but were never imaged.
-- A list of images is `.csv`, `.tsv` or `.txt`, with commas, semicolons, tabs or `|`, in UTF-8, UTF-16 or Windows-1252: a
-  column `source` and one for each field that changes, or one path a line. Relative paths start at the folder of the
-  list.
+- A list of images is `.csv`, `.tsv` or `.txt`, with commas, semicolons, tabs or `|`, in UTF-8, UTF-16 or Windows-1252:
+  a column `source` and one for each field that changes, or one path a line. Relative paths start at the folder of
+  the list.
 
 ## Regions and ground truth
 
@@ -83,8 +83,8 @@ format.
 
 ## Labels written into an image (`--into`)
 
-- The image is OME-Zarr 0.4 or 0.5 on this machine, named by its folder or by one of its levels. Its labels have the same
-  version (0.4: Zarr v2; 0.5: Zarr v3, sharded), levels, sizes, axes (without c), units and transformations.
+- The image is OME-Zarr 0.4 or 0.5 on this machine, named by its folder or by one of its levels. Its labels have the
+  same version (0.4: Zarr v2; 0.5: Zarr v3, sharded), levels, sizes, axes (without c), units and transformations.
 - A corrected `scale` counts for measurements; the labels keep the scale of the image, so that they lie on it.
 - Nothing else of the image changes but `labels/` and, if there is any, consolidated metadata.
 
