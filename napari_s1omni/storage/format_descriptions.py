@@ -128,8 +128,11 @@ FORMATS = (
     FormatDescription(
         "Arrays of other libraries",
         (),
-        "numpy, dask, xarray, zarr and whatever has a shape, a type and slices; levels of a pyramid as a list.",
-        "Attributes.",
-        "A note with the axes that were assumed.",
+        "numpy, dask, torch, cupy, zarr, HDF5, quantities of pint and astropy, and whatever has a shape, a type and "
+        "slices; levels of a pyramid as a list. Of xarray: dimensions by word, units, even coordinates, names and "
+        "wavelengths of channels, dates as seconds. Masked pixels are NaN.",
+        "Attributes, other coordinates, uneven or descending positions. Arrays without a known shape, of objects or of "
+        "structures are refused.",
+        "A note for each, and with the axes that were assumed: (rows, columns, 3 or 4) is read as colours.",
     ),
 )

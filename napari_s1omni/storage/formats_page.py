@@ -26,26 +26,67 @@ holds the OME-Zarr samples.
 
 Every image is read with axes in the order `t c z y x`, in native byte order, box by box. Only pictures and compressed
 NIfTI up to 1 GB are loaded as a whole. Give `axes` (one letter for each stored dimension, `s` for the colour samples
-of a picture), `scale` and `units` if a file lacks them or has them wrong. Notes list what was guessed, converted,
-reordered or left out: `Source.notes` and `Plan.notes` in Python, `s1omni plan`, the plan in the dock.
+of a picture, or words such as `"slice, row, column"`), `scale` and `units` if a file lacks them or has them wrong.
+Notes list what was guessed, converted, reordered or left out: `Source.notes` and `Plan.notes` in Python,
+`s1omni plan`, the plan in the dock. `s1omni bench readers` compares what is read with the reference reader of each
+format.
 
 - Integers of 8 to 64 bits, floats of 16 to 64 bits and booleans (as 0 and 1) are read; complex numbers are refused.
-- Lengths along z, y and x are converted to the unit of x; a missing unit is noted.
+- Axes are known by whole words from one table (slice, section, plane, depth: z; frame, time: t; channel, wavelength,
+  stain: c; row, line: y; column: x). Another word is an error that says which `axes` to give; an axis of 1 pixel is
+  left out with a note.
+- Lengths along z, y and x are converted to the unit of x; a missing unit is noted. Units from picometre to inch are
+  known in their usual spellings; another unit is kept by name and cannot be used for sizes.
 - A pixel size that is not finite or not above 0 is refused, and the error names its key; in a TIFF it is left out, with
   a note.
-- A missing chunk reads as the fill value, as Zarr defines it. A damaged chunk is an error that names its key.
-- OME-Zarr 0.1 to 0.3 is refused; the error says how to convert it. Its arrays open by their own path, with `axes`.
-- `http(s)://` and `s3://` stores need the extra `remote`. They use the settings of fsspec, such as
-  `FSSPEC_S3_ANON=true` and `FSSPEC_S3_ENDPOINT_URL`. If a server does not answer for 60 s, the error names the chunk.
+- Transparent pixels of a picture are background, with a note that gives their share and colour.
 - `.nii` and `.nii.gz` need the extra `medical`. TIFF compressed with LZW, JPEG or Zstandard needs `imagecodecs`.
-- A region is a box, polygons (GeoJSON as written by QuPath; ImageJ `.roi` and `.zip`), or a mask of the image's size.
-  A box counts pixels of the level in use. Polygons are in pixels of full resolution, whatever the level, with 0 at the
-  outer corner of the first pixel; so are exported outlines. A mask may have the size of the level or of full
-  resolution; one of another size states its pixel size and position, as results and exported TIFFs do.
+- OME-Zarr 0.1 to 0.3 is refused; the error says how to convert it. Its arrays open by their own path, with `axes`.
+
+## Chunks and levels of Zarr
+
+- Chunks are found by the keys that they have. A note says if the metadata names other keys, how many chunks of an image
+  are missing, and what is read for them; keys that fit nothing are refused. A damaged chunk is an error that names its
+  key.
+- Consolidated metadata is read only for what has no document of its own, with a note.
+- The path of a level (`IMAGE/0`, `IMAGE/scale0/image`) takes axes, pixel size, units and channel names from its image.
 - A level whose file gives it no position is taken to begin at the same outer corner as level 0; a note says so. So
   the first pixel of a level of factor 2 has its centre half a pixel of full resolution further in.
-  Tiles without a pixel in the region are neither read nor drawn. A thought shared by several tiles (`per_region`,
+
+## Behind a URL
+
+- Reading needs the extra `remote`. Stores and TIFF are read part by part; any other file is copied first, and a note
+  gives its size. The settings are those of fsspec, such as `FSSPEC_S3_ANON=true` and `FSSPEC_S3_ENDPOINT_URL`. If a
+  server does not answer for 60 s, the error names the chunk.
+- Results behind a URL are read and never changed. An output, a table, an export or a report behind a URL is refused
+  before the first tile.
+
+## Folders, lists and plates
+
+- In a folder, files of the system (`._*`, `.DS_Store`, `Thumbs.db`), hidden files and other endings are skipped and
+  counted; so are wells and fields of a plate that are listed but were never imaged.
+- A list of images is `.csv`, `.tsv` or `.txt`, with commas, semicolons, tabs or `|`, in UTF-8, UTF-16 or Windows-1252:
+  a column `source` and one for each field that changes, or one path a line. Relative paths start at the folder of
+  the list.
+
+## Regions and ground truth
+
+- A region is a box, polygons (GeoJSON as written by QuPath; ImageJ `.roi` and `.zip`), or a mask.
+  A box counts pixels of the level in use. Polygons are in pixels of full resolution, whatever the level, with 0 at the
+  outer corner of the first pixel; so are exported outlines. A mask may have the size of the level or of full
+  resolution; one of another size states its pixel size and position, as results and exported TIFFs do. Its pixels
+  above 0 are inside. Empty geometries are left out with a note.
+- Tiles without a pixel in the region are neither read nor drawn. A thought shared by several tiles (`per_region`,
   `once`) still reads all of them, so the region does not change how a pixel is drawn.
+- Ground truth of labels may be integers, floats or booleans, with 0, -1 or NaN as ground, or colours with black as
+  ground.
+
+## Labels written into an image (`--into`)
+
+- The image is OME-Zarr 0.4 or 0.5 on this machine, named by its folder or by one of its levels. Its labels have the
+  same version (0.4: Zarr v2; 0.5: Zarr v3, sharded), levels, sizes, axes (without c), units and transformations.
+- A corrected `scale` counts for measurements; the labels keep the scale of the image, so that they lie on it.
+- Nothing else of the image changes but `labels/` and, if there is any, consolidated metadata.
 
 """
 _MEANING = """
