@@ -22,6 +22,14 @@ _TENS = {
     "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem",
 }
 _AND = {"en": "{ten}-{one}", "de": "{one}und{ten}", "fr": "{ten}-{one}", "es": "{ten} y {one}", "pt": "{ten} e {one}"}
+_PARTS = {
+    0.5: "half; half a; half an; halb; halbe; halber; halben; halbes; demi; medio; meio; 半",
+    1.5: "one and a half; anderthalb; eineinhalb; un et demi; uno y medio; um e meio; 一个半",
+    10: "dizaine de; decena de; dezena de",
+    20: "vingtaine de",
+    100: "centaine de",
+}
+"""Parts of a unit, and round numbers that are counted as one thing."""
 _CHINESE = dict(zip("一二三四五六七八九", range(1, 10), strict=True)) | {"两": 2}
 
 
@@ -40,7 +48,7 @@ def _words() -> dict[str, float]:
                 }
     for i, one in enumerate(_ONES["es"].split()[:9]):
         words[f"veinti{one}"] = 21.0 + i
-    return words
+    return words | {part: value for value, parts in _PARTS.items() for part in parts.split("; ")}
 
 
 _WORDS = _words()
