@@ -30,6 +30,12 @@ _PARTS = {
     100: "centaine de",
 }
 """Parts of a unit, and round numbers that are counted as one thing."""
+_VAGUE = frozenset(
+    "few; a few; several; a couple of; tens of; dozens of; hundreds of; wenige; weniger; einige; einiger; mehrere; "
+    "mehrerer; ein paar; quelques; plusieurs; dizaines de; pocos; pocas; unos pocos; unas pocas; varios; varias; "
+    "algunos; algunas; alguns; algumas; poucos; poucas; 几; 数; 数十; 几十".split("; ")
+)
+"""Words for numbers that nobody can know."""
 _CHINESE = dict(zip("一二三四五六七八九", range(1, 10), strict=True)) | {"两": 2}
 
 
@@ -55,21 +61,23 @@ _WORDS = _words()
 
 NUMBER_WORD = (
     r"(?<![a-z-])(?:"
-    + "|".join(sorted(_WORDS, key=len, reverse=True))
+    + "|".join(sorted({*_WORDS, *_VAGUE}, key=len, reverse=True))
     + r")(?![a-z])|[一二两三四五六七八九]?十[一二三四五六七八九]?|"
     r"[一二两三四五六七八九]"
 )
 """Pattern of a number in words, in folded text."""
 
 
-def read_number_word(word: str) -> float:
-    """Return the value of what :data:`NUMBER_WORD` matches.
+def read_number_word(word: str) -> float | None:
+    """Return the value of what :data:`NUMBER_WORD` matches; None for words such as "a few".
 
     Examples
     --------
     >>> read_number_word("twenty-five"), read_number_word("zwanzig"), read_number_word("二十五")
     (25.0, 20.0, 25.0)
     """
+    if word in _VAGUE:
+        return None
     if word in _WORDS:
         return _WORDS[word]
     ten, found, one = word.partition("十")
