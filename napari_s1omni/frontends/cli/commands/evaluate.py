@@ -131,7 +131,7 @@ def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> N
 
 
 def _numbered_over_time(labels: NDArray[Any], axis: int) -> NDArray[Any]:
-    """Return labels of which none stands in two time points: objects are compared in each, whatever their ids."""
+    """Number objects so that no id stands in two time points: objects are compared in each of them."""
     numbered = np.zeros(labels.shape, np.int64)
     last = 0
     for t in range(labels.shape[axis]):
