@@ -29,6 +29,11 @@ def unit_name(word: str | None) -> str | None:
     return length_unit(plain) or _TIME_NAMES.get(plain.lower(), plain)
 
 
+def is_time(word: object) -> bool:
+    """Whether a word is a unit of time."""
+    return isinstance(word, str) and word.strip().lower() in _TIME_NAMES
+
+
 def unify_length_units(
     scale: dict[str, float], translate: dict[str, float], units: dict[str, str | None], axes: str
 ) -> list[str]:

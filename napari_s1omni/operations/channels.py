@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,22 @@ def channel_labels(spec: LayerSpec) -> tuple[str, ...]:
     a name is labelled by its index.
     """
     names = [name.strip() for name in spec.channel_names] or [""] * spec.size("c")
-    folded = [name.casefold() for name in names]
+    folded = [_folded(name) for name in names]
     # Single names first, so that no other channel takes them.
     labels = {c: name for c, name in enumerate(names) if name and folded.count(folded[c]) == 1}
     for c, name in enumerate(names):
         if c not in labels:
-            label, taken = f"{name}-{c}" if name else str(c), {label.casefold() for label in labels.values()}
-            while label.casefold() in taken:
+            label = f"{name}-{c}" if name else str(c)
+            taken = {*folded, *map(_folded, labels.values())}
+            while _folded(label) in taken:
                 label = f"{label}-{c}"
             labels[c] = label
     return tuple(labels[c] for c in range(len(names)))
+
+
+def _folded(name: str) -> str:
+    # Files and keyboards write one letter in several ways: a composed umlaut or two characters, two signs for micro.
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def channel_index(channel: int | str, spec: LayerSpec) -> int:
@@ -45,7 +52,7 @@ def channel_index(channel: int | str, spec: LayerSpec) -> int:
         wanted = channel.strip()
         for known in (names, labels if names else ()):
             found = [c for c, name in enumerate(known) if name == wanted]
-            found = found or [c for c, name in enumerate(known) if name.casefold() == wanted.casefold()]
+            found = found or [c for c, name in enumerate(known) if _folded(name) == _folded(wanted)]
             if wanted and len(found) == 1:
                 return found[0]
             if wanted and found:

@@ -82,7 +82,7 @@ class Segmentation(Operation):
             if (unit == other and least > most) or (
                 factors[0] and factors[1] and least * factors[0] ** 2 > most * factors[1] ** 2
             ):
-                raise ValueError(f"min_size {least:g} {unit} is above max_size {most:g} {other}")
+                raise ValueError(f"min_size {self.min_size!r} is above max_size {self.max_size!r}")
         if self.link_z and not self.instances:
             raise ValueError("link_z needs instances: it links single objects")
         if self.z_gap and self.link_z is False:

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from napari_s1omni.core.units import is_time
 from napari_s1omni.errors import SourceError
 
 PerAxis = float | str | Sequence[Any] | Mapping[str, Any] | None
@@ -27,8 +28,23 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
     Raises
     ------
     SourceError
-        If it names an unknown axis or has the wrong length.
+        If it names an unknown axis or has the wrong length, if a pixel size is no number, or if pixels in space have
+        a unit of time.
     """
+    values = _spread(value, axes, name)
+    for axis, given in values.items():
+        if name == "scale" and (isinstance(given, bool) or not hasattr(given, "__float__")):
+            raise SourceError(
+                f"scale {given!r} along {axis}", "a pixel size is a number", "give such as scale=0.5, units='um'"
+            )
+        if name == "units" and axis in "zyx" and is_time(given):
+            raise SourceError(
+                f"unit {given!r} along {axis}", "pixels in space have a unit of length", "write units such as um"
+            )
+    return values
+
+
+def _spread(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
     space = [a for a in axes if a in "zyx"]
     if value is None:
         return {}

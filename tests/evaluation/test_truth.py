@@ -118,3 +118,46 @@ def test_every_form_scores_alike_on_the_command_line(result, monkeypatch, capsys
     np.save(folder / "border.npy", labels[2:-2, 3:])
     _, said = evaluate(made, folder / "border.npy", monkeypatch, capsys, code=2)
     assert "-4 px along y, -3 px along x" in said
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    """Four time points of one disc each, of which the last two were segmented; the folder, and the labels."""
+    folder = tmp_path_factory.mktemp("series")
+    y, x = np.mgrid[:64, :64]
+    centres = ((20, 20), (40, 20), (20, 40), (40, 44))
+    labels = np.stack([(y - a) ** 2 + (x - b) ** 2 <= 64 for a, b in centres]).astype(np.uint16)
+    image = napari_s1omni.open_source(200 + 2000 * labels, axes="tyx")
+    napari_s1omni.segment(
+        image, folder / "o.zarr", prompt="segment the discs, about 16 px", engine="reference", region={"t": (2, 4)}
+    )
+    return folder, labels
+
+
+def evaluate_series(series, truth, monkeypatch, capsys):
+    folder, _ = series
+    np.save(folder / "truth.npy", truth)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(
+        sys, "argv", ["s1omni", "evaluate", "o.zarr", "--truth", "truth.npy", "--axes", "tyx", "--json"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    return ended.value.code or 0, said.out, said.err
+
+
+def test_truth_of_a_series_is_cut_in_time_and_compared_at_each_time_point(series, monkeypatch, capsys):
+    labels = series[1]
+    for truth in (labels, labels[2:], labels * np.arange(1, 5, dtype=np.uint16)[:, None, None]):
+        code, out, err = evaluate_series(series, truth, monkeypatch, capsys)
+        assert code == 0, err
+        assert json.loads(out)["true positives"] == 2
+        assert json.loads(out)["AP at IoU 0.75"] == 1
+
+
+@pytest.mark.parametrize("size", [(3, 64, 64), (2, 70, 64), (4, 64, 100), (2, 60, 64)])
+def test_truth_that_lies_anywhere_is_refused(series, size, monkeypatch, capsys):
+    code, _, err = evaluate_series(series, np.ones(size, np.uint16), monkeypatch, capsys)
+    assert code == 2
+    assert "the whole source" in err

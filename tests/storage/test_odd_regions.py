@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.errors import SourceError
+from napari_s1omni.errors import PlanError, SourceError
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.storage.readers.outlines import read_outlines
 from napari_s1omni.storage.regions.region import open_region
@@ -115,3 +115,10 @@ def test_minus_one_and_nan_are_outside_of_a_mask(tmp_path):
     region = open_region(Shape(type="mask", uri=str(tmp_path / "m.npy")), spec)
     assert region.bounds == {"y": (10, 20), "x": (5, 9)}
     assert any("below 0" in note for note in region.notes)
+
+
+def test_outlines_in_another_plane_are_outside(tmp_path):
+    path = tmp_path / "plane.geojson"
+    path.write_text(json.dumps({**AREA, "plane": {"c": -1, "z": 5, "t": 0}}))
+    with pytest.raises(PlanError, match=r"z 5 to 5.*z 0 to 2"):
+        open_region(path, LayerSpec((3, 32, 32), ("z", "y", "x"), "uint8"))

@@ -100,6 +100,19 @@ def test_refuses_an_invalid_pixel_size(bad):
         open_source(np.zeros((4, 5)), scale=(bad, 1.0))
 
 
+@pytest.mark.parametrize("scale", ["0.5", "0.5 um", (0.5, "0.5"), (None, 0.5), True, {"y": "0.5"}])
+def test_a_pixel_size_is_a_number(scale):
+    with pytest.raises(SourceError, match="size is a number"):
+        open_source(np.zeros((8, 8)), scale=scale)
+
+
+@pytest.mark.parametrize("units", ["s", "minutes", ("um", "ms"), {"x": "h"}])
+def test_pixels_in_space_have_no_unit_of_time(units):
+    with pytest.raises(SourceError, match="unit of length"):
+        open_source(np.zeros((8, 8)), units=units)
+    assert open_source(np.zeros((3, 8, 8)), axes="tyx", units=("s", "um", "um")).spec.unit_of("t") == "second"
+
+
 def test_scale_and_units_in_stored_order_by_letter_or_for_all_of_space():
     array = np.zeros((6, 2, 4, 5))
     by_order = open_source(array, axes="zcyx", scale=(2.0, 1.0, 0.5, 0.5), units="um").spec

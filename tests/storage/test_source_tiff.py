@@ -67,6 +67,12 @@ def test_ome_tiff(tmp_path):
     np.testing.assert_array_equal(source.read(), array.transpose(0, 2, 1, 3, 4))
 
 
+def test_channels_without_a_name_among_named_ones(tmp_path):
+    metadata = {"axes": "CYX", "Channel": {"Name": ["DAPI, 405", "", "Zähler"]}}
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((3, 8, 8), np.uint8), metadata=metadata)
+    assert open_source(tmp_path / "a.ome.tif").spec.channel_names == ("DAPI, 405", "", "Zähler")
+
+
 def test_imagej(tmp_path):
     array = RNG.integers(0, 99, (3, 2, 30, 20), np.uint16)
     metadata = {"axes": "ZCYX", "spacing": 2.5, "unit": "um", "Labels": ["dapi", "gfp"] * 3}

@@ -16,9 +16,7 @@ _SPECIAL = {
     **dict.fromkeys("\u00d8\u00f8\u2300\u2205\u03a6\u03c6", "\u2300"),
     # A Chinese comma separates clauses, never digits.
     **dict.fromkeys("\uff0c\u3001\u3002\uff1b", ";"),
-    "\u00bd": ".5",
-    "\u00bc": ".25",
-    "\u00be": ".75",
+    "\u2044": "/",
 }
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+", strict=True))
 
@@ -48,6 +46,9 @@ def fold(original: str) -> FoldedText:
     raised = False
     for i, char in enumerate(original):
         new = _fold_char(char, raised)
+        if new[:1] == "." and char != "." and folded[-1:] == [" "] and folded[-2:-1] and folded[-2].isdigit():
+            # "1 ½" is one number.
+            del folded[-1], origins[-1]
         raised = char in _SUPERSCRIPTS
         folded += new
         origins += [i] * len(new)
@@ -60,5 +61,7 @@ def _fold_char(char: str, raised: bool) -> str:
     if char in _SPECIAL:
         return _SPECIAL[char]
     parts = unicodedata.normalize("NFKD", char)
+    if "\u2044" in parts and 0 < unicodedata.numeric(char, 0) < 1:
+        return f"{unicodedata.numeric(char):.4g}"[1:]
     plain = "".join(c for c in parts if not unicodedata.combining(c)).casefold()
     return "".join(" " if c.isspace() and c != "\n" else c for c in plain)

@@ -9,8 +9,9 @@ from typing import Self
 
 from napari_s1omni.core.sizes import phrases
 from napari_s1omni.core.sizes.lengths import UM
-from napari_s1omni.core.sizes.other_measures import IMAGE_BEFORE, LASER_LINES, MEASURES, Measure
+from napari_s1omni.core.sizes.other_measures import MEASURES, Measure
 from napari_s1omni.core.sizes.quantities import Quantity
+from napari_s1omni.core.sizes.surroundings import IMAGE_BEFORE, LASER_LINES
 
 _REACH = 160
 """Characters before a quantity that can say what it measures."""
@@ -40,7 +41,14 @@ class Context:
         """Return the context of the quantity at `index`."""
         quantity = quantities[index]
         with_unit = [q for q in quantities[:index] if q.unit]
-        start = max(with_unit[-1].stop if with_unit else 0, quantity.start - _REACH)
+        last = with_unit[-1].stop if with_unit else 0
+        # What stands after the quantity before is about that one: "1 um z-step and 9 um nuclei".
+        claims = [
+            m.end()
+            for measure in MEASURES
+            if last and (m := measure.after.match(text, last, quantity.start)) and not text[m.end()].isalpha()
+        ]
+        start = max(*claims, last, quantity.start - _REACH)
         later = [q.start for q in quantities[index + 1 :] if q.unit]
         raw = text[start : quantity.start]
         bare = without_fillers(raw)
@@ -127,7 +135,7 @@ def _why_by_itself(quantity: Quantity) -> str:
 
 
 def _applies(measure: Measure, quantity: Quantity, context: Context) -> bool:
-    if measure.physical and quantity.unit == "px":
+    if (measure.physical and quantity.unit == "px") or measure.unless.match(context.after):
         return False
     if measure.light and not (
         quantity.unit in UM
@@ -137,6 +145,7 @@ def _applies(measure: Measure, quantity: Quantity, context: Context) -> bool:
         return False
     return bool(
         measure.before.search(context.near)
+        or measure.with_article.search(context.raw)
         or measure.after.match(context.after)
         or measure.anywhere.search(context.clause)
     )

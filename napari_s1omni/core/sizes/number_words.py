@@ -22,6 +22,20 @@ _TENS = {
     "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem",
 }
 _AND = {"en": "{ten}-{one}", "de": "{one}und{ten}", "fr": "{ten}-{one}", "es": "{ten} y {one}", "pt": "{ten} e {one}"}
+_PARTS = {
+    0.5: "half; half a; half an; halb; halbe; halber; halben; halbes; demi; medio; meio; 半",
+    1.5: "one and a half; anderthalb; eineinhalb; un et demi; uno y medio; um e meio; 一个半",
+    10: "dizaine de; decena de; dezena de",
+    20: "vingtaine de",
+    100: "centaine de",
+}
+"""Parts of a unit, and round numbers that are counted as one thing."""
+_VAGUE = frozenset(
+    "few; a few; several; a couple of; tens of; dozens of; hundreds of; wenige; weniger; einige; einiger; mehrere; "
+    "mehrerer; ein paar; quelques; plusieurs; dizaines de; pocos; pocas; unos pocos; unas pocas; varios; varias; "
+    "algunos; algunas; alguns; algumas; poucos; poucas; 几; 数; 数十; 几十".split("; ")
+)
+"""Words for numbers that nobody can know."""
 _CHINESE = dict(zip("一二三四五六七八九", range(1, 10), strict=True)) | {"两": 2}
 
 
@@ -40,28 +54,30 @@ def _words() -> dict[str, float]:
                 }
     for i, one in enumerate(_ONES["es"].split()[:9]):
         words[f"veinti{one}"] = 21.0 + i
-    return words
+    return words | {part: value for value, parts in _PARTS.items() for part in parts.split("; ")}
 
 
 _WORDS = _words()
 
 NUMBER_WORD = (
     r"(?<![a-z-])(?:"
-    + "|".join(sorted(_WORDS, key=len, reverse=True))
+    + "|".join(sorted({*_WORDS, *_VAGUE}, key=len, reverse=True))
     + r")(?![a-z])|[一二两三四五六七八九]?十[一二三四五六七八九]?|"
     r"[一二两三四五六七八九]"
 )
 """Pattern of a number in words, in folded text."""
 
 
-def read_number_word(word: str) -> float:
-    """Return the value of what :data:`NUMBER_WORD` matches.
+def read_number_word(word: str) -> float | None:
+    """Return the value of what :data:`NUMBER_WORD` matches; None for words such as "a few".
 
     Examples
     --------
     >>> read_number_word("twenty-five"), read_number_word("zwanzig"), read_number_word("二十五")
     (25.0, 20.0, 25.0)
     """
+    if word in _VAGUE:
+        return None
     if word in _WORDS:
         return _WORDS[word]
     ten, found, one = word.partition("十")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import re
 
+_LARGE = r"(?:mm|cm|milli\w*|mili\w*|centi\w*|zenti\w*|in(?:ch\w*)?|zoll|pouces?|pulgadas?|polegadas?|毫米|厘米|英寸)"
 NUMBER = (
     # A letter, a digit or the rest of a number directly before is a name such as Ki67, or a version.
     r"(?<![a-wyzμå_^])(?<![a-z]x)(?<!\d[.,])(?<!\d)"
-    r"(?:\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|(?<![a-z0-9.])\.\d+)"
+    # "1/2 mm" is a half, "1/2 um" may be one or two.
+    rf"(?:\d+ (?:1/[23458]|2/3|3/4)(?!\d|/|[.,]\d)|1/(?:[23458]|10)(?=[\s-]*{_LARGE}(?![a-z]))|"
+    r"\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|(?<![a-z0-9.])\.\d+)"
     r"(?:e[-+]?\d+(?!\d)| ?[x*] ?10 ?(?:\^|\*\*) ?[-+]?\d+)?"
 )
 """Pattern of a number in folded text."""
 
+_FRACTION = re.compile(r"(?:(\d+) )?(\d)/(\d+)")
 _PARTS = re.compile(r"([\d.,' ]+?)(?: ?(?:e|[x*] ?10 ?(?:\^|\*\*)) ?([-+]?\d+))?")
 _POWER = re.compile(r"10(?:\^|\*\*)([-+]?\d+)")
 POWER = r"(?<![a-z0-9.,])10(?:\^|\*\*)[-+]?\d+"
@@ -34,10 +38,15 @@ def read_number(text: str, group: str = ",") -> float | None:
     --------
     >>> read_number("10,000"), read_number("10,000", "."), read_number("0,5"), read_number("1.5e-2")
     (10000.0, 10.0, 0.5, 0.015)
+    >>> read_number("1/2"), read_number("1 1/2")
+    (0.5, 1.5)
     """
     power = _POWER.fullmatch(text)
     if power:
         return _scaled(1.0, power[1])
+    fraction = _FRACTION.fullmatch(text)
+    if fraction:
+        return int(fraction[1] or 0) + int(fraction[2]) / int(fraction[3])
     parts = _PARTS.fullmatch(text)
     if not parts:
         return None

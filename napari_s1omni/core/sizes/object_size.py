@@ -109,7 +109,7 @@ def _in_px(quantity: Quantity, factor: float, pixel: float | None) -> list[float
 def _problem(quantity: Quantity, sizes: list[float], pixel: float | None) -> str:
     """Return why a quantity that measures an object cannot be used, or an empty text."""
     if not quantity.readings:
-        return "its digits are no number"
+        return "it states no clear number"
     if quantity.unit != "px" and pixel is None:
         return "the image has no pixel size; give scale and units, or write px"
     if len(sizes) > 1:

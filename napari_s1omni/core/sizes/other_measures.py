@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from napari_s1omni.core.sizes.phrases import after, anywhere, before
+from napari_s1omni.core.sizes.surroundings import EDGE_OF_IMAGE, IMAGE, KIND_OF_SECTION, SECTION, VESSEL
 
 _NOTHING = re.compile(r"(?!)")
 
@@ -18,10 +19,14 @@ class Measure:
     """Continues: this is not used as the object size: it ..."""
     before: re.Pattern[str] = _NOTHING
     """Directly before the size, or with words such as "about" between."""
+    with_article: re.Pattern[str] = _NOTHING
+    """Directly before the size, with nothing between."""
     after: re.Pattern[str] = _NOTHING
     """Directly after the size."""
     anywhere: re.Pattern[str] = _NOTHING
     """Before the size, anywhere in its clause."""
+    unless: re.Pattern[str] = _NOTHING
+    """Directly after the size: it is that of the objects all the same."""
     physical: bool = False
     """Whether it is never given in pixels."""
     light: bool = False
@@ -38,30 +43,6 @@ _KIND_OF_SIZE = (
     r"(?:[\s._-]*(?:object|cell|nuclear|nucleus)?[\s._-]*(?:size|diameter|radius|area|width|length|grosse|durchmesser|"
     r"flache|radien|taille|diametre|rayon|aire|surface|tamano|diametro|radio|tamanho|raio)[a-z]*)?"
 )
-_SECTION = (
-    r"(?:sections?|slices?|slabs?|tissues?|cryosections?|\w*schnitte?n?|scheiben?|schichten?|coupes?|tranches?|cortes?|"
-    r"secciones|seccion|rebanadas?|fatias?|secoes|seccoes|seccao|secao)"
-)
-_IMAGE = (
-    r"(?:images?|pictures?|micrographs?|tiles?|crops?|patch(?:es)?|frames?|stacks?|volumes?|rois?|windows?|blocks?|"
-    r"chunks?|fields?|grids?|mosaics?|bild(?:er)?n?|bildausschnitte?|kacheln?|ausschnitte?|fenster|stapel|tuiles?|"
-    r"fenetres?|vignettes?|imagen(?:es)?|recortes?|ventanas?|teselas?|mosaicos?|imagem|imagens|janelas?|blocos?)"
-)
-_EDGE_OF_IMAGE = r"[\s_-]*(?:size|width|height|edge|length|grosse|breite|hohe|taille|largeur|hauteur|tamano|tamanho)"
-
-LASER_LINES = frozenset(
-    (
-        *(355, 375, 405, 440, 442, 445, 457, 458, 473, 476, 488, 491, 514, 515, 532, 543, 552, 555, 561, 568, 592, 594),
-        *(633, 635, 637, 638, 639, 640, 642, 647, 658, 660, 685, 730, 750, 775, 785, 1064),
-    )
-)
-"""In nm. Nobody measures an object as 488 nm."""
-
-IMAGE_BEFORE = before(rf"""
-    en: {_IMAGE}
-    zh: 图像; 图片; 图块; 窗口; 瓦片; 视窗
-    """)
-
 MEASURES = (
     Measure(
         "is a length per pixel, or per something else",
@@ -123,7 +104,7 @@ MEASURES = (
             r"[oy] (?:mas|menos|mayor\w*|menor\w*)|(?:ou|e) (?:mais|menos|maior\w*|menor\w*))(?![a-z])|"
             r"[\s\-(]*(?:at least|at most|minimum|maximum|max\.?|min\.?|mindestens|hochstens|au moins|au plus|"
             r"como minimo|como maximo|no minimo|no maximo|upwards?)(?![a-z])(?!\s+$)|"
-            r"\s*[及或]?以[上下内]|\s*[及或]?更[大小]|\+"
+            r"\s*[<>≤≥]|\s*[及或]?以[上下内]|\s*[及或]?更[大小]|\+"
         ),
     ),
     Measure(
@@ -153,10 +134,12 @@ MEASURES = (
             """),
         after=after(r"""
             en: (?:in )?(?:distance|spacing|separation); apart; away; distant\w*; spaced; steps?; gaps?
+            en: (?:z|axial|focus|focal|optical|grid)[\s-]*(?:steps?|spacing|intervals?|distances?)
             en: (?:from|between) (?:each other|one another|neighbou?r\w*)
             en: between (?:them|the|its|their|nuclei|cells|objects|cent\w+)
             en: (?:below|above|under|beneath|inside|outside) the (?:surface|edge|top|bottom|border|coverslip|glass)
             en: (?:to|from) (?:the )?(?:edge|border|surface|cent\w+|membrane)
+            de: z[\s-]*(?:schritt\w*|abstand\w*)
             de: (?:weit )?(?:voneinander|auseinander|entfernt|abstand\w*); vom; von der; unter der; uber der
             fr: (?:de |d')?(?:distance|ecart|espacement|intervalle)s?; entre; du bord; de la surface
             fr: les un\w+ des autres
@@ -203,17 +186,26 @@ MEASURES = (
     ),
     Measure(
         "is a thickness",
-        before=before(
-            rf"en: {_SECTION}(?: (?:histolog\w+|fin[ea]s?|minces?|delgad[oa]s?|congel\w+|parafin\w+))?; 切片"
-        ),
-        after=after(rf"en: (?:thin |tissue |paraffin |frozen |cryo[\s-]?|vibratome |optical )*{_SECTION}"),
+        before=before(rf"en: {SECTION}(?: (?:histolog\w+|fin[ea]s?|minces?|delgad[oa]s?|congel\w+|parafin\w+))?; 切片"),
+        after=after(rf"""
+            en: (?:thin |tissue |paraffin |frozen |cryo[\s-]?|vibratome |optical )*{SECTION}; {KIND_OF_SECTION}
+            de: dunne[nrms]? {SECTION}
+            """),
+        physical=True,
+    ),
+    Measure(
+        "is the size of what the objects lie in",
+        before=before(rf"en: {VESSEL}; 载玻片; 盖玻片; 培养皿"),
+        with_article=re.compile(r"(?<![a-z])(?:(?:in|on|within|inside) (?:an?|one)|(?:in|auf) eine[mnr])\s*$"),
+        unless=after("en: (?:size )?range; size; diameter; radius; area; bereich; gross\\w*"),
+        after=after(rf"en: {VESSEL}; 的?(?:载玻片|盖玻片|培养皿)"),
         physical=True,
     ),
     Measure(
         "is a depth",
         before=before(r"en: deep; tief\w*"),
         after=after(r"""
-            en: (?:in |of )?(?:deep|depths?)
+            en: (?:in |of )?(?:deep|depths?); (?:in|along) z; axially
             de: tief\w*
             fr: (?:de |en )?profond\w*
             es: (?:de |en )?profund\w*
@@ -269,12 +261,12 @@ MEASURES = (
     Measure(
         "is the size of the image or of a part of it",
         after=after(rf"""
-            en: (?:wide|large|big|square|long)?\s*{_IMAGE}
-            de: (?:grosse[nrms]?|breite[nrms]?)?\s*{_IMAGE}
+            en: (?:wide|large|big|square|long)?\s*{IMAGE}
+            de: (?:grosse[nrms]?|breite[nrms]?)?\s*{IMAGE}
             zh: [宽大]?的?(?:图像|图片|图块|窗口|瓦片|视窗)
             """),
         anywhere=anywhere(rf"""
-            en: {_IMAGE}{_EDGE_OF_IMAGE}
+            en: {IMAGE}{EDGE_OF_IMAGE}
             de: bildgrosse; kachelgrosse
             fr: tailles? d(?:e l'|es |e )(?:image|tuile)s?
             es: tamano de (?:la )?(?:imagen|tesela|recorte)
@@ -288,7 +280,7 @@ MEASURES = (
             en: overlap\w*; halos?; margins?; padding; borders?; offsets?; shift\w*; drift\w*; mov(?:e|es|ed|ing); by
             en: dilat\w*; erod\w*; expan\w*; grow\w*; shrink\w*; enlarge\w*; smooth\w*; blur\w*; sigma; kernels?; bin
             en: filters?; gauss\w*; psf; fwhm; resolutions?; resolved; jitter; binning; pinhole; line ?width; stroke
-            en: rims?; contours?
+            en: rims?; rings?; contours?; top[\s-]?hat; rolling[\s-]?ball
             en: accuracy; precision; error
             en: (?:background|search|smoothing|structuring element)(?: radius| size| diameter)
             de: auflosung\w*; uberlapp\w*; rand; verschieb\w*; verschoben; weichgezeichnet; glatt\w*; geglattet
@@ -314,6 +306,8 @@ MEASURES = (
     ),
     Measure(
         "is a part or a multiple of a size",
+        after=after("en: and a half; et demie?; y medi[ao]; e mei[ao]; 半"),
+        anywhere=anywhere(r"en: (?:half|twice) as \w+; (?:halb|doppelt) so \w+; deux fois; dos veces; duas vezes"),
         before=before(
             r"en: third; half; quarter; fifth; tenth; twice; double; times; hal[bf]\w*; tiers; moitie; mitad; metade"
         ),

@@ -78,7 +78,7 @@ RADIUS = anywhere(r"""
 RADIUS_LETTER = re.compile(r"(?<![a-z])r\s*[=:≈~]\s*$")
 AFTER_RADIUS = after(r"""
     en: (?:in |of |large )?(?:radius|radii)
-    de: (?:im )?(?:radius|radien)
+    de: (?:im )?(?:radius|radien|halbmesser)
     fr: (?:de |en )?rayons?
     es: (?:de |en )?radios?
     pt: (?:de |em )?raios?

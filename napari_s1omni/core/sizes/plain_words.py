@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from napari_s1omni.core.sizes import phrases
-from napari_s1omni.core.sizes.folding import fold
+from napari_s1omni.core.sizes.folding import FoldedText, fold
 from napari_s1omni.core.sizes.meaning import END_OF_CLAUSE, without_fillers
 from napari_s1omni.core.sizes.object_size import object_size_in_words
 from napari_s1omni.core.sizes.other_measures import MEASURES
@@ -46,8 +46,16 @@ def in_plain_words(request: str, pixel: float | None) -> str:
         elif not phrases.IGNORE.search(text.text, start, inside[0].start):
             kept.append(_around(text.text, start, stop, inside))
     words = [text.written(*span).strip() for span in kept]
-    plain = ", ".join(word for word in words if re.search(r"\w", word)) or request
-    return plain if size is None else f"{plain}, about {size:.3g} px"
+    plain = ", ".join(word for word in words if re.search(r"\w", word)) or _between(text, quantities) or request
+    return plain if size is None else f"{plain}, about {size:{'.0f' if size >= 100 else '.3g'}} px"
+
+
+def _between(text: FoldedText, quantities: list[Quantity]) -> str:
+    """Return the words of a request between its lengths, without the signs that compared them."""
+    starts = [0, *(q.stop for q in quantities)]
+    stops = [*(q.start for q in quantities), len(text.text)]
+    parts = (re.sub(r"[<>≤≥=]", " ", text.written(*span)) for span in zip(starts, stops, strict=True))
+    return " ".join(" ".join(parts).split())
 
 
 def _clauses(text: str, quantities: list[Quantity]) -> list[tuple[int, int]]:

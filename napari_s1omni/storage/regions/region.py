@@ -107,10 +107,14 @@ class PolygonRegion(Region):
         if not kept:
             low, high = (np.array([v for o in found for v in getattr(o, name)]) for name in ("low", "high"))
             shown = f"x {low[::2].min():g} to {high[::2].max():g}, y {low[1::2].min():g} to {high[1::2].max():g}"
+            for a in "zt":
+                planes = [index for o in found if (index := getattr(o, a)) is not None]
+                shown += f", {a} {min(planes)} to {max(planes)}" if planes else ""
             raise PlanError(
                 f"the outlines of {path} ({shown}) lie outside {spec.source or 'the image'}",
-                f"outlines are in pixels of full resolution, x 0 to {frame.size('x')}, y 0 to {frame.size('y')}",
-                "scale or move the outlines to these pixels",
+                f"outlines are in pixels of full resolution, x 0 to {frame.size('x')}, y 0 to {frame.size('y')}, "
+                f"z 0 to {frame.size('z') - 1}, t 0 to {frame.size('t') - 1}",
+                "scale or move the outlines to these pixels, planes and time points",
             )
         if len(kept) < len(outlines):
             notes = [*notes, f"{len(outlines) - len(kept)} of {len(outlines)} outlines lie outside the image"]

@@ -141,3 +141,18 @@ def test_an_image_has_no_table(s1omni, image, tmp_path):
     with tifffile.TiffFile(tmp_path / "fine.tif") as tiff:
         assert 'PositionX="-0.25"' in tiff.ome_metadata
     assert s1omni("measure", "fine.zarr", "gone/t.csv").code == 65
+
+
+def test_positions_beside_the_image_have_no_thought(s1omni, slide):
+    assert s1omni("segment", slide, "out.zarr", *LEVEL).code == 0
+    full = napari_s1omni.open_source(slide).spec.shape
+    assert s1omni("show", "out.zarr", "--at", f"{full[0] - 1},{full[1] - 1}").code == 0
+    for options in (
+        ("--at", f"{full[0] + 1},5"),
+        ("--at", "5,-1"),
+        ("--at", "5,5", "--t", "1"),
+        ("--at", "5,5", "--z", "3"),
+    ):
+        refused = s1omni("show", "out.zarr", *options)
+        assert refused.code == 2, options
+        assert "0 to" in refused.sentence

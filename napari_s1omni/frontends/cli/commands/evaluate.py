@@ -48,6 +48,9 @@ def evaluate(
     pixels, letters = _read_truth(truth, axes, result)
     expected = _crop_truth(result, pixels, letters)
     found = np.asarray(result.array[...])
+    if result.spec.kind == "labels" and "t" in result.spec.axes:
+        axis = result.spec.axes.index("t")
+        expected, found = _numbered_over_time(expected, axis), _numbered_over_time(found, axis)
     objects = expected[expected != 0]
     if result.spec.kind == "labels" and objects.size and objects.min() == objects.max() and found.max() > 1:
         typer.echo(
@@ -110,12 +113,12 @@ def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> N
         truth = truth[np.ix_(*(level.full_indices(a, 0, n) for a, n in zip(spec.axes, spec.shape, strict=True)))]
     regions = {"t": grid.t, "z": grid.z, "y": grid.y, "x": grid.x}
     factors = {"y": grid.factor[0], "x": grid.factor[1]}
-    whole = {"y": grid.extent[0], "x": grid.extent[1], "z": grid.planes}
     box = []
-    for axis, size, there in zip(spec.axes, spec.shape, truth.shape, strict=False):
+    for axis, there in zip(spec.axes, truth.shape, strict=False):
         factor = factors.get(axis, 1)
-        first = regions[axis][0] * factor if there != size and there == whole.get(axis, 0) * factor else 0
-        box.append(slice(first, first + size))
+        # Truth of any other size lies somewhere, but nothing says where.
+        of_whole = axis in regions and there == result.plan.source.size(axis) * factor
+        box.append(slice(regions[axis][0] * factor, regions[axis][1] * factor) if of_whole else slice(None))
     cut = truth[tuple(box)] if truth.ndim == len(spec.shape) else truth
     if cut.shape != spec.shape:
         raise JobError(
@@ -125,6 +128,19 @@ def _crop_truth(result: Result, truth: NDArray[Any], axes: tuple[str, ...]) -> N
             "use ground truth of the same image, cut or padded to its size; name its axes with --axes",
         )
     return cut
+
+
+def _numbered_over_time(labels: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Number objects so that no id stands in two time points: objects are compared in each of them."""
+    numbered = np.zeros(labels.shape, np.int64)
+    last = 0
+    for t in range(labels.shape[axis]):
+        place = (slice(None),) * axis + (t,)
+        ids, where = np.unique(labels[place], return_inverse=True)
+        new = np.arange(len(ids)) + last + (0 if ids.size and ids[0] == 0 else 1)
+        numbered[place] = np.where(ids == 0, 0, new)[where].reshape(labels[place].shape)
+        last += int(np.count_nonzero(ids))
+    return numbered
 
 
 def _difference(shape: tuple[int, ...], spec: LayerSpec) -> str:

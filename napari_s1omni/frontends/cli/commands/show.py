@@ -111,10 +111,22 @@ def _find_thought(
         if key not in result.thoughts:
             raise JobError(f"{result.uri} has no thought '{key}'", remedy="list the keys with --thoughts")
         return key, result.thoughts[key]
-    z, t, group = place
+    frame = result.plan.source.pixel_frame
+    for axis, index in zip("zt", place, strict=False):
+        if not 0 <= index < frame.size(axis):
+            raise JobError(f"--{axis} {index}", f"0 to {frame.size(axis) - 1}", "choose one of these")
+    z, t = (frame.index_of_full(axis, index) for axis, index in zip("zt", place, strict=False))
+    group = place[2]
     if at:
-        frame = result.plan.source.pixel_frame
-        y, x = (float(frame.from_full(a, v)) for a, v in zip("yx", _pair(at, "--at", "Y,X"), strict=True))
+        position = dict(zip("yx", _pair(at, "--at", "Y,X"), strict=True))
+        # One thought may hold for all of an image, but for nothing beside it.
+        if not all(0 <= v <= frame.size(a) for a, v in position.items()):
+            raise JobError(
+                f"--at {at} lies outside {result.plan.source.source or 'the image'}",
+                f"positions are pixels of full resolution, y 0 to {frame.size('y')}, x 0 to {frame.size('x')}",
+                "choose a position in the image",
+            )
+        y, x = (float(frame.from_full(a, v)) for a, v in position.items())
     else:
         grid = result.plan.grid
         row, col = _pair(tile or "", "--tile", "ROW,COLUMN")

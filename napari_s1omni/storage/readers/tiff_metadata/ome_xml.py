@@ -36,7 +36,7 @@ def ome_sizes(text: str, series: Any, number: int, notes: list[str]) -> StoredSi
             sizes.add(axis, found.attrib[key], found.attrib.get(f"{key}Unit", unit), key)
     channels = [element for element in found if _tag(element) == "Channel"]
     names = tuple(element.attrib.get("Name", "") for element in channels)
-    sizes.channel_names = names if all(names) else ()
+    sizes.channel_names = names if any(names) else ()
     return sizes
 
 
