@@ -156,8 +156,9 @@ def _label_notes(plan: Plan) -> tuple[str, ...]:
 def _check_intensities(job: Job, source: Source) -> tuple[str, ...]:
     """Refuse labels and masks where intensities are needed; return a note if it only looks as if there were some."""
     alike = source.spec.kind == "image" and looks_like_labels(source)
-    # Cameras count to 16 bits; whole numbers of 32 and 64 bits in flat areas are ids.
-    job.operation.check_intensities(source.spec, source.is_mask or (alike and source.spec.np_dtype.itemsize >= 4))
+    # Cameras count to 16 bits; integers of 32 and 64 bits in flat areas are ids. Floats only get a note.
+    dtype = source.spec.np_dtype
+    job.operation.check_intensities(source.spec, source.is_mask or (alike and dtype.kind != "f" and dtype.itemsize > 2))
     if not alike:
         return ()
     return ("The pixels form flat areas of equal numbers, like labels or a mask, but are treated as intensities.",)

@@ -149,8 +149,8 @@ def _plain(
     """Return the images of a list without a header: one path a line, which may hold separators itself."""
     found: list[ListedImage] = []
     for number, line in enumerate(lines, 1):
-        text = line.strip().strip('"').strip()
-        first = text if is_image(text) else text.rstrip(_SEPARATORS + " ").strip('"')
+        text = line.strip().strip("\"'").strip()
+        first = text if is_image(text) else text.rstrip(_SEPARATORS + " ").strip("\"'")
         if not is_image(first):
             if text.startswith("#"):
                 notes.append(f"line '{text[:40]}' of {path} is a comment")

@@ -22,14 +22,19 @@ def looks_like_labels(source: Source) -> bool:
     Parameters
     ----------
     source : Source
-        An image. Colours and floats never look like labels.
+        An image. Colours never look like labels, nor do floats that are not all whole numbers.
     """
     spec = source.spec
-    if spec.np_dtype.kind not in "iu" or spec.rgb:
+    if spec.np_dtype.kind not in "iuf" or spec.rgb:
         return False
     pairs = equal = 0
     for box in sample_chunks(spec, source.chunks, _CHUNKS):
         pixels = source.read(shrink_box(spec, box, _BYTES))
+        if pixels.dtype.kind == "f":
+            pixels = pixels.astype(np.float64)
+            pixels[~np.isfinite(pixels)] = 0
+            if not np.array_equal(pixels, np.rint(pixels)):
+                return False
         values, counts = np.unique(pixels, return_counts=True)
         # Saturated or empty background is flat in any image.
         seen = pixels != values[np.argmax(counts)]

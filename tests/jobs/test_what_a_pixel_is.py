@@ -138,3 +138,11 @@ def test_a_mask_of_8_bits_is_noted_and_noise_is_not():
     assert not looks_like_labels(open_source(field().astype(np.uint16)))
     saturated = np.minimum(field() / 2, 60).astype(np.uint8)
     assert not looks_like_labels(open_source(saturated))
+
+
+def test_labels_as_floats_are_noted_and_intensities_as_floats_are_not():
+    labels = np.where(MASK, 7, 0).astype(np.float32)
+    assert looks_like_labels(open_source(labels))
+    assert looks_like_labels(open_source(np.where(MASK, labels, np.nan)))
+    assert not looks_like_labels(open_source(labels / 10))
+    assert not looks_like_labels(open_source(field()))

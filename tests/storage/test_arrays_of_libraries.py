@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from dask import delayed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -266,3 +267,35 @@ def test_dimensions_without_names_are_guessed_with_a_note_and_a_dataset_is_refus
     assert any("no axes" in note for note in source.notes)
     with pytest.raises(SourceError, match=r"Dataset of the arrays raw, mask.*dataset\['raw'\]"):
         open_source(xarray.Dataset({"raw": (("y", "x"), STACK[0]), "mask": (("y", "x"), STACK[1])}))
+
+
+def test_an_array_that_is_not_what_it_states_is_refused():
+    def of(block, dtype=np.uint16):
+        return da.from_delayed(delayed(lambda: block)(), shape=(20, 30), dtype=dtype)
+
+    with pytest.raises(SourceError, match=r"shape \(20, 30\), but reading .* gives the shape \(10, 30\)"):
+        read(of(STACK[0, :10]))
+    with pytest.raises(SourceError, match="states the type uint16, but its pixels are float64"):
+        read(of(STACK[0] + 0.5))
+    with pytest.raises(SourceError, match="states the type uint8"):
+        read(of(STACK[1], np.uint8))
+    spec, pixels, _ = read(of(STACK[0].astype(np.float64)))
+    assert spec.dtype == pixels.dtype == "uint16"
+    assert np.array_equal(pixels, STACK[0])
+    with pytest.raises(SourceError, match="compute"):
+        read(delayed(lambda: STACK[0])())
+
+
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(5, 40), width=st.integers(5, 40), samples=st.integers(1, 4), kind=st.sampled_from("ufi"))
+def test_a_few_numbers_at_the_end_are_no_width(height, width, samples, kind):
+    pixels = np.arange(height * width * samples).reshape(height, width, samples).astype(f"{kind}4")
+    if samples == 2:
+        with pytest.raises(SourceError, match="axes='yxc'"):
+            read(pixels)
+    else:
+        spec, _, notes = read(pixels)
+        assert spec.shape[-2:] == (height, width)
+        assert any("yxs" in note for note in notes)
+    with pytest.raises(SourceError, match="axes='tzyxs'"):
+        read(pixels[None, None])

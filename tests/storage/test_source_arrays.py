@@ -275,7 +275,7 @@ def test_png_of_16_bit_colours_is_refused_rather_than_halved(tmp_path):
         ("a.xyz", b"1", "ending"),
         ("cut.png", b"\x89PNG\r\n\x1a\n1234", "cannot be decoded"),
         ("cut.jpg", b"\xff\xd8\xff", "cannot be decoded"),
-        ("empty.tif", b"", "cannot be read as TIFF"),
+        ("empty.tif", b"", "is empty"),
     ],
 )
 def test_missing_and_unreadable_files_are_named(tmp_path, name, content, words):

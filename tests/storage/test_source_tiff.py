@@ -158,3 +158,14 @@ def test_truncated_file(tmp_path):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(SourceError, match=r"a\.tif"):
         open_source(path).read()
+
+
+def test_missing_data_of_gdal_and_a_broken_description_are_noted(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((20, 30), -9999, np.float32), extratags=[(42113, 2, 0, "-9999", True)])
+    assert any("-9999 hold no data" in note for note in open_source(path).notes)
+    tifffile.imwrite(path, np.zeros((2, 20, 30), np.uint16), ome=True, metadata={"axes": "CYX", "PhysicalSizeX": 0.5})
+    xml = tifffile.tiffcomment(path)
+    assert not any("broken" in note for note in open_source(path).notes)
+    tifffile.tiffcomment(path, xml[: len(xml) // 2].encode())
+    assert any("OME-XML is broken or cut off" in note for note in open_source(path).notes)

@@ -230,14 +230,17 @@ def _drop_alpha(sizes: dict[str, int], letter: str, names: dict[str, str]) -> bo
 def _guess(name: str, shape: Sequence[int], dtype: np.dtype[Any], notes: list[str]) -> str:
     """Guess the axes from the shape if one answer is likely, and add a note."""
     last = shape[-1] in (3, 4) if shape else False
-    picture = len(shape) == 3 and last and dtype.kind != "b" and min(shape[:2]) > 4
-    axes = "yxs" if picture else _GUESSES.get(len(shape))
+    # Other libraries keep the channels last, also a single one; no image is a few pixels wide.
+    thin = len(shape) in (3, 5) and shape[-1] <= 4 and min(shape[-3:-1]) > 4
+    picture = len(shape) == 3 and thin and shape[-1] != 2 and dtype.kind != "b"
+    axes = "yxs" if picture else None if thin and dtype.kind != "b" else _GUESSES.get(len(shape))
     if axes is None:
-        example = "axes='zyxs' or axes='tyxs'" if last else "axes='czyx' or axes='tzyx'"
+        example = {3: "axes='yxc'", 5: "axes='tzyxs'"}.get(len(shape))
+        example = example or ("axes='zyxs' or axes='tyxs'" if last else "axes='czyx' or axes='tzyx'")
         raise SourceError(
             f"{name} has {len(shape)} dimensions, shape {tuple(shape)}, and no axes in its metadata",
             f"an image has 2 to 5 dimensions, a subset of '{AXES}'",
-            f"give axes, such as {example}" if len(shape) == 4 else "give an image",
+            f"give axes, such as {example}" if len(shape) in (3, 4, 5) else "give an image",
             shape=tuple(shape),
         )
     if len(shape) > 2:

@@ -40,7 +40,7 @@ def refuse(array: Any) -> SourceError:
     """Return the error for an object that is no array; it says what to give instead."""
     kind = type(array).__name__
     held = getattr(array, "data_vars", None)
-    if held is not None:
+    if held is not None and not callable(held):
         names = [str(name) for name in held]
         chosen = f"choose one of its arrays, such as dataset[{names[0]!r}]" if names else "choose one of its arrays"
         return SourceError(f"a {kind} of the arrays {', '.join(names) or 'none'}", _ALLOWED, chosen)
@@ -52,7 +52,8 @@ def is_array(array: Any) -> bool:
     """Whether an object is an array, or can be turned into one as a whole."""
     if _package(array) in _TABLES_AND_PICTURES:
         return False
-    sliced = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
+    # A delayed value of dask promises every attribute, as something to call.
+    sliced = all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__")) and not callable(array.shape)
     return sliced or any(hasattr(array, name) for name in ("__array__", "__array_interface__", "__dlpack__"))
 
 
@@ -109,13 +110,25 @@ class ComputedPixels:
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         part = _read(self.array, index)
-        if part.dtype.kind == "f" and self.dtype.kind != "f":
+        kind = type(self.array).__name__
+        wanted = tuple(len(range(*cut.indices(n))) for cut, n in zip(index, self.shape, strict=True))
+        if part.shape != wanted:
             raise SourceError(
-                f"the {type(self.array).__name__} of type {self.dtype} holds masked pixels",
-                "masked pixels need a type that has NaN",
-                "convert it with astype('float32')",
+                f"the {kind} has the shape {self.shape}, but reading {index} of it gives the shape {part.shape}",
+                "an array has the shape that it states",
+                "correct the shape, chunks or meta it was made with, or give it as numpy array",
             )
-        return part
+        if part.dtype == self.dtype:
+            return part
+        with np.errstate(all="ignore"):
+            stated = part.astype(self.dtype)
+        if self.dtype.kind != "f" and not np.array_equal(stated, part):
+            raise SourceError(
+                f"the {kind} states the type {self.dtype}, but its pixels are {part.dtype} and do not fit into it",
+                "an array has the type that it states; masked pixels need a type that has NaN",
+                f"correct the type it was made with, or convert it with astype('{part.dtype}')",
+            )
+        return stated
 
 
 def to_numpy(array: Any) -> NDArray[Any]:

@@ -14,19 +14,20 @@ from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
+from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _READERS = "napari_s1omni.storage.readers"
 _TIFF = "tiff:read_tiff"
 _PICTURE = "picture:read_picture"
+_NIFTI = "nifti:read_nifti"
 _BY_ENDING = {
     ".npy": "array:read_npy",
     **dict.fromkeys((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp"), _PICTURE),
     **dict.fromkeys((".jp2", ".j2k", ".jpc", ".jpx", ".tga", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm"), _PICTURE),
     **dict.fromkeys((".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ptif", ".ptiff", ".lsm", ".stk", ".flex"), _TIFF),
     **dict.fromkeys((".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".qpi", ".avs", ".zif"), _TIFF),
-    ".nii": "nifti:read_nifti",
-    ".nii.gz": "nifti:read_nifti",
+    **dict.fromkeys((".nii", ".nii.gz"), _NIFTI),
 }
 """Ending of a local file -> ``module:function`` of its reader, imported when the first such file is opened."""
 
@@ -89,17 +90,30 @@ def _read_file(path: Path, part: str | None = None) -> RawImage:
         raise SourceError(
             f"{path} has an unknown file ending",
             f"a source is a file ending in {', '.join(_BY_ENDING)}, or the folder of a Zarr store",
-            "convert it, for example to OME-TIFF or OME-Zarr",
+            remedy_for(path),
             path=str(path),
         )
     if part is not None and reader != _TIFF:
         raise SourceError(
             f"image '{part}' of {path}", "only a TIFF holds several images", f"give {path}", path=str(path)
         )
+    found = content_of(path)
+    # Pillow also reads files of other endings; gzip is what a .nii.gz is.
+    other = found is not None and _reader_of(found[1]) != reader and not (reader == _NIFTI and "gzip" in found[0])
     try:
+        if found is not None and other and _reader_of(found[1]) is None:
+            raise _other_content(path, *found)
         return _reader(reader)(path) if part is None else _reader(reader)(path, part)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}", remedy="check the file and its permissions") from error
+    except SourceError as error:
+        if found is None or not other:
+            raise
+        raise _other_content(path, *found) from error
+
+
+def _other_content(path: Path, content: str, remedy: str) -> SourceError:
+    return SourceError(f"{path} is {content}", remedy=remedy, path=str(path))
 
 
 def _split_image(path: Path) -> tuple[Path, str | None]:

@@ -95,7 +95,20 @@ def _read_alone(stored: StoredArray, uri: str | None, notes: tuple[str, ...]) ->
     named, pixels = dimension_names(stored.array), pixels_of(stored)
     if named is None:
         return RawImage(pixels, None, pixels.chunks, notes=notes, uri=uri)
-    return RawImage(pixels, named.letters, pixels.chunks, notes=(*notes, *named.notes), uri=uri, axis_names=named.names)
+    said = (*notes, *named.notes, *_coordinates_beside(uri, named.names))
+    return RawImage(pixels, named.letters, pixels.chunks, notes=said, uri=uri, axis_names=named.names)
+
+
+def _coordinates_beside(uri: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say that coordinates are not read, which xarray stores beside an array under the names of its dimensions."""
+    if uri is None or is_url(uri):
+        return ()
+    folder = Path(uri).parent
+    found = [n for n in names if any((folder / n / document).is_file() for document in (".zarray", "zarr.json"))]
+    if not found:
+        return ()
+    shown = ", ".join(found)
+    return (f"coordinates along {shown} beside the array are not read; open it with xarray, or give scale and units",)
 
 
 def _open(uri: str) -> list[Any]:

@@ -167,6 +167,9 @@ def test_a_truth_of_the_whole_source_is_cut_to_the_region(s1omni, image, small, 
     done = s1omni("evaluate", "part.zarr", "--truth", "truth.tif", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["Dice"] > 0.9
+    tifffile.imwrite(tmp_path / "mask.tif", discs[1] > 0)
+    said = s1omni("evaluate", "part.zarr", "--truth", "mask.tif").err
+    assert "note: the ground truth: 0 means white" in said
     tifffile.imwrite(tmp_path / "other.tif", discs[1][:50])
     assert s1omni("evaluate", "part.zarr", "--truth", "other.tif").code == 2
 

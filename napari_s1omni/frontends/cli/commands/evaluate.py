@@ -72,13 +72,14 @@ def _read_truth(truth: str, axes: str | None, result: Result) -> tuple[NDArray[A
     """Return the pixels of the ground truth and their axes; for a mask, labels with 0 as ground."""
     source = open_source(truth, axes=axes or _without_singletons(truth, result))
     pixels, letters, rgb = source.read(), source.spec.axes, source.spec.rgb
+    notes: list[str] = []
     if result.spec.kind == "labels":
         if rgb:
             pixels = np.moveaxis(pixels, letters.index("c"), 0)
             letters = tuple(a for a in letters if a != "c")
         pixels, notes = as_labels(pixels, "the ground truth", rgb=rgb)
-        for note in notes:
-            typer.echo(f"note: {note}", err=True)
+    for note in (*(f"the ground truth: {said}" for said in source.notes), *notes):
+        typer.echo(f"note: {note}", err=True)
     return pixels, letters
 
 

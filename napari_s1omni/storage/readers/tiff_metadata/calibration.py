@@ -12,6 +12,8 @@ from napari_s1omni.storage.readers.tiff_metadata.stored_sizes import StoredSizes
 
 _UNITS = {2: "inch", 3: "centimeter", 4: "millimeter", 5: "micrometer"}
 _NO_UNIT = 1
+_NO_DATA = 42113
+"""Tag of GDAL with the number of pixels that were not measured."""
 _PER_INCH = {"inch": 1.0, "centimeter": 2.54, "millimeter": 25.4}
 """Dots per inch for one dot per unit, in units that printing uses."""
 _PRINTED = (
@@ -54,6 +56,13 @@ def read_sizes(tiff: Any, series: Any, notes: list[str]) -> StoredSizes:
                 _resolution_tags(series, sizes, trusted=bool(tiff.is_ndpi or tiff.is_qpi or tiff.is_scn))
     if tiff.is_geotiff:
         notes.append("its position on the map (GeoTIFF) is not used")
+    if (missing := series.keyframe.tags.valueof(_NO_DATA)) is not None:
+        notes.append(
+            f"pixels of {str(missing).strip()} hold no data (GDAL) and are read as numbers; make them NaN first"
+        )
+    described = str(series.keyframe.description or "")
+    if not tiff.is_ome and "http://www.openmicroscopy.org/Schemas/OME" in described:
+        notes.append("the OME-XML is broken or cut off; axes, pixel size and channel names in it are lost")
     notes.extend(sizes.notes)
     return sizes
 

@@ -1,0 +1,92 @@
+"""What a file is that cannot be read as an image, and what to do with it, from its name and its first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HEAD = 512
+_CONTENTS = (
+    ((b"version https://git-lfs",), "a pointer of Git LFS, not the file itself", "fetch the file: git lfs pull"),
+    ((b"<!doctype html", b"<html"), "a web page, not the file itself", "download it again, after signing in if needed"),
+    ((b"<?xml version", b"<error"), "text in XML", "download it again if it should be an image"),
+    ((b"\x89png\r\n",), "a PNG", "rename it to end in .png"),
+    ((b"\xff\xd8\xff",), "a JPEG", "rename it to end in .jpg"),
+    ((b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"), "a TIFF", "rename it to end in .tif"),
+    ((b"\x93numpy",), "an array of NumPy", "rename it to end in .npy"),
+    ((b"\x89hdf\r\n",), "HDF5", "open it with h5py, and give one of its datasets with axes and scale"),
+    ((b"\x1f\x8b",), "packed with gzip", "unpack it"),
+    ((b"pk\3\4",), "a zip archive", "unpack it"),
+    ((b"bzh",), "packed with bzip2", "unpack it"),
+    ((b"7z\xbc\xaf", b"rar!"), "an archive", "unpack it"),
+)
+"""First bytes in small letters, what they mean, what to do."""
+_ENDINGS = (
+    ((".xlsx", ".xls", ".ods"), "save the sheet as CSV if it is a list of images"),
+    ((".zarr.zip", ".ozx", ".zip", ".gz", ".bz2", ".7z", ".rar", ".tar", ".tgz"), "unpack it, and give what is inside"),
+    ((".npz",), "open it with numpy.load, and give one of its arrays, or save that as .npy"),
+    ((".mat",), "open it with scipy.io.loadmat, and give one of its arrays"),
+    ((".h5", ".hdf5", ".ims", ".n5"), "open it with h5py or zarr, and give one of its datasets with axes and scale"),
+    ((".mrc", ".map", ".rec"), "open it with mrcfile, and give its data with axes and scale"),
+    ((".dcm", ".mha", ".mhd", ".nrrd", ".nhdr"), "open it with SimpleITK or ITK, and write it as NIfTI (.nii.gz)"),
+    (
+        (
+            ".czi",
+            ".lif",
+            ".nd2",
+            ".oib",
+            ".oif",
+            ".oir",
+            ".vsi",
+            ".mrxs",
+            ".ims",
+            ".dv",
+            ".lof",
+            ".zvi",
+            ".vms",
+            ".nef",
+        ),
+        "convert it to OME-Zarr with bioformats2raw, or to OME-TIFF with Fiji or QuPath",
+    ),
+    (
+        (".geojson", ".json", ".roi", ".csv", ".tsv"),
+        "give an image; outlines of a region are GeoJSON or ROIs of ImageJ",
+    ),
+)
+_ZARR_DOCUMENTS = (".zattrs", ".zgroup", ".zarray", ".zmetadata", "zarr.json")
+
+
+def content_of(path: Path) -> tuple[str, str] | None:
+    """Return what a file that its reader refused really is, and what to do; None if that is unknown."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return None
+    if not head:
+        return "empty (0 bytes)", "copy or download it again"
+    if not any(head):
+        return "a file of zeros, as a broken copy leaves it", "copy or download it again"
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    return next(((is_, do) for marks, is_, do in _CONTENTS if start.startswith(marks)), None)
+
+
+def remedy_for(path: Path) -> str:
+    """Return what to do with a file whose name has an ending that is not read."""
+    name = path.name.lower()
+    if name in _ZARR_DOCUMENTS or _is_chunk(path):
+        return f"give the folder of the image, such as {_image_folder(path)}"
+    for endings, remedy in _ENDINGS:
+        if name.endswith(endings):
+            return remedy
+    found = content_of(path)
+    return f"this is {found[0]}: {found[1]}" if found else "convert it, for example to OME-TIFF or OME-Zarr"
+
+
+def _is_chunk(path: Path) -> bool:
+    return any((parent / name).is_file() for parent in path.parents[:6] for name in (".zarray", "zarr.json"))
+
+
+def _image_folder(path: Path) -> Path:
+    """Return the outermost of the nested Zarr folders around a file that is an image or array."""
+    around = [p for p in path.parents[:8] if any((p / name).is_file() for name in _ZARR_DOCUMENTS)]
+    return next((p for p in reversed(around) if (p / "0").is_dir()), around[-1] if around else path.parent)
