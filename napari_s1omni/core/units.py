@@ -51,7 +51,7 @@ def unify_length_units(
     Returns
     -------
     list of str
-        One note for each conversion, and one if only some axes have a unit.
+        One note for each conversion, for each unit that does not fit its axis, and one if only some axes have a unit.
     """
     space = [a for a in "zyx" if a in axes]
     target = units.get("x")
@@ -65,10 +65,19 @@ def unify_length_units(
                 translate[axis] = translate.get(axis, 0.0) * factor
                 units[axis] = target
                 notes.append(f"pixel size along {axis} converted from {unit} to {target}, the unit of x")
+    strange = {a: u for a, u in units.items() if a in axes and a in "tzyx" and u and not _measures(u, a)}
+    notes += [
+        f"the unit of axis {a} is {u}, which is no {'time' if a == 't' else 'length'}" for a, u in strange.items()
+    ]
     without = [a for a in space if units.get(a) is None]
     if without and len(without) < len(space):
         notes.append(f"no unit is given along {', '.join(without)}, but other spatial axes have one")
     return notes
+
+
+def _measures(unit: str, axis: str) -> bool:
+    """Whether a unit is one of the quantity along an axis; an unknown word may be."""
+    return unit not in (METRES if axis == "t" else _TIMES)
 
 
 def read_size(value: int | float | str, power: int = 1) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
-from napari_s1omni.jobs.options import RunOptions
+from napari_s1omni.jobs.options import RUN_OPTIONS, RunOptions
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.plan import Plan
@@ -60,7 +60,7 @@ def redo(
     Raises
     ------
     JobError
-        If no tile is named, or a sampling field cannot be changed.
+        If no tile is named, a sampling field cannot be changed, or an option is unknown.
     PlanError
         If source or engine changed since the run.
     StoreError
@@ -74,6 +74,12 @@ def redo(
     True
     >>> napari_s1omni.accept(result.path)
     """
+    if unknown := sorted(set(running) - set(RUN_OPTIONS)):
+        raise JobError(
+            f"unknown option '{unknown[0]}' of redo",
+            f"options of the run are {', '.join(sorted(RUN_OPTIONS))}",
+            "give sampling fields as sampling={'seed': 1}",
+        )
     path = _local(path)
     store = ResultStore.open(path)
     plan = Plan.from_json(store.attributes["plan"])

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from napari_s1omni.core.document import Document
 from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
@@ -20,6 +28,7 @@ from napari_s1omni.operations import AnyOperation
 from napari_s1omni.planning.zarr_folder import image_of
 
 Range = tuple[int, int]
+_LABEL_NAME = re.compile(r"(?!\.|__)[A-Za-z0-9._-]+")
 
 
 def _settle(value: Any, info: ValidationInfo) -> Any:
@@ -47,6 +56,16 @@ def _settle_engine(value: Any, info: ValidationInfo) -> Any:
     text = os.fspath(value)
     folder = text.startswith(("~", "./", "../", "file:")) or ("/" in text and os.path.isdir(text))
     return _settle(text, info) if folder else text
+
+
+def _check_label_name(name: str | None) -> str | None:
+    """Refuse a name of labels that Zarr reserves, that systems hide, or that some disks and URLs spell otherwise."""
+    if name is None or (_LABEL_NAME.fullmatch(name) and name != "zarr.json"):
+        return name
+    raise ValueError(
+        f"{name!r} cannot name labels; a name has letters A to Z, digits, '-', '_' and '.', begins with neither '.' "
+        "nor '__', and is not zarr.json"
+    )
 
 
 Location = Annotated[str, BeforeValidator(_settle)]
@@ -175,7 +194,7 @@ class Job(Document):
     """The image; a plain string is its path or URL."""
     output: Annotated[str | None, BeforeValidator(_settle_output)] = None
     """Folder of the result, an OME-Zarr image; left out, a temporary folder."""
-    into: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    into: Annotated[str | None, AfterValidator(_check_label_name)] = None
     """Write labels into the source's own ``labels/<into>`` instead of `output`; the source is an OME-Zarr image, or one
     of its levels."""
     region: Box | Shape | None = Field(None, discriminator="type")

@@ -14,7 +14,7 @@ PerAxis = float | str | Sequence[Any] | Mapping[str, Any] | None
 """One value for z, y and x; one per stored axis, or per stored axis of space; or a mapping by axis letter."""
 
 
-def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
+def values_by_axis(value: PerAxis, axes: str, name: str, coloured: str = "") -> dict[str, Any]:
     """Return a value for each axis that `value` covers.
 
     Parameters
@@ -24,6 +24,8 @@ def values_by_axis(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
         The axes of the image in stored order.
     name : str
         ``scale`` or ``units``, for messages.
+    coloured : str, optional
+        The same with the axis of the colours of a picture that is read as grey; values may be given for these too.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def _spread(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if isinstance(value, Mapping):
-        unknown = sorted(set(value) - set(axes))
+        unknown = sorted(set(value) - set(axes + coloured))
         if unknown:
             raise SourceError(
                 f"{name} for axes {unknown} of an image with axes '{axes}'", f"{name} may name the axes '{axes}'"
@@ -63,7 +65,7 @@ def _spread(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
             f"{name} has plain values, and units are given on their own",
             "give such as scale=0.5, units='um'",
         )
-    for letters in (list(axes), space):
+    for letters in (list(axes), list(coloured), space):
         if len(value) == len(letters):
             return dict(zip(letters, value, strict=True))
     raise SourceError(

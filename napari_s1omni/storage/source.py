@@ -241,6 +241,7 @@ def open_source(
     wanted = None if axes is None else read_axes(axes, shape)
     found = None if raw.axes is None else NamedAxes(raw.axes, raw.axis_names or tuple(raw.axes))
     order = order_axes(name, shape, raw.pixels.dtype, found, wanted)
+    coloured = order.stored_axes if order.rgb else ""
     if order.rgb and _has_equal_channels(raw, order, dtype):
         order = order.grey()
     notes = [*raw.notes, *order.notes]
@@ -250,8 +251,8 @@ def open_source(
         notes.append("true and false are read as 1 and 0")
     if raw.kind == "image" and dtype.kind in "iu" and dtype.itemsize == 8:
         notes.append("values above 2**53 of a 64-bit image lose their last digits")
-    sizes = {**raw.scale, **values_by_axis(scale, order.stored_axes, "scale")}
-    given_units = {**raw.units, **values_by_axis(units, order.stored_axes, "units")}
+    sizes = {**raw.scale, **values_by_axis(scale, order.stored_axes, "scale", coloured)}
+    given_units = {**raw.units, **values_by_axis(units, order.stored_axes, "units", coloured)}
     named = {a: unit_name(u) for a, u in given_units.items()}
     translate = dict(raw.translate)
     check_pixel_size(sizes, order.axes, name)

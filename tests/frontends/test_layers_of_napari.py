@@ -56,6 +56,32 @@ def test_the_size_of_a_pixel_is_the_length_of_its_edges_in_the_world(options, si
     assert layer.notes == ()
 
 
+@pytest.mark.parametrize("shape", [(24, 32, 3), (24, 32, 4), (5, 24, 32, 3)])
+def test_a_picture_of_equal_colours_keeps_its_pixel_size(shape):
+    pixels = np.zeros(shape, np.uint8)
+    pixels[..., :3] = np.arange(32)[:, None]
+    sizes = (2, 0.5, 0.25)[-(len(shape) - 1) :]
+    layer = found(pixels, rgb=True, scale=sizes, units=("um",) * len(sizes))
+    assert layer.spec.scale == sizes
+    assert layer.spec.units == ("micrometer",) * len(sizes)
+    assert layer.axes == "zyx"[-len(sizes) :]
+
+
+@pytest.mark.parametrize(
+    ("label", "unit", "note"),
+    [
+        ("z", "s", "the unit of axis z is second, which is no length"),
+        ("t", "um", "the unit of axis t is micrometer, which is no time"),
+        ("z", "um", None),
+        ("t", "ms", None),
+    ],
+)
+def test_a_unit_that_does_not_fit_its_axis_is_noted(label, unit, note):
+    layer = found(np.zeros((6, 24, 32)), axis_labels=(label, "y", "x"), units=(unit, "um", "um"))
+    assert layer.axes == f"{label}yx"
+    assert layer.notes == ((note,) if note else ())
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -239,3 +239,65 @@ def test_an_image_that_cannot_follow_is_refused_before_the_first_tile(tmp_path):
         run(job(str(image)))
     assert not (image / "labels").exists()
     assert os.listdir(tmp_path) == ["image.zarr"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text("abZ09._- /ä", max_size=6), st.sampled_from(["zarr.json", ".zgroup", ".zattrs", "..", "__x"])))
+def test_labels_have_names_that_zarr_and_every_disk_know(name):
+    plain = name.replace("_", "a").replace("-", "a").replace(".", "a")
+    allowed = plain.isascii() and plain.isalnum() and not name.startswith((".", "__")) and name != "zarr.json"
+    if allowed:
+        assert job("image.zarr", into=name).into == name
+    else:
+        with pytest.raises(JobError, match="cannot name labels; a name has letters"):
+            job("image.zarr", into=name)
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(image, words):
+    before = files(image)
+    with pytest.raises(StoreError, match=words):
+        run(job(str(image)))
+    assert files(image) == before
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_image_of_two_pyramids_stays_as_it_is(version, tmp_path):
+    image = write_image(tmp_path / "image.zarr", version)
+    group = zarr.open_group(image)
+    ome = group.attrs["ome"] if version == "0.5" else dict(group.attrs)
+    ome["multiscales"] = [*ome["multiscales"], {**ome["multiscales"][0], "name": "other"}]
+    group.attrs.update({"ome": ome} if version == "0.5" else ome)
+    refused(image, "holds 2 multiscale images. Labels go into an image that holds one. Write to a separate output")
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "words"),
+    [
+        ("0.4", "{ no JSON", "no JSON object"),
+        ("0.5", "[]", "no JSON object"),
+        ("0.4", '{"labels": "cells"}', "lists the labels 'cells'. The key labels is a list of names"),
+        ("0.4", '{"labels": [1]}', "is a list of names. Correct it, or write to a separate output folder"),
+    ],
+)
+def test_a_list_of_labels_that_cannot_be_read_is_not_replaced(version, text, words, tmp_path):
+    image = write_image(tmp_path / "image.zarr", version)
+    zarr.create_group(image / "labels", zarr_format=2 if version == "0.4" else 3)
+    (image / "labels" / (".zattrs" if version == "0.4" else "zarr.json")).write_text(text)
+    refused(image, words)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("listed", [{}, {"labels": None}, {"labels": ["older"]}, {"mine": 1}])
+def test_a_list_of_labels_grows(version, listed, tmp_path):
+    image = write_image(tmp_path / "image.zarr", version)
+    group = zarr.create_group(image / "labels", zarr_format=2 if version == "0.4" else 3)
+    group.attrs.update(listed if version == "0.4" else {"ome": {"version": "0.5", **listed}})
+    run(job(str(image)), durable=False)
+    attributes = dict(zarr.open_group(image / "labels", mode="r").attrs)
+    found = attributes if version == "0.4" else attributes["ome"]
+    assert found["labels"] == [*(listed.get("labels") or ()), "spots"]
+    assert found.get("mine") == listed.get("mine")

@@ -15,10 +15,12 @@ from skimage.io import imsave
 import napari_s1omni
 from napari_s1omni.errors import JobError, S1OmniError, SourceError, StoreError
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.frontends.napari_layers.reader import get_reader
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_table
+from napari_s1omni.storage.readers.outlines import read_outlines
 from napari_s1omni.storage.source import open_source
 from napari_s1omni.storage.writers.tiff import write_tiff
 
@@ -141,6 +143,11 @@ def test_a_result_is_read_and_never_changed(served, serve, tmp_path, handler):
     table, expected = far.table(), near.table()
     assert {k: v.tolist() for k, v in table.items()} == {k: v.tolist() for k, v in expected.items()}
     assert write_report(far, "page.html") > 1000
+    for name in ("spots.geojson", "spots.zip"):
+        with pytest.raises(SystemExit) as end:
+            main(["export", url, name])
+        assert end.value.code == 0
+        assert len(read_outlines(name)[0]) == len(table["label"])
     ((levels, options, kind),) = get_reader(url)(url)
     assert (kind, options["name"].split(" ")[0]) == ("labels", "spots")
     np.testing.assert_array_equal(np.asarray((levels[0] if options["multiscale"] else levels)[:]), near.array[...])

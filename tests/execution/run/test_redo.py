@@ -71,6 +71,14 @@ def test_tiles_that_are_none_are_refused(made, tiles):
         redo(made, "0/0", sampling={"think": "off"})
 
 
+def test_an_option_that_is_none_is_refused_before_anything_is_marked(made):
+    before = contents(made)
+    with pytest.raises(JobError, match=r"unknown option 'seed' of redo.*sampling=\{'seed': 1\}"):
+        redo(made, "0/0", seed=1)
+    assert contents(made) == before
+    assert redo(made, "0/0", sampling={"seed": 1}, durable=False).complete
+
+
 def test_a_tile_of_one_time_point_is_redone_there_alone_and_found_by_its_channel(tmp_path):
     """What a tile shows in one channel and at one time is told apart from the others."""
     image = np.random.default_rng(3).integers(0, 60000, (2, 2, 128, 128)).astype("uint16")

@@ -21,7 +21,10 @@ from napari_s1omni.storage.source import open_source
 
 
 def written(plan):
-    return json.dumps(plan.to_json(), sort_keys=True)
+    """The plan without the notes on the layer, which only the dock sees."""
+    data = plan.to_json()
+    data["notes"] = [note for note in data["notes"] if not note.startswith("layer '")]
+    return json.dumps(data, sort_keys=True)
 
 
 def drop(widget, path):
@@ -54,6 +57,7 @@ def test_dock_python_and_command_line_make_one_plan_to_the_byte(viewer, panel, s
     panel.controller.refresh()
     plan = settle(lambda plan: plan.job.region is not None and plan.job.output)
     assert plan.source.scale == (0.5, 0.5)
+    assert "while its file says 1 x 1 without unit (y, x); the size of the layer is used" in plan.notes[0]
     dock = written(plan)
 
     panel.copy("yaml")

@@ -62,7 +62,8 @@ def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) ->
         raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
     outlines = trace_labels(result.array, result.spec, result.block)
     # Another run, or the same one into another folder, gives other ids.
-    identity = f"{result.plan.digest} {result.path.resolve()}"
+    where = result.uri if result.is_remote else result.path.resolve()
+    identity = f"{result.plan.digest} {where}"
     return write_outlines(file, outlines, result.frame, identity, overwrite=overwrite)
 
 
