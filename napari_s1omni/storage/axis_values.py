@@ -33,7 +33,7 @@ def values_by_axis(value: PerAxis, axes: str, name: str, coloured: str = "") -> 
         If it names an unknown axis or has the wrong length, if a pixel size is no number, or if pixels in space have
         a unit of time.
     """
-    values = _spread(value, axes, name)
+    values = _spread(value, axes, name, coloured)
     for axis, given in values.items():
         if name == "scale" and (isinstance(given, bool) or not hasattr(given, "__float__")):
             raise SourceError(
@@ -46,7 +46,7 @@ def values_by_axis(value: PerAxis, axes: str, name: str, coloured: str = "") -> 
     return values
 
 
-def _spread(value: PerAxis, axes: str, name: str) -> dict[str, Any]:
+def _spread(value: PerAxis, axes: str, name: str, coloured: str) -> dict[str, Any]:
     space = [a for a in axes if a in "zyx"]
     if value is None:
         return {}
