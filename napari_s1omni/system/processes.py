@@ -38,6 +38,15 @@ def is_alive(pid: int, started: float) -> bool:
         return False
 
 
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a process of this machine has used; 0 if it has ended."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
 def start_detached(words: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a process that neither a signal to this one's terminal nor this one's end reaches.
 

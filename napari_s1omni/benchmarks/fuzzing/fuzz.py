@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from napari_s1omni.benchmarks.fuzzing import reading_process
 from napari_s1omni.benchmarks.fuzzing.damage import Original, damaged
+from napari_s1omni.system.processes import processor_time
 
 OUTCOMES = {
     "equal": "right image",
@@ -94,12 +93,12 @@ class _Reader:
 
     def _answer(self, pid: int) -> dict[str, Any] | None:
         """Return the next answer; raise `queue.Empty` when the process has worked for too long, or does nothing."""
-        begun, end = _worked(pid), time.monotonic() + _WAITING * self._seconds
+        begun, end = processor_time(pid), time.monotonic() + _WAITING * self._seconds
         while True:
             try:
                 return self._answers.get(timeout=self._seconds)
             except queue.Empty:
-                if _worked(pid) - begun >= self._seconds or time.monotonic() >= end:
+                if processor_time(pid) - begun >= self._seconds or time.monotonic() >= end:
                     raise
 
     def _start(self) -> subprocess.Popen[str]:
@@ -117,15 +116,6 @@ class _Reader:
             self._process.kill()
             self._process.communicate()
             self._process = None
-
-
-def _worked(pid: int) -> float:
-    """Return the seconds of processor time that a process has used."""
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
 
 
 def _forward(process: subprocess.Popen[str], answers: queue.Queue[dict[str, Any] | None]) -> None:
