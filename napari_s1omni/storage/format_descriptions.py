@@ -122,8 +122,9 @@ FORMATS = (
         "NIfTI",
         (".nii", ".nii.gz"),
         "Voxels with slope and intercept, size and unit of voxels, position if the affine is straight, intent label.",
-        "Rotations, mirrors and shears of the affine: voxels are kept as stored.",
-        "A note with the directions of x, y and z.",
+        "Rotations, mirrors and shears of the affine: voxels are kept as stored. Where the affine is broken, the voxel "
+        "size of the header counts.",
+        "A note with the directions of x, y and z, of unknown units and of a broken affine.",
     ),
     FormatDescription(
         "Arrays of other libraries",

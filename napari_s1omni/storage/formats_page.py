@@ -39,6 +39,7 @@ format.
   known in their usual spellings; another unit is kept by name and cannot be used for sizes.
 - A pixel size that is not finite or not above 0 is refused, and the error names its key; in a TIFF it is left out, with
   a note.
+- A unit of time along z, y or x, a unit of length along t, and the channel name of an image without channels are noted.
 - Transparent pixels of a picture are background, with a note that gives their share and colour.
 - `.nii` and `.nii.gz` need the extra `medical`. TIFF compressed with LZW, JPEG or Zstandard needs `imagecodecs`.
 - OME-Zarr 0.1 to 0.3 is refused; the error says how to convert it. Its arrays open by their own path, with `axes`.
@@ -86,6 +87,7 @@ format.
 - The image is OME-Zarr 0.4 or 0.5 on this machine, named by its folder or by one of its levels. Its labels have the
   same version (0.4: Zarr v2; 0.5: Zarr v3, sharded), levels, sizes, axes (without c), units and transformations.
 - A corrected `scale` counts for measurements; the labels keep the scale of the image, so that they lie on it.
+- Labels go into an image of one pyramid.
 - Nothing else of the image changes but `labels/` and, if there is any, consolidated metadata.
 
 """
