@@ -146,15 +146,17 @@ def test_the_content_of_a_region_belongs_to_the_plan_not_its_place(tmp_path, ima
     [
         ("0:512,128:640", Box(y=(0, 512), x=(128, 640))),
         ("z=3:5, y=0:20", Box(z=(3, 5), y=(0, 20))),
-        ("roi.zip", Shape(type="polygon", uri="roi.zip")),
-        ("b.GeoJSON", Shape(type="polygon", uri="b.GeoJSON")),
-        ("mask.tif", Shape(type="mask", uri="mask.tif")),
+        ("roi.zip", "polygon"),
+        ("b.GeoJSON", "polygon"),
+        ("mask.tif", "mask"),
     ],
 )
 def test_a_region_in_one_line(text, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("roi.zip", "b.GeoJSON", "mask.tif"):
         (tmp_path / name).touch()
+    if isinstance(expected, str):
+        expected = Shape(type=expected, uri=str(tmp_path / text))
     assert read_region(text) == expected
     job, _ = make_job("segmentation", "a.tif", "out", options={"region": text})
     assert job.region == expected
