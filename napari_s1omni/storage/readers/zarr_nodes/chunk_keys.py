@@ -251,7 +251,8 @@ def _chunk_files(folder: Path, ndim: int) -> Iterator[str]:
     while waiting:
         prefix, at = waiting.pop()
         try:
-            entries = list(os.scandir(at))
+            with os.scandir(at) as found:
+                entries = list(found)
         except OSError:
             continue
         for entry in entries:
