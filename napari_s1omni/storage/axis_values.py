@@ -30,8 +30,8 @@ def values_by_axis(value: PerAxis, axes: str, name: str, coloured: str = "") -> 
     Raises
     ------
     SourceError
-        If it names an unknown axis or has the wrong length, if a pixel size is no number, or if pixels in space have
-        a unit of time.
+        If it names an unknown axis or has the wrong length, if a pixel size is no number, or if rows and columns
+        have a unit of time.
     """
     values = _spread(value, axes, name, coloured)
     for axis, given in values.items():
@@ -39,7 +39,8 @@ def values_by_axis(value: PerAxis, axes: str, name: str, coloured: str = "") -> 
             raise SourceError(
                 f"scale {given!r} along {axis}", "a pixel size is a number", "give such as scale=0.5, units='um'"
             )
-        if name == "units" and axis in "zyx" and is_time(given):
+        # Along z it is a note: the axis may be one of time.
+        if name == "units" and (axis in "yx" or isinstance(value, str)) and is_time(given):
             raise SourceError(
                 f"unit {given!r} along {axis}", "pixels in space have a unit of length", "write units such as um"
             )
