@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _HEAD = 512
@@ -52,6 +53,8 @@ _ENDINGS = (
         "give an image; outlines of a region are GeoJSON or ROIs of ImageJ",
     ),
 )
+_CHUNK = re.compile(r"(c\.)?\d+(\.\d+)*|c")
+"""Names of chunks of Zarr arrays, such as ``0``, ``1.0`` and ``c.0.1``."""
 _ZARR_DOCUMENTS = (".zattrs", ".zgroup", ".zarray", ".zmetadata", "zarr.json")
 
 
@@ -83,7 +86,9 @@ def remedy_for(path: Path) -> str:
 
 
 def _is_chunk(path: Path) -> bool:
-    return any((parent / name).is_file() for parent in path.parents[:6] for name in (".zarray", "zarr.json"))
+    return _CHUNK.fullmatch(path.name) is not None and any(
+        (parent / name).is_file() for parent in path.parents[:6] for name in (".zarray", "zarr.json")
+    )
 
 
 def _image_folder(path: Path) -> Path:
