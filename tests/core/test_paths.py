@@ -135,7 +135,7 @@ NAMES = st.text(string.ascii_letters + string.digits + " %#?+&;,=äé日-_.", mi
 @settings(max_examples=60, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3))
 def test_every_form_of_one_path_is_the_same_path(tmp_path_factory, names):
-    folder = Path(os.path.realpath(tmp_path_factory.getbasetemp()))
+    folder = Path(os.path.realpath(tmp_path_factory.mktemp("paths")))
     path = folder.joinpath(*names)
     forms = [
         str(path),
