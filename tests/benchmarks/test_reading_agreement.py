@@ -39,6 +39,7 @@ def seen(**changes):
     return Seen(**{**about, **changes})
 
 
+@pytest.mark.slow
 def test_generated_files_are_read_as_they_were_written():
     count = len(writers())
     findings = list(measure(None, count))
@@ -46,6 +47,7 @@ def test_generated_files_are_read_as_they_were_written():
     assert not faults(findings)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no folder of real images at {DATA}; set S1OMNI_DATA")
 def test_real_files_are_read_as_by_their_reference_readers():

@@ -39,6 +39,7 @@ def store(tmp_path):
     return Original(tmp_path / "a.zarr")
 
 
+@pytest.mark.slow
 def test_damaged_files_end_in_no_fault(tmp_path):
     found = originals(tmp_path, None, generated=10, seed=0)
     assert len(found) > 15

@@ -27,6 +27,7 @@ from napari_s1omni.storage.source import open_source
 
 UM = "micrometer"
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::Warning:ome_zarr"),
     pytest.mark.filterwarnings("ignore::Warning:ngio"),
     pytest.mark.filterwarnings("ignore::Warning:bioio_ome_zarr"),
