@@ -286,8 +286,7 @@ def output_path(job: Job) -> Path:
         If the job has no output, one behind a URL, or a source that takes no labels.
     """
     if job.into:
-        remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
-        return image_of(str(local_path(job.source.uri, "'into' with the source", remedy)))[0] / "labels" / job.into
+        return image_of(job.source.uri)[0] / "labels" / job.into
     if not job.output:
         raise JobError("the job has no output", "an output is a folder", "name one")
     # As it is written first: within a folder, a path of Windows looks like one of this machine.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlparse
 
+from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import JobError
 
 ZarrFormat = Literal[2, 3]
@@ -72,23 +71,16 @@ def image_of(uri: str) -> tuple[Path, str]:
     JobError
         If it is a URL, something else than a Zarr group, or an array that is no level of an image.
     """
-    url = urlparse(uri)
-    if "://" in uri and url.scheme != "file":
-        raise JobError(
-            f"'into' with the source {uri}",
-            "labels are written into an image on this machine or on a mounted disk",
-            f"copy the image here, or {_REMEDY}",
-        )
-    path = Path(unquote(url.path) if "://" in uri else uri)
+    remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
+    path = local_path(uri, "'into' with the source", remedy)
     if not path.exists():
         return path, ""
     if zarr_format(path) is None:
         raise JobError(f"{path} is no OME-Zarr image", "labels go into an OME-Zarr image", _REMEDY)
     if not is_array(path):
         return path, ""
-    whole = Path(os.path.abspath(path))
-    for image in whole.parents[:4]:
-        level = whole.relative_to(image).as_posix()
+    for image in path.parents[:4]:
+        level = path.relative_to(image).as_posix()
         if level in level_paths(image):
             return image, level
     raise JobError(
