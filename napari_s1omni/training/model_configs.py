@@ -74,6 +74,8 @@ def editor_config(recipe: EditorRecipe) -> dict[str, Any]:
         "layers_per_block": recipe.depth,
         "cross_attention_dim": recipe.condition,
         "attention_head_dim": recipe.head_width,
+        "hint_channels": recipe.hint_planes * recipe.factor**2,
+        "trust_channels": recipe.trust_planes * recipe.factor**2,
     }
 
 

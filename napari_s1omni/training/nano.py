@@ -46,7 +46,7 @@ def main(config: Path | Recipe, only: str | None = None, limit: float | None = N
     torch.set_num_threads(recipe.threads)
     deadline = None if limit is None else time.monotonic() + 60 * limit
     run = TrainingRun(recipe, deadline)
-    output = Path(recipe.output)
+    output = recipe.output_folder
     steps: dict[str, Callable[[], object]] = {
         "pool": run.data.pack_pool,
         "thinker": run.train_thinker,

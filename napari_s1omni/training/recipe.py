@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from napari_s1omni.core.document import Document
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
+from napari_s1omni.settings import cache_folder
 
 
 class RecipePart(Document):
@@ -66,6 +67,11 @@ class StageRecipe(RecipePart):
     steps: int = 1_000_000
     """Largest number of steps."""
     learning_rate: float = 1.5e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Learning rate after the warm-up: a half cosine over `minutes`, or constant, which allows `minutes: .inf`."""
+    decay: float = 0.0
+    """Minutes at the end of a constant schedule over which the rate falls to zero, as one minus a square root (Hägele et
+    al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024)."""
     warmup: int = 100
     """Steps until the full learning rate is reached."""
     bfloat16: bool = True
@@ -147,6 +153,12 @@ class EditorRecipe(StageRecipe):
     """Channels per attention head."""
     condition: int = 192
     """Width of the condition after the connector."""
+    hint_planes: int = 0
+    """Planes of optional hints to the editor: clicks on and beside objects, drawn masks, another image, its fields."""
+    trust_planes: int = 0
+    """Planes of the editor's second output, see :mod:`napari_s1omni.training.stages.trust_loss`: 3, or 0 for none."""
+    trust_weight: float = 0.02
+    """Weight of the loss of the second output."""
     noise_scale: float = 0.1
     """Standard deviation of the noise that drawing starts from."""
     enlargement: Upsampling = "bicubic"
@@ -218,10 +230,10 @@ class Recipe(RecipePart):
     scratch."""
     start_editor: bool = True
     """Whether connector and editor also start from `start`; otherwise only tokenizer and thinker do."""
-    work: str = "build/nano"
-    """Folder of pools, states and logs."""
-    output: str = "build/nano/checkpoint"
-    """Folder of the finished checkpoint."""
+    work: str | None = "build/nano"
+    """Folder of pools, states and logs; None: ``training/nano`` in the user's cache folder."""
+    output: str | None = "build/nano/checkpoint"
+    """Folder of the finished checkpoint; None: ``checkpoint`` in `work`."""
     seed: int = 0
     device: str = "cpu"
     """``cpu``, ``cuda``, a single GPU such as ``cuda:1``, or ``auto``: a GPU if there is one."""
@@ -238,6 +250,16 @@ class Recipe(RecipePart):
     )
     """Phases, one after the other."""
     editor: EditorRecipe = EditorRecipe()
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder of pools, states and logs."""
+        return cache_folder() / "training" / "nano" if self.work is None else Path(self.work)
+
+    @property
+    def output_folder(self) -> Path:
+        """The folder of the finished checkpoint."""
+        return self.work_folder / "checkpoint" if self.output is None else Path(self.output)
 
     @classmethod
     def open(cls, path: Path) -> Self:

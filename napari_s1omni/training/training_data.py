@@ -27,7 +27,7 @@ class TrainingData:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.folder = Path(recipe.work)
+        self.folder = recipe.work_folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self._fields: tuple[list[PreparedField], list[PreparedField]] | None = None
 
@@ -35,7 +35,7 @@ class TrainingData:
         """Return the real and the simulated training fields; missing pools are simulated first."""
         if self._fields is None:
             pool = self.recipe.pool
-            paths = {self.folder / "pool" / f"simulated_{seed}.npz": (seed, n) for seed, n in pool.simulated}
+            paths = {self.folder / "pool" / f"simulated_{seed}.safetensors": (seed, n) for seed, n in pool.simulated}
             missing = {path: seed_count for path, seed_count in paths.items() if not path.is_file()}
             if len(missing) > 1 and self.recipe.workers > 1:
                 with ProcessPoolExecutor(self.recipe.workers, get_context("spawn")) as processes:
@@ -77,4 +77,7 @@ class TrainingData:
         packed = self.recipe.pool.packed
         if packed is not None and Path(packed).is_file():
             return read_pool(Path(packed))
-        return [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")]
+        path = self.folder / "pool" / "real.safetensors"
+        if not path.is_file():
+            write_pool(path, [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")])
+        return read_pool(path)

@@ -43,3 +43,5 @@ class Field:
     """(H, W) images of the same place in other modalities, model range, by target name."""
     detail: bool = False
     """Whether the image is sharp enough for training super-resolution."""
+    view: str = ""
+    """Field of view on the microscope; images that are parts of one share it."""

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage as ndi
 
+from napari_s1omni.training.data.acquisition import vary_acquisition
+from napari_s1omni.training.data.appearance import Appearance
 from napari_s1omni.training.data.resampling import Image, to_rgb
 from napari_s1omni.training.data.staining import vary_stains
-
-
-class Appearance(NamedTuple):
-    """An image (C, H, W) with its noise and blur, as far as they are known."""
-
-    image: Image
-    noise: float | None
-    """Standard deviation of the noise in model range."""
-    blur: float | None
-    """Sigma of the blur in pixels."""
-    inverted: bool = False
-    """Whether bright and dark were exchanged."""
 
 
 def unchanged(image: Image, noise: float | None, blur: float | None) -> Appearance:
@@ -64,12 +52,9 @@ def vary_intensity(
     gain, shift = float(np.exp(rng.uniform(-0.35, 0.2))), float(rng.uniform(-0.04, 0.08))
     image = gain * image + shift
     noise = None if noise is None else noise * gain
-    if optics and blur is not None and rng.random() < 0.1:
-        more = float(rng.uniform(0.5, 2.5))
-        image = ndi.gaussian_filter(image, (0, more, more))
-        # Blurred noise looks like texture, too smooth to be measured as noise.
-        noise, blur = (None if noise is None else noise * 0.2), math.hypot(blur, more)
-    if optics and rng.random() < 0.25:
+    seen = vary_acquisition(rng, Appearance(image, noise, blur, inverted), optics)
+    image, noise, blur, _ = seen
+    if optics and rng.random() < 0.2:
         extra = float(np.exp(rng.uniform(math.log(0.01), math.log(0.18))))
         image = image + extra * rng.standard_normal(image.shape, np.float32)
         noise = None if noise is None else math.hypot(noise, extra)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from napari_s1omni.training.data.fields import Field, Layer
 from napari_s1omni.training.data.shapes import relative_border_distance
@@ -17,6 +18,8 @@ from napari_s1omni.training.data.simulator import Simulator
 
 PACKED = (-0.2, 1.2)
 """Model range that the bytes of a packed pool span."""
+_DTYPES = {"F16": np.float16, "U16": np.uint16, "U8": np.uint8}
+"""Array types of a pool, by their names in a safetensors file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,17 @@ def write_simulated_pool(path: Path, seed_count: tuple[int, int]) -> None:
 
 
 def write_pool(path: Path, fields: Sequence[PreparedField], packed: bool = False) -> None:
-    """Write prepared fields to one ``.npz``; a packed one is compressed, with images of 8 bits over :data:`PACKED`."""
+    """Write prepared fields to one file.
+
+    Parameters
+    ----------
+    path : Path
+        With the ending ``.safetensors``, or ``.npz`` if `packed`.
+    fields : sequence of PreparedField
+    packed : bool
+        Whether to write a small file for another machine: compressed, images of 8 bits over :data:`PACKED`, and without
+        what can be computed from them.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     facts = []
     for i, item in enumerate(fields):
@@ -57,31 +70,56 @@ def write_pool(path: Path, fields: Sequence[PreparedField], packed: bool = False
         arrays[f"{i}/image"] = _to_bytes(item.image) if packed else item.image
         for j, layer in enumerate(field.layers):
             arrays[f"{i}/labels{j}"] = layer.labels
-            arrays[f"{i}/distance{j}"] = item.distances[j]
+            if not packed:
+                arrays[f"{i}/distance{j}"] = item.distances[j]
         for name, pair in field.pairs.items():
             arrays[f"{i}/pair/{name}"] = _to_bytes(pair) if packed else pair.astype(np.float16)
         layers = [[layer.noun, bool(layer.bright), layer.size_class] for layer in field.layers]
-        facts.append([field.name, field.dataset, layers, field.noise, field.blur, list(field.pairs), field.detail])
+        pairs = list(field.pairs)
+        facts.append([field.name, field.dataset, layers, field.noise, field.blur, pairs, field.detail, field.view])
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    (np.savez_compressed if packed else np.savez)(partial, allow_pickle=False, **arrays)
+    partial = path.with_name(f"partial-{path.name}")
+    if packed:
+        arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
+    else:
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(whole, partial, metadata={"facts": json.dumps(facts)})
     partial.rename(path)
 
 
 def read_pool(path: Path) -> list[PreparedField]:
-    """Read the fields that :func:`write_pool` wrote."""
-    with np.load(path) as stored:
-        facts = json.loads(stored["facts"].tobytes())
-        return [_read_field(stored, i, fact) for i, fact in enumerate(facts)]
+    """Read the fields that :func:`write_pool` wrote; all but packed ones stay on disk, mapped into memory."""
+    if path.suffix == ".npz":
+        with np.load(path) as stored:
+            facts = json.loads(stored["facts"].tobytes())
+            return [_read_field(stored, i, fact) for i, fact in enumerate(facts)]
+    stored, metadata = _map_arrays(path)
+    return [_read_field(stored, i, fact) for i, fact in enumerate(json.loads(metadata["facts"]))]
 
 
-def _read_field(stored: Any, i: int, facts: list[Any]) -> PreparedField:
-    name, dataset, layers, noise, blur, pairs, detail = facts
+def _map_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays of a safetensors file as views of one memory map, and its metadata."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    metadata = header.pop("__metadata__")
+    mapped = np.memmap(path, np.uint8, "r", offset=8 + size)
+    arrays = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        arrays[name] = mapped[begin:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return arrays, metadata
+
+
+def _read_field(stored: Mapping[str, NDArray[Any]], i: int, facts: list[Any]) -> PreparedField:
+    name, dataset, layers, noise, blur, pairs, detail, view = facts
     image = _from_bytes(stored[f"{i}/image"])
     kinds = tuple(Layer(noun, stored[f"{i}/labels{j}"], bright, size) for j, (noun, bright, size) in enumerate(layers))
     others = {key: _from_bytes(stored[f"{i}/pair/{key}"]) for key in pairs}
-    field = Field(name, dataset, image, kinds, noise, blur, others, detail)
+    field = Field(name, dataset, image, kinds, noise, blur, others, detail, view)
+    if layers and f"{i}/distance0" not in stored:
+        return prepare(field)
     return PreparedField(field, image, tuple(stored[f"{i}/distance{j}"] for j in range(len(layers))))
 
 

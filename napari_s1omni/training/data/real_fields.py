@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from importlib.resources import files
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +16,12 @@ from napari_s1omni.engine.denoising import plane_noise
 from napari_s1omni.engine.reference.stains import separate_stain
 from napari_s1omni.errors import SourceError
 from napari_s1omni.training.data.fields import Field, Layer
+from napari_s1omni.training.data.split import Subset, read_split, views
 
-Subset = Literal["train", "validation"]
 PERCENTILES = (0.1, 99.9)
 """Percentiles of a field's pixels that become 0 and 1, as for a layer."""
-
-
-def read_split() -> dict[str, dict[str, list[str]]]:
-    """Return file stems by folder and subset. The split is by field, not by crop, so no field is in both subsets."""
-    text = files("napari_s1omni.training.data").joinpath("split.json").read_text("utf-8")
-    split: dict[str, dict[str, list[str]]] = json.loads(text)
-    return split
+RATS = "axondeepseg_sem_rats"
+"""Electron micrographs of axons, sharp enough for training super-resolution as well."""
 
 
 def real_fields(data: Path, subset: Subset) -> list[Field]:
@@ -36,16 +30,21 @@ def real_fields(data: Path, subset: Subset) -> list[Field]:
     Parameters
     ----------
     data : Path
-        Folder of the data, with ``<task>/<dataset>/{images, masks, targets}``.
-    subset : {'train', 'validation'}
+        Folder of the data, with ``<task>/<dataset>/{images, masks, targets}`` and the table of annotated images.
+    subset : {'train', 'validation', 'unseen', 'former_validation'}
 
     Raises
     ------
     SourceError
-        If a file of the split is missing.
+        If the table or a file of the split is missing.
     """
-    split = read_split().items()
-    return [field for folder, stems in split for stem in stems[subset] for field in _read_fields(data, folder, stem)]
+    seen_in = views(data)
+    return [
+        replace(field, view=seen_in.get((folder, stem), field.name))
+        for folder, stems in read_split(data).items()
+        for stem in stems.get(subset, ())
+        for field in _read_fields(data, folder, stem)
+    ]
 
 
 def read_raw_pair(data: Path, folder: str, stem: str) -> tuple[NDArray[Any], NDArray[np.uint16]]:
@@ -92,12 +91,13 @@ def _read_fields(data: Path, folder: str, stem: str) -> Iterator[Field]:
         pixels = _read_image(data / folder / "images", stem)
         mask = _read_image(data / folder / "masks", "maize_clsm_labels" if dataset == "maize_clsm" else stem)
         image = normalize_field(pixels)
-        yield Field(stem, dataset, image, _layers(dataset, mask), plane_noise(image.mean(0)), None, _stain_pairs(image))
+        layers, noise = _layers(dataset, mask), plane_noise(image.mean(0))
+        yield Field(stem, dataset, image, layers, noise, None, _stain_pairs(image), detail=dataset == RATS)
 
 
 def _layers(dataset: str, mask: NDArray[Any]) -> tuple[Layer, ...]:
     """Return the kinds of objects in the mask of a data set."""
-    if dataset == "axondeepseg_sem":
+    if dataset in ("axondeepseg_sem", RATS):
         from skimage.segmentation import watershed
 
         grey = mask[..., 0] if mask.ndim == 3 else mask
@@ -108,7 +108,8 @@ def _layers(dataset: str, mask: NDArray[Any]) -> tuple[Layer, ...]:
     if dataset == "maize_clsm":
         labels = np.where(labels == np.bincount(labels.ravel()).argmax(), 0, labels).astype(np.uint16)
         return (Layer("cells", labels, False),)
-    return (Layer("nuclei", labels, "histology" not in dataset),)
+    stained = "histology" in dataset or "cytology" in dataset
+    return (Layer("nuclei", labels, not stained),)
 
 
 def _stain_pairs(image: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -132,9 +133,11 @@ def _translation_fields(folder: Path, dataset: str, stem: str) -> Iterator[Field
 _CHANNEL_FILES = {
     "cellprofiler_fly": (("images/{}_R.TIF", "images/{}_F.TIF"), "targets/{}_D.TIF"),
     "vitra_nuclei_gfp": (("images/Channel_1-{}.tif",), "targets/Channel_2-{}.tif"),
+    "isl_phase_neurons": (("images/{}.png",), "targets/dapi.png"),
+    "nf1_schwann": (("images/{}_*_GFP_*.tif", "images/{}_*_RFP_*.tif"), "targets/{}_*_DAPI_*.tif"),
     "bpae": (("images/{}_actin.tif", "images/{}_mito.tif"), "targets/{}_nuclei.tif"),
 }
-"""Source files and target file of data sets with one file per channel."""
+"""Patterns of the source files and the target file of data sets with one file per channel."""
 _NUCLEI_CHANNEL = {
     "IXMtest_A02_s9": 0,
     "xyc_8bit__dapi_tublin": 0,
@@ -151,7 +154,7 @@ def _channels(folder: Path, dataset: str, stem: str) -> tuple[list[NDArray[Any]]
     """Return up to two source channels and the channel of the nuclei."""
     if dataset in _CHANNEL_FILES:
         sources, target = _CHANNEL_FILES[dataset]
-        return [_read_file(folder / name.format(stem)) for name in sources], _read_file(folder / target.format(stem))
+        return [_read_only(folder, name.format(stem)) for name in sources], _read_only(folder, target.format(stem))
     stack = _read_image(folder / "multichannel", stem)
     stack = stack if stack.shape[0] <= 4 else np.moveaxis(stack, -1, 0)
     at = _NUCLEI_CHANNEL[stem]
@@ -161,6 +164,12 @@ def _channels(folder: Path, dataset: str, stem: str) -> tuple[list[NDArray[Any]]
 def _read_image(folder: Path, stem: str) -> NDArray[Any]:
     found = sorted(folder.glob(f"{stem}.*"))
     return _read_file(found[0] if found else folder / stem)
+
+
+def _read_only(folder: Path, pattern: str) -> NDArray[Any]:
+    """Read the only file of a pattern."""
+    found = sorted(folder.glob(pattern))
+    return _read_file(found[0] if found else folder / pattern)
 
 
 def _read_file(path: Path) -> NDArray[Any]:

@@ -12,10 +12,11 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale
+from napari_s1omni.training.data.appearance import Appearance
 from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.crop_window import CropWindow
 from napari_s1omni.training.data.fields import Layer
-from napari_s1omni.training.data.intensity import Appearance, unchanged, vary_intensity
+from napari_s1omni.training.data.intensity import unchanged, vary_intensity
 from napari_s1omni.training.data.pool import PreparedField
 from napari_s1omni.training.data.resampling import Image, resize, resize_labels, to_rgb, upsample
 from napari_s1omni.training.data.samples import Mixture, Sample
@@ -29,8 +30,8 @@ from napari_s1omni.training.prompts.traces import TileTruth, blur_word, measure_
 
 INTERIOR_FROM = 0.35
 """Relative distance from the border beyond which a pixel of an object is interior."""
-NUCLEI_DATASETS = ("dsb2018_fluo", "dsb2018_tissue_512x640", "dsb2018_histology")
-"""Real data sets of nuclei, which get copy-paste augmentation."""
+NUCLEI_DATASETS = "dsb2018_"
+"""Real data sets of nuclei begin so; they get copy-paste augmentation."""
 MARGIN = 16
 """Pixels around a super-resolution crop that are blurred with it and cut off."""
 
@@ -65,7 +66,7 @@ class SampleMaker:
         image = resize(window.of(item.image).astype(np.float32), edge)
         (distance,) = resize(window.of(item.distances[at][None]).astype(np.float32) / np.float32(255), edge)
         labels = [resize_labels(window.of(other.labels[None])[0], edge) for other in field.layers]
-        if field.dataset in NUCLEI_DATASETS and rng.random() < self._mixture.copy_paste:
+        if field.dataset.startswith(NUCLEI_DATASETS) and rng.random() < self._mixture.copy_paste:
             image, labels[at], distance = copy_paste(image, labels[at], distance, rng)
         seen = self._vary(image, field.noise, None if field.blur is None else field.blur * zoom)
         polarities = [other.bright != seen.inverted for other in field.layers]
@@ -150,7 +151,7 @@ class SampleMaker:
             return float(np.exp(rng.uniform(-0.25, 0.25)))
         if dataset == "maize_clsm":
             return float(np.exp(rng.uniform(-0.2, 0.6)))
-        return float(np.clip(np.exp(rng.normal(0, 0.35)), 0.45, 2.0))
+        return float(np.clip(np.exp(rng.normal(0, 0.5)), 0.25, 4.0))
 
     def _drawing_scale(self, labels: NDArray[Any], zoom: float) -> float:
         """Return the scale at which these objects are drawn, for a thinker that misjudges their size a little."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,7 +42,7 @@ class Sampler(SampleMaker):
         self._simulated_pairs = [f for f in self._simulated if f.field.pairs]
         by = {name: [f for f in real if f.field.dataset == name] for name, _ in mixture.dataset_weights}
         self._labelled = [(by[name], weight) for name, weight in mixture.dataset_weights if by[name]]
-        self._field_sums = [np.cumsum([_field_weight(field) for field in group]) for group, _ in self._labelled]
+        self._field_sums = [np.cumsum(_image_weights(group)) for group, _ in self._labelled]
 
     def draw(self, edge: int) -> Sample:
         """Draw one sample whose target is `edge` x `edge` pixels."""
@@ -101,6 +102,15 @@ class Sampler(SampleMaker):
         return self._sharp
 
 
-def _field_weight(item: PreparedField) -> float:
-    """Return the sampling weight of a field: the root of its number of objects, which allow more different crops."""
-    return math.sqrt(1 + sum(len(np.unique(layer.labels)) for layer in item.field.layers))
+def _image_weights(group: Sequence[PreparedField]) -> list[float]:
+    """Return the sampling weight of each image of a family.
+
+    A field of view weighs the root of its number of objects, which allow more different crops, and its images share
+    that by their objects.
+    """
+    counts = [1 + sum(len(np.unique(layer.labels)) for layer in item.field.layers) for item in group]
+    views = [item.field.view or item.field.name for item in group]
+    totals: dict[str, int] = defaultdict(int)
+    for view, count in zip(views, counts, strict=True):
+        totals[view] += count
+    return [count / math.sqrt(totals[view]) for view, count in zip(views, counts, strict=True)]

@@ -16,6 +16,7 @@ from napari_s1omni.training.batches.editor_batches import EditorBatch
 from napari_s1omni.training.model_configs import TASKS, connector_config, editor_config
 from napari_s1omni.training.recipe import EditorRecipe
 from napari_s1omni.training.stages.border_weights import border_mask
+from napari_s1omni.training.stages.trust_loss import trust_loss
 
 
 class Editor(nn.Module):
@@ -35,9 +36,9 @@ class Editor(nn.Module):
         self.recipe = recipe
 
     def load_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Load the weights of a checkpoint."""
+        """Load the weights of a checkpoint, whose editor may lack hints and trust."""
         self.connector.load_state_dict(checkpoint.connector.state_dict())
-        self.unet.load_state_dict(checkpoint.transformer.state_dict())
+        self.unet.load_state_dict(self.unet.state_dict() | checkpoint.transformer.state_dict())
 
     def forward(self, batch: EditorBatch, states: torch.Tensor) -> torch.Tensor:
         """Return the loss of each row, (B,).
@@ -63,14 +64,17 @@ class Editor(nn.Module):
         time = torch.where(chance[0] < recipe.pure_noise, torch.ones_like(chance[1]), chance[1])
         level = time.view(-1, 1, 1, 1)
         noisy = (1 - level) * image + level * recipe.noise_scale * torch.randn_like(image)
-        out = self.unet(
+        out, trust = self.unet(
             torch.cat([noisy, source], 1),
             time * 1000,
             encoder_hidden_states=self.connector(states),
             encoder_attention_mask=batch.mask[:, : states.shape[1]],
-            return_dict=False,
-        )[0]
-        return (weight * (out.float() - expected).square()).mean((1, 2, 3))
+        )
+        loss = (weight * (out.float() - expected).square()).mean((1, 2, 3))
+        if trust is None:
+            return loss
+        segmentation = batch.task == TASKS.index("segmentation")
+        return loss + recipe.trust_weight * trust_loss(trust.float(), (expected - out.float()).detach(), segmentation)
 
 
 @torch.no_grad()

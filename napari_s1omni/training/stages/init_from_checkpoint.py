@@ -11,6 +11,9 @@ from napari_s1omni.engine.s1omni.checkpoint.layout import COMPONENTS, open_layou
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint
 from napari_s1omni.errors import CheckpointError
 
+ADDED = ("hint_channels", "trust_channels")
+"""Parts of an editor that one trained without them may be given; they start at zero."""
+
 
 def load_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     """Load the checkpoint that training starts from, in float32 on the CPU.
@@ -29,7 +32,8 @@ def load_start(folder: Path, editor_config: dict[str, Any]) -> Checkpoint:
     """
     layout = open_layout(folder)
     stored = layout.config.transformer_config
-    differing = sorted(key for key, value in editor_config.items() if _as_list(stored.get(key)) != _as_list(value))
+    shape = {key: value for key, value in editor_config.items() if key in stored or key not in ADDED}
+    differing = sorted(key for key, value in shape.items() if _as_list(stored.get(key)) != _as_list(value))
     if differing:
         raise CheckpointError(
             f"the editor in {folder} differs from the recipe's in {', '.join(differing)}",

@@ -133,10 +133,14 @@ class TrainingLoop:
         after_save()
 
     def _learning_rate(self, used: float, step: int) -> float:
-        """Return the learning rate: linear warmup, then cosine decay by time or steps, whichever is further."""
+        """Return the learning rate: linear warmup, then the recipe's schedule by time or steps, whichever is further."""
         recipe = self.recipe
-        share = max(used / (60 * recipe.minutes), step / recipe.steps)
         warm = min(1.0, (step + 1) / recipe.warmup)
+        if recipe.schedule == "constant":
+            left = recipe.minutes - used / 60
+            fallen = 0.0 if left >= recipe.decay else 1 - max(left, 0.0) / recipe.decay
+            return recipe.learning_rate * warm * (1 - math.sqrt(fallen))
+        share = max(used / (60 * recipe.minutes), step / recipe.steps)
         return recipe.learning_rate * warm * (_FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
 
 

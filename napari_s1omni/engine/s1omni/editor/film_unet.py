@@ -35,6 +35,10 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
     norm_num_groups : int
     questions : int
         Number of learned queries.
+    hint_channels : int
+        Channels of optional hints, such as clicks, or another image with its masks; 0: it takes none.
+    trust_channels : int
+        Channels of a second output that says how far the first can be trusted; 0: it has none.
     """
 
     @register_to_config
@@ -48,6 +52,8 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         attention_head_dim: int = 32,
         norm_num_groups: int = 8,
         questions: int = 8,
+        hint_channels: int = 0,
+        trust_channels: int = 0,
     ) -> None:
         super().__init__()
         widths = list(block_out_channels)
@@ -73,6 +79,13 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         self.decoder = nn.ModuleList(level(*sizes) for sizes in zip(widths[:-1], depths, strict=False))
         self.norm_out = nn.GroupNorm(norm_num_groups, widths[0])
         self.conv_out = nn.Conv2d(widths[0], out_channels, 3, padding=1)
+        self.hint_in = nn.Conv2d(hint_channels, widths[0], 3, padding=1, bias=False) if hint_channels else None
+        self.trust_out = nn.Conv2d(widths[0], trust_channels, 3, padding=1) if trust_channels else None
+        # A network that was trained without them goes on as it was.
+        for added in (self.hint_in, self.trust_out):
+            if added is not None:
+                for parameter in added.parameters():
+                    nn.init.zeros_(parameter)
 
     def forward(
         self,
@@ -81,7 +94,8 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
         encoder_hidden_states: torch.Tensor,
         encoder_attention_mask: torch.Tensor,
         return_dict: bool = False,
-    ) -> tuple[torch.Tensor]:
+        hints: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the prediction for a noisy latent concatenated with its source.
 
         Parameters
@@ -95,16 +109,21 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
             False for padding.
         return_dict : bool
             Must be False; there for the interface of ``UNet2DConditionModel``.
+        hints : float tensor (B, hint_channels, h, w), optional
+            None: no hints, which is the same as zeros.
 
         Returns
         -------
-        tuple of one float tensor (B, out_channels, h, w)
+        prediction : float tensor (B, out_channels, h, w)
+        trust : float tensor (B, trust_channels, h, w), or None
         """
         states, mask = encoder_hidden_states, encoder_attention_mask[:, None, None, :]
         time = self.time_embedding(self.time(timestep.reshape(-1).expand(len(sample))).to(sample.dtype))
         modulation = functional.silu(self.told_norm(time + self.meaning(self.pool(states, encoder_attention_mask))))
 
         image = self.conv_in(sample)
+        if hints is not None and self.hint_in is not None:
+            image = image + self.hint_in(hints)
         skips: list[torch.Tensor] = []
         for blocks, shrink in zip(self.encoder, [*self.shrink, None], strict=True):
             for block in blocks:
@@ -118,7 +137,8 @@ class FilmUNet2DModel(ModelMixin, ConfigMixin):
             image = skips.pop() + functional.pixel_shuffle(grow(image), 2)
             for block in blocks:
                 image = block(image, modulation)
-        return (self.conv_out(functional.silu(self.norm_out(image))),)
+        drawn = functional.silu(self.norm_out(image))
+        return self.conv_out(drawn), None if self.trust_out is None else self.trust_out(drawn)
 
     def pool(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return states (B, L, cross_attention_dim), pooled by the queries to (B, questions * cross_attention_dim)."""
