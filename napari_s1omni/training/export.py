@@ -17,7 +17,7 @@ from napari_s1omni.training.training_run import TrainingRun
 def export(run: TrainingRun, output: Path) -> Path:
     """Write the latest thinker and the averaged editor as a checkpoint in float16; return its folder."""
     recipe = run.recipe
-    state = torch.load(run.folder / "editor-state.pt", map_location="cpu", weights_only=True)
+    state = torch.load(run.editor_state, map_location="cpu", weights_only=True)
     editor = Editor(recipe.editor, recipe.backbone.hidden)
     editor.load_state_dict(state["average"])
     start = run.start_checkpoint() if recipe.start_editor and recipe.editor.start_weight else None

@@ -16,7 +16,9 @@ STEPS = ("pool", "thinker", "thoughts", "editor", "export")
 """Steps of a training, in order."""
 
 
-def main(config: Path | Recipe, only: str | None = None, limit: float | None = None) -> Path:
+def main(
+    config: Path | Recipe, only: str | None = None, limit: float | None = None, decay: float | None = None
+) -> Path:
     """Train nano by a recipe; run again, it continues where it stopped.
 
     Parameters
@@ -27,6 +29,9 @@ def main(config: Path | Recipe, only: str | None = None, limit: float | None = N
         Run a single step. ``editor`` during a running ``thinker`` starts with the thinker's latest state.
     limit : float, optional
         Wall-clock minutes after which training stops and keeps its state.
+    decay : float, optional
+        Take a checkpoint out of a training without an end: train a copy of its editor for these minutes at a falling
+        rate, and export that.
 
     Returns
     -------
@@ -54,7 +59,12 @@ def main(config: Path | Recipe, only: str | None = None, limit: float | None = N
         "editor": run.train_editor,
         "export": lambda: export(run, output),
     }
-    for name in STEPS:
-        if only in (None, name):
-            steps[name]()
+    chosen = STEPS if only is None else (only,)
+    if decay is not None:
+        run.begin_decay(decay)
+        chosen = ("editor", "export")
+    for name in chosen:
+        steps[name]()
+    if decay is not None:
+        run.end_decay()
     return output

@@ -70,8 +70,8 @@ class StageRecipe(RecipePart):
     schedule: Literal["cosine", "constant"] = "cosine"
     """Learning rate after the warm-up: a half cosine over `minutes`, or constant, which allows `minutes: .inf`."""
     decay: float = 0.0
-    """Minutes at the end of a constant schedule over which the rate falls to zero, as one minus a square root (Hägele et
-    al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024)."""
+    """Minutes at the end of a constant schedule over which the rate falls to zero, as one minus a square root (Hägele
+    et al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024)."""
     warmup: int = 100
     """Steps until the full learning rate is reached."""
     bfloat16: bool = True

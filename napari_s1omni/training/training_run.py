@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,6 +15,7 @@ import torch
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
+from napari_s1omni.errors import JobError
 from napari_s1omni.training.batches.editor_batches import EditorBatch
 from napari_s1omni.training.batches.editor_dataset import EditorDataset, editor_mixture, sample_with_thought
 from napari_s1omni.training.batches.loader import load_batches
@@ -25,7 +28,7 @@ from napari_s1omni.training.stages.editor_model import Editor, copy_for_average,
 from napari_s1omni.training.stages.editor_stage import train_editor
 from napari_s1omni.training.stages.init_from_checkpoint import load_start
 from napari_s1omni.training.stages.loop import TrainingEnvironment, TrainingLoop, choose_device
-from napari_s1omni.training.stages.progress import Progress
+from napari_s1omni.training.stages.progress import LOG, Progress
 from napari_s1omni.training.stages.thinker_model import ThinkerTrainingModel, reset_vision
 from napari_s1omni.training.stages.thinker_stage import train_thinker
 from napari_s1omni.training.training_data import TrainingData
@@ -50,6 +53,7 @@ class TrainingRun:
         self.recipe = recipe
         self.data = TrainingData(recipe)
         self.folder = self.data.folder
+        self.editor_state = self.folder / "editor-state.pt"
         self.environment = TrainingEnvironment(choose_device(recipe.device), recipe.seed, deadline)
 
     def start_checkpoint(self) -> Checkpoint | None:
@@ -113,13 +117,47 @@ class TrainingRun:
             torch.save([sample_with_thought(thinker, sample) for sample in samples], path)
         return path
 
+    def editor_lessons(self) -> int:
+        """Return the number of samples that the saved state of the editor was trained on."""
+        return (
+            int(torch.load(self.editor_state, map_location="cpu", weights_only=True)["step"]) * self.recipe.editor.batch
+        )
+
+    def begin_decay(self, minutes: float) -> None:
+        """From now on, train the editor on a copy of its state, at a rate that falls to zero over these minutes.
+
+        A decay that was interrupted goes on. The training itself stays where it is.
+
+        Raises
+        ------
+        JobError
+            If there is no state yet, or the recipe's schedule is not constant.
+        """
+        editor = self.recipe.editor
+        if editor.schedule != "constant" or not self.editor_state.is_file():
+            given = f"the schedule '{editor.schedule}'" if editor.schedule != "constant" else "no saved state"
+            raise JobError(f"a decay with {given}", "a constant schedule, and a training that has begun", "train first")
+        folder = self.folder / "decay"
+        end, copied = folder / "end.json", folder / self.editor_state.name
+        if not end.is_file():
+            folder.mkdir(exist_ok=True)
+            shutil.copy(self.editor_state, copied)
+            used = torch.load(copied, map_location="cpu", weights_only=True)["used"]
+            end.write_text(json.dumps({"minutes": used / 60 + minutes, "decay": minutes}))
+        self.editor_state = copied
+        self.recipe = self.recipe.model_copy(update={"editor": editor.model_copy(update=json.loads(end.read_text()))})
+
+    def end_decay(self) -> None:
+        """Remove the copy of a decay that is exported."""
+        shutil.rmtree(self.folder / "decay")
+
     def train_editor(self) -> Editor:
         """Train connector and editor; return their moving average."""
         recipe, device = self.recipe.editor, self.environment.device
         torch.manual_seed(self.recipe.seed + 1)
         editor = Editor(recipe, self.recipe.backbone.hidden)
         start = self.start_checkpoint() if self.recipe.start_editor else None
-        state = self.folder / "editor-state.pt"
+        state = self.editor_state
         if start is not None:
             editor.load_checkpoint(start)
         elif recipe.condition_on == "thought" and not state.is_file():
@@ -131,7 +169,7 @@ class TrainingRun:
         return average
 
     def _loop(self, recipe: StageRecipe, state: Path, name: str) -> TrainingLoop:
-        return TrainingLoop(recipe, state, Progress(self.folder / "train.log", name), self.environment)
+        return TrainingLoop(recipe, state, Progress(self.folder / LOG, name), self.environment)
 
     def _init_batches(self) -> Iterator[tuple[EditorBatch, torch.Tensor]]:
         """Yield the first batches and the thinker's states of them; nothing is loaded before the first is requested."""

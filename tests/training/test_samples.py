@@ -11,7 +11,6 @@ from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
 from napari_s1omni.training.data.crops import apply_symmetry
 from napari_s1omni.training.data.pool import prepare, simulated_fields
-from napari_s1omni.training.data.real_fields import read_split
 from napari_s1omni.training.data.resampling import resize_labels, upsample
 from napari_s1omni.training.data.sampler import Sampler
 from napari_s1omni.training.data.samples import Mixture
@@ -106,8 +105,3 @@ def test_eight_symmetries_give_eight_images(scenes):
     sample = Sampler([], scenes, Mixture(augment=False), 0).segmentation(scenes[0], 64, 0)
     turns = {apply_symmetry(sample, i).source.tobytes() for i in range(8)}
     assert len(turns) == 8
-
-
-def test_no_field_is_in_both_subsets():
-    for folder, sides in read_split().items():
-        assert not set(sides["train"]) & set(sides["validation"]), folder

@@ -79,5 +79,7 @@ BENCHES: dict[str, Entry] = {
 
 TRAINING: dict[str, Entry] = {
     "nano": Entry(f"{_CLI}.train.nano:nano", "Train the small checkpoint that comes with the package."),
+    "score": Entry(f"{_CLI}.train.score:score", "Score the present weights of a training on unseen sources."),
+    "status": Entry(f"{_CLI}.train.status:status", "Print how far a training is."),
 }
 """The commands of ``s1omni train``; one module each."""

@@ -173,7 +173,7 @@ class SampleMaker:
 def _target_fields(instances: NDArray[np.uint16], distance: Image) -> Image:
     """Return foreground, interior and distance of the objects, float32 (3, H, W)."""
     foreground = (instances > 0).astype(np.float32)
-    distance = distance * foreground
+    distance = np.minimum(distance, 1) * foreground
     return np.stack([foreground, (distance > INTERIOR_FROM).astype(np.float32), distance])
 
 

@@ -133,7 +133,7 @@ class TrainingLoop:
         after_save()
 
     def _learning_rate(self, used: float, step: int) -> float:
-        """Return the learning rate: linear warmup, then the recipe's schedule by time or steps, whichever is further."""
+        """Return the learning rate: linear warmup, then the schedule by time or steps, whichever is further."""
         recipe = self.recipe
         warm = min(1.0, (step + 1) / recipe.warmup)
         if recipe.schedule == "constant":

@@ -1,14 +1,19 @@
-"""Progress of a training: one line per interval in a log."""
+"""Progress of a training: one line of JSON per interval in a log, and one of text on standard error."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+LOG = "progress.jsonl"
+"""Name of the log in the recipe's folder."""
 
 
 class Progress:
-    """Writes step, rate and mean losses to a log file and to standard error.
+    """Writes step, lessons, rate and mean losses to a log file and to standard error.
 
     Parameters
     ----------
@@ -33,14 +38,26 @@ class Progress:
         self._samples += samples
         elapsed = time.monotonic() - self._since
         if elapsed >= self._interval:
-            means = " ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in self._losses.items())
-            self._write(f"step {step} at {used / 60:.1f} min, {self._samples / elapsed:.1f} samples/s: {means}")
+            means = {name: round(sum(values) / len(values), 5) for name, values in self._losses.items()}
+            rate = round(self._samples / elapsed, 2)
+            line = {"stage": self._stage, "step": step, "lessons": step * samples, "minutes": round(used / 60, 2)}
+            append_line(self._log, {**line, "per_second": rate, "loss": means})
             self._losses.clear()
             self._samples = 0
             self._since = time.monotonic()
 
-    def _write(self, text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')} {self._stage}: {text}\n"
-        sys.stderr.write(line)
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(line)
+
+def append_line(log: Path, facts: dict[str, Any]) -> None:
+    """Append one line of facts with the time to a log, and say it on standard error."""
+    line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S"), **facts})
+    sys.stderr.write(f"{line}\n")
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+
+
+def read_lines(log: Path) -> list[dict[str, Any]]:
+    """Read a log; a last line that is not complete is left out."""
+    if not log.is_file():
+        return []
+    lines = log.read_text("utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]

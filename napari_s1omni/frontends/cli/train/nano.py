@@ -22,6 +22,10 @@ def nano(
     limit: Annotated[
         float | None, typer.Option("--limit", help="Stop after this many minutes and keep the state.")
     ] = None,
+    decay: Annotated[
+        float | None,
+        typer.Option("--decay", help="Finish a copy of an endless training in these minutes, and export it."),
+    ] = None,
 ) -> None:
     """Train the small checkpoint that comes with the package; run again to continue an interrupted training."""
     try:
@@ -30,4 +34,4 @@ def nano(
         raise EngineUnavailable(
             f"training needs the module '{error.name}'", remedy="install it with: pip install 'napari_s1omni[train]'"
         ) from error
-    typer.echo(main(config, only, limit))
+    typer.echo(main(config, only, limit, decay))
