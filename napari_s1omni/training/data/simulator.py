@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.training.data import tissue_scenes
 from napari_s1omni.training.data.fields import Field, Layer
 from napari_s1omni.training.data.shapes import (
     Texture,
@@ -46,13 +47,17 @@ class Simulator:
         self._texture = Texture(self._rng, SIZE)
         plain = partial(self._plain, empty=False)
         self._kinds: tuple[tuple[float, Callable[[], Field]], ...] = (
-            (0.27, plain),
+            (0.20, plain),
             (0.06, partial(self._plain, empty=True)),
-            (0.14, self._two_sizes),
-            (0.13, self._two_polarities),
-            (0.14, self._cells),
-            (0.16, self._histology),
-            (0.10, self._axons),
+            (0.10, self._two_sizes),
+            (0.10, self._two_polarities),
+            (0.11, self._cells),
+            (0.13, self._histology),
+            (0.08, self._axons),
+            (0.10, self._thick_section),
+            (0.06, self._overlapping),
+            (0.04, self._second_stain),
+            (0.02, self._no_microscopy),
         )
 
     def scene(self) -> Field:
@@ -170,6 +175,26 @@ class Simulator:
         bright = bool(image[axons > 0].mean() > 0.5) if axons.any() else True
         layers = (Layer("axons", axons, bright), Layer("fibers", fibers, not bright))
         return self._finish(image, layers, "axons")
+
+    def _thick_section(self) -> Field:
+        image, nuclei = tissue_scenes.thick_section(self._rng, self._texture, SIZE)
+        return self._finish(image, (Layer("nuclei", nuclei, True),), "thick section")
+
+    def _overlapping(self) -> Field:
+        image, nuclei = tissue_scenes.overlapping_nuclei(self._rng, self._texture, SIZE)
+        return self._finish(image + self._rng.uniform(0.02, 0.15), (Layer("nuclei", nuclei, True),), "overlapping")
+
+    def _second_stain(self) -> Field:
+        image, nuclei = tissue_scenes.second_stain(self._rng, self._texture, SIZE)
+        noise = 0.6 * self._noise()
+        image = image + noise * self._rng.standard_normal(image.shape).astype(np.float32)
+        return Field("simulated second stain", "second stain", image, (Layer("nuclei", nuclei, False),), noise, 0.7)
+
+    def _no_microscopy(self) -> Field:
+        image = tissue_scenes.no_microscopy(self._rng, self._texture, SIZE)
+        noun = self._pick(("nuclei", "cells", "objects"))
+        nothing = np.zeros((SIZE, SIZE), np.uint16)
+        return self._finish(image, (Layer(noun, nothing, True),), "no microscopy")
 
     # Light.
 
