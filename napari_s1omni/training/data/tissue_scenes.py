@@ -28,7 +28,7 @@ DAB = np.array([0.27, 0.57, 0.78])
 
 
 def thick_section(rng: Rng, texture: Texture, size: int) -> tuple[Plane, Labels]:
-    """Draw fluorescent nuclei in focus, others far from it, autofluorescence and debris; only the first are labelled."""
+    """Draw nuclei in focus, others far from it, autofluorescence and debris; only the first are labelled."""
     diameter = _log_uniform(rng, 9, 45)
     sharp = _objects(rng, size, diameter, _log_uniform(rng, 0.03, 0.3))
     image = _light(rng, texture, sharp)
@@ -50,7 +50,7 @@ def debris(rng: Rng, size: int, diameter: float) -> Plane:
 
 
 def overlapping_nuclei(rng: Rng, texture: Texture, size: int) -> tuple[Plane, Labels]:
-    """Draw nuclei that shine through each other: where two overlap their light adds up, and one of them has the pixel."""
+    """Draw nuclei that shine through each other: the light of two adds up, and one of them has the pixel."""
     diameter = _log_uniform(rng, 12, 50)
     first = _objects(rng, size, diameter, rng.uniform(0.1, 0.35))
     second = _objects(rng, size, diameter, rng.uniform(0.05, 0.25))
