@@ -59,7 +59,7 @@ def main(
         "editor": run.train_editor,
         "export": lambda: export(run, output),
     }
-    chosen = STEPS if only is None else (only,)
+    chosen: tuple[str, ...] = STEPS if only is None else (only,)
     if decay is not None:
         run.begin_decay(decay)
         chosen = ("editor", "export")

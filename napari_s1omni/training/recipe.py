@@ -170,7 +170,7 @@ class EditorRecipe(StageRecipe):
     """Weight of the residuals of super-resolution in the loss; the residuals are small numbers."""
     copy_paste: float = 0.0
     """Share of samples of real nuclei with copy-paste augmentation, see
-    :mod:`napari_s1omni.training.data.copy_paste`."""
+    :mod:`napari_s1omni.training.data.variation.copy_paste`."""
     border_weight: float = 0.0
     """Additional weight of the pixels between touching objects, see
     :func:`napari_s1omni.training.stages.border_weights.border_mask`."""

@@ -145,7 +145,7 @@ class TrainingRun:
             used = torch.load(copied, map_location="cpu", weights_only=True)["used"]
             end.write_text(json.dumps({"minutes": used / 60 + minutes, "decay": minutes}))
         self.editor_state = copied
-        self.recipe = self.recipe.model_copy(update={"editor": editor.model_copy(update=json.loads(end.read_text()))})
+        self.recipe = self.recipe.replace(editor=editor.replace(**json.loads(end.read_text())).model_dump())
 
     def end_decay(self) -> None:
         """Remove the copy of a decay that is exported."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_s1omni.training.data import acquisition
-from napari_s1omni.training.data.acquisition import CAMERA, COLOUR, LIGHT, OPTICS, vary_acquisition
-from napari_s1omni.training.data.appearance import Appearance
+from napari_s1omni.training.data.variation import acquisition
+from napari_s1omni.training.data.variation.acquisition import CAMERA, COLOUR, LIGHT, OPTICS, vary_acquisition
+from napari_s1omni.training.data.variation.appearance import Appearance
 
 CHANGES = [change for table in (LIGHT, OPTICS, CAMERA) for _, change in table]
 

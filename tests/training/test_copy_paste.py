@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from napari_s1omni.training.data.copy_paste import copy_paste
-from napari_s1omni.training.data.shapes import relative_border_distance
+from napari_s1omni.training.data.simulation.shapes import relative_border_distance
+from napari_s1omni.training.data.variation.copy_paste import copy_paste
 
 Tile = tuple[np.ndarray, np.ndarray, np.ndarray]
 

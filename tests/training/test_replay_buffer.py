@@ -102,12 +102,12 @@ def test_new_samples_are_added_between_batches():
 
 def test_a_packed_pool_is_the_same_pool_in_8_bits(tmp_path: Path):
     fields = [prepare(field) for field in simulated_fields(4, 6)]
-    for packed in (False, True):
-        write_pool(tmp_path / f"{packed}.npz", fields, packed=packed)
-    small, large = ((tmp_path / f"{packed}.npz").stat().st_size for packed in (True, False))
+    write_pool(tmp_path / "packed.npz", fields, packed=True)
+    write_pool(tmp_path / "pool.safetensors", fields)
+    small, large = ((tmp_path / name).stat().st_size for name in ("packed.npz", "pool.safetensors"))
     assert small < 0.6 * large
     step = (PACKED[1] - PACKED[0]) / 255
-    for before, after in zip(fields, read_pool(tmp_path / "True.npz"), strict=True):
+    for before, after in zip(fields, read_pool(tmp_path / "packed.npz"), strict=True):
         assert after.field.name == before.field.name
         inside = np.clip(before.image.astype(np.float32), *PACKED)
         assert np.abs(after.image.astype(np.float32) - inside).max() < step

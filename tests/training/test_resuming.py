@@ -17,8 +17,10 @@ pytest.importorskip("diffusers")
 
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
-from napari_s1omni.errors import CheckpointError, EngineUnavailable, RunInterrupted
+from napari_s1omni.errors import CheckpointError, EngineUnavailable, JobError, RunInterrupted
+from napari_s1omni.frontends.cli.main import app
 from napari_s1omni.training import nano
 from napari_s1omni.training.data.pool import prepare, simulated_fields, write_pool
 from napari_s1omni.training.recipe import Recipe
@@ -163,6 +165,26 @@ def test_with_muon_it_also_continues_to_the_same_weights(packed: Path, tmp_path:
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     with pytest.raises(CheckpointError, match="layers_per_block"):
         nano.main(still.replace(editor=still.editor.replace(depth=2).model_dump(), work=str(tmp_path / "deeper")))
+
+
+def test_an_endless_training_gives_a_checkpoint_when_asked(packed: Path, tmp_path: Path):
+    recipe = Recipe.open(_recipe(tmp_path, packed, 1_000_000))
+    endless = {"schedule": "constant", "minutes": float("inf"), "hint_planes": 9, "trust_planes": 3}
+    recipe = recipe.replace(thinker=(), editor=recipe.editor.replace(**endless).model_dump())
+    with pytest.raises(JobError, match="no saved state"):
+        nano.main(recipe, decay=0.01)
+    with pytest.raises(RunInterrupted):
+        nano.main(recipe, limit=0.0)
+    before = torch.load(tmp_path / "editor-state.pt", weights_only=True)
+    nano.main(recipe, decay=0.01)
+    assert (tmp_path / "checkpoint/config.json").is_file()
+    after = torch.load(tmp_path / "editor-state.pt", weights_only=True)
+    assert after["step"] == before["step"] == 1
+    assert all(torch.equal(value, after["model"][name]) for name, value in before["model"].items())
+    assert not (tmp_path / "decay").exists()
+    lines = CliRunner().invoke(app, ["train", "status", str(tmp_path)])
+    assert lines.exit_code == 0, lines.output
+    assert "editor:" in lines.output
 
 
 def test_an_unavailable_device_is_refused():

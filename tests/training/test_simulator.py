@@ -9,12 +9,12 @@ import pytest
 
 from napari_s1omni.engine.denoising import plane_noise
 from napari_s1omni.training.data.pool import prepare, read_pool, simulated_fields, write_pool
-from napari_s1omni.training.data.shapes import border_distance
+from napari_s1omni.training.data.simulation.shapes import border_distance
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    return simulated_fields(11, 60)
+    return simulated_fields(11, 100)
 
 
 def test_same_seed_same_scenes(scenes):
@@ -26,8 +26,30 @@ def test_same_seed_same_scenes(scenes):
 
 def test_every_kind_occurs_and_some_tiles_are_empty(scenes):
     kinds = Counter(scene.dataset for scene in scenes)
-    assert set(kinds) == {"plain", "sizes", "polarities", "cells", "histology", "axons"}
+    tissue = {"thick section", "overlapping", "second stain", "no microscopy"}
+    assert set(kinds) == {"plain", "sizes", "polarities", "cells", "histology", "axons"} | tissue
     assert any(not scene.layers[0].labels.any() for scene in scenes)
+
+
+def test_a_page_or_a_photograph_has_no_objects(scenes):
+    others = [scene for scene in scenes if scene.dataset == "no microscopy"]
+    assert others
+    assert not any(scene.layers[0].labels.any() for scene in others)
+
+
+def test_nuclei_of_a_second_stain_are_blue_and_their_surroundings_brown(scenes):
+    for scene in (s for s in scenes if s.dataset == "second stain" and s.layers[0].labels.any()):
+        red, _, blue = (plane[scene.layers[0].labels > 0].mean() for plane in scene.image)
+        assert blue > red
+
+
+def test_nuclei_out_of_focus_are_not_labelled(scenes):
+    """Beside the labelled nuclei, the light of a thick section has no sharp edges."""
+    for scene in (s for s in scenes if s.dataset == "thick section" and s.blur < 0.6 and s.noise < 0.03):
+        inside = scene.layers[0].labels > 0
+        edges = np.hypot(*np.gradient(scene.image[0]))
+        if 0.02 < inside.mean() < 0.5:
+            assert np.median(edges[inside]) > np.median(edges[~inside])
 
 
 def test_polarity_is_visible(scenes):
@@ -69,8 +91,8 @@ def test_touching_objects_have_a_border_between_them():
 
 def test_a_pool_reads_back_as_it_was_written(tmp_path, scenes):
     prepared = [prepare(scene) for scene in scenes[:6]]
-    write_pool(tmp_path / "pool.npz", prepared)
-    back = read_pool(tmp_path / "pool.npz")
+    write_pool(tmp_path / "pool.safetensors", prepared)
+    back = read_pool(tmp_path / "pool.safetensors")
     for a, b in zip(prepared, back, strict=True):
         assert np.array_equal(a.image, b.image)
         assert (a.field.dataset, a.field.noise, a.field.blur) == (b.field.dataset, b.field.noise, b.field.blur)

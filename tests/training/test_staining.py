@@ -6,7 +6,7 @@ import numpy as np
 from skimage import data
 from skimage.color import rgb2hed
 
-from napari_s1omni.training.data.staining import vary_stains
+from napari_s1omni.training.data.variation.staining import vary_stains
 
 
 def test_stains_change_and_structures_do_not() -> None:

@@ -18,8 +18,9 @@ from napari_s1omni.engine.reference.stains import separate_stain
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.evaluation.metrics import Counts, match, pearson, psnr
 from napari_s1omni.system.memory import own_peak
-from napari_s1omni.training.data.real_fields import read_raw_channels, read_raw_pair, read_split
+from napari_s1omni.training.data.real_fields import read_raw_channels, read_raw_pair
 from napari_s1omni.training.data.resampling import upsample
+from napari_s1omni.training.data.split import read_split
 
 SETS = {
     "fluorescence": ("seg2d_nuclei/dsb2018_fluo", "segment the nuclei"),
@@ -36,7 +37,7 @@ def segmentation(data: Path, engine: str) -> dict[str, Counts]:
     found = {}
     for name, (folder, prompt) in SETS.items():
         total = Counts()
-        for stem in read_split()[folder]["validation"]:
+        for stem in read_split(data)[folder]["former_validation"]:
             pixels, labels = read_raw_pair(data, folder, stem)
             axes = "yxc" if pixels.ndim == 3 else None
             result = segment(pixels, prompt=prompt, engine=engine, durable=False, axes=axes)
@@ -54,10 +55,10 @@ def super_resolution(
     """
     found = {}
     rng = np.random.default_rng(0)
-    for folder, stems in read_split().items():
+    for folder, stems in read_split(data).items():
         if not folder.startswith("sr/"):
             continue
-        for stem in stems["validation"]:
+        for stem in stems.get("former_validation", ()):
             (sharp,) = read_raw_channels(data, folder, stem)
             truth, binned = blur_and_bin(sharp, factor)
             low, high = np.percentile(truth, (0.1, 99.9))
@@ -81,10 +82,10 @@ def blur_and_bin(sharp: NDArray[Any], factor: int, sigma: float = 1.0) -> tuple[
 def translation(data: Path, engine: str) -> dict[str, float]:
     """Return Pearson r of predicted and true nuclei, in the first 512 x 512 pixels of each validation field."""
     found = {}
-    for folder, stems in read_split().items():
+    for folder, stems in read_split(data).items():
         if not folder.startswith("translation/"):
             continue
-        for stem in stems["validation"]:
+        for stem in stems.get("former_validation", ()):
             *sources, target = (channel[:512, :512] for channel in read_raw_channels(data, folder, stem))
             stack = np.stack(sources)
             result = translate(
@@ -98,7 +99,7 @@ def stains(data: Path, engine: str) -> dict[str, float]:
     """Return Pearson r of drawn hematoxylin and colour deconvolution, for each histology validation field."""
     folder = SETS["histology"][0]
     found = {}
-    for stem in read_split()[folder]["validation"]:
+    for stem in read_split(data)[folder]["former_validation"]:
         pixels, _ = read_raw_pair(data, folder, stem)
         light = np.asarray(np.moveaxis(pixels, -1, 0) / 255, np.float32)
         truth = separate_stain(light, "hematoxylin", "eosin")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from napari_s1omni.training.data.fields import Field, Layer
-from napari_s1omni.training.data.shapes import relative_border_distance
-from napari_s1omni.training.data.simulator import Simulator
+from napari_s1omni.training.data.simulation.shapes import relative_border_distance
+from napari_s1omni.training.data.simulation.simulator import Simulator
 
 PACKED = (-0.2, 1.2)
 """Model range that the bytes of a packed pool span."""

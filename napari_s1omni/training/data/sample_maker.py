@@ -12,14 +12,14 @@ from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale
-from napari_s1omni.training.data.appearance import Appearance
-from napari_s1omni.training.data.copy_paste import copy_paste
 from napari_s1omni.training.data.crop_window import CropWindow
 from napari_s1omni.training.data.fields import Layer
-from napari_s1omni.training.data.intensity import unchanged, vary_intensity
 from napari_s1omni.training.data.pool import PreparedField
 from napari_s1omni.training.data.resampling import Image, resize, resize_labels, to_rgb, upsample
 from napari_s1omni.training.data.samples import Mixture, Sample
+from napari_s1omni.training.data.variation.appearance import Appearance
+from napari_s1omni.training.data.variation.copy_paste import copy_paste
+from napari_s1omni.training.data.variation.intensity import unchanged, vary_intensity
 from napari_s1omni.training.prompts.prompt_templates import (
     PromptFacts,
     restoration_prompt,

@@ -122,6 +122,7 @@ class TrainingLoop:
                 after_save()
                 saved, begin = time.monotonic(), environment.clock()
             if late:
+                self.progress.flush()
                 raise RunInterrupted(
                     f"the training stopped at step {step}, {used / 60:.1f} of {recipe.minutes:g} minutes",
                     "time up to the given limit",
@@ -129,6 +130,7 @@ class TrainingLoop:
                     step=step,
                     state=str(self.state),
                 )
+        self.progress.flush()
         save_state(self.state, parts, used, step)
         after_save()
 

@@ -29,6 +29,7 @@ class Progress:
         self._log, self._stage, self._interval = log, stage, interval
         self._losses: dict[str, list[float]] = {}
         self._samples = 0
+        self._reached: dict[str, float] = {}
         self._since = time.monotonic()
 
     def record_step(self, step: int, samples: int, used: float, losses: dict[str, float]) -> None:
@@ -36,15 +37,20 @@ class Progress:
         for name, value in losses.items():
             self._losses.setdefault(name, []).append(value)
         self._samples += samples
-        elapsed = time.monotonic() - self._since
-        if elapsed >= self._interval:
-            means = {name: round(sum(values) / len(values), 5) for name, values in self._losses.items()}
-            rate = round(self._samples / elapsed, 2)
-            line = {"stage": self._stage, "step": step, "lessons": step * samples, "minutes": round(used / 60, 2)}
-            append_line(self._log, {**line, "per_second": rate, "loss": means})
-            self._losses.clear()
-            self._samples = 0
-            self._since = time.monotonic()
+        self._reached = {"step": step, "lessons": step * samples, "minutes": round(used / 60, 2)}
+        if time.monotonic() - self._since >= self._interval:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write a line about the steps since the last one, if there were any."""
+        if not self._samples:
+            return
+        means = {name: round(sum(values) / len(values), 5) for name, values in self._losses.items()}
+        rate = round(self._samples / max(time.monotonic() - self._since, 1e-9), 2)
+        append_line(self._log, {"stage": self._stage, **self._reached, "per_second": rate, "loss": means})
+        self._losses.clear()
+        self._samples = 0
+        self._since = time.monotonic()
 
 
 def append_line(log: Path, facts: dict[str, Any]) -> None:

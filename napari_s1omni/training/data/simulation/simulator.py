@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.training.data import tissue_scenes
 from napari_s1omni.training.data.fields import Field, Layer
-from napari_s1omni.training.data.shapes import (
+from napari_s1omni.training.data.simulation import tissue_scenes
+from napari_s1omni.training.data.simulation.shapes import (
     Texture,
     border_distance,
     draw_objects,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.morphology import disk
 
-from napari_s1omni.training.data.appearance import Appearance
 from napari_s1omni.training.data.resampling import Image
+from napari_s1omni.training.data.variation.appearance import Appearance
 
 Rng = np.random.Generator
 Change = Callable[[Rng, Appearance], Appearance]
@@ -104,8 +104,10 @@ def hot_pixels(rng: Rng, seen: Appearance) -> Appearance:
 
 def saturation(rng: Rng, seen: Appearance) -> Appearance:
     """Expose too long: the brightest pixels reach the end of the range."""
-    end = float(np.quantile(seen.image, rng.uniform(0.8, 0.98)))
-    return seen._replace(image=np.minimum(seen.image, end) / end if end > 0.05 else seen.image)
+    end = np.float32(np.quantile(seen.image, rng.uniform(0.8, 0.98)))
+    if end <= 0.05:
+        return seen
+    return seen._replace(image=(np.minimum(seen.image, end) / end).astype(np.float32))
 
 
 def few_levels(rng: Rng, seen: Appearance) -> Appearance:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from napari_s1omni.training.data.acquisition import vary_acquisition
-from napari_s1omni.training.data.appearance import Appearance
 from napari_s1omni.training.data.resampling import Image, to_rgb
-from napari_s1omni.training.data.staining import vary_stains
+from napari_s1omni.training.data.variation.acquisition import vary_acquisition
+from napari_s1omni.training.data.variation.appearance import Appearance
+from napari_s1omni.training.data.variation.staining import vary_stains
 
 
 def unchanged(image: Image, noise: float | None, blur: float | None) -> Appearance:

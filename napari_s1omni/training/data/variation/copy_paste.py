@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.training.data.resampling import Image
-from napari_s1omni.training.data.shapes import relative_border_distance
+from napari_s1omni.training.data.simulation.shapes import relative_border_distance
 
 _MARGIN = 4
 """Pixels around an object that are copied with it."""

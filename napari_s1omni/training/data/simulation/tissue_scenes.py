@@ -5,12 +5,13 @@ nuclei that shine through each other, a second stain, and images that are no mic
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.training.data.shapes import (
+from napari_s1omni.training.data.simulation.shapes import (
     Rng,
     Texture,
     border_distance,
@@ -31,7 +32,7 @@ def thick_section(rng: Rng, texture: Texture, size: int) -> tuple[Plane, Labels]
     """Draw nuclei in focus, others far from it, autofluorescence and debris; only the first are labelled."""
     diameter = _log_uniform(rng, 9, 45)
     sharp = _objects(rng, size, diameter, _log_uniform(rng, 0.03, 0.3))
-    image = _light(rng, texture, sharp)
+    image: NDArray[Any] = _light(rng, texture, sharp)
     for _ in range(int(rng.integers(1, 4))):
         far = _light(rng, texture, _objects(rng, size, diameter, _log_uniform(rng, 0.03, 0.25)))
         image = image + rng.uniform(0.25, 0.8) * ndi.gaussian_filter(far, diameter * rng.uniform(0.2, 0.5))

@@ -1,0 +1,1 @@
+"""Augmentation: how one image varies between microscopes, laboratories and files."""
