@@ -1,28 +1,40 @@
-"""Starts a run as its own process, which outlives the process that started it."""
+"""Starts a run as its own process, which outlives the process that started it.
+
+A new output is marked as starting at once. An output with a finished result, or with that of another job, is changed
+only by the process that holds its lock, after all checks: a run that is refused leaves it as it was.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import threading
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_s1omni.core.paths import is_left_by_system
-from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
+from napari_s1omni.errors import EngineUnavailable, JobError, PlanMismatch, StoreLocked
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.run_output import JOB_FILE
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
+from napari_s1omni.execution.run.status import Failure, RunStatus, read_status, starting_status, write_status
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.settings import PYTHON, child_environment, interpreter, niceness
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import PYTHON, cache_folder, child_environment, interpreter, niceness
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.result.output_checks import check_no_other_files
+from napari_s1omni.storage.result.output_fingerprint import is_begun
 from napari_s1omni.system.processes import lower_priority, start_detached
 
 _TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
+OVERWRITE = "--overwrite"
+"""Option of ``s1omni run`` by which the result of another job is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +49,19 @@ class LaunchedRun:
     """File with its output."""
     process: subprocess.Popen[bytes]
     """The process as a child of this one."""
+    before: RunStatus | None
+    """The status in the output when the process was started."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its process has written a status of its own; the output is that of another run until then."""
+        found, before = read_status(self.path), self.before or RunStatus(RunState.STARTING)
+        return found is not None and (found.pid, found.born) != (before.pid, before.born)
 
     def status(self) -> RunStatus:
         """Return its status; until its process writes one, it is starting for as long as the process lives."""
-        found = status(self.path)
-        begins = found.pid == 0 and found.state is RunState.STOPPED and self.process.poll() is None
-        return found.replace(state=RunState.STARTING) if begins else found
+        begins = self.process.poll() is None and not self.has_begun
+        return starting_status() if begins else status(self.path)
 
     def failure(self) -> Failure | None:
         """Return why its process ended with an error; None while it is alive or after success."""
@@ -51,20 +70,24 @@ class LaunchedRun:
             return None
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log.exists() else []
         last = next((line.strip() for line in reversed(lines) if line.strip()), f"it ended with exit code {code}")
-        return Failure("RunFailed", last, f"its log is {self.log}", code)
+        return Failure("RunFailed", last.removeprefix("s1omni: "), f"its log is {self.log}", code)
 
     def cancel(self) -> None:
         """Stop it after the current micro-batch."""
         write_control(self.path, cancel=True)
 
 
-def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> LaunchedRun:
+def launch(
+    job: Job, *, plan: Plan | None = None, python: str | Path | None = None, options: Sequence[str] = ()
+) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
     Parameters
     ----------
     job : Job
         It names its output, and its source is a path or URL: another process cannot read pixels of this one.
+    plan : Plan, optional
+        Its plan, where it is known: then an output that would be refused is refused here.
     python : str or Path, optional
         The interpreter to run in, which may have packages of an engine that this
         one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
@@ -81,19 +104,28 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
         If the job names no output, or a source in memory.
     StoreLocked
         If another run is writing there.
-    StoreExists
+    StoreExists, PlanMismatch
         If the output holds something else.
     EngineUnavailable
         If the interpreter does not exist.
     """
     if job.source.uri.startswith("memory:"):
         raise JobError("a source in memory", "a path or URL", "save the image first")
-    path = output_path(job)
-    work = _prepare_output(path)
-    program = _interpreter(python)
-    with disk_errors("writing", work):
-        (work / "job.yaml").write_text((job if job.into else job.replace(output=str(path))).dump(), encoding="utf-8")
-    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    path, program = output_path(job), _interpreter(python)
+    _check_idle(path)
+    begun = is_begun(path)
+    if plan is not None:
+        request = preflight.OutputRequest(plan.fingerprint(), 0, source=plan.source.source, into=job.into is not None)
+        with contextlib.suppress(PlanMismatch) if OVERWRITE in options else contextlib.nullcontext():
+            preflight.dry_run(path, request)
+    text = (job if job.into else job.replace(output=str(path))).dump()
+    # A finished result, or that of another job, has a job file and a status of its own until the run has its lock.
+    mark = not begun or (plan is not None and OVERWRITE not in options and _is_unfinished(path))
+    file = path / WORK / JOB_FILE if mark else cache_folder() / "jobs" / f"{uuid.uuid4().hex}.yaml"
+    with disk_errors("writing", file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(file), *options], mark=mark)
 
 
 def launch_redo(
@@ -132,24 +164,27 @@ def launch_redo(
         If the interpreter does not exist.
     """
     path = Path(path)
-    _prepare_output(path)
+    _check_idle(path)
     command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
     if seed is not None:
         command += ["--seed", str(seed)]
     if prompt is not None:
         # As one argument, because it may begin with a dash.
         command.append(f"--prompt={prompt}")
-    return _spawn(path, command)
+    return _spawn(path, command, mark=False)
 
 
-def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
-    """Start a process that outlives this one and writes an output."""
+def _spawn(path: Path, command: Sequence[str], *, mark: bool) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output; `mark` notes there that it is starting."""
     work = path / WORK
     with disk_errors("writing", work):
-        (work / "status.json").unlink(missing_ok=True)
         log = (work / "run.log").open("ab")
-    # Without a process id: the run itself fills it in once it has started.
-    write_status(path, starting_status())
+    if mark:
+        with disk_errors("writing", work):
+            (work / "status.json").unlink(missing_ok=True)
+        # Without a process id: the run itself fills it in once it has started.
+        write_status(path, starting_status())
+    before = read_status(path)
     with log:
         process = start_detached(
             command,
@@ -162,24 +197,25 @@ def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
     lower_priority(process.pid, niceness())
     # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return LaunchedRun(path, process.pid, work / "run.log", process)
+    return LaunchedRun(path, process.pid, work / "run.log", process, before)
 
 
-def _prepare_output(path: Path) -> Path:
-    work = path / WORK
-    if work.is_dir():
-        if (work / "status.json").exists() and (found := status(path)).alive:
-            raise StoreLocked(
-                f"{path} is being written by process {found.pid} on {found.host}",
-                remedy="watch it, or choose another output",
-                path=str(path),
-                pid=found.pid,
-            )
-    elif path.exists() and not (path.is_dir() and all(is_left_by_system(entry.name) for entry in path.iterdir())):
-        raise StoreExists(f"{path} holds something else", "a new or empty folder", "choose another output")
-    with disk_errors("writing", path):
-        work.mkdir(parents=True, exist_ok=True)
-    return work
+def _check_idle(path: Path) -> None:
+    """Refuse an output in which a run is at work, and one with files that no run made."""
+    if read_status(path) is not None and (found := status(path)).alive:
+        raise StoreLocked(
+            f"{path} is being written by process {found.pid} on {found.host}",
+            remedy="watch it, or choose another output",
+            path=str(path),
+            pid=found.pid,
+        )
+    with disk_errors("reading", path):
+        check_no_other_files(path)
+
+
+def _is_unfinished(path: Path) -> bool:
+    found = read_status(path)
+    return found is None or found.state is not RunState.COMPLETE
 
 
 def _interpreter(python: str | Path | None) -> str:

@@ -66,6 +66,8 @@ class RunStatus:
     tiles_total: int = 0
     holes: int = 0
     """Tiles that failed and are missing in the result, as far as this process knows."""
+    objects: int | None = None
+    """Objects in a complete result; None for images."""
     rate: float | None = None
     """Tiles per second over the last minute; None if not known yet."""
     eta: float | None = None

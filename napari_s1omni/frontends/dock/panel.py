@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
@@ -20,6 +21,7 @@ from napari_s1omni.frontends.dock.pages.job_page import JobPage
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
+from napari_s1omni.frontends.dock.results_list import ResultsList
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
@@ -31,7 +33,7 @@ from napari_s1omni.frontends.session.job_export import as_command, as_python, as
 from napari_s1omni.frontends.session.preview.box import preview_box
 from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
-from napari_s1omni.frontends.session.run_history import forget, unfinished
+from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
 
 _SLOW = 0.3
@@ -65,12 +67,14 @@ class Panel(QWidget):
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.background)
         self.correct_page = CorrectPage(self.link, self.background)
+        self.results_list = ResultsList(self.link, self.runs_page, self.results, self.why_page)
         self._notifications = RunNotifications(self.background)
         self._window_guests: list[JobDrop | JobLayers | CloseDialog] = []
         self._closed = False
         self._add_tabs()
         self._connect()
         self.background.submit(self._find_unfinished, self._add_unfinished)
+        self.results_list.read()
         # napari imports pandas with its first labels layer, which takes a second on the GUI thread.
         self.background.submit(lambda: importlib.import_module("pandas"))
         self.background.submit(self.controller.previewer.start)
@@ -97,6 +101,7 @@ class Panel(QWidget):
         page.preview_requested.connect(self.preview)
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
+        page.output_choice.open_requested.connect(self.results_list.open)
         page.preview.slider_moved.connect(self.previews.show_part)
         self.controller.preview_changed.connect(self._on_preview)
         self.controller.run_added.connect(self._on_run_added)
@@ -173,6 +178,7 @@ class Panel(QWidget):
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
         region = None
         with errors_shown():
+            self.controller.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":
@@ -209,9 +215,7 @@ class Panel(QWidget):
                     self.why_page.choose(run)
                     self.tabs.setCurrentWidget(self.why_page)
                 case "forget":
-                    self.runs_page.remove(run)
-                    self.background.submit(run.unwatch)
-                    self.background.submit(lambda: forget(run.path))
+                    self.results_list.remove(run.path, run.title, run)
 
     def showEvent(self, event: Any) -> None:
         """Listen to the window once the dock is inside it."""
@@ -243,6 +247,7 @@ class Panel(QWidget):
         self.why_page.shut()
         self.correct_page.shut()
         self.background.close()
+        self.results_list.close()
         self.results.close()
         self.link.close()
         self.controller.close()
@@ -269,7 +274,8 @@ class Panel(QWidget):
         self.runs_page.add(run)
         self.why_page.add(run)
         self.correct_page.add(run)
-        self._notifications.watch(run)
+        if run.status.state is not RunState.COMPLETE:
+            self._notifications.watch(run)
         if run.queued:
             self.previews.clear()
             self.results.add(run, self.controller.source)
@@ -282,9 +288,10 @@ class Panel(QWidget):
     def _find_unfinished(self) -> list[Run]:
         """Return the runs of earlier sessions that work or can be resumed; reads the disk."""
         found = []
-        for entry, _ in unfinished():
+        for entry, now in unfinished():
             try:
                 run = reopen(entry.output, entry.title, self.main_thread.deliver)
+                run.status = now
                 self.results.read_transform(run)
             except (S1OmniError, OSError):
                 # The run never began, or its disk is not mounted.

@@ -7,7 +7,7 @@ processes of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from psygnal import Signal
@@ -21,6 +21,7 @@ from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
+from napari_s1omni.frontends.session.output_target import OutputTarget
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
 from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
@@ -85,6 +86,8 @@ class Controller:
         self.background = BackgroundQueue("controller", deliver, self.failed.emit)
         """For work that may wait for a disk."""
         self.queue = RunQueue(self.background, python, options)
+        self.target = OutputTarget(self.queue, self.background)
+        """Where the next result goes, and what lies there."""
         self.spilled = SpilledLayers()
         self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
         self._document = JobDocument()
@@ -103,7 +106,20 @@ class Controller:
 
     @output.setter
     def output(self, path: str | None) -> None:
-        self._document.output = path
+        self._document.output, self.target.replace = path, False
+
+    @property
+    def region_from(self) -> str:
+        """How the region was chosen: ``whole``, ``view`` or ``shape``."""
+        return self._document.region_from
+
+    @region_from.setter
+    def region_from(self, kind: str) -> None:
+        self._document.region_from = kind
+
+    def changed_fields(self, *shown: str) -> dict[str, Any]:
+        """Return the fields of the job that differ from their defaults, by dotted name, without those of some names."""
+        return self._document.changed_fields(*shown)
 
     @property
     def python(self) -> str | None:
@@ -127,6 +143,12 @@ class Controller:
         if self._document.choose_operation(kind):
             self.document_changed.emit(self.document)
             self.refresh()
+
+    def choose_layer(self, key: Hashable) -> None:
+        """Bring back what was chosen for a layer: axes, channels, region and output; None is no layer."""
+        if self._document.choose_layer(key):
+            self.target.replace = False
+            self.document_changed.emit(self.document)
 
     def choose_source(self, view: LayerView | None) -> None:
         """Choose another layer, or none."""
@@ -230,6 +252,11 @@ class Controller:
         else:
             self._with_readable_source(lambda ref: self.deliver(lambda: use(job.replace(source=ref))))
 
+    @property
+    def may_run(self) -> bool:
+        """Whether there is a plan, and its output holds nothing that the run must not touch."""
+        return self.prepared is not None and self.target.may_run
+
     def run(self, title: str = "") -> None:
         """Queue the job as edited now; a plan in progress is waited for without blocking.
 
@@ -237,6 +264,8 @@ class Controller:
         ------
         JobError
             If there is no plan.
+        StoreError
+            If the output holds something else.
         """
         self.when_planned(lambda: self._run(title))
 
@@ -258,20 +287,31 @@ class Controller:
         job = self.job()
         display = display_axes(source, prepared.plan.target)
         title = title or f"{job.operation.prompt} · {source.view.name}"
+        replace, self.target.replace = self.target.replace, False
 
         def work(ref: Mapping[str, Any]) -> None:
             complete = job.replace(source=ref)
             if job.output is None and job.into is None:
                 complete = complete.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
-            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name)
+            else:
+                self.target.require(prepared, job, replace)
+            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name, replace)
             transform = result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
+
+        if self.target.check is not None:
+            self.target.check.require(replace)
 
         self._with_readable_source(work)
 
     def _add(self, run: Run, transform: Mapping[str, Any]) -> None:
-        self.run_added.emit(run)
-        self.queue.put(run, transform)
+        try:
+            self.run_added.emit(run)
+        finally:
+            # A view that cannot show a run must not keep it from starting.
+            self.queue.put(run, transform)
+        run.ended.connect(self.target.recheck)
+        self.target.recheck(run)
 
     def _make_plan(self) -> Planned:
         """Find the source of the chosen layer and plan the job; called on the planner's thread."""
@@ -281,14 +321,16 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        return Planned(prepared.with_notes(source.notes), source)
+        return Planned(prepared.with_notes(source.notes), source, job, output=self.target.look(prepared, job))
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):
             self.prepared, self.refusal = None, result
+            self.target.show(None)
             self.prepared_changed.emit(None, result.words)
             return
         self.prepared, self.empty_share, self.refusal = result.prepared, result.empty_share, None
+        self.target.show(result.output, result.prepared, result.job)
         self._emit_estimate(result.prepared)
 
     def _on_preview(self, event: PreviewEvent) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,9 +18,16 @@ from psygnal import Signal
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.run.control import Focus, write_control
-from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
+from napari_s1omni.execution.run.launch import OVERWRITE, LaunchedRun, launch, launch_redo
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
+from napari_s1omni.execution.run.status import (
+    Failure,
+    RunStatus,
+    describe_failure,
+    is_running,
+    starting_status,
+    write_status,
+)
 from napari_s1omni.execution.run.watch import JournalTail, status
 from napari_s1omni.frontends.session.run_thoughts import RunThoughts
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
@@ -39,6 +48,8 @@ _INTERVAL = 0.4
 """Seconds between two polls of the store."""
 _LOG = 2**14
 """Bytes at the end of a log that are shown."""
+_LAST_LOOKS = 5
+"""Times that a run that has ended is read again, if its pixels could not be read."""
 
 
 class Run:
@@ -57,6 +68,8 @@ class Run:
         Axes in which its result is displayed.
     layer : str
         Name of the source layer.
+    replace : bool
+        Whether it replaces the result of another job in its output.
     """
 
     changed = Signal(object)
@@ -72,11 +85,13 @@ class Run:
         deliver: Deliver,
         display: DisplayAxes | None = None,
         layer: str = "",
+        replace: bool = False,
     ) -> None:
         self.job = job
         self.plan = plan
         self.title = title
         self.layer = layer
+        self.replace = replace
         self.path = output_path(job)
         self.pyramid = LivePyramid(plan, self.path, display)
         self.tiles = TileStates(plan)
@@ -90,11 +105,18 @@ class Run:
         self._cancelling = False
         self._launched: LaunchedRun | None = None
         self._quality: QualityReader | None = None
+        self._redoing = False
+        self._when_begun: Callable[[], None] | None = None
 
     @property
     def alive(self) -> bool:
         """Whether it waits or works."""
         return self.queued or self.status.alive
+
+    @property
+    def works_here(self) -> bool:
+        """Whether its process works on this machine, or is about to."""
+        return self.alive and not self.queued and self.status.host in ("", socket.gethostname())
 
     def mark_starting(self) -> None:
         """Count the run as started although its process does not exist yet."""
@@ -104,18 +126,29 @@ class Run:
     def mark_failed(self, error: Failure) -> None:
         """End a run whose process could not be started."""
         self.status = self.status.replace(state=RunState.FAILED, error=error)
-        self.changed.emit(self)
-        self.ended.emit(self)
+        try:
+            self.changed.emit(self)
+        finally:
+            self.ended.emit(self)
 
-    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> LaunchedRun:
+    def start(
+        self,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        when_begun: Callable[[], None] | None = None,
+    ) -> LaunchedRun:
         """Start its process, or resume where an earlier one stopped.
+
+        `when_begun` is called on the watching thread once the process has taken over the output.
 
         Raises
         ------
         S1OmniError
             See :func:`napari_s1omni.execution.run.launch.launch`.
         """
-        self._launched = launched = launch(self.job, python=python, options=options)
+        options = (*options, OVERWRITE) if self.replace else options
+        self._launched = launched = launch(self.job, plan=self.plan, python=python, options=options)
+        self._redoing, self._when_begun = False, when_begun
         self.queued = False
         self.status = starting_status()
         self.watch()
@@ -149,6 +182,7 @@ class Run:
         if has_snapshot(self.path):
             accept(self.path)
         self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
+        self._redoing = True
         self.thoughts.reopen()
         self.status = starting_status()
         self.watch()
@@ -199,14 +233,19 @@ class Run:
             self.queued = False
             self.status = self.status.replace(state=RunState.CANCELLED)
             self.ended.emit(self)
-        else:
-            # A process that is still starting clears the control file; it is cancelled again once it runs.
-            self._cancelling = True
-            try:
-                write_control(self.path, cancel=True)
-            except StoreError:
-                if self.status.state is not RunState.STARTING:
-                    raise
+            return
+        # A process that is still starting clears the control file; it is cancelled again once it runs.
+        self._cancelling = True
+        launched = self._launched
+        if launched is not None and not launched.has_begun:
+            # It has nothing to lose yet, and the output may still be that of another run.
+            launched.process.terminate()
+            return
+        try:
+            write_control(self.path, cancel=True)
+        except StoreError:
+            if self.status.state is not RunState.STARTING:
+                raise
 
     def focus(self, point: Focus) -> None:
         """Ask the run to process blocks near a point (t, z, y, x) in source pixels first."""
@@ -223,26 +262,30 @@ class Run:
             return file.read().decode("utf-8", errors="replace").strip()
 
     def _poll(self, stop: threading.Event) -> None:
-        tail = JournalTail(self.path / WORK / "journal")
+        tail: JournalTail | None = None
+        late: list[BlockRecord] = []
         shown: RunStatus | None = None
+        looks = 0
         while not stop.is_set():
-            try:
-                died = self._launched.failure() if self._launched is not None else None
-                now = self.read_status()
-                if died is not None and now.pid == 0 and now.state in (RunState.STARTING, RunState.STOPPED):
-                    # It ended before it wrote a status.
-                    now = now.replace(state=RunState.FAILED, error=died)
-                records = list(tail.read())
-                self.pyramid.fill(records)
-                quality = self._read_quality(records)
-                if now.state is RunState.COMPLETE:
-                    self.pyramid.finish()
-                elif self._cancelling and now.alive and now.state is not RunState.STARTING:
-                    write_control(self.path, cancel=True)
-            except (S1OmniError, OSError):
-                # A store that does not answer now is polled again.
+            now, quality = self._state(), {}
+            if now is None:
                 stop.wait(_INTERVAL)
                 continue
+            records: list[BlockRecord] = []
+            # Until then, what lies in the output is that of an earlier run.
+            if self._launched is None or self._launched.has_begun:
+                self._repeat_cancel(now)
+                tail = tail or JournalTail(self.path / WORK / "journal")
+                try:
+                    self._begin()
+                    late += tail.read()
+                    quality = self._read_pixels(late, now)
+                    records, late = late, []
+                except Exception:  # what cannot be shown now is read again; the state of the run must be known
+                    looks += not now.alive
+                    if 0 < looks < _LAST_LOOKS:
+                        stop.wait(_INTERVAL)
+                        continue
             if records or shown is None or now.replace(updated=0.0) != shown.replace(updated=0.0):
                 shown = now
                 self._deliver(partial(self._publish, now, records, quality, stop))
@@ -250,6 +293,52 @@ class Run:
                 self._cancelling = False
                 return
             stop.wait(_INTERVAL)
+
+    def _state(self) -> RunStatus | None:
+        """Read the state of the run, whatever its output holds; None while the output does not answer."""
+        launched = self._launched
+        died = launched.failure() if launched is not None else None
+        try:
+            if launched is not None and died is not None and not launched.has_begun:
+                return self._ended_early(launched, died)
+            return self.read_status()
+        except (S1OmniError, OSError) as error:
+            # A disk that does not answer now is asked again, unless nobody is left who would write to it.
+            working = is_running(self.status) if launched is None else launched.process.poll() is None
+            if working:
+                return None
+            return self.status.replace(state=RunState.FAILED, eta=None, error=died or describe_failure(error))
+
+    def _ended_early(self, launched: LaunchedRun, died: Failure) -> RunStatus:
+        """Return the state of a run whose process ended before it took over the output."""
+        if self._redoing:
+            # The result is as it was before.
+            return dataclasses.replace(status(self.path), error=died)
+        ended = starting_status().replace(state=RunState.CANCELLED if self._cancelling else RunState.FAILED)
+        if not self._cancelling:
+            return ended.replace(error=died)
+        if launched.before is not None and launched.before.alive:
+            # Nothing else will say that the output, which was marked as starting, is not at work.
+            write_status(self.path, ended)
+        return ended
+
+    def _begin(self) -> None:
+        work, self._when_begun = self._when_begun, None
+        if work is not None:
+            work()
+
+    def _read_pixels(self, records: list[BlockRecord], now: RunStatus) -> dict[tuple[int, ...], TileQuality]:
+        """Bring finished blocks into view, and return their quality maps."""
+        self.pyramid.fill(records)
+        quality = self._read_quality(records)
+        if now.state is RunState.COMPLETE:
+            self.pyramid.finish()
+        return quality
+
+    def _repeat_cancel(self, now: RunStatus) -> None:
+        if self._cancelling and now.alive and now.state is not RunState.STARTING:
+            with contextlib.suppress(S1OmniError, OSError):
+                write_control(self.path, cancel=True)
 
     def _read_quality(self, records: list[BlockRecord]) -> dict[tuple[int, ...], TileQuality]:
         """Read the quality maps of finished blocks."""
@@ -271,10 +360,12 @@ class Run:
         if stop.is_set():
             return
         self.status = now
-        self.tiles.add(records, quality)
-        self.changed.emit(self)
-        if not now.alive:
-            self.ended.emit(self)
+        try:
+            self.tiles.add(records, quality)
+            self.changed.emit(self)
+        finally:
+            if not now.alive:
+                self.ended.emit(self)
 
 
 def reopen(path: Path | str, title: str, deliver: Deliver, display: DisplayAxes | None = None) -> Run:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from napari_s1omni.frontends.napari_layers.transform_file import saved_transform
+from napari_s1omni.frontends.napari_layers.transform_file import saved_transform, write_transform
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.session.run_history import remember
@@ -47,8 +48,7 @@ class RunQueue:
             Layer transform of its result, saved beside it.
         """
         self._transforms[run] = transform or {}
-        self.runs.append(run)
-        run.ended.connect(self._on_run_ended)
+        self.watch(run)
         self._start_next()
 
     def restart(self, run: Run) -> None:
@@ -62,7 +62,8 @@ class RunQueue:
     def watch(self, run: Run) -> None:
         """Add a run that was started elsewhere."""
         self.runs.append(run)
-        run.ended.connect(self._on_run_ended)
+        # Before all others: what a view does with a run that ended must not keep the next one waiting.
+        run.ended.connect(self._on_run_ended, priority=1)
 
     def close(self) -> None:
         """Stop watching all runs."""
@@ -73,7 +74,7 @@ class RunQueue:
         self._start_next()
 
     def _start_next(self) -> None:
-        if any(run.alive and not run.queued for run in self.runs):
+        if any(run.works_here for run in self.runs):
             return
         waiting = next((run for run in self.runs if run.queued), None)
         if waiting is not None:
@@ -82,9 +83,16 @@ class RunQueue:
     def _start(self, run: Run) -> None:
         run.mark_starting()
 
+        axes, transform = run.pyramid.display.axes, self._transforms.get(run, {})
+
         def work() -> None:
-            with saved_transform(run.path, run.pyramid.display.axes, self._transforms.get(run, {})):
-                run.start(self.python, self.options)
-            remember(run.path, run.title, run.layer)
+            if run.replace:
+                run.start(self.python, self.options, lambda: write_transform(run.path, axes, transform))
+            else:
+                with saved_transform(run.path, axes, transform):
+                    run.start(self.python, self.options)
+            # A list that cannot be written costs an entry of the list, not the run.
+            with contextlib.suppress(OSError):
+                remember(run.path, run.title, run.layer)
 
         self._background.submit(work, failed=run.mark_failed)

@@ -91,6 +91,7 @@ def preflight(
     disk = disk or Disk()
     fingerprint = request.json_fingerprint()
     _check_output(path, request)
+    _check_begun(path, fingerprint, resume=resume)
     work = path / WORK
     with disk_errors("writing", path):
         disk.make_folder(work)
@@ -125,13 +126,18 @@ def dry_run(path: Path | str, request: OutputRequest) -> bool:
         raise StoreError(
             f"{path} cannot be written: {parent} is read-only for this user", remedy="choose another output"
         )
+    return _check_begun(path, request.json_fingerprint(), resume=True)
+
+
+def _check_begun(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> bool:
+    """Return whether this run was begun here; refuse another one, or one at work, before anything is touched."""
     lock = path / WORK / LOCK
     if lock.exists():
         with _lock_errors("reading", lock, path):
             check_unlocked(lock)
     begun = is_begun(path)
     if begun:
-        check_same_run(path, request.json_fingerprint(), resume=True)
+        check_same_run(path, fingerprint, resume=resume)
     return begun
 
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
+    QLabel,
     QPlainTextEdit,
     QScrollArea,
     QVBoxLayout,
@@ -21,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.frontends.dock.widgets.engine_choice import EngineChoice
-from napari_s1omni.frontends.dock.widgets.form import Form
+from napari_s1omni.frontends.dock.widgets.form import Form, shown_value
 from napari_s1omni.frontends.dock.widgets.output_choice import OutputChoice
 from napari_s1omni.frontends.dock.widgets.parts import Choice, Section, SummaryCard, button, copy_button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
@@ -98,8 +99,12 @@ class JobPage(QScrollArea):
         self.region.activated.connect(lambda _: self.region_chosen.emit(self.region.currentData()))
         self.engine = EngineChoice(controller)
         self.engine_state = self.engine.state
-        output_row = OutputChoice(controller)
-        self.output = output_row.line
+        self.output_choice = OutputChoice(controller)
+        self.output = self.output_choice.line
+        self.changed = QLabel()
+        self.changed.setWordWrap(True)
+        self.changed.setStyleSheet("color: #e69f00;")
+        self.changed.setToolTip("Fields that are not at their default, in sections that may be closed")
         self.card = SummaryCard()
         self.preview_button = button(
             "Preview", "Run up to four tiles of the view", self.preview_requested.emit, "Alt+P", self
@@ -131,7 +136,8 @@ class JobPage(QScrollArea):
             column.addWidget(form)
         column.addLayout(_form_layout(("Region", self.region), ("Engine", self.engine), ("", self.engine_state)))
         self._add_sections(column)
-        column.addLayout(_form_layout(("Save to", output_row)))
+        column.addWidget(self.changed)
+        column.addLayout(_form_layout(("Save to", self.output_choice)))
         column.addWidget(self.card)
         column.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
         column.addWidget(self.preview, 1)
@@ -142,6 +148,7 @@ class JobPage(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._on_plan)
+        controller.target.checked.connect(lambda _: self.run_button.setEnabled(controller.may_run))
         controller.preview_changed.connect(lambda _: self.engine.show_state())
         self.show_document(controller.document)
         self.card.show_text("Open an image to begin")
@@ -183,8 +190,19 @@ class JobPage(QScrollArea):
         self.prompt.setToolTip(field.description or "")
         self.prompt.blockSignals(False)
         self.engine.show_engine(document.get("engine", "auto"))
-        self.region.setCurrentIndex(0 if not document.get("region") else max(1, self.region.currentIndex()))
+        kind = self.controller.region_from if document.get("region") else "whole"
+        self.region.setCurrentIndex(list(REGIONS).index(kind))
         self.output.setText(self.controller.output or "")
+        self.show_changed()
+
+    def show_changed(self) -> None:
+        """Show in one line which fields in closed sections differ from their defaults."""
+        kind = self.controller.document["operation"]["type"]
+        plain = ("engine", "region", "operation.type", "operation.prompt")
+        found = self.controller.changed_fields(*plain, *(f"operation.{name}" for name in _FIELDS[kind].visible))
+        words = [f"{path.rpartition('.')[2].replace('_', ' ')} {shown_value(value)}" for path, value in found.items()]
+        self.changed.setText(f"Set: {', '.join(words)}" if words else "")
+        self.changed.setVisible(bool(words))
 
     def show_layers(self, names: list[str], chosen: str | None) -> None:
         """Show the layers to choose from."""
@@ -208,12 +226,14 @@ class JobPage(QScrollArea):
 
     def _on_field(self, section: str, name: str, value: Any) -> None:
         self.controller.edit(f"{section}.{name}", value)
+        self.show_changed()
 
     def _apply_prompt(self) -> None:
         self.controller.edit("operation.prompt", self.prompt.toPlainText().strip() or None)
 
     def _on_plan(self, prepared: Prepared | None, text: str) -> None:
-        self.run_button.setEnabled(prepared is not None)
+        self.run_button.setEnabled(self.controller.may_run)
+        self.show_changed()
         self.preview_button.setEnabled(prepared is not None)
         self.engine.show_state()
         if prepared is None:

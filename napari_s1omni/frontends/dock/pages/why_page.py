@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -97,6 +98,16 @@ class WhyPage(QWidget):
         self.run_choice.addItem(run.title)
         run.changed.connect(self._on_run_changed)
         run.ended.connect(self._on_run_ended)
+
+    def forget(self, path: Path) -> None:
+        """Take off the tiles of a result whose folder is deleted, and offer its run no more."""
+        if self.overlay.run is not None and self.overlay.run.path == path:
+            self.overlay.clear()
+        for run in [one for one in self._runs if one.path == path]:
+            self.run_choice.removeItem(self._runs.index(run))
+            self._runs.remove(run)
+            run.changed.disconnect(self._on_run_changed)
+            run.ended.disconnect(self._on_run_ended)
 
     def choose(self, run: Run) -> None:
         """Show the tiles of a run."""

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButto
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.widgets.parts import BAR, copy_button
+from napari_s1omni.frontends.session.finished import describe_finished
 from napari_s1omni.frontends.session.run import Run
 
 RunAction = Literal["pause", "resume", "cancel", "show", "why", "forget"]
@@ -36,7 +37,7 @@ _ACTIONS: dict[RunAction, tuple[str, str]] = {
     "cancel": ("Cancel", "Stop after the current tile; finished blocks are kept"),
     "show": ("Show", "Add its layer to the viewer"),
     "why": ("Why", "Colour its tiles and read their thoughts"),
-    "forget": ("Remove", "Remove it from this list; its files stay"),
+    "forget": ("Remove…", "Remove it from this list, or delete its folder"),
 }
 """Action -> label and tooltip of its button."""
 
@@ -103,6 +104,8 @@ class RunRow(QFrame):
             words.append(f"{format_duration(status.eta)} left")
         if status.holes:
             words.append(f"{status.holes} tiles missing")
+        if status.state is RunState.COMPLETE:
+            words[0] = f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"
         text = " · ".join(words)
         if status.error is not None:
             text += f"<br>{status.error.words}"
