@@ -97,15 +97,16 @@ class RunRow(QFrame):
         waiting = self.run.queued
         self.bar.setRange(0, max(1, status.tiles_total))
         self.bar.setValue(status.tiles_total if status.state is RunState.COMPLETE else status.tiles_done)
+        complete = status.state is RunState.COMPLETE
         words = ["waiting for earlier runs" if waiting else _STATES[status.state]]
-        if status.tiles_total and not waiting:
+        if complete:
+            words = [f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"]
+        if status.tiles_total and not waiting and not complete:
             words.append(f"{status.tiles_done:,} of {status.tiles_total:,} tiles")
         if status.eta is not None:
             words.append(f"{format_duration(status.eta)} left")
         if status.holes:
             words.append(f"{status.holes} tiles missing")
-        if status.state is RunState.COMPLETE:
-            words[0] = f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"
         text = " · ".join(words)
         if status.error is not None:
             text += f"<br>{status.error.words}"
