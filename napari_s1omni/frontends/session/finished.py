@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.redo_log import RedoLog
@@ -20,6 +21,7 @@ from napari_s1omni.frontends.session.run_history import HistoryEntry, history
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.report.pictures import overview
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.source import Source, open_reference
 
 THUMBNAIL = 64
 """Longest edge of a thumbnail in pixels."""
@@ -95,7 +97,7 @@ def _read(entry: HistoryEntry) -> FinishedResult | None:
 
 
 def thumbnail(path: Path) -> NDArray[np.uint8] | None:
-    """Draw the middle plane of a result, labels in colours; None if it cannot be read.
+    """Draw the middle plane of a result, labels in colours over their image; None if it cannot be read.
 
     Returns
     -------
@@ -103,8 +105,20 @@ def thumbnail(path: Path) -> NDArray[np.uint8] | None:
         At most :data:`THUMBNAIL` pixels high and wide.
     """
     try:
-        picture = overview(Result.open(path), None)[-1].convert("RGB")
+        result = Result.open(path)
+        picture = overview(result, _image_of(result), filled=True)[-1]
     except (S1OmniError, OSError, ValueError):
         return None
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     return np.asarray(picture)
+
+
+def _image_of(result: Result) -> Source | None:
+    """Open the image of a result; None if it is gone, or behind a URL, where it would take long."""
+    uri = result.plan.source.source
+    if uri is None or (is_url(uri) and not uri.startswith("synthetic:")):
+        return None
+    try:
+        return open_reference(result.plan.job.source, uri)
+    except (S1OmniError, OSError):
+        return None

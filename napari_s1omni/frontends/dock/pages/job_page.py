@@ -201,7 +201,7 @@ class JobPage(QScrollArea):
         plain = ("engine", "region", "operation.type", "operation.prompt")
         found = self.controller.changed_fields(*plain, *(f"operation.{name}" for name in _FIELDS[kind].visible))
         words = [f"{path.rpartition('.')[2].replace('_', ' ')} {shown_value(value)}" for path, value in found.items()]
-        self.changed.setText(f"Set: {', '.join(words)}" if words else "")
+        self.changed.setText(f"Also set: {', '.join(words)}" if words else "")
         self.changed.setVisible(bool(words))
 
     def show_layers(self, names: list[str], chosen: str | None) -> None:

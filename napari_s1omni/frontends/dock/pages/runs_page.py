@@ -64,10 +64,10 @@ class RunsPage(QScrollArea):
         run_row = RunRow(run, self._on_action, self._on_copy)
         self.rows[run] = run_row
         self._column.insertWidget(0, run_row)
-        self._empty.setVisible(False)
         run.changed.connect(run_row.refresh)
         run.ended.connect(run_row.refresh)
         self.remove_result(run.path)
+        self._show_headings()
 
     def remove(self, run: Run) -> None:
         """Remove a run from the list."""
@@ -76,7 +76,7 @@ class RunsPage(QScrollArea):
         run.ended.disconnect(run_row.refresh)
         self._column.removeWidget(run_row)
         run_row.deleteLater()
-        self._empty.setVisible(not self.rows)
+        self._show_headings()
 
     def show_results(self, found: Sequence[FinishedResult], more: bool) -> None:
         """Show the results of earlier sessions, and whether there are more; runs of this session have rows already."""
@@ -88,8 +88,8 @@ class RunsPage(QScrollArea):
                 result_row = ResultRow(result, self.open_requested.emit, self.removal_requested.emit)
                 self.results[result.path] = result_row
                 self._earlier.addWidget(result_row)
-        self._heading.setVisible(bool(self.results))
         self.more_button.setVisible(more)
+        self._show_headings()
 
     def remove_result(self, path: Path) -> None:
         """Remove the result of an earlier session from the list."""
@@ -97,4 +97,8 @@ class RunsPage(QScrollArea):
         if result_row is not None:
             self._earlier.removeWidget(result_row)
             result_row.deleteLater()
-            self._heading.setVisible(bool(self.results))
+            self._show_headings()
+
+    def _show_headings(self) -> None:
+        self._empty.setVisible(not self.rows and not self.results)
+        self._heading.setVisible(bool(self.results))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 
@@ -19,16 +18,16 @@ class ElidedLabel(QLabel):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        self._whole = text
         self.setToolTip(text)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def minimumSizeHint(self) -> QSize:
         """Return a size that leaves the width to the dock."""
-        return QSize(0, self.fontMetrics().height())
+        return QSize(0, super().minimumSizeHint().height())
 
-    def paintEvent(self, event: Any) -> None:
-        """Draw as much of both ends as fits."""
-        painter = QPainter(self)
-        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+    def resizeEvent(self, event: Any) -> None:
+        """Show as much of both ends as fits."""
+        super().resizeEvent(event)
+        room = self.contentsRect().width() - 2 * self.fontMetrics().averageCharWidth()
+        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
