@@ -31,6 +31,7 @@ from napari_s1omni.frontends.session.source_cache import SourceCache
 from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job
+from napari_s1omni.settings import cache_notes
 
 
 def call_directly(work: Any) -> None:
@@ -281,7 +282,7 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        return Planned(prepared.with_notes(source.notes), source)
+        return Planned(prepared.with_notes((*source.notes, *cache_notes())), source)
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):

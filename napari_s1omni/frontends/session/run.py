@@ -20,6 +20,7 @@ from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
 from napari_s1omni.execution.run.watch import JournalTail, status
+from napari_s1omni.frontends.session.background import until_exit
 from napari_s1omni.frontends.session.run_thoughts import RunThoughts
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
@@ -222,6 +223,7 @@ class Run:
             file.seek(max(0, path.stat().st_size - _LOG))
             return file.read().decode("utf-8", errors="replace").strip()
 
+    @until_exit()
     def _poll(self, stop: threading.Event) -> None:
         tail = JournalTail(self.path / WORK / "journal")
         shown: RunStatus | None = None
