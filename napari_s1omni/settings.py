@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_s1omni.system.files import user_cache
+from napari_s1omni.errors import JobError, StoreError
+from napari_s1omni.system.files import is_writable, temporary_cache, user_cache
 
 _LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that the numerical libraries read for their number of threads."""
@@ -41,7 +42,7 @@ CACHE = Variable(
     "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`",
 )
 CHROMIUM = Variable("S1OMNI_CHROMIUM", "Browser of `s1omni bench notebook`.", "the system's `chromium`")
-DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` measures.", "a folder beside the project")
+DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` and `s1omni train` read.", "none")
 MODELS = Variable("S1OMNI_MODELS", "Folder of downloaded models.", "`~/.cache/s1omni/models`")
 NICENESS = Variable(
     "S1OMNI_NICENESS",
@@ -62,12 +63,49 @@ VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREA
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again; it is made where it is missing."""
+    """Return the folder for what can be made again; it is made where it is missing.
+
+    Where it cannot be written, as in a container without a home, it is a temporary folder: see :func:`cache_notes`.
+
+    Raises
+    ------
+    StoreError
+        If there is no temporary folder either.
+    """
+    return _cache()[0]
+
+
+def cache_notes() -> tuple[str, ...]:
+    """Say that results without a name lie in a temporary folder, and why; empty where the cache can be written."""
+    return _cache()[1]
+
+
+def _cache() -> tuple[Path, tuple[str, ...]]:
+    """Return the cache folder, and a note if it is not the wanted one."""
     named = CACHE.read()
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or user_cache()) / "napari_s1omni"
-    folder = base.expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "napari_s1omni"
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_writable(folder):
+            return folder, ()
+        why = "it is read-only for this user"
+    except OSError as error:
+        why = error.strerror or str(error)
+    except RuntimeError:
+        why = "no home folder of this user is known"
+    try:
+        instead = temporary_cache()
+    except OSError as error:
+        raise StoreError(
+            f"neither the cache folder {folder} ({why}) nor a temporary folder can be written",
+            remedy=f"set {CACHE.name} to a folder that you may write to",
+        ) from error
+    note = (
+        f"the cache folder {folder} cannot be written ({why}); results without a name lie in {instead}, which the "
+        f"system may empty: name an output, or set {CACHE.name}"
+    )
+    return instead, (note,)
 
 
 def use_cache_folder(folder: str) -> None:
@@ -80,9 +118,30 @@ def models_folder() -> Path:
     return Path(MODELS.read() or user_cache() / "s1omni" / "models").expanduser()
 
 
-def data_folder() -> Path:
-    """Return the folder of the images that the benchmarks measure."""
-    return Path(DATA.read() or "../shared/data").expanduser()
+def data_folder(given: Path | str | None = None, option: str = "--data") -> Path:
+    """Return the folder of the images that benchmarks and training read.
+
+    Parameters
+    ----------
+    given : Path or str, optional
+        The folder that was named; by default that of ``S1OMNI_DATA``.
+    option : str
+        How it could have been named, for the message.
+
+    Raises
+    ------
+    JobError
+        If none is named, or it does not exist.
+    """
+    named = str(given) if given is not None else DATA.read()
+    if not named:
+        raise JobError(
+            "no folder of images is named", f"{option} or the variable {DATA.name} names one", f"set {DATA.name}"
+        )
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise JobError(f"there is no folder {folder}", f"{option} or {DATA.name} names a folder of images")
+    return folder
 
 
 def interpreter() -> str:

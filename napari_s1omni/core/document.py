@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -58,6 +60,29 @@ class Document(BaseModel):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, validated like a new document."""
         return type(self).read({**self.model_dump(), **changes}, type(self).__name__)
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML or JSON file that a person wrote.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    JobError
+        If it cannot be read, or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_bytes())
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise JobError(f"{what} {path}: {why}", remedy="Name a readable YAML or JSON file") from None
+    except yaml.YAMLError as error:
+        raise JobError(f"{what} {path} is not YAML: {error}") from None
 
 
 def did_you_mean(word: str, choices: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from napari_s1omni.core.normalization import Normalization
@@ -114,7 +115,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
 
 
-def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
+def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:
     """Prepare a job and check its output as a run would; write nothing and load no model.
 
     Parameters
@@ -122,6 +123,8 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     job : Job
     reserved : int
         Bytes of the same disk that other jobs will have written before.
+    overwrite : bool
+        Whether the run would replace another result.
 
     Raises
     ------
@@ -133,16 +136,27 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
         return prepared
     plan, path = prepared.plan, output_path(job)
     whole = prepared.cost.output_bytes // 2
+    begun = preflight.dry_run(path, _request(prepared, path, reserved), overwrite=overwrite)
+    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
+
+
+def replace_other(prepared: Prepared) -> bool:
+    """Put the result of another job in the output of this one aside, see :func:`preflight.replace_other`."""
+    path = output_path(prepared.plan.job)
+    return preflight.replace_other(path, _request(prepared, path))
+
+
+def _request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.OutputRequest:
+    """Return what a run wants to write."""
+    plan, whole = prepared.plan, prepared.cost.output_bytes // 2
 
     def left() -> int:
         needed = bytes_left(plan, path, whole)
         return needed + reserved if needed else 0
 
-    request = preflight.OutputRequest(
-        plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=job.into is not None
+    return preflight.OutputRequest(
+        plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=plan.job.into is not None
     )
-    begun = preflight.dry_run(path, request)
-    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
 
 def _label_notes(plan: Plan) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_
 from napari_s1omni.jobs.options import RUN_OPTIONS, RunOptions
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.jobs.run import run
+from napari_s1omni.planning.job import check_prompt
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.result import snapshots
@@ -74,12 +75,14 @@ def redo(
     True
     >>> napari_s1omni.accept(result.path)
     """
-    if unknown := sorted(set(running) - set(RUN_OPTIONS)):
+    allowed = sorted(set(RUN_OPTIONS) - {"overwrite"})
+    if unknown := sorted(set(running) - set(allowed)):
         raise JobError(
             f"unknown option '{unknown[0]}' of redo",
-            f"options of the run are {', '.join(sorted(RUN_OPTIONS))}",
+            f"options of the run are {', '.join(allowed)}",
             "give sampling fields as sampling={'seed': 1}",
         )
+    check_prompt(prompt)
     path = _local(path)
     store = ResultStore.open(path)
     plan = Plan.from_json(store.attributes["plan"])

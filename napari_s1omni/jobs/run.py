@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
+from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.status import announce_failure
-from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
 
@@ -31,6 +32,7 @@ def run(
     scheduler: str | None = None,
     verify: bool = False,
     durable: bool = True,
+    overwrite: bool = False,
     engines: Callable[[str], Engine] = create_engine,
     on_event: OnEvent = ignore_event,
 ) -> Result:
@@ -52,6 +54,9 @@ def run(
         Reread blocks that an earlier run wrote, and redo damaged ones.
     durable : bool
         Fsync every write; without it a power loss may lose finished blocks.
+    overwrite : bool
+        Replace the result of another job in the output. It is kept until :func:`~napari_s1omni.accept` or
+        :func:`~napari_s1omni.drop` is called, or until the next replacement. The same job is continued.
     engines : callable
         Loads an engine by its name, for the serial executor; replace it to reuse a loaded engine.
     on_event : callable
@@ -81,6 +86,8 @@ def run(
     with announce_failure(path):
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
+        if overwrite:
+            replace_other(prepared)
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
             cluster = ClusterConfig(workers, scheduler)
             run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=on_event)
@@ -92,6 +99,12 @@ def run(
 
 def _temporary_folder() -> str:
     """Return the path of a folder that is removed when Python ends."""
-    parent = tempfile.mkdtemp(prefix="s1omni-")
+    try:
+        parent = tempfile.mkdtemp(prefix="s1omni-")
+    except OSError as error:
+        raise StoreError(
+            f"no temporary folder can be written: {error.strerror or error}",
+            remedy="name an output, or set TMPDIR to a folder that you may write to",
+        ) from error
     atexit.register(shutil.rmtree, parent, ignore_errors=True)
     return str(Path(parent) / "result.zarr")

@@ -14,6 +14,7 @@ from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span, TilePlace
 from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.errors import StoreDamaged
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.execution.run.redo_log import RedoLog
@@ -81,10 +82,19 @@ class Result:
 
         Raises
         ------
-        StoreError
+        StoreMissing
             If it holds no result.
+        StoreDamaged
+            If its metadata cannot be read.
         """
-        return cls(ResultStore.open(path))
+        store = ResultStore.open(path)
+        try:
+            return cls(store)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreDamaged(
+                f"the metadata of {store.uri} cannot be read ({type(error).__name__}: {error})",
+                remedy="restore the file zarr.json from a copy, or run the job into another output",
+            ) from error
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
@@ -141,6 +151,10 @@ class Result:
     def levels(self) -> list[Any]:
         """The pyramid, full resolution first; each a zarr array."""
         return self._store.levels
+
+    def checked_level(self, level: int = 0) -> Any:
+        """Return a level of the pyramid as an array-like that raises :class:`StoreDamaged` for damaged pixels."""
+        return self._store.checked_level(level)
 
     @property
     def frame(self) -> PixelFrame:
@@ -266,7 +280,9 @@ class Result:
         else:
             chosen = dict.fromkeys(channel_index(c, image.spec) for c in channels)
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
-        return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(chosen), self.frame)
+        return MeasuredLayers(
+            self.checked_level(), self.spec, self._store.block, image, offset, tuple(chosen), self.frame
+        )
 
     def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Columns:
         """Measure every object of a mask.
@@ -282,13 +298,14 @@ class Result:
         -------
         dict of column to array
             One row per object, sorted by label. Names and definitions are those of
-            ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` (volume in 3D) is in
-            ``area_unit``; ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
-            the positions in the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where
-            pixels are not square. ``num_pixels`` counts pixels of the result.
+            ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` is in ``area_unit``: a
+            volume in a stack, an area in a single plane, also where that plane has a step along z.
+            ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are the positions in
+            the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where pixels are not square.
+            ``num_pixels`` counts pixels of the result.
 
-            ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (if there
-            is one), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
+            ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (in a
+            stack), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
             boxes by the name of the axis, and ``t`` is the time point of the source. Pixel 0 has its centre at 0 and
             the box of an object ends before its last number, as in scikit-image.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, PromptingConfig
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
+from napari_s1omni.settings import data_folder
 from napari_s1omni.training.data.pool import PreparedField, prepare, read_pool, write_pool, write_simulated_pool
 from napari_s1omni.training.data.real_fields import real_fields
 from napari_s1omni.training.data.sampler import Sampler
@@ -77,4 +78,4 @@ class TrainingData:
         packed = self.recipe.pool.packed
         if packed is not None and Path(packed).is_file():
             return read_pool(Path(packed))
-        return [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")]
+        return [prepare(field) for field in real_fields(data_folder(self.recipe.pool.data, "pool.data"), "train")]

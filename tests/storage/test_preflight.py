@@ -62,7 +62,7 @@ def test_another_plan_is_refused_with_the_keys_that_differ(tmp_path):
     check(tmp_path / "out")
     before = (tmp_path / "out/.s1omni/fingerprint.json").read_bytes()
     other = {**PRINT, "operation": {"prompt": "cells", "channels": (0, 1)}, "sampling": {"seed": 4}, "extra": None}
-    with pytest.raises(PlanMismatch, match=r"extra, operation\.prompt, sampling\.seed") as caught:
+    with pytest.raises(PlanMismatch, match=r"extra; .*prompt.*; .*seed") as caught:
         check(tmp_path / "out", fingerprint=other)
     assert caught.value.facts["keys"] == ("extra", "operation.prompt", "sampling.seed")
     assert (tmp_path / "out/.s1omni/fingerprint.json").read_bytes() == before

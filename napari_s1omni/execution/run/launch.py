@@ -6,7 +6,6 @@ only by the process that holds its lock, after all checks: a run that is refused
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import threading
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_s1omni.errors import EngineUnavailable, JobError, PlanMismatch, StoreLocked
+from napari_s1omni.errors import EngineUnavailable, JobError, StoreLocked
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.run_output import JOB_FILE
 from napari_s1omni.execution.run.run_state import RunState
@@ -116,8 +115,7 @@ def launch(
     begun = is_begun(path)
     if plan is not None:
         request = preflight.OutputRequest(plan.fingerprint(), 0, source=plan.source.source, into=job.into is not None)
-        with contextlib.suppress(PlanMismatch) if OVERWRITE in options else contextlib.nullcontext():
-            preflight.dry_run(path, request)
+        preflight.dry_run(path, request, overwrite=OVERWRITE in options)
     text = (job if job.into else job.replace(output=str(path))).dump()
     # A finished result, or that of another job, has a job file and a status of its own until the run has its lock.
     mark = not begun or (plan is not None and OVERWRITE not in options and _is_unfinished(path))

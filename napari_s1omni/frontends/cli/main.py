@@ -14,6 +14,7 @@ from typer.main import get_command
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
+from napari_s1omni.system.streams import open_standard_streams
 
 EXIT_CODES = {
     0: "finished",
@@ -21,12 +22,13 @@ EXIT_CODES = {
     2: "invalid option or job file",
     3: "finished with holes: tiles that failed twice",
     65: "the job does not fit the image, or the memory is too small",
-    66: "the source cannot be read, or is not an image",
+    66: "the source or the result is missing, or cannot be read",
     69: "the engine cannot do this job, or is not installed",
     73: "the output cannot be written, is in use, or holds something else",
     74: "the output is damaged",
     75: "the disk is full, or the cluster is lost; fix it and resume",
     130: "stopped by Ctrl-C; can be resumed",
+    141: "the program that reads the output has ended, as in a pipe into head",
 }
 """Exit code -> meaning."""
 
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Imports create many objects and no garbage: collecting at every 700th would take a fifth of the start-up time.
     gc.set_threshold(50_000, 20, 50)
+    open_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
     sys.exit(_status([word for word in words if word != DEBUG], debug))
@@ -88,12 +91,24 @@ def _status(words: list[str], debug: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone; without this the interpreter fails again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _unread()
+    except SystemExit as end:
+        # Rich and click turn a broken pipe into exit code 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except Exception as error:
         described = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _report(error, f"{described} ('s1omni ... {DEBUG}' shows the traceback)", 1, debug)
+
+
+def _unread() -> int:
+    """Return the exit code for an output whose reader has gone; the rest of it goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        # Without this the interpreter fails again when it flushes.
+        os.dup2(nowhere, descriptor)
+    return 141
 
 
 def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.formatting import ProgressConsole, print_json
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch
 from napari_s1omni.jobs.batch_table import TABLE, BatchRow
@@ -35,7 +35,7 @@ def run_images(job: Job, options: RunOptions) -> None:
     entries = list_sources(job.source.uri)
     for note in entries.notes:
         typer.echo(f"note: {note}", err=True)
-    progress = Console(stderr=True, quiet=options.quiet or options.json)
+    progress = ProgressConsole(quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
     rows: list[BatchRow] = []
 

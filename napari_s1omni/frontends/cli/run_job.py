@@ -33,7 +33,7 @@ def run_job(job: Job, options: RunOptions) -> None:
         run_images(job, options)
         return
     if options.dry_run:
-        prepared = dry_run(job)
+        prepared = dry_run(job, overwrite=options.overwrite)
         print_plan(prepared.plan, prepared.cost, as_json=options.json)
         return
     path = output_path(job)

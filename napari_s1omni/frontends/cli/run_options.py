@@ -22,6 +22,13 @@ Durable = Annotated[
         help="fsync every write; with --no-durable a power loss may lose finished blocks.",
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace the result of another job; it is kept until 's1omni redo OUTPUT --accept' or '--drop'.",
+    ),
+]
 Executor = Annotated[
     Literal["serial", "dask"] | None,
     typer.Option(
@@ -50,6 +57,7 @@ class RunOptions:
     verify: Verify = False
     quiet: Quiet = False
     durable: Durable = True
+    overwrite: Overwrite = False
     executor: Executor = None
     workers: Workers = None
     scheduler: Scheduler = None
@@ -71,4 +79,6 @@ class RunOptions:
     @property
     def execution(self) -> dict[str, Any]:
         """Keyword arguments of :func:`napari_s1omni.jobs.run.run`."""
-        return {name: getattr(self, name) for name in ("verify", "durable", "executor", "workers", "scheduler")}
+        return {
+            name: getattr(self, name) for name in ("verify", "durable", "overwrite", "executor", "workers", "scheduler")
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,14 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.source_layer import find_source, source_name
+from napari_s1omni.frontends.session.background import until_exit
 from napari_s1omni.frontends.session.controller import Controller, call_directly
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
 from napari_s1omni.jobs.prepare import measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
+from napari_s1omni.settings import cache_notes
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source
 
@@ -42,6 +45,8 @@ class JobSession:
 
     def __init__(self, job: Job, python: str | None = None) -> None:
         if job.output is None and job.into is None:
+            for note in cache_notes():
+                warnings.warn(note, stacklevel=4)
             job = job.replace(output=str(new_output(f"{source_name(job)}-{job.operation.type}")))
         self.job = job
         """The job, with its output."""
@@ -132,6 +137,7 @@ class JobSession:
         self._watch(run)
         run.watch()
 
+        @until_exit()
         def open_image() -> None:
             # If the source is gone, the run can still be watched without it.
             with contextlib.suppress(S1OmniError, OSError):

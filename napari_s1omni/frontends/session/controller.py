@@ -32,6 +32,7 @@ from napari_s1omni.frontends.session.source_cache import SourceCache
 from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job
+from napari_s1omni.settings import cache_notes
 
 
 def call_directly(work: Any) -> None:
@@ -321,7 +322,8 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        return Planned(prepared.with_notes(source.notes), source, job, output=self.target.look(prepared, job))
+        prepared = prepared.with_notes((*source.notes, *cache_notes()))
+        return Planned(prepared, source, job, output=self.target.look(prepared, job))
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):

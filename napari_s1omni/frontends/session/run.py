@@ -29,6 +29,7 @@ from napari_s1omni.execution.run.status import (
     write_status,
 )
 from napari_s1omni.execution.run.watch import JournalTail, status
+from napari_s1omni.frontends.session.background import until_exit
 from napari_s1omni.frontends.session.run_thoughts import RunThoughts
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
@@ -261,6 +262,7 @@ class Run:
             file.seek(max(0, path.stat().st_size - _LOG))
             return file.read().decode("utf-8", errors="replace").strip()
 
+    @until_exit()
     def _poll(self, stop: threading.Event) -> None:
         tail: JournalTail | None = None
         late: list[BlockRecord] = []

@@ -12,12 +12,13 @@ from napari_s1omni.results.report.examples import choose_examples, gallery
 from napari_s1omni.results.report.markup import bullets, figure, histogram, section, table
 from napari_s1omni.results.report.pictures import overview
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.files.part_file import part_file
 from napari_s1omni.storage.source import Source
 
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def write_report(result: Result, path: Path | str, image: Source | None = None) -> int:
+def write_report(result: Result, path: Path | str, image: Source | None = None, *, overwrite: bool = True) -> int:
     """Write the report of a run; return its size in bytes.
 
     Parameters
@@ -28,11 +29,19 @@ def write_report(result: Result, path: Path | str, image: Source | None = None) 
     image : Source, optional
         The source layer; by default it is opened where the plan found it. If it
         cannot be opened, the report has no pictures of it.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    StoreExists
+        If the file exists and `overwrite` is off.
+    StoreError, DiskFull
+        If it cannot be written.
     """
     path = local_path(path, "report")
-    text = report(result, image)
-    path.write_text(text, encoding="utf-8")
-    return len(text.encode())
+    with part_file(path, overwrite=overwrite) as part:
+        return part.write_bytes(report(result, image).encode())
 
 
 def report(result: Result, image: Source | None = None) -> str:

@@ -117,7 +117,7 @@ def _draw_result(
     filled: bool = False,
 ) -> Image.Image:
     plan, grid = result.plan, result.plan.grid
-    array, finest = result.levels[level], result.levels[0]
+    array, finest = result.checked_level(level), result.levels[0]
     sizes = dict(zip(result.spec.axes, array.shape, strict=True))
     by = {a: (n / m) for a, n, m in zip(result.spec.axes, array.shape, finest.shape, strict=True)}
     zoom = {"y": grid.factor[0], "x": grid.factor[1]}

@@ -16,6 +16,7 @@ from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.image_group.labels_group import check_labels_path
 from napari_s1omni.storage.result.output_checks import check_apart, check_no_other_files, existing_parent
 from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT, check_same_run, is_begun, is_same_run
+from napari_s1omni.storage.result.snapshots import put_aside
 from napari_s1omni.system.files import is_writable
 from napari_s1omni.system.locks import LocksMissing, LockTaken, check_unlocked, owner_lock
 
@@ -106,8 +107,39 @@ def preflight(
         yield OutputFolder(path, resumed, swept)
 
 
-def dry_run(path: Path | str, request: OutputRequest) -> bool:
+def replace_other(path: Path | str, request: OutputRequest) -> bool:
+    """Make place for a run where another one was begun: its result becomes the snapshot of the output.
+
+    Returns
+    -------
+    bool
+        Whether there was another one; a run with the same fingerprint stays, to be resumed.
+
+    Raises
+    ------
+    StoreError, DiskFull
+        As :func:`preflight` for a new output; then nothing is changed.
+    """
+    path = Path(path)
+    _check_output(path, request)
+    if not is_begun(path):
+        return False
+    with _locked(path / WORK / LOCK, path):
+        other = is_begun(path) and not is_same_run(path, request.json_fingerprint())
+        if other:
+            put_aside(path)
+        return other
+
+
+def dry_run(path: Path | str, request: OutputRequest, *, overwrite: bool = False) -> bool:
     """Check an output like :func:`preflight`, without writing or locking anything.
+
+    Parameters
+    ----------
+    path : Path or str
+    request : OutputRequest
+    overwrite : bool
+        Whether another result may be replaced.
 
     Returns
     -------
@@ -126,16 +158,18 @@ def dry_run(path: Path | str, request: OutputRequest) -> bool:
         raise StoreError(
             f"{path} cannot be written: {parent} is read-only for this user", remedy="choose another output"
         )
-    return _check_begun(path, request.json_fingerprint(), resume=True)
+    return _check_begun(path, request.json_fingerprint(), resume=True, overwrite=overwrite)
 
 
-def _check_begun(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> bool:
+def _check_begun(path: Path, fingerprint: Mapping[str, Any], *, resume: bool, overwrite: bool = False) -> bool:
     """Return whether this run was begun here; refuse another one, or one at work, before anything is touched."""
     lock = path / WORK / LOCK
     if lock.exists():
         with _lock_errors("reading", lock, path):
             check_unlocked(lock)
     begun = is_begun(path)
+    if begun and overwrite:
+        return is_same_run(path, fingerprint)
     if begun:
         check_same_run(path, fingerprint, resume=resume)
     return begun

@@ -137,7 +137,7 @@ def test_the_content_of_a_region_belongs_to_the_plan_not_its_place(tmp_path, ima
     run(tmp_path / "out", image, engine=engine, region=read_region(str(moved)).model_dump())
     assert engine.drawn == 0
     moved.write_text(json.dumps({"type": "Polygon", "coordinates": [[*TRIANGLE[:2], [50, 280], TRIANGLE[0]]]}))
-    with pytest.raises(PlanMismatch, match="region_digest"):
+    with pytest.raises(PlanMismatch, match="region in a file"):
         run(tmp_path / "out", image, region=read_region(str(moved)).model_dump())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
@@ -70,12 +72,30 @@ def pause(
     go_on: Annotated[bool, typer.Option("--go-on", help="Continue a paused run.")] = False,
 ) -> None:
     """Pause a run after its current tiles; with --go-on, continue it."""
+    require_running(output)
     write_control(output, pause=not go_on)
 
 
 def cancel(output: LocalResult) -> None:
     """Stop a run after its current tiles. Finished blocks are kept; resume the run at any time."""
+    require_running(output)
     write_control(output, cancel=True)
+
+
+def require_running(output: Path) -> None:
+    """Refuse to control a run that has ended.
+
+    Raises
+    ------
+    JobError
+        If no process works on the output.
+    """
+    found = status_of(output)
+    if not found.alive:
+        raise JobError(
+            f"no run is at work on {output}: it is {found.state}",
+            remedy=f"resume it: s1omni resume {output}" if found.resumable else "",
+        )
 
 
 def _exit_code(found: RunStatus) -> int:

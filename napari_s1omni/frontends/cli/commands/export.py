@@ -51,7 +51,7 @@ def export(
         return
     if level >= len(result.levels):
         raise JobError(f"level {level} of {output}", f"levels 0 to {len(result.levels) - 1}", "choose one of these")
-    write_tiff(file, result.levels[level], result.level_spec(level), overwrite=overwrite)
+    write_tiff(file, result.checked_level(level), result.level_spec(level), overwrite=overwrite)
     typer.echo(f"{file} ({' x '.join(str(n) for n in result.levels[level].shape)} px)")
     _exit_if_unfinished(result, output)
 
@@ -60,7 +60,7 @@ def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) ->
     if result.spec.kind != "labels" or level:
         found = f"level {level}" if level else "an image"
         raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
-    outlines = trace_labels(result.array, result.spec, result.block)
+    outlines = trace_labels(result.checked_level(), result.spec, result.block)
     # Another run, or the same one into another folder, gives other ids.
     where = result.uri if result.is_remote else result.path.resolve()
     identity = f"{result.plan.digest} {where}"

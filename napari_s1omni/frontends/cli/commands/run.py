@@ -8,9 +8,10 @@ import typer
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import LocalResult
+from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.options import with_options
 from napari_s1omni.frontends.cli.run_job import run_job
-from napari_s1omni.frontends.cli.run_options import RunOptions
+from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.remote import local_copy
@@ -51,7 +52,16 @@ def resume(
     **options: Any,
 ) -> None:
     """Continue an unfinished run; the job is read from its output."""
-    plan = Result.open(output).plan
+    result = Result.open(output)
+    running = RunOptions.take(options)
+    if result.complete and not running.verify:
+        print_result(result, as_json=running.json)
+        if not running.json:
+            typer.echo("Nothing is left to do; check what is stored with --verify.", err=True)
+        if result.summary.get("holes"):
+            raise typer.Exit(HOLES)
+        return
+    plan = result.plan
     job = plan.job
     uri = source or plan.source.source
     if uri is None:
@@ -63,7 +73,7 @@ def resume(
     changed = {"source": {**job.source.model_dump(), "uri": uri}}
     # An output inside of its source is found from there; any other may have been moved.
     document = job.replace(**changed) if job.into else job.replace(**changed, output=str(output))
-    run_job(document, RunOptions.take(options))
+    run_job(document, running)
 
 
 with_options(run, RunOptions.parameters())
