@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
+from napari_s1omni.execution.run.status import (
+    Failure,
+    RunStatus,
+    current_status,
+    starting_status,
+    write_launch,
+    write_status,
+)
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.settings import PYTHON, child_environment, interpreter, niceness
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
-from napari_s1omni.system.processes import lower_priority, start_detached
+from napari_s1omni.storage.result.preflight import is_locked
+from napari_s1omni.system.processes import lower_priority, start_detached, start_time, start_time_of
+
+LoadedProcess = Callable[[Order, str, Path], "subprocess.Popen[Any] | None"]
+"""Gives an order for an engine, with the file for its output, to a process that has that engine loaded; returns the
+process, which ends with the order, or None where there is none."""
 
 _TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
@@ -35,7 +50,7 @@ class LaunchedRun:
     """Process id of the run."""
     log: Path
     """File with its output."""
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     """The process as a child of this one."""
 
     def status(self) -> RunStatus:
@@ -58,7 +73,14 @@ class LaunchedRun:
         write_control(self.path, cancel=True)
 
 
-def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> LaunchedRun:
+def launch(
+    job: Job,
+    *,
+    python: str | Path | None = None,
+    options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
+) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
     Parameters
@@ -70,6 +92,10 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
         one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
     options : sequence of str
         Further options of ``s1omni run``, such as ``("--workers", "2")``.
+    engine : str
+        Name of the engine that its plan has chosen.
+    loaded : callable, optional
+        May give the run to a process that has this engine loaded already; not asked where there are `options`.
 
     Returns
     -------
@@ -93,7 +119,7 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
     program = _interpreter(python)
     with disk_errors("writing", work):
         (work / "job.yaml").write_text((job if job.into else job.replace(output=str(path))).dump(), encoding="utf-8")
-    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    return _spawn(path, Order(job=str(work / "job.yaml")), program, options, engine, loaded)
 
 
 def launch_redo(
@@ -104,6 +130,8 @@ def launch_redo(
     prompt: str | None = None,
     python: str | Path | None = None,
     options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
 ) -> LaunchedRun:
     """Start ``s1omni redo`` on some tiles of a result, detached from this process.
 
@@ -117,7 +145,7 @@ def launch_redo(
         Another seed.
     prompt : str, optional
         Another prompt for these tiles.
-    python, options
+    python, options, engine, loaded
         As in :func:`launch`.
 
     Returns
@@ -133,42 +161,47 @@ def launch_redo(
     """
     path = Path(path)
     _prepare_output(path)
-    command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
-    if seed is not None:
-        command += ["--seed", str(seed)]
-    if prompt is not None:
-        # As one argument, because it may begin with a dash.
-        command.append(f"--prompt={prompt}")
-    return _spawn(path, command)
+    order = Order(result=str(path), tiles=tiles, seed=seed, prompt=prompt)
+    return _spawn(path, order, _interpreter(python), options, engine, loaded)
 
 
-def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
-    """Start a process that outlives this one and writes an output."""
+def _spawn(
+    path: Path, order: Order, program: str, options: Sequence[str], engine: str, loaded: LoadedProcess | None
+) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output, or give the order to one that is there."""
     work = path / WORK
     with disk_errors("writing", work):
         (work / "status.json").unlink(missing_ok=True)
-        log = (work / "run.log").open("ab")
-    # Without a process id: the run itself fills it in once it has started.
+        log = work / "run.log"
+        log.touch()
+    # Without a process id: the run itself fills it in once it has started. Until then others ask the launched process,
+    # or this one while there is none.
+    write_launch(path, os.getpid(), start_time())
     write_status(path, starting_status())
-    with log:
-        process = start_detached(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=Path.cwd(),
-            env=child_environment(without=_TERMINAL_VARIABLES),
-        )
+    process = loaded(order, engine, log) if loaded is not None and not options else None
+    if process is None:
+        with log.open("ab") as output:
+            process = start_detached(
+                [program, "-m", "napari_s1omni", *order.words, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=Path.cwd(),
+                env=child_environment(without=_TERMINAL_VARIABLES),
+            )
+    write_launch(path, process.pid, start_time_of(process.pid))
     lower_priority(process.pid, niceness())
     # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return LaunchedRun(path, process.pid, work / "run.log", process)
+    return LaunchedRun(path, process.pid, log, process)
 
 
 def _prepare_output(path: Path) -> Path:
     work = path / WORK
     if work.is_dir():
-        if (work / "status.json").exists() and (found := status(path)).alive:
+        found = current_status(path)
+        # Of a run on another machine that is not heard of any more, the lock says as much as can be known.
+        if found is not None and found.alive and not (found.is_silent and not is_locked(path)):
             raise StoreLocked(
                 f"{path} is being written by process {found.pid} on {found.host}",
                 remedy="watch it, or choose another output",

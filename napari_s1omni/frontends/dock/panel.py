@@ -58,6 +58,8 @@ class Panel(QWidget):
             self.controller.document["engine"] = self.preferences.engine
         self.background = BackgroundQueue("dock", self.main_thread.deliver, show_error)
         """For work that may wait for a disk."""
+        self.requests = BackgroundQueue("requests", self.main_thread.deliver, show_error)
+        """For requests to runs, which must not wait for other work."""
         self.job_page = JobPage(self.controller)
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
@@ -193,15 +195,15 @@ class Panel(QWidget):
         with errors_shown():
             match action:
                 case "pause":
-                    self.background.submit(run.pause)
-                case "resume" if run.status.alive:
-                    self.background.submit(lambda: run.pause(False))
+                    self.requests.submit(run.pause)
+                case "resume" if run.status.alive and not run.resumable:
+                    self.requests.submit(lambda: run.pause(False))
                 case "resume":
                     self.controller.queue.restart(run)
                 case "cancel" if run.queued:
                     run.cancel()
                 case "cancel":
-                    self.background.submit(run.cancel)
+                    self.requests.submit(run.cancel)
                 case "show":
                     if self.results.layer_of(run) is None:
                         self.results.add(run, self._open_source(run))
@@ -243,6 +245,7 @@ class Panel(QWidget):
         self.why_page.shut()
         self.correct_page.shut()
         self.background.close()
+        self.requests.close()
         self.results.close()
         self.link.close()
         self.controller.close()

@@ -156,7 +156,7 @@ class JobSession:
             self._notify()
             return
         run = self._require_run()
-        if run.alive:
+        if run.alive and not run.resumable:
             run.pause(False)
             return
         launched = run.start(self.controller.python, self._options)
@@ -239,7 +239,8 @@ def error_of(found: Failure) -> S1OmniError:
 
 def _is_running(path: Path) -> bool:
     try:
-        return status(path).alive
+        found = status(path)
+        return found.alive and not found.is_silent
     except StoreError:
         return False
 

@@ -195,7 +195,7 @@ class Panel(anywidget.AnyWidget):
         run = self._shown_run()
         if run is self._session.run:
             self._session.resume()
-        elif run.alive:
+        elif run.alive and not run.resumable:
             run.pause(False)
         else:
             run.start(self._session.controller.python)
@@ -266,8 +266,9 @@ class Panel(anywidget.AnyWidget):
             "rate": now.rate,
             "holes": now.holes,
             "alive": now.alive,
-            "resumable": now.resumable,
+            "resumable": now.resumable or now.is_silent,
             "error": now.error.words if now.error else "",
+            "said": (run.asked if run is not None else "") or now.last_heard,
         }
         if not now.alive and not self.snapshot:
             self._worker.submit(self._take_snapshot)

@@ -15,9 +15,10 @@ from psygnal import Signal
 
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError, StoreError
-from napari_s1omni.execution.run.control import Focus, write_control
+from napari_s1omni.execution.run.control import Focus, read_control, write_control
 from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
 from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import NAME as STATUS
 from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
 from napari_s1omni.execution.run.watch import JournalTail, status
 from napari_s1omni.frontends.session.run_thoughts import RunThoughts
@@ -37,6 +38,9 @@ Deliver = Callable[[Callable[[], None]], None]
 
 _INTERVAL = 0.4
 """Seconds between two polls of the store."""
+_INTERVAL_ENDED = 2.0
+"""Seconds between two looks at the store of a run that has ended: it may be resumed from anywhere."""
+_PAUSING = "pausing after the current tile"
 _LOG = 2**14
 """Bytes at the end of a log that are shown."""
 
@@ -84,6 +88,8 @@ class Run:
         self.status = RunStatus(RunState.STARTING)
         self.queued = True
         """Whether it waits for earlier runs."""
+        self.asked = ""
+        """What was asked of it and is not done yet, such as ``pausing after the current tile``."""
         self._deliver = deliver
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -96,10 +102,20 @@ class Run:
         """Whether it waits or works."""
         return self.queued or self.status.alive
 
+    @property
+    def occupies_machine(self) -> bool:
+        """Whether it works on this machine, so that later runs wait for it."""
+        return not self.queued and self.status.alive and self.status.is_here
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it may be started again: it has ended, or nobody here knows whether it has."""
+        return not self.queued and (self.status.resumable or self.status.is_silent)
+
     def mark_starting(self) -> None:
         """Count the run as started although its process does not exist yet."""
         self.queued = False
-        self.status = self.status.replace(state=RunState.STARTING)
+        self.status = starting_status()
 
     def mark_failed(self, error: Failure) -> None:
         """End a run whose process could not be started."""
@@ -191,6 +207,7 @@ class Run:
 
     def pause(self, paused: bool = True) -> None:
         """Pause the run, or continue it."""
+        self._ask(_PAUSING if paused else "continuing")
         write_control(self.path, pause=paused)
 
     def cancel(self) -> None:
@@ -200,13 +217,19 @@ class Run:
             self.status = self.status.replace(state=RunState.CANCELLED)
             self.ended.emit(self)
         else:
-            # A process that is still starting clears the control file; it is cancelled again once it runs.
+            # The process may not have been started yet.
             self._cancelling = True
+            self._ask("cancelling after the current tile")
             try:
                 write_control(self.path, cancel=True)
             except StoreError:
                 if self.status.state is not RunState.STARTING:
                     raise
+
+    def _ask(self, words: str) -> None:
+        """Say at once what was asked for; the run answers after its current tile."""
+        self.asked = words
+        self._deliver(partial(self.changed.emit, self))
 
     def focus(self, point: Focus) -> None:
         """Ask the run to process blocks near a point (t, z, y, x) in source pixels first."""
@@ -225,7 +248,11 @@ class Run:
     def _poll(self, stop: threading.Event) -> None:
         tail = JournalTail(self.path / WORK / "journal")
         shown: RunStatus | None = None
+        stamp: tuple[int, Failure | None] | None = None
         while not stop.is_set():
+            if shown is not None and not shown.alive and stamp == (stamp := self._stamp()):
+                stop.wait(_INTERVAL_ENDED)
+                continue
             try:
                 died = self._launched.failure() if self._launched is not None else None
                 now = self.read_status()
@@ -237,19 +264,26 @@ class Run:
                 quality = self._read_quality(records)
                 if now.state is RunState.COMPLETE:
                     self.pyramid.finish()
-                elif self._cancelling and now.alive and now.state is not RunState.STARTING:
+                elif self._cancelling and now.alive and not read_control(self.path).cancel:
                     write_control(self.path, cancel=True)
             except (S1OmniError, OSError):
                 # A store that does not answer now is polled again.
                 stop.wait(_INTERVAL)
                 continue
             if records or shown is None or now.replace(updated=0.0) != shown.replace(updated=0.0):
-                shown = now
-                self._deliver(partial(self._publish, now, records, quality, stop))
+                first, shown = shown is None, now
+                self._deliver(partial(self._publish, now, records, quality, stop, first))
             if not now.alive:
                 self._cancelling = False
-                return
             stop.wait(_INTERVAL)
+
+    def _stamp(self) -> tuple[int, Failure | None]:
+        """Return when the status file was last replaced, and why the process that was started here has ended."""
+        try:
+            replaced = (self.path / WORK / STATUS).stat().st_mtime_ns
+        except OSError:
+            replaced = 0
+        return replaced, self._launched.failure() if self._launched is not None else None
 
     def _read_quality(self, records: list[BlockRecord]) -> dict[tuple[int, ...], TileQuality]:
         """Read the quality maps of finished blocks."""
@@ -267,13 +301,18 @@ class Run:
         records: list[BlockRecord],
         quality: Mapping[tuple[int, ...], TileQuality],
         stop: threading.Event,
+        first: bool,
     ) -> None:
         if stop.is_set():
             return
+        ends = not now.alive and (first or self.status.alive)
         self.status = now
+        paused = now.state is RunState.PAUSED
+        if not now.alive or (not self._cancelling and paused == (self.asked == _PAUSING)):
+            self.asked = ""
         self.tiles.add(records, quality)
         self.changed.emit(self)
-        if not now.alive:
+        if ends:
             self.ended.emit(self)
 
 

@@ -73,7 +73,7 @@ class RunQueue:
         self._start_next()
 
     def _start_next(self) -> None:
-        if any(run.alive and not run.queued for run in self.runs):
+        if any(run.occupies_machine for run in self.runs):
             return
         waiting = next((run for run in self.runs if run.queued), None)
         if waiting is not None:

@@ -18,7 +18,8 @@ from napari_s1omni.storage.files.fsync_store import WORK
 
 FOLDER = "generations"
 _PREVIOUS = "previous"
-_NOT_IN_SNAPSHOT = ("lock", "status.json", "control.json", "control.json.lock", "run.log", "partial", "source", FOLDER)
+_STATE = ("lock", "status.json", "launch.json", "control.json", "control.json.lock", "run.log")
+_NOT_IN_SNAPSHOT = (*_STATE, "partial", "source", FOLDER)
 """Files and folders of a run that are not part of its result."""
 
 
