@@ -13,6 +13,8 @@ from napari_s1omni.system.files import user_cache
 
 _LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that the numerical libraries read for their number of threads."""
+_OF_ENGINES = ("S1OMNI_", "OMP_", "MKL_", "CUDA_", "HF_")
+"""How the names of variables begin on which an engine may depend."""
 _WAIT_POLICY = "OMP_WAIT_POLICY"
 _WAITING = (_WAIT_POLICY, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Variables by which somebody has chosen how threads wait for each other."""
@@ -136,6 +138,11 @@ def sleeping_threads() -> dict[str, str]:
 def let_threads_sleep() -> None:
     """Apply :func:`sleeping_threads` to this process and to those that it will start."""
     os.environ.update(sleeping_threads())
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the variables on which a loaded engine may depend."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_OF_ENGINES)}
 
 
 def child_environment(without: Iterable[str] = (), **changes: str) -> dict[str, str]:

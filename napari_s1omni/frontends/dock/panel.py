@@ -29,13 +29,10 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewPart, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import forget, unfinished
 from napari_s1omni.planning.job import Job
-
-_SLOW = 0.3
-"""Seconds per tile above which a preview is one lattice cell instead of four."""
 
 
 class Panel(QWidget):
@@ -99,6 +96,7 @@ class Panel(QWidget):
         page.preview_requested.connect(self.preview)
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
+        page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
         self.controller.preview_changed.connect(self._on_preview)
         self.controller.run_added.connect(self._on_run_added)
@@ -117,9 +115,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        slow = (prepared.plan.engine.host.seconds_per_tile or 0) > _SLOW
-        box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
-        self.controller.show_preview(box.model_dump(exclude_none=True))
+        self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
         """Run the job as edited now."""
@@ -260,12 +256,12 @@ class Panel(QWidget):
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
-        elif isinstance(event, PreviewResult):
+        elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
                 self.previews.show(event, source)
-            if run is not None:
+            if run is not None and isinstance(event, PreviewResult):
                 self.why_page.show_preview(event)
 
     def _on_run_added(self, run: Run) -> None:

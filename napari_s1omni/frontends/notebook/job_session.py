@@ -159,7 +159,7 @@ class JobSession:
         if run.alive and not run.resumable:
             run.pause(False)
             return
-        launched = run.start(self.controller.python, self._options)
+        launched = run.start(self.controller.python, self._options, self.controller.queue.loaded)
         remember(launched.path, run.title)
 
     def cancel(self) -> None:
@@ -201,7 +201,7 @@ class JobSession:
                 # A cell that runs again shows the run that it started before.
                 run.watch()
                 return
-            run.start(self.controller.python, self._options)
+            run.start(self.controller.python, self._options, self.controller.queue.loaded)
             remember(self.path, run.title)
         except Exception as error:  # shown in the panel instead of lost in the thread
             self._failure = describe_failure(error)

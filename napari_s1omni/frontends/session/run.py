@@ -16,7 +16,7 @@ from psygnal import Signal
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError, StoreError
 from napari_s1omni.execution.run.control import Focus, read_control, write_control
-from napari_s1omni.execution.run.launch import LaunchedRun, launch, launch_redo
+from napari_s1omni.execution.run.launch import LaunchedRun, LoadedProcess, launch, launch_redo
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import NAME as STATUS
 from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
@@ -123,15 +123,19 @@ class Run:
         self.changed.emit(self)
         self.ended.emit(self)
 
-    def start(self, python: str | None = None, options: tuple[str, ...] = ()) -> LaunchedRun:
-        """Start its process, or resume where an earlier one stopped.
+    def start(
+        self, python: str | None = None, options: tuple[str, ...] = (), loaded: LoadedProcess | None = None
+    ) -> LaunchedRun:
+        """Start its process, or resume where an earlier one stopped; see :func:`~napari_s1omni.execution.run.launch`.
 
         Raises
         ------
         S1OmniError
             See :func:`napari_s1omni.execution.run.launch.launch`.
         """
-        self._launched = launched = launch(self.job, python=python, options=options)
+        self._launched = launched = launch(
+            self.job, python=python, options=options, engine=self.plan.engine.name, loaded=loaded
+        )
         self.queued = False
         self.status = starting_status()
         self.watch()
@@ -144,6 +148,7 @@ class Run:
         prompt: str | None = None,
         python: str | None = None,
         options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
     ) -> None:
         """Start a process that generates some tiles again, keeping the result before; reads the disk.
 
@@ -154,7 +159,7 @@ class Run:
         seed : int, optional
         prompt : str, optional
             Another prompt for these tiles.
-        python, options
+        python, options, loaded
             As in :meth:`start`.
 
         Raises
@@ -164,7 +169,16 @@ class Run:
         """
         if has_snapshot(self.path):
             accept(self.path)
-        self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
+        self._launched = launch_redo(
+            self.path,
+            tiles,
+            seed=seed,
+            prompt=prompt,
+            python=python,
+            options=options,
+            engine=self.plan.engine.name,
+            loaded=loaded,
+        )
         self.thoughts.reopen()
         self.status = starting_status()
         self.watch()

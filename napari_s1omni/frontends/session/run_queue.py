@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psygnal import Signal
+
+from napari_s1omni.execution.run.launch import LoadedProcess
 from napari_s1omni.frontends.napari_layers.transform_file import saved_transform
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
@@ -22,11 +25,23 @@ class RunQueue:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run``.
+    loaded : callable, optional
+        A process that has the engine loaded, see :data:`~napari_s1omni.execution.run.launch.LoadedProcess`.
     """
 
-    def __init__(self, background: BackgroundQueue, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+    emptied = Signal()
+    """Emitted when a run has ended and no other waits or works."""
+
+    def __init__(
+        self,
+        background: BackgroundQueue,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
+    ) -> None:
         self.python = python
         self.options = options
+        self.loaded = loaded
         self.runs: list[Run] = []
         """All runs, ended ones too."""
         self._background = background
@@ -71,6 +86,8 @@ class RunQueue:
 
     def _on_run_ended(self, run: Run) -> None:
         self._start_next()
+        if not self.alive:
+            self.emptied.emit()
 
     def _start_next(self) -> None:
         if any(run.occupies_machine for run in self.runs):
@@ -84,7 +101,7 @@ class RunQueue:
 
         def work() -> None:
             with saved_transform(run.path, run.pyramid.display.axes, self._transforms.get(run, {})):
-                run.start(self.python, self.options)
+                run.start(self.python, self.options, self.loaded)
             remember(run.path, run.title, run.layer)
 
         self._background.submit(work, failed=run.mark_failed)

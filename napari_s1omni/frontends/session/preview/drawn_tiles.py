@@ -12,6 +12,7 @@ from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Images, OnText, Thought
+from napari_s1omni.jobs.engine_cache import SharedEngine
 
 _LIMIT = 2**28
 """Bytes of drawn tiles that are kept."""
@@ -30,6 +31,8 @@ class DrawnTiles:
 
     def __init__(self, engine: Engine) -> None:
         self.description = engine.description
+        self.plain = SharedEngine(engine)
+        """The engine without a memory; closing it leaves the engine open, too."""
         self._engine = engine
         self._thoughts: dict[str, Thought] = {}
         self._images: dict[str, Images] = {}
