@@ -14,6 +14,11 @@ from napari_s1omni.system.files import is_writable, temporary_cache, user_cache
 
 _LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that the numerical libraries read for their number of threads."""
+_OF_ENGINES = ("S1OMNI_", "OMP_", "MKL_", "CUDA_", "HF_")
+"""How the names of variables begin on which an engine may depend."""
+_WAIT_POLICY = "OMP_WAIT_POLICY"
+_WAITING = (_WAIT_POLICY, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""Variables by which somebody has chosen how threads wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ PYTHON = Variable(
 THREADS = Variable(
     "S1OMNI_THREADS",
     "Threads of an engine on the CPU, in each worker; part of the plan.",
-    "the checkpoint's own number",
+    "`OMP_NUM_THREADS`, or the checkpoint's own number",
 )
 
 VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREADS)
@@ -171,7 +176,39 @@ def library_threads(usual: int) -> dict[str, str]:
     return {name: os.environ.get(name, str(usual)) for name in _LIBRARY_THREADS}
 
 
+def chosen_threads() -> int | None:
+    """Return the number of threads that the user or a scheduler has set by ``OMP_NUM_THREADS``; None where it has not.
+
+    The variable may list numbers for nested levels, such as ``4,2``; the first is meant here.
+    """
+    first = os.environ.get(_LIBRARY_THREADS[0], "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else None
+
+
+def sleeping_threads() -> dict[str, str]:
+    """Return the variable that makes threads sleep while they wait for each other; nothing where somebody chose.
+
+    By default they spin, which takes the processors from all other processes: beside busy ones everything becomes
+    many times slower. The numerical libraries read it when they are loaded.
+    """
+    return {} if any(os.environ.get(name) for name in _WAITING) else {_WAIT_POLICY: "PASSIVE"}
+
+
+def let_threads_sleep() -> None:
+    """Apply :func:`sleeping_threads` to this process and to those that it will start."""
+    os.environ.update(sleeping_threads())
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the variables on which a loaded engine may depend."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_OF_ENGINES)}
+
+
 def child_environment(without: Iterable[str] = (), **changes: str) -> dict[str, str]:
-    """Return the environment of a process to be started: that of this one without some variables, others set."""
+    """Return the environment of a process to be started: that of this one without some variables, others set.
+
+    Its threads sleep while they wait, see :func:`sleeping_threads`.
+    """
     left_out = set(without)
-    return {**{name: value for name, value in os.environ.items() if name not in left_out}, **changes}
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**inherited, **sleeping_threads(), **changes}

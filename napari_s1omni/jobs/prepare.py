@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,13 @@ from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.resolve import RegionBounds, resolve
+from napari_s1omni.settings import THREADS
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.label_check import looks_like_labels
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions.region import open_region
 from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.result.output_fingerprint import differing_keys, stored_fingerprint
 from napari_s1omni.storage.source import Source, open_reference
 from napari_s1omni.system.memory import available_memory
 
@@ -110,7 +113,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
-    plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
+    plan = _with_threads_of_output(resolve(job, source.spec, known.normalization, description, known.digest, region))
     plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
     return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
 
@@ -157,6 +160,22 @@ def _request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.Out
     return preflight.OutputRequest(
         plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=plan.job.into is not None
     )
+
+
+def _with_threads_of_output(plan: Plan) -> Plan:
+    """Compute with as many threads as the run that was begun in the output, where nothing else differs.
+
+    Their number is part of a result; what a cluster sets for its processes must not keep it from being continued.
+    """
+    job = plan.job
+    if THREADS.read() or not plan.engine.threads or (job.output is None and job.into is None):
+        return plan
+    begun = stored_fingerprint(output_path(job))
+    if begun is None or differing_keys(begun, json.loads(json.dumps(plan.fingerprint()))) != ("engine.threads",):
+        return plan
+    engine = dataclasses.replace(plan.engine, threads=int(begun["engine.threads"]))
+    note = f"computes with {engine.threads} threads, as the result was begun"
+    return dataclasses.replace(plan, engine=engine, notes=(*plan.notes, note))
 
 
 def _label_notes(plan: Plan) -> tuple[str, ...]:

@@ -206,7 +206,7 @@ def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
     answers = []
     controller.preview_changed.connect(answers.append)
-    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)}, 1)
+    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)})
     controller.show_preview(box.model_dump(exclude_none=True))
     surface.until(lambda: isinstance(controller.preview, PreviewResult))
     made = controller.preview

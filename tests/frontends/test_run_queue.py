@@ -121,7 +121,7 @@ def test_one_that_fails_at_each_stage_keeps_nobody_waiting(controller, surface, 
 def test_a_run_is_cancelled_while_it_starts(controller, surface, submit, tmp_path):
     controller.queue.python = script(tmp_path, "exec sleep 600")
     run = submit()
-    surface.until(lambda: run._launched is not None)
+    surface.until(lambda: run._thread is not None)
     run.cancel()
     surface.until(lambda: not run.alive)
     assert run.status.state == "cancelled"

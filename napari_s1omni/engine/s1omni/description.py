@@ -13,7 +13,7 @@ from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, locate
 from napari_s1omni.engine.s1omni.device_map import describe_placement, gpu_memory
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.settings import THREADS
+from napari_s1omni.settings import THREADS, chosen_threads
 
 CODE_REVISION = "1"
 """Raised whenever the same weights, tile and thought would give other pixels."""
@@ -79,7 +79,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
 
 
 def cpu_threads(default: int) -> int:
-    """Return the number in the environment variable ``S1OMNI_THREADS``, or `default`.
+    """Return the number in the environment variable ``S1OMNI_THREADS``, else in ``OMP_NUM_THREADS``, else `default`.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def cpu_threads(default: int) -> int:
     """
     value = THREADS.read()
     if not value:
-        return default
+        return chosen_threads() or default
     if not value.isdigit() or int(value) < 1:
         raise EngineUnavailable(f"{THREADS.name}={value}", "a number above zero", "correct or unset it", threads=value)
     return int(value)

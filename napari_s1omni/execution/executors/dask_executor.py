@@ -79,7 +79,7 @@ def run_dask(
             on_event(event)
 
         control = Control(path, interrupt)
-        control.reset()
+        control.reset(write_status.started)
         todo = output.todo(verify=verify)
         done = len(plan.grid) - len(todo)
         tiles = output.blocks.tiles("drawn", "empty", "outside")

@@ -74,7 +74,7 @@ def run_serial(
             on_event(event)
 
         control = Control(path, interrupt, lambda paused: tell(RunPaused(paused)))
-        control.reset()
+        control.reset(write_status.started)
         todo = output.todo(verify=verify)
         tell(RunStarted(plan, len(plan.grid) - len(todo), output.blocks.tiles("drawn", "empty", "outside")))
         if todo:

@@ -80,8 +80,15 @@ def write_control(
     # Two requests at the same time must not undo each other; anyone who may write to the folder may send one.
     with disk_errors("writing", work / NAME), lock_file(work / f"{NAME}.lock", mode=0o666):
         stored = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
+        if pause is not None or cancel is not None:
+            stored["when"] = time.time()
         write_state(work / NAME, stored)
     return _parse(stored)
+
+
+def read_control(path: Path | str) -> ControlState:
+    """Return what is requested of the run of an output."""
+    return _parse(read_state(Path(path) / WORK / NAME))
 
 
 class Control:
@@ -107,9 +114,18 @@ class Control:
         self._read_at = 0.0
         self._stamp: tuple[int, int] | None = None
 
-    def reset(self) -> None:
-        """Clear the requests to an earlier run, except its focus point."""
-        focus = _parse(read_state(self._file)).focus
+    def reset(self, since: float) -> None:
+        """Clear the requests to an earlier run, except its focus point.
+
+        Parameters
+        ----------
+        since : float
+            Unix time at which this run began; it may take long from there until it can read requests.
+        """
+        stored = read_state(self._file)
+        if float(stored.get("when", 0.0)) >= since:
+            return
+        focus = _parse(stored).focus
         with disk_errors("writing", self._file):
             write_state(self._file, {} if focus is None else {"focus": list(focus)})
 

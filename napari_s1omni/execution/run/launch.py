@@ -6,19 +6,30 @@ only by the process that holds its lock, after all checks: a run that is refused
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreLocked
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.run_output import JOB_FILE
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, read_status, starting_status, write_status
+from napari_s1omni.execution.run.status import (
+    Failure,
+    RunStatus,
+    current_status,
+    read_status,
+    starting_status,
+    write_launch,
+    write_status,
+)
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.planning.plan import Plan
@@ -28,7 +39,11 @@ from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.result.output_checks import check_no_other_files
 from napari_s1omni.storage.result.output_fingerprint import is_begun
-from napari_s1omni.system.processes import lower_priority, start_detached
+from napari_s1omni.system.processes import lower_priority, start_detached, start_time, start_time_of
+
+LoadedProcess = Callable[[Order, str, Path], "subprocess.Popen[Any] | None"]
+"""Gives an order for an engine, with the file for its output, to a process that has that engine loaded; returns the
+process, which ends with the order, or None where there is none."""
 
 _TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
@@ -46,7 +61,7 @@ class LaunchedRun:
     """Process id of the run."""
     log: Path
     """File with its output."""
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     """The process as a child of this one."""
     before: RunStatus | None
     """The status in the output when the process was started."""
@@ -59,8 +74,9 @@ class LaunchedRun:
 
     def status(self) -> RunStatus:
         """Return its status; until its process writes one, it is starting for as long as the process lives."""
-        begins = self.process.poll() is None and not self.has_begun
-        return starting_status() if begins else status(self.path)
+        if self.process.poll() is not None or self.has_begun:
+            return status(self.path)
+        return self.before if self.before is not None and self.before.alive else starting_status()
 
     def failure(self) -> Failure | None:
         """Return why its process ended with an error; None while it is alive or after success."""
@@ -77,7 +93,13 @@ class LaunchedRun:
 
 
 def launch(
-    job: Job, *, plan: Plan | None = None, python: str | Path | None = None, options: Sequence[str] = ()
+    job: Job,
+    *,
+    plan: Plan | None = None,
+    python: str | Path | None = None,
+    options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
 ) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
@@ -92,6 +114,10 @@ def launch(
         one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
     options : sequence of str
         Further options of ``s1omni run``, such as ``("--workers", "2")``.
+    engine : str
+        Name of the engine that its plan has chosen.
+    loaded : callable, optional
+        May give the run to a process that has this engine loaded already; not asked where there are `options`.
 
     Returns
     -------
@@ -123,7 +149,7 @@ def launch(
     with disk_errors("writing", file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(file), *options], mark=mark)
+    return _spawn(path, Order(job=str(file)), program, options, engine, loaded, mark=mark)
 
 
 def launch_redo(
@@ -134,6 +160,8 @@ def launch_redo(
     prompt: str | None = None,
     python: str | Path | None = None,
     options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
 ) -> LaunchedRun:
     """Start ``s1omni redo`` on some tiles of a result, detached from this process.
 
@@ -147,7 +175,7 @@ def launch_redo(
         Another seed.
     prompt : str, optional
         Another prompt for these tiles.
-    python, options
+    python, options, engine, loaded
         As in :func:`launch`.
 
     Returns
@@ -163,44 +191,59 @@ def launch_redo(
     """
     path = Path(path)
     _check_idle(path)
-    command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
-    if seed is not None:
-        command += ["--seed", str(seed)]
-    if prompt is not None:
-        # As one argument, because it may begin with a dash.
-        command.append(f"--prompt={prompt}")
-    return _spawn(path, command, mark=False)
+    order = Order(result=str(path), tiles=tiles, seed=seed, prompt=prompt)
+    return _spawn(path, order, _interpreter(python), options, engine, loaded, mark=False)
 
 
-def _spawn(path: Path, command: Sequence[str], *, mark: bool) -> LaunchedRun:
-    """Start a process that outlives this one and writes an output; `mark` notes there that it is starting."""
-    work = path / WORK
-    with disk_errors("writing", work):
-        log = (work / "run.log").open("ab")
+def _spawn(
+    path: Path,
+    order: Order,
+    program: str,
+    options: Sequence[str],
+    engine: str,
+    loaded: LoadedProcess | None,
+    *,
+    mark: bool,
+) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output, or give the order to one that is there.
+
+    `mark` notes in the output that a run is starting there.
+    """
+    log = path / WORK / "run.log"
+    with disk_errors("writing", log.parent):
+        log.touch()
     if mark:
-        with disk_errors("writing", work):
-            (work / "status.json").unlink(missing_ok=True)
-        # Without a process id: the run itself fills it in once it has started.
+        with disk_errors("writing", log.parent):
+            (log.parent / "status.json").unlink(missing_ok=True)
+        # Without a process id: the run itself fills it in once it has started. Until then others ask the launched
+        # process, or this one while there is none.
+        write_launch(path, os.getpid(), start_time())
         write_status(path, starting_status())
     before = read_status(path)
-    with log:
-        process = start_detached(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=Path.cwd(),
-            env=child_environment(without=_TERMINAL_VARIABLES),
-        )
+    process = loaded(order, engine, log) if loaded is not None and not options else None
+    if process is None:
+        with log.open("ab") as output:
+            process = start_detached(
+                [program, "-m", "napari_s1omni", *order.words, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=Path.cwd(),
+                env=child_environment(without=_TERMINAL_VARIABLES),
+            )
+    if mark:
+        write_launch(path, process.pid, start_time_of(process.pid))
     lower_priority(process.pid, niceness())
     # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return LaunchedRun(path, process.pid, work / "run.log", process, before)
+    return LaunchedRun(path, process.pid, log, process, before)
 
 
 def _check_idle(path: Path) -> None:
     """Refuse an output in which a run is at work, and one with files that no run made."""
-    if read_status(path) is not None and (found := status(path)).alive:
+    found = current_status(path)
+    # Of a run on another machine that is not heard of any more, the lock says as much as can be known.
+    if found is not None and found.alive and not (found.is_silent and not preflight.is_locked(path)):
         raise StoreLocked(
             f"{path} is being written by process {found.pid} on {found.host}",
             remedy="watch it, or choose another output",

@@ -24,6 +24,7 @@ from napari_s1omni.execution.run.status import (
     HEARTBEAT,
     RunStatus,
     describe_failure,
+    read_status,
     starting_status_here,
     write_status,
 )
@@ -50,6 +51,10 @@ class StatusWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._status = starting_status_here()
+        before = read_status(path)
+        if before is not None and before.pid == self._status.pid and before.state is RunState.STARTING:
+            # The run began when its process was launched.
+            self._status = self._status.replace(started=before.started)
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._ended = threading.Event()
@@ -59,6 +64,11 @@ class StatusWriter:
         self._busy_seconds = 0.0
         self._before_pause = RunState.RUNNING
         self._points: deque[tuple[float, int]] = deque()
+
+    @property
+    def started(self) -> float:
+        """Unix time at which the run began."""
+        return self._status.started
 
     def __call__(self, event: Event) -> None:
         """Process an event, from any thread."""

@@ -31,13 +31,10 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewPart, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
-
-_SLOW = 0.3
-"""Seconds per tile above which a preview is one lattice cell instead of four."""
 
 
 class Panel(QWidget):
@@ -60,6 +57,8 @@ class Panel(QWidget):
             self.controller.document["engine"] = self.preferences.engine
         self.background = BackgroundQueue("dock", self.main_thread.deliver, show_error)
         """For work that may wait for a disk."""
+        self.requests = BackgroundQueue("requests", self.main_thread.deliver, show_error)
+        """For requests to runs, which must not wait for other work."""
         self.job_page = JobPage(self.controller)
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
@@ -102,6 +101,7 @@ class Panel(QWidget):
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
         page.output_choice.open_requested.connect(self.results_list.open)
+        page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
         self.controller.preview_changed.connect(self._on_preview)
         self.controller.run_added.connect(self._on_run_added)
@@ -120,9 +120,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        slow = (prepared.plan.engine.host.seconds_per_tile or 0) > _SLOW
-        box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
-        self.controller.show_preview(box.model_dump(exclude_none=True))
+        self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
         """Run the job as edited now."""
@@ -199,15 +197,15 @@ class Panel(QWidget):
         with errors_shown():
             match action:
                 case "pause":
-                    self.background.submit(run.pause)
-                case "resume" if run.status.alive:
-                    self.background.submit(lambda: run.pause(False))
+                    self.requests.submit(run.pause)
+                case "resume" if run.status.alive and not run.resumable:
+                    self.requests.submit(lambda: run.pause(False))
                 case "resume":
                     self.controller.queue.restart(run)
                 case "cancel" if run.queued:
                     run.cancel()
                 case "cancel":
-                    self.background.submit(run.cancel)
+                    self.requests.submit(run.cancel)
                 case "show":
                     if self.results.layer_of(run) is None:
                         self.results.add(run, self._open_source(run))
@@ -248,6 +246,7 @@ class Panel(QWidget):
         self.correct_page.shut()
         self.background.close()
         self.results_list.close()
+        self.requests.close()
         self.results.close()
         self.link.close()
         self.controller.close()
@@ -262,12 +261,12 @@ class Panel(QWidget):
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
-        elif isinstance(event, PreviewResult):
+        elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
                 self.previews.show(event, source)
-            if run is not None:
+            if run is not None and isinstance(event, PreviewResult):
                 self.why_page.show_preview(event)
 
     def _on_run_added(self, run: Run) -> None:

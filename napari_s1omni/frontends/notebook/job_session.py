@@ -162,10 +162,10 @@ class JobSession:
             self._notify()
             return
         run = self._require_run()
-        if run.alive:
+        if run.alive and not run.resumable:
             run.pause(False)
             return
-        launched = run.start(self.controller.python, self._options)
+        launched = run.start(self.controller.python, self._options, self.controller.queue.loaded)
         remember(launched.path, run.title)
 
     def cancel(self) -> None:
@@ -207,7 +207,7 @@ class JobSession:
                 # A cell that runs again shows the run that it started before.
                 run.watch()
                 return
-            run.start(self.controller.python, self._options)
+            run.start(self.controller.python, self._options, self.controller.queue.loaded)
             remember(self.path, run.title)
         except Exception as error:  # shown in the panel instead of lost in the thread
             self._failure = describe_failure(error)
@@ -245,7 +245,8 @@ def error_of(found: Failure) -> S1OmniError:
 
 def _is_running(path: Path) -> bool:
     try:
-        return status(path).alive
+        found = status(path)
+        return found.alive and not found.is_silent
     except StoreError:
         return False
 

@@ -195,7 +195,7 @@ function render({ model, el }) {
     if (!now.state) return;
     const share = now.total ? now.done / now.total : now.state === "complete" ? 1 : 0;
     ui.bar.style.width = `${100 * share}%`;
-    ui.state.textContent = STATES[now.state] || now.state;
+    ui.state.textContent = now.said || STATES[now.state] || now.state;
     ui.state.dataset.state = now.state;
     const words = now.total ? [`${now.done.toLocaleString()} of ${now.total.toLocaleString()} tiles`] : [];
     if (now.eta) words.push(`about ${duration(now.eta)} left`);
@@ -236,7 +236,8 @@ function render({ model, el }) {
     const now = model.get("preview");
     const tiles = now.total ? ` (${now.done}/${now.total})` : "";
     ui.previewWords.textContent = now.words ? `${now.words}${now.shown ? "" : tiles}` : "";
-    ui.back.hidden = !now.shown;
+    ui.back.hidden = !now.shown && !now.running;
+    ui.back.textContent = now.running ? "Cancel preview" : "Hide preview";
     state.previewBox = now.box || null;
     if (now.shown) showCurtain(0.5);
     if (state.at) requestViewSoon();

@@ -29,7 +29,14 @@ from napari_s1omni.frontends.notebook.static_repr import png_url, static_picture
 from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH, View
 from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewPart,
+    PreviewProgress,
+    PreviewResult,
+)
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES
 from napari_s1omni.jobs.prepare import Prepared
@@ -163,6 +170,7 @@ class Panel(anywidget.AnyWidget):
         if controller.prepared is None:
             raise JobError("there is no plan yet", remedy="wait for the estimate, or fix the problem that it reports")
         if message.get("off"):
+            controller.previewer.cancel()
             self._content.preview, self.preview = None, {}
             self._show_status()
             return
@@ -175,13 +183,22 @@ class Panel(anywidget.AnyWidget):
             "t": (view.t, view.t + 1),
         }
         box = preview_box(controller.prepared.plan.grid, spans)
-        self.preview = {"words": "starting", "done": 0, "total": 0}
+        self.preview = {"words": "starting", "done": 0, "total": 0, "running": True}
         controller.show_preview(box.model_dump(mode="json"))
 
     def _show_preview(self, answer: PreviewEvent) -> None:
         match answer:
             case PreviewProgress():
-                self.preview = {"words": answer.message, "done": answer.done, "total": answer.total}
+                drawn = {name: self.preview[name] for name in ("box",) if name in self.preview and answer.done}
+                words = {"words": answer.message, "done": answer.done, "total": answer.total, "running": True}
+                self.preview = {**drawn, **words}
+            case PreviewPart():
+                self._content.preview = answer
+                grid = answer.plan.grid
+                self.preview = {**self.preview, "box": [*grid.y, *grid.x]}
+                self._show_status()
+            case PreviewCancelled():
+                self.preview = {"words": "the preview was cancelled"}
             case PreviewFailed():
                 self.preview = {"words": answer.failure.words, "failed": True}
             case PreviewResult():
@@ -195,7 +212,7 @@ class Panel(anywidget.AnyWidget):
         run = self._shown_run()
         if run is self._session.run:
             self._session.resume()
-        elif run.alive:
+        elif run.alive and not run.resumable:
             run.pause(False)
         else:
             run.start(self._session.controller.python)
@@ -266,8 +283,9 @@ class Panel(anywidget.AnyWidget):
             "rate": now.rate,
             "holes": now.holes,
             "alive": now.alive,
-            "resumable": now.resumable,
+            "resumable": now.resumable or now.is_silent,
             "error": now.error.words if now.error else "",
+            "said": (run.asked if run is not None else "") or now.last_heard,
         }
         if not now.alive and not self.snapshot:
             self._worker.submit(self._take_snapshot)

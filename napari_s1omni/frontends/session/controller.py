@@ -24,7 +24,13 @@ from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
 from napari_s1omni.frontends.session.output_target import OutputTarget
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewProgress,
+    PreviewResult,
+)
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
@@ -86,11 +92,12 @@ class Controller:
         """Name of the engine that is ready for previews."""
         self.background = BackgroundQueue("controller", deliver, self.failed.emit)
         """For work that may wait for a disk."""
-        self.queue = RunQueue(self.background, python, options)
+        self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
+        self.queue = RunQueue(self.background, python, options, self.previewer.give)
+        self.queue.emptied.connect(lambda: self.background.submit(self.previewer.reload))
         self.target = OutputTarget(self.queue, self.background)
         """Where the next result goes, and what lies there."""
         self.spilled = SpilledLayers()
-        self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
         self._document = JobDocument()
         self._sources = SourceCache()
         self._planner = Planner(self._make_plan, deliver, self._on_plan)
@@ -339,7 +346,7 @@ class Controller:
         match event:
             case PreviewResult():
                 self.preview, self.loading = event, ""
-            case PreviewFailed():
+            case PreviewFailed() | PreviewCancelled():
                 self.loading = self.loaded = ""
             case PreviewProgress():
                 self.loading, self.loaded = event.loading, event.loaded or ("" if event.loading else self.loaded)

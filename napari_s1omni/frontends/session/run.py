@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,20 +14,14 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_s1omni.core.paths import local_path
-from napari_s1omni.errors import S1OmniError, StoreError
+from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.control import Focus, write_control
-from napari_s1omni.execution.run.launch import OVERWRITE, LaunchedRun, launch, launch_redo
+from napari_s1omni.execution.run.launch import OVERWRITE, LaunchedRun, LoadedProcess, launch, launch_redo
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import (
-    Failure,
-    RunStatus,
-    describe_failure,
-    is_running,
-    starting_status,
-    write_status,
-)
-from napari_s1omni.execution.run.watch import JournalTail, status
+from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status
+from napari_s1omni.execution.run.watch import JournalTail
 from napari_s1omni.frontends.session.background import until_exit
+from napari_s1omni.frontends.session.run_process import RunProcess
 from napari_s1omni.frontends.session.run_thoughts import RunThoughts
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
@@ -47,6 +39,9 @@ Deliver = Callable[[Callable[[], None]], None]
 
 _INTERVAL = 0.4
 """Seconds between two polls of the store."""
+_INTERVAL_ENDED = 2.0
+"""Seconds between two looks at the store of a run that has ended: it may be resumed from anywhere."""
+_PAUSING = "pausing after the current tile"
 _LOG = 2**14
 """Bytes at the end of a log that are shown."""
 _LAST_LOOKS = 5
@@ -100,13 +95,13 @@ class Run:
         self.status = RunStatus(RunState.STARTING)
         self.queued = True
         """Whether it waits for earlier runs."""
+        self.asked = ""
+        """What was asked of it and is not done yet, such as ``pausing after the current tile``."""
         self._deliver = deliver
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._cancelling = False
-        self._launched: LaunchedRun | None = None
+        self._process = RunProcess(self.path)
         self._quality: QualityReader | None = None
-        self._redoing = False
         self._when_begun: Callable[[], None] | None = None
 
     @property
@@ -115,18 +110,24 @@ class Run:
         return self.queued or self.status.alive
 
     @property
-    def works_here(self) -> bool:
-        """Whether its process works on this machine, or is about to."""
-        return self.alive and not self.queued and self.status.host in ("", socket.gethostname())
+    def occupies_machine(self) -> bool:
+        """Whether it works on this machine, so that later runs wait for it."""
+        return not self.queued and self.status.alive and self.status.is_here
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it may be started again: it has ended, or nobody here knows whether it has."""
+        return not self.queued and (self.status.resumable or self.status.is_silent)
 
     def mark_starting(self) -> None:
         """Count the run as started although its process does not exist yet."""
         self.queued = False
-        self.status = self.status.replace(state=RunState.STARTING)
+        self.status = starting_status()
 
     def mark_failed(self, error: Failure) -> None:
         """End a run whose process could not be started."""
         self.status = self.status.replace(state=RunState.FAILED, error=error)
+        self._process.cancelling, self.asked = False, ""
         try:
             self.changed.emit(self)
         finally:
@@ -136,9 +137,10 @@ class Run:
         self,
         python: str | None = None,
         options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
         when_begun: Callable[[], None] | None = None,
     ) -> LaunchedRun:
-        """Start its process, or resume where an earlier one stopped.
+        """Start its process, or resume where an earlier one stopped; see :func:`~napari_s1omni.execution.run.launch`.
 
         `when_begun` is called on the watching thread once the process has taken over the output.
 
@@ -148,8 +150,11 @@ class Run:
             See :func:`napari_s1omni.execution.run.launch.launch`.
         """
         options = (*options, OVERWRITE) if self.replace else options
-        self._launched = launched = launch(self.job, plan=self.plan, python=python, options=options)
-        self._redoing, self._when_begun = False, when_begun
+        launched = launch(
+            self.job, plan=self.plan, python=python, options=options, engine=self.plan.engine.name, loaded=loaded
+        )
+        self._take(RunProcess(self.path, launched))
+        self._when_begun = when_begun
         self.queued = False
         self.status = starting_status()
         self.watch()
@@ -162,6 +167,7 @@ class Run:
         prompt: str | None = None,
         python: str | None = None,
         options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
     ) -> None:
         """Start a process that generates some tiles again, keeping the result before; reads the disk.
 
@@ -172,7 +178,7 @@ class Run:
         seed : int, optional
         prompt : str, optional
             Another prompt for these tiles.
-        python, options
+        python, options, loaded
             As in :meth:`start`.
 
         Raises
@@ -182,8 +188,17 @@ class Run:
         """
         if has_snapshot(self.path):
             accept(self.path)
-        self._launched = launch_redo(self.path, tiles, seed=seed, prompt=prompt, python=python, options=options)
-        self._redoing = True
+        launched = launch_redo(
+            self.path,
+            tiles,
+            seed=seed,
+            prompt=prompt,
+            python=python,
+            options=options,
+            engine=self.plan.engine.name,
+            loaded=loaded,
+        )
+        self._take(RunProcess(self.path, launched, redoes=True))
         self.thoughts.reopen()
         self.status = starting_status()
         self.watch()
@@ -207,7 +222,11 @@ class Run:
 
     def read_status(self) -> RunStatus:
         """Read its status from the output."""
-        return self._launched.status() if self._launched is not None else status(self.path)
+        return self._process.status()
+
+    def _take(self, process: RunProcess) -> None:
+        """Watch another process; a request to cancel that came before it stays."""
+        process.cancelling, self._process = self._process.cancelling, process
 
     def watch(self) -> None:
         """Watch the run from a background thread."""
@@ -226,6 +245,7 @@ class Run:
 
     def pause(self, paused: bool = True) -> None:
         """Pause the run, or continue it."""
+        self._ask(_PAUSING if paused else "continuing")
         write_control(self.path, pause=paused)
 
     def cancel(self) -> None:
@@ -235,18 +255,21 @@ class Run:
             self.status = self.status.replace(state=RunState.CANCELLED)
             self.ended.emit(self)
             return
-        # A process that is still starting clears the control file; it is cancelled again once it runs.
-        self._cancelling = True
-        launched = self._launched
-        if launched is not None and not launched.has_begun:
-            # It has nothing to lose yet, and the output may still be that of another run.
-            launched.process.terminate()
+        self._process.cancelling = True
+        self._ask("cancelling after the current tile")
+        if self._thread is None or not self._process.has_begun:
+            # What lies in the output may still be that of another run; the watching thread ends the process.
             return
         try:
             write_control(self.path, cancel=True)
         except StoreError:
             if self.status.state is not RunState.STARTING:
                 raise
+
+    def _ask(self, words: str) -> None:
+        """Say at once what was asked for; the run answers after its current tile."""
+        self.asked = words
+        self._deliver(partial(self.changed.emit, self))
 
     def focus(self, point: Focus) -> None:
         """Ask the run to process blocks near a point (t, z, y, x) in source pixels first."""
@@ -267,16 +290,19 @@ class Run:
         tail: JournalTail | None = None
         late: list[BlockRecord] = []
         shown: RunStatus | None = None
-        looks = 0
+        stamp: tuple[int, Failure | None] | None = None
+        looks, process = 0, self._process
         while not stop.is_set():
-            now, quality = self._state(), {}
+            if shown is not None and not shown.alive and stamp == (stamp := process.stamp()):
+                stop.wait(_INTERVAL_ENDED)
+                continue
+            now, records, quality = process.state(shown or self.status), [], {}
             if now is None:
                 stop.wait(_INTERVAL)
                 continue
-            records: list[BlockRecord] = []
-            # Until then, what lies in the output is that of an earlier run.
-            if self._launched is None or self._launched.has_begun:
-                self._repeat_cancel(now)
+            if now.alive:
+                process.repeat_cancel()
+            if process.has_begun:
                 tail = tail or JournalTail(self.path / WORK / "journal")
                 try:
                     self._begin()
@@ -289,40 +315,11 @@ class Run:
                         stop.wait(_INTERVAL)
                         continue
             if records or shown is None or now.replace(updated=0.0) != shown.replace(updated=0.0):
-                shown = now
-                self._deliver(partial(self._publish, now, records, quality, stop))
+                first, shown = shown is None, now
+                self._deliver(partial(self._publish, now, records, quality, stop, first))
             if not now.alive:
-                self._cancelling = False
-                return
+                process.cancelling = False
             stop.wait(_INTERVAL)
-
-    def _state(self) -> RunStatus | None:
-        """Read the state of the run, whatever its output holds; None while the output does not answer."""
-        launched = self._launched
-        died = launched.failure() if launched is not None else None
-        try:
-            if launched is not None and died is not None and not launched.has_begun:
-                return self._ended_early(launched, died)
-            return self.read_status()
-        except (S1OmniError, OSError) as error:
-            # A disk that does not answer now is asked again, unless nobody is left who would write to it.
-            working = is_running(self.status) if launched is None else launched.process.poll() is None
-            if working:
-                return None
-            return self.status.replace(state=RunState.FAILED, eta=None, error=died or describe_failure(error))
-
-    def _ended_early(self, launched: LaunchedRun, died: Failure) -> RunStatus:
-        """Return the state of a run whose process ended before it took over the output."""
-        if self._redoing:
-            # The result is as it was before.
-            return dataclasses.replace(status(self.path), error=died)
-        ended = starting_status().replace(state=RunState.CANCELLED if self._cancelling else RunState.FAILED)
-        if not self._cancelling:
-            return ended.replace(error=died)
-        if launched.before is not None and launched.before.alive:
-            # Nothing else will say that the output, which was marked as starting, is not at work.
-            write_status(self.path, ended)
-        return ended
 
     def _begin(self) -> None:
         work, self._when_begun = self._when_begun, None
@@ -336,11 +333,6 @@ class Run:
         if now.state is RunState.COMPLETE:
             self.pyramid.finish()
         return quality
-
-    def _repeat_cancel(self, now: RunStatus) -> None:
-        if self._cancelling and now.alive and now.state is not RunState.STARTING:
-            with contextlib.suppress(S1OmniError, OSError):
-                write_control(self.path, cancel=True)
 
     def _read_quality(self, records: list[BlockRecord]) -> dict[tuple[int, ...], TileQuality]:
         """Read the quality maps of finished blocks."""
@@ -358,15 +350,20 @@ class Run:
         records: list[BlockRecord],
         quality: Mapping[tuple[int, ...], TileQuality],
         stop: threading.Event,
+        first: bool,
     ) -> None:
         if stop.is_set():
             return
+        ends = not now.alive and (first or self.status.alive)
         self.status = now
+        paused = now.state is RunState.PAUSED
+        if not now.alive or (not self._process.cancelling and paused == (self.asked == _PAUSING)):
+            self.asked = ""
         try:
             self.tiles.add(records, quality)
             self.changed.emit(self)
         finally:
-            if not now.alive:
+            if ends:
                 self.ended.emit(self)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from psygnal import Signal
+
+from napari_s1omni.execution.run.launch import LoadedProcess
 from napari_s1omni.frontends.napari_layers.transform_file import saved_transform, write_transform
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
@@ -23,11 +27,23 @@ class RunQueue:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run``.
+    loaded : callable, optional
+        A process that has the engine loaded, see :data:`~napari_s1omni.execution.run.launch.LoadedProcess`.
     """
 
-    def __init__(self, background: BackgroundQueue, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+    emptied = Signal()
+    """Emitted when a run has ended and no other waits or works."""
+
+    def __init__(
+        self,
+        background: BackgroundQueue,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
+    ) -> None:
         self.python = python
         self.options = options
+        self.loaded = loaded
         self.runs: list[Run] = []
         """All runs, ended ones too."""
         self._background = background
@@ -72,9 +88,11 @@ class RunQueue:
 
     def _on_run_ended(self, run: Run) -> None:
         self._start_next()
+        if not self.alive:
+            self.emptied.emit()
 
     def _start_next(self) -> None:
-        if any(run.works_here for run in self.runs):
+        if any(run.occupies_machine for run in self.runs):
             return
         waiting = next((run for run in self.runs if run.queued), None)
         if waiting is not None:
@@ -86,11 +104,16 @@ class RunQueue:
         axes, transform = run.pyramid.display.axes, self._transforms.get(run, {})
 
         def work() -> None:
+            for other in self.runs:
+                # An earlier run of this output has nothing to watch any more.
+                if other is not run and other.path == run.path and not other.alive:
+                    other.unwatch()
             if run.replace:
-                run.start(self.python, self.options, lambda: write_transform(run.path, axes, transform))
+                begun = partial(write_transform, run.path, axes, transform)
+                run.start(self.python, self.options, self.loaded, begun)
             else:
                 with saved_transform(run.path, axes, transform):
-                    run.start(self.python, self.options)
+                    run.start(self.python, self.options, self.loaded)
             # A list that cannot be written costs an entry of the list, not the run.
             with contextlib.suppress(OSError):
                 remember(run.path, run.title, run.layer)

@@ -30,10 +30,16 @@ def is_begun(path: Path) -> bool:
 
 def is_same_run(path: Path, fingerprint: Mapping[str, Any]) -> bool:
     """Whether a run with this fingerprint was begun in this output; False if its fingerprint cannot be read."""
+    return stored_fingerprint(path) == fingerprint
+
+
+def stored_fingerprint(path: Path) -> dict[str, Any] | None:
+    """Return the fingerprint of the run that was begun in this output; None if there is none that can be read."""
     try:
-        return bool(json.loads((path / FINGERPRINT).read_bytes()) == fingerprint)
+        stored = json.loads((path / FINGERPRINT).read_bytes())
     except (OSError, ValueError):
-        return False
+        return None
+    return stored if isinstance(stored, dict) else None
 
 
 def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> None:

@@ -175,6 +175,20 @@ def _check_begun(path: Path, fingerprint: Mapping[str, Any], *, resume: bool, ov
     return begun
 
 
+def is_locked(path: Path) -> bool:
+    """Report whether a process, on any machine that shares the locks of this folder, writes to an output."""
+    lock = path / WORK / LOCK
+    try:
+        with disk_errors("reading", lock):
+            check_unlocked(lock)
+    except LockTaken:
+        return True
+    except (LocksMissing, StoreError):
+        # Without locks, or without a file to lock, nobody can be found out.
+        return False
+    return False
+
+
 def _check_output(path: Path, request: OutputRequest) -> None:
     with disk_errors("reading", path):
         if request.into:

@@ -20,17 +20,8 @@ from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT
 FOLDER = "generations"
 _PREVIOUS = "previous"
 _REPLACED = "replaced"
-_NOT_IN_SNAPSHOT = (
-    "lock",
-    "status.json",
-    "control.json",
-    "control.json.lock",
-    "job.yaml",
-    "run.log",
-    "partial",
-    "source",
-    FOLDER,
-)
+_STATE = ("lock", "status.json", "launch.json", "control.json", "control.json.lock", "job.yaml", "run.log")
+_NOT_IN_SNAPSHOT = (*_STATE, "partial", "source", FOLDER)
 """Files and folders of a run that are not part of its result."""
 
 

@@ -108,6 +108,8 @@ def _exit_code(found: RunStatus) -> int:
 
 def _words(found: RunStatus) -> str:
     words = [f"{found.blocks_done} of {found.blocks_total} blocks"]
+    if found.last_heard:
+        words.append(found.last_heard)
     if found.rate:
         words.append(f"{found.rate:.3g} tiles/s")
     if found.eta is not None:
@@ -118,11 +120,13 @@ def _words(found: RunStatus) -> str:
 
 
 def _rows(found: RunStatus) -> dict[str, str]:
+    remark = f" ({found.last_heard}; if it has ended, " if found.last_heard else " ("
+    known = found.resumable or found.is_silent
     rows = {
-        "state": found.state + (" (resume it with: s1omni resume)" if found.resumable else ""),
+        "state": found.state + (f"{remark}resume it with: s1omni resume)" if known else ""),
         "blocks": f"{found.blocks_done:,} of {found.blocks_total:,}",
         "tiles": f"{found.tiles_done:,} of {found.tiles_total:,}",
-        "process": f"{found.pid} on {found.host}",
+        "process": f"{found.pid} on {found.host}" if found.pid else "not started yet",
         "workers": str(found.workers),
     }
     if found.rate:

@@ -10,7 +10,7 @@ from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED, RESULT_KEY, appearance, display_axes
-from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 NAME = "preview"
@@ -31,8 +31,8 @@ class PreviewLayers:
         self._pixels: Any = None
         self._x_axis = -1
 
-    def show(self, preview: PreviewResult, source: LayerSource) -> None:
-        """Show a preview instead of the last one."""
+    def show(self, preview: PreviewPart | PreviewResult, source: LayerSource) -> None:
+        """Show a preview, or what is there of it, instead of the last one."""
         self.clear()
         plan, target = preview.plan, preview.plan.target
         display = display_axes(source, target)

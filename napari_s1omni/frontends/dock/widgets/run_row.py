@@ -97,10 +97,12 @@ class RunRow(QFrame):
         waiting = self.run.queued
         self.bar.setRange(0, max(1, status.tiles_total))
         self.bar.setValue(status.tiles_total if status.state is RunState.COMPLETE else status.tiles_done)
-        complete = status.state is RunState.COMPLETE
-        words = ["waiting for earlier runs" if waiting else _STATES[status.state]]
+        complete = status.state is RunState.COMPLETE and not waiting
+        words = ["waiting for earlier runs" if waiting else self.run.asked or _STATES[status.state]]
         if complete:
             words = [f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"]
+        if status.last_heard:
+            words.append(status.last_heard)
         if status.tiles_total and not waiting and not complete:
             words.append(f"{status.tiles_done:,} of {status.tiles_total:,} tiles")
         if status.eta is not None:
@@ -114,9 +116,7 @@ class RunRow(QFrame):
         self.state.setText(f"<span style='color:{colour}'>●</span> {text}")
         working = status.alive and not waiting
         self.buttons["pause"].setVisible(working and status.state is not RunState.PAUSED)
-        self.buttons["resume"].setVisible(
-            (working and status.state is RunState.PAUSED) or (status.resumable and not waiting)
-        )
+        self.buttons["resume"].setVisible((working and status.state is RunState.PAUSED) or self.run.resumable)
         self.buttons["cancel"].setVisible(self.run.alive)
         self.buttons["why"].setVisible(not waiting)
         self.buttons["forget"].setVisible(not self.run.alive)
