@@ -61,7 +61,10 @@ def script(folder, words):
 
 
 def test_one_that_fails_at_each_stage_keeps_nobody_waiting(controller, surface, submit, tmp_path, monkeypatch):
-    first = submit(operation__prompt="segment the nuclei, about 20 px")
+    # Killed while it runs, which takes so many blocks that the others are queued meanwhile.
+    killed = submit(region=None, tiling={"tile_size": 96, "overlap": 32, "block_size": 64})
+    controller.edit("tiling", None)
+    controller.edit("region", SMALL)
     # No plan: nothing is queued.
     controller.edit("operation.channels", [7])
     controller.run()
@@ -77,7 +80,7 @@ def test_one_that_fails_at_each_stage_keeps_nobody_waiting(controller, surface, 
     assert not controller.may_run
     with pytest.raises(S1OmniError, match="another name"):
         controller.run()
-    # An output that somebody takes while the run waits; a process that cannot start; one that dies while it starts.
+    # An output that somebody takes while the run waits.
     controller.output = str(tmp_path / "taken")
     controller.refresh()
     taken = submit()
@@ -85,34 +88,33 @@ def test_one_that_fails_at_each_stage_keeps_nobody_waiting(controller, surface, 
     (tmp_path / "taken" / "notes.txt").write_text("dear diary")
     controller.output = None
     controller.refresh()
-    missing, dying = submit(), submit()
-    # So many blocks that it cannot end before it is killed.
-    killed = submit(region=None, tiling={"tile_size": 96, "overlap": 32, "block_size": 64})
-    unseen, last = submit(region=SMALL, tiling=None), submit()
+    # A process that cannot start, one that dies while it starts, and a result that cannot be shown when it has finished.
+    missing, dying, unseen = submit(), submit(), submit()
     pythons = {missing: "/nowhere/python", dying: script(tmp_path, "echo out of luck; exit 9")}
-    start = type(first).start
-    monkeypatch.setattr(type(first), "start", lambda run, python, *rest: start(run, pythons.get(run, python), *rest))
-    # A process that is killed while it runs, and a result that cannot be shown when it has finished.
-    killed.changed.connect(lambda run: run.status.pid and run.alive and psutil.Process(run.status.pid).kill())
+    start = type(killed).start
+    monkeypatch.setattr(type(killed), "start", lambda run, python, *rest: start(run, pythons.get(run, python), *rest))
+    failing = RuntimeError("the view has gone")
 
     def fail(*_):
-        raise RuntimeError("the view has gone")
+        raise failing
 
     monkeypatch.setattr(unseen.pyramid, "finish", fail)
     unseen.ended.connect(fail)
     waiting = submit()
     waiting.cancel()
     assert waiting.status.state == "cancelled"
-
+    assert all(run.queued for run in (taken, missing, dying, unseen))
+    surface.until(lambda: killed.status.blocks_done > 0)
+    psutil.Process(killed.status.pid).kill()
     seen = []
     while controller.queue.alive:
         try:
             surface.until(lambda: not controller.queue.alive)
         except Exception as error:
-            seen.append(str(error.__cause__ or error))
-    assert all("the view has gone" in words for words in seen)
-    states = [run.status.state for run in (first, taken, missing, dying, killed, unseen, last)]
-    assert states == ["complete", "failed", "failed", "failed", "stopped", "complete", "complete"]
+            seen.append(error.__cause__)
+    assert seen == [failing]
+    states = [run.status.state for run in (killed, taken, missing, dying, unseen)]
+    assert states == ["stopped", "failed", "failed", "failed", "complete"]
     assert "notes.txt" in taken.status.error.message
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["notes.txt"]
     assert dying.status.error.message == "out of luck"
