@@ -16,6 +16,7 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.zarr_folder import read_attributes
 from napari_s1omni.storage.result import preflight
 from napari_s1omni.storage.result.metadata import KEY
+from napari_s1omni.storage.result.snapshots import has_replaced
 
 
 class Held(Enum):
@@ -35,6 +36,9 @@ class Held(Enum):
     """Something that no run may touch."""
 
 
+_KEPT = " The result that it replaced is kept."
+
+
 @dataclass(frozen=True, slots=True)
 class OutputCheck:
     """What an output folder holds, and what that means for a job."""
@@ -46,6 +50,8 @@ class OutputCheck:
     """What it holds, as a sentence; empty for a new folder."""
     details: str = ""
     """What differs between that result and the job, or why the folder is refused."""
+    replaced: bool = False
+    """Whether the result of another job, which this one replaced, is kept."""
 
     @property
     def may_run(self) -> bool:
@@ -80,7 +86,9 @@ def check_output(plan: Plan, job: Job) -> OutputCheck:
     if not begun:
         return OutputCheck(Held.NOTHING, path)
     if is_complete(path):
-        return OutputCheck(Held.FINISHED, path, f"{path.name} holds the result of this job already.", _describe(path))
+        words = f"{path.name} holds the result of this job already."
+        replaced = has_replaced(path)
+        return OutputCheck(Held.FINISHED, path, words + _KEPT * replaced, _describe(path), replaced)
     return OutputCheck(Held.UNFINISHED, path, f"Run continues this job, which was begun in {path.name}.")
 
 

@@ -100,7 +100,7 @@ class RunOutput:
                     disk=disk,
                     on_step=on_step,
                 )
-                _write_job(plan, store)
+                write_job(plan, path)
             with (
                 Journal(store.work / "journal", worker, disk=disk, on_step=on_step) as journal,
                 ThoughtLog(store.work / "thoughts", worker, disk=disk) as thoughts,
@@ -190,11 +190,11 @@ def is_complete(path: Path) -> bool:
         return False
 
 
-def _write_job(plan: Plan, store: ResultStore) -> None:
-    """Write the job beside the result that was just created."""
-    job = plan.job if plan.job.into else plan.job.replace(output=str(store.path.absolute()))
-    with disk_errors("writing", store.work):
-        (store.work / JOB_FILE).write_text(job.dump(), encoding="utf-8")
+def write_job(plan: Plan, path: Path) -> None:
+    """Write the job beside its result."""
+    job = plan.job if plan.job.into else plan.job.replace(output=str(path.absolute()))
+    with disk_errors("writing", path / WORK):
+        (path / WORK / JOB_FILE).write_text(job.dump(), encoding="utf-8")
 
 
 def _attributes(plan: Plan) -> dict[str, Any]:

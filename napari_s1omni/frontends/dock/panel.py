@@ -101,6 +101,7 @@ class Panel(QWidget):
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
         page.output_choice.open_requested.connect(self.results_list.open)
+        page.output_choice.put_back_requested.connect(self.results_list.put_back)
         page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
         self.controller.preview_changed.connect(self._on_preview)
@@ -275,6 +276,8 @@ class Panel(QWidget):
         self.correct_page.add(run)
         if run.status.state is not RunState.COMPLETE:
             self._notifications.watch(run)
+        if run.replace:
+            self.results_list.watch_replacing(run)
         if run.queued:
             self.previews.clear()
             self.results.add(run, self.controller.source)

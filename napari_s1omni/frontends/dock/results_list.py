@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QMessageBox
 
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.execution.run.watch import status
@@ -22,6 +23,7 @@ from napari_s1omni.frontends.session.finished import FinishedResult, finished_re
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import forget
 from napari_s1omni.jobs.delete_result import delete_result, folder_size, may_delete
+from napari_s1omni.jobs.redo import drop
 
 _FIRST = 20
 """Results that are listed at first."""
@@ -44,6 +46,7 @@ class ResultsList:
         self._controller = link.controller
         self._background = BackgroundQueue("results", link.controller.deliver, show_error)
         self._limit = _FIRST
+        self._replacing: set[Run] = set()
         page.open_requested.connect(lambda one: self.open(one.path, one.entry.title, one.entry.layer))
         page.removal_requested.connect(lambda one: self.remove(one.path, one.entry.title))
         page.more_requested.connect(self._read_more)
@@ -109,12 +112,49 @@ class ResultsList:
             self._page.remove_result(path)
             self._background.submit(lambda: forget(path))
             if answer is Removal.FOLDER:
-                self._why.forget(path)
-                for layer in self._link.layers_of(path):
-                    self._link.remove(layer)
+                self._take_off(path)
                 self._background.submit(lambda: delete_result(path), lambda _: self._controller.refresh())
 
         self._background.submit(lambda: folder_size(path) if may_delete(path) else None, ask)
+
+    def put_back(self, path: Path) -> None:
+        """Ask whether the result that another one replaced is wanted back, put it back and show it."""
+        words = f"Return to the result that was in {path.name} before? The present one is deleted."
+        answer = QMessageBox.question(self._page.window(), "Put back", words)
+        if answer != QMessageBox.StandardButton.Yes:
+            return
+        for run in [one for one in self._page.rows if one.path == path]:
+            self._page.remove(run)
+            self._background.submit(run.unwatch)
+        self._take_off(path)
+
+        def show(_: None) -> None:
+            self._controller.refresh()
+            self.open(path)
+
+        self._background.submit(lambda: drop(path), show)
+
+    def watch_replacing(self, run: Run) -> None:
+        """Take an earlier result off once a run has replaced it."""
+        self._replacing.add(run)
+        run.changed.connect(self._on_replacing)
+
+    def _on_replacing(self, run: Run) -> None:
+        # What was there is gone once the run has counted its tiles.
+        if run not in self._replacing or not run.status.tiles_total:
+            return
+        self._replacing.discard(run)
+        for other in [one for one in self._page.rows if one.path == run.path and one is not run]:
+            self._page.remove(other)
+        self._take_off(run.path, run)
+
+    def _take_off(self, path: Path, keep: Run | None = None) -> None:
+        """Remove all layers of a result that goes, but for that of a run."""
+        self._why.forget(path, keep)
+        kept = None if keep is None else self._results.layer_of(keep)
+        for layer in self._link.layers_of(path):
+            if layer is not kept:
+                self._link.remove(layer)
 
     def _open_image(self, run: Run) -> None:
         """Open the image of a run unless a layer shows it, then show the run over it."""

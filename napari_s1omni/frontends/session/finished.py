@@ -87,7 +87,7 @@ def _read(entry: HistoryEntry) -> FinishedResult | None:
         if now.state is not RunState.COMPLETE:
             return None
         result = Result.open(path)
-        objects = now.objects if now.objects is not None else result.summary.get("objects")
+        objects = result.summary.get("objects", now.objects)
         timed = not RedoLog.read(result.work).rounds
         job = result.plan.job if result.plan.job.into else result.plan.job.replace(output=str(path))
         words = describe_finished(job, now.replace(objects=objects), timed=timed)

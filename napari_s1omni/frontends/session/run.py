@@ -27,12 +27,12 @@ from napari_s1omni.frontends.views.display_axes import DisplayAxes
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.frontends.views.tile_quality import QualityReader, TileQuality
 from napari_s1omni.frontends.views.tile_states import TileStates
-from napari_s1omni.jobs.redo import accept, drop
+from napari_s1omni.jobs.redo import drop, settle
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.result.snapshots import has_snapshot
+from napari_s1omni.storage.result.snapshots import has_replaced, has_snapshot
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs a function on the thread that owns the surface."""
@@ -187,7 +187,7 @@ class Run:
             See :func:`napari_s1omni.execution.run.launch.launch_redo`.
         """
         if has_snapshot(self.path):
-            accept(self.path)
+            settle(self.path)
         launched = launch_redo(
             self.path,
             tiles,
@@ -218,7 +218,7 @@ class Run:
     @property
     def has_previous(self) -> bool:
         """Whether the result before the last redo is kept; reads the disk."""
-        return has_snapshot(self.path)
+        return has_snapshot(self.path) and not has_replaced(self.path)
 
     def read_status(self) -> RunStatus:
         """Read its status from the output."""

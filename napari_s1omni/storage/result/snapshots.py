@@ -30,6 +30,29 @@ def has_snapshot(path: Path) -> bool:
     return _snapshot(path).is_dir()
 
 
+def has_replaced(path: Path) -> bool:
+    """Whether the snapshot of a result is that of another job, which was replaced, and not one from before a redo."""
+    try:
+        return (_snapshot(path) / FINGERPRINT).read_bytes() != (path / FINGERPRINT).read_bytes()
+    except OSError:
+        return False
+
+
+def keep_replaced(path: Path) -> Path:
+    """Keep the snapshot of another job under a number, so that tiles can be redone; only for the process with the lock.
+
+    Returns
+    -------
+    Path
+        Its new folder, ``.s1omni/generations/1`` or a higher number.
+    """
+    _require_snapshot(path)
+    folder = _snapshot(path).parent
+    number = max((int(one.name) for one in folder.iterdir() if one.name.isdecimal()), default=0) + 1
+    with disk_errors("moving", _snapshot(path)):
+        return _snapshot(path).rename(folder / str(number))
+
+
 def take_snapshot(path: Path) -> None:
     """Take a snapshot of a result; only for the process that holds its lock.
 

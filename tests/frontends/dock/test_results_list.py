@@ -92,6 +92,38 @@ def test_a_folder_that_holds_a_result_is_a_question(viewer, panel, until, settle
     assert not errors()
 
 
+def test_a_result_is_replaced_and_put_back(viewer, panel, until, settle, errors, finished, coins, picture):
+    before = napari_s1omni.Result.open(finished).array[...]
+    viewer.open(str(coins))
+    settle()
+    page, choice = panel.job_page, panel.job_page.output_choice
+    enter(choice.line, str(finished))
+    until(lambda: choice.replace_button.isVisible())
+    press(choice.open_button)
+    until(lambda: panel.link.layers_of(finished))
+    (old,) = panel.link.layers_of(finished)
+    press(choice.replace_button)
+    until(lambda: page.run_button.isEnabled())
+    assert "Run replaces the result" in choice.note.text()
+    press(page.run_button)
+    until(lambda: any(run.replace for run in panel.controller.queue.runs))
+    run = panel.controller.queue.runs[-1]
+    until(lambda: not run.alive)
+    assert run.status.state == "complete"
+    until(lambda: old not in viewer.layers)
+    assert list(panel.runs_page.rows) == [run]
+    assert napari_s1omni.Result.open(finished).plan.digest == run.plan.digest
+    panel.tabs.setCurrentWidget(page)
+    until(lambda: choice.put_back_button.isVisible())
+    picture("result-replaced")
+    answer("&Yes")
+    press(choice.put_back_button)
+    until(lambda: len(panel.runs_page.rows) == 1 and run not in panel.runs_page.rows)
+    assert np.array_equal(napari_s1omni.Result.open(finished).array[...], before)
+    until(lambda: choice.replace_button.isVisible())
+    assert not errors()
+
+
 def test_fields_of_a_layer_stay_with_it(viewer, panel, until, settle, coins, picture):
     first = viewer.add_image(np.stack([data.coins()[:96, :96]] * 2), name="first")
     settle()

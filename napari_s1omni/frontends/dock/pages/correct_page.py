@@ -23,7 +23,7 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
 from napari_s1omni.storage.result.corrections import Correction, apply_correction, list_corrections, undo_correction
-from napari_s1omni.storage.result.snapshots import has_snapshot
+from napari_s1omni.storage.result.snapshots import has_replaced, has_snapshot
 from napari_s1omni.storage.result.store import ResultStore
 
 _HELP = (
@@ -222,9 +222,9 @@ class CorrectPage(QWidget):
 
         def read() -> tuple[list[Correction], int | None, bool]:
             if not ResultStore.exists(path):
-                return [], None, has_snapshot(path)
+                return [], None, _is_redone(path)
             store = ResultStore.open(path)
-            return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_snapshot(path)
+            return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), _is_redone(path)
 
         self._submit(read, lambda found: self._show_corrections(layer, *found))
 
@@ -244,3 +244,8 @@ def _output(layer: Any) -> Any:
     """Return the output folder of a result layer, None for other layers."""
     found = layer.metadata.get(RESULT_KEY, {}).get("output")
     return Path(found) if found else None
+
+
+def _is_redone(path: Path) -> bool:
+    """Whether the result before the last redo is kept; one of another job cannot be restored in part."""
+    return has_snapshot(path) and not has_replaced(path)

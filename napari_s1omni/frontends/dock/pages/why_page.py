@@ -99,11 +99,12 @@ class WhyPage(QWidget):
         run.changed.connect(self._on_run_changed)
         run.ended.connect(self._on_run_ended)
 
-    def forget(self, path: Path) -> None:
-        """Take off the tiles of a result whose folder is deleted, and offer its run no more."""
-        if self.overlay.run is not None and self.overlay.run.path == path:
+    def forget(self, path: Path, keep: Run | None = None) -> None:
+        """Take off the tiles of a result that is gone, and offer its runs no more, but for one that replaced it."""
+        gone = [one for one in self._runs if one.path == path and one is not keep]
+        if self.overlay.run in gone:
             self.overlay.clear()
-        for run in [one for one in self._runs if one.path == path]:
+        for run in gone:
             self.run_choice.removeItem(self._runs.index(run))
             self._runs.remove(run)
             run.changed.disconnect(self._on_run_changed)

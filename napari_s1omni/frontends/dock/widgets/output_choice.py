@@ -25,6 +25,8 @@ class OutputChoice(QWidget):
 
     open_requested = Signal(object)
     """Path of a result to show."""
+    put_back_requested = Signal(object)
+    """Path of a result whose earlier one, which it replaced, is wanted back."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -50,13 +52,16 @@ class OutputChoice(QWidget):
         self.open_button = QPushButton("Open")
         self.open_button.setToolTip("Show the image with the result that lies there")
         self.open_button.clicked.connect(self._open)
+        self.put_back_button = QPushButton("Put back")
+        self.put_back_button.setToolTip("Return to the result that this one replaced")
+        self.put_back_button.clicked.connect(self._put_back)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.line, 1)
         row.addWidget(browse)
         answers = QHBoxLayout()
         answers.setSpacing(4)
-        for button in (self.new_button, self.replace_button, self.open_button):
+        for button in (self.new_button, self.replace_button, self.open_button, self.put_back_button):
             answers.addWidget(button)
         answers.addStretch()
         self._answers = QWidget()
@@ -85,6 +90,7 @@ class OutputChoice(QWidget):
         self.new_button.setVisible(check is not None and not check.may_run)
         self.replace_button.setVisible(held is Held.OTHER and not replaces)
         self.open_button.setVisible(held in (Held.OTHER, Held.FINISHED))
+        self.put_back_button.setVisible(check is not None and check.replaced)
         self._answers.setVisible(check is not None and not check.may_run)
 
     def _take_new_name(self) -> None:
@@ -100,6 +106,11 @@ class OutputChoice(QWidget):
         check = self._controller.target.check
         if check is not None:
             self.open_requested.emit(check.path)
+
+    def _put_back(self) -> None:
+        check = self._controller.target.check
+        if check is not None:
+            self.put_back_requested.emit(check.path)
 
     def _edited(self) -> None:
         path = self.line.text().strip() or None
