@@ -67,10 +67,8 @@ def _choices(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str]
             yield _engine(old, new)
         elif key == "groups" and "operation.channels" in keys:
             continue
-        elif (
-            (first in ("operation", "sampling")
-            and (key == "operation.type" or not other_operation))
-            or (key in _NAMES and not (other_image and key.startswith(("source", "groups"))))
+        elif (first in ("operation", "sampling") and (key == "operation.type" or not other_operation)) or (
+            key in _NAMES and not (other_image and key.startswith(("source", "groups")))
         ):
             pixels = " px" if key in _PIXELS else ""
             yield f"{_NAMES.get(key, name)} {_value(new.get(key), pixels)} instead of {_value(old.get(key), pixels)}"

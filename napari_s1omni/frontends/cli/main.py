@@ -14,7 +14,7 @@ from typer.main import get_command
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
-from napari_s1omni.system.streams import open_standard_streams
+from napari_s1omni.system.streams import open_standard_streams, restart_in_utf8
 
 EXIT_CODES = {
     0: "finished",
@@ -74,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Imports create many objects and no garbage: collecting at every 700th would take a fifth of the start-up time.
     gc.set_threshold(50_000, 20, 50)
+    if arguments is None:
+        restart_in_utf8()
     open_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
