@@ -30,8 +30,7 @@ def restart_in_utf8() -> None:
     Python then cannot open a file with an umlaut in its name, nor print it.
     """
     if not is_unicode_name(sys.getfilesystemencoding()):
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, sys.orig_argv)
+        os.execv(sys.executable, [sys.orig_argv[0], "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def is_unicode(stream: object) -> bool:
