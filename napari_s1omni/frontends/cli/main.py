@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -123,7 +124,14 @@ def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
 
 def _usage(error: Exception) -> str:
     """Return the message of a usage error; empty if help was shown instead."""
+    # Help must not wait for pydantic.
+    from napari_s1omni.core.document import did_you_mean
+
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
+    if near := did_you_mean(str(getattr(error, "option_name", "")), list(getattr(error, "possibilities", None) or ())):
+        message = f"There is no option {getattr(error, 'option_name', '')}.{near.rstrip('?')}"
+    # Typer lets pydantic say what a value must be.
+    message = re.sub(r"Input should be (.*?)(, unable to parse.*)?$", r"it must be \1", message)
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.
     end = "?" if "Did you mean" in message else "."
