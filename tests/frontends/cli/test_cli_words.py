@@ -107,6 +107,14 @@ def _without(file, key):
     file.write_text(json.dumps(data))
 
 
+def test_a_deleted_block_is_74_and_is_made_again(s1omni, result):
+    (result / "0/c/0/0").unlink()
+    said(s1omni("measure", result, "table.csv"), 74, "of the 12 objects", "--verify")
+    assert not (result.parent / "table.csv").exists()
+    said(s1omni("resume", result, "--verify", "-q"), 0)
+    said(s1omni("measure", result, "table.csv"), 0)
+
+
 def test_a_report_is_not_overwritten_by_itself(s1omni, result):
     page = result.with_suffix(".html")
     page.write_text("my notes")
