@@ -82,12 +82,23 @@ def read_yaml(path: Path, what: str) -> Any:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise JobError(f"{what} {path}: {why}", remedy="Name a readable YAML or JSON file") from None
     except yaml.YAMLError as error:
-        raise JobError(f"{what} {path} is not YAML: {error}") from None
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        why = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise JobError(f"{what} {path} is not YAML{place}: {why}") from None
 
 
-def did_you_mean(word: str, choices: list[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` with the choice most similar to `word`, or an empty string."""
-    found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+def did_you_mean(word: str, choices: list[str], least: float = 0.5) -> str:
+    """Return ``" Did you mean 'x'?"`` with the choice most similar to `word`, or an empty string.
+
+    Parameters
+    ----------
+    word : str
+    choices : list of str
+    least : float
+        Similarity from which a choice is named, 0 to 1.
+    """
+    found = difflib.get_close_matches(word, choices, n=1, cutoff=least)
     return f" Did you mean '{found[0]}'?" if found else ""
 
 

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.core.document import did_you_mean
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.discovery import GROUP, EngineSource, sources
 from napari_s1omni.engine.protocol import Engine
@@ -178,7 +177,7 @@ def _source(name: str) -> EngineSource:
     if Path(name).is_dir():
         return EngineSource("", CHECKPOINTS)
     raise EngineUnavailable(
-        f"engine '{name}' is not known.{did_you_mean(name, [*names(), 'auto'])}",
+        f"engine '{name}' is not known",
         f"engines are {', '.join(names())}, 'auto', or a folder of weights that exists",
         f"choose one of these, or install the package of that engine: packages add engines by the entry point "
         f"'{GROUP}' (docs/engines.md)",

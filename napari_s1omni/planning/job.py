@@ -114,6 +114,10 @@ class Box(Document):
         named: dict[str, Any] = {}
         for position, part in enumerate(parts):
             name, _, span = part.rpartition("=")
+            if not name and len(parts) == 1:
+                raise JobError(
+                    f"region {text!r}", "one range does not say which axis it is along", f"write y={part} or x={part}"
+                )
             name = name or "tzyx"[4 - len(parts) + position : 5 - len(parts) + position]
             try:
                 start, stop = (int(v) for v in span.split(":"))

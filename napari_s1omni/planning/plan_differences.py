@@ -9,7 +9,6 @@ _PIXELS = {
     "grid.tile_size": "tile size",
     "grid.overlap": "overlap",
     "grid.block_size": "block size",
-    "grid.halo": "halo",
 }
 _NAMES = {
     "operation.type": "operation",
@@ -28,6 +27,8 @@ _CONSEQUENCES = {
     "instruction": "what the engine is told",
 }
 """What follows from other settings, by the first part of its key; it is named only if nothing else differs."""
+_ORDER = ("operation", "source_digest", "source", "region", "region_digest", "groups", "engine", "grid", "sampling")
+"""First parts of keys, in the order in which they are told."""
 _SHOWN = 60
 """Characters of a value that are shown."""
 
@@ -47,10 +48,16 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any], keys: S
     list of str
         Such as ``tile size 128 px instead of 256 px``; at least one for any key.
     """
-    phrases = list(dict.fromkeys(_choices(old, new, keys)))
+    phrases = list(dict.fromkeys(_choices(old, new, sorted(keys, key=_rank))))
     if not phrases:
         phrases = list(dict.fromkeys(_CONSEQUENCES.get(key.split(".")[0], key) for key in keys))
     return phrases
+
+
+def _rank(key: str) -> tuple[int, bool]:
+    """Return the place of a key in the sentence: the operation first."""
+    first = key.split(".")[0]
+    return _ORDER.index(first) if first in _ORDER else 0, key != "operation.type"
 
 
 def _choices(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:

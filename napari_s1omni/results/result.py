@@ -26,6 +26,7 @@ from napari_s1omni.results.region_properties import measure_blocks
 from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
+from napari_s1omni.storage.result.corrections import list_corrections
 from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_reference
@@ -337,11 +338,25 @@ class Result:
         Yields
         ------
         dict of column to array
+
+        Raises
+        ------
+        StoreDamaged
+            If pixels cannot be read, or, at the end, if objects of a complete result are missing.
         """
         named = (int(row[name]) for row in self._read_uncertain_joins() for name in ("label", "other"))
-        uncertain = np.unique(np.fromiter(named, np.int64))
+        uncertain, measured = np.unique(np.fromiter(named, np.int64)), 0
         for columns in measure_blocks(self.layers(image, channels)):
+            measured += len(columns["label"])
             yield {**columns, "uncertain": np.isin(columns["label"], uncertain)}
+        # Zarr reads a block whose file was deleted as background.
+        found = self.summary.get("objects") if self.complete and not self.is_remote else None
+        if found is not None and measured < found and not list_corrections(self._store):
+            raise StoreDamaged(
+                f"{self.uri} holds {measured:,} of the {found:,} objects that were found",
+                "its blocks must stay as they were written",
+                f"redo what is missing with: s1omni resume {self.uri} --verify",
+            )
 
     def thought_at(self, y: float, x: float, z: int = 0, t: int = 0, group: int = 0) -> tuple[str, Thought] | None:
         """Return the thought behind a pixel.

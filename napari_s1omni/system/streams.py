@@ -24,9 +24,23 @@ def open_standard_streams() -> None:
             stream.reconfigure(errors=_HANDLER)
 
 
+def restart_in_utf8() -> None:
+    """Start this program again in Python's UTF-8 mode where names of files would be ASCII, as with ``LC_ALL=C``.
+
+    Python then cannot open a file with an umlaut in its name, nor print it.
+    """
+    if not is_unicode_name(sys.getfilesystemencoding()):
+        os.execv(sys.executable, [sys.orig_argv[0], "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def is_unicode(stream: object) -> bool:
     """Whether a stream can write every character."""
-    return str(getattr(stream, "encoding", "")).lower().replace("-", "").startswith("utf")
+    return is_unicode_name(str(getattr(stream, "encoding", "")))
+
+
+def is_unicode_name(encoding: str) -> bool:
+    """Whether an encoding knows every character."""
+    return encoding.lower().replace("-", "").startswith("utf")
 
 
 def _encode(error: UnicodeError) -> tuple[str | bytes, int]:

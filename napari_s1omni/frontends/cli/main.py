@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
 from napari_s1omni.settings import let_threads_sleep
-from napari_s1omni.system.streams import open_standard_streams
+from napari_s1omni.system.streams import open_standard_streams, restart_in_utf8
 
 EXIT_CODES = {
     0: "finished",
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Imports create many objects and no garbage: collecting at every 700th would take a fifth of the start-up time.
     gc.set_threshold(50_000, 20, 50)
+    if arguments is None:
+        restart_in_utf8()
     open_standard_streams()
     # Before any numerical library is loaded.
     let_threads_sleep()
@@ -124,7 +127,14 @@ def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
 
 def _usage(error: Exception) -> str:
     """Return the message of a usage error; empty if help was shown instead."""
+    # Help must not wait for pydantic.
+    from napari_s1omni.core.document import did_you_mean
+
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
+    if near := did_you_mean(str(getattr(error, "option_name", "")), list(getattr(error, "possibilities", None) or ())):
+        message = f"There is no option {getattr(error, 'option_name', '')}.{near.rstrip('?')}"
+    # Typer lets pydantic say what a value must be.
+    message = re.sub(r"Input should be (.*?)(, unable to parse.*)?$", r"it must be \1", message)
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.
     end = "?" if "Did you mean" in message else "."

@@ -79,11 +79,11 @@ class ProgressLine:
                 self._total = round(estimate_cost(plan).tiles_computed * (1 - done / self._blocks))
                 self._bar.update(self._task, total=self._blocks, completed=done, words="starting")
                 for note in plan.notes if self._notes else ():
-                    self._console.print(f"note: {note}", style="dim", highlight=False, markup=False)
+                    self._console.print(f"note: {note}", style="dim", highlight=False, markup=False, soft_wrap=True)
                 if dashboard:
                     self._console.print(f"Dask dashboard: {dashboard}", highlight=False)
                 if done:
-                    some = f"all {done}" if done == self._blocks else f"{done} of {self._blocks}"
+                    some = "all" if done == self._blocks else f"{done} of {self._blocks}"
                     self._console.print(f"{some} blocks are already finished", highlight=False)
             case TilesDone(count=count):
                 self._tiles += count

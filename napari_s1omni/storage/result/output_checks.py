@@ -27,7 +27,9 @@ def nothing_at(place: Path | str, what: str) -> StoreMissing:
         given = f"{place} holds no {what}"
     else:
         beside = existing_parent(folder)
-        near = did_you_mean(folder.name, [entry.name for entry in beside.iterdir()]) if is_readable(beside) else ""
+        names = [entry.name for entry in beside.iterdir()] if is_readable(beside) else []
+        # All results end alike.
+        near = did_you_mean(folder.name, names, 0.75)
         given = f"there is no folder {place}.{near}"
     return StoreMissing(given, f"a {what} is in the output folder of a job", "name such a folder", path=str(place))
 

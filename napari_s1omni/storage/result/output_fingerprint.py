@@ -66,7 +66,7 @@ def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) 
         different = describe_differences(old, fingerprint, keys)
         raise PlanMismatch(
             f"{path} holds {_describe_result(path, old)}. This job differs: {'; '.join(different)}",
-            remedy=f"choose another output; or keep that result and finish it (s1omni resume {path}); or {_REPLACE}",
+            remedy=f"choose another output; or continue the job that is there (s1omni resume {path}); or {_REPLACE}",
             path=str(path),
             keys=keys,
             different=different,

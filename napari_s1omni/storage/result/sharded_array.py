@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -151,5 +152,9 @@ class CheckedArray:
     def __getitem__(self, index: Any) -> NDArray[Any]:
         whole = index if isinstance(index, tuple) else (index,)
         shape = enumerate(self.shape)
+        folder = Path(place_of(self._array.store)) / self._array.name
+        if not folder.is_dir():
+            # Zarr would read zeros.
+            raise StoreDamaged(f"{folder} was deleted", remedy="restore it, or run the job into another output")
         known = tuple(slice(0, n) for _, n in shape) if whole == (Ellipsis,) else whole
         return self._array.read(known)

@@ -2,8 +2,11 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -39,48 +42,39 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "command",
-    ["engines", "plan discs.png", "show out.zarr", "show out.zarr --json", "--help", "show out.zarr --thoughts"],
+    "command", ["engines", pytest.param("plan discs.png", marks=pytest.mark.slow), "show out.zarr"]
 )
 def test_a_reader_that_has_seen_enough_is_no_error_of_ours(place, command):
-    ended = shell(f"s1omni {command} | head -c 1; exit ${{PIPESTATUS[0]}}", place)
-    # What fits into the buffer of the pipe may be written before its reader ends.
-    assert ended.returncode in (0, 141)
+    # What fits into the buffer of the pipe may be written before its reader ends; this one has ended before.
     ended = shell(f"s1omni {command} 2>err | :; echo ${{PIPESTATUS[0]}} >code", place)
-    assert (place / "code").read_text().strip() in ("0", "141")
+    assert (place / "code").read_text().strip() == "141"
+    assert ended.stderr == b""
     assert (place / "err").read_text() in ("", "note: without --operation, this is the plan of a segmentation\n")
 
 
-def test_a_run_goes_on_when_nobody_reads_its_progress(place):
-    ended = shell(f"s1omni segment discs.png unread.zarr {WORDS} 2> >(:) >/dev/null", place)
-    assert ended.returncode == 0
-    assert b"complete" in shell("s1omni status unread.zarr", place).stdout
-
-
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams(place, closed):
-    name = f"closed{abs(hash(closed))}.zarr"
-    assert shell(f"s1omni segment discs.png {name} {WORDS} {closed}", place).returncode == 0
-    assert shell(f"s1omni show {name} {closed}", place).returncode == 0
-    assert shell(f"s1omni export {name} {name}.tif {closed}", place).returncode == 0
-    with Image.open(place / f"{name}.tif") as picture:
+def test_a_run_goes_on_when_nobody_reads_its_progress_and_all_streams_may_be_closed(place):
+    command = f"s1omni segment discs.png unread.zarr {WORDS} 2> >(:) >/dev/null && s1omni status unread.zarr"
+    assert b"complete" in shell(command, place).stdout
+    command = f"s1omni export unread.zarr closed.tif <&- >&- 2>&-; s1omni segment discs.png closed.zarr {WORDS} <&- >&-"
+    assert shell(command, place).returncode == 0
+    with Image.open(place / "closed.tif") as picture:
         assert picture.size == (120, 96)
 
 
-def test_without_utf8(place):
+@pytest.mark.parametrize("name", ["Zellen mit ä ö ü", pytest.param("细胞 核 'b'", marks=pytest.mark.slow)])
+def test_any_name_without_utf8(place, name):
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None, "LANG": None}
-    # Names of the shell are bytes; Python without UTF-8 does not know what they mean, and keeps them.
-    for name in ("Zellen mit ä ö ü", "细胞 核", "a b 'c'"):
-        (place / name).mkdir(exist_ok=True)
-        (place / name / "é.png").write_bytes((place / "discs.png").read_bytes())
-        folder = shlex.quote(name)
-        made = shell(f"s1omni segment {folder}/é.png {folder}/ü.zarr {WORDS}", place, **plain)
-        assert made.returncode == 0, made.stderr
-        for command in ("show", "show --json", "show --tile 1/1", "status"):
-            first, _, rest = command.partition(" ")
-            ended = shell(f"s1omni {first} {folder}/ü.zarr {rest}", place, **plain)
-            assert ended.returncode == 0, ended.stderr
-        assert shell(f"s1omni report {folder}/ü.zarr", place, **plain).returncode == 0
+    (place / name).mkdir()
+    (place / name / "é.png").write_bytes((place / "discs.png").read_bytes())
+    folder = shlex.quote(name)
+    ended = shell(
+        f"s1omni segment {folder}/é.png {folder}/ü.zarr {WORDS} && s1omni show {folder}/ü.zarr --tile 1/1"
+        f" && PYTHONIOENCODING=ascii s1omni show {folder}/ü.zarr",
+        place,
+        **plain,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b"?.zarr" in ended.stdout
 
 
 NO_HOME = {"HOME": "/proc/nobody", "XDG_CACHE_HOME": None, "S1OMNI_CACHE": None}
@@ -97,11 +91,8 @@ print(job.wait(120).complete, job.path)
 
 
 def test_without_a_home(place, tmp_path):
-    for command in ("engines", "models list", f"segment discs.png homeless.zarr {WORDS} -q", "show homeless.zarr"):
-        ended = shell(f"s1omni {command}", place, **NO_HOME)
-        assert ended.returncode == 0, ended.stderr
     (place / "notebook.py").write_text(NOTEBOOK)
-    ended = shell(f"{sys.executable} notebook.py", place, **NO_HOME, TMPDIR=str(tmp_path))
+    ended = shell(f"s1omni models list && {sys.executable} notebook.py", place, **NO_HOME, TMPDIR=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
     assert b"True" in ended.stdout
     assert b"the cache folder /proc/nobody/.cache/napari_s1omni cannot be written" in ended.stdout
@@ -112,11 +103,11 @@ ATTACH = "import napari_s1omni; job = napari_s1omni.attach('out.zarr'); print(jo
 
 
 def test_a_script_that_ends_after_attach_ends_quietly(place):
-    for _ in range(3):
-        ended = shell(f'{sys.executable} -c "{ATTACH}"', place)
-        assert (ended.returncode, ended.stderr) == (0, b"")
+    ended = shell(f'{sys.executable} -c "{ATTACH}"', place)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_sixty_four_file_handles(place):
     ended = shell(
         f"ulimit -n 64; s1omni segment discs.png few.zarr {WORDS} -q && s1omni measure few.zarr few.csv", place
@@ -124,23 +115,20 @@ def test_sixty_four_file_handles(place):
     assert ended.returncode == 0, ended.stderr
 
 
-def test_a_working_folder_that_was_deleted(place):
-    ended = shell("mkdir gone; cd gone; rmdir ../gone; s1omni segment discs.png x.zarr", place)
-    assert ended.returncode == 2
-    assert b"the working folder, which was deleted" in ended.stderr
-
-
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_results_of_another_user_are_read_and_not_resumed(place):
-    for folder in (place, *place.parents):
-        if folder.stat().st_mode & 0o001 == 0:
-            folder.chmod(folder.stat().st_mode | 0o055)
+def test_results_of_another_user_are_read_and_not_resumed():
     as_other = "setpriv --reuid=65534 --regid=65534 --clear-groups"
-    for command in ("show out.zarr", "status out.zarr", "measure out.zarr /tmp/s1omni-other.csv --overwrite"):
-        ended = shell(f"{as_other} s1omni {command}", place, **NO_HOME)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        Image.radial_gradient("L").save(folder / "disc.png")
+        assert shell(f"s1omni segment disc.png out.zarr {WORDS} -q", folder).returncode == 0
+        (folder / "theirs").mkdir()
+        shutil.chown(folder / "theirs", 65534, 65534)
+        reads = [f"{as_other} s1omni {command}" for command in ("status out.zarr", "measure out.zarr theirs/table.csv")]
+        ended = shell(" && ".join(reads), folder, **NO_HOME)
         assert ended.returncode == 0, ended.stderr
-    os.unlink("/tmp/s1omni-other.csv")
-    for command in ("resume out.zarr --verify", f"segment discs.png out.zarr {WORDS}", "redo out.zarr --tiles 0/0"):
-        ended = shell(f"{as_other} s1omni {command}", place, **NO_HOME)
+        ended = shell(f"{as_other} s1omni resume out.zarr --verify", folder, **NO_HOME)
         assert ended.returncode == 73, ended.stderr
         assert b"may write to" in ended.stderr
