@@ -118,6 +118,7 @@ class PreviewWorker:
         if self._loaded is not None:
             name, _, drawn = self._loaded
             draw_ahead(order, name, drawn, lambda: self._check(number))
+        self.send(id=number, event="ahead")
 
     def _execute(self, order: Order, log: Path, folder: str) -> None:
         """Become the process of a run: write to its log, tell nobody else, and end with it."""
