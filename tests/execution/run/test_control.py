@@ -204,6 +204,7 @@ def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path, m
     assert failed.error.kind == "SourceError"
     assert "nowhere.tif" in failed.error.message
     assert failed.error.remedy or failed.error.message
+    missing.process.wait()
     assert missing.log.read_text()
 
 
