@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_s1omni.errors import ClusterError, DiskFull, RunInterrupted
+from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted
 from napari_s1omni.frontends.cli.formatting import print_plan, print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_batch import run_images
@@ -12,6 +12,9 @@ from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.prepare import dry_run
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
+from napari_s1omni.results.export import export_result
+from napari_s1omni.results.object_tables import object_tables
+from napari_s1omni.results.tables import write_tables
 from napari_s1omni.storage.collections import is_collection
 
 
@@ -29,6 +32,8 @@ def run_job(job: Job, options: RunOptions) -> None:
     ------
     S1OmniError
     """
+    if options.measure and job.operation.type != "segmentation":
+        raise JobError(f"--measure for {job.operation.type}", "measuring needs a mask", "leave it out")
     if is_collection(job.source.uri):
         run_images(job, options)
         return
@@ -46,5 +51,11 @@ def run_job(job: Job, options: RunOptions) -> None:
         remedy = f"Resume with: s1omni resume {job.output or path}"
         raise type(error)(error.given, error.allowed, remedy, **error.facts) from error
     print_result(result, as_json=options.json)
+    if options.measure and result.complete:
+        rows = write_tables(object_tables(result), path.with_suffix(".csv"))
+        typer.echo(f"{rows:,} objects in {path.with_suffix('.csv')}", err=options.json)
+    if options.export and result.complete:
+        file = path.with_suffix(f".{options.export}")
+        typer.echo(f"{file} ({export_result(result, file, overwrite=True)})", err=options.json)
     if result.summary.get("holes"):
         raise typer.Exit(HOLES)
