@@ -169,12 +169,12 @@ def _of_list(where: str) -> Collection:
         if name := row.changes.get(NAME):
             _check_name(where, row.number, name.removesuffix(".zarr"), taken)
     names = set(taken)
+    defaults = iter(names_of([full(row.source) for row in listed.rows if not row.changes.get(NAME)]))
     entries = []
-    for row, default in zip(listed.rows, names_of([full(row.source) for row in listed.rows]), strict=True):
+    for row in listed.rows:
         given = row.changes.pop(NAME, "").removesuffix(".zarr")
-        entries.append(
-            CollectionEntry(given or unused_name(default, names), full(row.source), row.changes, bool(given))
-        )
+        name = given or unused_name(next(defaults), names)
+        entries.append(CollectionEntry(name, full(row.source), row.changes, bool(given)))
     columns = [name for name in listed.columns if name != NAME]
     return Collection(entries, listed.notes, columns=columns, home=None if is_url(where) else folder)
 

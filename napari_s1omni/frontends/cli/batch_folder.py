@@ -30,13 +30,15 @@ def print_status(folder: Path, *, as_json: bool) -> None:
         print_json({"images": total, "running": who or None, "rows": [row.cells() for row in rows]})
         return
     counted = Counter(row.state for row in rows)
-    words = {"images": f"{len(rows):,} of {total:,}: " + ", ".join(f"{n:,} {state}" for state, n in counted.items())}
+    words = {"folder": str(folder)}
+    words["images"] = f"{len(rows):,} of {total:,}: " + ", ".join(f"{n:,} {state}" for state, n in counted.items())
     objects = [row.objects for row in rows if row.objects is not None]
     if objects:
         words["objects"] = f"{sum(objects):,}"
     words["time"] = format_duration(sum(row.seconds or 0 for row in rows))
-    words["at work"] = who or "nobody; the same command continues an unfinished batch"
-    print_rows(str(folder / TABLE), words)
+    goes_on = len(rows) < total or not all(row.ok for row in rows)
+    words["at work"] = who or "nobody" + "; the same command as before continues the batch" * goes_on
+    print_rows("Batch", words)
     wrong = {row.name: row.error or row.warnings or row.state for row in rows if row.warnings or not row.ok}
     if wrong:
         listed = dict(list(wrong.items())[:_LISTED])

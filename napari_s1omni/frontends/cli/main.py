@@ -107,6 +107,8 @@ def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
 def _usage(error: Exception) -> str:
     """Return the message of a usage error; empty if help was shown instead."""
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
+    if "unexpected extra argument" in message:
+        message += ". A pattern such as 'images/*.tif' is put in quotes, else the shell replaces it"
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.
     end = "?" if "Did you mean" in message else "."

@@ -34,6 +34,8 @@ def run_job(job: Job, options: RunOptions) -> None:
     """
     if options.measure and job.operation.type != "segmentation":
         raise JobError(f"--measure for {job.operation.type}", "measuring needs a mask", "leave it out")
+    if options.export in ("geojson", "zip") and job.operation.type != "segmentation":
+        raise JobError(f"--export {options.export} for {job.operation.type}", "outlines need a mask", "export tif")
     if is_collection(job.source.uri):
         run_images(job, options)
         return

@@ -50,7 +50,7 @@ def outlier_names(rows: Sequence[BatchRow]) -> dict[str, str]:
     limit = _FAR * max(spread, 0.5)
     others = round(statistics.median(counted.values()))
     return {
-        name: f"{_UNUSUAL}: {counted[name]:,} objects, in the middle {others:,}"
+        name: f"{_UNUSUAL}: {counted[name]:,} objects, the median is {others:,}"
         for name, root in roots.items()
         if abs(root - middle) > limit
     }
@@ -83,10 +83,12 @@ def kind_of(result: Result) -> str:
 
 def mark_unusual(rows: Sequence[BatchRow], kinds: Mapping[str, str]) -> list[BatchRow]:
     """Say in the warnings which images are unusual beside the others, and no longer where they are not."""
-    found = [unfamiliar_names(kinds), outlier_names(rows)]
+    far = outlier_names(rows)
+    found = [unfamiliar_names(kinds), far]
     marked = []
     for row in rows:
         kept = [text for text in row.warnings.split("; ") if text and not text.startswith((_UNUSUAL, _UNFAMILIAR))]
-        more = [said[row.name] for said in found if row.name in said]
+        # That there are none is said already.
+        more = [said[row.name] for said in found if row.name in said and not (said is far and row.objects == 0)]
         marked.append(dataclasses.replace(row, warnings="; ".join([*kept, *more])))
     return marked

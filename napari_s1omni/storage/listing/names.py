@@ -18,10 +18,10 @@ def names_of(places: Sequence[str]) -> list[str]:
     """Return one name per path or URL, each different from all others, also on disks that ignore capitals.
 
     A name is the stem of the file; its full name, if two share a stem; with the names of its folders, if they share
-    that. A place that is listed more than once gets a number.
+    that. Places that are equal, or differ in capitals only, get a number.
     """
-    unique = list(dict.fromkeys(places))
-    parts = [_parts(place) for place in unique]
+    unique = {place.casefold(): place for place in reversed(places)}
+    parts = [_parts(place) for place in unique.values()]
     names = [part[-1].split(".")[0] or part[-1] for part in parts]
     for depth in range(1, max(map(len, parts), default=0) + 1):
         # Some disks do not distinguish capitals from small letters.
@@ -32,7 +32,7 @@ def names_of(places: Sequence[str]) -> list[str]:
         ]
     named = dict(zip(unique, names, strict=True))
     taken: set[str] = set()
-    return [unused_name(named[place], taken) for place in places]
+    return [unused_name(named[place.casefold()], taken) for place in places]
 
 
 def unused_name(name: str, taken: set[str]) -> str:
@@ -56,5 +56,6 @@ def check_name(name: str) -> str:
 
 def _parts(place: str) -> list[str]:
     """Return the names of the folders of a place, and its own name without the query of a URL."""
-    *folders, own = [part.strip("/\\:") for part in PurePosixPath(place.replace("\\", "/")).parts] or [place]
+    split = (part.strip("/\\:") for part in PurePosixPath(place.replace("\\", "/")).parts)
+    *folders, own = [part for part in split if part] or [place]
     return [*folders, name_in(place) if is_url(place) else own]
