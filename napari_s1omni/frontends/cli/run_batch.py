@@ -126,7 +126,9 @@ def _print_summary(rows: list[BatchRow], entries: Collection, dry_run: bool) -> 
         would = [row for row in rows if row.state == "would run"]
         known = [row.seconds for row in would if row.seconds is not None]
         unknown = f", and {len(would) - len(known)} images of unknown time" * (len(known) < len(would))
-        table.add_row("time with one worker", f"about {format_duration(max(1, sum(known)))}{unknown}" if known else "unknown")
+        table.add_row(
+            "time with one worker", f"about {format_duration(max(1, sum(known)))}{unknown}" if known else "unknown"
+        )
         table.add_row("to write (uncompressed)", format_bytes(sum(row.to_write or 0 for row in would)))
         table.add_row("files ignored", str(entries.skipped))
     unusual = sum(bool(row.warnings) for row in rows)

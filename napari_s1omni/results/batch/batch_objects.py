@@ -19,8 +19,8 @@ OBJECTS = "objects.csv"
 """Table of the objects of all images, in the folder of a batch."""
 IMAGE = "image"
 """Its first column: the name of the image."""
-_OF_A_RUN = ("lock", "status.json", "control.json")
-"""Files of a result that change while its pixels stay."""
+_CHANGES = ("journal/*", "stitched.log", "redone.json", "corrections/*/*")
+"""Files of a result that are written whenever its pixels change."""
 
 
 def all_objects_file(folder: Path) -> Path:
@@ -128,15 +128,12 @@ def merge_tables(target: Path, parts: Sequence[tuple[Mapping[str, str], Path]], 
 
 
 def is_newer(path: Path, result: Result) -> bool:
-    """Whether a file was written after the last change of a result."""
+    """Whether a file was written after the last change of the pixels of a result."""
     if not path.is_file():
         return False
-    work = result.work
-    changed = [result.path / "zarr.json", result.path / ".zattrs"]
-    changed += [entry for entry in work.iterdir() if entry.name not in _OF_A_RUN and not entry.name.startswith(".")]
-    changed += [*work.glob("journal/*"), *work.glob("corrections/*/*")]
-    times = [entry.stat().st_mtime_ns for entry in changed if entry.exists()]
-    return path.stat().st_mtime_ns > max(times, default=0)
+    changes = [found for pattern in _CHANGES for found in result.work.glob(pattern)]
+    # A version that comes back keeps the times of its contents, but gets a new one as a file.
+    return path.stat().st_mtime_ns > max((file.stat().st_ctime_ns for file in changes), default=0)
 
 
 def _fact_columns(facts: Iterable[Mapping[str, str]], measured: Mapping[str, None]) -> dict[str, str]:
