@@ -65,7 +65,7 @@ def test_batches_that_begin_beside_each_other_lose_no_row(images, tmp_path):
 
 def test_a_second_batch_may_be_refused_at_once(images, tmp_path):
     entries = list_sources(images)[:1]
-    with open_batch(tmp_path / "out", 1), pytest.raises(StoreLocked, match="a batch runs in .* already: process"):
+    with open_batch(tmp_path / "out", 1), pytest.raises(StoreLocked, match=r"a batch runs in .* already: process"):
         run_batch(TEMPLATE, entries, tmp_path / "out", wait=False)
     notes = []
     with open_batch(tmp_path / "out", 1):
