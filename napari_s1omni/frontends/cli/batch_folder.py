@@ -11,11 +11,14 @@ from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES
-from napari_s1omni.results.batch.batch_objects import is_newer, measure_batch
+from napari_s1omni.results.batch.batch_objects import measure_batch
 from napari_s1omni.results.batch.batch_table import TABLE, BatchRow, batch_at_work, images_of_batch, read_batch
 from napari_s1omni.results.export import export_result
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.files.disk import disk_errors
 
+EXPORTS = "exports"
+"""Folder of exported files in that of a batch; beside the results there may be images of the same names."""
 FORMATS = ("geojson", "zip", "tif")
 """What each result of a batch can be exported as."""
 _LISTED = 20
@@ -62,7 +65,7 @@ def measure_folder(folder: Path, table: Path, *, overwrite: bool, quiet: bool = 
 
 
 def export_batch(folder: Path, given: Path, *, level: int, overwrite: bool) -> None:
-    """Export each result of a batch beside it, and exit with 3 if one could not be exported."""
+    """Export each result of a batch into a folder of its own, and exit with 3 if one could not be exported."""
     kind = given.name.lstrip(".").removeprefix("*.")
     if kind not in FORMATS:
         raise JobError(
@@ -86,11 +89,8 @@ def export_batch(folder: Path, given: Path, *, level: int, overwrite: bool) -> N
 
 
 def export_file(folder: Path, row: BatchRow, kind: str) -> Path:
-    """Return the file of one image of a batch in a format."""
-    return folder / f"{row.name}.{kind}"
-
-
-def export_newer(result: Result, file: Path) -> None:
-    """Export a result again if it has changed since."""
-    if not is_newer(file, result):
-        export_result(result, file, overwrite=True)
+    """Return the file of one image of a batch in a format; its folder is made where it is missing."""
+    home = folder / EXPORTS
+    with disk_errors("writing", home):
+        home.mkdir(exist_ok=True)
+    return home / f"{row.name}.{kind}"

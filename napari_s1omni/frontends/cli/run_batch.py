@@ -8,13 +8,14 @@ from rich.table import Table
 
 from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted, S1OmniError
-from napari_s1omni.frontends.cli.batch_folder import export_file, export_newer, measure_folder
+from napari_s1omni.frontends.cli.batch_folder import export_file, measure_folder
 from napari_s1omni.frontends.cli.formatting import print_json
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch, table_folder
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.batch.batch_objects import all_objects_file, measure_image
+from napari_s1omni.results.batch.batch_objects import IMAGE, all_objects_file, check_own_table, is_newer, measure_image
 from napari_s1omni.results.batch.batch_table import TABLE, BatchRow
+from napari_s1omni.results.export import export_result
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import Collection, list_sources
 
@@ -58,9 +59,11 @@ def run_images(job: Job, options: RunOptions) -> None:
             return
         try:
             if options.measure:
-                measure_image(row, result, place)
+                measure_image(row.name, result, place)
             if options.export:
-                export_newer(result, export_file(place, row, options.export))
+                file = export_file(place, row, options.export)
+                if not is_newer(file, result):
+                    export_result(result, file, overwrite=True)
         except S1OmniError as error:
             unwritten.append(row.name)
             _say(f"{row.name}: {error}")
@@ -88,7 +91,9 @@ def run_images(job: Job, options: RunOptions) -> None:
             inside = f"labels/{job.into} of each image, {TABLE} in {place}" if job.into else f"{place}, with {TABLE}"
             typer.echo(f"results in {inside}")
     if options.measure and place is not None and not options.dry_run:
-        measure_folder(place, all_objects_file(place), overwrite=True, quiet=options.json)
+        objects = all_objects_file(place)
+        check_own_table(objects, IMAGE)
+        measure_folder(place, objects, overwrite=True, quiet=options.json)
     if unwritten or not all(row.ok for row in rows):
         raise typer.Exit(HOLES)
 

@@ -6,12 +6,13 @@ import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.errors import JobError, S1OmniError, StoreExists
 from napari_s1omni.planning.zarr_folder import read_ome
 from napari_s1omni.results.batch.batch_table import BatchRow, read_batch
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
+from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.part_file import part_file
 from napari_s1omni.storage.image_group.tables_group import TABLE_FILE, TABLES, register_table, table_folder
 
@@ -28,10 +29,10 @@ def all_objects_file(folder: Path) -> Path:
     return folder / (TABLE_FILE if _plate_of(folder) else OBJECTS)
 
 
-def measure_image(row: BatchRow, result: Result, folder: Path) -> Path:
+def measure_image(name: str, result: Result, folder: Path) -> Path:
     """Measure the objects of one image into its table, unless that is newer than the result.
 
-    The table lies in ``folder/tables/NAME.csv``, or for labels in an OME-Zarr image in its ``tables/NAME``.
+    The table is ``folder/tables/NAME.csv``, or for labels in an OME-Zarr image ``tables/LABELS/table.csv`` in it.
 
     Returns
     -------
@@ -41,15 +42,39 @@ def measure_image(row: BatchRow, result: Result, folder: Path) -> Path:
     into = result.plan.job.into
     if into is None:
         place = folder / "tables"
-        place.mkdir(exist_ok=True)
-        path = place / f"{row.name}.csv"
+        with disk_errors("writing", place):
+            place.mkdir(exist_ok=True)
+        path = place / f"{name}.csv"
     else:
         path = table_folder(result.path.parent.parent, into) / TABLE_FILE
     if not is_newer(path, result):
+        check_own_table(path, "label")
         write_tables(object_tables(result), path)
         if into is not None:
             register_table(result.path.parent.parent, into, labels=into)
     return path
+
+
+def check_own_table(path: Path, first: str) -> None:
+    """Refuse to replace a file that is no table of objects.
+
+    Parameters
+    ----------
+    path : Path
+    first : str
+        Its first column.
+
+    Raises
+    ------
+    StoreExists
+        If a file is there whose first column is another one.
+    """
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        header = next(csv.reader(file), [])
+    if header[:1] != [first]:
+        raise StoreExists(f"{path} exists and is no table of objects", remedy="move it away")
 
 
 def measure_batch(
@@ -83,7 +108,7 @@ def measure_batch(
         try:
             result = Result.open(row.output)
             if result.spec.kind == "labels":
-                parts.append((row, measure_image(row, result, folder)))
+                parts.append((row, measure_image(row.name, result, folder)))
         except S1OmniError as error:
             on_error(row, error)
     count = merge_tables(target, [({IMAGE: row.name, **row.more}, path) for row, path in parts], overwrite=overwrite)

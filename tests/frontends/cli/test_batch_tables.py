@@ -71,7 +71,7 @@ def test_a_batch_is_run_measured_exported_shown_and_reported(s1omni, job, images
     assert {row["image"] for row in objects} == {*table} - {"grey"}
     whole = Result.open(out / "full.zarr").table()
     assert [float(row["area"]) for row in objects if row["image"] == "full"] == whole["area"].tolist()
-    outlines = json.loads((out / "full.geojson").read_text())["features"]
+    outlines = json.loads((out / "exports" / "full.geojson").read_text())["features"]
     assert len(outlines) == table["full"].objects
 
     status = s1omni("status", "out")
@@ -82,7 +82,7 @@ def test_a_batch_is_run_measured_exported_shown_and_reported(s1omni, job, images
     assert (tmp_path / "again.csv").read_bytes() == (out / "objects.csv").read_bytes()
     assert s1omni("measure", "out", "again.parquet").code == 2
     assert s1omni("export", "out", "tif").code == 0
-    assert len(list(out.glob("*.tif"))) == 9
+    assert len(list((out / "exports").glob("*.tif"))) == 9
     refused = s1omni("export", "out", "all.geojson")
     assert refused.code == 2
     assert "geojson, zip, tif" in refused.sentence
@@ -94,9 +94,12 @@ def test_a_batch_is_run_measured_exported_shown_and_reported(s1omni, job, images
 
     # A second run writes nothing again; one more image is one more row.
     Image.fromarray(picture(7, 9)).save(tmp_path / "images" / "another.png")
-    before = (out / "full.geojson").stat().st_mtime_ns, (out / "tables" / "full.csv").stat().st_mtime_ns
+    before = (out / "exports" / "full.geojson").stat().st_mtime_ns, (out / "tables" / "full.csv").stat().st_mtime_ns
     assert s1omni(*run, "--measure", "--export", "geojson").code == 0
-    assert before == ((out / "full.geojson").stat().st_mtime_ns, (out / "tables" / "full.csv").stat().st_mtime_ns)
+    assert before == (
+        (out / "exports" / "full.geojson").stat().st_mtime_ns,
+        (out / "tables" / "full.csv").stat().st_mtime_ns,
+    )
     assert len({row["image"] for row in rows_of(out / "objects.csv")}) == 9
 
 
@@ -219,6 +222,20 @@ def test_labels_and_tables_of_a_plate_lie_inside_it(s1omni, tmp_path):
     assert "3 of 3: 3 done" in s1omni("status", plate).out
     assert s1omni("segment", plate, "--into", "others", "--engine", "reference", "--no-durable", "-q").code == 0
     assert {p.name for p in (plate / "A/1/0/labels").iterdir()} >= {"discs", "others"}
+    one = (
+        "segment",
+        plate / "B/03/0",
+        "--into",
+        "others",
+        "--engine",
+        "reference",
+        "-q",
+        "--measure",
+        "--export",
+        "zip",
+    )
+    assert s1omni(*one).code == 0
+    assert {p.name for p in (plate / "B/03/0/tables/others").iterdir()} == {"table.csv", "others.zip", "zarr.json"}
 
     ngio = pytest.importorskip("ngio")
     image = ngio.open_ome_zarr_container(str(plate / "A/1/0"))
@@ -230,6 +247,15 @@ def test_one_image_is_measured_and_exported_beside_its_result(s1omni, job, image
     run = ("run", job, "--source", "images/field 0.png", "--output", "one.zarr", "--no-durable", "-q")
     assert s1omni(*run, "--measure", "--export", "geojson").code == 0
     assert len(rows_of(tmp_path / "one.csv")) == len(json.loads((tmp_path / "one.geojson").read_text())["features"])
+    assert "is up to date" in s1omni(*run, "--measure").out
+    # A file that lies there already may be the image itself.
+    Image.fromarray(picture(3)).save(tmp_path / "images" / "raw.tif")
+    raw = (tmp_path / "images" / "raw.tif").read_bytes()
+    into = ("segment", "images/raw.tif", "images/raw.zarr", "--engine", "reference", "-q")
+    assert s1omni(*into, "--export", "tif").code == 73
+    assert s1omni(*into).code == 0
+    assert s1omni(*into, "--export", "tif").code == 73
+    assert (tmp_path / "images" / "raw.tif").read_bytes() == raw
     fine = ("superres", "images/field 0.png", "fine.zarr", "--engine", "reference")
     assert "measuring needs a mask" in s1omni(*fine, "--measure").sentence.lower()
     assert "outlines need a mask" in s1omni(*fine, "--export", "geojson").sentence.lower()
