@@ -19,7 +19,8 @@ from napari_s1omni.jobs.batch_entries import BatchColumns, batch_jobs, settle_na
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.batch.batch_table import BatchRow, BatchTable, batch_at_work, open_batch, read_batch
+from napari_s1omni.results.batch.batch_rows import BatchRow, read_batch
+from napari_s1omni.results.batch.batch_table import BatchTable, batch_at_work, open_batch
 from napari_s1omni.results.batch.warnings import image_warnings, kind_of, mark_unusual
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import Collection, CollectionEntry

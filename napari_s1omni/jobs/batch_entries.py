@@ -12,7 +12,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.jobs.fields import job_fields, plain_job, set_field, similar_field
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.batch.batch_table import COLUMNS, BatchRow
+from napari_s1omni.results.batch.batch_rows import COLUMNS, BatchRow
 from napari_s1omni.storage.collections import Collection, CollectionEntry
 from napari_s1omni.storage.listing.names import unused_name
 

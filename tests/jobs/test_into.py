@@ -19,7 +19,7 @@ from napari_s1omni.jobs.batch import run_batch
 from napari_s1omni.jobs.prepare import dry_run
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.results.batch.batch_table import read_batch
+from napari_s1omni.results.batch.batch_rows import read_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source

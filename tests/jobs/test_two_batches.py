@@ -12,7 +12,8 @@ from test_batch import TEMPLATE, spots
 
 from napari_s1omni.errors import DiskFull, StoreExists, StoreLocked
 from napari_s1omni.jobs.batch import run_batch
-from napari_s1omni.results.batch.batch_table import TABLE, open_batch, read_batch
+from napari_s1omni.results.batch.batch_rows import TABLE, read_batch
+from napari_s1omni.results.batch.batch_table import open_batch
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.files.disk import Disk
 
@@ -79,6 +80,7 @@ import os, signal, sys
 from napari_s1omni.jobs import batch
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.batch import batch_table
+from napari_s1omni.results.batch.batch_rows import read_batch
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.files.disk import Disk
 
@@ -106,7 +108,7 @@ def work():
     batch.run_batch(Job.load(job), entries, out, durable=False)
 
 def rows():
-    return {row.name: row for row in batch_table.read_batch(out)}
+    return {row.name: row for row in read_batch(out)}
 
 before, kills = {}, 0
 for number in range(20):

@@ -12,7 +12,8 @@ from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES
 from napari_s1omni.results.batch.batch_objects import measure_batch
-from napari_s1omni.results.batch.batch_table import TABLE, BatchRow, batch_at_work, images_of_batch, read_batch
+from napari_s1omni.results.batch.batch_rows import TABLE, BatchRow, read_batch
+from napari_s1omni.results.batch.batch_table import batch_at_work, images_of_batch
 from napari_s1omni.results.export import export_result
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.disk import disk_errors

@@ -14,7 +14,7 @@ from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch, table_folder
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.batch.batch_objects import IMAGE, all_objects_file, check_own_table, is_newer, measure_image
-from napari_s1omni.results.batch.batch_table import TABLE, BatchRow
+from napari_s1omni.results.batch.batch_rows import TABLE, BatchRow
 from napari_s1omni.results.export import export_result
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import Collection, list_sources

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_s1omni.errors import JobError, S1OmniError, StoreExists
 from napari_s1omni.planning.zarr_folder import read_ome
-from napari_s1omni.results.batch.batch_table import BatchRow, read_batch
+from napari_s1omni.results.batch.batch_rows import BatchRow, read_batch
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables

@@ -4,125 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from napari_s1omni.core.paths import is_url, settled_path
 from napari_s1omni.errors import StoreError, StoreExists, StoreLocked
 from napari_s1omni.execution.run.state_files import read_state, write_state
+from napari_s1omni.results.batch.batch_rows import COLUMNS, TABLE, BatchRow, read_batch
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.part_file import part_file
-from napari_s1omni.storage.listing.image_search import BATCH_TABLE
 from napari_s1omni.system.locks import LocksMissing, LockTaken, check_unlocked, owner_lock
 
-TABLE = BATCH_TABLE
-"""File name in the output folder."""
 LOCK = ".batch.lock"
 """File in the output folder that a running batch holds."""
 PROGRESS = ".batch.json"
 """File in the output folder with the number of images of the last batch."""
-State = Literal["done", "already done", "holes", "failed", "would run", "would fail"]
 _EVERY = 0.2
 """Seconds between two looks at a lock that another batch holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRow:
-    """The outcome of one image."""
-
-    name: str
-    source: str
-    output: str
-    state: State
-    seconds: float | None = 0.0
-    """Time of the run; in a dry run its forecast, None if there is none."""
-    tiles: int | None = None
-    """Tiles of the plan."""
-    objects: int | None = None
-    """Number of objects, for labels."""
-    holes: int | None = None
-    """Number of failed tiles."""
-    warnings: str = ""
-    """What is unusual about image or result, separated by ``; ``."""
-    error: str = ""
-    """Type and message of the error."""
-    more: Mapping[str, str] = field(default_factory=dict)
-    """Further columns: well and field of a plate, or the other columns of a list."""
-    to_write: int | None = None
-    """In a dry run, bytes that the run would write; not in the table."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a complete result, or would be."""
-        return self.state in {"done", "already done", "would run"}
-
-    def cells(self) -> dict[str, Any]:
-        """Return the row by column; None is an empty cell."""
-        return {**{name: getattr(self, name) for name in COLUMNS}, **self.more}
-
-    @classmethod
-    def of_cells(cls, cells: Mapping[str, str]) -> BatchRow:
-        """Return a row of a table that was written before, by this version or an earlier one."""
-        numbers = {name: int(float(cells[name])) if cells.get(name) else None for name in ("tiles", "objects", "holes")}
-        words = {name: cells.get(name) or "" for name in ("name", "source", "output", "warnings", "error")}
-        state = cells.get("state", "")
-        if state not in get_args(State):
-            raise ValueError(f"state {state!r}")
-        more = {name: text for name, text in cells.items() if name and name not in COLUMNS and text is not None}
-        return cls(**words, **numbers, state=state, seconds=float(cells.get("seconds") or 0), more=more)  # type: ignore[arg-type]
-
-
-COLUMNS = tuple(f.name for f in dataclasses.fields(BatchRow) if f.name not in ("more", "to_write"))
-"""The columns of every table, in order; those of :attr:`BatchRow.more` follow."""
-
-
-def is_batch(folder: Path | str) -> bool:
-    """Whether a folder holds the table of a batch."""
-    return (Path(folder) / TABLE).is_file()
-
-
-def find_batch(where: Path | str) -> Path | None:
-    """Return the folder of the batch that a path names: that folder, or a plate that holds the table of one batch."""
-    text = str(where)
-    if is_url(text):
-        return None
-    folder = Path(settled_path(text))
-    if is_batch(folder):
-        return folder
-    found = [path.parent for path in folder.glob(f"tables/*/{TABLE}")]
-    return found[0] if len(found) == 1 else None
-
-
-def read_batch(folder: Path | str) -> list[BatchRow]:
-    """Return the rows of the batch in a folder; none if there is no table.
-
-    Raises
-    ------
-    StoreExists
-        If its file is no table of a batch.
-    """
-    path = Path(folder) / TABLE
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            # An earlier version could leave a last row that was cut off.
-            rows = [row for row in reader if None not in row.values()]
-        return [BatchRow.of_cells(row) for row in rows]
-    except FileNotFoundError:
-        return []
-    except (ValueError, csv.Error, UnicodeError) as error:
-        raise StoreExists(
-            f"{path} is no table of a batch ({error})",
-            "a batch writes its table under this name",
-            "move the file away, or choose another folder",
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
 
 
 def batch_at_work(folder: Path | str) -> str:
@@ -210,6 +110,8 @@ class BatchTable:
         self._path, self._disk, self._on_step = path, disk, on_step
         self._rows = {row.name: row for row in rows}
         self._order: dict[str, int] = {}
+        self._columns = list(COLUMNS)
+        self._lines: dict[str, tuple[BatchRow, str]] = {}
         # What cannot be written is known before the first image is begun.
         self._write()
 
@@ -232,18 +134,32 @@ class BatchTable:
         self._write()
 
     def _write(self) -> None:
-        cells = [row.cells() for row in self.rows]
-        columns = dict.fromkeys([*COLUMNS, *(name for row in cells for name in row)])
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(columns), restval="")
-        writer.writeheader()
-        writer.writerows(cells)
+        rows = self.rows
+        if more := dict.fromkeys(name for row in rows for name in row.more if name not in self._columns):
+            self._columns = [*self._columns, *more]
+            self._lines.clear()
+        lines = [self._line(row) for row in rows]
+        text = "".join([_csv_line(self._columns), *lines])
         with _write_errors(self._path):
             with part_file(self._path, overwrite=True) as part:
-                self._disk.write(part, text.getvalue().encode())
+                self._disk.write(part, text.encode())
                 self._on_step("temp")
             self._disk.sync_folder(self._path.parent)
             self._on_step("renamed")
+
+    def _line(self, row: BatchRow) -> str:
+        """Return the line of a row; of thousands of rows, only one changes at a time."""
+        known = self._lines.get(row.name)
+        if known is None or known[0] is not row:
+            cells = row.cells()
+            known = self._lines[row.name] = (row, _csv_line([cells.get(name) for name in self._columns]))
+        return known[1]
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
 
 
 @contextlib.contextmanager

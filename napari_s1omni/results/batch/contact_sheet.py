@@ -11,7 +11,7 @@ from PIL.Image import Image, Resampling
 
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.results.batch.batch_table import BatchRow, read_batch
+from napari_s1omni.results.batch.batch_rows import BatchRow, read_batch
 from napari_s1omni.results.report.markup import grid_table, picture_card, section
 from napari_s1omni.results.report.page import html_page
 from napari_s1omni.results.report.pictures import overview

@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from napari_s1omni.results.batch.batch_table import BatchRow
+from napari_s1omni.results.batch.batch_rows import BatchRow
 from napari_s1omni.results.result import Result
 
 _FEWEST = 6

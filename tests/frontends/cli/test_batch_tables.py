@@ -9,7 +9,7 @@ import yaozarrs
 from PIL import Image
 from plates import write_plate
 
-from napari_s1omni.results.batch.batch_table import read_batch
+from napari_s1omni.results.batch.batch_rows import read_batch
 from napari_s1omni.results.result import Result
 
 PROMPT = "bright discs of about 10 px"

@@ -18,7 +18,7 @@ from napari_s1omni.frontends.cli.arguments import LocalResult, ResultPlace
 from napari_s1omni.frontends.cli.batch_folder import print_status
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
-from napari_s1omni.results.batch.batch_table import find_batch
+from napari_s1omni.results.batch.batch_rows import find_batch
 
 _EVERY = 15.0
 """Seconds between two lines without a terminal."""

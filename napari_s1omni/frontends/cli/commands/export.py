@@ -10,7 +10,7 @@ import typer
 from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.frontends.cli.batch_folder import export_batch
 from napari_s1omni.frontends.cli.run_options import HOLES
-from napari_s1omni.results.batch.batch_table import find_batch
+from napari_s1omni.results.batch.batch_rows import find_batch
 from napari_s1omni.results.export import export_result, is_outlines
 from napari_s1omni.results.result import Result
 

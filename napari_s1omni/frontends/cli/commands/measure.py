@@ -12,7 +12,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
 from napari_s1omni.frontends.cli.batch_folder import measure_folder
 from napari_s1omni.operations.channels import read_channels
-from napari_s1omni.results.batch.batch_table import find_batch
+from napari_s1omni.results.batch.batch_rows import find_batch
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables

@@ -11,7 +11,7 @@ from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, StoreError
 from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
-from napari_s1omni.results.batch.batch_table import find_batch
+from napari_s1omni.results.batch.batch_rows import find_batch
 from napari_s1omni.results.batch.contact_sheet import PAGE, write_contact_sheet
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result

@@ -13,7 +13,7 @@ from napari_s1omni.frontends.cli.run_job import run_job
 from napari_s1omni.frontends.cli.run_options import RunOptions
 from napari_s1omni.jobs.fields import set_fields
 from napari_s1omni.planning.job import Job
-from napari_s1omni.results.batch.batch_table import is_batch
+from napari_s1omni.results.batch.batch_rows import is_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.remote import local_copy
 
