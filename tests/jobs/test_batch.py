@@ -10,9 +10,9 @@ from skimage.io import imsave
 from napari_s1omni.benchmarks.batch import measure
 from napari_s1omni.errors import SourceError
 from napari_s1omni.jobs.batch import run_batch
-from napari_s1omni.jobs.batch_table import TABLE
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.planning.job import Job
+from napari_s1omni.results.batch.batch_rows import TABLE
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import is_collection, list_sources
 from napari_s1omni.storage.source import open_source

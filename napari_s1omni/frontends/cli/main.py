@@ -135,6 +135,8 @@ def _usage(error: Exception) -> str:
         message = f"There is no option {getattr(error, 'option_name', '')}.{near.rstrip('?')}"
     # Typer lets pydantic say what a value must be.
     message = re.sub(r"Input should be (.*?)(, unable to parse.*)?$", r"it must be \1", message)
+    if "unexpected extra argument" in message:
+        message += ". A pattern such as 'images/*.tif' is put in quotes, else the shell replaces it"
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.
     end = "?" if "Did you mean" in message else "."

@@ -46,6 +46,16 @@ Scheduler = Annotated[
         "--scheduler", help="Address of a Dask scheduler, or 'slurm'.", show_default="worker processes on this machine"
     ),
 ]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Measure the objects into a table; all images of a batch into one.")
+]
+Export = Annotated[
+    Literal["geojson", "zip", "tif"] | None,
+    typer.Option("--export", help="Also write each result beside it as this.", show_default=False),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Fail if another batch runs in the same folder, instead of waiting for it.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,9 @@ class RunOptions:
     """Options of a command that runs a job."""
 
     dry_run: DryRun = False
+    measure: Measure = False
+    export: Export = None
+    no_wait: NoWait = False
     json: Json = False
     verify: Verify = False
     quiet: Quiet = False

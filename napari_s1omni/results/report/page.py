@@ -57,7 +57,6 @@ def report(result: Result, image: Source | None = None) -> str:
     name = (plan.source.source or "an image in memory").rstrip("/").rpartition("/")[2]
     title = f"{plan.job.operation.type.replace('_', '-').capitalize()} of {name} by {plan.engine.name}"
     parts = [
-        f"<h1>{html.escape(title)}</h1>",
         f'<p class="lead">{html.escape(_summary(result))}</p><p>{_badges(result)}</p>',
         _overview(result, image),
         section("What was done", table(facts.describe_job(result))),
@@ -69,10 +68,15 @@ def report(result: Result, image: Source | None = None) -> str:
         section("Time and memory", table(facts.describe_times(result))),
         section("Repeat the run", f"<p>{_REPEAT}</p><pre>{html.escape(plan.job.dump())}</pre>"),
     ]
+    return html_page(title, "".join(parts))
+
+
+def html_page(title: str, body: str) -> str:
+    """Return a self-contained page; the title is also its heading."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}</body></html>"
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><h1>{html.escape(title)}</h1>{body}</body></html>"
     )
 
 

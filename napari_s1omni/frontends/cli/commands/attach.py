@@ -17,15 +17,20 @@ from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
 from napari_s1omni.frontends.cli.arguments import LocalResult, ResultPlace
+from napari_s1omni.frontends.cli.batch_folder import print_status
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
+from napari_s1omni.results.batch.batch_rows import find_batch
 
 _EVERY = 15.0
 """Seconds between two lines without a terminal."""
 
 
 def status(output: ResultPlace, json: Json = False) -> None:
-    """Print the state and progress of a run, also of one that was killed."""
+    """Print the state and progress of a run or a batch, also of one that was killed."""
+    if (batch := find_batch(output)) is not None:
+        print_status(batch, as_json=json)
+        return
     found = status_of(output)
     if json:
         print_json({**found.to_json(), "alive": found.alive, "resumable": found.resumable})
