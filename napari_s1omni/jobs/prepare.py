@@ -10,7 +10,10 @@ from typing import Any, Self
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
+from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -48,6 +51,10 @@ class Prepared:
         """Return a copy whose plan also has these notes, each once, before its own."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
         return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
+
+    def with_learned_time(self) -> Self:
+        """Return a copy whose forecast follows what runs have taken until now; reads a small file."""
+        return dataclasses.replace(self, cost=with_learned_time(self.cost, self.plan))
 
 
 def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
@@ -109,9 +116,13 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
-    plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
+    free = available_memory() if memory is None else memory
+    plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free)
     plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
-    return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
+    if job.output is not None or job.into is not None:
+        plan = as_begun(plan, output_path(job))
+    cost = check_memory(plan, free, count_tiles(plan))
+    return Prepared(plan, source, with_learned_time(cost, plan))
 
 
 def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
@@ -132,7 +143,7 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     if job.output is None and job.into is None:
         return prepared
     plan, path = prepared.plan, output_path(job)
-    whole = prepared.cost.output_bytes // 2
+    whole = prepared.cost.disk_bytes
 
     def left() -> int:
         needed = bytes_left(plan, path, whole)

@@ -26,11 +26,13 @@ def preview_box(grid: TileGrid, spans: Mapping[str, tuple[float, float]], cells:
         low, high = max(low, first), min(high, last)
         if high <= low:
             low, high = first, last
-        count = max(1, -(-(last - first) // grid.step))
+        # Whole cells of the lattice, so that the run draws the very same tiles.
+        corner = first // grid.step * grid.step
+        count = max(1, -(-(last - corner) // grid.step))
         n = min(cells, count, max(1, round((high - low) / grid.step)))
-        start = int(((low + high) / 2 - n * grid.step / 2 - first) / grid.step + 0.5)
+        start = int(((low + high) / 2 - n * grid.step / 2 - corner) / grid.step + 0.5)
         start = max(0, min(start, count - n))
-        chosen[axis] = (first + start * grid.step, min(last, first + (start + n) * grid.step))
+        chosen[axis] = (max(first, corner + start * grid.step), min(last, corner + (start + n) * grid.step))
     for axis, (first, last) in (("t", grid.t), ("z", grid.z)):
         at = max(first, min(int(spans.get(axis, (first, 0))[0]), last - 1))
         chosen[axis] = (at, at + 1)

@@ -138,7 +138,7 @@ class PreviewClient:
                 thoughts = {key: Thought(**fields) for key, fields in message["thoughts"].items()}
                 plan = Plan.from_json(message["plan"])
                 errors = tuple(message["errors"])
-                return PreviewResult(number, plan, loaded, thoughts, message["seconds"], message["rate"], errors)
+                return PreviewResult(number, plan, loaded, thoughts, message["seconds"], errors)
             case _:
                 error = Failure(message["kind"], message["message"], message["remedy"], 1)
                 return PreviewFailed(number, error)

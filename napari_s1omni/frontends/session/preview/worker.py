@@ -21,6 +21,7 @@ from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.execution.run.preview import run_preview
 from napari_s1omni.execution.run.status import describe_failure
+from napari_s1omni.execution.run.tile_times import TileTimer, learn
 from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
 
@@ -78,7 +79,8 @@ class PreviewWorker:
         self._check(number)
         name = prepared.plan.engine.name
         wanted = job.engine if job.engine != "auto" else name
-        if self._engine is None or self._engine[0] != wanted:
+        warm = self._engine is not None and self._engine[0] == wanted
+        if not warm:
             self.send(id=number, event="loading", engine=name)
             if self._engine is not None:
                 self._engine[1].close()
@@ -86,15 +88,18 @@ class PreviewWorker:
             self._engine = (wanted, create_engine(wanted))
         self.send(id=number, event="ready", engine=name, tiles=prepared.cost.tiles_computed)
         ready = time.perf_counter()
+        timer = TileTimer(warm)
         done = 0
 
         def on_tiles(count: int, seconds: float) -> None:
             nonlocal done
             done += count
+            timer.add(count)
             self._check(number)
             self.send(id=number, event="tiles", done=done, seconds=time.perf_counter() - ready)
 
         result = run_preview(prepared.plan, prepared.source, self._engine[1], on_tiles=on_tiles)
+        learn(prepared.plan, timer.rate, timer.tiles)
         np.save(pixels, result.pixels, allow_pickle=False)
         self.send(
             id=number,
@@ -106,7 +111,6 @@ class PreviewWorker:
             },
             errors=[r.error for r in result.records if r.error],
             seconds=time.perf_counter() - started,
-            rate=(time.perf_counter() - ready) / done if done else None,
         )
 
     def _check(self, number: int) -> None:
