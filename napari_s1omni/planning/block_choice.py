@@ -6,8 +6,10 @@ and need more memory.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from typing import Self
 
 from napari_s1omni.core.tiling import TileGrid
 from napari_s1omni.core.units import format_bytes
@@ -22,6 +24,8 @@ _LEAST = 2**27
 """Bound in bytes below which smaller blocks no longer help."""
 _DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Planes of a block that are compared."""
+_COUNTED = 4
+"""Block sizes whose tiles are counted, for each depth: the largest that fit."""
 _NEARLY = 1.03
 """Of blocks that draw at most this many times the fewest tiles, those with the least memory are taken."""
 
@@ -45,22 +49,17 @@ def choose_blocks(plan: Plan, *, edge: int | None, depth: int | None, memory: in
     (Plan, str)
         The plan with its blocks, and what there is to note on them; empty if nothing.
     """
-    found = list(_candidates(plan, edge, depth))
-    bound = BOUND
-    chosen = _best(found, bound)
-    fixed = _fixed_memory(plan)
+    chosen, bound = _best(plan, edge, depth, BOUND), BOUND
+    usual = chosen
     while memory is not None and chosen.memory > memory and bound > _LEAST:
         bound //= 2
-        chosen = _best(found, bound)
+        chosen = _best(plan, edge, depth, bound)
     note = ""
-    if bound < BOUND:
-        usual = _best(found, BOUND)
-        if usual.grid != chosen.grid:
-            note = (
-                f"Blocks are {chosen.grid.block_size} px x {chosen.grid.depth} planes instead of "
-                f"{usual.grid.block_size} px x {usual.grid.depth}, since {format_bytes(max(0, (memory or 0) - fixed))} "
-                "of memory are free for them."
-            )
+    if usual.grid != chosen.grid and memory is not None:
+        note = (
+            f"Blocks are {chosen.grid.block_size} px x {chosen.grid.depth} planes instead of "
+            f"{usual.grid.block_size} px x {usual.grid.depth}, since only {format_bytes(memory)} of memory are free."
+        )
     return dataclasses.replace(plan, grid=chosen.grid), note
 
 
@@ -73,33 +72,33 @@ class _Choice:
     """Tiles that are run."""
     memory: int
     """Bytes of a worker at its peak."""
-    beside: int
-    """Bytes of these beside its engine."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Count what the blocks of a plan take."""
+        return cls(plan.grid, estimate_cost(plan).tiles_computed, peak_memory(plan))
 
 
-def _fixed_memory(plan: Plan) -> int:
-    return plan.engine.host.memory.resident
-
-
-def _candidates(plan: Plan, edge: int | None, depth: int | None) -> Iterator[_Choice]:
+def _best(plan: Plan, edge: int | None, depth: int | None, bound: int) -> _Choice:
+    """Return the blocks with the fewest tiles that fit into a bound; if none does, those with the least memory."""
     grid = plan.grid
     planes = grid.z[1] - grid.z[0]
     longest = max(grid.y[1] - grid.y[0], grid.x[1] - grid.x[0])
     edges = [edge] if edge else [n * grid.step for n in range(1, -(-longest // grid.step) + 1)]
-    for deep in [depth] if depth else sorted({min(d, planes) for d in _DEPTHS}):
-        for size in edges:
-            candidate = dataclasses.replace(plan, grid=dataclasses.replace(grid, block_size=size, depth=deep))
-            memory = peak_memory(candidate)
-            beside = memory - _fixed_memory(plan)
-            yield _Choice(candidate.grid, estimate_cost(candidate).tiles_computed, memory, beside)
-            # Memory grows with the block.
-            if beside > BOUND:
-                break
+    depths = [depth] if depth else sorted({min(d, planes) for d in _DEPTHS})
+    room = bound + plan.engine.host.memory.resident
+    found: list[_Choice] = []
+    for deep in depths:
+        fitting = itertools.takewhile(
+            lambda one: peak_memory(one) <= room, (_with_blocks(plan, size, deep) for size in edges)
+        )
+        # Larger blocks draw fewer tiles, so the smaller ones need not be counted.
+        found += map(_Choice.of, collections.deque(fitting, maxlen=_COUNTED))
+    if not found:
+        return _Choice.of(_with_blocks(plan, edges[0], depths[0]))
+    fewest = min(one.tiles for one in found)
+    return min((one for one in found if one.tiles <= _NEARLY * fewest), key=lambda one: (one.memory, one.tiles))
 
 
-def _best(found: list[_Choice], bound: int) -> _Choice:
-    within = [one for one in found if one.beside <= bound]
-    if not within:
-        return min(found, key=lambda one: one.memory)
-    fewest = min(one.tiles for one in within)
-    return min((one for one in within if one.tiles <= _NEARLY * fewest), key=lambda one: (one.memory, one.tiles))
+def _with_blocks(plan: Plan, edge: int, depth: int) -> Plan:
+    return dataclasses.replace(plan, grid=dataclasses.replace(plan.grid, block_size=edge, depth=depth))

@@ -6,6 +6,7 @@ as in a run of the whole layer. Pixels outside of the region are 0.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -94,9 +95,9 @@ def count_tiles(plan: Plan) -> RegionTiles | None:
     blocks = len(grid) // grid.groups
     px = (grid.block_size + 2 * grid.halo) ** 2 * (grid.depth + 2 * grid.halo_z)
     counted = range(0, blocks, math.ceil(blocks * px / max(_COUNTED, px)))
-    shape = (grid.shape[0], 1, *grid.shape[2:])
+    one_group = dataclasses.replace(grid, groups=1)
     for number in counted:
-        block = grid.block(tuple(map(int, np.unravel_index(number, shape))))
+        block = grid.block(one_group.unravel(number))
         if region.excludes(block):
             continue
         (top, bottom), (left, right) = grid.read_box(block)

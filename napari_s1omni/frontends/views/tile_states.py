@@ -151,8 +151,8 @@ class TileStates:
             if by in ("seam", "confidence"):
                 if (maps := self._quality.get(record.block)) is not None:
                     plane = (maps.seams if by == "seam" else maps.confidence)[z - block.z[0]]
-                    at = _in_map(first_row, rows, plane.shape[0]), _in_map(first_col, cols, plane.shape[1])
-                    values[part] = plane[np.ix_(*at)]
+                    places = _in_map(first_row, rows, plane.shape[0]), _in_map(first_col, cols, plane.shape[1])
+                    values[part] = plane[np.ix_(*places)]
                 continue
             value = info.seconds if by == "time" else info.objects
             values[part] = np.nan if value is None else value

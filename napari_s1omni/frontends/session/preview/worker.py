@@ -79,8 +79,8 @@ class PreviewWorker:
         self._check(number)
         name = prepared.plan.engine.name
         wanted = job.engine if job.engine != "auto" else name
-        warm = self._engine is not None and self._engine[0] == wanted
-        if not warm:
+        loaded = self._engine
+        if self._engine is None or self._engine[0] != wanted:
             self.send(id=number, event="loading", engine=name)
             if self._engine is not None:
                 self._engine[1].close()
@@ -88,7 +88,7 @@ class PreviewWorker:
             self._engine = (wanted, create_engine(wanted))
         self.send(id=number, event="ready", engine=name, tiles=prepared.cost.tiles_computed)
         ready = time.perf_counter()
-        timer = TileTimer(warm)
+        timer = TileTimer(warm=self._engine is loaded)
         done = 0
 
         def on_tiles(count: int, seconds: float) -> None:
