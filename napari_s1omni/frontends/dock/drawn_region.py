@@ -64,8 +64,9 @@ class DrawnRegion:
         else:
             self._delete()
 
-    def _on_layer_removed(self, event: Any) -> None:
-        if self._layer is not None and event.value is self._layer:
+    def _on_layer_removed(self, event: Any = None) -> None:
+        # A plugin sees proxies of layers, which are equal to them but not the same.
+        if self._layer is not None and self._layer not in self._viewer.layers:
             self._delete()
 
     def _delete(self) -> None:

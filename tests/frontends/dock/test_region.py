@@ -93,6 +93,7 @@ def test_what_is_seen_is_what_is_run(viewer, panel, until, settle):
     viewer.add_image(np.tile(data.coins(), (3, 3)), name="coins", scale=(0.5, 0.5))
     settle()
     viewer.scene.camera.zoom *= 4
+    until(lambda: panel.link.spans_in_view()["y"][0] > 0)
     choose(panel, "view")
     plan = settle(lambda plan: plan.job.region is not None)
     seen = panel.link.spans_in_view()
