@@ -155,9 +155,9 @@ class _DryRun:
     def __call__(self, job: Job) -> dict[str, Any]:
         prepared = prepare.dry_run(job, reserved=self._reserved)
         if is_complete(output_path(job)):
-            return {"state": "already done", "tiles": prepared.cost.tiles}
+            return {"state": "already done", "tiles": prepared.cost.tiles_computed}
         self._reserved += prepared.to_write
-        return {"state": "would run", "tiles": prepared.cost.tiles}
+        return {"state": "would run", "tiles": prepared.cost.tiles_computed}
 
 
 def _set_key(data: dict[str, Any], key: str, text: str) -> None:
