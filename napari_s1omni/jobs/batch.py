@@ -201,11 +201,11 @@ class _DryRun:
     def __call__(self, job: Job) -> tuple[dict[str, Any], None]:
         prepared = prepare.dry_run(job, reserved=self._reserved)
         if is_complete(output_path(job)):
-            return {"state": "already done", "tiles": prepared.cost.tiles}, None
+            return {"state": "already done", "tiles": prepared.cost.tiles_computed}, None
         self._reserved += prepared.to_write
         return {
             "state": "would run",
-            "tiles": prepared.cost.tiles,
+            "tiles": prepared.cost.tiles_computed,
             "seconds": prepared.cost.seconds,
             "to_write": prepared.to_write,
         }, None

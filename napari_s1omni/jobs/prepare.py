@@ -12,7 +12,10 @@ from typing import Any, Self
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
+from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -52,6 +55,10 @@ class Prepared:
         """Return a copy whose plan also has these notes, each once, before its own."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
         return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
+
+    def with_learned_time(self) -> Self:
+        """Return a copy whose forecast follows what runs have taken until now; reads a small file."""
+        return dataclasses.replace(self, cost=with_learned_time(self.cost, self.plan))
 
 
 def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
@@ -113,9 +120,14 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
-    plan = _with_threads_of_output(resolve(job, source.spec, known.normalization, description, known.digest, region))
+    free = available_memory() if memory is None else memory
+    plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free)
+    plan = _with_threads_of_output(plan)
     plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
-    return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
+    if job.output is not None or job.into is not None:
+        plan = as_begun(plan, output_path(job))
+    cost = check_memory(plan, free, count_tiles(plan))
+    return Prepared(plan, source, with_learned_time(cost, plan))
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:
@@ -138,7 +150,7 @@ def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared
     if job.output is None and job.into is None:
         return prepared
     plan, path = prepared.plan, output_path(job)
-    whole = prepared.cost.output_bytes // 2
+    whole = prepared.cost.disk_bytes
     begun = preflight.dry_run(path, _request(prepared, path, reserved), overwrite=overwrite)
     return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
@@ -151,7 +163,7 @@ def replace_other(prepared: Prepared) -> bool:
 
 def _request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.OutputRequest:
     """Return what a run wants to write."""
-    plan, whole = prepared.plan, prepared.cost.output_bytes // 2
+    plan, whole = prepared.plan, prepared.cost.disk_bytes
 
     def left() -> int:
         needed = bytes_left(plan, path, whole)

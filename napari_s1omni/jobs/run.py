@@ -18,6 +18,7 @@ from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.status import announce_failure
+from napari_s1omni.execution.run.tile_times import LearningRun
 from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
@@ -83,17 +84,17 @@ def run(
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
-    with announce_failure(path):
+    with announce_failure(path), LearningRun(on_event) as tell:
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
         if overwrite:
             replace_other(prepared)
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
             cluster = ClusterConfig(workers, scheduler)
-            run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=on_event)
+            run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=tell)
         else:
             load = functools.partial(engines, plan.engine.name)
-            run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
+            run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=tell)
     return Result.open(path)
 
 

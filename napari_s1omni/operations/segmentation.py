@@ -101,7 +101,7 @@ class Segmentation(Operation):
         return (2 if self.z_gap else 1) if self.links(spec) else 0
 
     def depth(self, spec: LayerSpec) -> int:
-        """Return 16 planes for a stack with linking; an eighth of its planes is then computed twice."""
+        """Return 16 planes for a stack with linking; the plan chooses others where they cost less in all."""
         return min(_DEPTH, spec.size("z")) if self.links(spec) else 1
 
     def links(self, spec: LayerSpec) -> bool:

@@ -66,7 +66,7 @@ def test_edits_become_one_plan(controller, surface, picture):
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
     assert controller.prepared.plan.grid.overlap == 32
     assert controller.source.array is None
-    assert heard[-1].startswith("12 tiles, about ")
+    assert heard[-1].startswith("12 tiles, ")
 
 
 def test_plans_are_those_of_the_api(controller, surface, picture):

@@ -15,6 +15,7 @@ from napari_s1omni.execution.executors.cluster import ClusterConfig, dashboard, 
 from napari_s1omni.execution.executors.dask_scheduler import DaskScheduler
 from napari_s1omni.execution.executors.leases import LeaseBook
 from napari_s1omni.execution.executors.worker_context import WorkerSetup
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignore_event
@@ -65,8 +66,8 @@ def run_dask(
         Finished blocks are kept.
     """
     config = cluster or ClusterConfig()
-    expected = estimate_cost(plan)
-    needed = expected.output_bytes // 2 + (0 if worker_source else expected.spilled_bytes)
+    expected = estimate_cost(plan, count_tiles(plan))
+    needed = expected.disk_bytes + (0 if worker_source else expected.spilled_bytes)
     with (
         Interrupt() as interrupt,
         RunOutput.begin(plan, path, forecast=needed, durable=durable, worker="driver") as output,
@@ -82,7 +83,7 @@ def run_dask(
         control.reset(write_status.started)
         todo = output.todo(verify=verify)
         done = len(plan.grid) - len(todo)
-        tiles = output.blocks.tiles("drawn", "empty", "outside")
+        tiles = output.blocks.tiles("drawn", "empty")
         if todo:
             opened = worker_source or _worker_source(plan, source, output)
             setup = WorkerSetup(plan, path.absolute(), opened, engine, durable, dry, on_step, retry or Retry())
@@ -90,14 +91,14 @@ def run_dask(
             book = LeaseBook(order, seconds=config.lease_seconds, max_blocks=config.lease_blocks)
             with contextlib.ExitStack() as stack:
                 client, count = stack.enter_context(open_cluster(config, plan))
-                started = RunStarted(plan, done, tiles, max(1, count), dashboard(client))
+                started = RunStarted(plan, done, tiles, expected.tiles_computed, max(1, count), dashboard(client))
                 DaskScheduler(client, setup, output, control, tell, book, config.timeout).run(started)
                 # The workers may end while the result is finished.
                 closing = threading.Thread(target=stack.pop_all().close, name="close cluster")
                 closing.start()
                 after_blocks.callback(closing.join)
         else:
-            tell(RunStarted(plan, done, tiles))
+            tell(RunStarted(plan, done, tiles, expected.tiles_computed))
         if not dry:
             output.finish(tell, control.check)
 

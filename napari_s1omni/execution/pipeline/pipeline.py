@@ -30,7 +30,7 @@ from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
 from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
 from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.planning.memory import QUEUE, field_bytes, plane_bytes
+from napari_s1omni.planning.memory import QUEUE, plane_bytes, waiting_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -82,7 +82,7 @@ class Pipeline:
         attempt = TileAttempt(plan, self.engine, thoughts, self._before)
         builders: dict[Block, BlockBuilder] = {}
         with (
-            WriteBehind(functools.partial(self._add_tile, builders), max(QUEUE, field_bytes(plan))) as write_behind,
+            WriteBehind(functools.partial(self._add_tile, builders), waiting_bytes(plan)) as write_behind,
             Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(plan))) as planes,
         ):
 

@@ -28,7 +28,6 @@ from napari_s1omni.execution.run.status import (
     starting_status_here,
     write_status,
 )
-from napari_s1omni.planning.cost import estimate_cost
 
 INTERVAL = 0.5
 """Shortest time in seconds between two updates of the file."""
@@ -115,7 +114,7 @@ class StatusWriter:
                     blocks_done=event.done,
                     blocks_total=len(event.plan.grid),
                     tiles_done=event.tiles,
-                    tiles_total=estimate_cost(event.plan).tiles_computed,
+                    tiles_total=event.total,
                     workers=event.workers,
                     dashboard=event.dashboard,
                 )
@@ -123,7 +122,7 @@ class StatusWriter:
                 self._tiles_on_the_way += event.count
                 return self._with_rate(status)
             case BlockDone(record):
-                self._tiles_in_blocks += sum(record.tiles.values())
+                self._tiles_in_blocks += sum(n for state, n in record.tiles.items() if state != "outside")
                 self._tiles_on_the_way = max(0, self._tiles_on_the_way - record.tiles.get("drawn", 0))
                 self._busy_seconds += record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
                 return self._with_rate(

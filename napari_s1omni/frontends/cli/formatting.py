@@ -83,6 +83,7 @@ def cost_json(estimate: Cost) -> dict[str, Any]:
     """Return an estimate as plain data."""
     return {
         **dataclasses.asdict(estimate),
+        "disk_bytes": estimate.disk_bytes,
         "read_amplification": estimate.read_amplification,
         "extra_compute": estimate.extra_compute,
     }

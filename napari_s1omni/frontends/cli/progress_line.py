@@ -21,7 +21,6 @@ from napari_s1omni.execution.run.events import (
     TilesDone,
 )
 from napari_s1omni.frontends.cli.formatting import ProgressConsole
-from napari_s1omni.planning.cost import estimate_cost
 
 _WINDOW = 60.0
 """Seconds over which the rate is averaged."""
@@ -74,9 +73,9 @@ class ProgressLine:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
-            case RunStarted(plan=plan, done=done, dashboard=dashboard):
+            case RunStarted(plan=plan, done=done, tiles=tiles, total=total, dashboard=dashboard):
                 self._blocks, self._done = len(plan.grid), done
-                self._total = round(estimate_cost(plan).tiles_computed * (1 - done / self._blocks))
+                self._total = max(0, total - tiles)
                 self._bar.update(self._task, total=self._blocks, completed=done, words="starting")
                 for note in plan.notes if self._notes else ():
                     self._console.print(f"note: {note}", style="dim", highlight=False, markup=False, soft_wrap=True)

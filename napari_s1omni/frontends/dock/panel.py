@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, Q
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
+from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
+from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.main_thread import MainThread
 from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
@@ -62,6 +64,8 @@ class Panel(QWidget):
         self.job_page = JobPage(self.controller)
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
+        self.region_outline = RegionOutline(self.link)
+        self._drawn_region = DrawnRegion(napari_viewer, self._on_shape_deleted)
         self.results = ResultLayers(self.link, self.background)
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.background)
@@ -105,6 +109,9 @@ class Panel(QWidget):
         page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
         self.controller.preview_changed.connect(self._on_preview)
+        self.controller.prepared_changed.connect(
+            lambda prepared, _: self.region_outline.show(None if prepared is None else prepared.plan)
+        )
         self.controller.run_added.connect(self._on_run_added)
         self.controller.failed.connect(lambda error: show_error(error))
 
@@ -176,12 +183,14 @@ class Panel(QWidget):
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
         region = None
+        self._drawn_region.forget()
         with errors_shown():
             self.controller.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":
                 region = self.link.region_of_shapes()
+                self._drawn_region.follow()
         if region is None:
             self.job_page.region.setCurrentIndex(0)
         self.controller.edit("region", region)
@@ -249,14 +258,22 @@ class Panel(QWidget):
         self.results_list.close()
         self.requests.close()
         self.results.close()
+        self._drawn_region.close()
+        self.region_outline.clear()
         self.link.close()
         self.controller.close()
 
     def _commit(self) -> None:
-        """Apply what is being typed, and the current view where it is the region."""
+        """Apply what is being typed, and the current view or edited shapes where they are the region."""
         self.job_page.commit()
+        if self._drawn_region.changed:
+            self.set_region("shape")
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
+
+    def _on_shape_deleted(self) -> None:
+        self.set_region("whole")
+        show_info("The shape was deleted: the region is the whole layer again.")
 
     def _on_preview(self, event: PreviewEvent) -> None:
         self.job_page.preview.show_event(event)

@@ -62,12 +62,12 @@ class PanelContent:
             return {"rows": 0, "cols": 0}, []
         by: Quantity = next((name for name in QUANTITIES if name == message.get("by")), "state")
         colours = run.tiles.colour_image(by, int(message.get("z") or 0), int(message.get("t") or 0))
-        grid = run.plan.grid
-        rows, cols = run.tiles.cells
+        step = run.plan.grid.step
+        (rows, cols), (top, left) = run.tiles.cells, run.tiles.corner
         reply = {
             "rows": rows,
             "cols": cols,
-            "box": [grid.y[0], grid.y[0] + rows * grid.step, grid.x[0], grid.x[0] + cols * grid.step],
+            "box": [top, top + rows * step, left, left + cols * step],
             "counts": run.tiles.counts(),
         }
         return reply, [encode_png(Image.fromarray(colours))]

@@ -19,7 +19,7 @@ from napari_s1omni.frontends.napari_layers.layer_transforms import result_transf
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
+from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
 from napari_s1omni.frontends.session.output_target import OutputTarget
 from napari_s1omni.frontends.session.planner import Planned, Planner
@@ -319,6 +319,7 @@ class Controller:
             # A view that cannot show a run must not keep it from starting.
             self.queue.put(run, transform)
         run.ended.connect(self.target.recheck)
+        run.ended.connect(self._forecast_again)
         self.target.recheck(run)
 
     def _make_plan(self) -> Planned:
@@ -351,11 +352,23 @@ class Controller:
             case PreviewProgress():
                 self.loading, self.loaded = event.loading, event.loaded or ("" if event.loading else self.loaded)
         self.preview_changed.emit(event)
-        if isinstance(event, PreviewResult) and self.prepared is not None:
-            self._emit_estimate(self.prepared)
+        if isinstance(event, PreviewResult):
+            self._forecast_again()
+
+    def _forecast_again(self, run: Run | None = None) -> None:
+        """Show the time that runs and previews until now suggest; reads a small file in the background."""
+        if (prepared := self.prepared) is None:
+            return
+
+        def show(learned: Prepared) -> None:
+            if self.prepared is prepared:
+                self.prepared = learned
+                self._emit_estimate(learned)
+
+        self.background.submit(prepared.with_learned_time, show)
 
     def _emit_estimate(self, prepared: Prepared) -> None:
-        text = estimate_text(prepared, self.empty_share, measured_rate(prepared, self.preview))
+        text = estimate_text(prepared, self.empty_share)
         self.prepared_changed.emit(prepared, text)
 
     def _with_readable_source(self, use: Callable[[Mapping[str, Any]], Any]) -> None:

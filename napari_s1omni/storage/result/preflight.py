@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import DiskFull, StoreError, StoreLocked
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -208,7 +209,7 @@ def _check_space(path: Path, request: OutputRequest) -> None:
     # Virtual file systems have no size; writing there fails on its own.
     if total and free < needed:
         raise DiskFull(
-            f"{folder} has {free / 1e9:.3g} GB free and the result may need {needed / 1e9:.3g} GB",
+            f"{folder} has {format_bytes(free)} free and the result may need {format_bytes(needed)}",
             remedy="free some space, choose another output, or a smaller region",
             free=free,
             forecast=needed,

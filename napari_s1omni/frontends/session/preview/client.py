@@ -253,7 +253,7 @@ class PreviewClient:
                 return [progress, PreviewPart(number, *_facts(message))]
             case "done":
                 errors = tuple(message["errors"])
-                return [PreviewResult(number, *_facts(message), message["seconds"], message["rate"], errors)]
+                return [PreviewResult(number, *_facts(message), message["seconds"], errors)]
             case "failed":
                 error = Failure(message["kind"], message["message"], message["remedy"], 1)
                 return [PreviewFailed(number, error)]

@@ -52,8 +52,6 @@ class PreviewResult:
     thoughts: Mapping[str, Thought]
     seconds: float
     """Seconds from request to result, including loading the engine."""
-    rate: float | None
-    """Seconds per tile once the engine was ready; None if no tile was generated."""
     errors: tuple[str, ...] = ()
     """Errors of tiles that failed."""
 

@@ -24,6 +24,7 @@ from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.preview import Preview, run_preview
 from napari_s1omni.execution.run.status import describe_failure
+from napari_s1omni.execution.run.tile_times import learn
 from napari_s1omni.frontends.session.preview.drawn_tiles import DrawnTiles
 from napari_s1omni.frontends.session.preview.given_order import draw_ahead, execute
 from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
@@ -91,6 +92,7 @@ class PreviewWorker:
         prepared = prepare(job, seen=self._seen[key])
         self._check(number)
         name = prepared.plan.engine.name
+        warm = self._loaded is not None and self._loaded[0] == name
         engine = self._engine(number, name)
         self.send(id=number, event="ready", engine=name)
         drawn, seconds = engine.drawn, engine.seconds
@@ -101,8 +103,10 @@ class PreviewWorker:
             np.save(file, part.pixels, allow_pickle=False)
             self.send(id=number, event="part", done=part.done, tiles=part.tiles, file=str(file), **_facts(part))
 
-        # Tiles from the memory of the engine took no time and tell nothing.
         result = run_preview(prepared.plan, prepared.source, engine, on_part=on_part)
+        # Tiles from the memory of the engine took no time and tell nothing; an engine that was just loaded warms up.
+        if warm and engine.drawn > drawn:
+            learn(prepared.plan, (engine.seconds - seconds) / (engine.drawn - drawn), engine.drawn - drawn)
         np.save(pixels, result.pixels, allow_pickle=False)
         self.send(
             id=number,
@@ -110,7 +114,6 @@ class PreviewWorker:
             file=str(pixels),
             errors=[r.error for r in result.records if r.error],
             seconds=time.perf_counter() - started,
-            rate=(engine.seconds - seconds) / (engine.drawn - drawn) if engine.drawn > drawn else None,
             **_facts(result),
         )
 
