@@ -20,6 +20,7 @@ from napari_s1omni.execution.run.status import announce_failure
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
 
 
 def run(
@@ -79,6 +80,9 @@ def run(
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
     with announce_failure(path):
+        if array is not None:
+            ref, array, _ = locate_pixels(job.source, array)
+            job = job.replace(source=ref)
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
@@ -87,7 +91,7 @@ def run(
         else:
             load = functools.partial(engines, plan.engine.name)
             run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
-    return Result.open(path)
+    return Result.open(path, None if plan.source.source else source)
 
 
 def _temporary_folder() -> str:

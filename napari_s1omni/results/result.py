@@ -21,6 +21,7 @@ from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FI
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.object_table import ObjectTable
 from napari_s1omni.results.region_properties import measure_blocks
 from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
@@ -57,6 +58,8 @@ class Result:
     Parameters
     ----------
     store : ResultStore
+    image : Source, optional
+        The pixels that were processed, where no other process can read them.
 
     Examples
     --------
@@ -65,26 +68,29 @@ class Result:
     >>> result.table()["area"].mean()
     """
 
-    def __init__(self, store: ResultStore) -> None:
+    def __init__(self, store: ResultStore, image: Source | None = None) -> None:
         self._store = store
+        self._image = image
         self.plan = Plan.from_json(store.attributes["plan"])
         """The plan of the run: every choice, in numbers."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, image: Source | None = None) -> Self:
         """Open the output folder of a run.
 
         Parameters
         ----------
         path : str or Path
             Its path, or a URL, from which it is read and never changed.
+        image : Source, optional
+            The source layer, to be measured where the plan cannot name it: an array in memory.
 
         Raises
         ------
         StoreError
             If it holds no result.
         """
-        return cls(ResultStore.open(path))
+        return cls(ResultStore.open(path), image)
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
@@ -257,7 +263,9 @@ class Result:
             Channels to measure, by index or name; all by default.
         """
         grid = self.plan.grid
-        if image is None and self.plan.source.source is not None:
+        if image is None and self.plan.source.source is None:
+            image = self._image
+        elif image is None:
             image = open_reference(self.plan.job.source, self.plan.source.source)
         if image is None:
             chosen: Iterable[int] = ()
@@ -268,7 +276,7 @@ class Result:
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
         return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(chosen), self.frame)
 
-    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Columns:
+    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> ObjectTable:
         """Measure every object of a mask.
 
         Parameters
@@ -280,8 +288,9 @@ class Result:
 
         Returns
         -------
-        dict of column to array
-            One row per object, sorted by label. Names and definitions are those of
+        ObjectTable
+            A dict of column to array whose length is the number of objects, sorted by label. A notebook shows it with
+            units; ``to_pandas()`` makes a data frame of it. Names and definitions are those of
             ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` (volume in 3D) is in
             ``area_unit``; ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
             the positions in the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where
@@ -304,10 +313,10 @@ class Result:
 
         Examples
         --------
-        >>> table = pandas.DataFrame(result.table())
+        >>> table = result.table().to_pandas()
         >>> table[~table.touches_border].area.median()
         """
-        return join_tables(self.measure(image, channels))
+        return ObjectTable(join_tables(self.measure(image, channels)))
 
     def measure(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Iterator[Columns]:
         """Measure block by block; together the tables have the rows of :meth:`table`, in another order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.jobs.prepare import Prepared
+from napari_s1omni.planning.source_boxes import copied_bytes
 
 _SAMPLED = 24
 """Number of sampled tiles."""
@@ -60,6 +61,8 @@ def estimate_text(prepared: Prepared, empty: float | None = None, rate: float | 
         seconds *= 1 - empty
     time = "time unknown" if seconds is None else f"about {format_duration(max(1, seconds))} here"
     text = f"{tiles}, {time}, {format_bytes(cost.output_bytes)}"
+    if prepared.plan.source.source is None:
+        text += f"; {format_bytes(copied_bytes(prepared.plan))} of the image are copied to disk first"
     return f"{text}; {empty:.0%} look empty" if empty else text
 
 
