@@ -91,7 +91,7 @@ def run(
         else:
             load = functools.partial(engines, plan.engine.name)
             run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
-    return Result.open(path, None if plan.source.source else source)
+    return Result.open(path, source)
 
 
 def _temporary_folder() -> str:

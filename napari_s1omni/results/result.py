@@ -59,7 +59,7 @@ class Result:
     ----------
     store : ResultStore
     image : Source, optional
-        The pixels that were processed, where no other process can read them.
+        The source layer, if it is open already or lies in memory.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Result:
         path : str or Path
             Its path, or a URL, from which it is read and never changed.
         image : Source, optional
-            The source layer, to be measured where the plan cannot name it: an array in memory.
+            The source layer, to be measured; by default it is opened where the plan found it.
 
         Raises
         ------
@@ -263,9 +263,8 @@ class Result:
             Channels to measure, by index or name; all by default.
         """
         grid = self.plan.grid
-        if image is None and self.plan.source.source is None:
-            image = self._image
-        elif image is None:
+        image = image or self._image
+        if image is None and self.plan.source.source is not None:
             image = open_reference(self.plan.job.source, self.plan.source.source)
         if image is None:
             chosen: Iterable[int] = ()

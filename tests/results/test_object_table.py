@@ -66,4 +66,6 @@ def test_a_table_without_objects_is_empty_and_shown(tmp_path):
 
 
 def test_one_object_is_no_plural():
-    assert repr(ObjectTable({"label": napari_s1omni.open_source(data.coins()[:1, :1]).read()[0]})).startswith("1 object,")
+    assert repr(ObjectTable({"label": napari_s1omni.open_source(data.coins()[:1, :1]).read()[0]})).startswith(
+        "1 object,"
+    )

@@ -30,9 +30,7 @@ def disk(tmp_path_factory):
     tifffile.imwrite(folder / "a.tif", pixels, compression="zlib", photometric="minisblack", metadata={"axes": "ZYX"})
     tifffile.imwrite(folder / "plain.tif", pixels, photometric="minisblack")
     sizes = {"z": 2.0, "y": 0.5, "x": 0.5}
-    coordinates = {
-        a: (a, np.arange(n) * sizes[a], {"units": "micrometer"}) for a, n in zip(sizes, SHAPE, strict=True)
-    }
+    coordinates = {a: (a, np.arange(n) * sizes[a], {"units": "micrometer"}) for a, n in zip(sizes, SHAPE, strict=True)}
     dataset = xarray.Dataset({"image": (tuple(sizes), pixels)}, coords=coordinates)
     dataset.to_zarr(folder / "x.zarr", zarr_format=2, consolidated=False)
     yield folder

@@ -21,8 +21,8 @@ from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignor
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
 from napari_s1omni.planning.cost import estimate_cost
-from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source, open_reference
 from napari_s1omni.storage.spill import open_spilled_box, spill_boxes

@@ -229,7 +229,7 @@ class JobSession:
     def cancel(self) -> None:
         """Stop the run; finished blocks are kept."""
         if self.run is None:
-            self._cancelled = True
+            self._cancelled, self.copying = True, ""
             self.controller.stop_copying.set()
             self._notify()
         elif self.run.alive:

@@ -10,8 +10,8 @@ from typing import Any
 
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared
-from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.settings import cache_folder
 from napari_s1omni.storage.arrays.layer_copy import LayerCopy, OnBytes, remove_unneeded
 

@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.units import format_bytes
+from napari_s1omni.errors import DiskFull
 from napari_s1omni.planning.cost import SPILL_EDGE
 from napari_s1omni.planning.zarr_folder import read_attributes
+from napari_s1omni.settings import CACHE
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.result.metadata import KEY
@@ -33,6 +36,8 @@ OnBytes = Callable[[int, int], None]
 _MEASURED = "measured"
 _USERS = f"{WORK}/users.json"
 """The process that made a copy, and the results made from it."""
+_COMPRESSED = 0.5
+"""Size of a copy on disk as a share of its pixels."""
 _SMALL = 64 * 2**20
 """Bytes up to which a colour picture is copied whole: all its pixels tell whether it is grey in truth."""
 
@@ -119,6 +124,16 @@ class LayerCopy:
             boxes = [tuple(slice(0, n) for n in spec.shape)]
         todo = [at for at in dict.fromkeys(itertools.chain(*map(self._origins, boxes))) if at not in self._done]
         total, done = sum(map(self._bytes, todo)), 0
+        free = shutil.disk_usage(self.path).free
+        if free < total * _COMPRESSED:
+            raise DiskFull(
+                f"{self.path.parent} has {format_bytes(free)} free, and a copy of the image may need "
+                f"{format_bytes(total * _COMPRESSED)}",
+                remedy=f"save the image to a file and give its path, choose a smaller region, or set {CACHE.name} to "
+                "another folder",
+                free=free,
+                forecast=int(total * _COMPRESSED),
+            )
         for origin in todo:
             on_bytes(done, total)
             self._store.write_block(origin, self._source.read(self._part(origin)))

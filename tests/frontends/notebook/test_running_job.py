@@ -217,22 +217,22 @@ class SlowArray:
 
     def __init__(self, shape):
         self.shape, self.dtype, self.chunks = shape, np.dtype(np.uint8), (1, *shape[1:])
-        self.read = []
 
     def __getitem__(self, index):
-        self.read.append(index)
-        time.sleep(0.002)
-        return np.full([len(range(*i.indices(n))) for i, n in zip(index, self.shape)], index[0].start % 7, np.uint8)
+        time.sleep(0.01)
+        shape = [len(range(*i.indices(n))) for i, n in zip(index, self.shape, strict=True)]
+        return np.full(shape, index[0].start % 7, np.uint8)
 
 
 def test_copying_shows_its_progress_and_ends_with_the_job(tmp_path, cache):
-    array = SlowArray((4000, 64, 64))
+    array = SlowArray((900, 32, 32))
     job = begin(array, tmp_path / "out.zarr", axes="zyx")
-    until(lambda: "copying" in repr(job))
+    until(lambda: "copying the image to disk" in repr(job))
     (copy,) = (cache / "layers").glob("*.zarr")
     job.cancel()
-    until(lambda: not copy.exists())
     assert job.status.state == "cancelled"
+    assert "copying the image" not in repr(job)
+    until(lambda: not copy.exists())
     assert not (tmp_path / "out.zarr").exists()
     job.close()
 
