@@ -21,6 +21,7 @@ from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.resolve import RegionBounds, resolve
 from napari_s1omni.settings import THREADS
+from napari_s1omni.storage.arrays.layer_copy import LayerMeasures, read_measures
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.label_check import looks_like_labels
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
@@ -39,6 +40,13 @@ class MeasuredSource:
     normalization: Normalization
     digest: str
     """Fingerprint of its content."""
+    flat: bool | None = None
+    """Whether it looks like labels, where that was measured before; None measures it when it matters."""
+
+    def measures(self) -> LayerMeasures:
+        """Return what a copy of a part keeps of the whole; may read some of it."""
+        flat = looks_like_labels(self.source) if self.flat is None else self.flat
+        return LayerMeasures(self.normalization, self.digest, flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,10 @@ def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
         If the source cannot be read or is not an image.
     """
     source = open_reference(ref, array)
+    known = read_measures(source.spec.source)
+    if known is not None:
+        # A copy of a layer in memory lacks the parts that nobody reads.
+        return MeasuredSource(source, known.normalization, known.digest, known.flat)
     return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
 
 
@@ -117,7 +129,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
         output_path(job)
     known = seen or measure_source(job.source, array)
     source = known.source
-    notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
+    notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, known))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     free = available_memory() if memory is None else memory
@@ -198,9 +210,10 @@ def _label_notes(plan: Plan) -> tuple[str, ...]:
     return (f"level {level} is segmented; its labels are enlarged, pixel by pixel, to the finer levels of the image",)
 
 
-def _check_intensities(job: Job, source: Source) -> tuple[str, ...]:
+def _check_intensities(job: Job, measured: MeasuredSource) -> tuple[str, ...]:
     """Refuse labels and masks where intensities are needed; return a note if it only looks as if there were some."""
-    alike = source.spec.kind == "image" and looks_like_labels(source)
+    source = measured.source
+    alike = source.spec.kind == "image" and measured.measures().flat
     # Cameras count to 16 bits; integers of 32 and 64 bits in flat areas are ids. Floats only get a note.
     dtype = source.spec.np_dtype
     job.operation.check_intensities(source.spec, source.is_mask or (alike and dtype.kind != "f" and dtype.itemsize > 2))

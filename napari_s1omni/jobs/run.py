@@ -22,6 +22,7 @@ from napari_s1omni.execution.run.tile_times import LearningRun
 from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
 
 
 def run(
@@ -85,6 +86,9 @@ def run(
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
     with announce_failure(path), LearningRun(on_event) as tell:
+        if array is not None:
+            ref, array, _ = locate_pixels(job.source, array)
+            job = job.replace(source=ref)
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
         if overwrite:
@@ -95,7 +99,7 @@ def run(
         else:
             load = functools.partial(engines, plan.engine.name)
             run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=tell)
-    return Result.open(path)
+    return Result.open(path, source)
 
 
 def _temporary_folder() -> str:

@@ -22,6 +22,7 @@ from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FI
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.object_table import ObjectTable
 from napari_s1omni.results.region_properties import measure_blocks
 from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
@@ -59,6 +60,8 @@ class Result:
     Parameters
     ----------
     store : ResultStore
+    image : Source, optional
+        The source layer, if it is open already or lies in memory.
 
     Examples
     --------
@@ -67,19 +70,22 @@ class Result:
     >>> result.table()["area"].mean()
     """
 
-    def __init__(self, store: ResultStore) -> None:
+    def __init__(self, store: ResultStore, image: Source | None = None) -> None:
         self._store = store
+        self._image = image
         self.plan = Plan.from_json(store.attributes["plan"])
         """The plan of the run: every choice, in numbers."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, image: Source | None = None) -> Self:
         """Open the output folder of a run.
 
         Parameters
         ----------
         path : str or Path
             Its path, or a URL, from which it is read and never changed.
+        image : Source, optional
+            The source layer, to be measured; by default it is opened where the plan found it.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class Result:
         """
         store = ResultStore.open(path)
         try:
-            return cls(store)
+            return cls(store, image)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreDamaged(
                 f"the metadata of {store.uri} cannot be read ({type(error).__name__}: {error})",
@@ -272,6 +278,7 @@ class Result:
             Channels to measure, by index or name; all by default.
         """
         grid = self.plan.grid
+        image = image or self._image
         if image is None and self.plan.source.source is not None:
             image = open_reference(self.plan.job.source, self.plan.source.source)
         if image is None:
@@ -285,7 +292,7 @@ class Result:
             self.checked_level(), self.spec, self._store.block, image, offset, tuple(chosen), self.frame
         )
 
-    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Columns:
+    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> ObjectTable:
         """Measure every object of a mask.
 
         Parameters
@@ -297,13 +304,14 @@ class Result:
 
         Returns
         -------
-        dict of column to array
-            One row per object, sorted by label. Names and definitions are those of
+        ObjectTable
+            A dict of column to array whose length is the number of objects, sorted by label. A notebook shows it with
+            units; ``to_pandas()`` makes a data frame of it. Names and definitions are those of
             ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` is in ``area_unit``: a
             volume in a stack, an area in a single plane, also where that plane has a step along z.
-            ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are the positions in
-            the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where pixels are not square.
-            ``num_pixels`` counts pixels of the result.
+            ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
+            the positions in the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where
+            pixels are not square. ``num_pixels`` counts pixels of the result.
 
             ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (in a
             stack), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
@@ -322,10 +330,10 @@ class Result:
 
         Examples
         --------
-        >>> table = pandas.DataFrame(result.table())
+        >>> table = result.table().to_pandas()
         >>> table[~table.touches_border].area.median()
         """
-        return join_tables(self.measure(image, channels))
+        return ObjectTable(join_tables(self.measure(image, channels)))
 
     def measure(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Iterator[Columns]:
         """Measure block by block; together the tables have the rows of :meth:`table`, in another order.

@@ -21,11 +21,12 @@ from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignore_event
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
-from napari_s1omni.planning.cost import estimate_cost, source_box
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source, open_reference
-from napari_s1omni.storage.spill import open_spilled_box, spill_box
+from napari_s1omni.storage.spill import open_spilled_box, spill_boxes
 
 
 def run_dask(
@@ -108,4 +109,4 @@ def _worker_source(plan: Plan, source: Source, output: RunOutput) -> Callable[[]
     if plan.source.source is not None:
         # A worker may have another working folder.
         return functools.partial(open_reference, plan.job.source, full_path(plan.source.source))
-    return functools.partial(open_spilled_box, spill_box(source, source_box(plan), output.store), plan.source.axes)
+    return functools.partial(open_spilled_box, spill_boxes(source, source_boxes(plan), output.store), plan.source.axes)

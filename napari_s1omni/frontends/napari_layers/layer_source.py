@@ -16,6 +16,7 @@ from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
 from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
 from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.source import Source, open_reference, open_source
 
@@ -98,10 +99,17 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
         letters, guesses = guess_axes(view.name, shape, view.named or ("",) * len(shape), view.pixel_units)
         letters, notes = letters + "s" * view.rgb, [*notes, *guesses]
     scale, units = _sizes(view, letters)
-    whole = open_source(view.data, axes=letters, scale=scale, units=units)
-    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=units)
+    described = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=units)
+    ref, array, whole = locate_pixels(described, view.data)
+    if array is None:
+        notes.append(stored_note(whole))
     shown = letters.replace("s", "")
-    return LayerSource(view, ref, view.data, shown, whole.spec, None, axes, (*notes, *whole.notes))
+    return LayerSource(view, ref, array, shown, whole.spec, None, axes, (*notes, *whole.notes))
+
+
+def stored_note(source: Source) -> str:
+    """Say where an array is read from, of which no copy is made."""
+    return f"the array is read from {source.spec.source}, where it is stored"
 
 
 def _box_notes(view: LayerView) -> list[str]:

@@ -7,12 +7,15 @@ processes of their own.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
 
-from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.errors import JobError, RunInterrupted, S1OmniError
 from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
@@ -35,10 +38,13 @@ from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
 from napari_s1omni.frontends.session.source_cache import SourceCache
-from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
+from napari_s1omni.frontends.session.spilled_layers import SpilledLayers, copying_text
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
-from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.settings import cache_notes
+
+_TELL = 0.5
+"""Seconds between two messages about a layer that is copied."""
 
 
 def call_directly(work: Any) -> None:
@@ -69,6 +75,8 @@ class Controller:
     """A :class:`~napari_s1omni.frontends.session.run.Run` was queued or found again."""
     failed = Signal(object)
     """A :class:`~napari_s1omni.execution.run.status.Failure` to show."""
+    copying_changed = Signal(int, int)
+    """Bytes of a layer in memory that are copied to disk, and bytes to copy; both 0 at the end."""
 
     def __init__(
         self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
@@ -92,6 +100,8 @@ class Controller:
         """Name of the engine that is ready for previews."""
         self.background = BackgroundQueue("controller", deliver, self.failed.emit)
         """For work that may wait for a disk."""
+        self.stop_copying = threading.Event()
+        """Set to stop copying a layer to disk; the copy is removed."""
         self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
         self.queue = RunQueue(self.background, python, options, self.previewer.give)
         self.queue.emptied.connect(lambda: self.background.submit(self.previewer.reload))
@@ -101,6 +111,7 @@ class Controller:
         self._document = JobDocument()
         self._sources = SourceCache()
         self._planner = Planner(self._make_plan, deliver, self._on_plan)
+        self.copying_changed.connect(self._on_copied)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -242,7 +253,7 @@ class Controller:
             Fields of :class:`~napari_s1omni.planning.job.Box`, in source pixels.
         """
         job = self.job().replace(region=dict(region), output=None, into=None)
-        self._with_readable_source(lambda ref: self.previewer.request(job.replace(source=ref)))
+        self._with_readable_source(job, lambda ref: self.previewer.request(job.replace(source=ref)))
 
     def export(self, use: Callable[[Job], Any]) -> None:
         """Call a function with the job as edited now, in a form that any process can run.
@@ -258,7 +269,7 @@ class Controller:
         if self.source is None or self.source.array is None:
             use(job)
         else:
-            self._with_readable_source(lambda ref: self.deliver(lambda: use(job.replace(source=ref))))
+            self._with_readable_source(job, lambda ref: self.deliver(lambda: use(job.replace(source=ref))), job.output)
 
     @property
     def may_run(self) -> bool:
@@ -286,31 +297,33 @@ class Controller:
     def close(self) -> None:
         """Stop planning, previewing and watching; runs continue."""
         self._planner.close()
+        self.stop_copying.set()
         self.background.close()
+        self.spilled.close()
         self.previewer.close()
         self.queue.close()
 
     def _run(self, title: str) -> None:
         prepared, source = self.planned()
         job = self.job()
+        named = job.output is not None or job.into is not None
+        if not named:
+            job = job.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
         display = display_axes(source, prepared.plan.target)
         title = title or f"{job.operation.prompt} · {source.view.name}"
         replace, self.target.replace = self.target.replace, False
 
         def work(ref: Mapping[str, Any]) -> None:
-            complete = job.replace(source=ref)
-            if job.output is None and job.into is None:
-                complete = complete.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
-            else:
+            if named:
                 self.target.require(prepared, job, replace)
-            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name, replace)
+            run = Run(job.replace(source=ref), prepared.plan, title, self.deliver, display, source.view.name, replace)
             transform = result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
 
         if self.target.check is not None:
             self.target.check.require(replace)
 
-        self._with_readable_source(work)
+        self._with_readable_source(job, work, output_path(job))
 
     def _add(self, run: Run, transform: Mapping[str, Any]) -> None:
         try:
@@ -367,19 +380,59 @@ class Controller:
 
         self.background.submit(prepared.with_learned_time, show)
 
+    def _on_copied(self, done: int, total: int) -> None:
+        if self.prepared is None:
+            return
+        if total:
+            self.prepared_changed.emit(self.prepared, copying_text(done, total))
+        else:
+            self._emit_estimate(self.prepared)
+
     def _emit_estimate(self, prepared: Prepared) -> None:
         text = estimate_text(prepared, self.empty_share)
         self.prepared_changed.emit(prepared, text)
 
-    def _with_readable_source(self, use: Callable[[Mapping[str, Any]], Any]) -> None:
-        """Call a function on the background thread with a source reference that other processes can open."""
+    def _with_readable_source(
+        self, job: Job, use: Callable[[Mapping[str, Any]], Any], result: Path | str | None = None
+    ) -> None:
+        """Call a function on the background thread with a source reference that other processes can open.
+
+        Of a layer in memory, what the job reads is copied to disk first, and kept as long as there is a `result`.
+        """
         source = self.source
         if source is None:
             raise no_layer()
-        ref = self.job().source
 
         def work() -> None:
-            in_memory = source.array is not None
-            use(self.spilled.reference(source.array, ref) if in_memory else ref.model_dump(mode="json"))
+            use(job.source.model_dump(mode="json") if source.array is None else self.copy_layer(job, source, result))
 
+        self.stop_copying.clear()
         self.background.submit(work)
+
+    def copy_layer(
+        self, job: Job, source: LayerSource, result: Path | str | None = None, measured: MeasuredSource | None = None
+    ) -> Mapping[str, Any]:
+        """Copy what a job reads of a layer in memory; return how any process opens it. Not for the surface's thread.
+
+        Raises
+        ------
+        S1OmniError
+            If there is not enough space, or :attr:`stop_copying` was set.
+        """
+        measured = measured or self._sources.measure(job, source)
+        prepared = prepare(job.replace(output=None, into=None), source.array, seen=measured)
+        told, said = time.monotonic(), False
+
+        def on_bytes(done: int, total: int) -> None:
+            nonlocal told, said
+            if self.stop_copying.is_set():
+                raise RunInterrupted("copying the image to disk was cancelled", remedy="start the job again")
+            if time.monotonic() - told > _TELL:
+                told, said = time.monotonic(), True
+                self.deliver(lambda: self.copying_changed.emit(done, total))
+
+        try:
+            return self.spilled.reference(source.array, job.source, measured, prepared, result, on_bytes)
+        finally:
+            if said:
+                self.deliver(lambda: self.copying_changed.emit(0, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_s1omni.core.units import format_bytes, format_duration_range
 from napari_s1omni.jobs.prepare import Prepared
+from napari_s1omni.planning.source_boxes import copied_bytes
 
 _SAMPLED = 24
 """Number of sampled tiles."""
@@ -62,4 +63,6 @@ def estimate_text(prepared: Prepared, empty: float | None = None) -> str:
     between = cost.expected_seconds
     time = "time unknown" if between is None else f"{format_duration_range(*(s * share for s in between))} here"
     text = f"{tiles}, {time}, {format_bytes(cost.disk_bytes)}"
+    if prepared.plan.source.source is None:
+        text += f"; {format_bytes(copied_bytes(prepared.plan))} of the image are copied to disk first"
     return f"{text}; {empty:.0%} look empty" if empty else text
