@@ -21,6 +21,7 @@ from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
+from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS, Shortcuts
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
@@ -66,7 +67,7 @@ class Panel(QWidget):
         self.why_page = WhyPage(self.link, self.results, self.background)
         self.correct_page = CorrectPage(self.link, self.background)
         self._notifications = RunNotifications(self.background)
-        self._window_guests: list[JobDrop | JobLayers | CloseDialog] = []
+        self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
         self._add_tabs()
         self._connect()
@@ -167,7 +168,7 @@ class Panel(QWidget):
         """Show the page "Job" with an operation chosen."""
         self.tabs.setCurrentWidget(self.job_page)
         self.controller.choose_operation(kind)
-        self.job_page.prompt.setFocus()
+        self.job_page.prompt.offer()
 
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
@@ -224,7 +225,18 @@ class Panel(QWidget):
                 JobDrop(window, self.load),
                 JobLayers(self.viewer, self.load),
                 CloseDialog(window, self.controller.queue),
+                Shortcuts(
+                    window,
+                    self,
+                    {
+                        PREVIEW_KEYS: self.job_page.preview_button,
+                        RUN_KEYS: self.job_page.run_button,
+                        CROP_KEYS: self.correct_page.open_button,
+                        MERGE_KEYS: self.correct_page.merge_button,
+                    },
+                ),
             ]
+            self.job_page.prompt.offer()
 
     def closeEvent(self, event: Any) -> None:
         """Release everything; runs continue."""

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
-    QPlainTextEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -20,12 +19,15 @@ from qtpy.QtWidgets import (
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.frontends.dock.shortcuts import PREVIEW_KEYS, RUN_KEYS
 from napari_s1omni.frontends.dock.widgets.engine_choice import EngineChoice
 from napari_s1omni.frontends.dock.widgets.form import Form
 from napari_s1omni.frontends.dock.widgets.output_choice import OutputChoice
 from napari_s1omni.frontends.dock.widgets.parts import Choice, Section, SummaryCard, button, copy_button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
+from napari_s1omni.frontends.dock.widgets.prompt_box import PromptBox
 from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.request_line import request_line
 from napari_s1omni.jobs.prepare import Prepared
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.cost import describe_cost
@@ -56,8 +58,8 @@ _TYPING = 300
 """Milliseconds after the last key before a prompt is applied."""
 
 
-class JobPage(QScrollArea):
-    """The form of the job.
+class JobPage(QWidget):
+    """The form of the job; the estimate and the buttons stay in view below it.
 
     Parameters
     ----------
@@ -82,10 +84,7 @@ class JobPage(QScrollArea):
         self.operation = Choice(
             [(key, one.title, one.model.__doc__ or "") for key, one in OPERATIONS.items()], controller.choose_operation
         )
-        self.prompt = QPlainTextEdit()
-        self.prompt.setFixedHeight(54)
-        self.prompt.setStyleSheet("QPlainTextEdit { border: 1px solid rgba(128,128,128,120); border-radius: 3px; }")
-        self.prompt.setTabChangesFocus(True)
+        self.prompt = PromptBox()
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING)
@@ -102,10 +101,10 @@ class JobPage(QScrollArea):
         self.output = output_row.line
         self.card = SummaryCard()
         self.preview_button = button(
-            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, "Alt+P", self
+            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, PREVIEW_KEYS
         )
         self.run_button = button(
-            "Run", "Run the whole region in a background process", self.run_requested.emit, "Alt+R", self
+            "Run", "Run the whole region in a background process", self.run_requested.emit, RUN_KEYS
         )
         self.run_button.setStyleSheet("font-weight: bold;")
         copy = copy_button(self.copy_requested.emit, "Copy this job to run it elsewhere")
@@ -132,14 +131,24 @@ class JobPage(QScrollArea):
         column.addLayout(_form_layout(("Region", self.region), ("Engine", self.engine), ("", self.engine_state)))
         self._add_sections(column)
         column.addLayout(_form_layout(("Save to", output_row)))
-        column.addWidget(self.card)
-        column.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
         column.addWidget(self.preview, 1)
         # With all sections open it may be higher than a small screen.
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = QScrollArea()
+        scroll.setWidget(body)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 6)
+        below.setSpacing(5)
+        below.addWidget(self.card)
+        below.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addLayout(below)
+        self.card.link_chosen.connect(self._choose_axes)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._on_plan)
         controller.preview_changed.connect(lambda _: self.engine.show_state())
@@ -181,6 +190,7 @@ class JobPage(QScrollArea):
         self.prompt.blockSignals(True)
         self.prompt.setPlainText(operation.get("prompt", field.default))
         self.prompt.setToolTip(field.description or "")
+        self.prompt.setPlaceholderText(f"Such as: {field.default}")
         self.prompt.blockSignals(False)
         self.engine.show_engine(document.get("engine", "auto"))
         self.region.setCurrentIndex(0 if not document.get("region") else max(1, self.region.currentIndex()))
@@ -210,7 +220,10 @@ class JobPage(QScrollArea):
         self.controller.edit(f"{section}.{name}", value)
 
     def _apply_prompt(self) -> None:
-        self.controller.edit("operation.prompt", self.prompt.toPlainText().strip() or None)
+        text = self.prompt.toPlainText().strip()
+        # Only for a segmentation an empty prompt is a question; for the others it is their default.
+        needed = self.controller.document["operation"]["type"] == "segmentation"
+        self.controller.edit("operation.prompt", text if text or needed else None)
 
     def _on_plan(self, prepared: Prepared | None, text: str) -> None:
         self.run_button.setEnabled(prepared is not None)
@@ -229,6 +242,20 @@ class JobPage(QScrollArea):
         costs = "<br>".join(f"{name}: {value}" for name, value in describe_cost(prepared.cost).items())
         notes = "<br>".join(f"• {note}" for note in plan.notes)
         self.card.show_text(text, small, f"<p>{costs}</p><p>{notes}</p>")
+        axes = self._axes_in_time()
+        link = (axes, "They are time points.") if axes else None
+        self.card.show_request(request_line(prepared), link, doubtful=bool(prepared.doubts))
+
+    def _axes_in_time(self) -> str:
+        """Return the axes with time points in place of planes, if the planes were guessed; else an empty text."""
+        source = self.controller.source
+        if source is None or not source.axes_guess or "z" not in source.axes or "t" in source.axes:
+            return ""
+        return (source.ref.axes or source.axes).replace("z", "t")
+
+    def _choose_axes(self, axes: str) -> None:
+        self.controller.edit("source.axes", axes)
+        self.controller.document_changed.emit(self.controller.document)
 
 
 def _form_layout(*rows: tuple[str, QWidget]) -> QFormLayout:
