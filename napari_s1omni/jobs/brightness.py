@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.source import Source
 
@@ -18,8 +19,8 @@ _DARK, _BRIGHT = 0.25, 0.75
 
 def contrary_brightness(
     source: Source, normalization: Normalization, channels: tuple[int, ...], polarity: str | None
-) -> tuple[str, ...]:
-    """Return a sentence if a request asks for objects as dark, or as bright, as the ground of the layer.
+) -> tuple[Doubt, ...]:
+    """Return a doubt if a request asks for objects as dark, or as bright, as the ground of the layer.
 
     Parameters
     ----------
@@ -37,11 +38,12 @@ def contrary_brightness(
     if not (level < _DARK if polarity == "dark" else level > _BRIGHT):
         return ()
     other = "bright" if polarity == "dark" else "dark"
-    return (
+    sentence = (
         f"The prompt asks for {polarity} objects, but most of this image is {polarity} (half of its pixels lie "
         f"{'below' if polarity == 'dark' else 'above'} {level:.0%} of its range): what is found may be the ground "
-        f"between {other} objects.",
+        f"between {other} objects."
     )
+    return (Doubt(f"Most of this image is {polarity}, as ground is.", sentence),)
 
 
 def _median(source: Source, normalization: Normalization, channels: tuple[int, ...]) -> float:

@@ -12,6 +12,7 @@ from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -46,10 +47,10 @@ class Prepared:
     """Bytes that a run has still to write; only set by :func:`dry_run`."""
     understood: str = ""
     """What the engine understands of the prompt, such as ``nuclei, dark, about 12 px``; empty if it reads any words."""
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     """The notes of the plan that a user should read before the run: what is not understood, or was guessed."""
 
-    def with_notes(self, notes: Iterable[str], doubts: Iterable[str] = ()) -> Self:
+    def with_notes(self, notes: Iterable[str], doubts: Iterable[Doubt] = ()) -> Self:
         """Return a copy whose plan also has these notes, each once, before its own; some of them are doubts."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
         plan = dataclasses.replace(self.plan, notes=together)
@@ -118,10 +119,11 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
-    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *contrary))
+    said = (doubt.sentence for doubt in contrary)
+    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
     cost = check_memory(plan, available_memory() if memory is None else memory)
-    guessed = (source.axes_guess,) if source.axes_guess else ()
-    return Prepared(plan, source, cost, understood=read.understood, doubts=(*read.unclear, *contrary, *guessed))
+    guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
+    return Prepared(plan, source, cost, understood=read.understood, doubts=(*read.doubts, *contrary, *guessed))
 
 
 def dry_run(job: Job, *, reserved: int = 0) -> Prepared:

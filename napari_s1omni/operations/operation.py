@@ -18,7 +18,7 @@ from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.operations.pixel_size import pixel_um
-from napari_s1omni.operations.understanding import Understanding
+from napari_s1omni.operations.understanding import Doubt, Understanding
 
 Edges = tuple[bool, bool, bool, bool]
 """Which sides (top, bottom, left, right) of a block are the layer's own border."""
@@ -145,9 +145,8 @@ class Operation(Document, abc.ABC):
         unread = words is not None and self.type in words.ignores
         if not unread or self.prompt.strip() in ("", type(self).model_fields["prompt"].default):
             return Understanding()
-        return Understanding(
-            unclear=(f"Engine '{description.name}' reads no words for {self.type}: the prompt changes nothing.",)
-        )
+        why = f"Engine '{description.name}' reads no words for {self.type}: the prompt changes nothing."
+        return Understanding(doubts=(Doubt("The prompt changes nothing with this engine.", why),))
 
     def to_model(
         self, pixels: NDArray[Any], normalization: Normalization, channels: tuple[int, ...]

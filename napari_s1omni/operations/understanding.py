@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from napari_s1omni.core.requests.reading import Request, read_request
 from napari_s1omni.core.sizes.lengths import format_length
@@ -19,21 +20,33 @@ _SMALLEST = 2.0
 """Objects below this diameter in px cannot be outlined."""
 
 
+class Doubt(NamedTuple):
+    """What a user should read before a run."""
+
+    brief: str
+    """In a few words."""
+    sentence: str
+    """With the reason and what to do, for the notes of a plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Understanding:
     """A request as an engine understands it."""
 
     understood: str = ""
     """What it asks for: ``nuclei, dark, about 12 px``; empty if nobody can say before the run."""
-    unclear: tuple[str, ...] = ()
-    """What of it is not understood or cannot be used, as sentences."""
+    left: str = ""
+    """What it leaves to the engine, as a sentence."""
+    doubts: tuple[Doubt, ...] = ()
+    """What of it is not understood or cannot be used."""
     polarity: str | None = None
     """``bright`` or ``dark`` if it says so."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Both, for the notes of a plan."""
-        return ((f"Understood: {self.understood}.",) if self.understood else ()) + self.unclear
+        """All of it, for the notes of a plan."""
+        read = (f"Understood: {self.understood}. {self.left}".strip(),) if self.understood else ()
+        return (*read, *(doubt.sentence for doubt in self.doubts))
 
 
 def understand(prompt: str, spec: LayerSpec, engine: EngineDescription) -> Understanding:
@@ -55,47 +68,62 @@ def understand(prompt: str, spec: LayerSpec, engine: EngineDescription) -> Under
     if not prompt.strip():
         raise JobError("the request is empty", "what should be segmented?", _EXAMPLE, prompt=prompt)
     size = object_size_in_words(prompt, pixel_um(spec))
-    unclear = [*size.ignored, *_size_remarks(size.pixels, spec)]
-    if engine.vocabulary is None:
-        return Understanding("", tuple(unclear))
+    doubts = [Doubt(_brief(sentence), sentence) for sentence in size.ignored] + _size_doubts(size.pixels, spec)
     words = engine.vocabulary
+    if words is None:
+        return Understanding(doubts=tuple(doubts))
     request = read_request(prompt, words.languages, words.adjectives)
     if not request.wants:
         raise _asks_for_nothing(prompt, request, engine)
     if request.unknown:
-        unclear.append(f"Not understood: {_quoted(request.unknown)}.")
+        text = f"{_quoted(request.unknown)} {_are(request.unknown)} not understood."
+        doubts.append(Doubt(text, f"{text} Engine '{engine.name}' takes no notice of it."))
     if request.left_out:
-        unclear.append(f"Nothing is left out: {_quoted(request.left_out)} cannot be followed.")
+        text = f"{_quoted(request.left_out)} {_are(request.left_out)} not followed"
+        doubts.append(Doubt(f"{text}.", f"{text}: nothing is left out but objects outside of min_size and max_size."))
     if request.other_kinds:
-        unclear.append(f"One kind of object is found at a time, so {_quoted(request.other_kinds)} is not asked for.")
-    understood = _understood(request, size.pixels, spec, words.kinds)
-    return Understanding(understood, tuple(unclear), request.polarity)
+        text = f"{_quoted(request.other_kinds)} {_are(request.other_kinds)} not asked for"
+        doubts.append(Doubt(f"{text}.", f"{text}: one kind of object is found at a time."))
+    understood, left = _understood(request, size.pixels, spec, words.kinds)
+    return Understanding(understood, left, tuple(doubts), request.polarity)
 
 
-def _understood(request: Request, size: float | None, spec: LayerSpec, kinds: bool) -> str:
-    kind = "any objects" if request.kind in (None, "objects", "bodies") else str(request.kind)
-    if kind != "any objects" and not kinds:
-        kind += " (any objects that stand out)"
+def _understood(request: Request, size: float | None, spec: LayerSpec, kinds: bool) -> tuple[str, str]:
+    """Return what is understood, and what is left to the engine."""
+    kind = "objects" if request.kind in (None, "bodies") else str(request.kind)
     parts = [kind]
     if request.polarity:
         parts.append(request.polarity)
     if size is not None:
         pixel = pixel_um(spec)
         parts.append(f"about {size:.4g} px" + (f" ({format_length(size * pixel)})" if pixel else ""))
-    text = ", ".join(parts)
-    left = [name for name, value in (("brightness", request.polarity), ("size", size)) if value is None]
-    return f"{text}; {' and '.join(left)} as measured" if left else text
+    left = [name for name, value in (("Brightness", request.polarity), ("size", size)) if value is None]
+    sentences = [f"{' and '.join(left)} {'are' if len(left) > 1 else 'is'} measured.".capitalize()] if left else []
+    if not kinds and kind != "objects":
+        sentences.append("The engine does not tell kinds of objects apart: it finds what stands out.")
+    return ", ".join(parts), " ".join(sentences)
 
 
-def _size_remarks(size: float | None, spec: LayerSpec) -> list[str]:
+def _size_doubts(size: float | None, spec: LayerSpec) -> list[Doubt]:
     if size is None:
         return []
     height, width = spec.size("y"), spec.size("x")
     if size > max(height, width):
-        return [f"Objects of {size:.4g} px are larger than the image ({height:,} x {width:,} px); none can be found."]
+        text = f"{size:.4g} px is larger than the image"
+        return [Doubt(f"{text}.", f"{text} ({height:,} x {width:,} px): no object of this size can be found.")]
     if size < _SMALLEST:
-        return [f"Objects of {size:.3g} px are smaller than two pixels; they cannot be outlined."]
+        text = f"{size:.3g} px is too small to be outlined."
+        return [Doubt(text, f"{text} Objects of two pixels and more can be.")]
     return []
+
+
+def _brief(sentence: str) -> str:
+    """Return what is not used and why, without what to do about it."""
+    return sentence.replace(" as the object size", "").split(";")[0].rstrip(".") + "."
+
+
+def _are(words: tuple[str, ...]) -> str:
+    return "is" if len(words) == 1 else "are"
 
 
 def _asks_for_nothing(prompt: str, request: Request, engine: EngineDescription) -> JobError:

@@ -88,6 +88,9 @@ KINDS = {
     pt: leveduras?; embrioes; sementes?
     zh: 细菌; 酵母; 胚胎; 类器官; 腺体; 种子
     """,
+    "blobs": r"""
+    en: blobs?
+    """,
     "objects": r"""
     en: objects?; things?; structures?; everything; anything
     en: blobs?; shapes?; instances?; foreground; bodies; regions?

@@ -23,6 +23,7 @@ from napari_s1omni.frontends.dock.preferences import Preferences
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
 from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS, Shortcuts
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.source_layers import source_layer
@@ -69,8 +70,11 @@ class Panel(QWidget):
         self._notifications = RunNotifications(self.background)
         self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
+        self._awaits_preview = False
+        """Whether a preview of the job may be shown when it comes; a run that began since makes it stale."""
         self._add_tabs()
         self._connect()
+        self._font = NapariFont(self)
         self.background.submit(self._find_unfinished, self._add_unfinished)
         # napari imports pandas with its first labels layer, which takes a second on the GUI thread.
         self.background.submit(lambda: importlib.import_module("pandas"))
@@ -99,6 +103,8 @@ class Panel(QWidget):
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
         page.preview.slider_moved.connect(self.previews.show_part)
+        self.tabs.currentChanged.connect(self._on_page)
+        self.why_page.redo.result_changed.connect(lambda run: self._drop_preview())
         self.controller.preview_changed.connect(self._on_preview)
         self.controller.run_added.connect(self._on_run_added)
         self.controller.failed.connect(lambda error: show_error(error))
@@ -118,6 +124,7 @@ class Panel(QWidget):
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
         slow = (prepared.plan.engine.host.seconds_per_tile or 0) > _SLOW
         box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
+        self._awaits_preview = True
         self.controller.show_preview(box.model_dump(exclude_none=True))
 
     def run(self) -> None:
@@ -204,6 +211,7 @@ class Panel(QWidget):
                 case "cancel":
                     self.background.submit(run.cancel)
                 case "show":
+                    self._drop_preview()
                     if self.results.layer_of(run) is None:
                         self.results.add(run, self._open_source(run))
                 case "why":
@@ -249,6 +257,7 @@ class Panel(QWidget):
             return
         self._closed = True
         self.main_thread.close()
+        self._font.close()
         for guest in self._window_guests:
             guest.close()
         self._window_guests = []
@@ -265,12 +274,20 @@ class Panel(QWidget):
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
 
+    def _on_page(self, index: int) -> None:
+        if self.tabs.widget(index) is self.why_page:
+            self.why_page.open()
+        else:
+            self.why_page.leave()
+
     def _on_preview(self, event: PreviewEvent) -> None:
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
         elif isinstance(event, PreviewResult):
             run = self.why_page.redo.run_of(event)
+            if run is None and not self._awaits_preview:
+                return
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
                 self.previews.show(event, source)
@@ -283,8 +300,14 @@ class Panel(QWidget):
         self.correct_page.add(run)
         self._notifications.watch(run)
         if run.queued:
-            self.previews.clear()
+            self._drop_preview()
             self.results.add(run, self.controller.source)
+
+    def _drop_preview(self) -> None:
+        """Remove a preview that would lie over a result, and one that is still to come."""
+        self._awaits_preview = False
+        self.previews.clear()
+        self.job_page.preview.clear()
 
     def _open_source(self, run: Run) -> LayerSource | None:
         """Return the chosen source if it is that of a run."""

@@ -15,6 +15,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
 from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.source import Source, open_reference, open_source
@@ -40,6 +41,15 @@ class LayerSource:
     """What was guessed, adjusted or left out, one sentence each."""
     axes_guess: str = ""
     """The one of them that says which axes were guessed from the shape alone; empty if none were."""
+
+    @property
+    def axes_doubts(self) -> tuple[Doubt, ...]:
+        """What was guessed of the axes, as a question."""
+        if not self.axes_guess:
+            return ()
+        stack = "z" in self.spec and "t" not in self.spec
+        brief = f"Is this a stack of {self.spec.size('z')} planes?" if stack else f"Are the axes '{self.axes}'?"
+        return (Doubt(brief, self.axes_guess),)
 
     def shows(self, view: LayerView) -> bool:
         """Whether a layer, perhaps moved since, shows this source in the same way."""

@@ -99,7 +99,8 @@ class _Frame:
     def __getitem__(self, box: tuple[slice, ...]) -> NDArray[Any]:
         if "t" not in self._source.spec:
             return self._source.read(box)
-        return self._source.read((slice(self._t, self._t + 1), *box))[0]
+        pixels: NDArray[Any] = self._source.read((slice(self._t, self._t + 1), *box))[0]
+        return pixels
 
 
 def _measure(source: Source, spec: LayerSpec, image: Source | None) -> Columns:

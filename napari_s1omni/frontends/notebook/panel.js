@@ -231,7 +231,8 @@ function render({ model, el }) {
     ui.forecast.dataset.ready = model.get("ready");
     const request = model.get("request");
     ui.request.textContent = request.line || "";
-    ui.request.dataset.doubtful = Boolean(request.doubtful);
+    ui.request.title = request.why || "";
+    ui.request.dataset.doubtful = Boolean(request.why);
     ui.run.disabled = ui.preview.disabled = !model.get("ready");
   }
 

@@ -281,8 +281,7 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        guessed = (source.axes_guess,) if source.axes_guess else ()
-        return Planned(prepared.with_notes(source.notes, doubts=guessed), source)
+        return Planned(prepared.with_notes(source.notes, source.axes_doubts), source)
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):

@@ -6,6 +6,11 @@ from napari_s1omni.jobs.prepare import Prepared
 
 
 def request_line(prepared: Prepared) -> str:
-    """Return what was understood and what was not: ``Understood: nuclei, about 12 px. Not understood: 'round'.``"""
+    """Return what was understood and what was not: ``Understood: nuclei, dark. 'round' is not understood.``"""
     read = [f"Understood: {prepared.understood}."] if prepared.understood else []
-    return " ".join([*read, *prepared.doubts])
+    return " ".join([*read, *(doubt.brief for doubt in prepared.doubts)])
+
+
+def request_reasons(prepared: Prepared) -> str:
+    """Return why something was not understood or was guessed, a line for each."""
+    return "\n".join(doubt.sentence for doubt in prepared.doubts)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from psygnal import Signal
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -27,7 +27,7 @@ from napari_s1omni.frontends.dock.widgets.parts import Choice, Section, SummaryC
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
 from napari_s1omni.frontends.dock.widgets.prompt_box import PromptBox
 from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.frontends.session.request_line import request_line
+from napari_s1omni.frontends.session.request_line import request_line, request_reasons
 from napari_s1omni.jobs.prepare import Prepared
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.cost import describe_cost
@@ -143,6 +143,7 @@ class JobPage(QWidget):
         below.setSpacing(5)
         below.addWidget(self.card)
         below.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
+        self._scroll, self._body = scroll, body
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -156,6 +157,13 @@ class JobPage(QWidget):
         self.card.show_text("Open an image to begin")
         self.run_button.setEnabled(False)
         self.preview_button.setEnabled(False)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the form as wide as its fields, which a larger font widens."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            bar = self._scroll.verticalScrollBar().sizeHint().width()
+            self._scroll.setMinimumWidth(self._body.minimumSizeHint().width() + bar)
+        return bool(super().event(event))
 
     def _add_sections(self, column: QVBoxLayout) -> None:
         options = QWidget()
@@ -243,8 +251,8 @@ class JobPage(QWidget):
         notes = "<br>".join(f"• {note}" for note in plan.notes)
         self.card.show_text(text, small, f"<p>{costs}</p><p>{notes}</p>")
         axes = self._axes_in_time()
-        link = (axes, "They are time points.") if axes else None
-        self.card.show_request(request_line(prepared), link, doubtful=bool(prepared.doubts))
+        link = (axes, "They are time points") if axes else None
+        self.card.show_request(request_line(prepared), request_reasons(prepared), link)
 
     def _axes_in_time(self) -> str:
         """Return the axes with time points in place of planes, if the planes were guessed; else an empty text."""

@@ -24,6 +24,7 @@ from napari_s1omni.frontends.dock.main_thread import MainThread
 from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
 from napari_s1omni.frontends.dock.view_geometry import move_view
 from napari_s1omni.frontends.dock.widgets.columns_model import SORT_ROLE, ColumnsModel
+from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.napari_layers.open_labels import OpenLabels, is_measurable, open_labels
 from napari_s1omni.frontends.napari_layers.result_layers import label_features
@@ -76,6 +77,7 @@ class MeasureTable(QWidget):
         for event in self._events:
             event.connect(self._list_layers)
         self._list_layers()
+        self._font = NapariFont(self)
 
     def closeEvent(self, event: Any) -> None:
         """Stop listening to the viewer."""
@@ -89,6 +91,8 @@ class MeasureTable(QWidget):
         for event in self._events:
             event.disconnect(self._list_layers)
         self._follow(None)
+        if self._events:
+            self._font.close()
         self._events = ()
 
     def measure(self) -> None:

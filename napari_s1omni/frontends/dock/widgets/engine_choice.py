@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QLabel
 
 from napari_s1omni.engine.registry import names
 from napari_s1omni.frontends.dock.widgets.parts import SOFT, smaller
@@ -41,7 +41,7 @@ class EngineChoice(QComboBox):
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.RichText)
         self.state.setStyleSheet(SOFT)
-        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.state.setWordWrap(True)
 
     def show_engine(self, name: str) -> None:
         """Show the engine of the document without editing it."""

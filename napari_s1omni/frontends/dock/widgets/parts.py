@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -29,8 +29,10 @@ BAR = (
 """Style of a progress bar, for dark and light themes."""
 SOFT = "color: rgba(140,140,140,255);"
 """Style of secondary text."""
-DOUBT = "color: black; background: #f0e442; border-radius: 3px; padding: 2px 6px;"
+DOUBT = "color: black; background: #f0e442; border-radius: 3px;"
 """Style of a line that a user should read before going on: yellow in every theme."""
+_PADDING = 4
+"""Pixels around the text of a yellow line. As a margin, since Qt forgets the padding of a style when it wraps text."""
 COPIES = {"yaml": "Job file (YAML)", "python": "Python", "command": "Command line"}
 """Formats in which a job is copied."""
 
@@ -142,6 +144,7 @@ class SummaryCard(QFrame):
             Whether the user has to correct something.
         """
         self.line.setStyleSheet(DOUBT if warning else "font-weight: bold;")
+        self.line.setMargin(_PADDING if warning else 0)
         self.line.setText(line)
         self.small.setText(smaller(small))
         self.small.setVisible(bool(small))
@@ -149,21 +152,23 @@ class SummaryCard(QFrame):
         if warning:
             self.show_request("")
 
-    def show_request(self, line: str, link: tuple[str, str] | None = None, *, doubtful: bool = False) -> None:
+    def show_request(self, line: str, why: str = "", link: tuple[str, str] | None = None) -> None:
         """Show how the request is understood, above the other lines.
 
         Parameters
         ----------
         line : str
             Empty to show nothing.
+        why : str
+            Tooltip; not empty if something was not understood or was guessed, which is shown in yellow.
         link : (target, text), optional
             An answer to click.
-        doubtful : bool
-            Whether something was not understood or was guessed.
         """
-        answer = f" <a href='{html.escape(link[0])}' style='color:#0072b2'>{html.escape(link[1])}</a>" if link else ""
-        self.request.setStyleSheet(DOUBT if doubtful else SOFT)
+        answer = f" <a href='{html.escape(link[0])}' style='color:#0059a8'>{html.escape(link[1])}</a>" if link else ""
+        self.request.setStyleSheet(DOUBT if why else SOFT)
+        self.request.setMargin(_PADDING if why else 0)
         self.request.setText(html.escape(line) + answer)
+        self.request.setToolTip(why)
         self.request.setVisible(bool(line))
 
 
@@ -172,11 +177,43 @@ def smaller(text: str) -> str:
     return f"<small>{html.escape(text)}</small>"
 
 
+class KeyButton(QPushButton):
+    """A button that shows its keys where there is room for them.
+
+    Parameters
+    ----------
+    text : str
+    keys : str
+        Such as ``Alt+R``; :class:`~napari_s1omni.frontends.dock.shortcuts.Shortcuts` presses the button by them.
+    """
+
+    def __init__(self, text: str, keys: str) -> None:
+        super().__init__(text)
+        shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+        self._short, self._long = text, f"{text}  ({shown})"
+
+    def sizeHint(self) -> QSize:
+        """Return the size with the keys."""
+        return self._with_text(super().sizeHint(), self._long)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the size without the keys."""
+        return self._with_text(super().minimumSizeHint(), self._short)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the keys out of a narrow button."""
+        super().resizeEvent(event)
+        self.setText(self._long if self.width() >= self.sizeHint().width() else self._short)
+
+    def _with_text(self, size: QSize, text: str) -> QSize:
+        width = self.fontMetrics().horizontalAdvance
+        return QSize(size.width() - width(self.text()) + width(text), size.height())
+
+
 def button(text: str, tip: str, work: Callable[[], Any], keys: str = "") -> QPushButton:
-    """Return a button that shows its keys; :class:`~napari_s1omni.frontends.dock.shortcuts.Shortcuts` presses them."""
-    shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
-    widget = QPushButton(f"{text}  ({shown})" if keys else text)
-    widget.setToolTip(tip)
+    """Return a button, which shows its keys if it has any."""
+    widget = KeyButton(text, keys) if keys else QPushButton(text)
+    widget.setToolTip(f"{tip} ({keys})" if keys else tip)
     widget.clicked.connect(lambda _: work())
     return widget
 
