@@ -13,7 +13,7 @@ from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import JobError
 from napari_s1omni.operations.pixel_size import pixel_um
 
-_EXAMPLE = "write what to find, such as 'segment the nuclei, about 20 px'"
+_EXAMPLE = "write what to find, such as 'segment the nuclei, about 20 px' or 'segment all objects'"
 _SHOWN = 4
 """Words that a sentence names; there may be more."""
 _SMALLEST = 2.0
@@ -129,10 +129,9 @@ def _are(words: tuple[str, ...]) -> str:
 def _asks_for_nothing(prompt: str, request: Request, engine: EngineDescription) -> JobError:
     if request.unknown:
         given = f"engine '{engine.name}' understands no word of '{_short(prompt)}'"
-        remedy = f"{_EXAMPLE}; 'segment all objects' finds whatever stands out"
     else:
-        given, remedy = f"'{_short(prompt)}' asks for nothing", _EXAMPLE
-    return JobError(given, "what should be segmented?", remedy, prompt=prompt)
+        given = f"'{_short(prompt)}' asks for nothing"
+    return JobError(given, "what should be segmented?", _EXAMPLE, prompt=prompt)
 
 
 def _quoted(words: tuple[str, ...]) -> str:

@@ -93,7 +93,6 @@ class Panel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tabs)
-        self.setMinimumWidth(380)
 
     def _connect(self) -> None:
         page = self.job_page

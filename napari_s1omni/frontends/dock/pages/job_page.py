@@ -54,6 +54,8 @@ _STACK_FIELDS = ("link_z", "z_gap")
 """Fields that are hidden for images with one plane."""
 REGIONS = {"whole": "Whole layer", "view": "Current view", "shape": "Selected shapes"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
+_NARROWEST = 380
+"""Width of the dock in pixels, unless a large font needs more."""
 _TYPING = 300
 """Milliseconds after the last key before a prompt is applied."""
 
@@ -162,7 +164,7 @@ class JobPage(QWidget):
         """Keep the form as wide as its fields, which a larger font widens."""
         if event.type() == QEvent.Type.LayoutRequest:
             bar = self._scroll.verticalScrollBar().sizeHint().width()
-            self._scroll.setMinimumWidth(self._body.minimumSizeHint().width() + bar)
+            self._scroll.setMinimumWidth(max(_NARROWEST, self._body.minimumSizeHint().width() + bar))
         return bool(super().event(event))
 
     def _add_sections(self, column: QVBoxLayout) -> None:
@@ -238,7 +240,7 @@ class JobPage(QWidget):
         self.preview_button.setEnabled(prepared is not None)
         self.engine.show_state()
         if prepared is None:
-            self.card.show_text(text, warning=True)
+            self.card.show_text(text[:1].upper() + text[1:], warning=True)
             return
         plan, grid = prepared.plan, prepared.plan.grid
         for name in _STACK_FIELDS:

@@ -191,6 +191,7 @@ class KeyButton(QPushButton):
         super().__init__(text)
         shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
         self._short, self._long = text, f"{text}  ({shown})"
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
         """Return the size with the keys."""
@@ -198,7 +199,8 @@ class KeyButton(QPushButton):
 
     def minimumSizeHint(self) -> QSize:
         """Return the size without the keys."""
-        return self._with_text(super().minimumSizeHint(), self._short)
+        # The minimum of Qt is the hint above, whatever the text.
+        return self._with_text(super().sizeHint(), self._short)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave the keys out of a narrow button."""
