@@ -16,6 +16,8 @@ from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
+from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -58,11 +60,16 @@ class Prepared:
     cost: Cost
     to_write: int = 0
     """Bytes that a run has still to write; only set by :func:`dry_run`."""
+    understood: str = ""
+    """What the engine understands of the prompt, such as ``nuclei, dark, about 12 px``; empty if it reads any words."""
+    doubts: tuple[Doubt, ...] = ()
+    """The notes of the plan that a user should read before the run: what is not understood, or was guessed."""
 
-    def with_notes(self, notes: Iterable[str]) -> Self:
-        """Return a copy whose plan also has these notes, each once, before its own."""
+    def with_notes(self, notes: Iterable[str], doubts: Iterable[Doubt] = ()) -> Self:
+        """Return a copy whose plan also has these notes, each once, before its own; some of them are doubts."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
-        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
+        plan = dataclasses.replace(self.plan, notes=together)
+        return dataclasses.replace(self, plan=plan, doubts=tuple(dict.fromkeys((*self.doubts, *doubts))))
 
     def with_learned_time(self) -> Self:
         """Return a copy whose forecast follows what runs have taken until now; reads a small file."""
@@ -135,11 +142,16 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     free = available_memory() if memory is None else memory
     plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free)
     plan = _with_threads_of_output(plan)
-    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
+    read = plan.job.operation.understanding(plan.source, plan.engine)
+    contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
+    said = (doubt.sentence for doubt in contrary)
+    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
     if job.output is not None or job.into is not None:
         plan = as_begun(plan, output_path(job))
     cost = check_memory(plan, free, count_tiles(plan))
-    return Prepared(plan, source, with_learned_time(cost, plan))
+    guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
+    doubts = (*read.doubts, *contrary, *guessed)
+    return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:

@@ -236,6 +236,10 @@ function render({ model, el }) {
   function showForecast() {
     ui.forecast.textContent = model.get("forecast") || "measuring the image ...";
     ui.forecast.dataset.ready = model.get("ready");
+    const request = model.get("request");
+    ui.request.textContent = request.line || "";
+    ui.request.title = request.why || "";
+    ui.request.dataset.doubtful = Boolean(request.why);
     ui.run.disabled = ui.preview.disabled = !model.get("ready");
   }
 
@@ -368,7 +372,7 @@ function render({ model, el }) {
 
   const handlers = {
     "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": () => { showScene(); showResults(); }, "change:status": showStatus,
-    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
+    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:request": showForecast, "change:preview": showPreview,
     "change:legend": showLegend, "change:target": showTarget, "change:results": showResults, "msg:custom": receive,
     "comm_live_update": checkKernel,
   };

@@ -343,7 +343,7 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        prepared = prepared.with_notes((*source.notes, *cache_notes()))
+        prepared = prepared.with_notes((*source.notes, *cache_notes()), source.axes_doubts)
         return Planned(prepared, source, job, output=self.target.look(prepared, job))
 
     def _on_plan(self, result: Planned | Failure) -> None:
