@@ -1,5 +1,6 @@
 """Environment variables: read when asked, with their defaults, and handed to child processes."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,3 +70,41 @@ def test_what_is_set_for_this_process_is_handed_on(monkeypatch, tmp_path):
     settings.use_cache_folder(str(tmp_path / "cache"))
     assert settings.cache_folder() == tmp_path / "cache"
     assert Path(settings.child_environment()["S1OMNI_CACHE"]) == tmp_path / "cache"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, "PASSIVE"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ({"GOMP_SPINCOUNT": "1000"}, None),
+        ({"KMP_BLOCKTIME": "200"}, None),
+    ],
+    ids=["nobody chose", "policy", "gnu", "intel"],
+)
+def test_threads_sleep_while_they_wait_unless_somebody_chose(monkeypatch, chosen, expected):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert settings.child_environment().get("OMP_WAIT_POLICY") == expected
+    # Where the engine would be loaded, and torch with it, the variable is set.
+    code = """
+import os, sys
+import napari_s1omni.engine.s1omni as engine
+sys.modules["napari_s1omni.engine.s1omni.engine"] = None
+try:
+    engine.load("nano")
+except ImportError:
+    print(os.environ.get("OMP_WAIT_POLICY"))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout.split()[-1] == str(expected), told.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("1", 1), ("4,2", 4), ("", None), ("0", None), ("many", None)], ids=str
+)
+def test_threads_that_a_scheduler_set(monkeypatch, written, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", written)
+    assert settings.chosen_threads() == expected

@@ -51,7 +51,7 @@ class Pipeline:
     commit: Callable[[BlockResult], BlockRecord]
     """Writes a finished block; called in the write-behind thread."""
     check: Callable[[], None] = lambda: None
-    """Called between micro-batches; may wait, or raise to stop the run."""
+    """Called between micro-batches and between their stages; may wait, or raise to stop the run."""
     on_event: OnEvent = ignore_event
     """Told of tiles and blocks; called from two threads."""
     on_step: OnStep = no_step
@@ -79,7 +79,7 @@ class Pipeline:
         plan = self.plan
         reader = PlaneReader(plan, self.source, self.retry, self.on_step, RegionMask.of(plan))
         thoughts = ThoughtProvider(plan, self.engine, self.thoughts, reader.read, self.redo_log)
-        attempt = TileAttempt(plan, self.engine, thoughts, self.on_step)
+        attempt = TileAttempt(plan, self.engine, thoughts, self._before)
         builders: dict[Block, BlockBuilder] = {}
         with (
             WriteBehind(functools.partial(self._add_tile, builders), max(QUEUE, field_bytes(plan))) as write_behind,
@@ -95,6 +95,11 @@ class Pipeline:
             for tile in generator.generate(self._tiles(reader, planes, builders)):
                 pixels = 0 if tile.image is None else tile.image.nbytes + tile.source.image.nbytes
                 write_behind.put(tile, pixels or _TILE_OVERHEAD)
+
+    def _before(self, step: str) -> None:
+        """Announce a stage of a micro-batch, which may be paused or stopped between thinking and generating."""
+        self.on_step(step)
+        self.check()
 
     def _tiles(
         self, reader: PlaneReader, planes: Iterable[Plane | None], builders: dict[Block, BlockBuilder]

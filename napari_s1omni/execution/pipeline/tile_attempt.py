@@ -51,7 +51,7 @@ class TileAttempt:
     engine : Engine
     thoughts : ThoughtProvider
     on_step : callable
-        Called with ``think`` and ``generate`` before each of the two stages.
+        Called with ``think`` and ``generate`` before each of the two stages; may wait, or raise to stop the run.
     """
 
     def __init__(self, plan: Plan, engine: Engine, thoughts: ThoughtProvider, on_step: Callable[[str], None]) -> None:
@@ -97,11 +97,13 @@ class TileAttempt:
         return GeneratedTile(tile, None, "failed", f"{type(error).__name__}: {error}", micro_batch)
 
     def _call(self, tiles: Sequence[TileInput], micro_batch: int) -> list[GeneratedTile]:
-        start = time.perf_counter()
+        # A step may wait while the run is paused.
         self._on_step("think")
+        start = time.perf_counter()
         thoughts = self._thoughts.thoughts(tiles)
-        middle = time.perf_counter()
+        thinking = time.perf_counter() - start
         self._on_step("generate")
+        start = time.perf_counter()
         images = self._engine.generate(
             np.stack([tile.image for tile in tiles]),
             thoughts,
@@ -109,8 +111,7 @@ class TileAttempt:
             [self._noise(tile) for tile in tiles],
         )
         self._check(images, len(tiles))
-        end = time.perf_counter()
-        seconds = (middle - start) / len(tiles), (end - middle) / len(tiles)
+        seconds = thinking / len(tiles), (time.perf_counter() - start) / len(tiles)
         return [
             GeneratedTile(
                 tile,

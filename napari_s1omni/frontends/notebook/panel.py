@@ -190,8 +190,8 @@ class Panel(anywidget.AnyWidget):
         match answer:
             case PreviewProgress():
                 drawn = {name: self.preview[name] for name in ("box",) if name in self.preview and answer.done}
-                words = {"words": answer.message, "done": answer.done, "total": answer.total, "running": True}
-                self.preview = {**drawn, **words}
+                told = {"words": answer.message, "done": answer.done, "total": answer.total, "running": True}
+                self.preview = {**drawn, **told}
             case PreviewPart():
                 self._content.preview = answer
                 grid = answer.plan.grid

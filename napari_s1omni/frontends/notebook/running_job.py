@@ -213,7 +213,8 @@ class RunningJob:
         now = self.status
         tiles = f", {now.tiles_done:,} of {now.tiles_total:,} tiles" if now.tiles_total else ""
         why = f": {now.error.message}" if now.error else ""
-        return f"RunningJob({self.path}, {now.state}{tiles}{why})"
+        heard = f", {now.last_heard}" if now.last_heard else ""
+        return f"RunningJob({self.path}, {now.state}{heard}{tiles}{why})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Return a live panel, and a picture with numbers for pages without a kernel."""

@@ -68,7 +68,7 @@ def png_url(png: bytes) -> str:
 def _numbers(session: JobSession) -> dict[str, str]:
     """Return the facts about a job, as name and text."""
     now, operation = session.status, session.job.operation
-    numbers = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.state}
+    numbers = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.last_heard or now.state}
     if now.tiles_total:
         numbers["Tiles"] = f"{now.tiles_done:,} of {now.tiles_total:,}"
     if now.holes:

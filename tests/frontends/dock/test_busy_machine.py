@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from skimage import data
 
 from napari_s1omni.execution.run.launch import launch
-from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewProgress, PreviewResult
 
 
 def press(button):
@@ -110,8 +110,15 @@ def test_a_preview_is_shown_tile_by_tile_and_its_button_cancels(viewer, panel, u
     assert (shown[0] > 0).sum() < (shown[-1] > 0).sum()
     view = panel.job_page.preview
     assert not view.cancel.isVisibleTo(panel.job_page)
+
+    def cancel(event):
+        if isinstance(event, PreviewProgress):
+            assert view.cancel.isVisibleTo(panel.job_page)
+            view.cancel.click()
+
+    panel.controller.preview_changed.connect(cancel)
+    panel.controller.edit("sampling.seed", 1)
     press(panel.job_page.preview_button)
-    until(lambda: view.cancel.isVisibleTo(panel.job_page))
-    view.cancel.click()
     until(lambda: "cancelled" in view.state.text())
+    assert not view.cancel.isVisibleTo(panel.job_page)
     assert not errors()

@@ -14,6 +14,7 @@ from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.redo import parse_tiles
+from napari_s1omni.execution.run.status import current_status
 from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
@@ -78,7 +79,7 @@ def _print_all(result: Result, output: str) -> None:
     print_rows(output, {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
     print_notes((*plan.notes, *result.notes))
     counted = _progress(result)
-    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {output}"}
+    progress = {"state": _state(result, output)}
     progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
     progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
     if counted["seconds"]:
@@ -92,6 +93,17 @@ def _print_all(result: Result, output: str) -> None:
     }
     if failed:
         print_rows("Failed", failed)
+
+
+def _state(result: Result, output: str) -> str:
+    """Say whether the result is complete, being made, or to be resumed."""
+    if result.complete:
+        return "complete"
+    now = current_status(output)
+    if now is not None and now.alive:
+        process = f"process {now.pid} on {now.host}" if now.pid else "a process that is starting"
+        return f"{now.state.phrase}, {process}" + (f", {now.last_heard}" if now.last_heard else "")
+    return f"unfinished; resume with: s1omni resume {output}"
 
 
 def _progress(result: Result) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class PreviewClient:
         self._newest = 0
         self._previewing = 0
         self._engine = self._given = ""
+        self._ahead = False
         self._timer: threading.Timer | None = None
 
     @property
@@ -112,8 +113,14 @@ class PreviewClient:
     def draw_ahead(self, redo: Order) -> None:
         """Draw what accepting a tried tile will need, until another request comes."""
         with self._lock:
+            self._ahead = False
             if self.engine and not self._previewing:
                 self._send(ahead=redo.to_json())
+
+    @property
+    def drawn_ahead(self) -> bool:
+        """Whether everything that was to be drawn ahead is there."""
+        return self._ahead
 
     def give(self, order: Order, engine: str, log: Path) -> subprocess.Popen[Any] | None:
         """Let the process with this engine become that of a run; previews then use another process.
@@ -223,6 +230,7 @@ class PreviewClient:
                 return
             if message["event"] in ("loading", "loaded"):
                 self._engine = message["engine"] if message["event"] == "loaded" else ""
+            self._ahead = self._ahead or (message["event"] == "ahead" and message["id"] == self._newest)
             wanted = message["id"] == self._previewing != 0
             if wanted and message["event"] in ("done", "failed"):
                 self._previewing = 0

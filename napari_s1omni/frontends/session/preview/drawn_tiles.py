@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,10 @@ class DrawnTiles:
         self.description = engine.description
         self.plain = SharedEngine(engine)
         """The engine without a memory; closing it leaves the engine open, too."""
+        self.drawn = 0
+        """Tiles that the engine drew so far."""
+        self.seconds = 0.0
+        """Seconds that it took to think about and draw them."""
         self._engine = engine
         self._thoughts: dict[str, Thought] = {}
         self._images: dict[str, Images] = {}
@@ -44,7 +49,10 @@ class DrawnTiles:
         keys = [_key(image, instruction.text, sampling) for image in images]
 
         def make(new: list[int]) -> Sequence[Thought]:
-            return self._engine.think(images[new], instruction, sampling, on_text)
+            start = time.perf_counter()
+            made = self._engine.think(images[new], instruction, sampling, on_text)
+            self.seconds += time.perf_counter() - start
+            return made
 
         return _remembered(self._thoughts, keys, make)
 
@@ -56,9 +64,11 @@ class DrawnTiles:
         keys = [_key(image, thought, sampling, field) for image, thought, field in facts]
 
         def make(new: list[int]) -> Sequence[Images]:
-            return list(
-                self._engine.generate(images[new], [thoughts[i] for i in new], sampling, [noise[i] for i in new])
-            )
+            start = time.perf_counter()
+            made = self._engine.generate(images[new], [thoughts[i] for i in new], sampling, [noise[i] for i in new])
+            self.seconds += time.perf_counter() - start
+            self.drawn += len(new)
+            return list(made)
 
         found = np.stack(_remembered(self._images, keys, make))
         while len(self._images) > 1 and sum(image.nbytes for image in self._images.values()) > _LIMIT:

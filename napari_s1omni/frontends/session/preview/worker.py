@@ -93,7 +93,7 @@ class PreviewWorker:
         name = prepared.plan.engine.name
         engine = self._engine(number, name)
         self.send(id=number, event="ready", engine=name)
-        ready = time.perf_counter()
+        drawn, seconds = engine.drawn, engine.seconds
 
         def on_part(part: Preview) -> None:
             self._check(number)
@@ -101,6 +101,7 @@ class PreviewWorker:
             np.save(file, part.pixels, allow_pickle=False)
             self.send(id=number, event="part", done=part.done, tiles=part.tiles, file=str(file), **_facts(part))
 
+        # Tiles from the memory of the engine took no time and tell nothing.
         result = run_preview(prepared.plan, prepared.source, engine, on_part=on_part)
         np.save(pixels, result.pixels, allow_pickle=False)
         self.send(
@@ -109,7 +110,7 @@ class PreviewWorker:
             file=str(pixels),
             errors=[r.error for r in result.records if r.error],
             seconds=time.perf_counter() - started,
-            rate=(time.perf_counter() - ready) / result.done if result.done else None,
+            rate=(engine.seconds - seconds) / (engine.drawn - drawn) if engine.drawn > drawn else None,
             **_facts(result),
         )
 
@@ -118,6 +119,7 @@ class PreviewWorker:
         if self._loaded is not None:
             name, _, drawn = self._loaded
             draw_ahead(order, name, drawn, lambda: self._check(number))
+        self.send(id=number, event="ahead")
 
     def _execute(self, order: Order, log: Path, folder: str) -> None:
         """Become the process of a run: write to its log, tell nobody else, and end with it."""
