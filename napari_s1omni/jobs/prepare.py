@@ -13,6 +13,8 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -47,11 +49,16 @@ class Prepared:
     cost: Cost
     to_write: int = 0
     """Bytes that a run has still to write; only set by :func:`dry_run`."""
+    understood: str = ""
+    """What the engine understands of the prompt, such as ``nuclei, dark, about 12 px``; empty if it reads any words."""
+    doubts: tuple[Doubt, ...] = ()
+    """The notes of the plan that a user should read before the run: what is not understood, or was guessed."""
 
-    def with_notes(self, notes: Iterable[str]) -> Self:
-        """Return a copy whose plan also has these notes, each once, before its own."""
+    def with_notes(self, notes: Iterable[str], doubts: Iterable[Doubt] = ()) -> Self:
+        """Return a copy whose plan also has these notes, each once, before its own; some of them are doubts."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
-        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
+        plan = dataclasses.replace(self.plan, notes=together)
+        return dataclasses.replace(self, plan=plan, doubts=tuple(dict.fromkeys((*self.doubts, *doubts))))
 
 
 def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
@@ -114,8 +121,13 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     plan = _with_threads_of_output(resolve(job, source.spec, known.normalization, description, known.digest, region))
-    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
-    return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
+    read = plan.job.operation.understanding(plan.source, plan.engine)
+    contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
+    said = (doubt.sentence for doubt in contrary)
+    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
+    cost = check_memory(plan, available_memory() if memory is None else memory)
+    guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
+    return Prepared(plan, source, cost, understood=read.understood, doubts=(*read.doubts, *contrary, *guessed))
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:

@@ -73,6 +73,8 @@ def resolve(
         If job and image do not fit together.
     OperationRefused
         If the engine does not do the operation.
+    JobError
+        If the prompt asks for nothing.
     """
     operation = job.operation
     if operation.type not in engine.operations:
@@ -86,7 +88,7 @@ def resolve(
     groups = operation.channel_groups(source)
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
-    notes += operation.notes(source)
+    notes += dict.fromkeys((*operation.notes(source), *operation.understanding(source, engine).sentences))
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, step, notes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
+from napari_s1omni.core.requests.words import LANGUAGES
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
 
 REVISION = "2"
 """Raised whenever the same tile and thought would give other pixels."""
@@ -27,5 +28,6 @@ def describe(name: str = "reference") -> EngineDescription:
         encoding="fields",
         think="once",
         generates=False,
+        vocabulary=Vocabulary(LANGUAGES, kinds=False, ignores=("super_resolution",)),
         host=EngineHost(memory=EngineMemory(resident=150 * 2**20, per_tile_pixel=200.0), seconds_per_tile=0.05),
     )

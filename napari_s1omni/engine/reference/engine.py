@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.requests.reading import find_polarity
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
@@ -16,7 +17,6 @@ from napari_s1omni.engine.protocol import Images, OnText, Thought
 from napari_s1omni.engine.reference import segmentation, super_resolution, translation
 from napari_s1omni.engine.reference.description import describe
 from napari_s1omni.engine.reference.measurement import TileMeasurement, measure_tile
-from napari_s1omni.engine.reference.prompt_words import find_polarity
 from napari_s1omni.engine.reference.steps import Steps
 from napari_s1omni.engine.reference.trace import ROUTE, write_trace
 from napari_s1omni.errors import GenerationError, OperationRefused, ThoughtError

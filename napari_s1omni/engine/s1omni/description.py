@@ -6,7 +6,8 @@ import importlib.util
 import math
 from pathlib import Path
 
-from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
+from napari_s1omni.core.requests.words import LANGUAGES
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
@@ -25,6 +26,16 @@ MARGIN = 0.01
 """Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
+
+_FEW_TOKENS = 10_000
+"""A model with fewer tokens learnt its words from the requests of its training alone."""
+_TRAINED = Vocabulary(
+    LANGUAGES,
+    kinds=True,
+    adjectives=("small", "smaller", "little", "tiny", "large", "larger", "big", "light", "lighter"),
+)
+"""The words of those requests, see :mod:`napari_s1omni.training.prompts.prompt_templates`; names of objects and
+brightness in other languages are translated, see :attr:`napari_s1omni.engine.instruction.Instruction.plain`."""
 
 _BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2}
 _REQUIRED = ("torch", "transformers", "diffusers", "safetensors", "tokenizers")
@@ -73,6 +84,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         weights_license=config.weights_license,
         citation=config.citation,
         generates=True,
+        vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )

@@ -21,9 +21,11 @@ from napari_s1omni.frontends.dock.pages.job_page import JobPage
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
-from napari_s1omni.frontends.dock.results_list import ResultsList
+from napari_s1omni.frontends.dock.results.results_list import ResultsList
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
+from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS, Shortcuts
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.source_layers import source_layer
@@ -68,10 +70,13 @@ class Panel(QWidget):
         self.correct_page = CorrectPage(self.link, self.background)
         self.results_list = ResultsList(self.link, self.runs_page, self.results, self.why_page)
         self._notifications = RunNotifications(self.background)
-        self._window_guests: list[JobDrop | JobLayers | CloseDialog] = []
+        self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
+        self._awaits_preview = False
+        """Whether a preview of the job may be shown when it comes; a run that began since makes it stale."""
         self._add_tabs()
         self._connect()
+        self._font = NapariFont(self)
         self.background.submit(self._find_unfinished, self._add_unfinished)
         self.results_list.read()
         # napari imports pandas with its first labels layer, which takes a second on the GUI thread.
@@ -91,7 +96,6 @@ class Panel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tabs)
-        self.setMinimumWidth(380)
 
     def _connect(self) -> None:
         page = self.job_page
@@ -104,6 +108,8 @@ class Panel(QWidget):
         page.output_choice.put_back_requested.connect(self.results_list.put_back)
         page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
+        self.tabs.currentChanged.connect(self._on_page)
+        self.why_page.redo.result_changed.connect(lambda run: self._drop_preview())
         self.controller.preview_changed.connect(self._on_preview)
         self.controller.run_added.connect(self._on_run_added)
         self.controller.failed.connect(lambda error: show_error(error))
@@ -121,6 +127,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
+        self._awaits_preview = True
         self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
@@ -171,7 +178,7 @@ class Panel(QWidget):
         """Show the page "Job" with an operation chosen."""
         self.tabs.setCurrentWidget(self.job_page)
         self.controller.choose_operation(kind)
-        self.job_page.prompt.setFocus()
+        self.job_page.prompt.offer()
 
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
@@ -208,6 +215,7 @@ class Panel(QWidget):
                 case "cancel":
                     self.requests.submit(run.cancel)
                 case "show":
+                    self._drop_preview()
                     if self.results.layer_of(run) is None:
                         self.results.add(run, self._open_source(run))
                 case "why":
@@ -227,7 +235,18 @@ class Panel(QWidget):
                 JobDrop(window, self.load),
                 JobLayers(self.viewer, self.load),
                 CloseDialog(window, self.controller.queue),
+                Shortcuts(
+                    window,
+                    self,
+                    {
+                        PREVIEW_KEYS: self.job_page.preview_button,
+                        RUN_KEYS: self.job_page.run_button,
+                        CROP_KEYS: self.correct_page.open_button,
+                        MERGE_KEYS: self.correct_page.merge_button,
+                    },
+                ),
             ]
+            self.job_page.prompt.offer()
 
     def closeEvent(self, event: Any) -> None:
         """Release everything; runs continue."""
@@ -240,6 +259,7 @@ class Panel(QWidget):
             return
         self._closed = True
         self.main_thread.close()
+        self._font.close()
         for guest in self._window_guests:
             guest.close()
         self._window_guests = []
@@ -258,12 +278,20 @@ class Panel(QWidget):
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
 
+    def _on_page(self, index: int) -> None:
+        if self.tabs.widget(index) is self.why_page:
+            self.why_page.open()
+        else:
+            self.why_page.leave()
+
     def _on_preview(self, event: PreviewEvent) -> None:
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
         elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
+            if run is None and not self._awaits_preview:
+                return
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
                 self.previews.show(event, source)
@@ -279,8 +307,14 @@ class Panel(QWidget):
         if run.replace:
             self.results_list.watch_replacing(run)
         if run.queued:
-            self.previews.clear()
+            self._drop_preview()
             self.results.add(run, self.controller.source)
+
+    def _drop_preview(self) -> None:
+        """Remove a preview that would lie over a result, and one that is still to come."""
+        self._awaits_preview = False
+        self.previews.clear()
+        self.job_page.preview.clear()
 
     def _open_source(self, run: Run) -> LayerSource | None:
         """Return the chosen source if it is that of a run."""

@@ -8,7 +8,7 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.finished import describe_finished
+from napari_s1omni.frontends.session.results.finished import describe_finished
 from napari_s1omni.frontends.session.run import Run
 
 

@@ -229,6 +229,10 @@ function render({ model, el }) {
   function showForecast() {
     ui.forecast.textContent = model.get("forecast") || "measuring the image ...";
     ui.forecast.dataset.ready = model.get("ready");
+    const request = model.get("request");
+    ui.request.textContent = request.line || "";
+    ui.request.title = request.why || "";
+    ui.request.dataset.doubtful = Boolean(request.why);
     ui.run.disabled = ui.preview.disabled = !model.get("ready");
   }
 
@@ -324,7 +328,7 @@ function render({ model, el }) {
 
   const handlers = {
     "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": showScene, "change:status": showStatus,
-    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
+    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:request": showForecast, "change:preview": showPreview,
     "change:legend": showLegend, "change:snapshot": showSnapshot, "msg:custom": receive,
   };
   for (const [event, work] of Object.entries(handlers)) model.on(event, work);

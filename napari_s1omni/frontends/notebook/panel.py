@@ -37,6 +37,7 @@ from napari_s1omni.frontends.session.preview.events import (
     PreviewProgress,
     PreviewResult,
 )
+from napari_s1omni.frontends.session.request_line import request_line, request_reasons
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES
 from napari_s1omni.jobs.prepare import Prepared
@@ -66,6 +67,8 @@ class Panel(anywidget.AnyWidget):
     """Fields, see :func:`napari_s1omni.frontends.notebook.form_fields.form_fields`."""
     forecast = traitlets.Unicode().tag(sync=True)
     """Estimated cost of the job in the form, or why it cannot run."""
+    request = traitlets.Dict().tag(sync=True)
+    """How the request was understood, as ``line``; why something was not, as ``why``, empty if all was."""
     ready = traitlets.Bool(False).tag(sync=True)
     """Whether the job in the form can run."""
     preview = traitlets.Dict().tag(sync=True)
@@ -297,6 +300,8 @@ class Panel(anywidget.AnyWidget):
 
     def _show_forecast(self, prepared: Prepared | None, words: str) -> None:
         self.forecast, self.ready = words, prepared is not None
+        line, why = ("", "") if prepared is None else (request_line(prepared), request_reasons(prepared))
+        self.request = {"line": line, "why": why}
 
     def _show_form(self, document: dict[str, Any]) -> None:
         self.form = form_fields(document)

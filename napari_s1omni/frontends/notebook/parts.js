@@ -161,7 +161,7 @@ function makeLayout() {
   const ui = {
     title: make("strong", "title"), state: make("span", "state"), mark: make("span", "mark"), about: make("span", "about"),
     canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), notice: make("div", "notice"), snapshot: element("img", { className: "s1o-snapshot", alt: "", hidden: true }), sliders: make("div", "sliders"),
-    form: make("div", "form"), forecast: make("div", "forecast"), previewWords: make("span", "preview-words"),
+    form: make("div", "form"), forecast: make("div", "forecast"), request: make("div", "request"), previewWords: make("span", "preview-words"),
     bar: make("div", "bar-fill"), progress: make("span", "progress"), map: element("canvas", { className: "s1o-map" }),
     by: element("select", { className: "s1o-by", title: "Colour tiles by" }), key: make("div", "key"), trace: make("div", "trace"),
     preview: button("preview", "Preview", "Run the tiles in the middle of the view"),
@@ -175,7 +175,7 @@ function makeLayout() {
   ui.map.setAttribute("aria-label", "Map of tiles: click a tile for its thought");
   ui.trace.textContent = "Click a tile to read its thought.";
   const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.snapshot, ui.notice), ui.sliders);
-  const right = make("div", "right", ui.form, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
+  const right = make("div", "right", ui.form, ui.request, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
   ui.tiles = make("div", "tiles", make("div", "tiles-head", element("span", {}, "Colour tiles by"), ui.by), ui.map, ui.key);
   ui.tiles.hidden = true;
   const below = make("div", "below", ui.tiles, ui.trace);

@@ -21,7 +21,6 @@ from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
-from napari_s1omni.frontends.session.output_target import OutputTarget
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
 from napari_s1omni.frontends.session.preview.events import (
@@ -31,6 +30,7 @@ from napari_s1omni.frontends.session.preview.events import (
     PreviewProgress,
     PreviewResult,
 )
+from napari_s1omni.frontends.session.results.output_target import OutputTarget
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
@@ -329,7 +329,7 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        prepared = prepared.with_notes((*source.notes, *cache_notes()))
+        prepared = prepared.with_notes((*source.notes, *cache_notes()), source.axes_doubts)
         return Planned(prepared, source, job, output=self.target.look(prepared, job))
 
     def _on_plan(self, result: Planned | Failure) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.frontends.dock.layers.shared_contrast import contrast_of, link_contrast, shares_contrast
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
@@ -50,7 +51,12 @@ class PreviewLayers:
         }
         if labels:
             options["opacity"] = 0.55
+        shared = shares_contrast(plan, self._link.layer)
+        if shared:
+            options |= contrast_of(self._link.layer)
         self.layer = self._link.add(np.array(self._pixels), "labels" if labels else "image", **options)
+        if shared:
+            link_contrast(self._link.layer, self.layer)
 
     def show_part(self, share: float) -> None:
         """Show the preview left of a share of its width, and the source right of it."""

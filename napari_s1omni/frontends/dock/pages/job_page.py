@@ -6,14 +6,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from psygnal import Signal
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QFormLayout,
     QFrame,
     QLabel,
-    QPlainTextEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -21,12 +20,15 @@ from qtpy.QtWidgets import (
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.frontends.dock.shortcuts import PREVIEW_KEYS, RUN_KEYS
 from napari_s1omni.frontends.dock.widgets.engine_choice import EngineChoice
 from napari_s1omni.frontends.dock.widgets.form import Form, shown_value
 from napari_s1omni.frontends.dock.widgets.output_choice import OutputChoice
 from napari_s1omni.frontends.dock.widgets.parts import Choice, Section, SummaryCard, button, copy_button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
+from napari_s1omni.frontends.dock.widgets.prompt_box import PromptBox
 from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.request_line import request_line, request_reasons
 from napari_s1omni.jobs.prepare import Prepared
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.cost import describe_cost
@@ -53,12 +55,14 @@ _STACK_FIELDS = ("link_z", "z_gap")
 """Fields that are hidden for images with one plane."""
 REGIONS = {"whole": "Whole layer", "view": "Current view", "shape": "Selected shapes"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
+_NARROWEST = 380
+"""Width of the dock in pixels, unless a large font needs more."""
 _TYPING = 300
 """Milliseconds after the last key before a prompt is applied."""
 
 
-class JobPage(QScrollArea):
-    """The form of the job.
+class JobPage(QWidget):
+    """The form of the job; the estimate and the buttons stay in view below it.
 
     Parameters
     ----------
@@ -83,10 +87,7 @@ class JobPage(QScrollArea):
         self.operation = Choice(
             [(key, one.title, one.model.__doc__ or "") for key, one in OPERATIONS.items()], controller.choose_operation
         )
-        self.prompt = QPlainTextEdit()
-        self.prompt.setFixedHeight(54)
-        self.prompt.setStyleSheet("QPlainTextEdit { border: 1px solid rgba(128,128,128,120); border-radius: 3px; }")
-        self.prompt.setTabChangesFocus(True)
+        self.prompt = PromptBox()
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING)
@@ -107,10 +108,10 @@ class JobPage(QScrollArea):
         self.changed.setToolTip("Fields that are not at their default, in sections that may be closed")
         self.card = SummaryCard()
         self.preview_button = button(
-            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, "Alt+P", self
+            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, PREVIEW_KEYS
         )
         self.run_button = button(
-            "Run", "Run the whole region in a background process", self.run_requested.emit, "Alt+R", self
+            "Run", "Run the whole region in a background process", self.run_requested.emit, RUN_KEYS
         )
         self.run_button.setStyleSheet("font-weight: bold;")
         copy = copy_button(self.copy_requested.emit, "Copy this job to run it elsewhere")
@@ -138,14 +139,25 @@ class JobPage(QScrollArea):
         self._add_sections(column)
         column.addWidget(self.changed)
         column.addLayout(_form_layout(("Save to", self.output_choice)))
-        column.addWidget(self.card)
-        column.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
         column.addWidget(self.preview, 1)
         # With all sections open it may be higher than a small screen.
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = QScrollArea()
+        scroll.setWidget(body)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 6)
+        below.setSpacing(5)
+        below.addWidget(self.card)
+        below.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
+        self._scroll, self._body = scroll, body
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addLayout(below)
+        self.card.link_chosen.connect(self._choose_axes)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._on_plan)
         controller.target.checked.connect(lambda _: self.run_button.setEnabled(controller.may_run))
@@ -154,6 +166,13 @@ class JobPage(QScrollArea):
         self.card.show_text("Open an image to begin")
         self.run_button.setEnabled(False)
         self.preview_button.setEnabled(False)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the form as wide as its fields, which a larger font widens."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            bar = self._scroll.verticalScrollBar().sizeHint().width()
+            self._scroll.setMinimumWidth(max(_NARROWEST, self._body.minimumSizeHint().width() + bar))
+        return bool(super().event(event))
 
     def _add_sections(self, column: QVBoxLayout) -> None:
         options = QWidget()
@@ -188,6 +207,7 @@ class JobPage(QScrollArea):
         self.prompt.blockSignals(True)
         self.prompt.setPlainText(operation.get("prompt", field.default))
         self.prompt.setToolTip(field.description or "")
+        self.prompt.setPlaceholderText(f"Such as: {field.default}")
         self.prompt.blockSignals(False)
         self.engine.show_engine(document.get("engine", "auto"))
         kind = self.controller.region_from if document.get("region") else "whole"
@@ -229,7 +249,10 @@ class JobPage(QScrollArea):
         self.show_changed()
 
     def _apply_prompt(self) -> None:
-        self.controller.edit("operation.prompt", self.prompt.toPlainText().strip() or None)
+        text = self.prompt.toPlainText().strip()
+        # Only for a segmentation an empty prompt is a question; for the others it is their default.
+        needed = self.controller.document["operation"]["type"] == "segmentation"
+        self.controller.edit("operation.prompt", text if text or needed else None)
 
     def _on_plan(self, prepared: Prepared | None, text: str) -> None:
         self.run_button.setEnabled(self.controller.may_run)
@@ -237,7 +260,7 @@ class JobPage(QScrollArea):
         self.preview_button.setEnabled(prepared is not None)
         self.engine.show_state()
         if prepared is None:
-            self.card.show_text(text, warning=True)
+            self.card.show_text(text[:1].upper() + text[1:], warning=True)
             return
         plan, grid = prepared.plan, prepared.plan.grid
         for name in _STACK_FIELDS:
@@ -249,6 +272,20 @@ class JobPage(QScrollArea):
         costs = "<br>".join(f"{name}: {value}" for name, value in describe_cost(prepared.cost).items())
         notes = "<br>".join(f"• {note}" for note in plan.notes)
         self.card.show_text(text, small, f"<p>{costs}</p><p>{notes}</p>")
+        axes = self._axes_in_time()
+        link = (axes, "They are time points") if axes else None
+        self.card.show_request(request_line(prepared), request_reasons(prepared), link)
+
+    def _axes_in_time(self) -> str:
+        """Return the axes with time points in place of planes, if the planes were guessed; else an empty text."""
+        source = self.controller.source
+        if source is None or not source.axes_guess or "z" not in source.axes or "t" in source.axes:
+            return ""
+        return (source.ref.axes or source.axes).replace("z", "t")
+
+    def _choose_axes(self, axes: str) -> None:
+        self.controller.edit("source.axes", axes)
+        self.controller.document_changed.emit(self.controller.document)
 
 
 def _form_layout(*rows: tuple[str, QWidget]) -> QFormLayout:

@@ -27,6 +27,7 @@ from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import QUANTITIES
 from napari_s1omni.frontends.views.tile_states import TileInfo
 
+_HELP = "Hover over a tile to read its state; click it to read its thought."
 _REDRAW = 800
 """Shortest time in milliseconds between two updates of the overlay."""
 
@@ -48,6 +49,8 @@ class WhyPage(QWidget):
         self.tile: TileInfo | None = None
         """The tile that was clicked."""
         self._runs: list[Run] = []
+        self._followed: Run | None = None
+        """The run that was chosen last, by a click or as the newest one."""
         self.run_choice = QComboBox()
         self.run_choice.setToolTip("The run to explain")
         self.run_choice.activated.connect(lambda i: self.choose(self._runs[i]))
@@ -57,7 +60,7 @@ class WhyPage(QWidget):
         self.colour.setToolTip("The quantity that colours the tiles")
         self.colour.activated.connect(lambda _: self._on_colour())
         self.legend = TileLegend()
-        self.hover = QLabel("Hover over a tile to read its state; click it to read its thought.")
+        self.hover = QLabel(_HELP)
         self.hover.setWordWrap(True)
         self.search = ThoughtSearch()
         self.search.search_requested.connect(self._search)
@@ -112,12 +115,38 @@ class WhyPage(QWidget):
 
     def choose(self, run: Run) -> None:
         """Show the tiles of a run."""
+        self._followed = run
+        self.hover.setText(_HELP)
         self.run_choice.setCurrentIndex(self._runs.index(run))
         if self._results.layer_of(run) is None:
             self._results.add(run, None)
         self.overlay.show(run, self._results.layer_of(run), self.colour.currentData())
         self.legend.show_legend(run, self.colour.currentData())
         self.redo.choose_run(run)
+
+    def open(self) -> None:
+        """Show the tiles of the newest run of the chosen layer, as the page comes into view."""
+        run = self._newest_run()
+        if run is not None and run is not self._followed:
+            self.choose(run)
+        elif self.overlay.visible:
+            self.overlay.layer.visible = True
+        elif run is None and self._link.layer is not None:
+            self.hover.setText(f"No result of '{self._link.layer.name}' is open. Run the job, or choose a run above.")
+
+    def leave(self) -> None:
+        """Hide the colours of the tiles, which would cover the result on other pages."""
+        if self.overlay.visible:
+            self.overlay.layer.visible = False
+
+    def _newest_run(self) -> Run | None:
+        """Return the newest run whose result is in the viewer: that of the active layer, or of the chosen source."""
+        shown = [run for run in reversed(self._runs) if self._results.layer_of(run) is not None]
+        active, source = self._link.viewer.layers.selection.active, self._link.layer
+        own = [run for run in shown if self._results.layer_of(run) is active]
+        # A run of an earlier session does not know the name of its source.
+        of_source = [run for run in shown if source is None or run.layer in (source.name, "")]
+        return next(iter(own or of_source), None)
 
     def show_preview(self, preview: PreviewResult) -> None:
         """Show the thought of a tile that was tried again."""

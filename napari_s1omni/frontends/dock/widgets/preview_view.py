@@ -75,9 +75,15 @@ class PreviewView(QWidget):
             case PreviewResult():
                 self._show(event)
 
+    def clear(self) -> None:
+        """Show no preview, as its layer is gone; its thoughts stay to be read."""
+        for widget in (self.state, self.bar, self._slider_row):
+            widget.setVisible(False)
+
     def _show(self, preview: PreviewResult) -> None:
         self._shown = preview
         self.bar.setVisible(False)
+        self.state.setVisible(True)
         self._slider_row.setVisible(True)
         self.slider.setValue(200)
         failed = f", {len(preview.errors)} failed" if preview.errors else ""
