@@ -34,7 +34,7 @@ from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.result.verify import find_damaged_blocks
 
 JOB_FILE = "job.yaml"
-"""The job of a run, in ``.s1omni``, for whoever wants to run it again."""
+"""The job of a run, in ``.s1omni``; with it the run can be repeated."""
 _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
 """Packages whose versions are stored in a result, if they are installed."""
 

@@ -23,7 +23,7 @@ from napari_s1omni.frontends.dock.pages.job_page import JobPage
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
-from napari_s1omni.frontends.dock.results_list import ResultsList
+from napari_s1omni.frontends.dock.results.results_list import ResultsList
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
 from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS, Shortcuts
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink

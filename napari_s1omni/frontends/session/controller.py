@@ -24,7 +24,6 @@ from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
-from napari_s1omni.frontends.session.output_target import OutputTarget
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
 from napari_s1omni.frontends.session.preview.events import (
@@ -34,6 +33,7 @@ from napari_s1omni.frontends.session.preview.events import (
     PreviewProgress,
     PreviewResult,
 )
+from napari_s1omni.frontends.session.results.output_target import OutputTarget
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue

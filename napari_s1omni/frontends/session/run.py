@@ -32,7 +32,7 @@ from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.journal import BlockRecord
-from napari_s1omni.storage.result.snapshots import has_replaced, has_snapshot
+from napari_s1omni.storage.result.snapshots import has_snapshot, was_redone
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs a function on the thread that owns the surface."""
@@ -218,7 +218,7 @@ class Run:
     @property
     def has_previous(self) -> bool:
         """Whether the result before the last redo is kept; reads the disk."""
-        return has_snapshot(self.path) and not has_replaced(self.path)
+        return was_redone(self.path)
 
     def read_status(self) -> RunStatus:
         """Read its status from the output."""

@@ -38,6 +38,11 @@ def has_replaced(path: Path) -> bool:
         return False
 
 
+def was_redone(path: Path) -> bool:
+    """Whether the snapshot of a result is that from before its last redo."""
+    return has_snapshot(path) and not has_replaced(path)
+
+
 def keep_replaced(path: Path) -> Path:
     """Keep the snapshot of another job under a number, so that tiles can be redone; only for the process with the lock.
 

@@ -26,16 +26,20 @@ def enter(line, text):
 
 
 def answer(words):
-    """Press a button of the question that is asked next, whenever it is asked."""
+    """Press a button of the question that is asked next, whenever it is asked; return the list that then has it."""
+    pressed = []
 
     def look():
         boxes = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMessageBox) and one.isVisible()]
         if boxes:
-            press(next(one for one in boxes[0].buttons() if one.text() == words))
+            button = next(one for one in boxes[0].buttons() if one.text() == words)
+            pressed.append(button)
+            press(button)
         else:
             QTimer.singleShot(100, look)
 
     QTimer.singleShot(100, look)
+    return pressed
 
 
 def contents(folder):
@@ -164,9 +168,9 @@ def test_results_are_listed_opened_and_removed(finished, viewer, panel, until, s
     (run,) = panel.runs_page.rows
     until(lambda: "saved in coins.zarr" in panel.runs_page.rows[run].state.text())
     picture("result-opened")
-    answer("Cancel")
+    answered = answer("Cancel")
     press(panel.runs_page.rows[run].buttons["forget"])
-    until(lambda: not QApplication.activeModalWidget())
+    until(lambda: answered and not QApplication.activeModalWidget())
     assert finished.exists()
     answer("Delete folder")
     press(panel.runs_page.rows[run].buttons["forget"])

@@ -19,7 +19,7 @@ from napari_s1omni.storage.result.corrections import (
     list_corrections,
     undo_correction,
 )
-from napari_s1omni.storage.result.snapshots import has_replaced, has_snapshot
+from napari_s1omni.storage.result.snapshots import was_redone
 from napari_s1omni.storage.result.store import ResultStore
 
 _LARGEST = 2**30
@@ -60,7 +60,7 @@ class EditableLabels(Protocol):
         ...
 
     def has_snapshot(self) -> bool:
-        """Whether an earlier version of the result is kept."""
+        """Whether the version from before the last redo is kept."""
         ...
 
 
@@ -102,8 +102,7 @@ class ResultLabels:
         return found
 
     def has_snapshot(self) -> bool:
-        # The result of another job, which this one replaced, cannot be restored in part.
-        return has_snapshot(self._path) and not has_replaced(self._path)
+        return was_redone(self._path)
 
 
 class ArrayLabels:

@@ -9,9 +9,9 @@ from typing import Any
 from psygnal import Signal
 from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from napari_s1omni.frontends.dock.widgets.result_row import ResultRow
+from napari_s1omni.frontends.dock.results.result_row import ResultRow
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction, RunRow
-from napari_s1omni.frontends.session.finished import FinishedResult
+from napari_s1omni.frontends.session.results.finished import FinishedResult
 from napari_s1omni.frontends.session.run import Run
 
 
@@ -25,9 +25,9 @@ class RunsPage(QScrollArea):
     """
 
     open_requested = Signal(object)
-    """A :class:`~napari_s1omni.frontends.session.finished.FinishedResult` to show."""
+    """A :class:`~napari_s1omni.frontends.session.results.finished.FinishedResult` to show."""
     removal_requested = Signal(object)
-    """A :class:`~napari_s1omni.frontends.session.finished.FinishedResult` to remove."""
+    """A :class:`~napari_s1omni.frontends.session.results.finished.FinishedResult` to remove."""
     more_requested = Signal()
     """More results of earlier sessions."""
 

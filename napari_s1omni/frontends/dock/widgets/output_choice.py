@@ -84,7 +84,7 @@ class OutputChoice(QWidget):
             words = _REPLACES.format(check.path.name)
         self.note.setText(words)
         self.note.setToolTip("" if check is None else f"{check.path}\n{check.details}".strip())
-        self.note.setStyleSheet(_NOTE if check is None or check.may_run else _WARNING)
+        self.note.setStyleSheet(_NOTE if check is None or check.may_run or check.held is Held.FINISHED else _WARNING)
         self.note.setVisible(bool(words))
         held = None if check is None else check.held
         self.new_button.setVisible(check is not None and not check.may_run)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButto
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.widgets.parts import BAR, copy_button
-from napari_s1omni.frontends.session.finished import describe_finished
+from napari_s1omni.frontends.session.results.finished import describe_finished
 from napari_s1omni.frontends.session.run import Run
 
 RunAction = Literal["pause", "resume", "cancel", "show", "why", "forget"]

@@ -15,11 +15,11 @@ from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
-from napari_s1omni.frontends.dock.removal_dialog import Removal, ask_removal
+from napari_s1omni.frontends.dock.results.removal_dialog import Removal, ask_removal
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.source_layers import source_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.finished import FinishedResult, finished_results, thumbnail
+from napari_s1omni.frontends.session.results.finished import FinishedResult, finished_results, thumbnail
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import forget
 from napari_s1omni.jobs.delete_result import delete_result, folder_size, may_delete

@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
-from napari_s1omni.frontends.dock.widgets.elided_label import ElidedLabel
-from napari_s1omni.frontends.session.finished import THUMBNAIL, FinishedResult
+from napari_s1omni.frontends.dock.results.elided_label import ElidedLabel
+from napari_s1omni.frontends.session.results.finished import THUMBNAIL, FinishedResult
 
 
 class ResultRow(QFrame):
