@@ -44,7 +44,7 @@ AUTO_ENGINE = Variable(
 CACHE = Variable(
     "S1OMNI_CACHE",
     "Folder for results without a name, for drawn regions, and for the list of runs.",
-    "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`",
+    "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`; a temporary folder where that cannot be written",
 )
 CHROMIUM = Variable("S1OMNI_CHROMIUM", "Browser of `s1omni bench notebook`.", "the system's `chromium`")
 DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` and `s1omni train` read.", "none")

@@ -1,5 +1,6 @@
 """The controller without a GUI: edits become plans, previews arrive, runs are watched to their end."""
 
+import tempfile
 import threading
 
 import numpy as np
@@ -67,6 +68,18 @@ def test_edits_become_one_plan(controller, surface, picture):
     assert controller.prepared.plan.grid.overlap == 32
     assert controller.source.array is None
     assert heard[-1].startswith("12 tiles, ")
+
+
+def test_a_cache_without_a_home_is_a_note_of_the_plan(controller, surface, picture, monkeypatch, tmp_path):
+    monkeypatch.setenv("S1OMNI_CACHE", "/proc/nobody/cache")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    assert any("the cache folder /proc/nobody/cache cannot be written" in n for n in controller.prepared.plan.notes)
+    controller.run()
+    surface.until(lambda: controller.queue.runs)
+    assert tmp_path in controller.queue.runs[0].path.parents
+    controller.queue.runs[0].cancel()
+    surface.until(lambda: not controller.queue.runs[0].alive)
 
 
 def test_plans_are_those_of_the_api(controller, surface, picture):
