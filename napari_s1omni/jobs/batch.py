@@ -15,7 +15,7 @@ from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupte
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.run_output import is_complete
 from napari_s1omni.jobs import prepare
-from napari_s1omni.jobs.batch_entries import BatchColumns, batch_jobs, settle_names
+from napari_s1omni.jobs.batch_entries import batch_jobs, further_columns, setting_columns, settle_names
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
@@ -85,7 +85,7 @@ def run_batch(
     """
     folder = None if folder is None else local_path(folder)
     entries = entries if isinstance(entries, Collection) else Collection(entries)
-    columns = BatchColumns.of(template, entries)
+    setting_columns(template, entries)  # refuses wrong ones
     place = table_folder(template, entries, folder)
     with contextlib.ExitStack() as stack:
         table = None
@@ -109,7 +109,7 @@ def run_batch(
         rows: list[BatchRow] = []
         kinds: dict[str, str] = {}
         for entry, job in batch_jobs(template, named, folder):
-            row, result = _row(entry, columns.facts_of(entry), job, work, dry_run)
+            row, result = _row(entry, further_columns(entry), job, work, dry_run)
             if table is not None:
                 row = _recorded(row, table)
             if result is not None:

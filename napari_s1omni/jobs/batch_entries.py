@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.errors import JobError
@@ -17,47 +16,36 @@ from napari_s1omni.storage.collections import Collection, CollectionEntry
 from napari_s1omni.storage.listing.names import unused_name
 
 
-@dataclass(frozen=True, slots=True)
-class BatchColumns:
-    """The columns of a list besides source and name: settings of the job, and facts about the images."""
+def setting_columns(template: Job, entries: Iterable[CollectionEntry]) -> frozenset[str]:
+    """Return the columns of a list that are fields of the job; the others are only copied into the tables.
 
-    settings: frozenset[str]
-    """Columns that are fields of a job."""
-    facts: frozenset[str]
-    """Columns that are only passed through to the tables."""
+    Raises
+    ------
+    JobError
+        If a column is nearly called like a field: it may have been meant.
+    """
+    entries = entries if isinstance(entries, Collection) else Collection(entries)
+    used = (name for entry in entries for name in entry.changes)
+    columns = dict.fromkeys([*entries.columns, *used])
+    fields = job_fields(None if "operation.type" in columns else template.operation.type)
+    wrong = {name: near for name in columns if name not in fields and (near := similar_field(name, fields))}
+    if wrong:
+        named = "; ".join(
+            f"the column '{name}' is no field of this job" + (f", but '{near}' is" if near in fields else "")
+            for name, near in wrong.items()
+        )
+        raise JobError(
+            named,
+            "a column is called like a field, such as operation.prompt, or like none",
+            "rename it; a fact about the images that goes into the table needs another name",
+            columns=wrong,
+        )
+    return frozenset(name for name in columns if name in fields)
 
-    @classmethod
-    def of(cls, template: Job, entries: Iterable[CollectionEntry]) -> BatchColumns:
-        """Tell the columns of a list.
 
-        Raises
-        ------
-        JobError
-            If a column is nearly called like a field: it would be ignored, or meant.
-        """
-        entries = entries if isinstance(entries, Collection) else Collection(entries)
-        used = (name for entry in entries for name in entry.changes)
-        columns = dict.fromkeys([*entries.columns, *used])
-        fields = job_fields(None if "operation.type" in columns else template.operation.type)
-        settings = frozenset(name for name in columns if name in fields)
-        facts = [name for name in columns if name not in fields]
-        wrong = [(name, near) for name in facts if (near := similar_field(name, fields))]
-        if wrong:
-            named = "; ".join(
-                f"the column '{name}' is no field of this job" + (f", but '{near}' is" if near in fields else "")
-                for name, near in wrong
-            )
-            raise JobError(
-                named,
-                "a column is called like a field, such as operation.prompt, or like none",
-                "rename it; a fact about the images that goes into the table needs another name",
-                columns=dict(wrong),
-            )
-        return cls(settings, frozenset(facts))
-
-    def facts_of(self, entry: CollectionEntry) -> dict[str, str]:
-        """Return the columns of the table of the batch that come from the list."""
-        return {_apart(name): text for name, text in entry.changes.items() if name != "source"}
+def further_columns(entry: CollectionEntry) -> dict[str, str]:
+    """Return the columns of a list, or well and field of a plate, as they are called in the table of the batch."""
+    return {_apart(name): text for name, text in entry.changes.items()}
 
 
 def _apart(column: str) -> str:
@@ -113,7 +101,7 @@ def _earlier_row(entry: CollectionEntry, rows: list[BatchRow], number: int, ofte
     """Return the row of an image that is listed `often`, here for the time `number`."""
     if len(rows) == often and (often == 1 or not any(row.more for row in rows)):
         return rows[number]
-    mine = {_apart(name): text for name, text in entry.changes.items()}
+    mine = further_columns(entry)
     # An image that is listed more than once is told by what its row changes.
     return next((row for row in rows if {name: text for name, text in row.more.items() if text} == mine), None)
 

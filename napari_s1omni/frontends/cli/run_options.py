@@ -51,7 +51,11 @@ Measure = Annotated[
 ]
 Export = Annotated[
     Literal["geojson", "zip", "tif"] | None,
-    typer.Option("--export", help="Also write each result beside it as this.", show_default=False),
+    typer.Option(
+        "--export",
+        help="Also write each result as outlines (geojson, zip for ImageJ) or pixels (tif).",
+        show_default=False,
+    ),
 ]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Fail if another batch runs in the same folder, instead of waiting for it.")
