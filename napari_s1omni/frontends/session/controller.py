@@ -261,6 +261,11 @@ class Controller:
 
         def work(ref: Mapping[str, Any]) -> None:
             complete = job.replace(source=ref)
+            if (grid := prepared.plan.grid).depth > 1:
+                # Those that were shown, whatever memory is free when the run starts.
+                complete = complete.replace(
+                    tiling=job.tiling.replace(block_size=grid.block_size, depth=grid.depth).model_dump()
+                )
             if job.output is None and job.into is None:
                 complete = complete.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
             run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name)
