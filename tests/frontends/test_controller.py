@@ -308,6 +308,7 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     controller.edit("tiling.tile_size", 96)
     controller.edit("tiling.overlap", 32)
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 96)
+    stated = controller.prepared.cost.seconds_range
     runs, main = [], threading.current_thread()
     controller.run_added.connect(runs.append)
     controller.run()
@@ -333,6 +334,21 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     assert run.tiles.at(10, 10).state in ("drawn", "empty")
     assert run.tiles.at(10, 10000) is None
     assert not unfinished()
+    # It teaches the estimate, which is a range now.
+    surface.until(lambda: controller.prepared.cost.seconds_range not in (None, stated))
+    assert run.status.tiles_total == controller.prepared.cost.tiles_computed == run.status.tiles_done
+
+
+def test_the_blocks_of_a_volume_are_those_that_were_shown(controller, surface, monkeypatch):
+    monkeypatch.setattr(controller.queue, "put", lambda run, transform: None)
+    uri = "synthetic://nuclei?shape=6,64,64&seed=1"
+    choose(controller, surface, Image(np.zeros((6, 64, 64), np.uint16), path=uri))
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: runs)
+    grid, tiling = runs[0].plan.grid, runs[0].job.tiling
+    assert (tiling.block_size, tiling.depth) == (grid.block_size, grid.depth)
 
 
 def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):

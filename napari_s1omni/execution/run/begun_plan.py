@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+from napari_s1omni.core.tiling import TileGrid
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.result.store import ResultStore
@@ -29,7 +30,9 @@ def as_begun(plan: Plan, path: Path) -> Plan:
     begun = _stored_plan(path)
     if begun is None or (begun.grid, begun.target) == (plan.grid, plan.target):
         return plan
-    if begun.job.tiling != plan.job.tiling:
+    # What the job says itself holds.
+    chosen = {name for name in ("block_size", "depth") if getattr(plan.job.tiling, name) is None} | {"y", "x"}
+    if any(getattr(begun.grid, f) != getattr(plan.grid, f) for f in TileGrid.__slots__ if f not in chosen):
         return plan
     same = dataclasses.replace(
         plan,

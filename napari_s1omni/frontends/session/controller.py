@@ -316,7 +316,13 @@ class Controller:
         def work(ref: Mapping[str, Any]) -> None:
             if named:
                 self.target.require(prepared, job, replace)
-            run = Run(job.replace(source=ref), prepared.plan, title, self.deliver, display, source.view.name, replace)
+            complete = job.replace(source=ref)
+            if (grid := prepared.plan.grid).depth > 1:
+                # Those that were shown, whatever memory is free when the run starts.
+                complete = complete.replace(
+                    tiling=job.tiling.replace(block_size=grid.block_size, depth=grid.depth).model_dump()
+                )
+            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name, replace)
             transform = result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
 
