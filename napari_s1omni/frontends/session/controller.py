@@ -55,6 +55,8 @@ class Controller:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run`` for the runs it starts.
+    as_layers : bool
+        Show results in the axes of their source layer, as napari does; else in their own axes.
     """
 
     document_changed = Signal(dict)
@@ -71,9 +73,14 @@ class Controller:
     """Bytes of a layer in memory that are copied to disk, and bytes to copy; both 0 at the end."""
 
     def __init__(
-        self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
+        self,
+        deliver: Deliver = call_directly,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        as_layers: bool = True,
     ) -> None:
         self.deliver = deliver
+        self._as_layers = as_layers
         self.view: LayerView | None = None
         """The chosen layer."""
         self.source: LayerSource | None = None
@@ -271,12 +278,12 @@ class Controller:
         job = self.job()
         if job.output is None and job.into is None:
             job = job.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
-        display = display_axes(source, prepared.plan.target)
+        display = display_axes(source, prepared.plan.target) if self._as_layers else None
         title = title or f"{job.operation.prompt} · {source.view.name}"
 
         def work(ref: Mapping[str, Any]) -> None:
             run = Run(job.replace(source=ref), prepared.plan, title, self.deliver, display, source.view.name)
-            transform = result_transform(source, prepared.plan, display)
+            transform = {} if display is None else result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
 
         self._with_readable_source(job, work, output_path(job))
