@@ -64,7 +64,7 @@ class JobSession:
         """Folder of the result."""
         self.deliver = _event_loop_delivery()
         """Calls a function on the kernel's event loop, or at once if there is none."""
-        self.controller = Controller(self.deliver, python)
+        self.controller = Controller(self.deliver, python, as_layers=False)
         """State of the panel's form, its previews and its estimates."""
         self.controller.run_added.connect(self._add)
         self.controller.copying_changed.connect(self._show_copying)

@@ -250,7 +250,7 @@ class RunningJob:
         """Return a picture with numbers, which any page shows."""
         try:
             still = static_html(self._session, None if self._panel is None else self._panel.key)
-        except (S1OmniError, OSError) as error:
+        except Exception as error:  # a picture that cannot be made must not keep a panel from showing the end
             still = f"<pre>{html.escape(f'{self!r}: {error}')}</pre>"
         return {"text/plain": repr(self), "text/html": still}
 

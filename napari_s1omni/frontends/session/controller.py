@@ -63,6 +63,8 @@ class Controller:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run`` for the runs it starts.
+    as_layers : bool
+        Show results in the axes of their source layer, as napari does; else in their own axes.
     """
 
     document_changed = Signal(dict)
@@ -79,9 +81,14 @@ class Controller:
     """Bytes of a layer in memory that are copied to disk, and bytes to copy; both 0 at the end."""
 
     def __init__(
-        self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
+        self,
+        deliver: Deliver = call_directly,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        as_layers: bool = True,
     ) -> None:
         self.deliver = deliver
+        self._as_layers = as_layers
         self.view: LayerView | None = None
         """The chosen layer."""
         self.source: LayerSource | None = None
@@ -309,7 +316,7 @@ class Controller:
         named = job.output is not None or job.into is not None
         if not named:
             job = job.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
-        display = display_axes(source, prepared.plan.target)
+        display = display_axes(source, prepared.plan.target) if self._as_layers else None
         title = title or f"{job.operation.prompt} · {source.view.name}"
         replace, self.target.replace = self.target.replace, False
 
@@ -323,7 +330,7 @@ class Controller:
                     tiling=job.tiling.replace(block_size=grid.block_size, depth=grid.depth).model_dump()
                 )
             run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name, replace)
-            transform = result_transform(source, prepared.plan, display)
+            transform = {} if display is None else result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
 
         if self.target.check is not None:
