@@ -70,7 +70,7 @@ def open_labels(layer: Any, others: Iterable[Any] = ()) -> OpenLabels:
     scale, units = layer_sizes(view, axes)
     source = open_source(view.data, axes=axes, scale=scale, units=units, labels=True)
     places = dict(zip(axes, view.translate, strict=True))
-    spec = source.spec.replace(translate=tuple(places[a] for a in source.spec.axes))
+    spec = source.spec.replace(kind="labels", translate=tuple(places[a] for a in source.spec.axes))
     under = _image_under(layer, others)
     image = None
     if under is not None:

@@ -92,7 +92,8 @@ class CorrectPage(QWidget):
         """Return the active labels layer, else the last one; None without one. Crops and previews do not count."""
         active = self._link.viewer.layers.selection.active
         layers = [x for x in self._link.viewer.layers if is_measurable(x)]
-        return active if active in layers else layers[-1] if layers else None
+        # Plugins get the active layer as a proxy of napari, which is equal but not the same.
+        return next((x for x in layers if x == active), layers[-1] if layers else None)
 
     def open_crop(self) -> None:
         """Open a writable copy of the visible part of the labels."""

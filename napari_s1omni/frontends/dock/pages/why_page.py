@@ -143,7 +143,7 @@ class WhyPage(QWidget):
         """Return the newest run whose result is in the viewer: that of the active layer, or of the chosen source."""
         shown = [run for run in reversed(self._runs) if self._results.layer_of(run) is not None]
         active, source = self._link.viewer.layers.selection.active, self._link.layer
-        own = [run for run in shown if self._results.layer_of(run) is active]
+        own = [run for run in shown if self._results.layer_of(run) == active]
         # A run of an earlier session does not know the name of its source.
         of_source = [run for run in shown if source is None or run.layer in (source.name, "")]
         return next(iter(own or of_source), None)
