@@ -62,6 +62,8 @@ def check_no_other_files(path: Path) -> None:
         given = f"{path} holds other files ({', '.join(sorted(entries)[:3])}{', ...' if len(entries) > 3 else ''})"
     elif path.exists():
         given = f"{path} is a file"
+    elif not (parent := existing_parent(path)).is_dir():
+        given = f"{path} lies in {parent}, which is a file"
     else:
         return
     raise StoreExists(
