@@ -22,6 +22,7 @@ from napari_s1omni.jobs.batch_table import TABLE, BatchRow, BatchTable
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import CollectionEntry
 
 
@@ -73,7 +74,9 @@ def run_batch(
     book = contextlib.nullcontext() if dry_run or folder is None else BatchTable(folder / TABLE)
     with EngineCache() as engines, book as table:
         work: Callable[[Job], dict[str, Any]] = (
-            _DryRun() if dry_run else functools.partial(_run, engines=engines.get, on_event=on_event, **running)
+            _DryRun(bool(running.get("overwrite")))
+            if dry_run
+            else functools.partial(_run, engines=engines.get, on_event=on_event, **running)
         )
         for entry, job in batch_jobs(template, entries, folder):
             row = _row(entry, job, work, dry_run)
@@ -135,11 +138,12 @@ def _row(entry: CollectionEntry, job: Job | JobError, work: Callable[[Job], dict
 
 
 def _run(job: Job, **running: Any) -> dict[str, Any]:
-    known = is_complete(output_path(job))
+    path = output_path(job)
+    known = Result.open(path).plan.digest if is_complete(path) else None
     result = run(job, **running)
     holes = result.summary.get("holes", 0)
     return {
-        "state": "holes" if holes else "already done" if known else "done",
+        "state": "holes" if holes else "already done" if known == result.plan.digest else "done",
         "tiles": sum(sum(record.tiles.values()) for record in result.records),
         "objects": result.summary.get("objects"),
         "holes": holes,
@@ -149,12 +153,13 @@ def _run(job: Job, **running: Any) -> dict[str, Any]:
 class _DryRun:
     """Predicts the row of each image; it reserves the disk space of the images before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, overwrite: bool) -> None:
+        self._overwrite = overwrite
         self._reserved = 0
 
     def __call__(self, job: Job) -> dict[str, Any]:
-        prepared = prepare.dry_run(job, reserved=self._reserved)
-        if is_complete(output_path(job)):
+        prepared = prepare.dry_run(job, reserved=self._reserved, overwrite=self._overwrite)
+        if not prepared.to_write and is_complete(output_path(job)):
             return {"state": "already done", "tiles": prepared.cost.tiles}
         self._reserved += prepared.to_write
         return {"state": "would run", "tiles": prepared.cost.tiles}
