@@ -104,7 +104,9 @@ def run_batch(
             table.expect(entry.name for entry in named)
         engines = stack.enter_context(EngineCache())
         work: _Work = (
-            _DryRun() if dry_run else functools.partial(_run, engines=engines.get, on_event=on_event, **running)
+            _DryRun(bool(running.get("overwrite")))
+            if dry_run
+            else functools.partial(_run, engines=engines.get, on_event=on_event, **running)
         )
         rows: list[BatchRow] = []
         kinds: dict[str, str] = {}
@@ -179,11 +181,12 @@ def _row(
 
 
 def _run(job: Job, **running: Any) -> tuple[dict[str, Any], Result]:
-    known = is_complete(output_path(job))
+    path = output_path(job)
+    known = Result.open(path).plan.digest if is_complete(path) else None
     result = run(job, **running)
     holes = result.summary.get("holes", 0)
     found = {
-        "state": "holes" if holes else "already done" if known else "done",
+        "state": "holes" if holes else "already done" if known == result.plan.digest else "done",
         "tiles": sum(sum(record.tiles.values()) for record in result.records),
         "objects": result.summary.get("objects"),
         "holes": holes,
@@ -195,12 +198,13 @@ def _run(job: Job, **running: Any) -> tuple[dict[str, Any], Result]:
 class _DryRun:
     """Predicts the row of each image; it reserves the disk space of the images before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, overwrite: bool) -> None:
+        self._overwrite = overwrite
         self._reserved = 0
 
     def __call__(self, job: Job) -> tuple[dict[str, Any], None]:
-        prepared = prepare.dry_run(job, reserved=self._reserved)
-        if is_complete(output_path(job)):
+        prepared = prepare.dry_run(job, reserved=self._reserved, overwrite=self._overwrite)
+        if not prepared.to_write and is_complete(output_path(job)):
             return {"state": "already done", "tiles": prepared.cost.tiles_computed}, None
         self._reserved += prepared.to_write
         return {
