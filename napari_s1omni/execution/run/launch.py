@@ -202,8 +202,9 @@ def _prepare_output(path: Path) -> Path:
         found = current_status(path)
         # Of a run on another machine that is not heard of any more, the lock says as much as can be known.
         if found is not None and found.alive and not (found.is_silent and not is_locked(path)):
+            process = f"process {found.pid}" if found.pid else "a process that is starting"
             raise StoreLocked(
-                f"{path} is being written by process {found.pid} on {found.host}",
+                f"{path} is being written by {process} on {found.host}",
                 remedy="watch it, or choose another output",
                 path=str(path),
                 pid=found.pid,
