@@ -1,4 +1,4 @@
-"""Draws a few tiles of a plan into memory, the one in the middle first, with the parts of which a run is made."""
+"""Draws a few tiles of a plan into memory, the one in the middle first, as a run would draw them."""
 
 from __future__ import annotations
 

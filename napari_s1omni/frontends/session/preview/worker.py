@@ -3,7 +3,7 @@
 ``python -m napari_s1omni.frontends.session.preview.worker`` is started by
 :class:`~napari_s1omni.frontends.session.preview.client.PreviewClient`. It reads requests as lines of JSON from its
 standard input, writes events as lines of JSON, and passes pixels in ``.npy`` files. A newer request replaces an older
-one. It ends with its standard input, or with the run that was given to it, which outlives whoever asked for it.
+one. It ends with its standard input, or with the run that was given to it, which outlives the viewer that asked for it.
 """
 
 from __future__ import annotations
