@@ -244,8 +244,9 @@ def _check_idle(path: Path) -> None:
     found = current_status(path)
     # Of a run on another machine that is not heard of any more, the lock says as much as can be known.
     if found is not None and found.alive and not (found.is_silent and not preflight.is_locked(path)):
+        process = f"process {found.pid}" if found.pid else "a process that is starting"
         raise StoreLocked(
-            f"{path} is being written by process {found.pid} on {found.host}",
+            f"{path} is being written by {process} on {found.host}",
             remedy="watch it, or choose another output",
             path=str(path),
             pid=found.pid,

@@ -95,3 +95,15 @@ def test_of_another_machine_it_is_said_when_it_was_last_heard_of(job):
 def test_a_status_without_any_process_has_stopped(launched):
     (launched.path / ".s1omni" / "launch.json").unlink()
     assert status(launched.path).state == "stopped"
+
+
+@pytest.mark.slow
+def test_a_start_of_45_seconds_is_a_start(job, tmp_path):
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f'#!/bin/sh\nsleep 45\nexec {sys.executable} "$@"\n')
+    interpreter.chmod(0o755)
+    run = launch(job, python=interpreter)
+    states = [change.status.state for change in watch(run.path)]
+    run.process.wait()
+    assert "stopped" not in states
+    assert (states[0], states[-1]) == ("starting", "complete")

@@ -35,7 +35,7 @@ def test_a_run_that_starts_late_is_starting_and_its_layer_is_filled(
     viewer.add_image(data.coins()[:200, :200], name="coins")
     settle()
     press(panel.job_page.run_button)
-    until(lambda: panel.controller.queue.runs and panel.controller.queue.runs[0]._launched)
+    until(lambda: panel.controller.queue.runs and panel.controller.queue.runs[0]._thread)
     run = panel.controller.queue.runs[0]
     file = run.path / ".s1omni" / "status.json"
     said = json.loads(file.read_text())

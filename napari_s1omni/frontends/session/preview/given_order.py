@@ -28,6 +28,8 @@ from napari_s1omni.storage.files.disk import no_step
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import open_reference
 
+_AHEAD = 64
+"""Most tiles that are drawn before they are asked for."""
 HOLES = 3
 """Exit code of a run whose result lacks tiles."""
 
@@ -85,10 +87,13 @@ def draw_ahead(order: Order, name: str, engine: DrawnTiles, check: Callable[[], 
     provider = ThoughtProvider(plan, engine, MemoryThoughts(result.thoughts), reader.read, redo_log)
     attempt = TileAttempt(plan, engine, provider, no_step)
     generator = TileGenerator(plan, attempt, provider, lambda count, seconds: None)
+    drawn = engine.drawn
     for _, read in reader.planes(blocks_with_tiles(plan, tiles)):
         if (plane := read()) is None:
             continue
         near = sorted(reader.tiles(plane), key=lambda tile: tile.place not in tiles)
         for tile in near:
             check()
+            if engine.drawn - drawn >= _AHEAD:
+                return
             list(generator.generate([tile]))
