@@ -144,8 +144,8 @@ def check_memory(plan: Plan, memory: int, region: RegionTiles | None = None) -> 
 def describe_cost(forecast: Cost) -> Mapping[str, Any]:
     """Return the forecast as labelled text."""
     extra = forecast.tiles_computed - forecast.tiles
-    share = f"{extra:,} ({forecast.extra_compute:.0%}) beside it and at faces of blocks"
-    again = f": {forecast.tiles:,} of the region and {share}"
+    share = f"{extra:,} ({forecast.extra_compute:.0%})"
+    again = f": {forecast.tiles:,} of the region and {share} beside it and at faces of blocks"
     time = forecast.expected_seconds
     return {
         "tiles": f"{forecast.tiles_computed:,}{again if extra else ''}",

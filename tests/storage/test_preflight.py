@@ -181,7 +181,7 @@ def test_labels_go_only_into_an_image_that_is_whole(attributes, words, tmp_path)
 def test_too_little_space(tmp_path):
     with mounted(tmp_path / "small", "size=1m") as folder:
         check(folder / "fits", forecast=500_000)
-        with pytest.raises(DiskFull, match="GB free") as caught:
+        with pytest.raises(DiskFull, match="MB free") as caught:
             check(folder / "out", forecast=2_000_000)
         assert caught.value.facts["forecast"] == 2_000_000
         assert caught.value.facts["free"] < 2_000_000

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_s1omni.frontends.dock.view_region import chosen_shapes, shapes_layer
 
@@ -71,4 +72,5 @@ class DrawnRegion:
 
     def _delete(self) -> None:
         self.forget()
-        self._on_deleted()
+        # Once napari has taken the shape or the layer off the canvas.
+        QTimer.singleShot(0, self._on_deleted)

@@ -17,7 +17,6 @@ from napari_s1omni.frontends.dock.view_geometry import (
 )
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.region_from_shapes import region_from_outlines
-from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.settings import cache_folder
 
 _ELLIPSE_POINTS = 64
@@ -95,7 +94,7 @@ def shapes_layer(viewer: Any) -> Any:
         If no shape is drawn.
     """
     active = viewer.layers.selection.active
-    drawn = [one for one in viewer.layers if isinstance(one, Shapes) and RESULT_KEY not in one.metadata]
+    drawn = [one for one in viewer.layers if isinstance(one, Shapes)]
     layers = [active] if active in drawn else drawn
     found = next((one for one in reversed(layers) if len(one.data)), None)
     if found is None:

@@ -248,7 +248,7 @@ def test_a_nearly_full_disk_refuses_a_new_run_and_not_a_finished_one(s1omni, tmp
         for more in ((), ("--dry-run",)):
             again = s1omni("superres", "noise.png", "small/up.zarr", *options, *more)
             assert again.code == 0, again.err
-            refused(s1omni("superres", "noise.png", "small/new.zarr", *options, *more), 75, "may need 0.00018 GB")
+            refused(s1omni("superres", "noise.png", "small/new.zarr", *options, *more), 75, "the result may need")
     finally:
         subprocess.run(["umount", "-l", tmp_path / "small"], check=True)
 

@@ -52,12 +52,13 @@ class RegionOutline:
         flat = [source.axes.index(a) for a in "yx"]
         ndim = self._link.layer.ndim
         place = stretched_transform(self._link.layer, flat, np.ones(ndim), np.zeros(ndim))
+        # Lines, not a shape: a shape could be moved, and would be one of those that the user drew.
+        sides = np.stack([corners, np.roll(corners, -1, axis=0) - corners], axis=1)
         self.layer = self._link.add(
-            [corners],
-            "shapes",
-            shape_type="rectangle",
+            sides,
+            "vectors",
+            vector_style="line",
             name=NAME,
-            face_color="transparent",
             edge_color=_COLOUR,
             edge_width=max(_WIDTH, min(bottom - top, right - left) / 200),
             metadata={RESULT_KEY: {NAME: True}},
@@ -65,7 +66,6 @@ class RegionOutline:
             axis_labels=[self._link.layer.axis_labels[i] for i in flat],
             **{**place, "shear": shear_vector(place["shear"])},
         )
-        self.layer.editable = False
         self._shown = wanted
 
     def clear(self) -> None:
