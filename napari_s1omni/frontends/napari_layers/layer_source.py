@@ -120,7 +120,7 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
 
 
 def stored_note(source: Source) -> str:
-    """Say where an array is read from, of which no copy is made."""
+    """Say where an array is read from; no copy of it is made."""
     return f"the array is read from {source.spec.source}, where it is stored"
 
 

@@ -54,7 +54,7 @@ class LayerMeasures:
 
 
 def read_measures(uri: str | None) -> LayerMeasures | None:
-    """Return what was measured on the layer of which a path is a copy; None for any other image."""
+    """Return what was measured on a layer whose copy lies at a path; None for any other image."""
     if uri is None or not (Path(uri) / _USERS).is_file():
         return None
     found = (read_attributes(Path(uri)).get(KEY) or {}).get(_MEASURED)

@@ -202,7 +202,7 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     run_cell(page, 2)
     shown = page.locator(".jp-OutputArea-output", has_text="größe 1-2.zarr segment the bright nuclei, about 24 px True")
     expect(shown).to_be_visible(timeout=TIMEOUT_MS)
-    expect(page.locator(".jp-OutputArea-output th", has_text="area (µm")).to_be_visible()
+    expect(page.locator(".jp-OutputArea-output th", has_text="area (µm³)")).to_be_visible()
     # Both results are there to be compared; the one that is shown is the job.
     root.locator("select.s1o-results").select_option(label="größe 1.zarr")
     expect(root.locator(".s1o-about")).to_contain_text("größe 1.zarr")
