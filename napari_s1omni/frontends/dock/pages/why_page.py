@@ -49,7 +49,7 @@ class WhyPage(QWidget):
         """The tile that was clicked."""
         self._runs: list[Run] = []
         self._followed: Run | None = None
-        """The newest run that the page has shown; another one that is chosen by hand stays until there is a newer run."""
+        """The newest run that the page has shown; one that is chosen by hand stays until there is a newer one."""
         self.run_choice = QComboBox()
         self.run_choice.setToolTip("The run to explain")
         self.run_choice.activated.connect(lambda i: self.choose(self._runs[i]))
