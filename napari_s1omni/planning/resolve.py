@@ -89,7 +89,7 @@ def resolve(
     groups = operation.channel_groups(source)
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
-    notes += dict.fromkeys((*operation.notes(source), *operation.understanding(source, engine).sentences))
+    notes += dict.fromkeys((*operation.understanding(source, engine).sentences, *operation.notes(source)))
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, notes)

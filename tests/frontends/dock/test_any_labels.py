@@ -72,11 +72,11 @@ def test_any_labels_are_painted_in_merged_and_restored(viewer, panel, until, mad
 
 def test_any_labels_are_measured_in_the_units_of_their_layer(viewer, until, errors):
     pixels, image = drawn(), np.random.default_rng(0).random((64, 80))
-    viewer.add_image(image, name="cells")
+    viewer.add_image(image, name="cells", units=("um", "um"))
     layer = viewer.add_labels(pixels, name="theirs", scale=(0.5, 0.5), translate=(3, 4), units=("um", "um"))
     movie = np.zeros((2, 8, 8), np.uint8)
     movie[:, 2:4, 2:4] = 1
-    series = viewer.add_labels(movie, name="series", axis_labels=("t", "y", "x"))
+    series = viewer.add_labels(movie, name="series", axis_labels=("t", "y", "x"), units=("s", "um", "um"))
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
     assert [table.layers.itemText(i) for i in range(table.layers.count())] == ["theirs", "series"]
     table.layers.setCurrentText("theirs")
@@ -88,7 +88,7 @@ def test_any_labels_are_measured_in_the_units_of_their_layer(viewer, until, erro
     )
     for name, values in wanted.items():
         assert np.allclose(found[name], values), name
-    assert set(found["unit"]) == {"um"}
+    assert set(found["unit"]) == {"micrometer"}
     assert "intensities are those of 'cells'" in table.state.text()
     assert list(layer.features["index"]) == [3, 7, 9]
     table.table.selectRow(1)

@@ -50,7 +50,7 @@ class WhyPage(QWidget):
         """The tile that was clicked."""
         self._runs: list[Run] = []
         self._followed: Run | None = None
-        """The run that was chosen last, by a click or as the newest one."""
+        """The newest run that the page has shown; one that is chosen by hand stays until there is a newer one."""
         self.run_choice = QComboBox()
         self.run_choice.setToolTip("The run to explain")
         self.run_choice.activated.connect(lambda i: self.choose(self._runs[i]))
@@ -115,7 +115,8 @@ class WhyPage(QWidget):
 
     def choose(self, run: Run) -> None:
         """Show the tiles of a run."""
-        self._followed = run
+        if run is self._newest_run():
+            self._followed = run
         self.hover.setText(_HELP)
         self.run_choice.setCurrentIndex(self._runs.index(run))
         if self._results.layer_of(run) is None:
@@ -127,12 +128,15 @@ class WhyPage(QWidget):
     def open(self) -> None:
         """Show the tiles of the newest run of the chosen layer, as the page comes into view."""
         run = self._newest_run()
-        if run is not None and run is not self._followed:
+        if run is None:
+            if self._link.layer is not None:
+                name = self._link.layer.name
+                self.hover.setText(f"No result of '{name}' is open. Run the job, or choose a run above.")
+        elif run is not self._followed or not self.overlay.visible:
+            self._followed = run
             self.choose(run)
-        elif self.overlay.visible:
+        else:
             self.overlay.layer.visible = True
-        elif run is None and self._link.layer is not None:
-            self.hover.setText(f"No result of '{self._link.layer.name}' is open. Run the job, or choose a run above.")
 
     def leave(self) -> None:
         """Hide the colours of the tiles, which would cover the result on other pages."""
