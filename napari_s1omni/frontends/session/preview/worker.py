@@ -101,7 +101,12 @@ class PreviewWorker:
             event="done",
             plan=result.plan.to_json(),
             thoughts={
-                key: {"text": thought.text, "prompt": thought.prompt, "runaway": thought.runaway}
+                key: {
+                    "text": thought.text,
+                    "prompt": thought.prompt,
+                    "runaway": thought.runaway,
+                    "margin": thought.margin,
+                }
                 for key, thought in result.thoughts.items()
             },
             errors=[r.error for r in result.records if r.error],
