@@ -29,10 +29,12 @@ class _Method:
     choose_steps: Callable[[NDArray[np.float32], TileMeasurement, Instruction], dict[str, str]]
     draw: Callable[[NDArray[np.float32], Steps, tuple[int, int]], NDArray[np.float32]]
     defaults: Mapping[str, str]
+    margin: Callable[[Steps], int] = lambda steps: 0
+    """Source pixels around a tile that `draw` must see if one thought serves all tiles of a layer."""
 
 
 _METHODS = {
-    "segmentation": _Method(segmentation.choose_steps, segmentation.draw, segmentation.DEFAULTS),
+    "segmentation": _Method(segmentation.choose_steps, segmentation.draw, segmentation.DEFAULTS, segmentation.margin),
     "super_resolution": _Method(super_resolution.choose_steps, super_resolution.draw, super_resolution.DEFAULTS),
     "modality_translation": _Method(translation.choose_steps, translation.draw, translation.DEFAULTS),
 }
@@ -62,11 +64,12 @@ class ReferenceEngine:
         polarity = find_polarity(instruction.request) if instruction.task == "segmentation" else None
         thoughts = []
         for i, image in enumerate(images):
-            measured = measure_tile(image, polarity)
+            measured = measure_tile(image, polarity, sampling.think == "once")
             text = write_trace(measured, instruction, polarity, method.choose_steps(image, measured, instruction))
             if on_text is not None:
                 on_text(i, text)
-            thoughts.append(Thought(text, route=ROUTE))
+            margin = method.margin(Steps.read(text)) if measured.layer else 0
+            thoughts.append(Thought(text, route=ROUTE, margin=margin))
         return thoughts
 
     def generate(

@@ -24,6 +24,7 @@ from napari_s1omni.execution.pipeline.plane_reader import Plane, PlaneReader
 from napari_s1omni.execution.pipeline.prefetch import Prefetcher, WriteBehind
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, ThoughtStore
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
@@ -79,7 +80,7 @@ class Pipeline:
         plan = self.plan
         reader = PlaneReader(plan, self.source, self.retry, self.on_step, RegionMask.of(plan))
         thoughts = ThoughtProvider(plan, self.engine, self.thoughts, reader.read, self.redo_log)
-        attempt = TileAttempt(plan, self.engine, thoughts, self._before)
+        attempt = TileAttempt(plan, self.engine, thoughts, Surroundings(plan, reader.read), self._before)
         builders: dict[Block, BlockBuilder] = {}
         with (
             WriteBehind(functools.partial(self._add_tile, builders), waiting_bytes(plan)) as write_behind,

@@ -155,7 +155,9 @@ def _facts(preview: Preview) -> dict[str, Any]:
     thoughts = preview.thoughts.items()
     return {
         "plan": preview.plan.to_json(),
-        "thoughts": {key: {"text": t.text, "prompt": t.prompt, "runaway": t.runaway} for key, t in thoughts},
+        "thoughts": {
+            key: {"text": t.text, "prompt": t.prompt, "runaway": t.runaway, "margin": t.margin} for key, t in thoughts
+        },
     }
 
 
