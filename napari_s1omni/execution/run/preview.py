@@ -17,6 +17,7 @@ from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.plane_reader import PlaneReader
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
@@ -109,7 +110,7 @@ def run_preview(
     reader = PlaneReader(plan, source, Retry(), no_step, region)
     thoughts = MemoryThoughts()
     provider = ThoughtProvider(plan, engine, thoughts, reader.read)
-    attempt = TileAttempt(plan, engine, provider, no_step)
+    attempt = TileAttempt(plan, engine, provider, Surroundings(plan, reader.read), no_step)
     generator = TileGenerator(plan, attempt, provider, lambda count, seconds: None)
     planes = [read() for _, read in reader.planes(plan.grid)]
     tiles = [tile for plane in planes if plane is not None for tile in reader.tiles(plane)]

@@ -12,6 +12,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.pipeline.plane_reader import PlaneReader
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider
 from napari_s1omni.execution.pipeline.tile_attempt import TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
@@ -85,7 +86,7 @@ def draw_ahead(order: Order, name: str, engine: DrawnTiles, check: Callable[[], 
     redo_log = RedoLog.read(work).with_round(sampling, tiles, order.prompt)
     reader = PlaneReader(plan, open_reference(plan.job.source), Retry(), no_step, RegionMask.of(plan))
     provider = ThoughtProvider(plan, engine, MemoryThoughts(result.thoughts), reader.read, redo_log)
-    attempt = TileAttempt(plan, engine, provider, no_step)
+    attempt = TileAttempt(plan, engine, provider, Surroundings(plan, reader.read), no_step)
     generator = TileGenerator(plan, attempt, provider, lambda count, seconds: None)
     drawn = engine.drawn
     for _, read in reader.planes(blocks_with_tiles(plan, tiles)):
