@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
+from napari_s1omni.execution.redo.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
 from napari_s1omni.execution.run.run_output import write_job
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus, write_status

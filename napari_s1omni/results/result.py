@@ -17,7 +17,7 @@ from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import StoreDamaged
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.planning.plan import Plan

@@ -12,9 +12,9 @@ from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
 from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunStarted, ignore_event
-from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
 from napari_s1omni.planning.cost import estimate_cost

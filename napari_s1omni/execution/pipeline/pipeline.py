@@ -29,8 +29,8 @@ from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, T
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
 from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
-from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.planning.memory import QUEUE, plane_bytes, waiting_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step

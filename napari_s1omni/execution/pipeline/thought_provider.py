@@ -20,7 +20,7 @@ from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.execution.pipeline.surroundings import ReadPlane, fill_view
 from napari_s1omni.execution.pipeline.thought_keys import redo_key, thought_key
 from napari_s1omni.execution.pipeline.tile_input import TileInput
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 
 _MAX_VIEW = 1024

@@ -170,7 +170,7 @@ def launch_redo(
     path : Path or str
         The result.
     tiles : str
-        See :func:`napari_s1omni.execution.run.redo.parse_tiles`.
+        See :func:`napari_s1omni.execution.redo.redo.parse_tiles`.
     seed : int, optional
         Another seed.
     prompt : str, optional

@@ -16,7 +16,7 @@ class Order:
     result: str = ""
     """Folder of the result whose tiles are redone."""
     tiles: str = ""
-    """The tiles, see :func:`napari_s1omni.execution.run.redo.parse_tiles`."""
+    """The tiles, see :func:`napari_s1omni.execution.redo.redo.parse_tiles`."""
     seed: int | None = None
     """Another seed for these tiles."""
     prompt: str | None = None

@@ -67,7 +67,7 @@ class JobSession:
         self.controller = Controller(self.deliver, python, as_layers=False)
         """State of the panel's form, its previews and its estimates."""
         self.controller.run_added.connect(self._add)
-        self.controller.copying_changed.connect(self._show_copying)
+        self.controller.copying.changed.connect(self._show_copying)
         # Preview processes must end with the last reference to the job.
         weakref.finalize(self, self.controller.close)
         self.source: Source | None = None
@@ -220,7 +220,7 @@ class JobSession:
         if self.run is None and not self.status.alive:
             # The cause of the failure may be gone.
             self._failure, self._cancelled = None, False
-            self.controller.stop_copying.clear()
+            self.controller.copying.allow()
             if self._thread is None or not self._thread.is_alive():
                 self._start_thread()
             self._notify()
@@ -236,7 +236,7 @@ class JobSession:
         """Stop the run; finished blocks are kept."""
         if self.run is None:
             self._cancelled, self.copying = True, ""
-            self.controller.stop_copying.set()
+            self.controller.copying.stop()
             self._notify()
         elif self.run.alive:
             self.run.cancel()
@@ -264,7 +264,7 @@ class JobSession:
             running = _is_output_running(prepared, self.path, self._options)
             job = self.job
             if located.array is not None and not running:
-                job = job.replace(source=dict(self.controller.copy_layer(job, located, self.path, seen)))
+                job = job.replace(source=dict(self.controller.copying.reference(job, located, self.path, seen)))
             if self._cancelled:
                 return
             run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)

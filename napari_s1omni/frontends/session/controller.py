@@ -7,15 +7,13 @@ processes of their own.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
 
-from napari_s1omni.errors import JobError, RunInterrupted, S1OmniError
+from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
@@ -24,6 +22,7 @@ from napari_s1omni.frontends.napari_layers.result_layers import display_axes
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
+from napari_s1omni.frontends.session.layer_copying import LayerCopying
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
 from napari_s1omni.frontends.session.preview.events import (
@@ -38,13 +37,10 @@ from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
 from napari_s1omni.frontends.session.source_cache import SourceCache
-from napari_s1omni.frontends.session.spilled_layers import SpilledLayers, copying_text
+from napari_s1omni.frontends.session.spilled_layers import copying_text
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.settings import cache_notes
-
-_TELL = 0.5
-"""Seconds between two messages about a layer that is copied."""
 
 
 def call_directly(work: Any) -> None:
@@ -77,8 +73,6 @@ class Controller:
     """A :class:`~napari_s1omni.frontends.session.run.Run` was queued or found again."""
     failed = Signal(object)
     """A :class:`~napari_s1omni.execution.run.status.Failure` to show."""
-    copying_changed = Signal(int, int)
-    """Bytes of a layer in memory that are copied to disk, and bytes to copy; both 0 at the end."""
 
     def __init__(
         self,
@@ -107,18 +101,17 @@ class Controller:
         """Name of the engine that is ready for previews."""
         self.background = BackgroundQueue("controller", deliver, self.failed.emit)
         """For work that may wait for a disk."""
-        self.stop_copying = threading.Event()
-        """Set to stop copying a layer to disk; the copy is removed."""
         self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
         self.queue = RunQueue(self.background, python, options, self.previewer.give)
         self.queue.emptied.connect(lambda: self.background.submit(self.previewer.reload))
         self.target = OutputTarget(self.queue, self.background)
         """Where the next result goes, and what lies there."""
-        self.spilled = SpilledLayers()
         self._document = JobDocument()
         self._sources = SourceCache()
+        self.copying = LayerCopying(deliver, self._sources.measure)
+        """Copies layers in memory to disk, for processes of their own."""
         self._planner = Planner(self._make_plan, deliver, self._on_plan)
-        self.copying_changed.connect(self._on_copied)
+        self.copying.changed.connect(self._on_copied)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -304,9 +297,9 @@ class Controller:
     def close(self) -> None:
         """Stop planning, previewing and watching; runs continue."""
         self._planner.close()
-        self.stop_copying.set()
+        self.copying.stop()
         self.background.close()
-        self.spilled.close()
+        self.copying.close()
         self.previewer.close()
         self.queue.close()
 
@@ -417,35 +410,8 @@ class Controller:
             raise no_layer()
 
         def work() -> None:
-            use(job.source.model_dump(mode="json") if source.array is None else self.copy_layer(job, source, result))
+            stored = source.array is None
+            use(job.source.model_dump(mode="json") if stored else self.copying.reference(job, source, result))
 
-        self.stop_copying.clear()
+        self.copying.allow()
         self.background.submit(work)
-
-    def copy_layer(
-        self, job: Job, source: LayerSource, result: Path | str | None = None, measured: MeasuredSource | None = None
-    ) -> Mapping[str, Any]:
-        """Copy what a job reads of a layer in memory; return how any process opens it. Not for the surface's thread.
-
-        Raises
-        ------
-        S1OmniError
-            If there is not enough space, or :attr:`stop_copying` was set.
-        """
-        measured = measured or self._sources.measure(job, source)
-        prepared = prepare(job.replace(output=None, into=None), source.array, seen=measured)
-        told, said = time.monotonic(), False
-
-        def on_bytes(done: int, total: int) -> None:
-            nonlocal told, said
-            if self.stop_copying.is_set():
-                raise RunInterrupted("copying the image to disk was cancelled", remedy="start the job again")
-            if time.monotonic() - told > _TELL:
-                told, said = time.monotonic(), True
-                self.deliver(lambda: self.copying_changed.emit(done, total))
-
-        try:
-            return self.spilled.reference(source.array, job.source, measured, prepared, result, on_bytes)
-        finally:
-            if said:
-                self.deliver(lambda: self.copying_changed.emit(0, 0))

@@ -174,7 +174,7 @@ class Run:
         Parameters
         ----------
         tiles : str
-            As :func:`napari_s1omni.execution.run.redo.parse_tiles` reads them.
+            As :func:`napari_s1omni.execution.redo.redo.parse_tiles` reads them.
         seed : int, optional
         prompt : str, optional
             Another prompt for these tiles.

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
-from napari_s1omni.execution.run.redo import parse_tiles
+from napari_s1omni.execution.redo.redo import parse_tiles
 from napari_s1omni.execution.run.status import current_status
 from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows

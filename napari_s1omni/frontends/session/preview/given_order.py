@@ -16,10 +16,10 @@ from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider
 from napari_s1omni.execution.pipeline.tile_attempt import TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
+from napari_s1omni.execution.redo.redo import blocks_with_tiles, parse_tiles
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.preview import MemoryThoughts
-from napari_s1omni.execution.run.redo import blocks_with_tiles, parse_tiles
-from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.frontends.session.preview.drawn_tiles import DrawnTiles
 from napari_s1omni.jobs.redo import redo
 from napari_s1omni.jobs.run import run

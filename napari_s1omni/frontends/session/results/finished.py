@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_s1omni.core.paths import is_url
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status

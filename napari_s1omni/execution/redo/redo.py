@@ -13,7 +13,7 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Block, TilePlace
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.planning.cost import estimate_cost
