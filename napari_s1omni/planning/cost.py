@@ -173,6 +173,8 @@ def source_box(plan: Plan) -> tuple[slice, ...]:
         if plan.sampling.think == "once":
             seen = grid.overview[place]
             spans[axis] = min(spans[axis][0], seen[0]), max(spans[axis][1], seen[1])
+        first, end = spans[axis]
+        spans[axis] = max(0, first - plan.engine.margin), min(extent, end + plan.engine.margin)
     return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
 
 

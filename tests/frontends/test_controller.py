@@ -11,8 +11,8 @@ from surface import Image, Labels, Points, Surface
 
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
-from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.controller import Controller, call_directly
+from napari_s1omni.frontends.session.background import BackgroundQueue, call_directly
+from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.preview.box import preview_box
 from napari_s1omni.frontends.session.preview.events import (
     PreviewCancelled,

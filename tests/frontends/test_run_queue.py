@@ -136,20 +136,20 @@ def test_what_belongs_to_a_layer_stays_with_it(controller, surface):
     controller.edit("source", {"scale": 0.5})
     controller.edit("region", {"type": "box", "y": [0, 64], "x": [0, 64]})
     controller.edit("operation.prompt", "segment the nuclei, about 20 px")
-    controller.output, controller.region_from = "a.zarr", "view"
-    changed = controller.changed_fields("engine", "operation.type", "operation.prompt", "region")
+    controller.output, controller.fields.region_from = "a.zarr", "view"
+    changed = controller.fields.changed_fields("engine", "operation.type", "operation.prompt", "region")
     assert changed == {"operation.channels": [0], "source.scale": 0.5}
     controller.choose_layer("b")
     document = controller.document
     assert not {"source", "region"} & document.keys(), "the region of the fixture belongs to the first layer too"
     assert document["operation"] == {"type": "segmentation", "prompt": "segment the nuclei, about 20 px"}
-    assert (controller.output, controller.region_from) == (None, "whole")
+    assert (controller.output, controller.fields.region_from) == (None, "whole")
     controller.output = "b.zarr"
     controller.choose_layer("a")
     assert controller.document["source"] == {"scale": 0.5}
     assert controller.document["operation"]["channels"] == [0]
     assert controller.document["region"]["y"] == [0, 64]
-    assert (controller.output, controller.region_from) == ("a.zarr", "view")
+    assert (controller.output, controller.fields.region_from) == ("a.zarr", "view")
     # A job that is loaded goes to the layer that is chosen for it, and leaves the others as they are.
     controller.load(controller.job().replace(output="job.zarr"))
     controller.choose_layer("c")

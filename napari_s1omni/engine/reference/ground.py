@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_s1omni.engine.reference.description import MAX_MARGIN
 from napari_s1omni.engine.reference.measurement import TileMeasurement, background
 from napari_s1omni.engine.reference.steps import Steps
 
@@ -16,8 +17,6 @@ AROUND, LOCAL = "around", "local"
 
 _EVEN = 0.25
 """Variation of the background, relative to the contrast, below which one level is used for all of it."""
-MAX_MARGIN = 512
-"""Most pixels that are read around a tile."""
 _BLUR = 2.0
 """Sigma of the smoothing before the opening, in pixels."""
 _TRUNCATE = 3.0

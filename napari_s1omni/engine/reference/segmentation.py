@@ -11,7 +11,8 @@ from scipy import ndimage as ndi
 from napari_s1omni.core.watershed import watershed_from_h_maxima
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.margin import window_inside
-from napari_s1omni.engine.reference.ground import MAX_MARGIN, find_ground, ground_margin, ground_steps
+from napari_s1omni.engine.reference.description import MAX_MARGIN
+from napari_s1omni.engine.reference.ground import find_ground, ground_margin, ground_steps
 from napari_s1omni.engine.reference.measurement import (
     LIGHTS,
     SIGNALS,

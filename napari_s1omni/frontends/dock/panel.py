@@ -192,7 +192,7 @@ class Panel(QWidget):
         region = None
         self._drawn_region.forget()
         with errors_shown():
-            self.controller.region_from = kind
+            self.controller.fields.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":

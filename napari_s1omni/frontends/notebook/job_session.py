@@ -20,8 +20,8 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.source_layer import find_source, source_name
-from napari_s1omni.frontends.session.background import until_exit
-from napari_s1omni.frontends.session.controller import Controller, call_directly
+from napari_s1omni.frontends.session.background import call_directly, until_exit
+from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
 from napari_s1omni.frontends.session.spilled_layers import copying_text

@@ -17,6 +17,11 @@ _CLOSE_TIMEOUT = 5.0
 T = TypeVar("T")
 
 
+def call_directly(work: Any) -> None:
+    """Deliver at once, on the calling thread; for surfaces without a thread of their own."""
+    work()
+
+
 @contextlib.contextmanager
 def until_exit() -> Iterator[None]:
     """End the work of a daemon thread quietly when Python ends: the thread pools with which zarr reads close first."""

@@ -19,7 +19,7 @@ from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.frontends.napari_layers.result_layers import display_axes
-from napari_s1omni.frontends.session.background import BackgroundQueue
+from napari_s1omni.frontends.session.background import BackgroundQueue, call_directly
 from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
 from napari_s1omni.frontends.session.layer_copying import LayerCopying
@@ -41,11 +41,6 @@ from napari_s1omni.frontends.session.spilled_layers import copying_text
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.settings import cache_notes
-
-
-def call_directly(work: Any) -> None:
-    """Deliver at once, on the calling thread; for surfaces without a thread of their own."""
-    work()
 
 
 class Controller:
@@ -106,7 +101,8 @@ class Controller:
         self.queue.emptied.connect(lambda: self.background.submit(self.previewer.reload))
         self.target = OutputTarget(self.queue, self.background)
         """Where the next result goes, and what lies there."""
-        self._document = JobDocument()
+        self.fields = JobDocument()
+        """What was chosen for each layer."""
         self._sources = SourceCache()
         self.copying = LayerCopying(deliver, self._sources.measure)
         """Copies layers in memory to disk, for processes of their own."""
@@ -116,29 +112,16 @@ class Controller:
     @property
     def document(self) -> dict[str, Any]:
         """The edited fields of the job, without its source and output."""
-        return self._document.data
+        return self.fields.data
 
     @property
     def output(self) -> str | None:
         """Folder of the next result; None is a new one in the cache folder."""
-        return self._document.output
+        return self.fields.output
 
     @output.setter
     def output(self, path: str | None) -> None:
-        self._document.output, self.target.replace = path, False
-
-    @property
-    def region_from(self) -> str:
-        """How the region was chosen: ``whole``, ``view`` or ``shape``."""
-        return self._document.region_from
-
-    @region_from.setter
-    def region_from(self, kind: str) -> None:
-        self._document.region_from = kind
-
-    def changed_fields(self, *shown: str) -> dict[str, Any]:
-        """Return the fields of the job that differ from their defaults, by dotted name, without those of some names."""
-        return self._document.changed_fields(*shown)
+        self.fields.output, self.target.replace = path, False
 
     @property
     def python(self) -> str | None:
@@ -154,18 +137,18 @@ class Controller:
             Names joined by dots.
         value : plain data
         """
-        if self._document.edit(path, value):
+        if self.fields.edit(path, value):
             self.refresh()
 
     def choose_operation(self, kind: str) -> None:
         """Change the operation; the fields of the other operation are kept."""
-        if self._document.choose_operation(kind):
+        if self.fields.choose_operation(kind):
             self.document_changed.emit(self.document)
             self.refresh()
 
     def choose_layer(self, key: Hashable) -> None:
         """Bring back what was chosen for a layer: axes, channels, region and output; None is no layer."""
-        if self._document.choose_layer(key):
+        if self.fields.choose_layer(key):
             self.target.replace = False
             self.document_changed.emit(self.document)
 
@@ -183,7 +166,7 @@ class Controller:
 
     def load(self, job: Job) -> None:
         """Take over a job; the chosen layer stays its source."""
-        self._document.load(job)
+        self.fields.load(job)
         self.document_changed.emit(self.document)
         self.refresh()
 
@@ -200,7 +183,7 @@ class Controller:
         JobError
             If no layer is chosen, or a field is wrong.
         """
-        return self._document.job(self.source, source)
+        return self.fields.job(self.source, source)
 
     def refresh(self) -> None:
         """Plan again in the background, a moment after the last edit."""

@@ -210,7 +210,7 @@ class JobPage(QWidget):
         self.prompt.setPlaceholderText(f"Such as: {field.default}")
         self.prompt.blockSignals(False)
         self.engine.show_engine(document.get("engine", "auto"))
-        kind = self.controller.region_from if document.get("region") else "whole"
+        kind = self.controller.fields.region_from if document.get("region") else "whole"
         self.region.setCurrentIndex(list(REGIONS).index(kind))
         self.output.setText(self.controller.output or "")
         self.show_changed()
@@ -219,7 +219,7 @@ class JobPage(QWidget):
         """Show in one line which fields in closed sections differ from their defaults."""
         kind = self.controller.document["operation"]["type"]
         plain = ("engine", "region", "operation.type", "operation.prompt")
-        found = self.controller.changed_fields(*plain, *(f"operation.{name}" for name in _FIELDS[kind].visible))
+        found = self.controller.fields.changed_fields(*plain, *(f"operation.{name}" for name in _FIELDS[kind].visible))
         words = [f"{path.rpartition('.')[2].replace('_', ' ')} {shown_value(value)}" for path, value in found.items()]
         self.changed.setText(f"Also set: {', '.join(words)}" if words else "")
         self.changed.setVisible(bool(words))
