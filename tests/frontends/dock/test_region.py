@@ -1,10 +1,12 @@
 """The region in a real window: drawn with the mouse, shown on the canvas, kept to the pixel, gone when it is deleted."""
 
 import numpy as np
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from skimage import data
 
+from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
 from napari_s1omni.results.result import Result
 
 
@@ -100,3 +102,17 @@ def test_what_is_seen_is_what_is_run(viewer, panel, until, settle):
         (plan.grid.y[1] - plan.grid.y[0]) * 0.5,
         (plan.grid.x[1] - plan.grid.x[0]) * 0.5,
     )
+
+
+def test_a_removed_layer_of_shapes_is_a_deleted_shape(until):
+    model, told = ViewerModel(), []
+    region = DrawnRegion(model, lambda: told.append("deleted"))
+    shapes = draw(model, (20, 30), (120, 200))
+    region.follow()
+    assert not region.changed
+    draw(model, (0, 0), (5, 5))
+    model.layers.remove(model.layers[-1])
+    model.layers.remove(shapes)
+    until(lambda: told)
+    assert told == ["deleted"]
+    region.close()
