@@ -132,6 +132,7 @@ assert not left, left
 """
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_killed_in_twenty_writes_of_its_table_loses_no_row(images, tmp_path):
     words = [sys.executable, "-c", KILLED, images, tmp_path / "out", tmp_path / "job.yaml"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=400)

@@ -240,6 +240,7 @@ def test_a_request_whose_answer_is_lost_is_repeated(notebook):
     expect(page.locator(".jp-OutputArea-output", has_text="['grid', 'view']")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(notebook):
     open_it, folder = notebook
     output = str(folder / "huge.zarr")

@@ -54,6 +54,7 @@ def executed(request, tmp_path_factory):
 
 @pytest.mark.timeout(16 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.slow
 def test_runs(path, executed):
     notebook = nbformat.read(executed / path.stem / path.name, as_version=4)
     seconds = float((executed / path.stem / "seconds.txt").read_text())
@@ -75,6 +76,7 @@ def test_runs(path, executed):
         assert len(set(picture.convert("L").resize((64, 64)).tobytes())) > 10
 
 
+@pytest.mark.slow
 def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(executed):
     name = NOTEBOOKS[0].stem
     text = (executed / name / f"{name}.html").read_text(encoding="utf-8")
@@ -84,6 +86,7 @@ def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(executed):
 
 
 @pytest.mark.skipif(browser() is None, reason="there is no chromium")
+@pytest.mark.slow
 def test_a_page_without_network_shows_the_picture_and_no_dead_panel(executed):
     pytest.importorskip("playwright", reason="needs the extra 'browser'")
     from napari_s1omni.benchmarks.jupyter_lab import open_browser
