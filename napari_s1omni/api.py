@@ -302,6 +302,8 @@ def _command_line(running: RunOptions) -> tuple[str, ...]:
         words.append("--verify")
     if running.get("durable") is False:
         words.append("--no-durable")
+    if running.get("overwrite"):
+        words.append("--overwrite")
     return tuple(words)
 
 

@@ -17,6 +17,7 @@
     │       ├── ThoughtError      endless, repeating or unusable thought
     │       └── GenerationError   generated tile not finite or of wrong shape
     ├── StoreError            the output cannot be written or read               exit 73
+    │   ├── StoreMissing      there is no result, or no run                      exit 66
     │   ├── StoreExists       something else is already there                    exit 73
     │   ├── StoreLocked       another run is writing it                          exit 73
     │   ├── StoreDamaged      the output is incomplete or was altered            exit 74
@@ -53,6 +54,7 @@ __all__ = [
     "StoreError",
     "StoreExists",
     "StoreLocked",
+    "StoreMissing",
     "ThoughtError",
     "TileError",
 ]
@@ -166,6 +168,12 @@ class StoreError(S1OmniError):
     """The output cannot be written or read."""
 
     exit_code = 73
+
+
+class StoreMissing(StoreError):
+    """There is no folder, or it holds no result and no run."""
+
+    exit_code = 66
 
 
 class StoreExists(StoreError):

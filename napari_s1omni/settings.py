@@ -9,10 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_s1omni.system.files import user_cache
+from napari_s1omni.errors import JobError, StoreError
+from napari_s1omni.system.files import is_writable, temporary_cache, user_cache
 
 _LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that the numerical libraries read for their number of threads."""
+_OF_ENGINES = ("S1OMNI_", "OMP_", "MKL_", "CUDA_", "HF_")
+"""How the names of variables begin on which an engine may depend."""
+_WAIT_POLICY = "OMP_WAIT_POLICY"
+_WAITING = (_WAIT_POLICY, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""Variables by which somebody has chosen how threads wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,10 @@ AUTO_ENGINE = Variable(
 CACHE = Variable(
     "S1OMNI_CACHE",
     "Folder for results without a name, for drawn regions, and for the list of runs.",
-    "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`",
+    "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`; a temporary folder where that cannot be written",
 )
 CHROMIUM = Variable("S1OMNI_CHROMIUM", "Browser of `s1omni bench notebook`.", "the system's `chromium`")
-DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` measures.", "a folder beside the project")
+DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` and `s1omni train` read.", "none")
 MODELS = Variable("S1OMNI_MODELS", "Folder of downloaded models.", "`~/.cache/s1omni/models`")
 NICENESS = Variable(
     "S1OMNI_NICENESS",
@@ -54,7 +60,7 @@ PYTHON = Variable(
 THREADS = Variable(
     "S1OMNI_THREADS",
     "Threads of an engine on the CPU, in each worker; part of the plan.",
-    "the checkpoint's own number",
+    "`OMP_NUM_THREADS`, or the checkpoint's own number",
 )
 
 VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREADS)
@@ -62,12 +68,49 @@ VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREA
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again; it is made where it is missing."""
+    """Return the folder for what can be made again; it is made where it is missing.
+
+    Where it cannot be written, as in a container without a home, it is a temporary folder: see :func:`cache_notes`.
+
+    Raises
+    ------
+    StoreError
+        If there is no temporary folder either.
+    """
+    return _cache()[0]
+
+
+def cache_notes() -> tuple[str, ...]:
+    """Say that results without a name lie in a temporary folder, and why; empty where the cache can be written."""
+    return _cache()[1]
+
+
+def _cache() -> tuple[Path, tuple[str, ...]]:
+    """Return the cache folder, and a note if it is not the wanted one."""
     named = CACHE.read()
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or user_cache()) / "napari_s1omni"
-    folder = base.expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "napari_s1omni"
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_writable(folder):
+            return folder, ()
+        why = "it is read-only for this user"
+    except OSError as error:
+        why = error.strerror or str(error)
+    except RuntimeError:
+        why = "no home folder of this user is known"
+    try:
+        instead = temporary_cache()
+    except OSError as error:
+        raise StoreError(
+            f"neither the cache folder {folder} ({why}) nor a temporary folder can be written",
+            remedy=f"set {CACHE.name} to a folder that you may write to",
+        ) from error
+    note = (
+        f"the cache folder {folder} cannot be written ({why}); results without a name lie in {instead}, which the "
+        f"system may empty: name an output, or set {CACHE.name}"
+    )
+    return instead, (note,)
 
 
 def use_cache_folder(folder: str) -> None:
@@ -80,9 +123,30 @@ def models_folder() -> Path:
     return Path(MODELS.read() or user_cache() / "s1omni" / "models").expanduser()
 
 
-def data_folder() -> Path:
-    """Return the folder of the images that the benchmarks measure."""
-    return Path(DATA.read() or "../shared/data").expanduser()
+def data_folder(given: Path | str | None = None, option: str = "--data") -> Path:
+    """Return the folder of the images that benchmarks and training read.
+
+    Parameters
+    ----------
+    given : Path or str, optional
+        The folder that was named; by default that of ``S1OMNI_DATA``.
+    option : str
+        How it could have been named, for the message.
+
+    Raises
+    ------
+    JobError
+        If none is named, or it does not exist.
+    """
+    named = str(given) if given is not None else DATA.read()
+    if not named:
+        raise JobError(
+            "no folder of images is named", f"{option} or the variable {DATA.name} names one", f"set {DATA.name}"
+        )
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise JobError(f"there is no folder {folder}", f"{option} or {DATA.name} names a folder of images")
+    return folder
 
 
 def interpreter() -> str:
@@ -112,7 +176,39 @@ def library_threads(usual: int) -> dict[str, str]:
     return {name: os.environ.get(name, str(usual)) for name in _LIBRARY_THREADS}
 
 
+def chosen_threads() -> int | None:
+    """Return the number of threads that the user or a scheduler has set by ``OMP_NUM_THREADS``; None where it has not.
+
+    The variable may list numbers for nested levels, such as ``4,2``; the first is meant here.
+    """
+    first = os.environ.get(_LIBRARY_THREADS[0], "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else None
+
+
+def sleeping_threads() -> dict[str, str]:
+    """Return the variable that makes threads sleep while they wait for each other; nothing where somebody chose.
+
+    By default they spin, which takes the processors from all other processes: beside busy ones everything becomes
+    many times slower. The numerical libraries read it when they are loaded.
+    """
+    return {} if any(os.environ.get(name) for name in _WAITING) else {_WAIT_POLICY: "PASSIVE"}
+
+
+def let_threads_sleep() -> None:
+    """Apply :func:`sleeping_threads` to this process and to those that it will start."""
+    os.environ.update(sleeping_threads())
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the variables on which a loaded engine may depend."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_OF_ENGINES)}
+
+
 def child_environment(without: Iterable[str] = (), **changes: str) -> dict[str, str]:
-    """Return the environment of a process to be started: that of this one without some variables, others set."""
+    """Return the environment of a process to be started: that of this one without some variables, others set.
+
+    Its threads sleep while they wait, see :func:`sleeping_threads`.
+    """
     left_out = set(without)
-    return {**{name: value for name, value in os.environ.items() if name not in left_out}, **changes}
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**inherited, **sleeping_threads(), **changes}

@@ -3,6 +3,7 @@
 import gc
 import os
 import subprocess
+import tempfile
 
 import pytest
 
@@ -12,6 +13,8 @@ gc.set_threshold(50_000, 20, 50)
 os.environ.setdefault("S1OMNI_NICENESS", "0")
 # What is tested of tiles, blocks and runs is the same with the engine that needs no weights; tests of an engine name it.
 os.environ.setdefault("S1OMNI_AUTO", "reference")
+# Runs of tests teach no forecast of the user, and are not in the user's list.
+os.environ.setdefault("S1OMNI_CACHE", tempfile.mkdtemp(prefix="s1omni-tests-"))
 
 
 def _mounted(folder, options):

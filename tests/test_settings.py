@@ -1,11 +1,16 @@
 """Environment variables: read when asked, with their defaults, and handed to child processes."""
 
+import os
+import pwd
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from napari_s1omni import settings
+from napari_s1omni.errors import JobError, StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +34,42 @@ def test_the_cache_folder_is_the_named_one_then_that_of_the_desktop_then_that_of
     monkeypatch.setenv("S1OMNI_CACHE", "~/own")
     assert settings.cache_folder() == tmp_path / "own"
     assert (tmp_path / "own").is_dir()
+
+
+@pytest.mark.parametrize("home", ["/proc/nobody", "/dev/null"])
+def test_a_cache_that_cannot_be_written_is_a_temporary_folder_of_this_user_and_is_said(monkeypatch, tmp_path, home):
+    assert settings.cache_notes() == ()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("HOME", home)
+    folder = settings.cache_folder()
+    assert folder == settings.cache_folder() == tmp_path / f"napari_s1omni-{os.getuid()}"
+    assert folder.stat().st_mode & 0o077 == 0
+    (note,) = settings.cache_notes()
+    assert all(words in note for words in (home, str(folder), "S1OMNI_CACHE"))
+    # A name that another user could have taken is not used.
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    assert settings.cache_folder() not in (folder, tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nothing")
+    with pytest.raises(StoreError, match="S1OMNI_CACHE"):
+        settings.cache_folder()
+
+
+def test_a_user_without_a_home_has_a_temporary_cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: (_ for _ in ()).throw(KeyError(uid)))
+    assert settings.cache_folder().parent == settings.models_folder().parents[2] == tmp_path
+    assert "no home folder" in settings.cache_notes()[0]
+
+
+def test_the_folder_of_real_images_has_no_default(monkeypatch, tmp_path):
+    with pytest.raises(JobError, match="S1OMNI_DATA"):
+        settings.data_folder()
+    monkeypatch.setenv("S1OMNI_DATA", "~")
+    assert settings.data_folder() == tmp_path
+    with pytest.raises(JobError, match="there is no folder"):
+        settings.data_folder(tmp_path / "nowhere")
 
 
 def test_defaults_hold_where_a_variable_is_empty(monkeypatch, tmp_path):
@@ -69,3 +110,41 @@ def test_what_is_set_for_this_process_is_handed_on(monkeypatch, tmp_path):
     settings.use_cache_folder(str(tmp_path / "cache"))
     assert settings.cache_folder() == tmp_path / "cache"
     assert Path(settings.child_environment()["S1OMNI_CACHE"]) == tmp_path / "cache"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, "PASSIVE"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ({"GOMP_SPINCOUNT": "1000"}, None),
+        ({"KMP_BLOCKTIME": "200"}, None),
+    ],
+    ids=["nobody chose", "policy", "gnu", "intel"],
+)
+def test_threads_sleep_while_they_wait_unless_somebody_chose(monkeypatch, chosen, expected):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert settings.child_environment().get("OMP_WAIT_POLICY") == expected
+    # Where the engine would be loaded, and torch with it, the variable is set.
+    code = """
+import os, sys
+import napari_s1omni.engine.s1omni as engine
+sys.modules["napari_s1omni.engine.s1omni.engine"] = None
+try:
+    engine.load("nano")
+except ImportError:
+    print(os.environ.get("OMP_WAIT_POLICY"))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout.split()[-1] == str(expected), told.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("1", 1), ("4,2", 4), ("", None), ("0", None), ("many", None)], ids=str
+)
+def test_threads_that_a_scheduler_set(monkeypatch, written, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", written)
+    assert settings.chosen_threads() == expected

@@ -18,6 +18,7 @@ PAGES = sorted(
 )
 MODULES = sorted((ROOT / "napari_s1omni").rglob("*.py"))
 STORED = (
+    "engine/reference/ground.py",
     "engine/reference/segmentation.py",
     "engine/reference/super_resolution.py",
     "engine/reference/trace.py",

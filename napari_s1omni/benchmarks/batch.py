@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_s1omni.jobs.batch import batch_jobs, run_batch
+from napari_s1omni.jobs.batch import run_batch
+from napari_s1omni.jobs.batch_entries import batch_jobs
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -60,9 +62,43 @@ class Document(BaseModel):
         return type(self).read({**self.model_dump(), **changes}, type(self).__name__)
 
 
-def did_you_mean(word: str, choices: list[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` with the choice most similar to `word`, or an empty string."""
-    found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML or JSON file that a person wrote.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    JobError
+        If it cannot be read, or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_bytes())
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise JobError(f"{what} {path}: {why}", remedy="Name a readable YAML or JSON file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        why = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise JobError(f"{what} {path} is not YAML{place}: {why}") from None
+
+
+def did_you_mean(word: str, choices: list[str], least: float = 0.5) -> str:
+    """Return ``" Did you mean 'x'?"`` with the choice most similar to `word`, or an empty string.
+
+    Parameters
+    ----------
+    word : str
+    choices : list of str
+    least : float
+        Similarity from which a choice is named, 0 to 1.
+    """
+    found = difflib.get_close_matches(word, choices, n=1, cutoff=least)
     return f" Did you mean '{found[0]}'?" if found else ""
 
 

@@ -42,7 +42,7 @@ def full_path(given: str | os.PathLike[str]) -> str:
         If it cannot be a path of this machine: a Windows path, a home folder of an unknown user, a file URL of another
         machine, or a variable.
     """
-    text = os.fspath(given).strip("\r\n")
+    text = path_text(given).strip("\r\n")
     if not text.strip() or "\0" in text:
         raise JobError(f"path {text!r}", "a path names a file or folder", "give its name")
     if (found := _ONE_SLASH.match(text)) and not os.path.lexists(found[1] + ":"):
@@ -58,6 +58,21 @@ def full_path(given: str | os.PathLike[str]) -> str:
         _refuse_variables(text, path)
         path = _as_stored(path)
     return str(path)
+
+
+def path_text(given: str | os.PathLike[str]) -> str:
+    """Return a path as text.
+
+    Raises
+    ------
+    JobError
+        If it is neither text nor a path.
+    """
+    if isinstance(given, str) or (isinstance(given, os.PathLike) and isinstance(os.fspath(given), str)):
+        return os.fspath(given)
+    raise JobError(
+        f"{given!r} ({type(given).__name__}) cannot be a path", "a path is text or a pathlib.Path", "write it as text"
+    )
 
 
 def settled_path(given: str | os.PathLike[str]) -> str:

@@ -172,9 +172,9 @@ class TileGrid:
     z: Span
     """Planes of the region."""
     y: Span
-    """Rows of the region, starting on a whole step."""
+    """Rows of the region, to the pixel: tiles lie on the lattice whatever it is."""
     x: Span
-    """Columns of the region, starting on a whole step."""
+    """Columns of the region, to the pixel."""
 
     @property
     def overview(self) -> tuple[Span, Span]:
@@ -261,6 +261,14 @@ class TileGrid:
         """Columns of the lattice whose tiles touch the columns `span` of the source."""
         return self._touching(span, self.lattice[1])
 
+    def starting_in(self, span: Span) -> range:
+        """Rows or columns of the lattice whose tiles start in a span of the source; a block of n steps has n.
+
+        Each has one value in the quality maps of the block. A region that starts between two steps also shows a part
+        of the tile before; that one counts to the first.
+        """
+        return range(-(-span[0] // self.step), -(-span[1] // self.step))
+
     def tiles(self, block: Block) -> Iterator[Tile]:
         """Yield the tiles of one plane of a block, in lattice order."""
         for row in self.tile_rows(block.field_y):
@@ -305,11 +313,6 @@ def lattice_size(size: int, tile_size: int, overlap: int) -> int:
     count = max(1, -(-(size - overlap) // (tile_size - overlap)))
     beyond = (count - 1) * (tile_size - overlap) + tile_size - size
     return count + (0 < beyond < overlap // 4)
-
-
-def snap_out(span: Span, step: int, size: int) -> Span:
-    """Grow a span to whole steps from 0, ending at the latest at `size`."""
-    return span[0] // step * step, min(size, -(-span[1] // step) * step)
 
 
 def _span(region: Span, k: int, edge: int) -> Span:

@@ -130,3 +130,10 @@ def format_duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def format_duration_range(low: float, high: float) -> str:
+    """Return a time between two as text: ``41 s``, ``12 to 20 min``, ``50 min to 2.1 h``."""
+    first, last = format_duration(max(1, low)), format_duration(max(1, high))
+    (number, unit), other = first.split(), last.split()[1]
+    return last if first == last else f"{number} to {last}" if unit == other else f"{first} to {last}"

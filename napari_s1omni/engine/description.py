@@ -70,6 +70,23 @@ DIVISION = Division()
 
 
 @dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words that an engine understands in a request for segmentation, beside sizes.
+
+    A request that says nothing of this is refused before anything runs, and words that change nothing are named.
+    """
+
+    languages: tuple[str, ...]
+    """Languages of :mod:`napari_s1omni.core.requests.words` in which it knows names and brightness."""
+    kinds: bool
+    """Whether it tells kinds of objects apart; otherwise it finds whatever stands out."""
+    adjectives: tuple[str, ...] = ()
+    """Further words that it understands, such as ``small``."""
+    ignores: tuple[str, ...] = ()
+    """Operation types for which it reads no prompt at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineIdentity:
     """The part of a description that determines the pixels of a result; all of it is in a run's fingerprint."""
 
@@ -128,6 +145,10 @@ class EngineDescription(EngineIdentity):
     """What to cite."""
     weights_license: str = "none (no weights)"
     """Licence of the weights; begins with ``none`` if there are no weights."""
+    vocabulary: Vocabulary | None = dataclasses.field(default=None, compare=False)
+    """The words it understands; None if it reads any. Not stored with a plan: it is asked for before a run only."""
+    margin: int = dataclasses.field(default=0, compare=False)
+    """Largest margin around a tile, in source px, that a thought may ask for; not stored with a plan either."""
 
     @property
     def identity(self) -> EngineIdentity:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from napari_s1omni.core.requests.reading import in_english
 from napari_s1omni.core.sizes.lengths import UM, length_unit
 from napari_s1omni.core.sizes.object_size import object_size_in_words
 from napari_s1omni.core.sizes.plain_words import in_plain_words
@@ -109,10 +110,14 @@ class Instruction:
 
     @property
     def plain(self) -> Self:
-        """The instruction for a model that understands sizes only as ``about 20 px``; the same if they are plain."""
-        if self.task != "segmentation" or self._size_is_plain():
+        """The instruction for a model that reads English, and sizes only as ``about 20 px``; the same if it is so."""
+        english = in_english(self.request) if self.task == "segmentation" else None
+        if self.task != "segmentation" or (english is None and self._size_is_plain()):
             return self
-        return self.replace(request=in_plain_words(self.request, self.pixel))
+        if english is None:
+            return self.replace(request=in_plain_words(self.request, self.pixel))
+        size = "" if self.object_size is None else f", about {self.object_size:.4g} px"
+        return self.replace(request=english + size)
 
     def _size_is_plain(self) -> bool:
         """Whether the first length in the request is the object size, so that a model reads it there by itself.

@@ -41,6 +41,8 @@ class Thought:
     If both this and `token_ids` are empty, `text` is the instruction itself and the engine did not think."""
     runaway: str = ""
     """How a discarded first attempt ended, such as ``repeating``; empty if this is the first attempt."""
+    margin: int = 0
+    """Source pixels around a tile that the engine must see, so that what it draws is the same in any tile."""
 
     @property
     def remark(self) -> str:
@@ -108,13 +110,16 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        images : float32 (B, 3, h, w)
-            Source tiles in model range.
+        images : float32 (B, 3, h + 2 margin, w + 2 margin)
+            Source tiles in model range, with the margin that their thoughts ask for: 0 unless the engine sets
+            :attr:`Thought.margin`, and the same in all of them. With a margin, pixels beyond the edge of the layer are
+            NaN (:mod:`napari_s1omni.engine.margin`).
         thoughts : sequence of B Thought
             From :meth:`think` or from a store.
         sampling : Sampling
         noise : sequence of B NoiseField
-            ``noise[i].shape`` is the size (H, W) to draw; larger than (h, w) in super-resolution.
+            ``noise[i].shape`` is the size (H, W) to draw, of the tile without its margin; larger than (h, w) in
+            super-resolution.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.engine.description import EngineDescription
-from napari_s1omni.engine.discovery import EngineSource, sources
+from napari_s1omni.engine.discovery import GROUP, EngineSource, sources
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import EngineError, EngineUnavailable, OperationRefused
 from napari_s1omni.settings import AUTO_ENGINE
@@ -179,6 +179,7 @@ def _source(name: str) -> EngineSource:
     raise EngineUnavailable(
         f"engine '{name}' is not known",
         f"engines are {', '.join(names())}, 'auto', or a folder of weights that exists",
-        "choose one of these",
+        f"choose one of these, or install the package of that engine: packages add engines by the entry point "
+        f"'{GROUP}' (docs/engines.md)",
         engine=name,
     )

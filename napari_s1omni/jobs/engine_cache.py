@@ -19,7 +19,7 @@ class EngineCache:
         """Return a loaded engine whose ``close`` does nothing, since other runs still need it."""
         if name not in self._engines:
             self._engines[name] = create_engine(name)
-        return _SharedEngine(self._engines[name])
+        return SharedEngine(self._engines[name])
 
     def __enter__(self) -> EngineCache:
         return self
@@ -29,7 +29,7 @@ class EngineCache:
             engine.close()
 
 
-class _SharedEngine:
+class SharedEngine:
     """An engine that stays open when one of its users closes it."""
 
     def __init__(self, engine: Engine) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from napari_s1omni.core.document import did_you_mean
-from napari_s1omni.core.paths import full_path
+from napari_s1omni.core.paths import full_path, path_text
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.engine.protocol import Engine
@@ -24,7 +24,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.events import OnEvent
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.operations.super_resolution import Factor
-from napari_s1omni.planning.job import Box, Job, Shape, SourceRef, output_path
+from napari_s1omni.planning.job import Box, Job, Shape, SourceRef, check_prompt, output_path
 
 IN_MEMORY = "memory:"
 """Prefix of the URI of a source that lives in this process."""
@@ -70,6 +70,7 @@ class RunOptions(TypedDict, total=False):
     scheduler: str | None
     verify: bool
     durable: bool
+    overwrite: bool
     engines: Callable[[str], Engine]
     on_event: OnEvent
 
@@ -172,11 +173,12 @@ def make_job(
             choices = sorted({*known, *RUN_OPTIONS})
             near = did_you_mean(name, choices)
             raise JobError(f"unknown option '{name}'.{near}", f"options are {', '.join(choices)}")
+    check_prompt(given.get("prompt"))
     array = None if isinstance(source, str | os.PathLike) else source
     uri = full_path(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"
     document: dict[str, Any] = {
         "source": {"uri": uri},
-        "output": None if output is None else os.fspath(output),
+        "output": None if output is None else path_text(output),
         "operation": {"type": operation},
         "tiling": {},
         "sampling": {},

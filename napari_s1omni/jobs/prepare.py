@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.registry import describe
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
+from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
+from napari_s1omni.execution.run.tile_times import with_learned_time
+from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.planning.resolve import RegionBounds, resolve
+from napari_s1omni.settings import THREADS
+from napari_s1omni.storage.arrays.layer_copy import LayerMeasures, read_measures
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.label_check import looks_like_labels
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
 from napari_s1omni.storage.regions.region import open_region
 from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.result.output_fingerprint import differing_keys, stored_fingerprint
 from napari_s1omni.storage.source import Source, open_reference
 from napari_s1omni.system.memory import available_memory
 
@@ -32,6 +42,13 @@ class MeasuredSource:
     normalization: Normalization
     digest: str
     """Fingerprint of its content."""
+    flat: bool | None = None
+    """Whether it looks like labels, where that was measured before; None measures it when it matters."""
+
+    def measures(self) -> LayerMeasures:
+        """Return what a copy of a part keeps of the whole; may read some of it."""
+        flat = looks_like_labels(self.source) if self.flat is None else self.flat
+        return LayerMeasures(self.normalization, self.digest, flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +60,20 @@ class Prepared:
     cost: Cost
     to_write: int = 0
     """Bytes that a run has still to write; only set by :func:`dry_run`."""
+    understood: str = ""
+    """What the engine understands of the prompt, such as ``nuclei, dark, about 12 px``; empty if it reads any words."""
+    doubts: tuple[Doubt, ...] = ()
+    """The notes of the plan that a user should read before the run: what is not understood, or was guessed."""
 
-    def with_notes(self, notes: Iterable[str]) -> Self:
-        """Return a copy whose plan also has these notes, each once, before its own."""
+    def with_notes(self, notes: Iterable[str], doubts: Iterable[Doubt] = ()) -> Self:
+        """Return a copy whose plan also has these notes, each once, before its own; some of them are doubts."""
         together = tuple(dict.fromkeys((*notes, *self.plan.notes)))
-        return dataclasses.replace(self, plan=dataclasses.replace(self.plan, notes=together))
+        plan = dataclasses.replace(self.plan, notes=together)
+        return dataclasses.replace(self, plan=plan, doubts=tuple(dict.fromkeys((*self.doubts, *doubts))))
+
+    def with_learned_time(self) -> Self:
+        """Return a copy whose forecast follows what runs have taken until now; reads a small file."""
+        return dataclasses.replace(self, cost=with_learned_time(self.cost, self.plan))
 
 
 def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
@@ -65,6 +91,10 @@ def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
         If the source cannot be read or is not an image.
     """
     source = open_reference(ref, array)
+    known = read_measures(source.spec.source)
+    if known is not None:
+        # A copy of a layer in memory lacks the parts that nobody reads.
+        return MeasuredSource(source, known.normalization, known.digest, known.flat)
     return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
 
 
@@ -106,15 +136,25 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
         output_path(job)
     known = seen or measure_source(job.source, array)
     source = known.source
-    notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, source))
+    notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, known))
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
-    plan = resolve(job, source.spec, known.normalization, description, known.digest, region)
-    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes))
-    return Prepared(plan, source, check_memory(plan, available_memory() if memory is None else memory))
+    free = available_memory() if memory is None else memory
+    plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free)
+    plan = _with_threads_of_output(plan)
+    read = plan.job.operation.understanding(plan.source, plan.engine)
+    contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
+    said = (doubt.sentence for doubt in contrary)
+    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
+    if job.output is not None or job.into is not None:
+        plan = as_begun(plan, output_path(job))
+    cost = check_memory(plan, free, count_tiles(plan))
+    guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
+    doubts = (*read.doubts, *contrary, *guessed)
+    return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
 
 
-def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
+def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:
     """Prepare a job and check its output as a run would; write nothing and load no model.
 
     Parameters
@@ -122,6 +162,8 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     job : Job
     reserved : int
         Bytes of the same disk that other jobs will have written before.
+    overwrite : bool
+        Whether the run would replace another result.
 
     Raises
     ------
@@ -132,17 +174,44 @@ def dry_run(job: Job, *, reserved: int = 0) -> Prepared:
     if job.output is None and job.into is None:
         return prepared
     plan, path = prepared.plan, output_path(job)
-    whole = prepared.cost.output_bytes // 2
+    whole = prepared.cost.disk_bytes
+    begun = preflight.dry_run(path, _request(prepared, path, reserved), overwrite=overwrite)
+    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
+
+
+def replace_other(prepared: Prepared) -> bool:
+    """Put the result of another job in the output of this one aside, see :func:`preflight.replace_other`."""
+    path = output_path(prepared.plan.job)
+    return preflight.replace_other(path, _request(prepared, path))
+
+
+def _request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.OutputRequest:
+    """Return what a run wants to write."""
+    plan, whole = prepared.plan, prepared.cost.disk_bytes
 
     def left() -> int:
         needed = bytes_left(plan, path, whole)
         return needed + reserved if needed else 0
 
-    request = preflight.OutputRequest(
-        plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=job.into is not None
+    return preflight.OutputRequest(
+        plan.fingerprint(), whole + reserved, left, source=plan.source.source, into=plan.job.into is not None
     )
-    begun = preflight.dry_run(path, request)
-    return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
+
+
+def _with_threads_of_output(plan: Plan) -> Plan:
+    """Compute with as many threads as the run that was begun in the output, where nothing else differs.
+
+    Their number is part of a result; what a cluster sets for its processes must not keep it from being continued.
+    """
+    job = plan.job
+    if THREADS.read() or not plan.engine.threads or (job.output is None and job.into is None):
+        return plan
+    begun = stored_fingerprint(output_path(job))
+    if begun is None or differing_keys(begun, json.loads(json.dumps(plan.fingerprint()))) != ("engine.threads",):
+        return plan
+    engine = dataclasses.replace(plan.engine, threads=int(begun["engine.threads"]))
+    note = f"computes with {engine.threads} threads, as the result was begun"
+    return dataclasses.replace(plan, engine=engine, notes=(*plan.notes, note))
 
 
 def _label_notes(plan: Plan) -> tuple[str, ...]:
@@ -153,9 +222,10 @@ def _label_notes(plan: Plan) -> tuple[str, ...]:
     return (f"level {level} is segmented; its labels are enlarged, pixel by pixel, to the finer levels of the image",)
 
 
-def _check_intensities(job: Job, source: Source) -> tuple[str, ...]:
+def _check_intensities(job: Job, measured: MeasuredSource) -> tuple[str, ...]:
     """Refuse labels and masks where intensities are needed; return a note if it only looks as if there were some."""
-    alike = source.spec.kind == "image" and looks_like_labels(source)
+    source = measured.source
+    alike = source.spec.kind == "image" and measured.measures().flat
     # Cameras count to 16 bits; integers of 32 and 64 bits in flat areas are ids. Floats only get a note.
     dtype = source.spec.np_dtype
     job.operation.check_intensities(source.spec, source.is_mask or (alike and dtype.kind != "f" and dtype.itemsize > 2))

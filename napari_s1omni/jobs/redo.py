@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
@@ -9,10 +10,14 @@ from typing import Any, Unpack
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.errors import JobError, PlanError
-from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
+from napari_s1omni.execution.redo.redo import all_failed_tiles, begin_redo, lock_result, parse_tiles, uncertain_tiles
+from napari_s1omni.execution.run.run_output import write_job
+from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import RunStatus, write_status
 from napari_s1omni.jobs.options import RUN_OPTIONS, RunOptions
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.jobs.run import run
+from napari_s1omni.planning.job import check_prompt
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.result import snapshots
@@ -74,12 +79,14 @@ def redo(
     True
     >>> napari_s1omni.accept(result.path)
     """
-    if unknown := sorted(set(running) - set(RUN_OPTIONS)):
+    allowed = sorted(set(RUN_OPTIONS) - {"overwrite"})
+    if unknown := sorted(set(running) - set(allowed)):
         raise JobError(
             f"unknown option '{unknown[0]}' of redo",
-            f"options of the run are {', '.join(sorted(RUN_OPTIONS))}",
+            f"options of the run are {', '.join(allowed)}",
             "give sampling fields as sampling={'seed': 1}",
         )
+    check_prompt(prompt)
     path = _local(path)
     store = ResultStore.open(path)
     plan = Plan.from_json(store.attributes["plan"])
@@ -141,8 +148,36 @@ def drop(path: str | Path) -> None:
     ``napari_s1omni.drop("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
     path = _local(path)
+    replaced = snapshots.has_replaced(path)
     with lock_result(_plan(path), path):
         snapshots.restore_snapshot(path)
+        if replaced:
+            # Job file and status are those of the run that replaced it.
+            store = ResultStore.open(path)
+            write_job(Plan.from_json(store.attributes["plan"]), path)
+            state = RunState.COMPLETE if store.attributes["state"] == "complete" else RunState.CANCELLED
+            write_status(path, RunStatus(state, updated=time.time()))
+
+
+def settle(path: str | Path) -> None:
+    """Make room for a redo: keep the last one; what an earlier job made and this one replaced stays too.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of a result with an earlier version.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or the result is in use.
+    """
+    path = _local(path)
+    with lock_result(_plan(path), path):
+        if snapshots.has_replaced(path):
+            snapshots.keep_replaced(path)
+        else:
+            snapshots.delete_snapshot(path)
 
 
 def _local(path: str | Path) -> Path:

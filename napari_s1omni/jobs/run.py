@@ -12,14 +12,17 @@ from typing import Any, Literal
 
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
+from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.executors.cluster import ClusterConfig
 from napari_s1omni.execution.executors.dask_executor import run_dask
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.status import announce_failure
-from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.execution.run.tile_times import LearningRun
+from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
 
 
 def run(
@@ -31,6 +34,7 @@ def run(
     scheduler: str | None = None,
     verify: bool = False,
     durable: bool = True,
+    overwrite: bool = False,
     engines: Callable[[str], Engine] = create_engine,
     on_event: OnEvent = ignore_event,
 ) -> Result:
@@ -52,6 +56,9 @@ def run(
         Reread blocks that an earlier run wrote, and redo damaged ones.
     durable : bool
         Fsync every write; without it a power loss may lose finished blocks.
+    overwrite : bool
+        Replace the result of another job in the output. It is kept until :func:`~napari_s1omni.accept` or
+        :func:`~napari_s1omni.drop` is called, or until the next replacement. The same job is continued.
     engines : callable
         Loads an engine by its name, for the serial executor; replace it to reuse a loaded engine.
     on_event : callable
@@ -78,20 +85,31 @@ def run(
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
-    with announce_failure(path):
+    with announce_failure(path), LearningRun(on_event) as tell:
+        if array is not None:
+            ref, array, _ = locate_pixels(job.source, array)
+            job = job.replace(source=ref)
         prepared = prepare(job, array)
         plan, source = prepared.plan, prepared.source
+        if overwrite:
+            replace_other(prepared)
         if (executor or ("dask" if workers or scheduler else "serial")) == "dask":
             cluster = ClusterConfig(workers, scheduler)
-            run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=on_event)
+            run_dask(plan, source, path, cluster=cluster, verify=verify, durable=durable, on_event=tell)
         else:
             load = functools.partial(engines, plan.engine.name)
-            run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=on_event)
-    return Result.open(path)
+            run_serial(plan, source, path, verify=verify, durable=durable, engine=load, on_event=tell)
+    return Result.open(path, source)
 
 
 def _temporary_folder() -> str:
     """Return the path of a folder that is removed when Python ends."""
-    parent = tempfile.mkdtemp(prefix="s1omni-")
+    try:
+        parent = tempfile.mkdtemp(prefix="s1omni-")
+    except OSError as error:
+        raise StoreError(
+            f"no temporary folder can be written: {error.strerror or error}",
+            remedy="name an output, or set TMPDIR to a folder that you may write to",
+        ) from error
     atexit.register(shutil.rmtree, parent, ignore_errors=True)
     return str(Path(parent) / "result.zarr")

@@ -18,6 +18,7 @@ from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.operations.pixel_size import pixel_um
+from napari_s1omni.operations.understanding import Doubt, Understanding
 
 Edges = tuple[bool, bool, bool, bool]
 """Which sides (top, bottom, left, right) of a block are the layer's own border."""
@@ -131,6 +132,21 @@ class Operation(Document, abc.ABC):
     def notes(self, spec: LayerSpec) -> list[str]:
         """Return sentences for the plan on how the operation understands its settings for a source."""
         return []
+
+    def understanding(self, spec: LayerSpec, description: EngineDescription) -> Understanding:
+        """Return what an engine understands of the prompt.
+
+        Raises
+        ------
+        JobError
+            If the prompt asks for nothing.
+        """
+        words = description.vocabulary
+        unread = words is not None and self.type in words.ignores
+        if not unread or self.prompt.strip() in ("", type(self).model_fields["prompt"].default):
+            return Understanding()
+        why = f"Engine '{description.name}' reads no words for {self.type}: the prompt changes nothing."
+        return Understanding(doubts=(Doubt("The prompt changes nothing with this engine.", why),))
 
     def to_model(
         self, pixels: NDArray[Any], normalization: Normalization, channels: tuple[int, ...]

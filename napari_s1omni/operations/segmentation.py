@@ -20,6 +20,7 @@ from napari_s1omni.joining.stitching import link_planes
 from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane, overlay_to_fields
 from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
 from napari_s1omni.operations.pixel_size import object_size, pixel_um, size_in_px
+from napari_s1omni.operations.understanding import Understanding, understand
 
 DEFAULT_DIAMETER = 32.0
 """Object diameter in px if neither prompt nor `max_size` gives one."""
@@ -101,7 +102,7 @@ class Segmentation(Operation):
         return (2 if self.z_gap else 1) if self.links(spec) else 0
 
     def depth(self, spec: LayerSpec) -> int:
-        """Return 16 planes for a stack with linking; an eighth of its planes is then computed twice."""
+        """Return 16 planes for a stack with linking; the plan chooses others where they cost less in all."""
         return min(_DEPTH, spec.size("z")) if self.links(spec) else 1
 
     def links(self, spec: LayerSpec) -> bool:
@@ -139,6 +140,10 @@ class Segmentation(Operation):
     def notes(self, spec: LayerSpec) -> list[str]:
         """Say which object size the prompt states, and which of its lengths are not used."""
         return size_notes(self.prompt, pixel_um(spec))
+
+    def understanding(self, spec: LayerSpec, description: EngineDescription) -> Understanding:
+        """Return what of the prompt the engine understands, and what it does not."""
+        return understand(self.prompt, spec, description)
 
     def unknown_result(self, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the pixels that no channel shows; they are background."""

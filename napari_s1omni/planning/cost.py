@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_s1omni.core.tiling import TileGrid
-from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.core.units import format_bytes, format_duration_range
 from napari_s1omni.errors import NotEnoughMemory
 from napari_s1omni.planning.memory import peak_memory
 from napari_s1omni.planning.plan import Plan
@@ -21,9 +21,9 @@ class Cost:
     """Forecast of a plan. No term of the memory grows with the volume."""
 
     tiles: int
-    """Tiles of the region, each counted once."""
+    """Tiles that touch the region, each counted once."""
     tiles_computed: int
-    """Tiles that are run; those at block faces count once for each block that needs them."""
+    """Tiles that are run, as a run counts them; those that several blocks need count once for each."""
     blocks: int
     output_bytes: int
     """Uncompressed size of the result with its pyramid."""
@@ -39,7 +39,14 @@ class Cost:
     peak_memory: int
     """Bytes of one worker process at its peak."""
     seconds: float | None
-    """Expected time of one worker, or None if the engine gives no rate."""
+    """Expected time of one worker, or None if no rate is known."""
+    seconds_range: tuple[float, float] | None = None
+    """Between which times it lies most probably, from earlier runs; None if there were none."""
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes of the result on disk with its pyramid, compressed to half; a run checks that so many are free."""
+        return self.output_bytes // 2
 
     @property
     def read_amplification(self) -> float:
@@ -48,12 +55,36 @@ class Cost:
 
     @property
     def extra_compute(self) -> float:
-        """Share of tiles run again at block faces."""
+        """Share of tiles run for neighbouring blocks, beyond those of the region."""
         return self.tiles_computed / self.tiles - 1
 
+    @property
+    def expected_seconds(self) -> tuple[float, float] | None:
+        """Between which times one worker ends most probably; twice the same where only the engine states a rate."""
+        return self.seconds_range or (None if self.seconds is None else (self.seconds, self.seconds))
 
-def estimate_cost(plan: Plan) -> Cost:
-    """Forecast tiles, bytes, memory and time of a plan. Pure."""
+
+@dataclass(frozen=True, slots=True)
+class RegionTiles:
+    """What a run of a polygon or mask region draws and reads, which its bounding box does not say."""
+
+    once: int
+    """Tiles that touch the region, each counted once."""
+    run: int
+    """Tiles that are run, counted for each block."""
+    read_px: int
+    """Pixels that are read, per channel."""
+
+
+def estimate_cost(plan: Plan, region: RegionTiles | None = None) -> Cost:
+    """Forecast tiles, bytes, memory and time of a plan. Pure.
+
+    Parameters
+    ----------
+    plan : Plan
+    region : RegionTiles, optional
+        Tiles of a region given by a file; left out, all tiles of its bounding box count.
+    """
     grid = plan.grid
     times = grid.t[1] - grid.t[0]
     planes = times * (grid.z[1] - grid.z[0])
@@ -62,25 +93,27 @@ def estimate_cost(plan: Plan) -> Cost:
     channels = sum(len(group) for group in plan.groups)
     runs_rows, read_rows = _tiles_and_px(grid, "y")
     runs_cols, read_cols = _tiles_and_px(grid, "x")
-    once = len(grid.tile_rows(grid.y)) * len(grid.tile_cols(grid.x))
     item = plan.source.np_dtype.itemsize
-    computed = runs_rows * runs_cols * planes_run * grid.groups
+    if region is None:
+        once = len(grid.tile_rows(grid.y)) * len(grid.tile_cols(grid.x)) * planes * grid.groups
+        runs = runs_rows * runs_cols * planes_run * grid.groups
+        region = RegionTiles(once, runs, planes_run * read_rows * read_cols)
     rate = plan.engine.host.seconds_per_tile
     return Cost(
-        tiles=once * planes * grid.groups,
-        tiles_computed=computed,
+        tiles=region.once,
+        tiles_computed=region.run,
         blocks=len(grid),
         output_bytes=plan.target.nbytes * 4 // 3,
         scratch_bytes=plan.target.nbytes if plan.target.kind == "labels" else 0,
         source_bytes=planes * channels * item * (grid.y[1] - grid.y[0]) * (grid.x[1] - grid.x[0]),
-        read_bytes=planes_run * channels * item * read_rows * read_cols,
+        read_bytes=channels * item * region.read_px,
         spilled_bytes=0 if plan.source.source else _spilled_bytes(plan),
         peak_memory=peak_memory(plan),
-        seconds=None if rate is None else rate * computed,
+        seconds=None if rate is None else rate * region.run,
     )
 
 
-def check_memory(plan: Plan, memory: int) -> Cost:
+def check_memory(plan: Plan, memory: int, region: RegionTiles | None = None) -> Cost:
     """Estimate the cost of a plan, and refuse one that does not fit into memory. Pure.
 
     Parameters
@@ -88,17 +121,19 @@ def check_memory(plan: Plan, memory: int) -> Cost:
     plan : Plan
     memory : int
         Bytes that a worker may use.
+    region : RegionTiles, optional
+        As in :func:`estimate_cost`.
 
     Raises
     ------
     NotEnoughMemory
         If the forecast is above `memory`.
     """
-    forecast = estimate_cost(plan)
+    forecast = estimate_cost(plan, region)
     if forecast.peak_memory > memory:
         raise NotEnoughMemory(
-            f"the forecast of {forecast.peak_memory / 2**30:.1f} GiB per worker",
-            f"{memory / 2**30:.1f} GiB are free",
+            f"the forecast of {format_bytes(forecast.peak_memory)} per worker",
+            f"{format_bytes(memory)} are free",
             f"use a smaller block size than {plan.grid.block_size} px or smaller tiles than {plan.grid.tile_size} px",
             forecast=forecast.peak_memory,
             available=memory,
@@ -108,15 +143,18 @@ def check_memory(plan: Plan, memory: int) -> Cost:
 
 def describe_cost(forecast: Cost) -> Mapping[str, Any]:
     """Return the forecast as labelled text."""
+    extra = forecast.tiles_computed - forecast.tiles
+    share = f"{extra:,} ({forecast.extra_compute:.0%})"
+    again = f": {forecast.tiles:,} of the region and {share} beside it and at faces of blocks"
+    time = forecast.expected_seconds
     return {
-        "tiles": f"{forecast.tiles:,}",
+        "tiles": f"{forecast.tiles_computed:,}{again if extra else ''}",
         "blocks": f"{forecast.blocks:,}",
-        "extra tiles at block faces": f"{forecast.extra_compute:.0%}",
-        "read amplification": f"{forecast.read_amplification:.2f}",
-        "output (uncompressed, with pyramid)": format_bytes(forecast.output_bytes),
+        "read": f"{format_bytes(forecast.read_bytes)}, {forecast.read_amplification:.1f} times the region",
+        "result on disk, about": format_bytes(forecast.disk_bytes),
         **({"written for worker processes": format_bytes(forecast.spilled_bytes)} if forecast.spilled_bytes else {}),
         "peak memory per worker": format_bytes(forecast.peak_memory),
-        "time with one worker": "unknown" if forecast.seconds is None else format_duration(forecast.seconds),
+        "time with one worker": "unknown" if time is None else format_duration_range(*time),
     }
 
 
@@ -135,6 +173,8 @@ def source_box(plan: Plan) -> tuple[slice, ...]:
         if plan.sampling.think == "once":
             seen = grid.overview[place]
             spans[axis] = min(spans[axis][0], seen[0]), max(spans[axis][1], seen[1])
+        first, end = spans[axis]
+        spans[axis] = max(0, first - plan.engine.margin), min(extent, end + plan.engine.margin)
     return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
 
 

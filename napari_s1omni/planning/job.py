@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from napari_s1omni.core.document import Document
+from napari_s1omni.core.document import Document, read_yaml
 from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
@@ -114,6 +114,10 @@ class Box(Document):
         named: dict[str, Any] = {}
         for position, part in enumerate(parts):
             name, _, span = part.rpartition("=")
+            if not name and len(parts) == 1:
+                raise JobError(
+                    f"region {text!r}", "one range does not say which axis it is along", f"write y={part} or x={part}"
+                )
             name = name or "tzyx"[4 - len(parts) + position : 5 - len(parts) + position]
             try:
                 start, stop = (int(v) for v in span.split(":"))
@@ -255,18 +259,15 @@ class Job(Document):
             If the file cannot be read or holds something a job does not know.
         """
         path = local_path(path, "job file", "download it, or call 's1omni run' with its URL")
-        try:
-            data = yaml.safe_load(path.read_bytes())
-        except (OSError, UnicodeDecodeError) as error:
-            raise JobError(f"job file {path}: {error}", remedy="Name a readable YAML or JSON file") from None
-        except yaml.YAMLError as error:
-            raise JobError(f"job file {path} is not YAML: {error}") from None
+        data = read_yaml(path, "job file")
         if not isinstance(data, dict):
             raise JobError(
                 f"job file {path} holds {'nothing' if data is None else 'no keys'}",
                 "a job has the keys source and operation, and others",
                 "write them as the README shows",
             )
+        operation = data.get("operation")
+        check_prompt(operation.get("prompt") if isinstance(operation, dict) else None)
         return cls.read(data, str(path))
 
     def dump(self) -> str:
@@ -275,6 +276,20 @@ class Job(Document):
         data["operation"] = {"type": self.operation.type, **data.get("operation", {})}
         text: str = yaml.safe_dump({"schema_version": self.schema_version, **data}, sort_keys=False, allow_unicode=True)
         return text
+
+
+def check_prompt(prompt: object) -> None:
+    """Refuse a prompt that is given but empty.
+
+    Raises
+    ------
+    JobError
+        If it has no word.
+    """
+    if isinstance(prompt, str) and not prompt.strip():
+        raise JobError(
+            "the prompt is empty", "a prompt says what to do", "write it, or leave it out to use the default"
+        )
 
 
 def output_path(job: Job) -> Path:

@@ -18,6 +18,8 @@ _SLACK = 1.1
 """Factor for freed memory that the allocator keeps."""
 QUEUE = 4 * 2**20
 """Bytes that the queues between stages may always hold, so that small blocks are passed on several at a time."""
+_WAITING = 2**29
+"""Bytes of drawn tiles that may wait while a block is finished."""
 
 
 def plane_bytes(plan: Plan) -> int:
@@ -36,6 +38,11 @@ def field_bytes(plan: Plan) -> int:
     edge = grid.block_size + 2 * grid.halo
     px = math.prod(min(edge, n) * f for n, f in zip(grid.extent, grid.factor, strict=True))
     return 3 * 4 * px * min(grid.depth + 2 * grid.halo_z, grid.planes)
+
+
+def waiting_bytes(plan: Plan) -> int:
+    """Return the most bytes of drawn tiles that wait behind the engine: as many as a block has, or 512 MiB."""
+    return max(QUEUE, min(field_bytes(plan), _WAITING))
 
 
 def peak_memory(plan: Plan) -> int:
@@ -59,7 +66,7 @@ def peak_memory(plan: Plan) -> int:
             # The micro-batch: its tiles, side by side in one array, and the engine's working memory.
             + engine.micro_batch * (2 * tile + drawn + engine.host.memory.per_tile_pixel * drawn / 12)
             # Behind the engine: waiting tiles, the fields of the block; a plane is joined, or all are finished.
-            + max(QUEUE, fields)
+            + waiting_bytes(plan)
             + fields
             + max(_JOIN * px / depth, (per_px + 2.4 * plan.target.np_dtype.itemsize) * px)
         )

@@ -6,16 +6,18 @@ it chooses or adjusts becomes a sentence in ``Plan.notes``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import Span, TileGrid, snap_out
+from napari_s1omni.core.tiling import Span, TileGrid
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.pixel_size import size_in_px
+from napari_s1omni.planning.block_choice import choose_blocks
 from napari_s1omni.planning.job import Box, Job, Shape
 from napari_s1omni.planning.plan import Plan
 
@@ -27,10 +29,6 @@ _BLOCK = 1024
 """Block edge for cheap tiles, in target px."""
 _LARGEST_BLOCK = 6144
 """Largest block edge that is chosen automatically, in target px."""
-_DEEP_BLOCK = 512
-"""Block edge for blocks of several planes, in target px."""
-_LARGEST_DEEP_BLOCK = 2048
-"""Largest block edge that is chosen automatically for blocks of several planes, in target px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,7 @@ def resolve(
     engine: EngineDescription,
     source_digest: str = "",
     region: RegionBounds | None = None,
+    memory: int | None = None,
 ) -> Plan:
     """Make a plan. Reads no pixel, loads no model.
 
@@ -66,6 +65,8 @@ def resolve(
         Fingerprint of the source's content.
     region : RegionBounds, optional
         Bounds of a region that is given by a file.
+    memory : int, optional
+        Bytes that are free for a worker; if the blocks of a volume do not fit, they are smaller than usual.
 
     Raises
     ------
@@ -73,6 +74,8 @@ def resolve(
         If job and image do not fit together.
     OperationRefused
         If the engine does not do the operation.
+    JobError
+        If the prompt asks for nothing.
     """
     operation = job.operation
     if operation.type not in engine.operations:
@@ -86,10 +89,10 @@ def resolve(
     groups = operation.channel_groups(source)
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
-    notes += operation.notes(source)
+    notes += dict.fromkeys((*operation.understanding(source, engine).sentences, *operation.notes(source)))
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
-    spans = _region_spans(job, source, region.spans, step, notes)
+    spans = _region_spans(job, source, region.spans, notes)
     cropped = _crop(source, spans)
     target = operation.output_spec(cropped, engine)
     halo = operation.halo(source)
@@ -97,9 +100,7 @@ def resolve(
         halo = math.ceil(size_in_px(job.tiling.halo, source, "halo"))
     depth = min(job.tiling.depth or operation.depth(cropped), spans["z"][1] - spans["z"][0])
     halo_z = operation.halo_z(cropped)
-    block = _block_size(job, engine, spans, (step, overlap, halo), depth, notes)
-    if halo_z:
-        notes.append(f"Objects are linked from plane to plane; a block has {depth} planes and sees {halo_z} beyond.")
+    block = _block_size(job, engine, spans, (step, overlap, halo), notes)
     sampling = job.sampling if job.sampling.think else job.sampling.replace(think=engine.think)
     if normalization.nonfinite:
         become = "they count as background" if target.kind == "labels" else "they are NaN in the result"
@@ -127,7 +128,7 @@ def resolve(
     (top, bottom), (left, right) = grid.overview
     if sampling.think == "once" and (bottom - top, right - left) != grid.extent:
         notes.append(f"The single thought sees the middle of the layer, y={top}:{bottom} x={left}:{right}.")
-    return Plan(
+    plan = Plan(
         job=job,
         source=source,
         target=target,
@@ -139,8 +140,17 @@ def resolve(
         instruction=operation.instruction(source, tile_size, engine.encoding),
         source_digest=source_digest,
         region_digest=region.digest,
-        notes=tuple(notes),
     )
+    if depth > 1 and not (job.tiling.block_size and job.tiling.depth):
+        plan, note = choose_blocks(
+            plan, edge=block if job.tiling.block_size else None, depth=job.tiling.depth and depth, memory=memory
+        )
+        notes += [note] if note else []
+    if halo_z:
+        notes.append(
+            f"Objects are linked from plane to plane; a block has {plan.grid.depth} planes and sees {halo_z} beyond."
+        )
+    return dataclasses.replace(plan, notes=tuple(notes))
 
 
 def _channel_note(group: tuple[int, ...], source: LayerSpec) -> str:
@@ -178,10 +188,8 @@ def _tile_size(job: Job, source: LayerSpec, engine: EngineDescription, notes: li
     return size, overlap
 
 
-def _region_spans(
-    job: Job, source: LayerSpec, bounds: Mapping[str, Span], step: int, notes: list[str]
-) -> dict[str, Span]:
-    """Spans of the region in source px; y and x snapped outward to whole steps."""
+def _region_spans(job: Job, source: LayerSpec, bounds: Mapping[str, Span], notes: list[str]) -> dict[str, Span]:
+    """Spans of the region in source px, as asked for."""
     spans: dict[str, Span] = {}
     box = job.region if isinstance(job.region, Box) else None
     for axis in "tzyx":
@@ -193,10 +201,7 @@ def _region_spans(
                 f"a region lies within 0:{size}",
                 "correct the region",
             )
-        spans[axis] = asked if axis in "tz" else snap_out(asked, step, size)
-        if spans[axis] != asked:
-            first, last = spans[axis]
-            notes.append(f"Region {axis}={asked[0]}:{asked[1]} became {first}:{last}, whole steps of {step} px.")
+        spans[axis] = asked
     if box and source.frame:
         notes.append(_level_note(spans, source))
     if isinstance(job.region, Shape):
@@ -229,10 +234,9 @@ def _block_size(
     engine: EngineDescription,
     spans: Mapping[str, Span],
     sizes: tuple[int, int, int],
-    depth: int,
     notes: list[str],
 ) -> int:
-    """Block edge in source px: a whole number of steps. `sizes` are step, overlap and halo."""
+    """Block edge of an image in source px: a whole number of steps. `sizes` are step, overlap and halo."""
     step, overlap, halo = sizes
     longest = max(spans[a][1] - spans[a][0] for a in "yx")
     factor = max(job.operation.zoom())
@@ -242,13 +246,11 @@ def _block_size(
         if n * step != job.tiling.block_size and n < whole:
             notes.append(f"Block size {job.tiling.block_size} became {n * step} px, {n} steps of {step} px.")
         return n * step
-    # Blocks of many planes are smaller, so that they need no more memory than one plane of the largest.
-    aim, limit = (_BLOCK, _LARGEST_BLOCK) if depth == 1 else (_DEEP_BLOCK, _LARGEST_DEEP_BLOCK)
-    n = max(1, aim // (step * factor))
+    n = max(1, _BLOCK // (step * factor))
     if (engine.host.seconds_per_tile or 0) >= _CHEAP:
         # Tiles that a block needs along an axis beyond its own n, at both faces.
         extra = -(-halo // step) * 2 + (-halo % step < overlap)
-        while (1 + extra / n) ** 2 > 1 + _FACE_SHARE and (n + 1) * step * factor <= limit:
+        while (1 + extra / n) ** 2 > 1 + _FACE_SHARE and (n + 1) * step * factor <= _LARGEST_BLOCK:
             n += 1
     # Even counts keep more pyramid levels inside the block that owns them.
     return (min(n + n % 2, whole) if n > 1 else n) * step

@@ -164,6 +164,15 @@ def draw_contours(image: Image.Image, labels: NDArray[Any], thickness: int = 2) 
     return Image.fromarray(pixels)
 
 
+def fill_labels(image: Image.Image, labels: NDArray[Any], share: float = 0.6) -> Image.Image:
+    """Fill every object with its colour, as a share of what is shown of the image."""
+    pixels = np.asarray(image).copy()
+    inside = labels > 0
+    mixed = share * label_colours(labels)[inside] + (1 - share) * pixels[inside]
+    pixels[inside] = mixed.astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
 def draw_boxes(image: Image.Image, boxes: Sequence[Box], colour: Colour, alpha: float, width: int = 1) -> Image.Image:
     """Draw translucent rectangles over the image."""
     layer = Image.new("RGBA", image.size, (0, 0, 0, 0))

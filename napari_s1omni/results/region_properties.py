@@ -91,9 +91,11 @@ def _properties(sums: Columns, layers: MeasuredLayers, axes: list[str]) -> Colum
     ends = {(end, a): _corner(frame, a, sums[f"{end}_{a}"]) for end in ("min", "max") for a in axes}
     for a in axes:
         out[f"bbox_min_{a}"], out[f"bbox_max_{a}"] = ends["min", a], ends["max", a]
-    for i, a in enumerate(axes):
+    # Numbered columns are those of scikit-image for the same pixels, where a single plane has no z.
+    for i, a in enumerate(extended):
         out[f"centroid-{i}"] = frame.to_full(a, mean[a] + 0.5) - 0.5
-    out |= {f"bbox-{i}": values for i, values in enumerate(ends.values())}
+    corners = [values for (_, a), values in ends.items() if a in extended]
+    out |= {f"bbox-{i}": values for i, values in enumerate(corners)}
     out["equivalent_diameter_area"] = (
         (6 * out["area"] / np.pi) ** (1 / 3) if "z" in extended else 2 * np.sqrt(out["area"] / np.pi)
     )

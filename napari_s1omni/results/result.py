@@ -14,17 +14,20 @@ from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span, TilePlace
 from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.errors import StoreDamaged
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.operations.channels import channel_index
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.measured_layers import MeasuredLayers
+from napari_s1omni.results.object_table import ObjectTable
 from napari_s1omni.results.region_properties import measure_blocks
 from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
+from napari_s1omni.storage.result.corrections import list_corrections
 from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_reference
@@ -57,6 +60,8 @@ class Result:
     Parameters
     ----------
     store : ResultStore
+    image : Source, optional
+        The source layer, if it is open already or lies in memory.
 
     Examples
     --------
@@ -65,26 +70,38 @@ class Result:
     >>> result.table()["area"].mean()
     """
 
-    def __init__(self, store: ResultStore) -> None:
+    def __init__(self, store: ResultStore, image: Source | None = None) -> None:
         self._store = store
+        self._image = image
         self.plan = Plan.from_json(store.attributes["plan"])
         """The plan of the run: every choice, in numbers."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, image: Source | None = None) -> Self:
         """Open the output folder of a run.
 
         Parameters
         ----------
         path : str or Path
             Its path, or a URL, from which it is read and never changed.
+        image : Source, optional
+            The source layer, to be measured; by default it is opened where the plan found it.
 
         Raises
         ------
-        StoreError
+        StoreMissing
             If it holds no result.
+        StoreDamaged
+            If its metadata cannot be read.
         """
-        return cls(ResultStore.open(path))
+        store = ResultStore.open(path)
+        try:
+            return cls(store, image)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreDamaged(
+                f"the metadata of {store.uri} cannot be read ({type(error).__name__}: {error})",
+                remedy="restore the file zarr.json from a copy, or run the job into another output",
+            ) from error
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{a}: {n}" for a, n in zip(self.spec.axes, self.spec.shape, strict=True))
@@ -141,6 +158,10 @@ class Result:
     def levels(self) -> list[Any]:
         """The pyramid, full resolution first; each a zarr array."""
         return self._store.levels
+
+    def checked_level(self, level: int = 0) -> Any:
+        """Return a level of the pyramid as an array-like that raises :class:`StoreDamaged` for damaged pixels."""
+        return self._store.checked_level(level)
 
     @property
     def frame(self) -> PixelFrame:
@@ -257,6 +278,7 @@ class Result:
             Channels to measure, by index or name; all by default.
         """
         grid = self.plan.grid
+        image = image or self._image
         if image is None and self.plan.source.source is not None:
             image = open_reference(self.plan.job.source, self.plan.source.source)
         if image is None:
@@ -266,9 +288,11 @@ class Result:
         else:
             chosen = dict.fromkeys(channel_index(c, image.spec) for c in channels)
         offset = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
-        return MeasuredLayers(self.array, self.spec, self._store.block, image, offset, tuple(chosen), self.frame)
+        return MeasuredLayers(
+            self.checked_level(), self.spec, self._store.block, image, offset, tuple(chosen), self.frame
+        )
 
-    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Columns:
+    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> ObjectTable:
         """Measure every object of a mask.
 
         Parameters
@@ -280,15 +304,17 @@ class Result:
 
         Returns
         -------
-        dict of column to array
-            One row per object, sorted by label. Names and definitions are those of
-            ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` (volume in 3D) is in
-            ``area_unit``; ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
+        ObjectTable
+            A dict of column to array whose length is the number of objects, sorted by label. A notebook shows it with
+            units; ``to_pandas()`` makes a data frame of it. Names and definitions are those of
+            ``skimage.measure.regionprops_table`` with the pixel size as its spacing. ``area`` is in ``area_unit``: a
+            volume in a stack, an area in a single plane, also where that plane has a step along z.
+            ``equivalent_diameter_area``, ``axis_*_length`` and ``perimeter`` are in ``unit``, as are
             the positions in the world ``centroid_z``, ``centroid_y``, ``centroid_x``. ``perimeter`` is NaN where
             pixels are not square. ``num_pixels`` counts pixels of the result.
 
-            ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (if there
-            is one), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
+            ``bbox-0``, ... and ``centroid-0``, ... are in pixels of the source at full resolution, along z (in a
+            stack), y and x, whatever region and level the run worked on; ``bbox_min_y``, ``bbox_max_y``, ... are the
             boxes by the name of the axis, and ``t`` is the time point of the source. Pixel 0 has its centre at 0 and
             the box of an object ends before its last number, as in scikit-image.
 
@@ -304,10 +330,10 @@ class Result:
 
         Examples
         --------
-        >>> table = pandas.DataFrame(result.table())
+        >>> table = result.table().to_pandas()
         >>> table[~table.touches_border].area.median()
         """
-        return join_tables(self.measure(image, channels))
+        return ObjectTable(join_tables(self.measure(image, channels)))
 
     def measure(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> Iterator[Columns]:
         """Measure block by block; together the tables have the rows of :meth:`table`, in another order.
@@ -320,11 +346,25 @@ class Result:
         Yields
         ------
         dict of column to array
+
+        Raises
+        ------
+        StoreDamaged
+            If pixels cannot be read, or, at the end, if objects of a complete result are missing.
         """
         named = (int(row[name]) for row in self._read_uncertain_joins() for name in ("label", "other"))
-        uncertain = np.unique(np.fromiter(named, np.int64))
+        uncertain, measured = np.unique(np.fromiter(named, np.int64)), 0
         for columns in measure_blocks(self.layers(image, channels)):
+            measured += len(columns["label"])
             yield {**columns, "uncertain": np.isin(columns["label"], uncertain)}
+        # Zarr reads a block whose file was deleted as background.
+        found = self.summary.get("objects") if self.complete and not self.is_remote else None
+        if found is not None and measured < found and not list_corrections(self._store):
+            raise StoreDamaged(
+                f"{self.uri} holds {measured:,} of the {found:,} objects that were found",
+                "its blocks must stay as they were written",
+                f"redo what is missing with: s1omni resume {self.uri} --verify",
+            )
 
     def thought_at(self, y: float, x: float, z: int = 0, t: int = 0, group: int = 0) -> tuple[str, Thought] | None:
         """Return the thought behind a pixel.

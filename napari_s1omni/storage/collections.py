@@ -6,23 +6,24 @@ import glob
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, name_in, settled_path
+from napari_s1omni.core.paths import full_path, is_url, name_in, settled_path
 from napari_s1omni.errors import S1OmniError, SourceError
-from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.files.remote import read_remote
-from napari_s1omni.storage.image_list import LIST_ENDINGS, read_image_list
-from napari_s1omni.storage.plate import plate_fields
+from napari_s1omni.storage.listing.image_list import LIST_ENDINGS, read_image_list
+from napari_s1omni.storage.listing.image_search import FoundImages, fixed_folder, images_in, images_like, is_zarr
+from napari_s1omni.storage.listing.names import check_name, names_of, unused_name
+from napari_s1omni.storage.listing.plate import plate_fields
 from napari_s1omni.storage.readers.registry import FILE_ENDINGS
 
 _STANDS_ALONE = re.compile(r"/|~|file:|[A-Za-z]:[\\/]|(?:[A-Za-z][\w+.-]*::)*[A-Za-z][\w+.-]+:/", re.IGNORECASE)
 """A path or URL that does not start at the folder of its list."""
-_ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+NAME = "name"
+"""Column of a list that names the results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class CollectionEntry:
     uri: str
     """Its path or URL."""
     changes: Mapping[str, str] = field(default_factory=dict)
-    """The other columns of its row in a list: values by dotted key of a job."""
+    """The other columns of its row in a list, without empty cells; for a field of a plate, ``well`` and ``field``."""
+    named: bool = False
+    """Whether a person chose the name."""
 
 
 class Collection(list[CollectionEntry]):
@@ -45,11 +48,32 @@ class Collection(list[CollectionEntry]):
     entries : iterable of CollectionEntry
     notes : iterable of str
         What was skipped or adjusted, one sentence each.
+    skipped : int
+        Number of files that were found and left out.
+    columns : sequence of str
+        The columns of a list besides ``source`` and ``name``.
+    home : str, optional
+        The folder, plate, or folder of the list or pattern.
+    plate : bool
+        Whether the images are the fields of a plate.
     """
 
-    def __init__(self, entries: Iterable[CollectionEntry], notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        entries: Iterable[CollectionEntry],
+        notes: Iterable[str] = (),
+        *,
+        skipped: int = 0,
+        columns: Sequence[str] = (),
+        home: str | None = None,
+        plate: bool = False,
+    ) -> None:
         super().__init__(entries)
         self.notes = tuple(notes)
+        self.skipped = skipped
+        self.columns = tuple(columns)
+        self.home = home
+        self.plate = plate
 
 
 def list_sources(where: str | os.PathLike[str]) -> Collection:
@@ -59,14 +83,15 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
     ----------
     where : str or Path
         A folder (its image files and Zarr stores, but no subfolders, no hidden files and no results of this
-        package); a pattern with ``*``, ``?`` or ``[...]``; the folder or URL of an OME-Zarr plate
-        (every field of every well that was imaged); or a file ``.csv``, ``.tsv`` or ``.txt`` with a column
-        ``source`` and optional columns named like keys of a job, such as ``operation.prompt``, or with one path a line.
+        package); a pattern with ``*``, ``?``, ``[...]``, or ``**`` for folders at any depth; the folder or URL of an
+        OME-Zarr plate (every field of every well that was imaged); or a file ``.csv``, ``.tsv`` or ``.txt`` with a
+        column ``source`` and optional others: ``name``, keys of a job such as ``operation.prompt``, and any more; or
+        with one path a line.
 
     Returns
     -------
     Collection
-        A list of entries, sorted by name; a list in a file keeps its order. Its ``notes`` say what was skipped.
+        A list of entries, sorted by path; a list in a file keeps its order. Its ``notes`` say what was skipped.
 
     Raises
     ------
@@ -75,28 +100,25 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
     """
     text = full_path(where)
     path = Path(text)
-    notes: list[str] = []
     if name_in(text).lower().endswith(LIST_ENDINGS):
-        entries = _rows(text, notes)
+        found = _of_list(text)
     elif (is_url(text) or path.is_dir()) and (fields := _fields(text)) is not None:
-        entries = [CollectionEntry(name.replace("/", "-"), f"{text}/{name}") for name in fields.paths]
-        notes += fields.notes
-    elif not is_url(text) and path.is_dir() and not _is_zarr(path):
-        # Results beside their sources are not sources of the next run, unless a pattern names them.
-        entries = _named([p for p in _images(path.iterdir(), notes) if not (p / WORK).exists()])
+        found = Collection((_field(text, name) for name in fields.paths), fields.notes, home=text, plate=True)
+    elif not is_url(text) and path.is_dir() and not is_zarr(path):
+        found = _of_files(images_in(path), path)
     elif not is_url(text) and glob.has_magic(text):
-        entries = _named(_images(_matches(path), notes))
+        found = _of_files(images_like(path), fixed_folder(path))
     else:
         raise SourceError(
             f"{text} is one image or does not exist", "a collection is a folder, a pattern, a plate or a CSV file"
         )
-    if not entries:
+    if not found:
         raise SourceError(
-            f"{text} holds no images{': ' + '; '.join(notes) if notes else ''}",
+            f"{text} holds no images{': ' + '; '.join(found.notes) if found.notes else ''}",
             f"images are files ending in {', '.join(FILE_ENDINGS)}, or Zarr stores",
             "choose another folder or pattern",
         )
-    return Collection(entries, notes)
+    return found
 
 
 def is_collection(where: str | os.PathLike[str]) -> bool:
@@ -114,52 +136,23 @@ def is_collection(where: str | os.PathLike[str]) -> bool:
             return False
     path = Path(text)
     if os.path.isdir(path):
-        return _fields(text) is not None or not _is_zarr(path)
+        return _fields(text) is not None or not is_zarr(path)
     return glob.has_magic(text) and not os.path.exists(path)
 
 
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).exists() for name in _ZARR)
+def _of_files(found: FoundImages, home: Path) -> Collection:
+    places = [str(path) for path in found.paths]
+    entries = [CollectionEntry(name, place) for name, place in zip(names_of(places), places, strict=True)]
+    return Collection(entries, found.notes(str(home)), skipped=found.skipped, home=str(home))
 
 
-def _matches(pattern: Path) -> list[Path]:
-    """Return what a pattern finds; brackets in the names of its folders are no pattern if there are such folders."""
-    fixed = next((folder for folder in pattern.parents if folder.is_dir()), Path(pattern.anchor))
-    return [Path(found) for found in glob.glob(f"{glob.escape(str(fixed))}/{pattern.relative_to(fixed)}")]
+def _field(plate: str, path: str) -> CollectionEntry:
+    """Return the field ``ROW/COLUMN/FIELD`` of a plate."""
+    *well, number = path.split("/")
+    return CollectionEntry(path.replace("/", "-"), f"{plate}/{path}", {"well": "".join(well), "field": number})
 
 
-def _images(paths: Iterable[Path], notes: list[str]) -> list[Path]:
-    """Return the images among files and folders, sorted, and say how many files were skipped."""
-    found, hidden, others = [], 0, Counter[str]()
-    for path in sorted(paths):
-        if path.name.startswith(".") or is_left_by_system(path.name):
-            hidden += 1
-        elif _is_zarr(path) if path.is_dir() else path.name.lower().endswith(FILE_ENDINGS):
-            found.append(path)
-        elif not path.is_dir():
-            others[path.suffix or path.name] += 1
-    if hidden:
-        notes.append(f"{hidden} hidden files and files that the system keeps for itself are skipped")
-    if others:
-        named = ", ".join(f"{count} {ending}" for ending, count in sorted(others.items()))
-        notes.append(f"files that are no images are skipped: {named}")
-    return found
-
-
-def _named(paths: list[Path]) -> list[CollectionEntry]:
-    """Name each file by its stem, by its full name if two share a stem, or by its folders too if they share a name."""
-    names = [p.name.split(".")[0] or p.name for p in paths]
-    for depth in range(1, max((len(p.parts) for p in paths), default=0) + 1):
-        # Some disks do not tell capitals from small letters.
-        counts = Counter(name.casefold() for name in names)
-        names = [
-            name if counts[name.casefold()] == 1 else "-".join(part.strip("/\\:") for part in path.parts[-depth:])
-            for name, path in zip(names, paths, strict=True)
-        ]
-    return [CollectionEntry(name, str(path)) for name, path in zip(names, paths, strict=True)]
-
-
-def _rows(where: str, notes: list[str]) -> list[CollectionEntry]:
+def _of_list(where: str) -> Collection:
     folder = where.rpartition("/")[0]
 
     def full(source: str) -> str:
@@ -170,13 +163,32 @@ def _rows(where: str, notes: list[str]) -> list[CollectionEntry]:
         place = full(text)
         return is_url(place) or place.lower().endswith((*FILE_ENDINGS, ".zarr")) or os.path.exists(place)
 
-    rows, said = read_image_list(where, is_image)
-    notes += said
-    return [CollectionEntry(f"{row.number:04d}-{_stem(row.source)}", full(row.source), row.changes) for row in rows]
+    listed = read_image_list(where, is_image)
+    taken: dict[str, int] = {}
+    for row in listed.rows:
+        if name := row.changes.get(NAME):
+            _check_name(where, row.number, name.removesuffix(".zarr"), taken)
+    names = set(taken)
+    defaults = iter(names_of([full(row.source) for row in listed.rows if not row.changes.get(NAME)]))
+    entries = []
+    for row in listed.rows:
+        given = row.changes.pop(NAME, "").removesuffix(".zarr")
+        name = given or unused_name(next(defaults), names)
+        entries.append(CollectionEntry(name, full(row.source), row.changes, bool(given)))
+    columns = [name for name in listed.columns if name != NAME]
+    return Collection(entries, listed.notes, columns=columns, home=None if is_url(where) else folder)
 
 
-def _stem(source: str) -> str:
-    return name_in(source.replace("\\", "/")).split(".")[0]
+def _check_name(where: str, number: int, name: str, taken: dict[str, int]) -> None:
+    """Refuse a name that is no name of a folder, or that an earlier row has."""
+    if wrong := check_name(name):
+        raise SourceError(f"row {number} of {where} has the name '{name}'", wrong, "correct it")
+    if (earlier := taken.setdefault(name.casefold(), number)) != number:
+        raise SourceError(
+            f"rows {earlier} and {number} of {where} have the name '{name}'",
+            "each result has its own name",
+            "change one",
+        )
 
 
 def _inside(folder: str, name: str) -> str:

@@ -98,6 +98,11 @@ _MEANING = """
 |---|---|---|---|---|
 """
 _SYNTHETIC = """
+## Raw files
+
+`memmap:///folder/file?shape=64,512,512&dtype=<u2&offset=0` is a file of plain pixels, mapped into memory; `offset` and
+`strides` are in bytes. A `numpy.memmap`, or a part of one, is read at this address by every process.
+
 ## Synthetic sources
 
 `synthetic://KIND?shape=64,512,512&setting=value` is an image of any size, computed where it is read.

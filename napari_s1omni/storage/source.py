@@ -83,6 +83,11 @@ class Source:
         return self._order.stored_axes
 
     @property
+    def axes_guess(self) -> str:
+        """The note that says which axes were guessed from the shape alone; empty if none were."""
+        return self._order.guess
+
+    @property
     def placed(self) -> bool:
         """Whether the file states its position in the world, so that 0 is a place and not a default."""
         return bool(self._raw.translate)

@@ -53,17 +53,17 @@ def spill_layer(source: Source, path: Path | str) -> Path:
     return store.path
 
 
-def spill_box(source: Source, box: Sequence[slice], store: ResultStore) -> Path:
-    """Write one box of a layer beside a result, into an array of the whole layer's shape.
+def spill_boxes(source: Source, boxes: Sequence[Sequence[slice]], store: ResultStore) -> Path:
+    """Write some boxes of a layer beside a result, into an array of the whole layer's shape.
 
-    Chunks outside the box are not written and take no space; coordinates stay those of the layer.
+    Chunks outside of them are not written and take no space; coordinates stay those of the layer.
 
     Parameters
     ----------
     source : Source
         A layer that only this process can read.
-    box : sequence of slice
-        The part that a run reads, in source pixels, one slice per axis.
+    boxes : sequence of boxes
+        The parts that a run reads, in source pixels, one slice per axis each.
     store : ResultStore
         The result of that run.
 
@@ -82,13 +82,13 @@ def spill_box(source: Source, box: Sequence[slice], store: ResultStore) -> Path:
     folder = store.work / _BOX_ARRAY
     shutil.rmtree(folder, ignore_errors=True)
     array = store.require_array(_BOX_ARRAY, spec.dtype, spec.shape, chunk)
-    for origin in _block_origins(box, chunk):
+    for origin in dict.fromkeys(origin for box in boxes for origin in _block_origins(box, chunk)):
         array.write(origin, source.read(_block_box(origin, chunk, spec.shape)))
     return folder
 
 
 def open_spilled_box(folder: Path, axes: tuple[str, ...]) -> Source:
-    """Open an array written by :func:`spill_box` for reading."""
+    """Open an array written by :func:`spill_boxes` for reading."""
     return open_source(folder, axes="".join(axes))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -25,6 +27,35 @@ def is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
 
 
+def is_readable(folder: Path) -> bool:
+    """Report whether this user may list a folder."""
+    return os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
+
+
 def user_cache() -> Path:
-    """Return the folder in which programs of this user keep what they can make again."""
-    return Path.home() / ".cache"
+    """Return the folder in which programs of this user keep what they can make again.
+
+    A user whom the system does not know, as in a container, has no home: then it lies in the temporary folder.
+    """
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return temporary_cache()
+
+
+def temporary_cache() -> Path:
+    """Return a folder of this user in the system's temporary folder; it is made, and no other user can write to it.
+
+    Raises
+    ------
+    OSError
+        If there is no temporary folder that can be written.
+    """
+    folder = Path(tempfile.gettempdir()) / f"napari_s1omni-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not folder.is_symlink() and folder.is_dir() and found.st_uid == os.getuid() and is_writable(folder):
+        return folder
+    # Another user took the name.
+    return Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))

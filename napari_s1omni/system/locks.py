@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import getpass
 import json
 import os
 import socket
@@ -22,7 +23,7 @@ class LockTaken(Exception):
     Parameters
     ----------
     holder : dict
-        Its ``pid`` and ``host``; empty while it is just taking the lock.
+        Its ``pid`` and ``host``, and ``user`` where that has a name; empty while it is just taking the lock.
     """
 
     def __init__(self, holder: dict[str, Any]) -> None:
@@ -83,7 +84,7 @@ def owner_lock(path: Path) -> Iterator[None]:
     try:
         _take(descriptor)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -105,6 +106,14 @@ def _take(descriptor: int) -> None:
         raise LockTaken(_holder(os.pread(descriptor, 1000, 0))) from None
     except OSError as error:
         raise LocksMissing(error.strerror) from error
+
+
+def _this_process() -> dict[str, Any]:
+    who: dict[str, Any] = {"pid": os.getpid(), "host": socket.gethostname()}
+    # In a container, a user may have a number only.
+    with contextlib.suppress(OSError, KeyError):
+        who["user"] = getpass.getuser()
+    return who
 
 
 def _holder(text: bytes) -> dict[str, Any]:

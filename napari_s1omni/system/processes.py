@@ -21,6 +21,14 @@ def start_time() -> float:
     return float(psutil.Process().create_time())
 
 
+def start_time_of(pid: int) -> float:
+    """Unix time at which a process of this machine was started; 0 if it has ended."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 def is_alive(pid: int, started: float) -> bool:
     """Report whether a process of this machine still works.
 
@@ -66,7 +74,7 @@ def kill_detached(pid: int) -> None:
 
 
 def lower_priority(pid: int, niceness: int) -> None:
-    """Lower the priority of a process of :func:`start_detached`, and of all that it will start, as far as allowed.
+    """Lower the priority of a process of :func:`start_detached`, its threads and all that it will start, as allowed.
 
     Parameters
     ----------
@@ -74,8 +82,12 @@ def lower_priority(pid: int, niceness: int) -> None:
     niceness : int
         0 to 19; a process that yields more already stays as it is.
     """
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))
+    # On Linux each thread has a priority of its own.
+    folder = Path(f"/proc/{pid}/task")
+    threads = [int(entry.name) for entry in folder.iterdir()] if folder.is_dir() else [pid]
+    for number in threads:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, number, max(niceness, os.getpriority(os.PRIO_PROCESS, number)))
     # Where Linux shares the processor among sessions, niceness counts within one only; then the session has its own.
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")

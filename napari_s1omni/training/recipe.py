@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from napari_s1omni.core.document import Document
+from napari_s1omni.core.document import Document, read_yaml
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling, Upsampling
 from napari_s1omni.settings import cache_folder
 
@@ -29,8 +29,8 @@ class RecipePart(Document):
 class PoolRecipe(RecipePart):
     """Fields to train on."""
 
-    data: str = "../shared/data"
-    """Folder of the real data."""
+    data: str | None = None
+    """Folder of the real data; left out, that of the environment variable ``S1OMNI_DATA``."""
     simulated: tuple[tuple[int, int], ...] = ((1, 2500), (2, 2500))
     """(seed, number of scenes) of each simulated pool."""
     packed: str | None = None
@@ -268,8 +268,6 @@ class Recipe(RecipePart):
         Raises
         ------
         JobError
-            If a key is unknown or a value is not allowed.
+            If the file cannot be read, a key is unknown, or a value is not allowed.
         """
-        import yaml
-
-        return cls.read(yaml.safe_load(path.read_text("utf-8")) or {}, str(path))
+        return cls.read(read_yaml(path, "recipe"), str(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_s1omni.engine.s1omni.checkpoint.config import TOKENIZER_NAME, PromptingConfig
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
+from napari_s1omni.settings import data_folder
 from napari_s1omni.training.data.pool import PreparedField, prepare, read_pool, write_pool, write_simulated_pool
 from napari_s1omni.training.data.real_fields import real_fields
 from napari_s1omni.training.data.sampler import Sampler
@@ -79,5 +80,6 @@ class TrainingData:
             return read_pool(Path(packed))
         path = self.folder / "pool" / "real.safetensors"
         if not path.is_file():
-            write_pool(path, [prepare(field) for field in real_fields(Path(self.recipe.pool.data), "train")])
+            data = data_folder(self.recipe.pool.data, "pool.data")
+            write_pool(path, [prepare(field) for field in real_fields(data, "train")])
         return read_pool(path)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.core.tiling import TileGrid, lattice_size, snap_out
+from napari_s1omni.core.tiling import TileGrid, lattice_size
 from napari_s1omni.joining.blending import Join, ramp
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -121,11 +121,6 @@ def test_lattice_covers_and_does_not_waste():
         assert (n - 1) * 10 + 16 >= size
         end = (n - 2) * 10 + 16  # of the last but one
         assert n == 1 or end < size or 0 < end - size < 6 // 4
-
-
-def test_regions_snap_outward():
-    assert snap_out((13, 27), 10, 100) == (10, 30)
-    assert snap_out((13, 97), 10, 98) == (10, 98)
 
 
 def test_join_refuses_a_wrong_order():

@@ -47,31 +47,37 @@ def rows(table):
     return {row.variant: row for row in table if row.task == TASK}
 
 
+@pytest.mark.slow
 def test_two_requests_get_two_answers(rows):
     assert rows["as they are"].score > 0.3
 
 
 @pytest.mark.parametrize("variant", ["zeroed", "shuffled within task"])
+@pytest.mark.slow
 def test_the_choice_is_lost_without_the_right_states(rows, variant):
     assert rows["as they are"].score - rows[variant].score >= 0.3
 
 
+@pytest.mark.slow
 def test_one_word_of_the_trace_changes_pixels(table):
     (moved,) = [row for row in table if row.task == "two requests, one tile (objects' px changed)"]
     assert moved.variant == "counterfactual trace"
     assert 0.02 < moved.low <= moved.score
 
 
+@pytest.mark.slow
 def test_an_editor_conditioned_on_the_task_alone_gives_one_answer_to_both(rows):
     assert rows[CONTROL].score == pytest.approx(0, abs=1e-6)
     assert rows[CONTROL].change == pytest.approx(-rows["as they are"].score)
 
 
+@pytest.mark.slow
 def test_a_falsified_trace_changes_the_image(table):
     (changed,) = [row for row in table if "changed" in row.task]
     assert changed.score > 0.0
 
 
+@pytest.mark.slow
 def test_added_noise_changes_the_trace():
     scenes = [s for s in validation_scenes(24) if s.field.dataset == "plain" and s.field.noise < 0.02]
     clean = list(plain_samples(scenes[:6], 256))

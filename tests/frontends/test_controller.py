@@ -1,5 +1,6 @@
 """The controller without a GUI: edits become plans, previews arrive, runs are watched to their end."""
 
+import tempfile
 import threading
 
 import numpy as np
@@ -10,13 +11,20 @@ from surface import Image, Labels, Points, Surface
 
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
-from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.controller import Controller, call_directly
+from napari_s1omni.frontends.session.background import BackgroundQueue, call_directly
+from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewFailed,
+    PreviewPart,
+    PreviewProgress,
+    PreviewResult,
+)
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
 
@@ -59,7 +67,19 @@ def test_edits_become_one_plan(controller, surface, picture):
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
     assert controller.prepared.plan.grid.overlap == 32
     assert controller.source.array is None
-    assert heard[-1].startswith("12 tiles, about ")
+    assert heard[-1].startswith("12 tiles, ")
+
+
+def test_a_cache_without_a_home_is_a_note_of_the_plan(controller, surface, picture, monkeypatch, tmp_path):
+    monkeypatch.setenv("S1OMNI_CACHE", "/proc/nobody/cache")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    assert any("the cache folder /proc/nobody/cache cannot be written" in n for n in controller.prepared.plan.notes)
+    controller.run()
+    surface.until(lambda: controller.queue.runs)
+    assert tmp_path in controller.queue.runs[0].path.parents
+    controller.queue.runs[0].cancel()
+    surface.until(lambda: not controller.queue.runs[0].alive)
 
 
 def test_plans_are_those_of_the_api(controller, surface, picture):
@@ -206,7 +226,7 @@ def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
     answers = []
     controller.preview_changed.connect(answers.append)
-    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)}, 1)
+    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)})
     controller.show_preview(box.model_dump(exclude_none=True))
     surface.until(lambda: isinstance(controller.preview, PreviewResult))
     made = controller.preview
@@ -214,6 +234,60 @@ def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
     assert made.pixels.max() > 0
     assert all(thought.trace for thought in made.thoughts.values())
     assert all(answer.request == made.request for answer in answers)
+
+
+def begin_preview(controller, surface, picture):
+    """Start a preview of the middle of the coins; return the list of its events."""
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    controller.edit("tiling.tile_size", 128)
+    surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
+    events = []
+    controller.preview_changed.connect(events.append)
+    box = preview_box(controller.prepared.plan.grid, {"y": (0, 303), "x": (0, 384)})
+    controller.show_preview(box.model_dump(exclude_none=True))
+    return events
+
+
+def test_a_preview_shows_each_tile_as_it_is_drawn_the_middle_one_first(controller, surface, picture):
+    events = begin_preview(controller, surface, picture)
+    surface.until(lambda: any(isinstance(e, PreviewResult) for e in events))
+    parts = [e for e in events if isinstance(e, PreviewPart)]
+    assert [e.done for e in events if isinstance(e, PreviewProgress) and e.total] == [1, 2, 3, 4]
+    grid, drawn = parts[0].plan.grid, parts[0].pixels > 0
+    middle = [n // 2 for n in drawn.shape]
+    assert drawn[: middle[0], : middle[1]].any(), "the tile that reaches over the middle is the first"
+    assert not drawn[grid.tile_size :, grid.tile_size :].any()
+    assert len(parts[0].thoughts) == 1
+    assert np.array_equal(parts[-1].pixels, controller.preview.pixels)
+
+
+def test_a_cancelled_preview_ends_at_once_and_the_next_one_works(controller, surface, picture):
+    events = begin_preview(controller, surface, picture)
+    surface.until(lambda: controller.previewer._previewing)
+    controller.previewer.cancel()
+    surface.until(lambda: any(isinstance(e, PreviewCancelled) for e in events))
+    count = len(events)
+    controller.show_preview({"type": "box", "y": [0, 64], "x": [0, 64]})
+    surface.until(lambda: any(isinstance(e, PreviewResult) for e in events))
+    assert {e.request for e in events[count:]} == {controller.preview.request}
+
+
+def test_a_run_takes_over_the_process_that_has_its_engine(controller, surface, picture):
+    events = begin_preview(controller, surface, picture)
+    surface.until(lambda: any(isinstance(e, PreviewResult) for e in events))
+    loaded = controller.previewer._process.pid
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: runs and runs[0].status.pid)
+    assert runs[0].status.pid == loaded
+    assert controller.previewer._process is None
+    surface.until(lambda: not runs[0].alive)
+    assert runs[0].status.state == "complete", runs[0].log()
+    alone = run(runs[0].job.replace(output=None))
+    assert np.array_equal(Result.open(runs[0].path).array[...], alone.array[...])
+    surface.until(lambda: controller.previewer.engine == "reference")
+    assert controller.previewer._process.pid != loaded
 
 
 def test_a_preview_that_fails_says_why(controller, surface, picture):
@@ -234,6 +308,7 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     controller.edit("tiling.tile_size", 96)
     controller.edit("tiling.overlap", 32)
     surface.until(lambda: controller.prepared.plan.grid.tile_size == 96)
+    stated = controller.prepared.cost.seconds_range
     runs, main = [], threading.current_thread()
     controller.run_added.connect(runs.append)
     controller.run()
@@ -259,6 +334,21 @@ def test_a_run_is_watched_to_its_end(controller, surface, tmp_path):
     assert run.tiles.at(10, 10).state in ("drawn", "empty")
     assert run.tiles.at(10, 10000) is None
     assert not unfinished()
+    # It teaches the estimate, which is a range now.
+    surface.until(lambda: controller.prepared.cost.seconds_range not in (None, stated))
+    assert run.status.tiles_total == controller.prepared.cost.tiles_computed == run.status.tiles_done
+
+
+def test_the_blocks_of_a_volume_are_those_that_were_shown(controller, surface, monkeypatch):
+    monkeypatch.setattr(controller.queue, "put", lambda run, transform: None)
+    uri = "synthetic://nuclei?shape=6,64,64&seed=1"
+    choose(controller, surface, Image(np.zeros((6, 64, 64), np.uint16), path=uri))
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: runs)
+    grid, tiling = runs[0].plan.grid, runs[0].job.tiling
+    assert (tiling.block_size, tiling.depth) == (grid.block_size, grid.depth)
 
 
 def test_runs_wait_for_each_other_and_can_be_cancelled(controller, surface):

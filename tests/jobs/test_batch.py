@@ -10,9 +10,9 @@ from skimage.io import imsave
 from napari_s1omni.benchmarks.batch import measure
 from napari_s1omni.errors import SourceError
 from napari_s1omni.jobs.batch import run_batch
-from napari_s1omni.jobs.batch_table import TABLE
 from napari_s1omni.jobs.engine_cache import EngineCache
 from napari_s1omni.planning.job import Job
+from napari_s1omni.results.batch.batch_rows import TABLE
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import is_collection, list_sources
 from napari_s1omni.storage.source import open_source
@@ -187,3 +187,22 @@ def test_the_benchmark_of_batches_runs_the_same_images_in_three_ways():
     assert 0 < report.warm
     assert 0 < report.batch < report.command, "a process of its own starts first"
     assert report.ratio == report.batch / (2 * report.warm)
+
+
+def test_replaced_results_are_made_and_the_dry_run_says_so(tmp_path):
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8))
+    base = {"source": str(tmp_path), "operation": {"type": "segmentation"}, "engine": "reference"}
+    first, other = (
+        Job.read({**base, "operation": {"type": "segmentation", "prompt": f"segment the {what}"}})
+        for what in ("nuclei", "cells")
+    )
+    entries = list_sources(tmp_path / "*.npy")
+
+    def states(job, **options):
+        return [row.state for row in run_batch(job, entries, tmp_path / "out", **options)]
+
+    assert states(first, durable=False) == ["done"]
+    assert states(other, dry_run=True) == ["would fail"]
+    assert states(other, dry_run=True, overwrite=True) == ["would run"]
+    assert states(other, overwrite=True, durable=False) == ["done"]
+    assert states(other, overwrite=True, durable=False) == ["already done"]

@@ -18,9 +18,9 @@ from test_batch import TEMPLATE, spots
 
 from napari_s1omni.errors import StoreError
 from napari_s1omni.jobs.batch import run_batch
-from napari_s1omni.jobs.batch_table import TABLE
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.jobs.run import run
+from napari_s1omni.results.batch.batch_rows import TABLE
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source

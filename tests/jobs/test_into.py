@@ -19,6 +19,7 @@ from napari_s1omni.jobs.batch import run_batch
 from napari_s1omni.jobs.prepare import dry_run
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
+from napari_s1omni.results.batch.batch_rows import read_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source
@@ -188,7 +189,9 @@ def test_every_field_of_a_plate_gets_labels_and_the_plate_nothing_else(tmp_path)
     ]
     assert {p: p.read_bytes() for p in before} == before
     new = {p for p in plate.rglob("*") if p.is_file()} - before.keys()
-    assert all("labels" in p.parts for p in new)
+    table = plate / "tables" / "spots"
+    assert all("labels" in p.parts or table in p.parents for p in new)
+    assert [row.output for row in read_batch(table)] == [row.output for row in rows]
     yaozarrs.validate_zarr_store(str(plate))
     assert [row.state for row in run_batch(job(str(plate)), list_sources(plate), None)] == ["already done"] * 3
 

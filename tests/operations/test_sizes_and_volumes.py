@@ -46,7 +46,7 @@ def run(path, image, axes, **options):
     return Result.open(path)
 
 
-@pytest.mark.parametrize(("depth", "blocks"), [(None, 2), (5, 4), (1, 18)])
+@pytest.mark.parametrize(("depth", "blocks"), [(None, 1), (9, 2), (5, 4), (1, 18)])
 def test_objects_are_linked_through_planes_and_blocks(tmp_path, depth, blocks):
     truth = balls()
     result = run(tmp_path / "out", truth > 0, "zyx", **({} if depth is None else {"depth": depth}))
@@ -93,9 +93,8 @@ def test_time_points_are_independent(tmp_path):
 
 def test_what_planes_beyond_a_block_cost_is_forecast(tmp_path):
     source = LayerSpec((64, 256, 256), tuple("zyx"), "uint8")
-    job, _ = make_job("segmentation", "a.zarr", "out", options={"tile_size": 64, "overlap": 16, "halo": 0})
+    job, _ = make_job("segmentation", "a.zarr", "out", options={"tile_size": 64, "overlap": 16, "halo": 0, "depth": 16})
     plan = resolve(job, source, ONE, FakeEngine().description)
-    assert plan.grid.depth == 16
     # Four blocks of 16 planes see one plane more at their six inner faces.
     assert estimate_cost(plan).tiles_computed * 64 == estimate_cost(plan).tiles * 70
 

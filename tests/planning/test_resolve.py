@@ -73,12 +73,11 @@ CASES = [
         "super_resolution",
     ),
     Case(
-        "a region snaps to whole steps",
+        "a region is kept to the pixel",
         {"region": {"y": [100, 500]}},
-        {"y": (0, 576), "x": (0, 3000)},
-        ("y=100:500 became 0:576",),
+        {"y": (100, 500), "x": (0, 3000)},
     ),
-    Case("a region ends with the source", {"region": {"y": [1500, 2000]}}, {"y": (1344, 2000)}),
+    Case("a region ends with the source", {"region": {"y": [1500, 2000]}}, {"y": (1500, 2000)}),
     Case(
         "a block is a whole number of steps", {"tiling": {"block_size": 500}}, {"block_size": 576}, ("500 became 576",)
     ),
@@ -136,7 +135,7 @@ def test_memory_forecast_does_not_grow_with_the_volume_and_is_enforced():
     small, large = make(layer=LAYER.replace(shape=(9000, 9000))), make(layer=LAYER.replace(shape=(90000, 90000)))
     assert estimate_cost(small).peak_memory == estimate_cost(large).peak_memory
     assert check_memory(large, 2**40) == estimate_cost(large)
-    with pytest.raises(NotEnoughMemory, match="GiB are free") as error:
+    with pytest.raises(NotEnoughMemory, match="are free") as error:
         check_memory(large, 10**6)
     assert error.value.facts["forecast"] == estimate_cost(large).peak_memory
 

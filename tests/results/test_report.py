@@ -122,7 +122,7 @@ def test_a_report_that_cannot_be_written_is_refused(result, read_only_share):
     call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path), str(read_only_share / "a.html")]
     done = subprocess.run(call, capture_output=True, text=True, timeout=240)
     assert done.returncode == 73
-    assert "cannot be written" in done.stderr
+    assert "Read-only file system. Choose a folder" in done.stderr
 
 
 def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path, capsys):

@@ -108,7 +108,7 @@ def test_paths_of_another_system_spare_the_other_rows(read, tmp_path):
     assert [row.state for row in rows] == ["failed"] * 4 + ["done"]
     assert all("path of Windows" in row.error for row in rows[:2])
     assert "nowhere/a b.npy" in rows[3].error
-    assert [e.name for e in found] == ["0001-x", "0002-y", "0003-z", "0004-a%20b", "0005-a"]
+    assert [e.name for e in found] == ["x", "y", "z", "a b", "a"]
 
 
 CELLS = st.text(string.ascii_letters + " ,;|\t\"'äß.", max_size=12).map(str.strip)

@@ -62,7 +62,7 @@ def test_another_plan_is_refused_with_the_keys_that_differ(tmp_path):
     check(tmp_path / "out")
     before = (tmp_path / "out/.s1omni/fingerprint.json").read_bytes()
     other = {**PRINT, "operation": {"prompt": "cells", "channels": (0, 1)}, "sampling": {"seed": 4}, "extra": None}
-    with pytest.raises(PlanMismatch, match=r"extra, operation\.prompt, sampling\.seed") as caught:
+    with pytest.raises(PlanMismatch, match=r"extra; .*prompt.*; .*seed") as caught:
         check(tmp_path / "out", fingerprint=other)
     assert caught.value.facts["keys"] == ("extra", "operation.prompt", "sampling.seed")
     assert (tmp_path / "out/.s1omni/fingerprint.json").read_bytes() == before
@@ -181,7 +181,7 @@ def test_labels_go_only_into_an_image_that_is_whole(attributes, words, tmp_path)
 def test_too_little_space(tmp_path):
     with mounted(tmp_path / "small", "size=1m") as folder:
         check(folder / "fits", forecast=500_000)
-        with pytest.raises(DiskFull, match="GB free") as caught:
+        with pytest.raises(DiskFull, match="MB free") as caught:
             check(folder / "out", forecast=2_000_000)
         assert caught.value.facts["forecast"] == 2_000_000
         assert caught.value.facts["free"] < 2_000_000

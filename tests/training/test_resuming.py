@@ -145,6 +145,7 @@ def _muon(folder: Path, packed: Path, **changes) -> Recipe:
     return recipe.replace(thinker=(), editor=recipe.editor.replace(optimiser="Muon", **changes).model_dump())
 
 
+@pytest.mark.slow
 def test_with_muon_it_also_continues_to_the_same_weights(packed: Path, tmp_path: Path):
     folders = [tmp_path / name for name in ("once", "often", "further")]
     for folder in folders:

@@ -79,6 +79,7 @@ def snakemake(tmp_path):
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_snakemake_runs_once_and_writes_deleted_files_again(snakemake):
     home, call = snakemake
     first = call()

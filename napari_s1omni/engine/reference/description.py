@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
+from napari_s1omni.core.requests.words import LANGUAGES
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
 
 REVISION = "2"
 """Raised whenever the same tile and thought would give other pixels."""
 
+MAX_MARGIN = 512
+"""Largest margin around a tile, in source px, from which the ground is found."""
 TARGETS = ("inverted contrast", "equalized histogram", "hematoxylin", "eosin", "dab")
 """Modalities that can be computed from the pixels by arithmetic."""
 
@@ -27,5 +30,7 @@ def describe(name: str = "reference") -> EngineDescription:
         encoding="fields",
         think="once",
         generates=False,
+        margin=MAX_MARGIN,
+        vocabulary=Vocabulary(LANGUAGES, kinds=False, ignores=("super_resolution",)),
         host=EngineHost(memory=EngineMemory(resident=150 * 2**20, per_tile_pixel=200.0), seconds_per_tile=0.05),
     )

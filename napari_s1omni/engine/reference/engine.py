@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.noise import NoiseField
+from napari_s1omni.core.requests.reading import find_polarity
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
@@ -16,7 +17,6 @@ from napari_s1omni.engine.protocol import Images, OnText, Thought
 from napari_s1omni.engine.reference import segmentation, super_resolution, translation
 from napari_s1omni.engine.reference.description import describe
 from napari_s1omni.engine.reference.measurement import TileMeasurement, measure_tile
-from napari_s1omni.engine.reference.prompt_words import find_polarity
 from napari_s1omni.engine.reference.steps import Steps
 from napari_s1omni.engine.reference.trace import ROUTE, write_trace
 from napari_s1omni.errors import GenerationError, OperationRefused, ThoughtError
@@ -29,10 +29,12 @@ class _Method:
     choose_steps: Callable[[NDArray[np.float32], TileMeasurement, Instruction], dict[str, str]]
     draw: Callable[[NDArray[np.float32], Steps, tuple[int, int]], NDArray[np.float32]]
     defaults: Mapping[str, str]
+    margin: Callable[[Steps], int] = lambda steps: 0
+    """Source pixels around a tile that `draw` must see if one thought serves all tiles of a layer."""
 
 
 _METHODS = {
-    "segmentation": _Method(segmentation.choose_steps, segmentation.draw, segmentation.DEFAULTS),
+    "segmentation": _Method(segmentation.choose_steps, segmentation.draw, segmentation.DEFAULTS, segmentation.margin),
     "super_resolution": _Method(super_resolution.choose_steps, super_resolution.draw, super_resolution.DEFAULTS),
     "modality_translation": _Method(translation.choose_steps, translation.draw, translation.DEFAULTS),
 }
@@ -62,11 +64,12 @@ class ReferenceEngine:
         polarity = find_polarity(instruction.request) if instruction.task == "segmentation" else None
         thoughts = []
         for i, image in enumerate(images):
-            measured = measure_tile(image, polarity)
+            measured = measure_tile(image, polarity, sampling.think == "once")
             text = write_trace(measured, instruction, polarity, method.choose_steps(image, measured, instruction))
             if on_text is not None:
                 on_text(i, text)
-            thoughts.append(Thought(text, route=ROUTE))
+            margin = method.margin(Steps.read(text)) if measured.layer else 0
+            thoughts.append(Thought(text, route=ROUTE, margin=margin))
         return thoughts
 
     def generate(

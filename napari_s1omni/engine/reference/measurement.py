@@ -9,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_s1omni.engine.denoising import plane_noise
+from napari_s1omni.engine.denoising import is_grey_image, plane_noise
+from napari_s1omni.engine.reference.significance import noise_height, remove_speckles, speckle_share, stands_out
 
 SIGNALS = ("bright", "dark", "stain")
 """How objects differ from the background: more light, less light, or the light that a stain absorbs."""
 
+LIGHTS = ("brightest", "mean")
+"""What is the light of a pixel: its brightest colour, or the mean of its colours."""
+
 MIN_OBJECT_SIZE, MAX_OBJECT_SIZE = 8.0, 64.0
 """Range of object diameters, in pixels, that can be measured."""
+
+SPECKLE_WIDTH = 5
+"""Width in pixels of the median filter against black and white dots."""
 
 _RED, _GREEN = 0.5, 0.5
 _COLOUR_RANGE = 0.02
@@ -46,6 +53,16 @@ class TileMeasurement:
     """Typical object diameter in pixels; None if no object was found."""
     cover: float
     """Fraction of the pixels that lie in objects, 0 to 1."""
+    rest: float
+    """Median of what is not an object, above the background."""
+    highest: float
+    """Highest value of the smoothed signal above the background, where nothing stands out; else 0."""
+    speckles: float
+    """Fraction of the pixels that are black or white dots, 0 to 1."""
+    many_colours: bool
+    """Whether the three channels are not all the same."""
+    layer: bool
+    """Whether the image is a view of the layer, for all of its tiles, rather than one tile or region of tiles."""
 
     @property
     def crowding(self) -> str:
@@ -53,7 +70,7 @@ class TileMeasurement:
         return next(word for least, word in _CROWDING if self.cover >= least)
 
 
-def measure_tile(image: NDArray[np.float32], polarity: str | None = None) -> TileMeasurement:
+def measure_tile(image: NDArray[np.float32], polarity: str | None = None, layer: bool = False) -> TileMeasurement:
     """Measure one image.
 
     Object size and threshold depend on each other: smoothing and background need the size. So both are found in two
@@ -64,10 +81,18 @@ def measure_tile(image: NDArray[np.float32], polarity: str | None = None) -> Til
     image : float32 (3, H, W), model range
     polarity : {"bright", "dark"}, optional
         Polarity that the user stated.
+    layer : bool
+        Whether the image is a view of the layer, for all of its tiles.
     """
     colour = is_colour_image(image)
+    many_colours = not is_grey_image(image)
+    raw = _brightness(image)
+    speckles = speckle_share(raw, plane_noise(raw))
+    if speckles:
+        image = remove_speckles(image, SPECKLE_WIDTH)
     name = detect_signal(image, colour, polarity)
     plane = signal_plane(image, name)
+    noise = plane_noise(plane)
     size: float | None = None
     for _ in range(2):
         flat, ground, level = _flatten(plane, size or 20.0, name)
@@ -75,16 +100,23 @@ def measure_tile(image: NDArray[np.float32], polarity: str | None = None) -> Til
     flat, ground, level = _flatten(plane, size or 20.0, name)
     objects = ndi.gaussian_filter(flat, smoothing_sigma(size or 20.0)) > level
     wide = ndi.gaussian_filter(ground, max(min(plane.shape) / 8, 1.0))
+    coarse = summit_sigma(size or 20.0)
+    found = bool(objects.any()) and stands_out(plane, noise, coarse)
     return TileMeasurement(
         colour=colour,
         signal=name,
         ground=float(np.median(ground)),
         slope=float(np.ptp(wide)),
-        noise=plane_noise(plane),
+        noise=noise,
         contrast=float(np.median(flat[objects]) - np.median(flat[~objects])) if 0 < objects.mean() < 1 else 0.0,
         threshold=level,
-        size=size if objects.any() else None,
-        cover=float(objects.mean()),
+        size=size if found else None,
+        cover=float(objects.mean()) if found else 0.0,
+        rest=_rest(flat, objects, noise_height(noise, smoothing_sigma(size or 20.0)) > level),
+        highest=0.0 if found else float(ndi.gaussian_filter(flat, coarse).max()),
+        speckles=speckles,
+        many_colours=many_colours,
+        layer=layer,
     )
 
 
@@ -109,20 +141,26 @@ def detect_signal(image: NDArray[np.float32], colour: bool, polarity: str | None
     return "dark" if middle - low > 0.6 * (high - low) else "bright"
 
 
-def signal_plane(image: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+def signal_plane(image: NDArray[np.float32], name: str, light: str | None = None) -> NDArray[np.float32]:
     """Return the plane (H, W) in which objects are high.
 
-    For ``stain`` it is the missing share of red and green light, which hematoxylin absorbs.
+    For ``stain`` it is the missing share of red and green light, which hematoxylin absorbs. `light`, one of
+    :data:`LIGHTS`, says what is the light of a pixel; None is what suits this image.
     """
     if name == "stain":
         return np.asarray(1 - (_RED * image[0] + _GREEN * image[1]), np.float32)
-    plane = _brightness(image)
+    plane = _brightness(image, light)
     return plane if name == "bright" else np.asarray(1 - plane, np.float32)
 
 
 def smoothing_sigma(size: float) -> float:
     """Return the sigma, in pixels, of the smoothing for objects of a diameter."""
     return float(np.clip(0.04 * size, 0.5, 2.0))
+
+
+def summit_sigma(size: float) -> float:
+    """Return the sigma, in pixels, of the smoothing in which objects of a diameter have their summit."""
+    return 0.15 * size
 
 
 def background(plane: NDArray[np.float32], window: float) -> NDArray[np.float32]:
@@ -180,8 +218,19 @@ def _flatten(plane: NDArray[np.float32], size: float, name: str) -> tuple[NDArra
     return flat, ground, max(level, _MIN_THRESHOLD)
 
 
-def _brightness(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(image.max(axis=0) if is_colour_image(image) else image.mean(axis=0, dtype=np.float32), np.float32)
+def _rest(flat: NDArray[np.float32], objects: NDArray[np.bool_], noisy: bool) -> float:
+    """Return the median above the background of what is not an object.
+
+    Where noise crosses the threshold (`noisy`), the pixels below it are the lower half of the noise, so all count.
+    """
+    rest = flat if noisy else flat[~objects]
+    return float(np.median(rest)) if rest.size else 0.0
+
+
+def _brightness(image: NDArray[np.float32], light: str | None = None) -> NDArray[np.float32]:
+    if light == "brightest" or (light is None and is_colour_image(image)):
+        return np.asarray(image.max(axis=0), np.float32)
+    return np.asarray(image.mean(axis=0, dtype=np.float32), np.float32)
 
 
 def _histogram(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.core.watershed import watershed_from_h_maxima
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.margin import window_inside
+from napari_s1omni.engine.reference.description import MAX_MARGIN
+from napari_s1omni.engine.reference.ground import find_ground, ground_margin, ground_steps
 from napari_s1omni.engine.reference.measurement import (
+    LIGHTS,
     SIGNALS,
+    SPECKLE_WIDTH,
     TileMeasurement,
-    background,
     signal_plane,
     smoothing_sigma,
+    summit_sigma,
 )
+from napari_s1omni.engine.reference.significance import noise_height, remove_speckles
 from napari_s1omni.engine.reference.steps import Steps
 
 _MIN_SIGNAL = 0.02
@@ -23,8 +31,10 @@ _MAX_UNDECIDED = 0.45
 _SMALLEST, _LARGEST = 2.0, 2000.0
 """Objects that can be drawn, in tile pixels across."""
 _STEEPNESS = 16.0
-_EVEN = 0.25
-"""Variation of the background, relative to the contrast, below which one level is used for all of it."""
+_ABOVE = 1.5
+"""Factor by which an object must be higher than all of a view in which nothing stands out."""
+_SUMMIT = 1.2
+"""Least summit of an object, in thresholds."""
 
 
 def choose_steps(image: NDArray[np.float32], measured: TileMeasurement, instruction: Instruction) -> dict[str, str]:
@@ -40,11 +50,12 @@ def choose_steps(image: NDArray[np.float32], measured: TileMeasurement, instruct
     sigma = smoothing_sigma(size) * (1 + min(6 * measured.noise / max(measured.contrast, 1e-6), 1.0))
     return {
         "signal": f"{measured.signal} ({_SIGNAL_TEXTS[measured.signal]})",
+        **_image_steps(measured),
         "object size": f"{size:.1f} px ({why})",
         "smoothing": f"{sigma:.2f} px (keeps gaps between objects of this size, quiets noise of {measured.noise:.3f})",
-        **_background_steps(measured, 3 * size),
+        **ground_steps(measured, 3 * size),
         "threshold": f"{measured.threshold:.3f} (above the ground; fainter px are no object)",
-        "summit": "1.2 thresholds (an object whose brightest part is lower is left out)",
+        "summit": _summit(measured, max(sigma, summit_sigma(size))),
         "least area": f"{0.06 * size**2:.0f} px (crumbs smaller than that are no object)",
         "outline": "0.45 of the summit (near half height, where a blurred edge truly lies)",
         "neighbours": "0.00 (each object has a summit of its own)"
@@ -89,24 +100,45 @@ def draw(image: NDArray[np.float32], steps: Steps, shape: tuple[int, int]) -> ND
     peak, so that dim objects beside bright ones keep their true size. The drawn distance is the depth inside the
     outline divided by twice the typical radius, and lower along valleys.
 
+    Parameters
+    ----------
+    image : float32 (3, H + 2 margin, W + 2 margin)
+        The tile with the margin that the thought asks for.
+    steps : Steps
+    shape : (H, W)
+
     Raises
     ------
     ThoughtError
         If a step is missing or cannot be used.
     """
     size = steps.number("object size", _SMALLEST, _LARGEST)
-    sigma = steps.number("smoothing", 0, 50)
     level = steps.number("threshold", 1e-4, 10)
-    plane = signal_plane(image, steps.choice("signal", SIGNALS))
-    flat = plane - _background(plane, steps)
+    out = np.zeros((3, *shape), np.float32)
+    inside = window_inside(image, shape, math.ceil(size))
+    pixels = image[:, inside.rows, inside.columns]
+    if "speckles" in steps.values:
+        pixels = remove_speckles(pixels, int(steps.number("speckles", 0, 99)))
+    light = steps.choice("light", LIGHTS) if "light" in steps.values else None
+    plane = signal_plane(pixels, steps.choice("signal", SIGNALS), light)
+    flat = (plane - find_ground(plane, steps))[inside.seen]
+    fields = _draw_fields(flat, steps, size, level)
+    if fields is not None:
+        out[(slice(None), *inside.tile)] = fields[(slice(None), *inside.drawn)]
+    return out
+
+
+def _draw_fields(flat: NDArray[np.float32], steps: Steps, size: float, level: float) -> NDArray[np.float32] | None:
+    """Return the fields (3, H, W) of a signal above its ground; None if nothing reaches the threshold."""
+    sigma = steps.number("smoothing", 0, 50)
     smooth = ndi.gaussian_filter(flat, sigma)
     mask = smooth > level
-    coarse = np.maximum(ndi.gaussian_filter(flat, max(sigma, 0.15 * size)), _MIN_SIGNAL)
+    coarse = np.maximum(ndi.gaussian_filter(flat, max(sigma, summit_sigma(size))), _MIN_SIGNAL)
     parts = watershed_from_h_maxima(np.log(coarse), mask, 0.1)
     summit, strong = _part_peaks(parts, smooth, coarse, level * steps.number("summit", 0, 100))
     mask &= strong
     if not mask.any():
-        return np.zeros((3, *shape), np.float32)
+        return None
     weight = steps.number("neighbours", 0, 1)
     if weight:
         near = ndi.gaussian_filter(ndi.maximum_filter(smooth, 2 * int(0.3 * size) + 1), 0.1 * size)
@@ -125,23 +157,31 @@ def draw(image: NDArray[np.float32], steps: Steps, shape: tuple[int, int]) -> ND
     return np.stack([foreground, np.clip(depth - 1, 0, 1), np.clip(distance, 0, 1)]).astype(np.float32)
 
 
-def _background_steps(measured: TileMeasurement, window: float) -> dict[str, str]:
-    """Return the steps for the background: one level if it hardly varies, since that is the same in any crop."""
-    if measured.slope < _EVEN * measured.contrast:
-        return {
-            "ground": f"{measured.ground:.3f} "
-            f"(one level: it varies by {measured.slope:.3f}, little against the contrast)"
-        }
-    return {
-        "ground": f"local (it varies by {measured.slope:.3f}, so it is found around each px)",
-        "ground window": f"{window:.0f} px (three objects wide, so that no object is taken for ground)",
-    }
+def _image_steps(measured: TileMeasurement) -> dict[str, str]:
+    """Return the steps that only some images need: of several colours, or with black and white dots."""
+    steps = {}
+    if measured.many_colours and measured.signal != "stain":
+        steps["light"] = "brightest (of the colours)" if measured.colour else "mean (of the colours, which are alike)"
+    if measured.speckles:
+        steps["speckles"] = f"{SPECKLE_WIDTH} px (median, as {measured.speckles:.1%} of the px are black or white dots)"
+    return steps
 
 
-def _background(plane: NDArray[np.float32], steps: Steps) -> NDArray[np.float32] | float:
-    if steps.text("ground").casefold() == "local":
-        return background(plane, steps.number("ground window", 3, 6000))
-    return steps.number("ground", -1e4, 1e4)
+def _summit(measured: TileMeasurement, sigma: float) -> str:
+    """Return the step for the least summit of an object: above the threshold, and above what noise reaches."""
+    noise = (measured.rest + noise_height(measured.noise, sigma)) / measured.threshold
+    if measured.size is None and _ABOVE * measured.highest > max(_SUMMIT, noise) * measured.threshold:
+        least = _ABOVE * measured.highest / measured.threshold
+        return f"{least:.2f} thresholds (nothing here stands out, so an object must be higher than all of it)"
+    if noise > _SUMMIT:
+        return f"{noise:.2f} thresholds (noise alone stays below that, so what is lower is no object)"
+    return f"{_SUMMIT} thresholds (an object whose brightest part is lower is left out)"
+
+
+def margin(steps: Steps) -> int:
+    """Return how many pixels around a tile decide what is drawn in it: one object across, and what the ground needs."""
+    near = min(math.ceil(steps.number("object size", _SMALLEST, _LARGEST)), MAX_MARGIN)
+    return max(near, ground_margin(steps))
 
 
 def _part_peaks(

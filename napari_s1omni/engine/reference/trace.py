@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from napari_s1omni.core.requests.reading import find_kind
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.measurement import TileMeasurement
-from napari_s1omni.engine.reference.prompt_words import find_target
 
 ROUTE = "<image_edit>"
 """Route token of a thought that draws from the source."""
@@ -35,7 +35,7 @@ def write_trace(
         *(f"- {name}: {value}" for name, value in steps.items()),
     ]
     answer = _ANSWERS[instruction.task].format(
-        target=instruction.target or find_target(instruction.request) or "objects",
+        target=instruction.target or find_kind(instruction.request) or "objects",
         factor=" x ".join(map(str, instruction.factor)),
     )
     return "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{answer}\n{ROUTE}"
@@ -66,7 +66,7 @@ def _request_text(instruction: Instruction, polarity: str | None) -> str:
         return f"It asks for {instruction.factor[0]} x {instruction.factor[1]} px for each px (y, x)."
     if instruction.task == "modality_translation":
         return f"It asks for {instruction.target}" + (f" from {instruction.source}." if instruction.source else ".")
-    target = find_target(instruction.request)
+    target = find_kind(instruction.request)
     sentences = [f"It asks for {target}." if target else "It names no kind of object that I know, so I look for any."]
     if polarity is not None:
         sentences.append(f"It says that they are {polarity}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_s1omni.engine.s1omni.description import describe, merit
+from napari_s1omni.settings import let_threads_sleep
 
 if TYPE_CHECKING:
     from napari_s1omni.engine.s1omni.engine import S1OmniEngine
@@ -35,6 +36,8 @@ def load(
     CheckpointError
         If the folder is damaged or is not a checkpoint.
     """
+    # Read once, when torch is loaded; whoever started this process may be a notebook, napari or a cluster.
+    let_threads_sleep()
     from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 
     return S1OmniEngine.load(name_or_folder, device, dtype, threads)

@@ -6,14 +6,15 @@ import importlib.util
 import math
 from pathlib import Path
 
-from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory
+from napari_s1omni.core.requests.words import LANGUAGES
+from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.checkpoint.model_store import MODELS, locate
 from napari_s1omni.engine.s1omni.device_map import describe_placement, gpu_memory
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.settings import THREADS
+from napari_s1omni.settings import THREADS, chosen_threads
 
 CODE_REVISION = "1"
 """Raised whenever the same weights, tile and thought would give other pixels."""
@@ -25,6 +26,16 @@ MARGIN = 0.01
 """Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
+
+_FEW_TOKENS = 10_000
+"""A model with fewer tokens learnt its words from the requests of its training alone."""
+_TRAINED = Vocabulary(
+    LANGUAGES,
+    kinds=True,
+    adjectives=("small", "smaller", "little", "tiny", "large", "larger", "big", "light", "lighter"),
+)
+"""The words of those requests, see :mod:`napari_s1omni.training.prompts.prompt_templates`; names of objects and
+brightness in other languages are translated, see :attr:`napari_s1omni.engine.instruction.Instruction.plain`."""
 
 _BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2}
 _REQUIRED = ("torch", "transformers", "diffusers", "safetensors", "tokenizers")
@@ -73,13 +84,14 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         weights_license=config.weights_license,
         citation=config.citation,
         generates=True,
+        vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )
 
 
 def cpu_threads(default: int) -> int:
-    """Return the number in the environment variable ``S1OMNI_THREADS``, or `default`.
+    """Return the number in the environment variable ``S1OMNI_THREADS``, else in ``OMP_NUM_THREADS``, else `default`.
 
     Raises
     ------
@@ -88,7 +100,7 @@ def cpu_threads(default: int) -> int:
     """
     value = THREADS.read()
     if not value:
-        return default
+        return chosen_threads() or default
     if not value.isdigit() or int(value) < 1:
         raise EngineUnavailable(f"{THREADS.name}={value}", "a number above zero", "correct or unset it", threads=value)
     return int(value)

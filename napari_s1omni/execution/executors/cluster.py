@@ -13,7 +13,7 @@ from typing import Any
 from napari_s1omni.errors import ClusterError, EngineUnavailable
 from napari_s1omni.execution.executors.leases import LEASES_PER_WORKER, MAX_BLOCKS, TARGET_SECONDS
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.settings import library_threads, visible_gpus
+from napari_s1omni.settings import library_threads, sleeping_threads, visible_gpus
 from napari_s1omni.system.machine import nvidia_gpus, usable_processors
 
 SLURM = "slurm"
@@ -159,7 +159,7 @@ def _local(count: int, gpus: tuple[str, ...]) -> Any:
         options = {
             # One lease is generated while the one before it is written.
             "nthreads": LEASES_PER_WORKER,
-            "env": {**threads_env, **visible},
+            "env": {**threads_env, **sleeping_threads(), **visible},
             "host": "127.0.0.1",
             # The driver reports errors itself.
             "silence_logs": logging.CRITICAL,

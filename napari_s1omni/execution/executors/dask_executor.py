@@ -15,16 +15,18 @@ from napari_s1omni.execution.executors.cluster import ClusterConfig, dashboard, 
 from napari_s1omni.execution.executors.dask_scheduler import DaskScheduler
 from napari_s1omni.execution.executors.leases import LeaseBook
 from napari_s1omni.execution.executors.worker_context import WorkerSetup
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunStarted, ignore_event
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
-from napari_s1omni.planning.cost import estimate_cost, source_box
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.source import Source, open_reference
-from napari_s1omni.storage.spill import open_spilled_box, spill_box
+from napari_s1omni.storage.spill import open_spilled_box, spill_boxes
 
 
 def run_dask(
@@ -65,8 +67,8 @@ def run_dask(
         Finished blocks are kept.
     """
     config = cluster or ClusterConfig()
-    expected = estimate_cost(plan)
-    needed = expected.output_bytes // 2 + (0 if worker_source else expected.spilled_bytes)
+    expected = estimate_cost(plan, count_tiles(plan))
+    needed = expected.disk_bytes + (0 if worker_source else expected.spilled_bytes)
     with (
         Interrupt() as interrupt,
         RunOutput.begin(plan, path, forecast=needed, durable=durable, worker="driver") as output,
@@ -79,10 +81,10 @@ def run_dask(
             on_event(event)
 
         control = Control(path, interrupt)
-        control.reset()
+        control.reset(write_status.started)
         todo = output.todo(verify=verify)
         done = len(plan.grid) - len(todo)
-        tiles = output.blocks.tiles("drawn", "empty", "outside")
+        tiles = output.blocks.tiles("drawn", "empty")
         if todo:
             opened = worker_source or _worker_source(plan, source, output)
             setup = WorkerSetup(plan, path.absolute(), opened, engine, durable, dry, on_step, retry or Retry())
@@ -90,14 +92,14 @@ def run_dask(
             book = LeaseBook(order, seconds=config.lease_seconds, max_blocks=config.lease_blocks)
             with contextlib.ExitStack() as stack:
                 client, count = stack.enter_context(open_cluster(config, plan))
-                started = RunStarted(plan, done, tiles, max(1, count), dashboard(client))
+                started = RunStarted(plan, done, tiles, expected.tiles_computed, max(1, count), dashboard(client))
                 DaskScheduler(client, setup, output, control, tell, book, config.timeout).run(started)
                 # The workers may end while the result is finished.
                 closing = threading.Thread(target=stack.pop_all().close, name="close cluster")
                 closing.start()
                 after_blocks.callback(closing.join)
         else:
-            tell(RunStarted(plan, done, tiles))
+            tell(RunStarted(plan, done, tiles, expected.tiles_computed))
         if not dry:
             output.finish(tell, control.check)
 
@@ -107,4 +109,4 @@ def _worker_source(plan: Plan, source: Source, output: RunOutput) -> Callable[[]
     if plan.source.source is not None:
         # A worker may have another working folder.
         return functools.partial(open_reference, plan.job.source, full_path(plan.source.source))
-    return functools.partial(open_spilled_box, spill_box(source, source_box(plan), output.store), plan.source.axes)
+    return functools.partial(open_spilled_box, spill_boxes(source, source_boxes(plan), output.store), plan.source.axes)

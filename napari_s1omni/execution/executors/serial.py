@@ -10,10 +10,11 @@ from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
 from napari_s1omni.execution.executors.block_order import BlockOrder
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
+from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.control import Control, Interrupt
 from napari_s1omni.execution.run.events import Event, OnEvent, RunPaused, RunStarted, ignore_event
-from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.run.status_writer import StatusWriter
 from napari_s1omni.planning.cost import estimate_cost
@@ -61,11 +62,10 @@ def run_serial(
     S1OmniError
         Finished blocks are kept.
     """
+    expected = estimate_cost(plan, count_tiles(plan))
     with (
         Interrupt() as interrupt,
-        RunOutput.begin(
-            plan, path, forecast=estimate_cost(plan).output_bytes // 2, durable=durable, on_step=on_step
-        ) as output,
+        RunOutput.begin(plan, path, forecast=expected.disk_bytes, durable=durable, on_step=on_step) as output,
         StatusWriter(path) as write_status,
     ):
 
@@ -74,9 +74,10 @@ def run_serial(
             on_event(event)
 
         control = Control(path, interrupt, lambda paused: tell(RunPaused(paused)))
-        control.reset()
+        control.reset(write_status.started)
         todo = output.todo(verify=verify)
-        tell(RunStarted(plan, len(plan.grid) - len(todo), output.blocks.tiles("drawn", "empty", "outside")))
+        done, tiles = len(plan.grid) - len(todo), output.blocks.tiles("drawn", "empty")
+        tell(RunStarted(plan, done, tiles, expected.tiles_computed))
         if todo:
             loaded = engine() if engine else load_engine(plan.engine)
             pipeline = Pipeline(

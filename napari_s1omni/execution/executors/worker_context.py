@@ -18,8 +18,8 @@ from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.control import Control
-from napari_s1omni.execution.run.redo_log import RedoLog
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step

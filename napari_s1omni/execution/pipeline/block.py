@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block, Tile, TileIndex
+from napari_s1omni.core.tiling import Block, Span, Tile, TileGrid, TileIndex
 from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile
@@ -201,15 +201,14 @@ class BlockBuilder:
         """Score the seams of the tiles whose cells are in the block, except beside missing tiles."""
         start = time.perf_counter()
         channels = 1 if self._plan.target.kind == "labels" else len(self._plan.groups[self.block.group])
-        step = self._plan.grid.step
-        top, left = self.block.y[0] // step, self.block.x[0] // step
-        cells = self._seams[z - self.block.z[0]]
-        for (row, col), score in tile_scores(plane[:channels], self._plan.grid, self.block).items():
-            i, j = row - top, col - left
+        grid, block = self._plan.grid, self.block
+        cells = self._seams[z - block.z[0]]
+        for (row, col), score in tile_scores(plane[:channels], grid, block).items():
+            i, j = _place_in_map(row, block.y, grid.y, grid), _place_in_map(col, block.x, grid.x, grid)
             neighbours = {(row, col), (row - 1, col), (row, col - 1)}
             if 0 <= i < cells.shape[0] and 0 <= j < cells.shape[1] and not neighbours & self._missing:
                 # A seam that crosses no structure scores 0, which means "no score" in the stored map.
-                cells[i, j] = max(score, _MIN_SCORE)
+                cells[i, j] = max(cells[i, j], score, _MIN_SCORE)
         self.seconds["quality"] += time.perf_counter() - start
 
     def _missing_pixels(self, inside: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
@@ -233,3 +232,10 @@ class BlockBuilder:
         rows, cols = self._plan.grid.extent
         y, x = self.block.field_y, self.block.field_x
         return y[0] == 0, y[1] == rows, x[0] == 0, x[1] == cols
+
+
+def _place_in_map(k: int, span: Span, region: Span, grid: TileGrid) -> int:
+    """Return where a row or column of the lattice stands in the seam map of a block; negative beyond its start."""
+    at = k - grid.starting_in(span).start
+    # The tile that the region's first edge cuts has no value of its own.
+    return max(0, at) if span[0] == region[0] and k >= span[0] // grid.step else at

@@ -39,7 +39,7 @@ class BlockGeometry:
 
     @property
     def lattice_shape(self) -> tuple[int, int, int]:
-        """Planes, rows and columns of the lattice cells that the block writes."""
+        """Planes, rows and columns of the block in its seam map, where each step has one value."""
         z, y, x = (span[1] - span[0] for span in (self.block.z, self.block.y, self.block.x))
         return z, -(-y // self.plan.grid.step), -(-x // self.plan.grid.step)
 

@@ -24,13 +24,14 @@ from napari_s1omni.execution.pipeline.plane_reader import Plane, PlaneReader
 from napari_s1omni.execution.pipeline.prefetch import Prefetcher, WriteBehind
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
+from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider, ThoughtStore
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
 from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
-from napari_s1omni.execution.run.redo_log import RedoLog
-from napari_s1omni.planning.memory import QUEUE, field_bytes, plane_bytes
+from napari_s1omni.planning.memory import QUEUE, plane_bytes, waiting_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -51,7 +52,7 @@ class Pipeline:
     commit: Callable[[BlockResult], BlockRecord]
     """Writes a finished block; called in the write-behind thread."""
     check: Callable[[], None] = lambda: None
-    """Called between micro-batches; may wait, or raise to stop the run."""
+    """Called between micro-batches and between their stages; may wait, or raise to stop the run."""
     on_event: OnEvent = ignore_event
     """Told of tiles and blocks; called from two threads."""
     on_step: OnStep = no_step
@@ -79,10 +80,10 @@ class Pipeline:
         plan = self.plan
         reader = PlaneReader(plan, self.source, self.retry, self.on_step, RegionMask.of(plan))
         thoughts = ThoughtProvider(plan, self.engine, self.thoughts, reader.read, self.redo_log)
-        attempt = TileAttempt(plan, self.engine, thoughts, self.on_step)
+        attempt = TileAttempt(plan, self.engine, thoughts, Surroundings(plan, reader.read), self._before)
         builders: dict[Block, BlockBuilder] = {}
         with (
-            WriteBehind(functools.partial(self._add_tile, builders), max(QUEUE, field_bytes(plan))) as write_behind,
+            WriteBehind(functools.partial(self._add_tile, builders), waiting_bytes(plan)) as write_behind,
             Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(plan))) as planes,
         ):
 
@@ -95,6 +96,11 @@ class Pipeline:
             for tile in generator.generate(self._tiles(reader, planes, builders)):
                 pixels = 0 if tile.image is None else tile.image.nbytes + tile.source.image.nbytes
                 write_behind.put(tile, pixels or _TILE_OVERHEAD)
+
+    def _before(self, step: str) -> None:
+        """Announce a stage of a micro-batch, which may be paused or stopped between thinking and generating."""
+        self.on_step(step)
+        self.check()
 
     def _tiles(
         self, reader: PlaneReader, planes: Iterable[Plane | None], builders: dict[Block, BlockBuilder]

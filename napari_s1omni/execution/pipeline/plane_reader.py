@@ -36,8 +36,8 @@ class Plane:
     """float32 (3, h, w), model range; a single pixel if none of it is in the region."""
     seconds: float
     """Time spent reading."""
-    inside: NDArray[np.bool_] | None = None
-    """Which pixels are in the region, (h, w); None if all are."""
+    drawn: NDArray[np.bool_] | None = None
+    """Which tiles are generated, (rows, columns) of the block; None if all are."""
     unknown: NDArray[np.bool_] | None = None
     """Pixels that are NaN or infinite, per channel of the group, (1 to 3, h, w); None if there are none."""
     transparent: NDArray[np.bool_] | None = None
@@ -71,10 +71,8 @@ class PlaneReader:
 
     def tiles(self, plane: Plane) -> Iterator[TileInput]:
         """Cut a plane into its tiles, in lattice order."""
-        top, left = plane.origin
-        for tile in self.plan.grid.tiles(plane.block):
-            inside = plane.inside
-            if inside is None or inside[tile.y[0] - top : tile.y[1] - top, tile.x[0] - left : tile.x[1] - left].any():
+        for number, tile in enumerate(self.plan.grid.tiles(plane.block)):
+            if plane.drawn is None or plane.drawn.flat[number]:
                 image, unknown = self._fill_unknown(plane, tile)
                 yield TileInput(tile, plane.block, plane.z, image, unknown=unknown)
             else:
@@ -152,15 +150,17 @@ class PlaneReader:
         start = time.perf_counter()
         y, x = self.plan.grid.read_box(block)
         origin = y[0], x[0]
-        inside = np.zeros((1, 1), bool) if excluded else self.region.plane(block, z, y, x)
-        if inside is not None and not inside.any():
-            return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, inside)
+        grid = self.plan.grid
+        tiles = len(grid.tile_rows(block.field_y)), len(grid.tile_cols(block.field_x))
+        drawn = np.zeros(tiles, bool) if excluded else self.region.tiles(grid, block, z)
+        if drawn is not None and not drawn.any():
+            return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, drawn)
         self.on_step("read")
         pixels = self._pixels(block.t, z, block.group, y, x)
         transparent = self._transparent(block.t, z, y, x)
         image = self._to_model(pixels, block.group)
         seconds = time.perf_counter() - start
-        return Plane(block, z, origin, image, seconds, inside, self._unknown(pixels), transparent)
+        return Plane(block, z, origin, image, seconds, drawn, self._unknown(pixels), transparent)
 
 
 def _read_nothing() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 
 _TILE_KEY = re.compile(r"t(\d+)/z(\d+)/g(\d+)/tile/(\d+)/(\d+)(?:/redo/\d+)?")

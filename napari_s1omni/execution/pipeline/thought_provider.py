@@ -7,7 +7,7 @@ same thought, and a stored thought is replayed instead of made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,19 +15,16 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Span
-from napari_s1omni.core.unknown_pixels import fill_unknown
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.protocol import Engine, Thought
+from napari_s1omni.execution.pipeline.surroundings import ReadPlane, fill_view
 from napari_s1omni.execution.pipeline.thought_keys import redo_key, thought_key
 from napari_s1omni.execution.pipeline.tile_input import TileInput
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 
 _MAX_VIEW = 1024
 """Longest edge of a view in pixels; larger views are reduced to it."""
-
-ReadPlane = Callable[[int, int, int, Span, Span], NDArray[np.float32]]
-"""(t, z, group, rows, columns) to float32 (3, h, w) in model range, NaN where it is unknown."""
 
 
 class ThoughtStore(Protocol):
@@ -129,19 +126,8 @@ class ThoughtProvider:
         for top in range(y[0], y[1], strip):
             part = self._read(t, z, tile.group, (top, min(top + strip, y[1])), x)
             rows.append(_reduce(part, reduction))
-        view = self._fill_unknown(np.concatenate(rows, axis=1), tile.group)
+        view = fill_view(self._plan, np.concatenate(rows, axis=1), tile.group)
         return _pad_to_multiple(view, self._plan.engine.limits.multiple_of), reduction
-
-    def _fill_unknown(self, view: NDArray[np.float32], group: int) -> NDArray[np.float32]:
-        """Fill the pixels of a view that are NaN."""
-        unknown = np.isnan(view)
-        if not unknown.any():
-            return view
-        channels = self._plan.groups[group]
-        lost = np.full((len(channels), 1, 1), np.nan)
-        ground = self._plan.job.operation.to_model(lost, self._plan.normalization, channels)
-        same = (unknown == unknown[:1]).all()
-        return fill_unknown(np.where(unknown, ground, view), unknown[:1] if same else unknown)
 
     def _view_box(self, tile: TileInput) -> tuple[int, int, Span, Span]:
         """Return time point, plane, rows and columns of a view, in source px."""

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.noise import NoiseField
-from napari_s1omni.engine.protocol import Engine
+from napari_s1omni.engine.protocol import Engine, Thought
 from napari_s1omni.errors import GenerationError, ThoughtError, TileError
+from napari_s1omni.execution.pipeline.surroundings import Surroundings
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider
 from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.planning.plan import Plan
@@ -50,14 +51,24 @@ class TileAttempt:
     plan : Plan
     engine : Engine
     thoughts : ThoughtProvider
+    surroundings : Surroundings
+        Reads tiles with the margin that a thought asks for.
     on_step : callable
-        Called with ``think`` and ``generate`` before each of the two stages.
+        Called with ``think`` and ``generate`` before each of the two stages; may wait, or raise to stop the run.
     """
 
-    def __init__(self, plan: Plan, engine: Engine, thoughts: ThoughtProvider, on_step: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        thoughts: ThoughtProvider,
+        surroundings: Surroundings,
+        on_step: Callable[[str], None],
+    ) -> None:
         self._plan = plan
         self._engine = engine
         self._thoughts = thoughts
+        self._surroundings = surroundings
         self._on_step = on_step
         fy, fx = plan.grid.factor
         self._tile_shape = plan.grid.tile_size * fy, plan.grid.tile_size * fx
@@ -97,20 +108,15 @@ class TileAttempt:
         return GeneratedTile(tile, None, "failed", f"{type(error).__name__}: {error}", micro_batch)
 
     def _call(self, tiles: Sequence[TileInput], micro_batch: int) -> list[GeneratedTile]:
-        start = time.perf_counter()
+        # A step may wait while the run is paused.
         self._on_step("think")
+        start = time.perf_counter()
         thoughts = self._thoughts.thoughts(tiles)
-        middle = time.perf_counter()
+        thinking = time.perf_counter() - start
         self._on_step("generate")
-        images = self._engine.generate(
-            np.stack([tile.image for tile in tiles]),
-            thoughts,
-            self._thoughts.sampling(tiles[0]),
-            [self._noise(tile) for tile in tiles],
-        )
-        self._check(images, len(tiles))
-        end = time.perf_counter()
-        seconds = (middle - start) / len(tiles), (end - middle) / len(tiles)
+        start = time.perf_counter()
+        images = self._draw(tiles, thoughts)
+        seconds = thinking / len(tiles), (time.perf_counter() - start) / len(tiles)
         return [
             GeneratedTile(
                 tile,
@@ -123,6 +129,21 @@ class TileAttempt:
             )
             for tile, image, thought in zip(tiles, images, thoughts, strict=True)
         ]
+
+    def _draw(self, tiles: Sequence[TileInput], thoughts: Sequence[Thought]) -> list[NDArray[np.float32]]:
+        """Generate tiles, those with different margins apart because their images differ in size."""
+        drawn: dict[int, NDArray[np.float32]] = {}
+        for margin in sorted({thought.margin for thought in thoughts}):
+            part = [i for i, thought in enumerate(thoughts) if thought.margin == margin]
+            images = self._engine.generate(
+                np.stack([self._surroundings.image(tiles[i], margin) for i in part]),
+                [thoughts[i] for i in part],
+                self._thoughts.sampling(tiles[0]),
+                [self._noise(tiles[i]) for i in part],
+            )
+            self._check(images, len(part))
+            drawn.update(zip(part, images, strict=True))
+        return [drawn[i] for i in range(len(tiles))]
 
     def _check(self, images: NDArray[np.float32], count: int) -> None:
         """Raise :class:`GenerationError` unless the images have the expected shape and are finite."""

@@ -22,7 +22,7 @@ class TileInput:
     image: NDArray[np.float32]
     """float32 (3, tile_size, tile_size), model range; a single pixel if the tile is not generated."""
     outside: bool = False
-    """Whether no pixel of it lies in the job's region; then it is neither read nor generated."""
+    """Whether it lies beside the job's region; then it is neither read nor generated."""
     unknown: NDArray[np.bool_] | None = None
     """Pixels that have no result whatever is generated, background in labels and NaN in images: (1 or channels,
     tile_size, tile_size); None if there are none."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from napari_s1omni.core.paths import local_path
-from napari_s1omni.errors import JobError, RunInterrupted, StoreError
+from napari_s1omni.errors import JobError, RunInterrupted
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.result.output_checks import nothing_at
 from napari_s1omni.system.locks import lock_file
 from napari_s1omni.system.processes import stop_requests
 
@@ -64,7 +65,7 @@ def write_control(
 
     Raises
     ------
-    StoreError
+    StoreMissing
         If the folder holds no run.
     JobError
         If the focus point is not four numbers.
@@ -72,13 +73,15 @@ def write_control(
     path = local_path(path, "run", "control it on the machine where it is")
     work = path / WORK
     if not work.is_dir():
-        raise StoreError(f"{path} holds no run", remedy="name the output folder of a run", path=str(path))
+        raise nothing_at(path, "run")
     if focus is not None and len(focus) != 4:
         raise JobError(f"focus point {tuple(focus)}", "four numbers (t, z, y, x) in px of the source")
     given = {"pause": pause, "cancel": cancel, "focus": None if focus is None else list(map(float, focus))}
     # Two requests at the same time must not undo each other; anyone who may write to the folder may send one.
     with disk_errors("writing", work / NAME), lock_file(work / f"{NAME}.lock", mode=0o666):
         stored = {**read_state(work / NAME), **{key: value for key, value in given.items() if value is not None}}
+        if pause is not None or cancel is not None:
+            stored["when"] = time.time()
         write_state(work / NAME, stored)
     return _parse(stored)
 
@@ -111,9 +114,18 @@ class Control:
         self._read_at = 0.0
         self._stamp: tuple[int, int] | None = None
 
-    def reset(self) -> None:
-        """Clear the requests to an earlier run, except its focus point."""
-        focus = _parse(read_state(self._file)).focus
+    def reset(self, since: float) -> None:
+        """Clear the requests to an earlier run, except its focus point.
+
+        Parameters
+        ----------
+        since : float
+            Unix time at which this run began; it may take long from there until it can read requests.
+        """
+        stored = read_state(self._file)
+        if float(stored.get("when", 0.0)) >= since:
+            return
+        focus = _parse(stored).focus
         with disk_errors("writing", self._file):
             write_state(self._file, {} if focus is None else {"focus": list(focus)})
 

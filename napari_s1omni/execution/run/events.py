@@ -19,6 +19,8 @@ class RunStarted:
     """Blocks that an earlier run finished."""
     tiles: int = 0
     """Tiles of those blocks."""
+    total: int = 0
+    """Tiles of the whole run, as the forecast counts them."""
     workers: int = 1
     """Number of worker processes."""
     dashboard: str | None = None

@@ -1,28 +1,54 @@
-"""Starts a run as its own process, which outlives the process that started it."""
+"""Starts a run as its own process, which outlives the process that started it.
+
+A new output is marked as starting at once. An output with a finished result, or with that of another job, is changed
+only by the process that holds its lock, after all checks: a run that is refused leaves it as it was.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from napari_s1omni.core.paths import is_left_by_system
-from napari_s1omni.errors import EngineUnavailable, JobError, StoreExists, StoreLocked
+from napari_s1omni.errors import EngineUnavailable, JobError, StoreLocked
 from napari_s1omni.execution.run.control import write_control
+from napari_s1omni.execution.run.order import Order
+from napari_s1omni.execution.run.run_output import JOB_FILE
 from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import Failure, RunStatus, starting_status, write_status
+from napari_s1omni.execution.run.status import (
+    Failure,
+    RunStatus,
+    current_status,
+    read_status,
+    starting_status,
+    write_launch,
+    write_status,
+)
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.settings import PYTHON, child_environment, interpreter, niceness
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import PYTHON, cache_folder, child_environment, interpreter, niceness
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
-from napari_s1omni.system.processes import lower_priority, start_detached
+from napari_s1omni.storage.result import preflight
+from napari_s1omni.storage.result.output_checks import check_no_other_files
+from napari_s1omni.storage.result.output_fingerprint import is_begun
+from napari_s1omni.system.processes import lower_priority, start_detached, start_time, start_time_of
+
+LoadedProcess = Callable[[Order, str, Path], "subprocess.Popen[Any] | None"]
+"""Gives an order for an engine, with the file for its output, to a process that has that engine loaded; returns the
+process, which ends with the order, or None where there is none."""
 
 _TERMINAL_VARIABLES = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables by which Jupyter claims that the output is a terminal; progress bars would fill the log."""
+OVERWRITE = "--overwrite"
+"""Option of ``s1omni run`` by which the result of another job is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +61,22 @@ class LaunchedRun:
     """Process id of the run."""
     log: Path
     """File with its output."""
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     """The process as a child of this one."""
+    before: RunStatus | None
+    """The status in the output when the process was started."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its process has written a status of its own; the output is that of another run until then."""
+        found, before = read_status(self.path), self.before or RunStatus(RunState.STARTING)
+        return found is not None and (found.pid, found.born) != (before.pid, before.born)
 
     def status(self) -> RunStatus:
         """Return its status; until its process writes one, it is starting for as long as the process lives."""
-        found = status(self.path)
-        begins = found.pid == 0 and found.state is RunState.STOPPED and self.process.poll() is None
-        return found.replace(state=RunState.STARTING) if begins else found
+        if self.process.poll() is not None or self.has_begun:
+            return status(self.path)
+        return self.before if self.before is not None and self.before.alive else starting_status()
 
     def failure(self) -> Failure | None:
         """Return why its process ended with an error; None while it is alive or after success."""
@@ -51,25 +85,39 @@ class LaunchedRun:
             return None
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log.exists() else []
         last = next((line.strip() for line in reversed(lines) if line.strip()), f"it ended with exit code {code}")
-        return Failure("RunFailed", last, f"its log is {self.log}", code)
+        return Failure("RunFailed", last.removeprefix("s1omni: "), f"its log is {self.log}", code)
 
     def cancel(self) -> None:
         """Stop it after the current micro-batch."""
         write_control(self.path, cancel=True)
 
 
-def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str] = ()) -> LaunchedRun:
+def launch(
+    job: Job,
+    *,
+    plan: Plan | None = None,
+    python: str | Path | None = None,
+    options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
+) -> LaunchedRun:
     """Start ``s1omni run`` on a job, detached from this process.
 
     Parameters
     ----------
     job : Job
         It names its output, and its source is a path or URL: another process cannot read pixels of this one.
+    plan : Plan, optional
+        Its plan, where it is known: then an output that would be refused is refused here.
     python : str or Path, optional
         The interpreter to run in, which may have packages of an engine that this
         one lacks; by default that of ``S1OMNI_PYTHON``, else this one.
     options : sequence of str
         Further options of ``s1omni run``, such as ``("--workers", "2")``.
+    engine : str
+        Name of the engine that its plan has chosen.
+    loaded : callable, optional
+        May give the run to a process that has this engine loaded already; not asked where there are `options`.
 
     Returns
     -------
@@ -81,19 +129,27 @@ def launch(job: Job, *, python: str | Path | None = None, options: Sequence[str]
         If the job names no output, or a source in memory.
     StoreLocked
         If another run is writing there.
-    StoreExists
+    StoreExists, PlanMismatch
         If the output holds something else.
     EngineUnavailable
         If the interpreter does not exist.
     """
     if job.source.uri.startswith("memory:"):
         raise JobError("a source in memory", "a path or URL", "save the image first")
-    path = output_path(job)
-    work = _prepare_output(path)
-    program = _interpreter(python)
-    with disk_errors("writing", work):
-        (work / "job.yaml").write_text((job if job.into else job.replace(output=str(path))).dump(), encoding="utf-8")
-    return _spawn(path, [program, "-m", "napari_s1omni", "run", str(work / "job.yaml"), *options])
+    path, program = output_path(job), _interpreter(python)
+    _check_idle(path)
+    begun = is_begun(path)
+    if plan is not None:
+        request = preflight.OutputRequest(plan.fingerprint(), 0, source=plan.source.source, into=job.into is not None)
+        preflight.dry_run(path, request, overwrite=OVERWRITE in options)
+    text = (job if job.into else job.replace(output=str(path))).dump()
+    # A finished result, or that of another job, has a job file and a status of its own until the run has its lock.
+    mark = not begun or (plan is not None and OVERWRITE not in options and _is_unfinished(path))
+    file = path / WORK / JOB_FILE if mark else cache_folder() / "jobs" / f"{uuid.uuid4().hex}.yaml"
+    with disk_errors("writing", file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return _spawn(path, Order(job=str(file)), program, options, engine, loaded, mark=mark)
 
 
 def launch_redo(
@@ -104,6 +160,8 @@ def launch_redo(
     prompt: str | None = None,
     python: str | Path | None = None,
     options: Sequence[str] = (),
+    engine: str = "",
+    loaded: LoadedProcess | None = None,
 ) -> LaunchedRun:
     """Start ``s1omni redo`` on some tiles of a result, detached from this process.
 
@@ -112,12 +170,12 @@ def launch_redo(
     path : Path or str
         The result.
     tiles : str
-        See :func:`napari_s1omni.execution.run.redo.parse_tiles`.
+        See :func:`napari_s1omni.execution.redo.redo.parse_tiles`.
     seed : int, optional
         Another seed.
     prompt : str, optional
         Another prompt for these tiles.
-    python, options
+    python, options, engine, loaded
         As in :func:`launch`.
 
     Returns
@@ -132,54 +190,74 @@ def launch_redo(
         If the interpreter does not exist.
     """
     path = Path(path)
-    _prepare_output(path)
-    command = [_interpreter(python), "-m", "napari_s1omni", "redo", str(path), "--tiles", tiles, *options]
-    if seed is not None:
-        command += ["--seed", str(seed)]
-    if prompt is not None:
-        # As one argument, because it may begin with a dash.
-        command.append(f"--prompt={prompt}")
-    return _spawn(path, command)
+    _check_idle(path)
+    order = Order(result=str(path), tiles=tiles, seed=seed, prompt=prompt)
+    return _spawn(path, order, _interpreter(python), options, engine, loaded, mark=False)
 
 
-def _spawn(path: Path, command: Sequence[str]) -> LaunchedRun:
-    """Start a process that outlives this one and writes an output."""
-    work = path / WORK
-    with disk_errors("writing", work):
-        (work / "status.json").unlink(missing_ok=True)
-        log = (work / "run.log").open("ab")
-    # Without a process id: the run itself fills it in once it has started.
-    write_status(path, starting_status())
-    with log:
-        process = start_detached(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=Path.cwd(),
-            env=child_environment(without=_TERMINAL_VARIABLES),
-        )
+def _spawn(
+    path: Path,
+    order: Order,
+    program: str,
+    options: Sequence[str],
+    engine: str,
+    loaded: LoadedProcess | None,
+    *,
+    mark: bool,
+) -> LaunchedRun:
+    """Start a process that outlives this one and writes an output, or give the order to one that is there.
+
+    `mark` notes in the output that a run is starting there.
+    """
+    log = path / WORK / "run.log"
+    with disk_errors("writing", log.parent):
+        log.touch()
+    if mark:
+        with disk_errors("writing", log.parent):
+            (log.parent / "status.json").unlink(missing_ok=True)
+        # Without a process id: the run itself fills it in once it has started. Until then others ask the launched
+        # process, or this one while there is none.
+        write_launch(path, os.getpid(), start_time())
+        write_status(path, starting_status())
+    before = read_status(path)
+    process = loaded(order, engine, log) if loaded is not None and not options else None
+    if process is None:
+        with log.open("ab") as output:
+            process = start_detached(
+                [program, "-m", "napari_s1omni", *order.words, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=Path.cwd(),
+                env=child_environment(without=_TERMINAL_VARIABLES),
+            )
+    if mark:
+        write_launch(path, process.pid, start_time_of(process.pid))
     lower_priority(process.pid, niceness())
     # Waiting for it prevents a zombie process.
     threading.Thread(target=process.wait, name=f"waiting for run {process.pid}", daemon=True).start()
-    return LaunchedRun(path, process.pid, work / "run.log", process)
+    return LaunchedRun(path, process.pid, log, process, before)
 
 
-def _prepare_output(path: Path) -> Path:
-    work = path / WORK
-    if work.is_dir():
-        if (work / "status.json").exists() and (found := status(path)).alive:
-            raise StoreLocked(
-                f"{path} is being written by process {found.pid} on {found.host}",
-                remedy="watch it, or choose another output",
-                path=str(path),
-                pid=found.pid,
-            )
-    elif path.exists() and not (path.is_dir() and all(is_left_by_system(entry.name) for entry in path.iterdir())):
-        raise StoreExists(f"{path} holds something else", "a new or empty folder", "choose another output")
-    with disk_errors("writing", path):
-        work.mkdir(parents=True, exist_ok=True)
-    return work
+def _check_idle(path: Path) -> None:
+    """Refuse an output in which a run is at work, and one with files that no run made."""
+    found = current_status(path)
+    # Of a run on another machine that is not heard of any more, the lock says as much as can be known.
+    if found is not None and found.alive and not (found.is_silent and not preflight.is_locked(path)):
+        process = f"process {found.pid}" if found.pid else "a process that is starting"
+        raise StoreLocked(
+            f"{path} is being written by {process} on {found.host}",
+            remedy="watch it, or choose another output",
+            path=str(path),
+            pid=found.pid,
+        )
+    with disk_errors("reading", path):
+        check_no_other_files(path)
+
+
+def _is_unfinished(path: Path) -> bool:
+    found = read_status(path)
+    return found is None or found.state is not RunState.COMPLETE
 
 
 def _interpreter(python: str | Path | None) -> str:

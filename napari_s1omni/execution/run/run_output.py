@@ -22,7 +22,7 @@ from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.operations import OPERATIONS
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
+from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
@@ -33,6 +33,8 @@ from napari_s1omni.storage.result.quality_maps import QualityMaps
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.result.verify import find_damaged_blocks
 
+JOB_FILE = "job.yaml"
+"""The job of a run, in ``.s1omni``; with it the run can be repeated."""
 _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", "diffusers")
 """Packages whose versions are stored in a result, if they are installed."""
 
@@ -98,6 +100,7 @@ class RunOutput:
                     disk=disk,
                     on_step=on_step,
                 )
+                write_job(plan, path)
             with (
                 Journal(store.work / "journal", worker, disk=disk, on_step=on_step) as journal,
                 ThoughtLog(store.work / "thoughts", worker, disk=disk) as thoughts,
@@ -185,6 +188,13 @@ def is_complete(path: Path) -> bool:
         return ResultStore.open(path).attributes.get("state") == "complete"
     except StoreError:
         return False
+
+
+def write_job(plan: Plan, path: Path) -> None:
+    """Write the job beside its result."""
+    job = plan.job if plan.job.into else plan.job.replace(output=str(path.absolute()))
+    with disk_errors("writing", path / WORK):
+        (path / WORK / JOB_FILE).write_text(job.dump(), encoding="utf-8")
 
 
 def _attributes(plan: Plan) -> dict[str, Any]:

@@ -23,8 +23,12 @@ from napari_s1omni.system.processes import is_alive, start_time
 
 NAME = "status.json"
 """File in ``.s1omni``."""
+LAUNCH = "launch.json"
+"""File in ``.s1omni`` that names the process which was started for a run and may not have written a status yet."""
 HEARTBEAT = 5.0
 """Longest time in seconds between two updates of the file while the run is alive."""
+_SILENCE = 6 * HEARTBEAT
+"""Seconds without an update after which a run on another machine is only said to be last heard of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class RunStatus:
     pid: int = 0
     """Process id of the driver; 0 until it has started."""
     host: str = ""
-    """Machine on which it runs."""
+    """Machine on which it runs; empty until it is known."""
     born: float = 0.0
     """Unix time at which that process was started; the system may give its id to another process later."""
     started: float = 0.0
@@ -66,6 +70,8 @@ class RunStatus:
     tiles_total: int = 0
     holes: int = 0
     """Tiles that failed and are missing in the result, as far as this process knows."""
+    objects: int | None = None
+    """Objects in a complete result; None for images."""
     rate: float | None = None
     """Tiles per second over the last minute; None if not known yet."""
     eta: float | None = None
@@ -90,6 +96,25 @@ class RunStatus:
     def resumable(self) -> bool:
         """Whether running the job again continues where it ended."""
         return self.state.resumable
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process is one of this machine."""
+        return self.host in ("", socket.gethostname())
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it works on another machine and has not written for a while: nobody here knows if it still does."""
+        return self.alive and not self.is_here and abs(time.time() - self.updated) > _SILENCE
+
+    @property
+    def last_heard(self) -> str:
+        """When a silent run was last heard of, such as ``last heard of at 14:32 on NODE``; empty for any other."""
+        if not self.is_silent:
+            return ""
+        when = time.localtime(self.updated)
+        day = "" if when[:3] == time.localtime()[:3] else f"on {when.tm_mday} {time.strftime('%B', when)} "
+        return f"last heard of {day}at {time.strftime('%H:%M', when)} on {self.host}"
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed. Every change of state goes through here.
@@ -118,31 +143,50 @@ class RunStatus:
 
 def read_status(path: Path | str) -> RunStatus | None:
     """Read the status that a run has stored in its output; None if there is none."""
-    place = full_path(path)
-    stored = _read_remote_state(f"{place}/{WORK}/{NAME}") if is_url(place) else read_state(Path(place) / WORK / NAME)
+    stored = _read_file(path, NAME)
     return RunStatus.from_json(stored) if stored else None
 
 
-def _read_remote_state(url: str) -> dict[str, Any]:
+def current_status(path: Path | str) -> RunStatus | None:
+    """Return the stored status of an output, ``stopped`` if its process on this machine is gone; None without a run.
+
+    Whether it lives is asked of the process, never of the clock: a busy machine may start it late. Of a run on
+    another machine only what it wrote is known, so it is never said to have stopped.
+    """
+    found = read_status(path)
+    if found is None or not found.alive:
+        return found
+    process = found
+    if found.pid == 0:
+        launched = _read_file(path, LAUNCH)
+        process = found.replace(**{name: launched[name] for name in ("pid", "host", "born") if name in launched})
+        found = found.replace(host=process.host)
+    if process.pid and (not process.is_here or is_alive(process.pid, process.born)):
+        return found
+    return found.replace(state=RunState.STOPPED, eta=None)
+
+
+def _read_file(path: Path | str, name: str) -> dict[str, Any]:
+    """Return the content of a state file of an output; empty if it is missing or unreadable."""
+    place = full_path(path)
+    if not is_url(place):
+        return read_state(Path(place) / WORK / name)
     try:
-        return dict(json.loads(read_remote(url) or b"{}"))
+        return dict(json.loads(read_remote(f"{place}/{WORK}/{name}") or b"{}"))
     except ValueError:
         return {}
-
-
-def is_running(status: RunStatus) -> bool:
-    """Whether the process of a status is still there; on another machine, whether it has updated the file lately."""
-    if not status.alive:
-        return False
-    if status.pid == 0 or status.host != socket.gethostname():
-        return time.time() - status.updated < 6 * HEARTBEAT
-    return is_alive(status.pid, status.born)
 
 
 def write_status(path: Path, status: RunStatus) -> None:
     """Replace the status of an output; on a full disk the old one is kept."""
     with contextlib.suppress(OSError):
         write_state(path / WORK / NAME, status.to_json())
+
+
+def write_launch(path: Path, pid: int, born: float) -> None:
+    """Name the process of this machine that was started for a run; on a full disk the old entry is kept."""
+    with contextlib.suppress(OSError):
+        write_state(path / WORK / LAUNCH, {"pid": pid, "host": socket.gethostname(), "born": born})
 
 
 def starting_status(**facts: Any) -> RunStatus:
@@ -171,7 +215,7 @@ def announce_failure(path: Path) -> Iterator[None]:
     if launched is None or launched.pid or launched.state is not RunState.STARTING:
         yield
         return
-    mine = starting_status_here()
+    mine = starting_status_here().replace(started=launched.started)
     write_status(path, mine)
     try:
         yield

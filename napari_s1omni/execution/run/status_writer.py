@@ -24,10 +24,10 @@ from napari_s1omni.execution.run.status import (
     HEARTBEAT,
     RunStatus,
     describe_failure,
+    read_status,
     starting_status_here,
     write_status,
 )
-from napari_s1omni.planning.cost import estimate_cost
 
 INTERVAL = 0.5
 """Shortest time in seconds between two updates of the file."""
@@ -50,6 +50,10 @@ class StatusWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._status = starting_status_here()
+        before = read_status(path)
+        if before is not None and before.pid == self._status.pid and before.state is RunState.STARTING:
+            # The run began when its process was launched.
+            self._status = self._status.replace(started=before.started)
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._ended = threading.Event()
@@ -59,6 +63,11 @@ class StatusWriter:
         self._busy_seconds = 0.0
         self._before_pause = RunState.RUNNING
         self._points: deque[tuple[float, int]] = deque()
+
+    @property
+    def started(self) -> float:
+        """Unix time at which the run began."""
+        return self._status.started
 
     def __call__(self, event: Event) -> None:
         """Process an event, from any thread."""
@@ -105,7 +114,7 @@ class StatusWriter:
                     blocks_done=event.done,
                     blocks_total=len(event.plan.grid),
                     tiles_done=event.tiles,
-                    tiles_total=estimate_cost(event.plan).tiles_computed,
+                    tiles_total=event.total,
                     workers=event.workers,
                     dashboard=event.dashboard,
                 )
@@ -113,7 +122,7 @@ class StatusWriter:
                 self._tiles_on_the_way += event.count
                 return self._with_rate(status)
             case BlockDone(record):
-                self._tiles_in_blocks += sum(record.tiles.values())
+                self._tiles_in_blocks += sum(n for state, n in record.tiles.items() if state != "outside")
                 self._tiles_on_the_way = max(0, self._tiles_on_the_way - record.tiles.get("drawn", 0))
                 self._busy_seconds += record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
                 return self._with_rate(
@@ -130,8 +139,8 @@ class StatusWriter:
                 return status.replace(state=RunState.PAUSED if waiting else self._before_pause, rate=None, eta=None)
             case StageStarted(state):
                 return status.replace(state=state, eta=None)
-            case RunFinished(holes):
-                return status.replace(state=RunState.COMPLETE, holes=holes)
+            case RunFinished(holes, objects):
+                return status.replace(state=RunState.COMPLETE, holes=holes, objects=objects)
 
     def _with_rate(self, status: RunStatus) -> RunStatus:
         """Return a status with tiles, rate and remaining time as of now."""

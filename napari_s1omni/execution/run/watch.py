@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_s1omni.core.paths import local_path
-from napari_s1omni.errors import StoreError
-from napari_s1omni.execution.run.run_state import RunState
-from napari_s1omni.execution.run.status import RunStatus, is_running, read_status
+from napari_s1omni.execution.run.status import RunStatus, current_status
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.append_log import decode_line
 from napari_s1omni.storage.logs.journal import BlockRecord
+from napari_s1omni.storage.result.output_checks import nothing_at
 
 _CHUNK = 4 * 2**20
 """Bytes of a segment that are read at a time."""
@@ -39,19 +38,21 @@ def status(path: Path | str) -> RunStatus:
 
     Raises
     ------
-    StoreError
+    StoreMissing
         If the folder holds no run.
     """
-    found = read_status(path)
+    found = current_status(path)
     if found is None:
-        raise StoreError(f"{path} holds no run", remedy="name the output folder of a run", path=str(path))
-    return found.replace(state=RunState.STOPPED, eta=None) if found.alive and not is_running(found) else found
+        raise nothing_at(path, "run")
+    return found
 
 
 def watch(
     path: Path | str, *, interval: float = 0.25, history: bool = True, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[RunChange]:
     """Yield changes of a run until it ends.
+
+    A run on another machine that is not heard of any more does not end: only its user can know.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def watch(
 
     Raises
     ------
-    StoreError
+    StoreMissing
         If the folder holds no run.
     """
     path = local_path(path, "run", "watch it on the machine where it is, or read its status")

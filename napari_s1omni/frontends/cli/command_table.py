@@ -57,6 +57,7 @@ BENCHES: dict[str, Entry] = {
     "nuclei": Entry(
         f"{_CLI}.bench.single_images:nuclei", "Score nuclei against annotations, and tiled against untiled results."
     ),
+    "tile-sizes": Entry(f"{_CLI}.bench.tile_sizes:tile_sizes", "Compare what is found in tiles of several sizes."),
     "restored": Entry(f"{_CLI}.bench.single_images:restored", "Compare super-resolution with bicubic interpolation."),
     "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run, without the model."),
     "memory": Entry(f"{_CLI}.bench.overhead:memory", "Measure peak memory by size of the volume."),
@@ -67,6 +68,7 @@ BENCHES: dict[str, Entry] = {
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
+    "busy": Entry(f"{_CLI}.bench.busy:busy", "Time runs and previews beside other work on the machine."),
     "notebook": Entry(
         f"{_CLI}.bench.notebook:notebook", "Time the panel in a real JupyterLab; measure the bytes it sends."
     ),

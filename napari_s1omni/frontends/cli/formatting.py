@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import sys
 from typing import Any
 
 import typer
@@ -14,11 +16,12 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.planning.cost import Cost, describe_cost
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.result import Result
+from napari_s1omni.system.streams import is_unicode
 
 
 def print_json(data: Any) -> None:
     """Print JSON on standard output."""
-    typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    typer.echo(json.dumps(data, indent=1, ensure_ascii=not is_unicode(sys.stdout)))
 
 
 def print_rows(title: str, rows: dict[str, str]) -> None:
@@ -30,6 +33,18 @@ def print_rows(title: str, rows: dict[str, str]) -> None:
         # Brackets in paths and prompts are not markup.
         table.add_row(name, text.replace("[", r"\["))
     console().print(table)
+
+
+class ProgressConsole(Console):
+    """A console on standard error. If nobody reads it any more it falls silent, and the run goes on."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__(stderr=True, quiet=quiet)
+
+    def on_broken_pipe(self) -> None:
+        """Write nowhere from now on."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def console() -> Console:
@@ -68,6 +83,7 @@ def cost_json(estimate: Cost) -> dict[str, Any]:
     """Return an estimate as plain data."""
     return {
         **dataclasses.asdict(estimate),
+        "disk_bytes": estimate.disk_bytes,
         "read_amplification": estimate.read_amplification,
         "extra_compute": estimate.extra_compute,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from typer.main import get_command
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
+from napari_s1omni.settings import let_threads_sleep
+from napari_s1omni.system.streams import open_standard_streams, restart_in_utf8
 
 EXIT_CODES = {
     0: "finished",
@@ -21,12 +24,13 @@ EXIT_CODES = {
     2: "invalid option or job file",
     3: "finished with holes: tiles that failed twice",
     65: "the job does not fit the image, or the memory is too small",
-    66: "the source cannot be read, or is not an image",
+    66: "the source or the result is missing, or cannot be read",
     69: "the engine cannot do this job, or is not installed",
     73: "the output cannot be written, is in use, or holds something else",
     74: "the output is damaged",
     75: "the disk is full, or the cluster is lost; fix it and resume",
     130: "stopped by Ctrl-C; can be resumed",
+    141: "the program that reads the output has ended, as in a pipe into head",
 }
 """Exit code -> meaning."""
 
@@ -72,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Imports create many objects and no garbage: collecting at every 700th would take a fifth of the start-up time.
     gc.set_threshold(50_000, 20, 50)
+    if arguments is None:
+        restart_in_utf8()
+    open_standard_streams()
+    # Before any numerical library is loaded.
+    let_threads_sleep()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
     sys.exit(_status([word for word in words if word != DEBUG], debug))
@@ -88,12 +97,24 @@ def _status(words: list[str], debug: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone; without this the interpreter fails again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _unread()
+    except SystemExit as end:
+        # Rich and click turn a broken pipe into exit code 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except Exception as error:
         described = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _report(error, f"{described} ('s1omni ... {DEBUG}' shows the traceback)", 1, debug)
+
+
+def _unread() -> int:
+    """Return the exit code for an output whose reader has gone; the rest of it goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        # Without this the interpreter fails again when it flushes.
+        os.dup2(nowhere, descriptor)
+    return 141
 
 
 def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
@@ -106,7 +127,16 @@ def _report(error: Exception, sentence: str, code: int, debug: bool) -> int:
 
 def _usage(error: Exception) -> str:
     """Return the message of a usage error; empty if help was shown instead."""
+    # Help must not wait for pydantic.
+    from napari_s1omni.core.document import did_you_mean
+
     message = str(getattr(error, "format_message", lambda: error)()).rstrip(".?")
+    if near := did_you_mean(str(getattr(error, "option_name", "")), list(getattr(error, "possibilities", None) or ())):
+        message = f"There is no option {getattr(error, 'option_name', '')}.{near.rstrip('?')}"
+    # Typer lets pydantic say what a value must be.
+    message = re.sub(r"Input should be (.*?)(, unable to parse.*)?$", r"it must be \1", message)
+    if "unexpected extra argument" in message:
+        message += ". A pattern such as 'images/*.tif' is put in quotes, else the shell replaces it"
     context = getattr(error, "ctx", None)
     # Typer asks "Did you mean ...?" at the end of some messages.
     end = "?" if "Did you mean" in message else "."

@@ -20,7 +20,7 @@ from napari_s1omni.execution.run.events import (
     StageStarted,
     TilesDone,
 )
-from napari_s1omni.planning.cost import estimate_cost
+from napari_s1omni.frontends.cli.formatting import ProgressConsole
 
 _WINDOW = 60.0
 """Seconds over which the rate is averaged."""
@@ -43,7 +43,7 @@ class ProgressLine:
 
     def __init__(self, *, quiet: bool = False, notes: bool = True, console: Console | None = None) -> None:
         self._notes = notes
-        self._console = console or Console(stderr=True, quiet=quiet)
+        self._console = console or ProgressConsole(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -73,16 +73,17 @@ class ProgressLine:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
-            case RunStarted(plan=plan, done=done, dashboard=dashboard):
+            case RunStarted(plan=plan, done=done, tiles=tiles, total=total, dashboard=dashboard):
                 self._blocks, self._done = len(plan.grid), done
-                self._total = round(estimate_cost(plan).tiles_computed * (1 - done / self._blocks))
+                self._total = max(0, total - tiles)
                 self._bar.update(self._task, total=self._blocks, completed=done, words="starting")
                 for note in plan.notes if self._notes else ():
-                    self._console.print(f"note: {note}", style="dim", highlight=False, markup=False)
+                    self._console.print(f"note: {note}", style="dim", highlight=False, markup=False, soft_wrap=True)
                 if dashboard:
                     self._console.print(f"Dask dashboard: {dashboard}", highlight=False)
                 if done:
-                    self._console.print(f"{done} of {self._blocks} blocks are already finished", highlight=False)
+                    some = "all" if done == self._blocks else f"{done} of {self._blocks}"
+                    self._console.print(f"{some} blocks are already finished", highlight=False)
             case TilesDone(count=count):
                 self._tiles += count
                 self._recent.append((time.monotonic(), count))
@@ -95,7 +96,7 @@ class ProgressLine:
                 self._bar.update(self._task, description="paused" if waiting else "running")
             case StageStarted(state=state):
                 self._bar.update(self._task, description=state.phrase, words="nearly done")
-                if not self._live and self._notes:
+                if not self._live and self._notes and self._tiles:
                     self._console.print(state.phrase, highlight=False)
             case RunFinished():
                 self._bar.update(self._task, description="finished", words=f"{self._tiles} tiles")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from napari_s1omni.core.units import format_duration
-from napari_s1omni.errors import DiskFull, JobError, RunInterrupted
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.errors import DiskFull, JobError, RunInterrupted, S1OmniError
+from napari_s1omni.frontends.cli.batch_folder import export_file, measure_folder
+from napari_s1omni.frontends.cli.formatting import ProgressConsole, console, print_json
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
-from napari_s1omni.jobs.batch import run_batch
-from napari_s1omni.jobs.batch_table import TABLE, BatchRow
+from napari_s1omni.jobs.batch import run_batch, table_folder
 from napari_s1omni.planning.job import Job, output_path
-from napari_s1omni.storage.collections import list_sources
+from napari_s1omni.results.batch.batch_objects import IMAGE, all_objects_file, check_own_table, is_newer, measure_image
+from napari_s1omni.results.batch.batch_rows import TABLE, BatchRow
+from napari_s1omni.results.export import export_result
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.collections import Collection, list_sources
 
 
 def run_images(job: Job, options: RunOptions) -> None:
@@ -34,50 +35,107 @@ def run_images(job: Job, options: RunOptions) -> None:
         )
     entries = list_sources(job.source.uri)
     for note in entries.notes:
-        typer.echo(f"note: {note}", err=True)
-    progress = Console(stderr=True, quiet=options.quiet or options.json)
+        _say(note)
+    folder = None if job.into else output_path(job)
+    place = table_folder(job, entries, folder)
+    if place is None and (options.measure or options.export):
+        raise JobError(
+            "--measure and --export for images without a common folder", remedy="set 'output' instead of 'into'"
+        )
+    progress = ProgressConsole(quiet=options.quiet or options.json)
     digits = len(str(len(entries)))
     rows: list[BatchRow] = []
+    unwritten: list[str] = []
 
     def report(row: BatchRow) -> None:
         rows.append(row)
         line = f"{len(rows):{digits}}/{len(entries)} {_describe(row)}"
         progress.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    def use(row: BatchRow, result: Result) -> None:
+        """Measure and export an image while its pixels are still in memory."""
+        if place is None or not result.complete:
+            return
+        try:
+            if options.measure:
+                measure_image(row.name, result, place)
+            if options.export:
+                file = export_file(place, row, options.export)
+                if not is_newer(file, result):
+                    export_result(result, file, overwrite=True)
+        except S1OmniError as error:
+            unwritten.append(row.name)
+            _say(f"{row.name}: {error}")
+
     try:
-        run_batch(job, entries, output_path(job), dry_run=options.dry_run, on_row=report, **options.execution)
+        rows = run_batch(
+            job,
+            entries,
+            folder,
+            dry_run=options.dry_run,
+            wait=not options.no_wait,
+            on_row=report,
+            on_note=_say,
+            on_result=use,
+            **options.execution,
+        )
     except (RunInterrupted, DiskFull) as error:
         remedy = "Run the same command again: finished images are kept"
         raise type(error)(error.given, error.allowed, remedy, **error.facts) from error
     if options.json:
-        print_json([dataclasses.asdict(row) for row in rows])
+        print_json([_row_json(row) for row in rows])
     else:
-        _print_summary(rows, job, options.dry_run)
-    if not all(row.ok for row in rows):
+        _print_summary(rows, entries, options.dry_run)
+        if place is not None and not options.dry_run:
+            inside = f"labels/{job.into} of each image, {TABLE} in {place}" if job.into else f"{place}, with {TABLE}"
+            typer.echo(f"results in {inside}")
+    if options.measure and place is not None and not options.dry_run:
+        objects = all_objects_file(place)
+        check_own_table(objects, IMAGE)
+        measure_folder(place, objects, overwrite=True, quiet=options.json)
+    if unwritten or not all(row.ok for row in rows):
         raise typer.Exit(HOLES)
 
 
+def _say(note: str) -> None:
+    typer.echo(f"note: {note}", err=True)
+
+
+def _row_json(row: BatchRow) -> dict[str, object]:
+    return {**row.cells(), **({} if row.to_write is None else {"to_write": row.to_write})}
+
+
 def _describe(row: BatchRow) -> str:
+    would = row.state == "would run"
     facts = [
         "" if row.objects is None else f"{row.objects:,} objects",
         f"{row.holes} tiles missing" if row.holes else "",
-        f"{row.tiles:,} tile{'s' * (row.tiles != 1)}" if row.state == "would run" and row.tiles else "",
-        _seconds(row.seconds) if row.state == "done" else "",
+        f"{row.tiles:,} tile{'s' * (row.tiles != 1)}" if would and row.tiles else "",
+        _seconds(row.seconds) if row.state == "done" or (would and row.seconds) else "",
+        row.warnings,
         row.error,
     ]
     return f"{row.name}: {row.state}" + "".join(f", {fact}" for fact in facts if fact)
 
 
-def _seconds(seconds: float) -> str:
-    return format_duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else format_duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
 
 
-def _print_summary(rows: list[BatchRow], job: Job, dry_run: bool) -> None:
+def _print_summary(rows: list[BatchRow], entries: Collection, dry_run: bool) -> None:
     table = Table(box=None, show_header=False)
     for state in dict.fromkeys(row.state for row in rows):
         table.add_row(state, str(sum(row.state == state for row in rows)))
-    console = Console()
-    console.print(table)
-    if not dry_run:
-        text = f"results in labels/{job.into} of each image" if job.into else f"results and {TABLE} in {job.output}"
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if dry_run:
+        would = [row for row in rows if row.state == "would run"]
+        known = [row.seconds for row in would if row.seconds is not None]
+        unknown = f", and {len(would) - len(known)} images of unknown time" * (len(known) < len(would))
+        table.add_row(
+            "time with one worker", f"about {format_duration(max(1, sum(known)))}{unknown}" if known else "unknown"
+        )
+        table.add_row("to write (uncompressed)", format_bytes(sum(row.to_write or 0 for row in would)))
+        table.add_row("files ignored", str(entries.skipped))
+    unusual = sum(bool(row.warnings) for row in rows)
+    if unusual:
+        table.add_row("with warnings", str(unusual))
+    console().print(table)

@@ -22,6 +22,13 @@ Durable = Annotated[
         help="fsync every write; with --no-durable a power loss may lose finished blocks.",
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace the result of another job; it is kept until 's1omni redo OUTPUT --accept' or '--drop'.",
+    ),
+]
 Executor = Annotated[
     Literal["serial", "dask"] | None,
     typer.Option(
@@ -39,6 +46,20 @@ Scheduler = Annotated[
         "--scheduler", help="Address of a Dask scheduler, or 'slurm'.", show_default="worker processes on this machine"
     ),
 ]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Measure the objects into a table; all images of a batch into one.")
+]
+Export = Annotated[
+    Literal["geojson", "zip", "tif"] | None,
+    typer.Option(
+        "--export",
+        help="Also write each result as outlines (geojson, zip for ImageJ) or pixels (tif).",
+        show_default=False,
+    ),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Fail if another batch runs in the same folder, instead of waiting for it.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +67,14 @@ class RunOptions:
     """Options of a command that runs a job."""
 
     dry_run: DryRun = False
+    measure: Measure = False
+    export: Export = None
+    no_wait: NoWait = False
     json: Json = False
     verify: Verify = False
     quiet: Quiet = False
     durable: Durable = True
+    overwrite: Overwrite = False
     executor: Executor = None
     workers: Workers = None
     scheduler: Scheduler = None
@@ -71,4 +96,6 @@ class RunOptions:
     @property
     def execution(self) -> dict[str, Any]:
         """Keyword arguments of :func:`napari_s1omni.jobs.run.run`."""
-        return {name: getattr(self, name) for name in ("verify", "durable", "executor", "workers", "scheduler")}
+        return {
+            name: getattr(self, name) for name in ("verify", "durable", "overwrite", "executor", "workers", "scheduler")
+        }

@@ -44,11 +44,10 @@ def run(viewer: napari.viewer.Viewer) -> None:
 
 
 def explain(viewer: napari.viewer.Viewer) -> None:
-    """Show the tiles of the last run and their thoughts."""
+    """Show the tiles of the newest run of the chosen layer, and their thoughts."""
     dock = open_dock(viewer)
     dock.tabs.setCurrentWidget(dock.why_page)
-    if dock.controller.queue.runs:
-        dock.why_page.choose(dock.controller.queue.runs[-1])
+    dock.why_page.open()
 
 
 def another_seed(viewer: napari.viewer.Viewer) -> None:

@@ -9,9 +9,12 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
+from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
+from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
 from napari_s1omni.frontends.dock.main_thread import MainThread
 from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
@@ -20,8 +23,11 @@ from napari_s1omni.frontends.dock.pages.job_page import JobPage
 from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.preferences import Preferences
+from napari_s1omni.frontends.dock.results.results_list import ResultsList
 from napari_s1omni.frontends.dock.run_notifications import RunNotifications
+from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS, Shortcuts
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.source_layers import source_layer
@@ -29,13 +35,10 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewPart, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
-from napari_s1omni.frontends.session.run_history import forget, unfinished
+from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
-
-_SLOW = 0.3
-"""Seconds per tile above which a preview is one lattice cell instead of four."""
 
 
 class Panel(QWidget):
@@ -58,19 +61,28 @@ class Panel(QWidget):
             self.controller.document["engine"] = self.preferences.engine
         self.background = BackgroundQueue("dock", self.main_thread.deliver, show_error)
         """For work that may wait for a disk."""
+        self.requests = BackgroundQueue("requests", self.main_thread.deliver, show_error)
+        """For requests to runs, which must not wait for other work."""
         self.job_page = JobPage(self.controller)
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
+        self.region_outline = RegionOutline(self.link)
+        self._drawn_region = DrawnRegion(napari_viewer, self._on_shape_deleted)
         self.results = ResultLayers(self.link, self.background)
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.background)
         self.correct_page = CorrectPage(self.link, self.background)
+        self.results_list = ResultsList(self.link, self.runs_page, self.results, self.why_page)
         self._notifications = RunNotifications(self.background)
-        self._window_guests: list[JobDrop | JobLayers | CloseDialog] = []
+        self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
+        self._awaits_preview = False
+        """Whether a preview of the job may be shown when it comes; a run that began since makes it stale."""
         self._add_tabs()
         self._connect()
+        self._font = NapariFont(self)
         self.background.submit(self._find_unfinished, self._add_unfinished)
+        self.results_list.read()
         # napari imports pandas with its first labels layer, which takes a second on the GUI thread.
         self.background.submit(lambda: importlib.import_module("pandas"))
         self.background.submit(self.controller.previewer.start)
@@ -88,7 +100,6 @@ class Panel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tabs)
-        self.setMinimumWidth(380)
 
     def _connect(self) -> None:
         page = self.job_page
@@ -97,8 +108,16 @@ class Panel(QWidget):
         page.preview_requested.connect(self.preview)
         page.run_requested.connect(self.run)
         page.copy_requested.connect(lambda kind: self.copy(kind))
+        page.output_choice.open_requested.connect(self.results_list.open)
+        page.output_choice.put_back_requested.connect(self.results_list.put_back)
+        page.preview.cancelled.connect(self.controller.previewer.cancel)
         page.preview.slider_moved.connect(self.previews.show_part)
+        self.tabs.currentChanged.connect(self._on_page)
+        self.why_page.redo.result_changed.connect(lambda run: self._drop_preview())
         self.controller.preview_changed.connect(self._on_preview)
+        self.controller.prepared_changed.connect(
+            lambda prepared, _: self.region_outline.show(None if prepared is None else prepared.plan)
+        )
         self.controller.run_added.connect(self._on_run_added)
         self.controller.failed.connect(lambda error: show_error(error))
 
@@ -115,9 +134,8 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        slow = (prepared.plan.engine.host.seconds_per_tile or 0) > _SLOW
-        box = preview_box(grid, spans, 1 if slow else round(2 * grid.tile_size / grid.step))
-        self.controller.show_preview(box.model_dump(exclude_none=True))
+        self._awaits_preview = True
+        self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
         """Run the job as edited now."""
@@ -167,16 +185,19 @@ class Panel(QWidget):
         """Show the page "Job" with an operation chosen."""
         self.tabs.setCurrentWidget(self.job_page)
         self.controller.choose_operation(kind)
-        self.job_page.prompt.setFocus()
+        self.job_page.prompt.offer()
 
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
         region = None
+        self._drawn_region.forget()
         with errors_shown():
+            self.controller.fields.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":
                 region = self.link.region_of_shapes()
+                self._drawn_region.follow()
         if region is None:
             self.job_page.region.setCurrentIndex(0)
         self.controller.edit("region", region)
@@ -193,25 +214,24 @@ class Panel(QWidget):
         with errors_shown():
             match action:
                 case "pause":
-                    self.background.submit(run.pause)
-                case "resume" if run.status.alive:
-                    self.background.submit(lambda: run.pause(False))
+                    self.requests.submit(run.pause)
+                case "resume" if run.status.alive and not run.resumable:
+                    self.requests.submit(lambda: run.pause(False))
                 case "resume":
                     self.controller.queue.restart(run)
                 case "cancel" if run.queued:
                     run.cancel()
                 case "cancel":
-                    self.background.submit(run.cancel)
+                    self.requests.submit(run.cancel)
                 case "show":
+                    self._drop_preview()
                     if self.results.layer_of(run) is None:
                         self.results.add(run, self._open_source(run))
                 case "why":
                     self.why_page.choose(run)
                     self.tabs.setCurrentWidget(self.why_page)
                 case "forget":
-                    self.runs_page.remove(run)
-                    self.background.submit(run.unwatch)
-                    self.background.submit(lambda: forget(run.path))
+                    self.results_list.remove(run.path, run.title, run)
 
     def showEvent(self, event: Any) -> None:
         """Listen to the window once the dock is inside it."""
@@ -224,7 +244,18 @@ class Panel(QWidget):
                 JobDrop(window, self.load),
                 JobLayers(self.viewer, self.load),
                 CloseDialog(window, self.controller.queue),
+                Shortcuts(
+                    window,
+                    self,
+                    {
+                        PREVIEW_KEYS: self.job_page.preview_button,
+                        RUN_KEYS: self.job_page.run_button,
+                        CROP_KEYS: self.correct_page.open_button,
+                        MERGE_KEYS: self.correct_page.merge_button,
+                    },
+                ),
             ]
+            self.job_page.prompt.offer()
 
     def closeEvent(self, event: Any) -> None:
         """Release everything; runs continue."""
@@ -237,42 +268,70 @@ class Panel(QWidget):
             return
         self._closed = True
         self.main_thread.close()
+        self._font.close()
         for guest in self._window_guests:
             guest.close()
         self._window_guests = []
         self.why_page.shut()
         self.correct_page.shut()
         self.background.close()
+        self.results_list.close()
+        self.requests.close()
         self.results.close()
+        self._drawn_region.close()
+        self.region_outline.clear()
         self.link.close()
         self.controller.close()
 
     def _commit(self) -> None:
-        """Apply what is being typed, and the current view where it is the region."""
+        """Apply what is being typed, and the current view or edited shapes where they are the region."""
         self.job_page.commit()
+        if self._drawn_region.changed:
+            self.set_region("shape")
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
+
+    def _on_shape_deleted(self) -> None:
+        self.set_region("whole")
+        show_info("The shape was deleted: the region is the whole layer again.")
+
+    def _on_page(self, index: int) -> None:
+        if self.tabs.widget(index) is self.why_page:
+            self.why_page.open()
+        else:
+            self.why_page.leave()
 
     def _on_preview(self, event: PreviewEvent) -> None:
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
-        elif isinstance(event, PreviewResult):
+        elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
+            if run is None and not self._awaits_preview:
+                return
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
                 self.previews.show(event, source)
-            if run is not None:
+            if run is not None and isinstance(event, PreviewResult):
                 self.why_page.show_preview(event)
 
     def _on_run_added(self, run: Run) -> None:
         self.runs_page.add(run)
         self.why_page.add(run)
         self.correct_page.add(run)
-        self._notifications.watch(run)
+        if run.status.state is not RunState.COMPLETE:
+            self._notifications.watch(run)
+        if run.replace:
+            self.results_list.watch_replacing(run)
         if run.queued:
-            self.previews.clear()
+            self._drop_preview()
             self.results.add(run, self.controller.source)
+
+    def _drop_preview(self) -> None:
+        """Remove a preview that would lie over a result, and one that is still to come."""
+        self._awaits_preview = False
+        self.previews.clear()
+        self.job_page.preview.clear()
 
     def _open_source(self, run: Run) -> LayerSource | None:
         """Return the chosen source if it is that of a run."""
@@ -282,9 +341,10 @@ class Panel(QWidget):
     def _find_unfinished(self) -> list[Run]:
         """Return the runs of earlier sessions that work or can be resumed; reads the disk."""
         found = []
-        for entry, _ in unfinished():
+        for entry, now in unfinished():
             try:
                 run = reopen(entry.output, entry.title, self.main_thread.deliver)
+                run.status = now
                 self.results.read_transform(run)
             except (S1OmniError, OSError):
                 # The run never began, or its disk is not mounted.

@@ -8,6 +8,7 @@ from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.session.background import BackgroundQueue
+from napari_s1omni.frontends.session.results.finished import describe_finished
 from napari_s1omni.frontends.session.run import Run
 
 
@@ -31,9 +32,13 @@ class RunNotifications:
         state, error = run.status.state, run.status.error
         if state is RunState.FAILED and error is not None:
             self._background.submit(run.log, lambda log: show_error(error, f"'{run.title}' failed.", log))
+        elif error is not None:
+            # The result is as it was before.
+            self._background.submit(run.log, lambda log: show_error(error, f"'{run.title}' was not changed.", log))
         elif state is RunState.COMPLETE:
+            found = describe_finished(run.job, run.status)
             holes = f" {run.status.holes} tiles are missing." if run.status.holes else ""
-            show_info(f"'{run.title}' is complete.{holes}")
+            show_info(f"{found[:1].upper()}{found[1:]}, saved in {run.path.name}: '{run.title}'.{holes}")
         elif state is RunState.STOPPED:
             show_error(
                 Failure("RunStopped", f"the process of '{run.title}' is gone", "resume it on the page 'Runs'", 1)

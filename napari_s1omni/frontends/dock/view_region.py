@@ -61,12 +61,12 @@ def region_of_shapes(viewer: Any, layer: Any, source: LayerSource) -> dict[str, 
     JobError
         If there is no shape, or a shape lies outside the layer.
     """
-    shapes = _shapes_layer(viewer)
+    shapes = shapes_layer(viewer)
     flat = [source.axes.index(a) for a in "yx"]
     sizes = np.array([source.view.shape[i] for i in flat])
     centre = view_centre_world(viewer, layer)
     outlines = []
-    for i in sorted(shapes.selected_data) or [len(shapes.data) - 1]:
+    for i in chosen_shapes(shapes):
         world = np.array([shapes.data_to_world(v) for v in _vertices(shapes.data[i], shapes.shape_type[i])])
         full = np.tile(centre, (len(world), 1))
         n = min(full.shape[1], world.shape[1])
@@ -80,10 +80,22 @@ def region_of_shapes(viewer: Any, layer: Any, source: LayerSource) -> dict[str, 
     return region_from_outlines(outlines, _plane(viewer, layer, source), folder)
 
 
-def _shapes_layer(viewer: Any) -> Any:
-    """Return the active Shapes layer, else the last one with a shape."""
+def chosen_shapes(shapes: Any) -> list[int]:
+    """Return which shapes of a layer are the region: those selected, or the last one."""
+    return sorted(shapes.selected_data) or [len(shapes.data) - 1]
+
+
+def shapes_layer(viewer: Any) -> Any:
+    """Return the active Shapes layer, else the last one with a shape.
+
+    Raises
+    ------
+    JobError
+        If no shape is drawn.
+    """
     active = viewer.layers.selection.active
-    layers = [active] if isinstance(active, Shapes) else [x for x in viewer.layers if isinstance(x, Shapes)]
+    drawn = [one for one in viewer.layers if isinstance(one, Shapes)]
+    layers = [active] if active in drawn else drawn
     found = next((one for one in reversed(layers) if len(one.data)), None)
     if found is None:
         raise JobError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Layer
@@ -63,6 +64,7 @@ class ViewerLink:
     def choose(self, name: str) -> None:
         """Choose the source layer by its name."""
         layer = next((one for one in self.viewer.layers if one.name == name), None)
+        self.controller.choose_layer(None if layer is None else layer.unique_id)
         if layer is self.layer and layer is not None:
             return
         if self.layer is not None:
@@ -110,6 +112,11 @@ class ViewerLink:
         self.viewer.layers.append(layer)
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
+
+    def layers_of(self, path: Path) -> list[Any]:
+        """Return the layers that show the result in a folder."""
+        found = [(one, one.metadata.get(RESULT_KEY, {}).get("output")) for one in self.viewer.layers]
+        return [one for one, output in found if output == str(path)]
 
     def remove(self, layer: Any) -> None:
         """Remove a layer if it is in the viewer."""

@@ -15,7 +15,9 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.napari_layers.layer_axes import UNKNOWN, guess_axes
 from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
+from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
 from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.source import Source, open_reference, open_source
 
@@ -38,6 +40,17 @@ class LayerSource:
     """Axes that the user chose instead of those of the layer or file."""
     notes: tuple[str, ...] = ()
     """What was guessed, adjusted or left out, one sentence each."""
+    axes_guess: str = ""
+    """The one of them that says which axes were guessed from the shape alone; empty if none were."""
+
+    @property
+    def axes_doubts(self) -> tuple[Doubt, ...]:
+        """What was guessed of the axes, as a question."""
+        if not self.axes_guess:
+            return ()
+        stack = "z" in self.spec and "t" not in self.spec
+        brief = f"Is this a stack of {self.spec.size('z')} planes?" if stack else f"Are the axes '{self.axes}'?"
+        return (Doubt(brief, self.axes_guess),)
 
     def shows(self, view: LayerView) -> bool:
         """Whether a layer, perhaps moved since, shows this source in the same way."""
@@ -92,16 +105,23 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
                 f"layer '{view.name}' names its axes otherwise than its file, which has '{letters}'; its own pixels "
                 "are read, with its own axes"
             )
-    letters = read_axes(axes, view.shape).letters if axes else view.axes
+    letters, guess = read_axes(axes, view.shape).letters if axes else view.axes, ""
     if not letters:
         shape = view.shape[:-1] if view.rgb else view.shape
         letters, guesses = guess_axes(view.name, shape, view.named or ("",) * len(shape), view.pixel_units)
-        letters, notes = letters + "s" * view.rgb, [*notes, *guesses]
-    scale, units = _sizes(view, letters)
-    whole = open_source(view.data, axes=letters, scale=scale, units=units)
-    ref = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=units)
+        letters, notes, guess = letters + "s" * view.rgb, [*notes, *guesses], " ".join(guesses)
+    scale, units = layer_sizes(view, letters)
+    described = SourceRef(uri=f"memory:{view.name or 'layer'}", axes=letters, scale=scale, units=units)
+    ref, array, whole = locate_pixels(described, view.data)
+    if array is None:
+        notes.append(stored_note(whole))
     shown = letters.replace("s", "")
-    return LayerSource(view, ref, view.data, shown, whole.spec, None, axes, (*notes, *whole.notes))
+    return LayerSource(view, ref, array, shown, whole.spec, None, axes, (*notes, *whole.notes), guess)
+
+
+def stored_note(source: Source) -> str:
+    """Say where an array is read from; no copy of it is made."""
+    return f"the array is read from {source.spec.source}, where it is stored"
 
 
 def _box_notes(view: LayerView) -> list[str]:
@@ -196,7 +216,7 @@ def _factor(unit: str | None, other: str | None) -> float:
     return METRES[unit] / METRES[other] if unit in METRES and other in METRES else 1.0
 
 
-def _sizes(view: LayerView, axes: str) -> tuple[tuple[float, ...] | None, str | tuple[str, ...] | None]:
+def layer_sizes(view: LayerView, axes: str) -> tuple[tuple[float, ...] | None, str | tuple[str, ...] | None]:
     """Return pixel size and unit of each dimension as a job gives them; one unit where only lengths have one."""
     scale = (*view.pixel_sizes, *((1.0,) if view.rgb else ()))
     units = (*view.pixel_units, *(("pixel",) if view.rgb else ()))

@@ -64,28 +64,31 @@ class LayerView:
         return len(self.scale)
 
 
-def read_layer(layer: Any, others: Iterable[Any] = ()) -> LayerView:
-    """Read the attributes of an image layer.
+def read_layer(layer: Any, others: Iterable[Any] = (), kind: str = "Image") -> LayerView:
+    """Read the attributes of an image layer, or of labels.
 
     Parameters
     ----------
     layer : napari.layers.Layer
     others : iterable of layers
         All layers of the viewer; those from the same path are its channels.
+    kind : {"Image", "Labels"}
+        What the layer has to be.
 
     Raises
     ------
     PlanError
-        If the layer is not an image.
+        If the layer is of another kind.
     """
-    kind = type(layer).__name__
-    if kind != "Image":
+    found = type(layer).__name__
+    if found != kind:
         raise PlanError(
-            f"layer '{layer.name}' holds {'labels' if kind == 'Labels' else kind.lower()}",
+            f"layer '{layer.name}' holds {'labels' if found == 'Labels' else found.lower()}",
             "operations read an image layer",
             "choose an image layer",
             layer=layer.name,
         )
+    rgb = kind == "Image" and bool(layer.rgb)
     levels = list(layer.data) if layer.multiscale else [layer.data]
     path = _path(layer, levels[0])
     same = [o for o in others if type(o).__name__ == "Image" and o.source.path and _path(o, None) == path]
@@ -98,8 +101,8 @@ def read_layer(layer: Any, others: Iterable[Any] = ()) -> LayerView:
         path=path,
         data=levels if layer.multiscale else levels[0],
         shape=tuple(int(n) for n in levels[0].shape),
-        rgb=bool(layer.rgb),
-        axes="".join(named) + "s" * bool(layer.rgb) if complete else "",
+        rgb=rgb,
+        axes="".join(named) + "s" * rgb if complete else "",
         scale=tuple(map(float, layer.scale)),
         translate=tuple(map(float, layer.translate)),
         rotate=np.array(layer.rotate),

@@ -30,7 +30,8 @@ def region_from_outlines(outlines: Sequence[NDArray[Any]], plane: Mapping[str, i
         Fields of :class:`~napari_s1omni.planning.job.Box` or :class:`~napari_s1omni.planning.job.Shape`.
     """
     if len(outlines) == 1 and _is_axis_aligned(outlines[0]):
-        low, high = np.floor(outlines[0].min(axis=0)), np.ceil(outlines[0].max(axis=0))
+        # The pixels whose centre lies inside, as for polygons: a rectangle 188 px wide is 188 px wide.
+        low, high = np.ceil(outlines[0].min(axis=0)), np.ceil(outlines[0].max(axis=0))
         spans = {
             a: [max(0, int(s)), max(int(s), 0) + 1 if e <= s else int(e)]
             for a, s, e in zip("yx", low, high, strict=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
+import time
+import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -12,25 +15,35 @@ from typing import Any
 
 from napari_s1omni import errors
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
+from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.notebook.source_layer import find_source, source_name
-from napari_s1omni.frontends.session.controller import Controller, call_directly
+from napari_s1omni.frontends.session.background import call_directly, until_exit
+from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
-from napari_s1omni.jobs.prepare import measure_source, prepare
+from napari_s1omni.frontends.session.spilled_layers import copying_text
+from napari_s1omni.jobs.prepare import Prepared, measure_source, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.settings import cache_notes
+from napari_s1omni.storage.result.output_fingerprint import check_same_run, is_begun
+from napari_s1omni.storage.result.preflight import OutputRequest, dry_run
 from napari_s1omni.storage.source import Source
 
+_POLL = 0.2
+"""Seconds between two looks at a run that is starting."""
 _WAIT_PANEL, _WAIT_PIXELS = 0.3, 2.0
 """Seconds that measuring waits for a cell to show the job, and then for a panel to get its first pixels."""
 
 
 class JobSession:
-    """State of one job: source, plan, run and failure.
+    """State of one job: source, plan, runs and failure.
+
+    Every run that is started from its form becomes the run of the job, so that a panel shows what the job is; the
+    runs before it are kept.
 
     Parameters
     ----------
@@ -42,6 +55,8 @@ class JobSession:
 
     def __init__(self, job: Job, python: str | None = None) -> None:
         if job.output is None and job.into is None:
+            for note in cache_notes():
+                warnings.warn(note, stacklevel=4)
             job = job.replace(output=str(new_output(f"{source_name(job)}-{job.operation.type}")))
         self.job = job
         """The job, with its output."""
@@ -49,14 +64,20 @@ class JobSession:
         """Folder of the result."""
         self.deliver = _event_loop_delivery()
         """Calls a function on the kernel's event loop, or at once if there is none."""
-        self.controller = Controller(self.deliver, python)
+        self.controller = Controller(self.deliver, python, as_layers=False)
         """State of the panel's form, its previews and its estimates."""
+        self.controller.run_added.connect(self._add)
+        self.controller.copying.changed.connect(self._show_copying)
         # Preview processes must end with the last reference to the job.
         weakref.finalize(self, self.controller.close)
         self.source: Source | None = None
         """The image; None until it is open."""
         self.run: Run | None = None
         """The run; None until the job is planned."""
+        self.runs: list[Run] = []
+        """All runs of this job, the oldest first; :attr:`run` is one of them."""
+        self.copying = ""
+        """How far an image in memory is copied to disk; empty unless it is."""
         self.panel_shown = threading.Event()
         """Set when a panel of the job was made."""
         self.pixels_shown = threading.Event()
@@ -84,23 +105,56 @@ class JobSession:
         Raises
         ------
         S1OmniError
-            If there is none yet, or the job failed before there was one.
+            If there is none yet, the job failed before there was one, or the folder holds that of another job.
         """
-        if self._failure is not None and not ResultStore.exists(self.path):
-            raise error_of(self._failure)
-        return Result.open(self.path)
+        return self.result_of(self.run)
+
+    def result_of(self, run: Run | None) -> Result:
+        """Return the result of one of the runs; raises as :attr:`result`."""
+        error = self._failure or (run.status.error if run is not None else None)
+        if self._failure is not None or run is None:
+            raise error_of(error or Failure("JobError", "the image is still being measured", "await the job", 2))
+        try:
+            found = Result.open(run.path, self.source)
+        except StoreError:
+            if error is not None:
+                raise error_of(error) from None
+            raise
+        if found.plan.digest != run.plan.digest:
+            words = f"{run.path} holds the result of another job, not of '{run.job.operation.prompt}'"
+            raise error_of(error or Failure("StoreExists", words, "choose another output", 73))
+        return found
 
     def stored_status(self) -> RunStatus:
-        """Read state and progress from the output, for a caller that blocks the event loop."""
-        if self._failure is not None or self.run is None or self.run.queued:
-            return self.status
+        """Read state and progress from the output, for a caller that blocks the event loop.
+
+        Raises
+        ------
+        StoreError
+            If the output is gone.
+        """
+        run, shown = self.run, self.status
+        if self._failure is not None or run is None or run.queued:
+            return shown
         try:
-            return self.run.read_status()
+            stored = run.read_status()
         except StoreError:
             if self._thread is not None and self._thread.is_alive():
                 # Its process is about to start.
                 return RunStatus(RunState.STARTING)
+            if not shown.alive:
+                return shown
             raise
+        # Of a process that died before it wrote anything, only its watcher knows.
+        return stored if stored.alive or shown.alive else shown
+
+    @property
+    def present_status(self) -> RunStatus:
+        """State and progress: read from the output, or as far as they were delivered where that is gone."""
+        try:
+            return self.stored_status()
+        except StoreError:
+            return self.status
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a function, on the event loop, after every change."""
@@ -132,15 +186,30 @@ class JobSession:
         self._watch(run)
         run.watch()
 
+        @until_exit()
         def open_image() -> None:
             # If the source is gone, the run can still be watched without it.
             with contextlib.suppress(S1OmniError, OSError):
                 located, source = find_source(run.plan.job, None)
                 self._set_source(source)
                 seen = measure_source(run.plan.job.source)
-                self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
+                self.deliver(lambda: self.controller.adopt(located, seen, self._next_job()))
 
         threading.Thread(target=open_image, name="opening the source", daemon=True).start()
+
+    def show(self, path: str) -> None:
+        """Let the job be another of its runs, to compare it.
+
+        Raises
+        ------
+        JobError
+            If none of them has this output.
+        """
+        run = next((run for run in self.runs if str(run.path) == path), None)
+        if run is None:
+            raise JobError(f"result {path}", f"one of {', '.join(str(run.path) for run in self.runs)}")
+        self._choose(run)
+        self._notify()
 
     def pause(self) -> None:
         """Pause the run after its current tiles."""
@@ -151,21 +220,23 @@ class JobSession:
         if self.run is None and not self.status.alive:
             # The cause of the failure may be gone.
             self._failure, self._cancelled = None, False
+            self.controller.copying.allow()
             if self._thread is None or not self._thread.is_alive():
                 self._start_thread()
             self._notify()
             return
         run = self._require_run()
-        if run.alive:
+        if run.alive and not run.resumable:
             run.pause(False)
             return
-        launched = run.start(self.controller.python, self._options)
+        launched = run.start(self.controller.python, self._options, self.controller.queue.loaded)
         remember(launched.path, run.title)
 
     def cancel(self) -> None:
         """Stop the run; finished blocks are kept."""
         if self.run is None:
-            self._cancelled = True
+            self._cancelled, self.copying = True, ""
+            self.controller.copying.stop()
             self._notify()
         elif self.run.alive:
             self.run.cancel()
@@ -181,31 +252,46 @@ class JobSession:
         self._thread.start()
 
     def _prepare_and_run(self) -> None:
-        array = self._array
         try:
-            located, source = find_source(self.job, array)
+            located, source = find_source(self.job, self._array)
+            self.job = self.job.replace(source=located.ref)
             self._set_source(source)
             self._wait_for_pixels()
-            seen = measure_source(self.job.source, located.array)
-            self.deliver(lambda: self.controller.adopt(located, seen, self.job.replace(output=None, into=None)))
-            prepared = prepare(self.job, located.array, seen=seen)
+            seen = measure_source(located.ref, located.array)
+            self.deliver(lambda: self.controller.adopt(located, seen, self._next_job()))
+            prepared = prepare(self.job, located.array, seen=seen).with_notes(located.notes)
+            # A result of another job is not touched.
+            running = _is_output_running(prepared, self.path, self._options)
             job = self.job
-            if located.array is not None:
-                job = job.replace(source=dict(self.controller.spilled.reference(located.array, located.ref)))
+            if located.array is not None and not running:
+                job = job.replace(source=dict(self.controller.copying.reference(job, located, self.path, seen)))
             if self._cancelled:
                 return
             run = Run(job, prepared.plan, f"{job.operation.prompt} · {located.view.name}", self.deliver)
             run.queued = False
             self._watch(run)
-            if _is_running(self.path):
+            if running:
                 # A cell that runs again shows the run that it started before.
                 run.watch()
                 return
-            run.start(self.controller.python, self._options)
+            run.start(self.controller.python, self._options, self.controller.queue.loaded)
             remember(self.path, run.title)
         except Exception as error:  # shown in the panel instead of lost in the thread
+            if self._cancelled:
+                return
             self._failure = describe_failure(error)
             self.deliver(self._notify)
+
+    def _next_job(self) -> Job:
+        """Return the job with the output of the next run: a name that is free, beside the present one."""
+        taken = {run.path for run in self.runs}
+        stem, dot, ending = self.path.name.partition(".")
+        base, dash, number = stem.rpartition("-")
+        first = int(number) + 1 if dash and number.isdecimal() else 2
+        base = base if dash and number.isdecimal() else stem
+        names = (self.path.with_name(f"{base}-{n}{dot}{ending}") for n in itertools.count(first))
+        path = next(p for p in names if p not in taken and not p.exists())
+        return self.job.replace(into=path.name) if self.job.into else self.job.replace(output=str(path))
 
     def _wait_for_pixels(self) -> None:
         """Let the panel draw first: measuring would keep the interpreter from it."""
@@ -213,10 +299,31 @@ class JobSession:
             self.pixels_shown.wait(_WAIT_PIXELS)
 
     def _watch(self, run: Run) -> None:
-        self.run = run
+        self._keep(run)
+        self.deliver(lambda: self.controller.queue.watch(run))
+
+    def _add(self, run: Run) -> None:
+        """Take over a run that was started from the form."""
+        self._keep(run)
+        self.controller.load(self._next_job())
+        self._notify()
+
+    def _keep(self, run: Run) -> None:
         run.changed.connect(self._run_changed)
         run.ended.connect(self._run_changed)
-        self.deliver(lambda: self.controller.queue.watch(run))
+        self.runs.append(run)
+        self._choose(run)
+
+    def _choose(self, run: Run) -> None:
+        # Another run has a status of its own.
+        self._failure, self._cancelled = None, False
+        self.run, self.path = run, run.path.absolute()
+        # Of an image in memory, the run reads a copy.
+        self.job = run.job.replace(source=self.job.source)
+
+    def _show_copying(self, done: int, total: int) -> None:
+        self.copying = copying_text(done, total) if total else ""
+        self._notify()
 
     def _set_source(self, source: Source) -> None:
         self.source = source
@@ -237,9 +344,37 @@ def error_of(found: Failure) -> S1OmniError:
     return error
 
 
+def _is_output_running(prepared: Prepared, path: Path, options: tuple[str, ...]) -> bool:
+    """Whether this very job is running in its output; refuse an output that the job must not use.
+
+    Raises
+    ------
+    S1OmniError
+        As the run itself would raise it; nothing is written here.
+    """
+    plan = prepared.plan
+    request = OutputRequest(
+        plan.fingerprint(),
+        prepared.cost.disk_bytes,
+        lambda: bytes_left(plan, path, prepared.cost.disk_bytes),
+        source=plan.source.source,
+        into=plan.job.into is not None,
+    )
+    while _is_running(path):
+        if is_begun(path):
+            check_same_run(path, request.json_fingerprint(), resume=True)
+            return True
+        # A run that was started just now has not said yet what it is.
+        time.sleep(_POLL)
+    if "--overwrite" not in options:
+        dry_run(path, request)
+    return False
+
+
 def _is_running(path: Path) -> bool:
     try:
-        return status(path).alive
+        found = status(path)
+        return found.alive and not found.is_silent
     except StoreError:
         return False
 

@@ -8,9 +8,9 @@ function render({ model, el }) {
   const ui = makeLayout();
   const state = {
     at: null, picture: null, curtain: 0, opacity: 1, cell: null, previewBox: null, low: null, high: null, span: null,
-    grid: null, gridImage: null, alive: true,
+    grid: null, gridImage: null, output: null,
   };
-  const channel = makeChannel(model, view);
+  const channel = makeChannel(model, view, () => showLost(true));
   const screen = makeScreen(ui, state);
   const inputs = {};
   const timers = {};
@@ -42,6 +42,13 @@ function render({ model, el }) {
     const scene = model.get("scene");
     if (!scene.extent) { ui.notice.textContent = "opening the image ..."; return; }
     ui.notice.textContent = "";
+    if (state.output && state.output !== scene.output) {
+      // Another run of the job: what was clicked belongs to the one before.
+      state.cell = state.clicked = null;
+      ui.trace.textContent = NO_TILE;
+      ui.trace.dataset.key = "";
+    }
+    state.output = scene.output;
     ui.mark.textContent = scene.mark;
     const others = Object.entries(scene.sizes).map(([axis, n]) => `${axis} ${n}`);
     ui.about.textContent = `${[...others, `${scene.extent[1]} x ${scene.extent[0]} px`].join(", ")}, ${size(scene.bytes)} → ${scene.output}`;
@@ -118,7 +125,6 @@ function render({ model, el }) {
 
   async function showView(message, buffers) {
     const images = await Promise.all(buffers.map(bitmap));
-    ui.snapshot.hidden = true;
     const [y0, y1, x0, x1] = message.before;
     state.picture = {
       before: images[0], box: [y0, y1, x0, x1],
@@ -195,11 +201,12 @@ function render({ model, el }) {
     if (!now.state) return;
     const share = now.total ? now.done / now.total : now.state === "complete" ? 1 : 0;
     ui.bar.style.width = `${100 * share}%`;
-    ui.state.textContent = STATES[now.state] || now.state;
+    ui.state.textContent = now.said || STATES[now.state] || now.state;
     ui.state.dataset.state = now.state;
     const words = now.total ? [`${now.done.toLocaleString()} of ${now.total.toLocaleString()} tiles`] : [];
     if (now.eta) words.push(`about ${duration(now.eta)} left`);
     if (now.holes) words.push(`${now.holes} tiles missing`);
+    if (now.note) words.push(now.note);
     if (now.error) words.push(now.error);
     ui.progress.textContent = words.join(" · ");
     ui.root.dataset.state = now.state;
@@ -229,6 +236,10 @@ function render({ model, el }) {
   function showForecast() {
     ui.forecast.textContent = model.get("forecast") || "measuring the image ...";
     ui.forecast.dataset.ready = model.get("ready");
+    const request = model.get("request");
+    ui.request.textContent = request.line || "";
+    ui.request.title = request.why || "";
+    ui.request.dataset.doubtful = Boolean(request.why);
     ui.run.disabled = ui.preview.disabled = !model.get("ready");
   }
 
@@ -236,18 +247,52 @@ function render({ model, el }) {
     const now = model.get("preview");
     const tiles = now.total ? ` (${now.done}/${now.total})` : "";
     ui.previewWords.textContent = now.words ? `${now.words}${now.shown ? "" : tiles}` : "";
-    ui.back.hidden = !now.shown;
+    ui.back.hidden = !now.shown && !now.running;
+    ui.back.textContent = now.running ? "Cancel preview" : "Hide preview";
     state.previewBox = now.box || null;
     if (now.shown) showCurtain(0.5);
     if (state.at) requestViewSoon();
   }
 
-  function showSnapshot() {
-    // Without a kernel there is no answer; show the saved picture.
-    if (state.picture || !model.get("snapshot")) return;
-    ui.snapshot.src = model.get("snapshot");
-    ui.snapshot.hidden = false;
+  function showTarget() {
+    const { name, value } = model.get("target");
+    if (document.activeElement !== ui.target) ui.target.value = value || "";
+    ui.run.textContent = name ? `Run as a new result: ${name}` : "Run as a new result";
   }
+
+  function showResults() {
+    const results = model.get("results") || [];
+    ui.results.hidden = results.length < 2;
+    ui.results.replaceChildren(...results.map(({ path, name }) => element("option", { value: path, title: path }, name)));
+    ui.results.value = model.get("scene").output || "";
+  }
+
+  // A kernel that was restarted does not know this panel any more.
+  function showLost(lost) {
+    if (ui.lost.hidden === !lost) return;
+    ui.lost.hidden = !lost;
+    ui.root.dataset.lost = lost;
+    if (!lost) return;
+    const code = model.get("attach");
+    const copy = element("button", { type: "button" }, "Copy");
+    copy.addEventListener("click", () => navigator.clipboard.writeText(code).then(() => { copy.textContent = "Copied"; }));
+    ui.lost.replaceChildren(
+      "The kernel does not answer: it is busy, or was restarted and does not know this panel any more. The run goes on without it. "
+      + "To see it again, run in a new cell: ", element("code", {}, code), " ", copy,
+    );
+  }
+
+  // A message from the kernel: it is there.
+  function heard() {
+    showLost(false);
+    ui.root.hidden = false;
+    hideStill(model.get("key"));
+  }
+
+  const checkKernel = () => {
+    channel.ask({ kind: "alive" });
+    later("alive", ANSWER, () => { if (channel.isOpen("alive")) showLost(true); });
+  };
 
   function showLegend() {
     const by = model.get("legend").by || {};
@@ -256,6 +301,8 @@ function render({ model, el }) {
 
   const shows = { view: showView, grid: showGrid, trace: showTrace };
   const receive = async (message, buffers) => {
+    heard();
+    if (message.kind === "alive" && message.view === view) channel.answered("alive");
     if (message.kind === "notice" && (!message.view || message.view === view)) {
       showNotice(message.text);
       for (const kind of Object.keys(shows)) channel.answered(kind);
@@ -315,6 +362,8 @@ function render({ model, el }) {
     moved();
   });
   ui.by.addEventListener("change", requestTiles);
+  ui.results.addEventListener("change", () => channel.order("show", { path: ui.results.value }));
+  ui.target.addEventListener("change", () => channel.order("edit", { path: model.get("target").field, value: ui.target.value }));
   for (const name of ["pause", "resume", "cancel", "run"]) ui[name].addEventListener("click", () => channel.order(name));
   ui.preview.addEventListener("click", () => {
     channel.order("preview", { ...state.at, width: ui.canvas.width, height: ui.canvas.height });
@@ -322,17 +371,19 @@ function render({ model, el }) {
   ui.back.addEventListener("click", () => channel.order("preview", { off: true }));
 
   const handlers = {
-    "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": showScene, "change:status": showStatus,
-    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:preview": showPreview,
-    "change:legend": showLegend, "change:snapshot": showSnapshot, "msg:custom": receive,
+    "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": () => { showScene(); showResults(); }, "change:status": showStatus,
+    "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:request": showForecast, "change:preview": showPreview,
+    "change:legend": showLegend, "change:target": showTarget, "change:results": showResults, "msg:custom": receive,
+    "comm_live_update": checkKernel,
   };
-  for (const [event, work] of Object.entries(handlers)) model.on(event, work);
-  for (const event of ["change:title", "change:legend", "change:form", "change:forecast", "change:scene", "change:preview", "change:status",
-    "change:snapshot"]) {
-    handlers[event]();
-  }
+  const events = Object.entries(handlers).map(([event, work]) => [event, event.startsWith("change:") ? () => { heard(); work(); } : work]);
+  for (const [event, work] of events) model.on(event, work);
+  for (const [event, work] of Object.entries(handlers)) if (event.startsWith("change:")) work();
+  // A page made of a notebook has no kernel: there, the still picture is all.
+  if (model.widget_manager?.kernel) hideStill(model.get("key"));
+  else ui.root.hidden = true;
   return () => {
-    for (const [event, work] of Object.entries(handlers)) model.off(event, work);
+    for (const [event, work] of events) model.off(event, work);
     Object.values(timers).forEach(clearTimeout);
     channel.close();
   };

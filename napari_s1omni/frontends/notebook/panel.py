@@ -7,8 +7,8 @@ answered by a message of the same kind to the same view.
 
 from __future__ import annotations
 
-import contextlib
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,19 +18,27 @@ from typing import Any
 import anywidget
 import traitlets
 
-from napari_s1omni.errors import JobError, S1OmniError
+from napari_s1omni.core.paths import full_path, name_in
+from napari_s1omni.errors import JobError, S1OmniError, StoreExists
 from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.form_fields import form_fields, read_value
 from napari_s1omni.frontends.notebook.job_session import JobSession
 from napari_s1omni.frontends.notebook.panel_content import PanelContent, Reply
 from napari_s1omni.frontends.notebook.slices import SourceSlices
-from napari_s1omni.frontends.notebook.static_repr import png_url, static_picture
+from napari_s1omni.frontends.notebook.static_repr import attach_code
 from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH, View
 from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
-from napari_s1omni.frontends.session.run import Run
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewPart,
+    PreviewProgress,
+    PreviewResult,
+)
+from napari_s1omni.frontends.session.request_line import request_line, request_reasons
 from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES
 from napari_s1omni.jobs.prepare import Prepared
 
@@ -59,14 +67,22 @@ class Panel(anywidget.AnyWidget):
     """Fields, see :func:`napari_s1omni.frontends.notebook.form_fields.form_fields`."""
     forecast = traitlets.Unicode().tag(sync=True)
     """Estimated cost of the job in the form, or why it cannot run."""
+    request = traitlets.Dict().tag(sync=True)
+    """How the request was understood, as ``line``; why something was not, as ``why``, empty if all was."""
     ready = traitlets.Bool(False).tag(sync=True)
     """Whether the job in the form can run."""
     preview = traitlets.Dict().tag(sync=True)
     """Text, finished and total tiles, and region of the last preview."""
     legend = traitlets.Dict().tag(sync=True)
     """State of a tile -> colour, and the quantities that can colour the tiles."""
-    snapshot = traitlets.Unicode().tag(sync=True)
-    """Final picture as a data URL, for a page that has the state of the widget but no kernel."""
+    target = traitlets.Dict().tag(sync=True)
+    """Where a run with the settings of the form goes: the field that holds it, its value, and a short name."""
+    results = traitlets.List().tag(sync=True)
+    """The results of all runs of the job, path and short name each; that of the job is ``scene["output"]``."""
+    attach = traitlets.Unicode().tag(sync=True)
+    """Python that finds the run again in a new kernel."""
+    key = traitlets.Unicode().tag(sync=True)
+    """Names this panel in a page, so that it hides the still picture of the same job."""
 
     def __init__(self, session: JobSession) -> None:
         super().__init__()
@@ -77,15 +93,14 @@ class Panel(anywidget.AnyWidget):
         self._lock = threading.Lock()
         # One thread, so that outdated requests are skipped before they are drawn.
         self._worker = ThreadPoolExecutor(1, "panel")
-        operation, controller = session.job.operation, session.controller
-        self.title = f"{operation.type.replace('_', ' ')} · {operation.prompt}"
+        controller = session.controller
+        self.key = uuid.uuid4().hex
         colours = {state: f"rgba({r},{g},{b},{a / 255:.2f})" for state, (r, g, b, a) in COLOURS.items()}
         self.legend = {"states": colours, "by": dict(QUANTITIES)}
         self.form = form_fields(_document(session))
         controller.prepared_changed.connect(self._show_forecast)
         controller.document_changed.connect(self._show_form)
         controller.preview_changed.connect(self._show_preview)
-        controller.run_added.connect(self._show_run)
         controller.failed.connect(self._show_failure)
         session.on_change(self._session_changed)
         self.on_msg(self._received)
@@ -99,8 +114,8 @@ class Panel(anywidget.AnyWidget):
         Parameters
         ----------
         message : mapping
-            ``kind`` is ``view``, ``grid`` or ``trace`` (answered by a message), or ``edit``,
-            ``preview``, ``run``, ``pause``, ``resume`` or ``cancel``.
+            ``kind`` is ``view``, ``grid``, ``trace`` or ``alive`` (answered by a message), or ``edit``,
+            ``preview``, ``run``, ``show``, ``pause``, ``resume`` or ``cancel``.
         """
         kind, view = str(message.get("kind")), str(message.get("view", ""))
         requests: dict[str, Callable[[Mapping[str, Any]], Reply]] = {
@@ -108,6 +123,9 @@ class Panel(anywidget.AnyWidget):
             "grid": self._content.grid,
             "trace": self._content.trace,
         }
+        if kind == "alive":
+            self.send({"kind": kind, "view": view})
+            return
         if kind in requests:
             with self._lock:
                 number = self._newest[view, kind] = self._newest.get((view, kind), 0) + 1
@@ -116,10 +134,11 @@ class Panel(anywidget.AnyWidget):
         commands: dict[str, Callable[[], None]] = {
             "edit": lambda: self._edit(str(message.get("path")), message.get("value")),
             "preview": lambda: self._start_preview(message),
-            "run": lambda: self._session.controller.run(),
-            "pause": lambda: self._shown_run().pause(True),
-            "resume": self._resume,
-            "cancel": self._cancel,
+            "run": self._run,
+            "show": lambda: self._session.show(str(message.get("path"))),
+            "pause": self._session.pause,
+            "resume": self._session.resume,
+            "cancel": self._session.cancel,
         }
         try:
             if kind not in commands:
@@ -148,6 +167,11 @@ class Panel(anywidget.AnyWidget):
 
     def _edit(self, path: str, value: Any) -> None:
         controller = self._session.controller
+        if path == "output":
+            controller.output = str(value).strip() or None
+            controller.refresh()
+            self._show_target()
+            return
         field = next((f for f in self.form if f["path"] == path), None)
         if field is None:
             raise JobError(f"field {path!r}", "a field of the form")
@@ -163,6 +187,7 @@ class Panel(anywidget.AnyWidget):
         if controller.prepared is None:
             raise JobError("there is no plan yet", remedy="wait for the estimate, or fix the problem that it reports")
         if message.get("off"):
+            controller.previewer.cancel()
             self._content.preview, self.preview = None, {}
             self._show_status()
             return
@@ -175,13 +200,22 @@ class Panel(anywidget.AnyWidget):
             "t": (view.t, view.t + 1),
         }
         box = preview_box(controller.prepared.plan.grid, spans)
-        self.preview = {"words": "starting", "done": 0, "total": 0}
+        self.preview = {"words": "starting", "done": 0, "total": 0, "running": True}
         controller.show_preview(box.model_dump(mode="json"))
 
     def _show_preview(self, answer: PreviewEvent) -> None:
         match answer:
             case PreviewProgress():
-                self.preview = {"words": answer.message, "done": answer.done, "total": answer.total}
+                drawn = {name: self.preview[name] for name in ("box",) if name in self.preview and answer.done}
+                told = {"words": answer.message, "done": answer.done, "total": answer.total, "running": True}
+                self.preview = {**drawn, **told}
+            case PreviewPart():
+                self._content.preview = answer
+                grid = answer.plan.grid
+                self.preview = {**self.preview, "box": [*grid.y, *grid.x]}
+                self._show_status()
+            case PreviewCancelled():
+                self.preview = {"words": "the preview was cancelled"}
             case PreviewFailed():
                 self.preview = {"words": answer.failure.words, "failed": True}
             case PreviewResult():
@@ -191,48 +225,27 @@ class Panel(anywidget.AnyWidget):
                 self.preview = {"words": words, "shown": True, "box": [*grid.y, *grid.x], "errors": list(answer.errors)}
                 self._show_status()
 
-    def _resume(self) -> None:
-        run = self._shown_run()
-        if run is self._session.run:
-            self._session.resume()
-        elif run.alive:
-            run.pause(False)
-        else:
-            run.start(self._session.controller.python)
-
-    def _cancel(self) -> None:
-        run = self._content.run
-        if run is None or run is self._session.run:
-            self._session.cancel()
-        else:
-            run.cancel()
-
-    def _shown_run(self) -> Run:
-        if self._content.run is None:
-            raise JobError("the run has not begun", remedy="wait a moment and try again")
-        return self._content.run
-
-    def _show_run(self, run: Run) -> None:
-        """Show a run that was started from the form."""
-        self._content.run, self._content.preview, self.preview = run, None, {}
-        run.changed.connect(self._run_changed)
-        run.ended.connect(self._run_changed)
-        self._show_scene()
-        self._show_status()
-
-    def _run_changed(self, run: Run) -> None:
-        if run is self._content.run:
-            self._show_status()
+    def _run(self) -> None:
+        path = self.target.get("path")
+        if path and Path(path).exists():
+            raise StoreExists(
+                f"{path} exists already", "a run from this panel is a new result", "write another name under Save to"
+            )
+        self._session.controller.run()
 
     def _session_changed(self) -> None:
         content, session = self._content, self._session
-        if content.run is None:
-            content.run = session.run
+        if content.run is not session.run:
+            content.run, content.preview, self.preview = session.run, None, {}
+        operation = session.job.operation
+        self.title = f"{operation.type.replace('_', ' ')} · {operation.prompt}"
+        self.attach = attach_code(session)
+        self.results = [{"path": str(run.path), "name": run.path.name} for run in session.runs]
         if session.source is not None and content.slices is None:
             content.slices = SourceSlices(session.source)
         self._show_scene()
-        if content.run is session.run:
-            self._show_status()
+        self._show_target()
+        self._show_status()
 
     def _show_scene(self) -> None:
         slices, run = self._content.slices, self._content.run
@@ -254,8 +267,7 @@ class Panel(anywidget.AnyWidget):
         }
 
     def _show_status(self) -> None:
-        run, session = self._content.run, self._session
-        now = run.status if run is not None and run is not session.run else session.status
+        now = self._session.status
         self._tick += 1
         self.status = {
             "tick": self._tick,
@@ -266,22 +278,27 @@ class Panel(anywidget.AnyWidget):
             "rate": now.rate,
             "holes": now.holes,
             "alive": now.alive,
-            "resumable": now.resumable,
+            "resumable": now.resumable or now.is_silent,
             "error": now.error.words if now.error else "",
+            "said": (self._session.run.asked if self._session.run is not None else "") or now.last_heard,
+            "note": self._session.copying,
         }
-        if not now.alive and not self.snapshot:
-            self._worker.submit(self._take_snapshot)
 
-    def _take_snapshot(self) -> None:
-        with contextlib.suppress(S1OmniError, OSError):
-            png = static_picture(self._session)
-            self._session.deliver(partial(setattr, self, "snapshot", "" if png is None else png_url(png)))
+    def _show_target(self) -> None:
+        into = self._session.job.into is not None
+        controller = self._session.controller
+        value = str(controller.document.get("into", "") if into else controller.output or "")
+        path = "" if into or not value else full_path(value)
+        self.target = {"field": "into" if into else "output", "value": value, "name": name_in(value), "path": path}
 
     def _show_forecast(self, prepared: Prepared | None, words: str) -> None:
         self.forecast, self.ready = words, prepared is not None
+        line, why = ("", "") if prepared is None else (request_line(prepared), request_reasons(prepared))
+        self.request = {"line": line, "why": why}
 
     def _show_form(self, document: dict[str, Any]) -> None:
         self.form = form_fields(document)
+        self._show_target()
 
     def _show_failure(self, found: Any) -> None:
         self.send({"kind": "notice", "text": found.words})

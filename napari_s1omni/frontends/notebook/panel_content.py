@@ -17,7 +17,7 @@ from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
 from napari_s1omni.frontends.notebook.view import View, encode_png
-from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import QUANTITIES, Quantity
 
@@ -31,7 +31,7 @@ class PanelContent:
 
     slices: SourceSlices | None = None
     run: Run | None = None
-    preview: PreviewResult | None = None
+    preview: PreviewPart | PreviewResult | None = None
 
     def view(self, message: Mapping[str, Any]) -> Reply:
         """Draw a view: the source, and above it the preview or the result."""
@@ -62,12 +62,12 @@ class PanelContent:
             return {"rows": 0, "cols": 0}, []
         by: Quantity = next((name for name in QUANTITIES if name == message.get("by")), "state")
         colours = run.tiles.colour_image(by, int(message.get("z") or 0), int(message.get("t") or 0))
-        grid = run.plan.grid
-        rows, cols = run.tiles.cells
+        step = run.plan.grid.step
+        (rows, cols), (top, left) = run.tiles.cells, run.tiles.corner
         reply = {
             "rows": rows,
             "cols": cols,
-            "box": [grid.y[0], grid.y[0] + rows * grid.step, grid.x[0], grid.x[0] + cols * grid.step],
+            "box": [top, top + rows * step, left, left + cols * step],
             "counts": run.tiles.counts(),
         }
         return reply, [encode_png(Image.fromarray(colours))]

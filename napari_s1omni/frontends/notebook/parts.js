@@ -8,6 +8,8 @@ const AXES = { c: "Channel", z: "z", t: "Time" };
 const SECTIONS = { tiling: "Tiles", sampling: "Thinking" };
 const SETTLE = 60; // ms from the last movement to a request for new pixels
 const REFRESH = 1000; // ms between two updates of a running result
+const ANSWER = 3000; // ms after which a kernel that was asked whether it is there counts as lost
+const NO_TILE = "Click a tile to read its thought.";
 const PATIENCE = 15000; // ms without an answer after which a request is repeated
 
 function element(tag, options = {}, ...children) {
@@ -35,27 +37,34 @@ function bitmap(data) {
 }
 
 // One open request per kind; of those that come meanwhile, only the newest is kept. A request is repeated while it has no
-// answer: a message may be lost when a kernel restarts or an output is redrawn.
-function makeChannel(model, view) {
+// answer: a message may be lost when a kernel restarts or an output is redrawn. `onSilence` is called where none arrives.
+function makeChannel(model, view, onSilence) {
   const open = new Map();
   const next = new Map();
+  const post = (message) => {
+    // The channel to a kernel that was restarted is closed, and sending fails.
+    try { model.send({ ...message, view }); } catch { onSilence(); }
+  };
   const send = (message) => {
     next.delete(message.kind);
     open.set(message.kind, { message, since: Date.now() });
-    model.send({ ...message, view });
+    post(message);
   };
   const repeat = () => {
     for (const [kind, { message, since }] of open) {
-      if (Date.now() - since >= PATIENCE) send(next.get(kind) || message);
+      if (Date.now() - since < PATIENCE) continue;
+      onSilence();
+      send(next.get(kind) || message);
     }
   };
   const timer = setInterval(repeat, PATIENCE);
   return {
-    order: (kind, more = {}) => model.send({ kind, view, ...more }),
+    order: (kind, more = {}) => post({ kind, ...more }),
     ask(message) {
       if (open.has(message.kind)) next.set(message.kind, message);
       else send(message);
     },
+    isOpen: (kind) => open.has(kind),
     answered(kind) {
       open.delete(kind);
       const waiting = next.get(kind);
@@ -160,27 +169,39 @@ function makeLayout() {
   const button = (name, words, title) => element("button", { type: "button", className: `s1o-${name}`, title }, words);
   const ui = {
     title: make("strong", "title"), state: make("span", "state"), mark: make("span", "mark"), about: make("span", "about"),
-    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), notice: make("div", "notice"), snapshot: element("img", { className: "s1o-snapshot", alt: "", hidden: true }), sliders: make("div", "sliders"),
-    form: make("div", "form"), forecast: make("div", "forecast"), previewWords: make("span", "preview-words"),
+    canvas: element("canvas", { className: "s1o-canvas", tabIndex: 0 }), notice: make("div", "notice"), sliders: make("div", "sliders"),
+    form: make("div", "form"), forecast: make("div", "forecast"), request: make("div", "request"), previewWords: make("span", "preview-words"),
     bar: make("div", "bar-fill"), progress: make("span", "progress"), map: element("canvas", { className: "s1o-map" }),
     by: element("select", { className: "s1o-by", title: "Colour tiles by" }), key: make("div", "key"), trace: make("div", "trace"),
     preview: button("preview", "Preview", "Run the tiles in the middle of the view"),
     back: button("back", "Hide preview", "Show the result again"),
-    run: button("run", "Run", "Start a run with these settings, in a new folder"),
+    run: button("run", "Run", "Start a run with these settings; this job then is that run"),
+    target: element("input", { type: "text", className: "s1o-target", title: "Folder of the new result" }),
+    results: element("select", { className: "s1o-results", title: "Result that this panel and the job are", hidden: true }),
+    lost: make("div", "lost"),
     pause: button("pause", "Pause", "Pause after the current tiles"), resume: button("resume", "Resume", "Continue the run"),
     cancel: button("cancel", "Cancel", "Stop the run; finished blocks are kept"), whole: button("whole", "Whole image", "Zoom out"),
   };
   ui.notice.setAttribute("role", "status");
   ui.canvas.setAttribute("aria-label", "Image and result: drag to move, scroll to zoom, click a tile for its thought");
   ui.map.setAttribute("aria-label", "Map of tiles: click a tile for its thought");
-  ui.trace.textContent = "Click a tile to read its thought.";
-  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.snapshot, ui.notice), ui.sliders);
-  const right = make("div", "right", ui.form, ui.forecast, make("div", "buttons", ui.preview, ui.back, ui.run), ui.previewWords);
+  ui.trace.textContent = NO_TILE;
+  const left = make("div", "left", element("div", { className: "s1o-screen" }, ui.canvas, ui.notice), ui.sliders);
+  const right = make("div", "right", ui.form, ui.request, ui.forecast, make("div", "buttons", ui.preview, ui.back), ui.previewWords,
+    element("label", { className: "s1o-field" }, element("span", {}, "Save to"), ui.target), make("div", "buttons", ui.run));
   ui.tiles = make("div", "tiles", make("div", "tiles-head", element("span", {}, "Colour tiles by"), ui.by), ui.map, ui.key);
-  ui.tiles.hidden = true;
+  ui.tiles.hidden = ui.lost.hidden = true;
+  ui.lost.setAttribute("role", "alert");
   const below = make("div", "below", ui.tiles, ui.trace);
   const status = make("div", "status", make("div", "bar", ui.bar), ui.progress, ui.pause, ui.resume, ui.cancel);
-  ui.root = make("div", "root", make("div", "head", ui.title, ui.state, ui.mark, ui.about), make("div", "body", left, right), status, below);
+  ui.root = make("div", "root", ui.lost, make("div", "head", ui.title, ui.state, ui.mark, ui.results, ui.about), make("div", "body", left, right), status, below);
   return ui;
 }
 
+
+// A page hides the still picture of a job while its panel is alive.
+function hideStill(key) {
+  const id = `s1o-hides-${key}`;
+  if (!key || document.getElementById(id)) return;
+  document.head.append(element("style", { id }, `.s1o-still-${key} { display: none; }`));
+}

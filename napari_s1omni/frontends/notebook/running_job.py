@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import html
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_s1omni.core.paths import local_path
-from napari_s1omni.errors import RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.errors import JobError, RunInterrupted, S1OmniError, StoreError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
@@ -20,9 +20,9 @@ from napari_s1omni.frontends.notebook.static_repr import static_html
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.planning.job import Job
+from napari_s1omni.results.object_table import ObjectTable
 from napari_s1omni.results.report import write_report
 from napari_s1omni.results.result import Result
-from napari_s1omni.results.tables import Columns
 from napari_s1omni.storage.source import Source
 
 _POLL = 0.1
@@ -34,14 +34,16 @@ class RunningJob:
 
     On the last line of a cell it shows a live panel; ``await job`` waits for the result
     without blocking the kernel. The run continues when the notebook is closed:
-    :func:`napari_s1omni.attach` finds it again.
+    :func:`napari_s1omni.attach` finds it again. A run that is started from the panel becomes
+    the job; :attr:`results` keeps those before it.
 
     Parameters
     ----------
     job : Job
         Without an output, the result is written to the cache folder.
     array : array-like, optional
-        The pixels, if they are in memory; they are written to disk once for the run.
+        The pixels, if they are no file. What is stored on disk is read there; of the rest, what the run reads is
+        copied to disk.
     options : tuple of str
         Options of ``s1omni run``.
     python : str, optional
@@ -82,7 +84,7 @@ class RunningJob:
     def _show(self, session: JobSession) -> None:
         self._session = session
         self._panel: Any = None
-        self._outputs = CellOutputs(self._repr_mimebundle_)
+        self._outputs = CellOutputs(self._still_bundle)
         session.on_change(self._update_outputs)
 
     @property
@@ -115,9 +117,19 @@ class RunningJob:
         self._session.on_change(listener)
 
     @property
+    def results(self) -> list[Result]:
+        """The results of all runs of this job, the oldest first, also those that its panel started; to compare them."""
+        found = []
+        for run in self._session.runs:
+            # A run that is waiting or failed has none.
+            with contextlib.suppress(S1OmniError):
+                found.append(self._session.result_of(run))
+        return found
+
+    @property
     def status(self) -> RunStatus:
-        """State and progress."""
-        return self._session.status
+        """State and progress, read now."""
+        return self._session.present_status
 
     @property
     def working(self) -> bool:
@@ -131,7 +143,7 @@ class RunningJob:
         Raises
         ------
         S1OmniError
-            If there is none yet, or the job failed before there was one.
+            If there is none yet, the job failed before there was one, or its folder holds that of another job.
         """
         return self._session.result
 
@@ -150,14 +162,16 @@ class RunningJob:
         end = None if timeout is None else time.monotonic() + timeout
         # Read from the output, because this thread blocks the event loop that updates the status.
         while (now := self._session.stored_status()).alive:
+            if self.run is not None and self.run.queued:
+                raise JobError("the run waits for the one before it", remedy="use `await job`, or wait for that one")
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"{self.path} is still {now.state}")
             time.sleep(_POLL)
         return self._outcome(now)
 
-    def table(self, image: Any = None) -> Columns:
+    def table(self, image: Source | None = None, channels: Sequence[int | str] | None = None) -> ObjectTable:
         """Measure all objects found so far; see :meth:`napari_s1omni.Result.table`."""
-        return self.result.table(image)
+        return self.result.table(image, channels)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write a self-contained HTML report of the run.
@@ -212,42 +226,49 @@ class RunningJob:
     def __repr__(self) -> str:
         now = self.status
         tiles = f", {now.tiles_done:,} of {now.tiles_total:,} tiles" if now.tiles_total else ""
-        why = f": {now.error.message}" if now.error else ""
-        return f"RunningJob({self.path}, {now.state}{tiles}{why})"
+        why = f": {now.error.message}" if now.error else f", {self._session.copying}" * bool(self._session.copying)
+        heard = f", {now.last_heard}" if now.last_heard else ""
+        return f"RunningJob({self.path}, {now.state}{heard}{tiles}{why})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Return a live panel, and a picture with numbers for pages without a kernel."""
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._static_html()}
-        with contextlib.suppress(ImportError):
-            # Without the extra 'notebook' there is only the picture.
-            live = self.panel._repr_mimebundle_()
-            # Some releases return a pair of bundle and metadata.
-            bundle = {**(live[0] if isinstance(live, tuple) else live or {}), **bundle}
-        return bundle
+        return {**self._live_bundle(), **self._still_bundle()}
 
     def _ipython_display_(self) -> None:
-        self._outputs.add()
+        self._outputs.add(self._live_bundle())
 
-    def _static_html(self) -> str:
+    def _live_bundle(self) -> dict[str, Any]:
+        """Return the panel; empty without the extra 'notebook'."""
         try:
-            return static_html(self._session)
-        except (S1OmniError, OSError) as error:
-            return f"<pre>{html.escape(f'{self!r}: {error}')}</pre>"
+            live = self.panel._repr_mimebundle_()
+        except ImportError:
+            return {}
+        # Some releases return a pair of bundle and metadata.
+        return {**(live[0] if isinstance(live, tuple) else live or {}), "text/plain": ""}
+
+    def _still_bundle(self) -> dict[str, Any]:
+        """Return a picture with numbers, which any page shows."""
+        try:
+            still = static_html(self._session, None if self._panel is None else self._panel.key)
+        except Exception as error:  # a picture that cannot be made must not keep a panel from showing the end
+            still = f"<pre>{html.escape(f'{self!r}: {error}')}</pre>"
+        return {"text/plain": repr(self), "text/html": still}
 
     def _update_outputs(self) -> None:
         if not self.working:
             self._outputs.update()
 
     async def _finished(self) -> Result:
-        while self.working:
+        # What was delivered includes the last pixels, for the picture.
+        while self._session.status.alive:
             await asyncio.sleep(_POLL)
-        return self._outcome(self.status)
+        return self._outcome(self._session.status)
 
     def _outcome(self, now: RunStatus) -> Result:
         # Again, because what is shown while a cell runs belongs to that cell.
         self._outputs.update()
         if now.state is RunState.COMPLETE:
-            return Result.open(self.path)
+            return self._session.result
         if now.error is not None:
             raise error_of(now.error)
         raise RunInterrupted(f"the run is {now.state}", "finished blocks are kept", "call resume() to continue")

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource, stored_note
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.source import Source, open_reference
+from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.source import Source
 
 
 def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
@@ -26,13 +27,14 @@ def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
     SourceError
         If it cannot be opened.
     """
-    ref = job.source
-    source = open_reference(ref, array)
+    ref, pixels, source = locate_pixels(job.source, array)
+    stored = array is not None and pixels is None
+    notes = (stored_note(source),) if stored else ()
     spec, n = source.spec, len(source.spec.axes)
     view = LayerView(
         name=source_name(job),
         path=spec.source,
-        data=array,
+        data=pixels,
         shape=spec.shape,
         rgb=spec.rgb,
         axes="".join(spec.axes),
@@ -44,7 +46,7 @@ def find_source(job: Job, array: Any) -> tuple[LayerSource, Source]:
         units=tuple(unit or "pixel" for unit in spec.units),
         axis_labels=tuple(spec.axes),
     )
-    return LayerSource(view, ref, array, "".join(spec.axes), spec, requested_axes=ref.axes), source
+    return LayerSource(view, ref, pixels, "".join(spec.axes), spec, requested_axes=ref.axes, notes=notes), source
 
 
 def source_name(job: Job) -> str:

@@ -15,14 +15,28 @@ from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.job_session import JobSession
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
 from napari_s1omni.frontends.notebook.view import encode_png
-from napari_s1omni.results.result import Result
 
 _GAP = 8
 """Pixels between source and result."""
+_NO_PANEL = (
+    "For a live panel, install the package anywidget in the environment of this kernel, with "
+    "<code>pip install 'napari_s1omni[notebook]'</code>, and restart the kernel."
+)
+_PANEL = (
+    "While a kernel runs, a live panel stands here. If it does not, install the package anywidget in the environment "
+    "in which the Jupyter server runs, with <code>pip install anywidget</code>, and reload this page."
+)
 
 
-def static_html(session: JobSession) -> str:
-    """Return source, result and a table of numbers as one piece of HTML."""
+def static_html(session: JobSession, key: str | None = None) -> str:
+    """Return source, result and a table of numbers as one piece of HTML.
+
+    Parameters
+    ----------
+    session : JobSession
+    key : str, optional
+        Key of the panel that hides it; None where there is no panel.
+    """
     png = static_picture(session)
     image = "" if png is None else f'<img alt="" style="max-width:100%" src="{png_url(png)}">'
     rows = "".join(
@@ -30,7 +44,18 @@ def static_html(session: JobSession) -> str:
         f'<td style="text-align:left">{html.escape(value)}</td></tr>'
         for name, value in _numbers(session).items()
     )
-    return f"<div>{image}<table>{rows}</table></div>"
+    hint = (
+        _NO_PANEL
+        if key is None
+        else f"{_PANEL} To watch it in another notebook: <code>{html.escape(attach_code(session))}</code>"
+    )
+    hidden = f' class="s1o-still s1o-still-{key}"' if key else ""
+    return f'<div{hidden}>{image}<table>{rows}</table><div style="opacity:.7;max-width:60em">{hint}</div></div>'
+
+
+def attach_code(session: JobSession) -> str:
+    """Return the Python that finds the run again in a new kernel."""
+    return f"import napari_s1omni; job = napari_s1omni.attach({str(session.path)!r}); job"
 
 
 def static_picture(session: JobSession) -> bytes | None:
@@ -67,8 +92,8 @@ def png_url(png: bytes) -> str:
 
 def _numbers(session: JobSession) -> dict[str, str]:
     """Return the facts about a job, as name and text."""
-    now, operation = session.status, session.job.operation
-    numbers = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.state}
+    now, operation = session.present_status, session.job.operation
+    numbers = {"Job": f"{operation.type.replace('_', ' ')}: {operation.prompt}", "State": now.last_heard or now.state}
     if now.tiles_total:
         numbers["Tiles"] = f"{now.tiles_done:,} of {now.tiles_total:,}"
     if now.holes:
@@ -81,7 +106,7 @@ def _numbers(session: JobSession) -> dict[str, str]:
         if run.plan.engine.generates and run.plan.target.kind == "image":
             numbers["Pixels"] = f"{GENERATED} by a model, not measured"
     try:
-        result = Result.open(session.path)
+        result = session.result
     except S1OmniError:
         return numbers
     if result.summary.get("objects") is not None:

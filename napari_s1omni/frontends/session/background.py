@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +15,21 @@ _CLOSE_TIMEOUT = 5.0
 """Seconds to wait for the current function when closing."""
 
 T = TypeVar("T")
+
+
+def call_directly(work: Any) -> None:
+    """Deliver at once, on the calling thread; for surfaces without a thread of their own."""
+    work()
+
+
+@contextlib.contextmanager
+def until_exit() -> Iterator[None]:
+    """End the work of a daemon thread quietly when Python ends: the thread pools with which zarr reads close first."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "cannot schedule new futures" not in str(error):
+            raise
 
 
 class BackgroundQueue:

@@ -7,7 +7,8 @@ processes of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
@@ -18,24 +19,28 @@ from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.frontends.napari_layers.result_layers import display_axes
-from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.frontends.session.estimate import estimate_text, measured_rate
+from napari_s1omni.frontends.session.background import BackgroundQueue, call_directly
+from napari_s1omni.frontends.session.estimate import estimate_text
 from napari_s1omni.frontends.session.job_document import JobDocument, no_layer
+from napari_s1omni.frontends.session.layer_copying import LayerCopying
 from napari_s1omni.frontends.session.planner import Planned, Planner
 from napari_s1omni.frontends.session.preview.client import PreviewClient
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewProgress,
+    PreviewResult,
+)
+from napari_s1omni.frontends.session.results.output_target import OutputTarget
 from napari_s1omni.frontends.session.run import Deliver, Run
 from napari_s1omni.frontends.session.run_history import new_output
 from napari_s1omni.frontends.session.run_queue import RunQueue
 from napari_s1omni.frontends.session.source_cache import SourceCache
-from napari_s1omni.frontends.session.spilled_layers import SpilledLayers
+from napari_s1omni.frontends.session.spilled_layers import copying_text
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared, prepare
-from napari_s1omni.planning.job import Job
-
-
-def call_directly(work: Any) -> None:
-    """Deliver at once, on the calling thread; for surfaces without a thread of their own."""
-    work()
+from napari_s1omni.planning.job import Job, output_path
+from napari_s1omni.settings import cache_notes
 
 
 class Controller:
@@ -49,6 +54,8 @@ class Controller:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run`` for the runs it starts.
+    as_layers : bool
+        Show results in the axes of their source layer, as napari does; else in their own axes.
     """
 
     document_changed = Signal(dict)
@@ -63,9 +70,14 @@ class Controller:
     """A :class:`~napari_s1omni.execution.run.status.Failure` to show."""
 
     def __init__(
-        self, deliver: Deliver = call_directly, python: str | None = None, options: tuple[str, ...] = ()
+        self,
+        deliver: Deliver = call_directly,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        as_layers: bool = True,
     ) -> None:
         self.deliver = deliver
+        self._as_layers = as_layers
         self.view: LayerView | None = None
         """The chosen layer."""
         self.source: LayerSource | None = None
@@ -84,26 +96,32 @@ class Controller:
         """Name of the engine that is ready for previews."""
         self.background = BackgroundQueue("controller", deliver, self.failed.emit)
         """For work that may wait for a disk."""
-        self.queue = RunQueue(self.background, python, options)
-        self.spilled = SpilledLayers()
         self.previewer = PreviewClient(lambda event: self.deliver(lambda: self._on_preview(event)), python)
-        self._document = JobDocument()
+        self.queue = RunQueue(self.background, python, options, self.previewer.give)
+        self.queue.emptied.connect(lambda: self.background.submit(self.previewer.reload))
+        self.target = OutputTarget(self.queue, self.background)
+        """Where the next result goes, and what lies there."""
+        self.fields = JobDocument()
+        """What was chosen for each layer."""
         self._sources = SourceCache()
+        self.copying = LayerCopying(deliver, self._sources.measure)
+        """Copies layers in memory to disk, for processes of their own."""
         self._planner = Planner(self._make_plan, deliver, self._on_plan)
+        self.copying.changed.connect(self._on_copied)
 
     @property
     def document(self) -> dict[str, Any]:
         """The edited fields of the job, without its source and output."""
-        return self._document.data
+        return self.fields.data
 
     @property
     def output(self) -> str | None:
         """Folder of the next result; None is a new one in the cache folder."""
-        return self._document.output
+        return self.fields.output
 
     @output.setter
     def output(self, path: str | None) -> None:
-        self._document.output = path
+        self.fields.output, self.target.replace = path, False
 
     @property
     def python(self) -> str | None:
@@ -119,14 +137,20 @@ class Controller:
             Names joined by dots.
         value : plain data
         """
-        if self._document.edit(path, value):
+        if self.fields.edit(path, value):
             self.refresh()
 
     def choose_operation(self, kind: str) -> None:
         """Change the operation; the fields of the other operation are kept."""
-        if self._document.choose_operation(kind):
+        if self.fields.choose_operation(kind):
             self.document_changed.emit(self.document)
             self.refresh()
+
+    def choose_layer(self, key: Hashable) -> None:
+        """Bring back what was chosen for a layer: axes, channels, region and output; None is no layer."""
+        if self.fields.choose_layer(key):
+            self.target.replace = False
+            self.document_changed.emit(self.document)
 
     def choose_source(self, view: LayerView | None) -> None:
         """Choose another layer, or none."""
@@ -142,7 +166,7 @@ class Controller:
 
     def load(self, job: Job) -> None:
         """Take over a job; the chosen layer stays its source."""
-        self._document.load(job)
+        self.fields.load(job)
         self.document_changed.emit(self.document)
         self.refresh()
 
@@ -159,7 +183,7 @@ class Controller:
         JobError
             If no layer is chosen, or a field is wrong.
         """
-        return self._document.job(self.source, source)
+        return self.fields.job(self.source, source)
 
     def refresh(self) -> None:
         """Plan again in the background, a moment after the last edit."""
@@ -212,7 +236,7 @@ class Controller:
             Fields of :class:`~napari_s1omni.planning.job.Box`, in source pixels.
         """
         job = self.job().replace(region=dict(region), output=None, into=None)
-        self._with_readable_source(lambda ref: self.previewer.request(job.replace(source=ref)))
+        self._with_readable_source(job, lambda ref: self.previewer.request(job.replace(source=ref)))
 
     def export(self, use: Callable[[Job], Any]) -> None:
         """Call a function with the job as edited now, in a form that any process can run.
@@ -228,7 +252,12 @@ class Controller:
         if self.source is None or self.source.array is None:
             use(job)
         else:
-            self._with_readable_source(lambda ref: self.deliver(lambda: use(job.replace(source=ref))))
+            self._with_readable_source(job, lambda ref: self.deliver(lambda: use(job.replace(source=ref))), job.output)
+
+    @property
+    def may_run(self) -> bool:
+        """Whether there is a plan, and its output holds nothing that the run must not touch."""
+        return self.prepared is not None and self.target.may_run
 
     def run(self, title: str = "") -> None:
         """Queue the job as edited now; a plan in progress is waited for without blocking.
@@ -237,6 +266,8 @@ class Controller:
         ------
         JobError
             If there is no plan.
+        StoreError
+            If the output holds something else.
         """
         self.when_planned(lambda: self._run(title))
 
@@ -249,29 +280,49 @@ class Controller:
     def close(self) -> None:
         """Stop planning, previewing and watching; runs continue."""
         self._planner.close()
+        self.copying.stop()
         self.background.close()
+        self.copying.close()
         self.previewer.close()
         self.queue.close()
 
     def _run(self, title: str) -> None:
         prepared, source = self.planned()
         job = self.job()
-        display = display_axes(source, prepared.plan.target)
+        named = job.output is not None or job.into is not None
+        if not named:
+            job = job.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
+        display = display_axes(source, prepared.plan.target) if self._as_layers else None
         title = title or f"{job.operation.prompt} · {source.view.name}"
+        replace, self.target.replace = self.target.replace, False
 
         def work(ref: Mapping[str, Any]) -> None:
+            if named:
+                self.target.require(prepared, job, replace)
             complete = job.replace(source=ref)
-            if job.output is None and job.into is None:
-                complete = complete.replace(output=str(new_output(f"{source.view.name}-{job.operation.type}")))
-            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name)
-            transform = result_transform(source, prepared.plan, display)
+            if (grid := prepared.plan.grid).depth > 1:
+                # Those that were shown, whatever memory is free when the run starts.
+                complete = complete.replace(
+                    tiling=job.tiling.replace(block_size=grid.block_size, depth=grid.depth).model_dump()
+                )
+            run = Run(complete, prepared.plan, title, self.deliver, display, source.view.name, replace)
+            transform = {} if display is None else result_transform(source, prepared.plan, display)
             self.deliver(lambda: self._add(run, transform))
 
-        self._with_readable_source(work)
+        if self.target.check is not None:
+            self.target.check.require(replace)
+
+        self._with_readable_source(job, work, output_path(job))
 
     def _add(self, run: Run, transform: Mapping[str, Any]) -> None:
-        self.run_added.emit(run)
-        self.queue.put(run, transform)
+        try:
+            self.run_added.emit(run)
+        finally:
+            # A view that cannot show a run must not keep it from starting.
+            self.queue.put(run, transform)
+        run.ended.connect(self.target.recheck)
+        run.ended.connect(self._forecast_again)
+        self.target.recheck(run)
 
     def _make_plan(self) -> Planned:
         """Find the source of the chosen layer and plan the job; called on the planner's thread."""
@@ -281,41 +332,69 @@ class Controller:
         if source is None:
             raise no_layer()
         prepared = prepare(job, source.array, seen=self._sources.measure(job, source))
-        return Planned(prepared.with_notes(source.notes), source)
+        prepared = prepared.with_notes((*source.notes, *cache_notes()), source.axes_doubts)
+        return Planned(prepared, source, job, output=self.target.look(prepared, job))
 
     def _on_plan(self, result: Planned | Failure) -> None:
         if isinstance(result, Failure):
             self.prepared, self.refusal = None, result
+            self.target.show(None)
             self.prepared_changed.emit(None, result.words)
             return
         self.prepared, self.empty_share, self.refusal = result.prepared, result.empty_share, None
+        self.target.show(result.output, result.prepared, result.job)
         self._emit_estimate(result.prepared)
 
     def _on_preview(self, event: PreviewEvent) -> None:
         match event:
             case PreviewResult():
                 self.preview, self.loading = event, ""
-            case PreviewFailed():
+            case PreviewFailed() | PreviewCancelled():
                 self.loading = self.loaded = ""
             case PreviewProgress():
                 self.loading, self.loaded = event.loading, event.loaded or ("" if event.loading else self.loaded)
         self.preview_changed.emit(event)
-        if isinstance(event, PreviewResult) and self.prepared is not None:
+        if isinstance(event, PreviewResult):
+            self._forecast_again()
+
+    def _forecast_again(self, run: Run | None = None) -> None:
+        """Show the time that runs and previews until now suggest; reads a small file in the background."""
+        if (prepared := self.prepared) is None:
+            return
+
+        def show(learned: Prepared) -> None:
+            if self.prepared is prepared:
+                self.prepared = learned
+                self._emit_estimate(learned)
+
+        self.background.submit(prepared.with_learned_time, show)
+
+    def _on_copied(self, done: int, total: int) -> None:
+        if self.prepared is None:
+            return
+        if total:
+            self.prepared_changed.emit(self.prepared, copying_text(done, total))
+        else:
             self._emit_estimate(self.prepared)
 
     def _emit_estimate(self, prepared: Prepared) -> None:
-        text = estimate_text(prepared, self.empty_share, measured_rate(prepared, self.preview))
+        text = estimate_text(prepared, self.empty_share)
         self.prepared_changed.emit(prepared, text)
 
-    def _with_readable_source(self, use: Callable[[Mapping[str, Any]], Any]) -> None:
-        """Call a function on the background thread with a source reference that other processes can open."""
+    def _with_readable_source(
+        self, job: Job, use: Callable[[Mapping[str, Any]], Any], result: Path | str | None = None
+    ) -> None:
+        """Call a function on the background thread with a source reference that other processes can open.
+
+        Of a layer in memory, what the job reads is copied to disk first, and kept as long as there is a `result`.
+        """
         source = self.source
         if source is None:
             raise no_layer()
-        ref = self.job().source
 
         def work() -> None:
-            in_memory = source.array is not None
-            use(self.spilled.reference(source.array, ref) if in_memory else ref.model_dump(mode="json"))
+            stored = source.array is None
+            use(job.source.model_dump(mode="json") if stored else self.copying.reference(job, source, result))
 
+        self.copying.allow()
         self.background.submit(work)

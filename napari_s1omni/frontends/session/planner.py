@@ -14,7 +14,9 @@ from napari_s1omni.execution.run.status import Failure, describe_failure
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.session.estimate import empty_share
 from napari_s1omni.frontends.session.run import Deliver
+from napari_s1omni.jobs.output_check import OutputCheck
 from napari_s1omni.jobs.prepare import Prepared
+from napari_s1omni.planning.job import Job
 
 _DEBOUNCE = 0.15
 """Seconds without another edit after which a plan is made."""
@@ -28,8 +30,11 @@ class Planned:
 
     prepared: Prepared
     source: LayerSource
+    job: Job
     empty_share: float | None = None
     """Estimated share of empty tiles; None while unknown."""
+    output: OutputCheck | None = None
+    """What the output holds; None for a new folder in the cache."""
 
     def with_empty_share(self) -> Self:
         """Return a copy with the share of empty tiles; reads some of them."""

@@ -70,14 +70,25 @@ def forget(output: Path | str, folder: Path | None = None) -> None:
 
 
 def unfinished(folder: Path | None = None) -> list[tuple[HistoryEntry, RunStatus]]:
-    """Return the runs that work or can be resumed, newest first; runs whose output is gone are removed."""
-    found = []
+    """Return the runs that work or can be resumed, newest first; runs whose output was deleted are removed."""
+    found, kept = [], []
     with _locked(folder) as file:
         for entry in _read(file):
-            with contextlib.suppress(StoreError, OSError):
+            try:
                 found.append((entry, status(entry.output)))
-        _write(file, [entry for entry, _ in found])
+            except (StoreError, OSError):
+                # Of a disk that is not mounted now, nobody knows what it holds.
+                if Path(entry.output).parent.exists():
+                    continue
+            kept.append(entry)
+        _write(file, kept)
     return [(entry, now) for entry, now in reversed(found) if now.alive or now.resumable]
+
+
+def history(folder: Path | None = None) -> list[HistoryEntry]:
+    """Return all entries, oldest first."""
+    with _locked(folder) as file:
+        return _read(file)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from napari_s1omni.frontends.napari_layers.transform_file import saved_transform
+from psygnal import Signal
+
+from napari_s1omni.execution.run.launch import LoadedProcess
+from napari_s1omni.frontends.napari_layers.transform_file import saved_transform, write_transform
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.session.run_history import remember
@@ -22,11 +27,23 @@ class RunQueue:
         Interpreter that holds the engines; by default that of ``S1OMNI_PYTHON``, else this one.
     options : tuple of str
         More options of ``s1omni run``.
+    loaded : callable, optional
+        A process that has the engine loaded, see :data:`~napari_s1omni.execution.run.launch.LoadedProcess`.
     """
 
-    def __init__(self, background: BackgroundQueue, python: str | None = None, options: tuple[str, ...] = ()) -> None:
+    emptied = Signal()
+    """Emitted when a run has ended and no other waits or works."""
+
+    def __init__(
+        self,
+        background: BackgroundQueue,
+        python: str | None = None,
+        options: tuple[str, ...] = (),
+        loaded: LoadedProcess | None = None,
+    ) -> None:
         self.python = python
         self.options = options
+        self.loaded = loaded
         self.runs: list[Run] = []
         """All runs, ended ones too."""
         self._background = background
@@ -47,8 +64,7 @@ class RunQueue:
             Layer transform of its result, saved beside it.
         """
         self._transforms[run] = transform or {}
-        self.runs.append(run)
-        run.ended.connect(self._on_run_ended)
+        self.watch(run)
         self._start_next()
 
     def restart(self, run: Run) -> None:
@@ -62,7 +78,8 @@ class RunQueue:
     def watch(self, run: Run) -> None:
         """Add a run that was started elsewhere."""
         self.runs.append(run)
-        run.ended.connect(self._on_run_ended)
+        # Before all others: what a view does with a run that ended must not keep the next one waiting.
+        run.ended.connect(self._on_run_ended, priority=1)
 
     def close(self) -> None:
         """Stop watching all runs."""
@@ -71,9 +88,11 @@ class RunQueue:
 
     def _on_run_ended(self, run: Run) -> None:
         self._start_next()
+        if not self.alive:
+            self.emptied.emit()
 
     def _start_next(self) -> None:
-        if any(run.alive and not run.queued for run in self.runs):
+        if any(run.occupies_machine for run in self.runs):
             return
         waiting = next((run for run in self.runs if run.queued), None)
         if waiting is not None:
@@ -82,9 +101,21 @@ class RunQueue:
     def _start(self, run: Run) -> None:
         run.mark_starting()
 
+        axes, transform = run.pyramid.display.axes, self._transforms.get(run, {})
+
         def work() -> None:
-            with saved_transform(run.path, run.pyramid.display.axes, self._transforms.get(run, {})):
-                run.start(self.python, self.options)
-            remember(run.path, run.title, run.layer)
+            for other in self.runs:
+                # An earlier run of this output has nothing to watch any more.
+                if other is not run and other.path == run.path and not other.alive:
+                    other.unwatch()
+            if run.replace:
+                begun = partial(write_transform, run.path, axes, transform)
+                run.start(self.python, self.options, self.loaded, begun)
+            else:
+                with saved_transform(run.path, axes, transform):
+                    run.start(self.python, self.options, self.loaded)
+            # A list that cannot be written costs an entry of the list, not the run.
+            with contextlib.suppress(OSError):
+                remember(run.path, run.title, run.layer)
 
         self._background.submit(work, failed=run.mark_failed)

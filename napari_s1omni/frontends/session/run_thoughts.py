@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.pipeline.thought_keys import find_thought, redo_round_of_key
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.logs.thought_log import ThoughtLog

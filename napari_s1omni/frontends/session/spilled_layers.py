@@ -1,47 +1,93 @@
-"""Layers that live in memory, written to disk once so that other processes can read them."""
+"""Layers that live in memory, written to disk as far as other processes read them."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.units import format_bytes
+from napari_s1omni.jobs.prepare import MeasuredSource, Prepared
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.settings import cache_folder
-from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
+from napari_s1omni.storage.arrays.layer_copy import LayerCopy, OnBytes, remove_unneeded
 
 
 class SpilledLayers:
-    """The layers written to the cache folder so far; they stay there, since their runs may be resumed."""
+    """The copies that one session made; those that no result needs are removed with it."""
 
     def __init__(self) -> None:
-        self._written: dict[int, tuple[Any, SourceRef, Mapping[str, Any]]] = {}
+        self._written: dict[int, tuple[Any, SourceRef, LayerCopy]] = {}
         self._lock = threading.Lock()
 
-    def reference(self, array: Any, ref: SourceRef) -> Mapping[str, Any]:
-        """Return a reference that any process can open, writing the layer if necessary.
+    def reference(
+        self,
+        array: Any,
+        ref: SourceRef,
+        measured: MeasuredSource,
+        prepared: Prepared,
+        result: Path | str | None = None,
+        on_bytes: OnBytes = lambda done, total: None,
+    ) -> Mapping[str, Any]:
+        """Return a reference that any process can open, writing what a plan reads of the layer.
 
         Parameters
         ----------
         array : array-like, or a list of levels
         ref : SourceRef
             Its axes, scale and units.
+        measured : MeasuredSource
+            The layer.
+        prepared : Prepared
+            What will be run on it.
+        result : path, optional
+            The output of the run, for as long as which the copy is kept.
+        on_bytes : callable
+            Called with the bytes copied and the bytes to copy; what it raises ends the copying.
 
         Raises
         ------
         SourceError, DiskFull
         """
         with self._lock:
-            known = self._written.get(id(array))
-            if known is None or known[0] is not array or known[1] != ref:
-                folder = cache_folder() / "layers"
-                folder.mkdir(exist_ok=True)
-                source = open_source(array, axes=ref.axes, scale=ref.scale, units=ref.units)
-                path = spill_layer(source, folder / f"{uuid.uuid4().hex}.zarr")
-                axes = "".join(source.spec.axes).replace("c", "s") if source.spec.rgb else None
-                found = {"uri": str(path), **({"axes": axes} if axes else {})}
-                known = (array, ref, found)
-                self._written[id(array)] = known
+            copy = self._copy(array, ref, measured)
+            try:
+                copy.add(source_boxes(prepared.plan), on_bytes)
+            except BaseException:
+                self._remove_unneeded()
+                raise
+            if result is not None:
+                copy.use_for(result)
+            spec = measured.source.spec
+            axes = {"axes": "".join(spec.axes).replace("c", "s")} if spec.rgb else {}
+            return {"uri": str(copy.path), **axes}
+
+    def close(self) -> None:
+        """Remove the copies that no result needs."""
+        with self._lock:
+            self._remove_unneeded()
+
+    def _copy(self, array: Any, ref: SourceRef, measured: MeasuredSource) -> LayerCopy:
+        known = self._written.get(id(array))
+        if known is not None and known[0] is array and known[1] == ref:
             return known[2]
+        folder = cache_folder() / "layers"
+        folder.mkdir(exist_ok=True)
+        remove_unneeded(folder)
+        made = LayerCopy(measured.source, folder / f"{uuid.uuid4().hex}.zarr", measured.measures())
+        self._written[id(array)] = (array, ref, made)
+        return made
+
+    def _remove_unneeded(self) -> None:
+        for key, (_, _, copy) in list(self._written.items()):
+            if not copy.is_needed:
+                copy.remove()
+                del self._written[key]
+
+
+def copying_text(done: int, total: int) -> str:
+    """Say how far the copying is: ``copying the image to disk: 1.2 of 4.1 GB``."""
+    return f"copying the image to disk: {format_bytes(done)} of {format_bytes(total)}"

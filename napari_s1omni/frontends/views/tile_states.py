@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tiling import Block, TilePlace
+from napari_s1omni.core.tiling import Block, Span, TilePlace
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
 from napari_s1omni.frontends.views.tile_colours import COLOURS, RANGES, Quantity, enlarged_cells, sequential_colours
 from napari_s1omni.frontends.views.tile_quality import TileQuality
@@ -118,8 +118,10 @@ class TileStates:
         seam = confidence = None
         if record is not None and (maps := self._quality.get(block)) is not None:
             grid, at = self.plan.grid, self._block(block)
-            cell = z - at.z[0], row - at.y[0] // grid.step, col - at.x[0] // grid.step
-            if all(0 <= i < n for i, n in zip(cell, maps.seams.shape, strict=True)):
+            depth, height, width = maps.seams.shape
+            if 0 <= z - at.z[0] < depth:
+                places = (grid.starting_in(at.y).start, row, height), (grid.starting_in(at.x).start, col, width)
+                cell = (z - at.z[0], *(int(_in_map(first, [k], n)[0]) for first, k, n in places))
                 seam, confidence = _finite(maps.seams[cell]), _finite(maps.confidence[cell])
         return TileInfo(place, state, seconds, block, objects, error, seam, confidence)
 
@@ -129,9 +131,9 @@ class TileStates:
         Returns
         -------
         uint8 (height, width, 4)
-            RGBA, one cell per tile, from the first row and column of the region.
+            RGBA, one cell per tile, from :attr:`corner`.
         """
-        height, width = self.cells
+        grid, (height, width) = self.plan.grid, self.cells
         colours = np.zeros((height, width, 4), np.uint8)
         colours[...] = COLOURS["waiting"]
         row0, col0 = self.origin
@@ -141,18 +143,16 @@ class TileStates:
             block = self._block(record.block)
             if not ((block.t, block.group) == (t, group) and block.z[0] <= z < block.z[1]):
                 continue
-            step = self.plan.grid.step
-            part = (
-                slice(block.y[0] // step - row0, -(-block.y[1] // step) - row0),
-                slice(block.x[0] // step - col0, -(-block.x[1] // step) - col0),
-            )
-            info = self.info(block.y[0] // step, block.x[0] // step, z, t, group)
+            rows, cols = self._shown(block.y, grid.y), self._shown(block.x, grid.x)
+            part = slice(rows.start - row0, rows.stop - row0), slice(cols.start - col0, cols.stop - col0)
+            first_row, first_col = grid.starting_in(block.y).start, grid.starting_in(block.x).start
+            info = self.info(first_row, first_col, z, t, group)
             colours[part] = COLOURS["drawn" if info.state == "failed" else info.state]
             if by in ("seam", "confidence"):
                 if (maps := self._quality.get(record.block)) is not None:
                     plane = (maps.seams if by == "seam" else maps.confidence)[z - block.z[0]]
-                    room = values[part]
-                    room[...] = plane[: room.shape[0], : room.shape[1]]
+                    places = _in_map(first_row, rows, plane.shape[0]), _in_map(first_col, cols, plane.shape[1])
+                    values[part] = plane[np.ix_(*places)]
                 continue
             value = info.seconds if by == "time" else info.objects
             values[part] = np.nan if value is None else value
@@ -166,14 +166,20 @@ class TileStates:
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of the colour image, in cells."""
-        grid = self.plan.grid
-        return -(-(grid.y[1] - grid.y[0]) // grid.step), -(-(grid.x[1] - grid.x[0]) // grid.step)
+        rows, cols = self._shown(self.plan.grid.y, self.plan.grid.y), self._shown(self.plan.grid.x, self.plan.grid.x)
+        return len(rows), len(cols)
 
     @property
     def origin(self) -> tuple[int, int]:
         """Lattice row and column of the first cell."""
         grid = self.plan.grid
         return grid.y[0] // grid.step, grid.x[0] // grid.step
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Row and column of the source at which the first cell begins, at most a step before the region."""
+        (row, col), step = self.origin, self.plan.grid.step
+        return row * step, col * step
 
     def counts(self) -> dict[str, int]:
         """Count the tiles of finished blocks by state."""
@@ -196,6 +202,16 @@ class TileStates:
 
     def _block(self, index: tuple[int, ...]) -> Block:
         return self.plan.grid.block(self.plan.block_index(index))
+
+    def _shown(self, span: Span, region: Span) -> range:
+        """Return the rows or columns of the lattice that show a block: those that start in it, or a cut first one."""
+        own = self.plan.grid.starting_in(span)
+        return range(span[0] // self.plan.grid.step if span[0] == region[0] else own.start, own.stop)
+
+
+def _in_map(first: int, places: Iterable[int], size: int) -> NDArray[np.intp]:
+    """Return where rows or columns of the lattice stand in a map of `size` values, whose first one is `first`."""
+    return np.clip(np.asarray(list(places), np.intp) - first, 0, size - 1)
 
 
 def _finite(value: float) -> float | None:

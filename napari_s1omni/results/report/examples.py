@@ -43,7 +43,7 @@ def choose_examples(result: Result) -> tuple[list[Example], list[Example]]:
         Six each at most.
     """
     plan, grid = result.plan, result.plan.grid
-    first = grid.y[0] // grid.step, grid.x[0] // grid.step
+    first = grid.starting_in(grid.y).start, grid.starting_in(grid.x).start
     shape = _region_shape(result)
 
     def example(place: Sequence[int], score: float) -> Example:

@@ -23,7 +23,8 @@ def describe_job(result: Result) -> Facts:
     options = operation.model_dump(exclude={"type", "prompt"}, exclude_defaults=True)
     source, software = plan.source, result.software
     sizes = zip(source.axes, source.scale, source.units, strict=True)
-    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in sizes if a != "c"]
+    # A single plane or time point has no step.
+    scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in sizes if a in "yx" or (a in "tz" and source.size(a) > 1)]
     own = f"napari_s1omni {software.get('napari_s1omni', '')}".strip()
     pairs = zip(plan.normalization.low, plan.normalization.high, strict=True)
     tiles = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"

@@ -27,6 +27,22 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>"
 
 
+def grid_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with a heading for each column."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table class="grid"><tr>{head}</tr>{body}</table></div>'
+
+
+def picture_card(name: str, picture: Image | None, lines: Sequence[str], link: str = "") -> str:
+    """Return a picture, where there is one, under its name and above what is said about it."""
+    shown = "" if picture is None else f'<img alt="{html.escape(name)}" src="{data_url(picture)}">'
+    title = f'<a href="{html.escape(link)}">{html.escape(name)}</a>' if link else html.escape(name)
+    first, *others = [html.escape(line) for line in lines] or [""]
+    said = "".join(f"<p>{line}</p>" for line in others)
+    return f"<figure><figcaption>{title}<br>{first}</figcaption>{shown}{said}</figure>"
+
+
 def bullets(lines: Sequence[str]) -> str:
     """Return a bullet list; empty if there are no lines."""
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""

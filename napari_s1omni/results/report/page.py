@@ -12,12 +12,13 @@ from napari_s1omni.results.report.examples import choose_examples, gallery
 from napari_s1omni.results.report.markup import bullets, figure, histogram, section, table
 from napari_s1omni.results.report.pictures import overview
 from napari_s1omni.results.result import Result
+from napari_s1omni.storage.files.part_file import part_file
 from napari_s1omni.storage.source import Source
 
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def write_report(result: Result, path: Path | str, image: Source | None = None) -> int:
+def write_report(result: Result, path: Path | str, image: Source | None = None, *, overwrite: bool = True) -> int:
     """Write the report of a run; return its size in bytes.
 
     Parameters
@@ -28,11 +29,19 @@ def write_report(result: Result, path: Path | str, image: Source | None = None) 
     image : Source, optional
         The source layer; by default it is opened where the plan found it. If it
         cannot be opened, the report has no pictures of it.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    StoreExists
+        If the file exists and `overwrite` is off.
+    StoreError, DiskFull
+        If it cannot be written.
     """
     path = local_path(path, "report")
-    text = report(result, image)
-    path.write_text(text, encoding="utf-8")
-    return len(text.encode())
+    with part_file(path, overwrite=overwrite) as part:
+        return part.write_bytes(report(result, image).encode())
 
 
 def report(result: Result, image: Source | None = None) -> str:
@@ -48,7 +57,6 @@ def report(result: Result, image: Source | None = None) -> str:
     name = (plan.source.source or "an image in memory").rstrip("/").rpartition("/")[2]
     title = f"{plan.job.operation.type.replace('_', '-').capitalize()} of {name} by {plan.engine.name}"
     parts = [
-        f"<h1>{html.escape(title)}</h1>",
         f'<p class="lead">{html.escape(_summary(result))}</p><p>{_badges(result)}</p>',
         _overview(result, image),
         section("What was done", table(facts.describe_job(result))),
@@ -60,10 +68,15 @@ def report(result: Result, image: Source | None = None) -> str:
         section("Time and memory", table(facts.describe_times(result))),
         section("Repeat the run", f"<p>{_REPEAT}</p><pre>{html.escape(plan.job.dump())}</pre>"),
     ]
+    return html_page(title, "".join(parts))
+
+
+def html_page(title: str, body: str) -> str:
+    """Return a self-contained page; the title is also its heading."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}</body></html>"
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><h1>{html.escape(title)}</h1>{body}</body></html>"
     )
 
 

@@ -41,8 +41,15 @@ def tile_pictures(result: Result, image: Source | None, spans: Mapping[str, Span
     return [made] if source is None else [source, made]
 
 
-def overview(result: Result, image: Source | None) -> list[Image.Image]:
+def overview(result: Result, image: Source | None, *, filled: bool = False) -> list[Image.Image]:
     """Draw the middle plane of a result, and of its source where a coarse level of it can be read quickly.
+
+    Parameters
+    ----------
+    result : Result
+    image : Source, optional
+    filled : bool
+        Fill labels with their colours, for a small picture; else draw their outlines.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def overview(result: Result, image: Source | None) -> list[Image.Image]:
     coarse = next(
         (i for i, a in enumerate(result.levels) if max(a.shape[-2:]) <= 2 * OVERVIEW_EDGE), len(result.levels) - 1
     )
-    made = _draw_result(result, coarse, spans, 0, source, OVERVIEW_EDGE)
+    made = _draw_result(result, coarse, spans, 0, source, OVERVIEW_EDGE, filled=filled)
     return [made] if source is None else [source, made]
 
 
@@ -100,10 +107,17 @@ def _draw_source(result: Result, image: Source, spans: Mapping[str, Span], group
 
 
 def _draw_result(
-    result: Result, level: int, spans: Mapping[str, Span], group: int, source: Image.Image | None, edge: int
+    result: Result,
+    level: int,
+    spans: Mapping[str, Span],
+    group: int,
+    source: Image.Image | None,
+    edge: int,
+    *,
+    filled: bool = False,
 ) -> Image.Image:
     plan, grid = result.plan, result.plan.grid
-    array, finest = result.levels[level], result.levels[0]
+    array, finest = result.checked_level(level), result.levels[0]
     sizes = dict(zip(result.spec.axes, array.shape, strict=True))
     by = {a: (n / m) for a, n, m in zip(result.spec.axes, array.shape, finest.shape, strict=True)}
     zoom = {"y": grid.factor[0], "x": grid.factor[1]}
@@ -120,6 +134,8 @@ def _draw_result(
     if result.spec.kind == "labels":
         labels = _nearest(pixels[0], source.size if source is not None else _size(pixels.shape[-2:], edge))
         back = source or Image.new("RGB", (labels.shape[1], labels.shape[0]))
+        if filled:
+            return figure.fill_labels(back, labels)
         return figure.draw_contours(back, labels, thickness=1 if edge == OVERVIEW_EDGE else 2)
     values = pixels.astype(np.float64)
     known = values[np.isfinite(values)]

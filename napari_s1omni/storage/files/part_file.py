@@ -63,4 +63,6 @@ def part_file(path: Path | str, *, overwrite: bool) -> Iterator[Path]:
             yield part
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        # On a read-only disk this fails too; the error that says why is on its way already.
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -74,6 +74,8 @@ class ThoughtLog(Mapping[str, Thought]):
             entry["route"] = thought.route
         if thought.runaway:
             entry["runaway"] = thought.runaway
+        if thought.margin:
+            entry["margin"] = thought.margin
         with self._lock:
             self._ensure_scanned()
             self._index.put(key, (self._segment_number(self._path), self._log.append(entry)))
@@ -83,7 +85,8 @@ class ThoughtLog(Mapping[str, Thought]):
         if entry is None:
             raise KeyError(key)
         ids, runaway = tuple(entry.get("token_ids", ())), entry.get("runaway", "")
-        return Thought(entry["text"], ids, entry.get("route"), entry.get("prompt", ""), runaway)
+        margin = entry.get("margin", 0)
+        return Thought(entry["text"], ids, entry.get("route"), entry.get("prompt", ""), runaway, margin)
 
     def commit(self) -> None:
         """Sync all thoughts to the disk; called before the record of a block that was generated from them."""

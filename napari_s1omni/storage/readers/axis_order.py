@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ class AxisOrder:
     """What was guessed, reordered or left out."""
     alpha: tuple[int, int] | None = None
     """Stored dimension and index of the sample that may be transparency; None if there is none."""
+    guess: str = ""
+    """The note that says which axes were guessed from the shape alone; empty if none were."""
 
     @property
     def stored_axes(self) -> str:
@@ -72,6 +75,7 @@ class AxisOrder:
             False,
             (*self.notes, "the colour channels are equal and are read as one grey channel"),
             self.alpha,
+            self.guess,
         )
 
 
@@ -97,10 +101,13 @@ def order_axes(
         If the axes do not match the dimensions, repeat, lack y or x, have no known meaning, or cannot be guessed.
     """
     notes: list[str] = []
+    guess = ""
     axes = wanted or found
     if axes is None or not axes.letters:
         letters = _guess(name, shape, dtype, notes)
         axes = NamedAxes(letters, tuple(letters))
+        # Three or four pixels in the last dimension are colours beyond doubt.
+        guess = notes[-1] if notes and _SAMPLES not in letters else ""
     elif wanted is None:
         axes = _with_wavelengths(axes, notes)
     shown = axes.letters if axes.names == tuple(axes.letters) else ", ".join(axes.names)
@@ -127,7 +134,7 @@ def order_axes(
             "give the right letters, such as axes='czyx'",
             axes=shown,
         )
-    return _arrange(name, tuple(shape), dtype, axes, notes)
+    return dataclasses.replace(_arrange(name, tuple(shape), dtype, axes, notes), guess=guess)
 
 
 def _read_as(axes: NamedAxes) -> str:

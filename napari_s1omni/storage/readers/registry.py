@@ -17,7 +17,8 @@ from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_err
 from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
 from napari_s1omni.storage.readers.raw_image import RawImage
 
-_READERS = "napari_s1omni.storage.readers"
+_STORAGE = "napari_s1omni.storage"
+_READERS = f"{_STORAGE}.readers"
 _TIFF = "tiff:read_tiff"
 _PICTURE = "picture:read_picture"
 _NIFTI = "nifti:read_nifti"
@@ -60,6 +61,8 @@ def read_raw(source: Any, *, level: int) -> RawImage:
         raise SourceError(error.given, error.allowed, error.remedy, **error.facts) from None
     if uri.startswith("synthetic://"):
         return _at_level(_reader("synthetic.virtual_pixels:read_synthetic")(uri), level, uri)
+    if uri.startswith("memmap://"):
+        return _at_level(_reader("arrays.memory_map:read_memory_map", _STORAGE)(uri), level, uri)
     if is_url(uri):
         reader = _reader_of(uri)
         return _read_zarr(uri, level) if reader is None else _at_level(_read_remote(uri, reader), level, uri)
@@ -179,7 +182,7 @@ def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
     )
 
 
-def _reader(place: str) -> Callable[..., RawImage]:
+def _reader(place: str, package: str = _READERS) -> Callable[..., RawImage]:
     module, _, function = place.partition(":")
-    found: Callable[..., RawImage] = getattr(importlib.import_module(f"{_READERS}.{module}"), function)
+    found: Callable[..., RawImage] = getattr(importlib.import_module(f"{package}.{module}"), function)
     return found

@@ -120,9 +120,10 @@ class PolygonRegion(Region):
             notes = [*notes, f"{len(outlines) - len(kept)} of {len(outlines)} outlines lie outside the image"]
         bounds: dict[str, Span] = {}
         for i, axis in enumerate("xy"):
-            first = min(math.floor(o.low[i]) for o in kept)
-            last = max(math.ceil(o.high[i]) for o in kept)
-            bounds[axis] = (max(0, first), min(sizes[axis], last))
+            # The pixels whose centres lie between the vertices; at least one, of an outline smaller than a pixel.
+            first = max(0, min(sizes[axis] - 1, min(math.ceil(o.low[i] - 0.5) for o in kept)))
+            last = min(sizes[axis], max(math.floor(o.high[i] + 0.5) for o in kept))
+            bounds[axis] = (first, max(first + 1, last))
         for axis in "tz":
             places = [getattr(o, axis) for o in kept]
             if all(p is not None for p in places):

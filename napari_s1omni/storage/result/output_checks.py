@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_s1omni.core.document import did_you_mean
 from napari_s1omni.core.paths import is_left_by_system, is_url, settled_path
-from napari_s1omni.errors import StoreError, StoreExists
+from napari_s1omni.errors import StoreError, StoreExists, StoreMissing
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.image_group.image_levels import is_image
+from napari_s1omni.system.files import is_readable
 
 
 def existing_parent(path: Path) -> Path:
@@ -16,6 +18,20 @@ def existing_parent(path: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
+
+
+def nothing_at(place: Path | str, what: str) -> StoreMissing:
+    """Return the error for a place that holds no result or no run; a similar name beside it is suggested."""
+    folder = Path(place)
+    if is_url(str(place)) or folder.exists():
+        given = f"{place} holds no {what}"
+    else:
+        beside = existing_parent(folder)
+        names = [entry.name for entry in beside.iterdir()] if is_readable(beside) else []
+        # All results end alike.
+        near = did_you_mean(folder.name, names, 0.75)
+        given = f"there is no folder {place}.{near}"
+    return StoreMissing(given, f"a {what} is in the output folder of a job", "name such a folder", path=str(place))
 
 
 def check_apart(path: Path, source: str | None, into: bool) -> None:
@@ -46,6 +62,8 @@ def check_no_other_files(path: Path) -> None:
         given = f"{path} holds other files ({', '.join(sorted(entries)[:3])}{', ...' if len(entries) > 3 else ''})"
     elif path.exists():
         given = f"{path} is a file"
+    elif not (parent := existing_parent(path)).is_dir():
+        given = f"{path} lies in {parent}, which is a file"
     else:
         return
     raise StoreExists(

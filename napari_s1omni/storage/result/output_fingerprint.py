@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.errors import PlanMismatch, StoreDamaged, StoreExists
+from napari_s1omni.planning.plan_differences import describe_differences
+from napari_s1omni.planning.zarr_folder import read_attributes
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.result.metadata import KEY
 
 FINGERPRINT = f"{WORK}/fingerprint.json"
 """Key of the fingerprint in an output."""
+_REPLACE = (
+    "replace it with --overwrite (overwrite=True in Python), which keeps the present result until you accept or drop "
+    "the new one with s1omni redo"
+)
+"""The third way on, after another output and the result that is there."""
 
 
 def is_begun(path: Path) -> bool:
@@ -22,10 +30,16 @@ def is_begun(path: Path) -> bool:
 
 def is_same_run(path: Path, fingerprint: Mapping[str, Any]) -> bool:
     """Whether a run with this fingerprint was begun in this output; False if its fingerprint cannot be read."""
+    return stored_fingerprint(path) == fingerprint
+
+
+def stored_fingerprint(path: Path) -> dict[str, Any] | None:
+    """Return the fingerprint of the run that was begun in this output; None if there is none that can be read."""
     try:
-        return bool(json.loads((path / FINGERPRINT).read_bytes()) == fingerprint)
+        stored = json.loads((path / FINGERPRINT).read_bytes())
     except (OSError, ValueError):
-        return False
+        return None
+    return stored if isinstance(stored, dict) else None
 
 
 def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> None:
@@ -46,17 +60,33 @@ def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) 
     try:
         old = json.loads(text)
     except ValueError as error:
-        raise StoreDamaged(f"{file} cannot be read: {error}", remedy="choose another output") from error
+        raise StoreDamaged(f"{file} cannot be read: {error}", remedy=f"choose another output, or {_REPLACE}") from error
     keys = differing_keys(old, fingerprint)
     if keys:
+        different = describe_differences(old, fingerprint, keys)
         raise PlanMismatch(
-            f"{path} was begun with another plan; different: {', '.join(keys)}",
-            remedy="use the settings it was begun with, or choose another output",
+            f"{path} holds {_describe_result(path, old)}. This job differs: {'; '.join(different)}",
+            remedy=f"choose another output; or continue the job that is there (s1omni resume {path}); or {_REPLACE}",
             path=str(path),
             keys=keys,
+            different=different,
         )
     if not resume:
         raise StoreExists(f"{path} already holds this run", remedy="resume it, or choose another output")
+
+
+def _describe_result(path: Path, fingerprint: Mapping[str, Any]) -> str:
+    """Say what an output holds: ``a finished segmentation of coins.png ('segment the coins'), 24 objects``."""
+    try:
+        own = dict(read_attributes(path).get(KEY) or {})
+    except (OSError, ValueError):
+        own = {}
+    operation = str(fingerprint.get("operation.type") or "result").replace("_", " ")
+    source = f" of {Path(own['source']).name}" if own.get("source") else ""
+    prompt = f" ('{fingerprint['operation.prompt']}')" if fingerprint.get("operation.prompt") else ""
+    objects = (own.get("summary") or {}).get("objects")
+    found = "" if objects is None else f", {objects:,} objects"
+    return f"{'a finished' if own.get('state') == 'complete' else 'an unfinished'} {operation}{source}{prompt}{found}"
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> tuple[str, ...]:

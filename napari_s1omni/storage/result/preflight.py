@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import DiskFull, StoreError, StoreLocked
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
 from napari_s1omni.storage.image_group.labels_group import check_labels_path
 from napari_s1omni.storage.result.output_checks import check_apart, check_no_other_files, existing_parent
 from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT, check_same_run, is_begun, is_same_run
+from napari_s1omni.storage.result.snapshots import put_aside
 from napari_s1omni.system.files import is_writable
 from napari_s1omni.system.locks import LocksMissing, LockTaken, check_unlocked, owner_lock
 
@@ -91,6 +93,7 @@ def preflight(
     disk = disk or Disk()
     fingerprint = request.json_fingerprint()
     _check_output(path, request)
+    _check_begun(path, fingerprint, resume=resume)
     work = path / WORK
     with disk_errors("writing", path):
         disk.make_folder(work)
@@ -105,8 +108,39 @@ def preflight(
         yield OutputFolder(path, resumed, swept)
 
 
-def dry_run(path: Path | str, request: OutputRequest) -> bool:
+def replace_other(path: Path | str, request: OutputRequest) -> bool:
+    """Make place for a run where another one was begun: its result becomes the snapshot of the output.
+
+    Returns
+    -------
+    bool
+        Whether there was another one; a run with the same fingerprint stays, to be resumed.
+
+    Raises
+    ------
+    StoreError, DiskFull
+        As :func:`preflight` for a new output; then nothing is changed.
+    """
+    path = Path(path)
+    _check_output(path, request)
+    if not is_begun(path):
+        return False
+    with _locked(path / WORK / LOCK, path):
+        other = is_begun(path) and not is_same_run(path, request.json_fingerprint())
+        if other:
+            put_aside(path)
+        return other
+
+
+def dry_run(path: Path | str, request: OutputRequest, *, overwrite: bool = False) -> bool:
     """Check an output like :func:`preflight`, without writing or locking anything.
+
+    Parameters
+    ----------
+    path : Path or str
+    request : OutputRequest
+    overwrite : bool
+        Whether another result may be replaced.
 
     Returns
     -------
@@ -125,14 +159,35 @@ def dry_run(path: Path | str, request: OutputRequest) -> bool:
         raise StoreError(
             f"{path} cannot be written: {parent} is read-only for this user", remedy="choose another output"
         )
+    return _check_begun(path, request.json_fingerprint(), resume=True, overwrite=overwrite)
+
+
+def _check_begun(path: Path, fingerprint: Mapping[str, Any], *, resume: bool, overwrite: bool = False) -> bool:
+    """Return whether this run was begun here; refuse another one, or one at work, before anything is touched."""
     lock = path / WORK / LOCK
     if lock.exists():
         with _lock_errors("reading", lock, path):
             check_unlocked(lock)
     begun = is_begun(path)
+    if begun and overwrite:
+        return is_same_run(path, fingerprint)
     if begun:
-        check_same_run(path, request.json_fingerprint(), resume=True)
+        check_same_run(path, fingerprint, resume=resume)
     return begun
+
+
+def is_locked(path: Path) -> bool:
+    """Report whether a process, on any machine that shares the locks of this folder, writes to an output."""
+    lock = path / WORK / LOCK
+    try:
+        with disk_errors("reading", lock):
+            check_unlocked(lock)
+    except LockTaken:
+        return True
+    except (LocksMissing, StoreError):
+        # Without locks, or without a file to lock, nobody can be found out.
+        return False
+    return False
 
 
 def _check_output(path: Path, request: OutputRequest) -> None:
@@ -154,7 +209,7 @@ def _check_space(path: Path, request: OutputRequest) -> None:
     # Virtual file systems have no size; writing there fails on its own.
     if total and free < needed:
         raise DiskFull(
-            f"{folder} has {free / 1e9:.3g} GB free and the result may need {needed / 1e9:.3g} GB",
+            f"{folder} has {format_bytes(free)} free and the result may need {format_bytes(needed)}",
             remedy="free some space, choose another output, or a smaller region",
             free=free,
             forecast=needed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -118,10 +119,10 @@ class ShardedArray:
         except OSError as error:
             raise StoreError(f"reading {self.name} of {place_of(self.store)} failed: {error}") from error
         except (ValueError, RuntimeError) as error:
-            shown = ", ".join(f"{s.start}:{s.stop}" for s in box)
+            shown = ", ".join(f"{s.start}:{s.stop}" if isinstance(s, slice) else str(s) for s in box)
             raise StoreDamaged(
                 f"pixels [{shown}] of {place_of(self.store)}/{self.name} are damaged: {error}",
-                remedy="run it with --verify to redo the damaged blocks",
+                remedy=f"redo the damaged blocks with: s1omni resume {place_of(self.store)} --verify",
             ) from error
         return pixels
 
@@ -133,3 +134,27 @@ class ShardedArray:
     def digest(self, origin: tuple[int, ...]) -> str:
         """Return the digest of the stored pixels of one shard, as :meth:`write` does."""
         return digest(self.read_block(tuple(o // s for o, s in zip(origin, self.shard, strict=True))))
+
+
+class CheckedArray:
+    """An array of a result whose damaged pixels raise :class:`StoreDamaged`; indexing it reads.
+
+    Parameters
+    ----------
+    array : ShardedArray
+    """
+
+    def __init__(self, array: ShardedArray) -> None:
+        self._array = array
+        self.shape = array.shape
+        self.dtype = np.dtype(array.dtype)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        whole = index if isinstance(index, tuple) else (index,)
+        shape = enumerate(self.shape)
+        folder = Path(place_of(self._array.store)) / self._array.name
+        if not folder.is_dir():
+            # Zarr would read zeros.
+            raise StoreDamaged(f"{folder} was deleted", remedy="restore it, or run the job into another output")
+        known = tuple(slice(0, n) for _, n in shape) if whole == (Ellipsis,) else whole
+        return self._array.read(known)

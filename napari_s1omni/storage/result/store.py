@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_s1omni.core.paths import full_path, is_url
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import ShardIndex
-from napari_s1omni.errors import StoreDamaged, StoreError, StoreExists
+from napari_s1omni.errors import S1OmniError, StoreDamaged, StoreError, StoreExists, StoreMissing
 from napari_s1omni.planning.zarr_folder import ZarrFormat, read_attributes, zarr_format
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -29,8 +29,10 @@ from napari_s1omni.storage.image_group.labels_group import register_labels
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.result.chunked_array import ChunkedArray
 from napari_s1omni.storage.result.metadata import KEY, Window, label_colors, labels_metadata, ome_metadata, own_metadata
+from napari_s1omni.storage.result.output_checks import nothing_at
+from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT
 from napari_s1omni.storage.result.pyramid import Pyramid
-from napari_s1omni.storage.result.sharded_array import ShardedArray
+from napari_s1omni.storage.result.sharded_array import CheckedArray, ShardedArray
 from napari_s1omni.storage.result.shards import digest
 
 
@@ -146,7 +148,7 @@ class ResultStore:
 
         Raises
         ------
-        StoreError
+        StoreMissing
             If there is none.
         StoreDamaged
             If its metadata or an array is incomplete.
@@ -160,10 +162,19 @@ class ResultStore:
         else:
             attributes = _remote_attributes(remote) if remote.exists else None
         if attributes is None:
-            raise StoreError(f"{place} holds no result", "a result is the output folder of a run", path=place)
+            raise _no_result(place)
         own = attributes.get(KEY)
         if not isinstance(own, dict) or not {"layer", "block"} <= own.keys():
-            raise StoreError(f"{place} is a zarr store but not a result", "a result is the output folder of a run")
+            if remote is None and (path / FINGERPRINT).exists():
+                raise StoreDamaged(
+                    f"the metadata of {place} cannot be read",
+                    "a run was begun there",
+                    "restore its file zarr.json from a copy, or run the job into another output",
+                    path=place,
+                )
+            raise StoreMissing(
+                f"{place} is a Zarr store of another program", "a result is the output folder of a run", path=place
+            )
         store = remote.store if remote else FsyncStore(path, read_only=mode == "r", disk=disk, on_step=on_step)
         pyramid, kind = _pyramid(own), _ARRAYS[3 if remote else zarr_format(path) or 3]
         arrays = [kind.open(store, pyramid.name(i), level.shard) for i, level in enumerate(pyramid.levels)]
@@ -216,6 +227,11 @@ class ResultStore:
     def levels(self) -> list[Any]:
         """Zarr arrays, the resolution of the run first, then coarser ones; indexing reads them."""
         return [self._array(array) for i, array in enumerate(self._arrays) if not self.pyramid.is_finer(i)]
+
+    def checked_level(self, level: int) -> Any:
+        """Return one of :attr:`levels` as an array-like that raises :class:`StoreDamaged` for damaged pixels."""
+        shown = [array for i, array in enumerate(self._arrays) if not self.pyramid.is_finer(i)]
+        return CheckedArray(shown[level]) if self._remote is None else self._array(shown[level])
 
     def _array(self, array: ShardedArray | ChunkedArray) -> Any:
         return array.array if self._remote is None else RemoteArray(array.array, f"{self.uri}/{array.name}")
@@ -352,6 +368,18 @@ class ResultStore:
             colors = label_colors(highest)
             found["ome"] = {**found["ome"], "image-label": {**label, **({"colors": colors} if colors else {})}}
         put_group(self._store, found, version)
+
+
+def _no_result(place: str) -> S1OmniError:
+    """Return the error for a place without a result: nothing is there, a run has just begun, or files were lost."""
+    if not is_url(place) and (Path(place) / WORK / "journal").is_dir():
+        return StoreDamaged(
+            f"{place} has lost its metadata",
+            "a result has a file zarr.json",
+            "restore it from a copy, or run the job into another output",
+            path=place,
+        )
+    return nothing_at(place, "result")
 
 
 _ARRAYS: dict[ZarrFormat, type[ShardedArray]] = {2: ChunkedArray, 3: ShardedArray}

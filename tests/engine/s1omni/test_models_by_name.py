@@ -296,7 +296,8 @@ def test_the_plan_of_a_large_model_says_which_gpus_hold_it(
 
 
 def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
-    monkeypatch.delenv("S1OMNI_THREADS", raising=False)
+    for name in ("S1OMNI_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     job = Job(source=SourceRef(uri=picture_file), engine=str(unet_folder), operation=Segmentation())
     plan = prepare(job).plan
     assert plan.engine.threads == 2
@@ -307,6 +308,26 @@ def test_threads_are_part_of_the_plan(unet_folder, picture_file, monkeypatch):
         monkeypatch.setenv("S1OMNI_THREADS", wrong)
         with pytest.raises(EngineUnavailable, match="above zero"):
             prepare(job)
+
+
+def test_a_begun_result_is_continued_with_its_threads_whatever_a_scheduler_sets(
+    unet_folder, picture_file, tmp_path, monkeypatch
+):
+    for name in ("S1OMNI_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    output = tmp_path / "out.zarr"
+    source = SourceRef(uri=picture_file)
+    job = Job(source=source, engine=str(unet_folder), operation=Segmentation(), output=str(output))
+    begun = prepare(job).plan
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert prepare(job).plan.engine.threads == 1
+    (output / ".s1omni").mkdir(parents=True)
+    (output / ".s1omni" / "fingerprint.json").write_text(json.dumps(begun.fingerprint()))
+    plan = prepare(job).plan
+    assert plan.digest == begun.digest
+    assert "computes with 2 threads, as the result was begun" in plan.notes
+    monkeypatch.setenv("S1OMNI_THREADS", "1")
+    assert prepare(job).plan.digest != begun.digest
 
 
 def test_missing_devices_are_refused(monkeypatch):

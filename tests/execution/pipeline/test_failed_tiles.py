@@ -7,7 +7,7 @@ from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.errors import GenerationError
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
-from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo
+from napari_s1omni.execution.redo.redo import all_failed_tiles, begin_redo
 from napari_s1omni.frontends.views.tile_colours import COLOURS
 from napari_s1omni.frontends.views.tile_states import TileStates
 from napari_s1omni.jobs.options import make_job

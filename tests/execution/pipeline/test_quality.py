@@ -5,7 +5,7 @@ import pytest
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.execution.executors.serial import run_serial
-from napari_s1omni.execution.run.redo import all_failed_tiles, begin_redo
+from napari_s1omni.execution.redo.redo import all_failed_tiles, begin_redo
 from napari_s1omni.jobs.options import make_job
 from napari_s1omni.planning.resolve import resolve
 from napari_s1omni.results.result import Result

@@ -91,7 +91,9 @@ def test_a_mask_region_gives_the_same_as_the_polygon(tmp_path, image, triangle):
     tifffile.imwrite(tmp_path / "mask.tif", inside().astype(np.uint8))
     by_polygon = run(tmp_path / "a", image, region=read_region(str(triangle)).model_dump())
     by_mask = run(tmp_path / "b", image, region=read_region(str(tmp_path / "mask.tif")).model_dump())
-    np.testing.assert_array_equal(by_polygon.array[:], by_mask.array[:])
+    # No pixel has its centre in the last column of the polygon, which ends in a sharp vertex.
+    np.testing.assert_array_equal(by_polygon.array[:, :-2], by_mask.array[:])
+    assert not by_polygon.array[:, -2:].any()
     mask = inside()[slice(*by_mask.plan.grid.y), slice(*by_mask.plan.grid.x)]
     np.testing.assert_array_equal(by_mask.array[:] > 0, mask.repeat(2, 0).repeat(2, 1))
 
@@ -137,7 +139,7 @@ def test_the_content_of_a_region_belongs_to_the_plan_not_its_place(tmp_path, ima
     run(tmp_path / "out", image, engine=engine, region=read_region(str(moved)).model_dump())
     assert engine.drawn == 0
     moved.write_text(json.dumps({"type": "Polygon", "coordinates": [[*TRIANGLE[:2], [50, 280], TRIANGLE[0]]]}))
-    with pytest.raises(PlanMismatch, match="region_digest"):
+    with pytest.raises(PlanMismatch, match="region in a file"):
         run(tmp_path / "out", image, region=read_region(str(moved)).model_dump())
 
 

@@ -17,7 +17,7 @@ from plane_grids import plane
 
 from napari_s1omni.errors import EngineUnavailable, JobError, StoreError, StoreLocked
 from napari_s1omni.execution.executors.block_order import BlockOrder
-from napari_s1omni.execution.run.control import ControlState, read_control, write_control
+from napari_s1omni.execution.run.control import Control, ControlState, write_control
 from napari_s1omni.execution.run.launch import launch
 from napari_s1omni.execution.run.watch import JournalTail, status, watch
 from napari_s1omni.planning.job import Job
@@ -168,7 +168,7 @@ def test_requests_of_several_add_up_and_wrong_ones_are_refused(tmp_path):
     write_control(tmp_path, pause=True)
     assert write_control(tmp_path, focus=(0, 1, 2, 3.5)) == ControlState(pause=True, focus=(0.0, 1.0, 2.0, 3.5))
     write_control(tmp_path, pause=False)
-    assert read_control(tmp_path) == ControlState(focus=(0.0, 1.0, 2.0, 3.5))
+    assert Control(tmp_path).state == ControlState(focus=(0.0, 1.0, 2.0, 3.5))
     with pytest.raises(JobError, match="Four numbers"):
         write_control(tmp_path, focus=(1, 2))
 
@@ -204,6 +204,7 @@ def test_launched_runs_outlive_their_caller_and_tell_why_they_failed(tmp_path, m
     assert failed.error.kind == "SourceError"
     assert "nowhere.tif" in failed.error.message
     assert failed.error.remedy or failed.error.message
+    assert missing.process.wait(60)
     assert missing.log.read_text()
 
 

@@ -248,7 +248,7 @@ def test_a_nearly_full_disk_refuses_a_new_run_and_not_a_finished_one(s1omni, tmp
         for more in ((), ("--dry-run",)):
             again = s1omni("superres", "noise.png", "small/up.zarr", *options, *more)
             assert again.code == 0, again.err
-            refused(s1omni("superres", "noise.png", "small/new.zarr", *options, *more), 75, "may need 0.00018 GB")
+            refused(s1omni("superres", "noise.png", "small/new.zarr", *options, *more), 75, "the result may need")
     finally:
         subprocess.run(["umount", "-l", tmp_path / "small"], check=True)
 
@@ -293,17 +293,17 @@ def test_two_runs_on_one_output(s1omni, tmp_path, image, small):
 
 
 def test_a_result_is_not_taken_for_finished(s1omni, tmp_path):
-    refused(s1omni("show", "nowhere.zarr"), 73, "nowhere.zarr")
-    refused(s1omni("resume", "nowhere.zarr"), 73, "nowhere.zarr")
-    refused(s1omni("export", "nowhere.zarr", "a.tif"), 73)
-    refused(s1omni("evaluate", "nowhere.zarr", "--truth", "a.tif"), 73)
-    refused(s1omni("focus", "nowhere.zarr", "5,5"), 73)
+    refused(s1omni("show", "nowhere.zarr"), 66, "nowhere.zarr")
+    refused(s1omni("resume", "nowhere.zarr"), 66, "nowhere.zarr")
+    refused(s1omni("export", "nowhere.zarr", "a.tif"), 66)
+    refused(s1omni("evaluate", "nowhere.zarr", "--truth", "a.tif"), 66)
+    refused(s1omni("focus", "nowhere.zarr", "5,5"), 66)
 
 
 def test_a_focus_that_is_no_place(s1omni, image, small):
     assert s1omni("segment", image, "out.zarr", *small).code == 0
     refused(s1omni("focus", "out.zarr", "here"), 2, "two numbers")
-    assert s1omni("focus", "out.zarr", "20,30").code == 0
+    refused(s1omni("focus", "out.zarr", "20,30"), 2, "it is complete")
 
 
 def test_a_tiff_of_a_type_that_no_engine_reads(s1omni, tmp_path):

@@ -41,9 +41,12 @@ def test_a_silent_difference_ends_with_1_and_is_shown(s1omni, tmp_path, monkeypa
     assert json.loads(ended.out)["faults"][0]["outcome"] == "silent"
 
 
-def test_a_missing_folder_is_said_and_generated_files_can_be_kept(s1omni, tmp_path):
-    ended = s1omni("bench", "readers", "--data", "nowhere", "--generated", 1, "--keep", "kept", "--json")
-    assert "there is no folder nowhere" in ended.err
+def test_a_missing_folder_is_refused_and_without_one_generated_files_are_read(s1omni, tmp_path, monkeypatch):
+    ended = s1omni("bench", "readers", "--data", "nowhere", "--generated", 1)
+    assert (ended.code, "there is no folder nowhere" in ended.err) == (2, True)
+    monkeypatch.delenv("S1OMNI_DATA", raising=False)
+    ended = s1omni("bench", "readers", "--generated", 1, "--keep", "kept", "--json")
+    assert "only generated files are measured" in ended.err
     assert json.loads(ended.out)["formats"]["all"]["files"] == 1
     assert list((tmp_path / "kept" / "0000").iterdir())
 

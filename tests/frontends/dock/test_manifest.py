@@ -11,6 +11,7 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QPushButton
 
 import napari_s1omni
+from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS, PREVIEW_KEYS, RUN_KEYS
 from napari_s1omni.frontends.napari_layers.sample_data import volume
 
 VERBS = (
@@ -118,7 +119,7 @@ def test_every_command_works_or_tells_why_not(viewer, panel, until, told, monkey
     for name, words in {
         "run": "no image layer",
         "preview": "no image layer",
-        "correct": "no labels of a run",
+        "correct": "no labels are open",
         "copy_job": "no image layer",
         "pause": "no run is in progress",
         "cancel": "no run is in progress",
@@ -176,11 +177,8 @@ def test_commands_click_the_buttons_of_their_pages(viewer, panel):
 
 
 def test_buttons_show_their_shortcuts(panel):
-    from qtpy.QtGui import QShortcut
-
-    for made in panel.findChildren(QShortcut):
-        keys = made.key().toString()
-        assert [one for one in panel.findChildren(QPushButton) if f"({keys})" in one.text()], keys
+    for keys in (PREVIEW_KEYS, RUN_KEYS, CROP_KEYS, MERGE_KEYS):
+        assert [one for one in panel.findChildren(QPushButton) if f"({keys})" in one.toolTip()], keys
 
 
 def test_menus_named_in_the_documentation_exist(viewer):

@@ -18,8 +18,8 @@ def execute(source: Path, home: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(source, as_version=4)
     started = time.monotonic()
     try:
-        # As JupyterLab saves it: without the state of widgets.
-        client = nbclient.NotebookClient(notebook, timeout=900, kernel_name="python3", store_widget_state=False)
+        # As `jupyter nbconvert --execute` runs it: with the state of widgets. A busy machine starts a kernel slowly.
+        client = nbclient.NotebookClient(notebook, timeout=900, startup_timeout=600, kernel_name="python3")
         client.execute(cwd=str(home))
     except nbclient.exceptions.CellExecutionError:
         # The error is in the output of the cell.

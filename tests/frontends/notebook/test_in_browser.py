@@ -38,6 +38,10 @@ job = napari_s1omni.segment(
 )
 job
 """
+ASK = """\
+print(job.path.name, job.job.operation.prompt, len(job.table()) == job.result.summary["objects"])
+job.table()
+"""
 NUCLEI = "synthetic://nuclei?shape=2,3,256,320&axes=czyx&seed=7&diameter=24&scale=1,1.2,0.4,0.4"
 HUGE = "synthetic://nuclei?shape=400,8192,8192&axes=zyx&dtype=float32&seed=7&diameter=48"
 MIDDLE = "z=199:202"
@@ -127,7 +131,7 @@ def keep(target, name):
 
 def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     open_it, folder = notebook
-    page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job")
+    page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job", ASK)
     run_cell(page, 0)
     root = find_panel(page)
     expect(root).to_have_attribute("data-state", "complete", timeout=TIMEOUT_MS)
@@ -167,6 +171,9 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     expect(root.locator(".s1o-preview-words")).to_contain_text("preview,")
     keep(root, "preview")
 
+    # While a panel is there, the still picture of the same job is hidden.
+    expect(page.locator(".s1o-still").first).to_be_hidden()
+
     # A second view of the same job starts at the position of the first; hiding the preview hides it in both.
     # After that, each view moves on its own.
     run_cell(page, 1)
@@ -178,6 +185,28 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     slide(page, other.locator("input[data-axis=z]"), 0.0)
     expect(other.locator("input[data-axis=z]")).to_have_value("0")
     expect(z).to_have_value("2")
+
+    # A run from the panel is a new result, and the job is that run.
+    run = root.locator("button.s1o-run")
+    expect(run).to_have_text("Run as a new result: größe 1-2.zarr")
+    prompt = root.locator("textarea[data-path='operation.prompt']")
+    prompt.fill("segment the bright nuclei, about 24 px")
+    prompt.press("Tab")
+    expect(root.locator(".s1o-forecast")).to_have_attribute("data-ready", "false")
+    expect(root.locator(".s1o-forecast")).to_have_attribute("data-ready", "true", timeout=TIMEOUT_MS)
+    run.click()
+    expect(root.locator(".s1o-title")).to_contain_text("bright", timeout=TIMEOUT_MS)
+    expect(root).to_have_attribute("data-state", "complete", timeout=TIMEOUT_MS)
+    expect(root.locator(".s1o-about")).to_contain_text("größe 1-2.zarr")
+    keep(root, "run-again")
+    run_cell(page, 2)
+    shown = page.locator(".jp-OutputArea-output", has_text="größe 1-2.zarr segment the bright nuclei, about 24 px True")
+    expect(shown).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator(".jp-OutputArea-output th", has_text="area (µm³)")).to_be_visible()
+    # Both results are there to be compared; the one that is shown is the job.
+    root.locator("select.s1o-results").select_option(label="größe 1.zarr")
+    expect(root.locator(".s1o-about")).to_contain_text("größe 1.zarr")
+    expect(root.locator(".s1o-title")).not_to_contain_text("bright")
 
     # After a reload both views are there again, with their pixels.
     page.locator(IDLE).wait_for()
@@ -211,6 +240,7 @@ def test_a_request_whose_answer_is_lost_is_repeated(notebook):
     expect(page.locator(".jp-OutputArea-output", has_text="['grid', 'view']")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(notebook):
     open_it, folder = notebook
     output = str(folder / "huge.zarr")
@@ -232,6 +262,10 @@ def test_a_huge_image_shows_at_once_outlives_its_kernel_and_is_cancelled(noteboo
     expect(root).to_have_attribute("data-state", "running", timeout=TIMEOUT_MS)
     restart_kernel(page)
     assert status(output).alive
+    # The old panel does not pretend to be alive.
+    lost = root.locator(".s1o-lost")
+    expect(lost).to_contain_text(f"napari_s1omni.attach('{output}')", timeout=TIMEOUT_MS)
+    keep(root, "lost")
     run_cell(page, 2)
     found = find_panel(page, 1)
     expect(found).to_have_attribute("data-state", "running")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from napari_s1omni.settings import browser
+
 pytest.importorskip("nbclient", reason="needs the extra 'browser'")
 nbformat = pytest.importorskip("nbformat", reason="needs the extra 'browser'")
 pytest.importorskip("nbconvert", reason="needs the extra 'browser'")
@@ -22,7 +24,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def test_there_are_notebooks():
-    assert len(NOTEBOOKS) == 6
+    assert len(NOTEBOOKS) == 7
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -52,6 +54,7 @@ def executed(request, tmp_path_factory):
 
 @pytest.mark.timeout(16 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.slow
 def test_runs(path, executed):
     notebook = nbformat.read(executed / path.stem / path.name, as_version=4)
     seconds = float((executed / path.stem / "seconds.txt").read_text())
@@ -61,17 +64,43 @@ def test_runs(path, executed):
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output.traceback for output in shown if output.output_type == "error"]
     panels = [output.data for output in shown if WIDGET in output.get("data", {})]
-    for panel in panels:
+    stills = [
+        output.data["text/html"] for output in shown if "s1o-still" in output.get("data", {}).get("text/html", "")
+    ]
+    assert len(stills) == len(panels)
+    for text in stills:
         # A page without a kernel shows the final state as a picture and numbers.
-        text = panel["text/html"]
         assert re.search(r"State</td>\s*<td[^>]*>(complete|cancelled)<", text), text[-500:]
         picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", text).group(1))))
         assert min(picture.size) > 100
         assert len(set(picture.convert("L").resize((64, 64)).tobytes())) > 10
 
 
+@pytest.mark.slow
 def test_a_page_made_of_a_notebook_shows_pictures_and_numbers(executed):
     name = NOTEBOOKS[0].stem
     text = (executed / name / f"{name}.html").read_text(encoding="utf-8")
     assert re.search(r"Objects</td>\s*<td[^>]*>\d+", text)
-    assert text.count("State</td>") == 2
+    assert text.count("State</td>") == 1
+    assert "area (µm²)" in text
+
+
+@pytest.mark.skipif(browser() is None, reason="there is no chromium")
+@pytest.mark.slow
+def test_a_page_without_network_shows_the_picture_and_no_dead_panel(executed):
+    pytest.importorskip("playwright", reason="needs the extra 'browser'")
+    from napari_s1omni.benchmarks.jupyter_lab import open_browser
+
+    name = NOTEBOOKS[0].stem
+    page_file = executed / name / f"{name}.html"
+    # The state of the widget is stored, so the page would prefer the panel.
+    assert "application/vnd.jupyter.widget-state+json" in page_file.read_text(encoding="utf-8")
+    with open_browser() as browser:
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        page.goto(page_file.as_uri(), wait_until="domcontentloaded")
+        still = page.locator(".s1o-still")
+        assert still.locator("img").is_visible()
+        assert still.locator("img").evaluate("image => image.naturalWidth") > 100
+        assert "napari_s1omni.attach(" in still.inner_text()
+        assert not page.locator(".s1o-root").is_visible()

@@ -80,6 +80,7 @@ def test_replies_to_a_view(opened):
     assert content["box"][0] <= 200 < content["box"][1]
     assert ask(opened, kind="trace", y=-5, x=0)[0]["sentence"] == "outside of the region"
 
+    assert ask(opened, kind="alive")[0] == {"kind": "alive", "view": "v1"}
     content, _ = ask(opened, kind="nonsense")
     assert content["kind"] == "notice"
     assert "nonsense" in content["text"]
@@ -106,12 +107,32 @@ def test_the_form_forecasts_previews_and_runs_again(opened):
     panel.receive({"kind": "preview", "off": True})
     assert panel.preview == {}
 
+    first = job.path
+    assert panel.target["name"] == "out-2.zarr"
+    panel.receive({"kind": "edit", "path": "operation.prompt", "value": "segment the bright coins", "view": "v1"})
+    until(lambda: panel.ready)
     panel.receive({"kind": "run", "view": "v1"})
-    until(lambda: panel._content.run is not job.run)
-    until(lambda: panel.status["state"] == "complete" and panel.scene["output"] != str(job.path))
-    assert panel._content.run.plan.grid.tile_size == 64
-    # The job of the cell itself is unchanged.
+    until(lambda: job.path != first)
+    until(lambda: panel.status["state"] == "complete")
+    # What the panel shows is what the job is.
+    assert job.path == first.with_name("out-2.zarr")
+    assert panel.scene["output"] == str(job.path)
+    assert "bright" in panel.title
+    assert job.result.plan.grid.tile_size == 64
+    assert "bright" in job.job.operation.prompt
+    assert panel.target["name"] == "out-3.zarr"
+    # The result before is kept, to be compared.
+    assert [shown["name"] for shown in panel.results] == ["out.zarr", "out-2.zarr"]
+    panel.receive({"kind": "show", "path": str(first), "view": "v1"})
+    assert job.path == first
+    assert panel.scene["output"] == str(first)
     assert job.result.plan.grid.tile_size == 128
+    assert ask(opened, kind="show", path="elsewhere.zarr")[0]["kind"] == "notice"
+    # A name that is taken is refused, and nothing changes.
+    panel.receive({"kind": "edit", "path": "output", "value": str(first), "view": "v1"})
+    until(lambda: panel.ready)
+    assert "exists already" in ask(opened, kind="run")[0]["text"]
+    assert len(job.runs) == 2
 
 
 def written(plan):

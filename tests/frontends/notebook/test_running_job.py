@@ -10,8 +10,9 @@ import pytest
 from skimage import data
 
 import napari_s1omni
-from napari_s1omni.errors import JobError, RunInterrupted, SourceError, StoreError
+from napari_s1omni.errors import JobError, PlanMismatch, RunInterrupted, SourceError, StoreError
 from napari_s1omni.frontends.notebook.running_job import RunningJob
+from napari_s1omni.results.result import Result
 from napari_s1omni.storage.source import open_source
 
 SLOW = "synthetic://nuclei?shape=12,1024,1024&axes=zyx&seed=2&diameter=24"
@@ -162,7 +163,78 @@ def test_an_output_without_a_name_is_in_the_cache(cache):
     job = begin(coins(), None)
     assert job.path.parent == cache / "results"
     assert job.wait(90).complete
+    # The event loop did not run meanwhile, so nothing was delivered to the job.
+    assert "complete" in repr(job)
+    assert not job.working
     assert open_source(job.run.job.source.uri).spec.shape == coins().shape
+    assert list(job.table()) == list(job.result.table()) == list(Result.open(job.path).table())
+    assert len(job.table()) == job.result.summary["objects"]
+    job.close()
+
+
+def test_a_cell_run_again_with_another_prompt_never_gives_the_old_numbers(tmp_path):
+    output = tmp_path / "out.zarr"
+    napari_s1omni.segment(coins(), output, prompt="segment the coins", engine="reference")
+    before = {p: p.read_bytes() for p in output.rglob("*") if p.is_file() and p.name != "lock"}
+    job = napari_s1omni.segment(coins(), output, prompt="segment the dark dots", engine="reference", block=False)
+    with pytest.raises(PlanMismatch):
+        job.wait(90)
+    for ask in (lambda: job.result, job.table, job.report):
+        with pytest.raises(PlanMismatch):
+            ask()
+    assert "failed" in repr(job)
+    assert "Objects" not in job._repr_mimebundle_()["text/html"]
+    assert job.results == []
+    # The finished result is as it was.
+    assert {p: p.read_bytes() for p in output.rglob("*") if p.is_file() and p.name != "lock"} == before
+    assert napari_s1omni.attach(output).status.state == "complete"
+
+
+def test_a_run_that_works_is_not_shown_as_another_job(tmp_path):
+    output = tmp_path / "out.zarr"
+    job = begin(SLOW, output)
+    until(lambda: job.status.tiles_done > 0)
+    other = napari_s1omni.segment(SLOW, output, prompt="segment the dark dots", engine="reference", block=False)
+    with pytest.raises(PlanMismatch):
+        other.wait(90)
+    assert job.working
+    job.cancel()
+    until(lambda: not job.working)
+    for each in (job, other):
+        each.close()
+
+
+def test_an_array_on_disk_is_not_copied(tmp_path, cache):
+    np.save(tmp_path / "coins.npy", coins())
+    job = begin(np.load(tmp_path / "coins.npy", mmap_mode="r"), tmp_path / "out.zarr")
+    assert job.wait(90).plan.source.source == str(tmp_path / "coins.npy")
+    assert not (cache / "layers").exists()
+    job.close()
+
+
+class SlowArray:
+    """An array that takes its time, as one that dask computes."""
+
+    def __init__(self, shape):
+        self.shape, self.dtype, self.chunks = shape, np.dtype(np.uint8), (1, *shape[1:])
+
+    def __getitem__(self, index):
+        time.sleep(0.01)
+        shape = [len(range(*i.indices(n))) for i, n in zip(index, self.shape, strict=True)]
+        return np.full(shape, index[0].start % 7, np.uint8)
+
+
+def test_copying_shows_its_progress_and_ends_with_the_job(tmp_path, cache):
+    array = SlowArray((900, 32, 32))
+    job = begin(array, tmp_path / "out.zarr", axes="zyx")
+    until(lambda: "copying the image to disk" in repr(job))
+    (copy,) = (cache / "layers").glob("*.zarr")
+    job.cancel()
+    assert job.status.state == "cancelled"
+    assert "copying the image" not in repr(job)
+    until(lambda: not copy.exists())
+    assert not (tmp_path / "out.zarr").exists()
+    job.close()
 
 
 def test_falls_back_to_a_picture_with_numbers(tmp_path):

@@ -31,6 +31,8 @@ FAMILIES = (
 )
 """The two sets of prefixes in use; the first is recognised by the prefix of its backbone."""
 
+_VOCABULARY = 151_936
+"""Tokens of Qwen3-VL, where a configuration names no other number."""
 _HEADER_LIMIT = 100_000_000
 
 
@@ -67,6 +69,11 @@ class Layout:
     def shards(self) -> list[Path]:
         """Weight files, sorted by name."""
         return sorted({entry.file for part in self.tensors.values() for entry in part.values()})
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens that the model reads."""
+        return int(self.backbone_config["text_config"].get("vocab_size", _VOCABULARY))
 
     def counts(self) -> dict[str, int]:
         """Return the number of parameters per component."""

@@ -15,14 +15,16 @@ from napari_s1omni.benchmarks.fuzzing.fuzz import fuzz as read_damaged
 from napari_s1omni.benchmarks.fuzzing.originals import originals
 from napari_s1omni.frontends.cli.formatting import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
-from napari_s1omni.settings import data_folder
+from napari_s1omni.settings import DATA, data_folder
 
 
 def fuzz(
     minutes: Annotated[float, typer.Option(min=0.01, help="Time for reading.")] = 10,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Folder of images to damage.", show_default="$S1OMNI_DATA, or ../shared/data"),
+        typer.Option(
+            "--data", help="Folder of images to damage.", show_default="$S1OMNI_DATA, else generated files only"
+        ),
     ] = None,
     generated: Annotated[int, typer.Option(min=0, help="Number of generated files to damage.")] = 80,
     seed: Annotated[int, typer.Option(help="Each seed damages in other ways.")] = 0,
@@ -37,11 +39,11 @@ def fuzz(
     note. A silent difference, another exception, too much memory or time, and a crash end the command with exit
     code 1.
     """
-    folder = data or data_folder()
-    if not folder.is_dir():
-        typer.echo(f"not damaged: there is no folder {folder}", err=True)
+    folder = data_folder(data) if data or DATA.read() else None
+    if folder is None:
+        typer.echo(f"only generated files are damaged: neither --data nor {DATA.name} names a folder", err=True)
     with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as temporary:
-        found = originals(Path(temporary), folder if folder.is_dir() else None, generated, seed)
+        found = originals(Path(temporary), folder, generated, seed)
         trials = list(read_damaged(found, seed=seed, minutes=minutes, keep=keep))
     counts = Counter(trial.outcome for trial in trials)
     faults = [trial for trial in trials if trial.is_fault]

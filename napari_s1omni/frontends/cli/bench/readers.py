@@ -12,13 +12,13 @@ from napari_s1omni.benchmarks.reading.agreement import OUTCOMES, Finding, measur
 from napari_s1omni.benchmarks.reading.references.registry import missing
 from napari_s1omni.frontends.cli.formatting import print_json
 from napari_s1omni.frontends.cli.run_options import Json
-from napari_s1omni.settings import data_folder
+from napari_s1omni.settings import DATA, data_folder
 
 
 def readers(
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Folder of images.", show_default="$S1OMNI_DATA, or ../shared/data"),
+        typer.Option("--data", help="Folder of images.", show_default="$S1OMNI_DATA, else generated files only"),
     ] = None,
     generated: Annotated[int, typer.Option(min=0, help="Number of files to write and read.")] = 200,
     seed: Annotated[int, typer.Option(help="Each seed writes other files.")] = 0,
@@ -36,12 +36,12 @@ def readers(
     A file is equal; or what differs stands in a note (noted); or it is refused with an error that says why. A
     difference without a note is silent, another exception a failure: then the command ends with exit code 1.
     """
-    folder = data or data_folder()
-    if not folder.is_dir():
-        typer.echo(f"not measured: there is no folder {folder}", err=True)
+    folder = data_folder(data) if data or DATA.read() else None
+    if folder is None:
+        typer.echo(f"only generated files are measured: neither --data nor {DATA.name} names a folder", err=True)
     if absent := missing():
         typer.echo(f"skipped, not installed: {', '.join(absent)}", err=True)
-    findings = list(measure(folder if folder.is_dir() else None, generated, seed, most, keep))
+    findings = list(measure(folder, generated, seed, most, keep))
     faults = [finding for finding in findings if finding.is_fault]
     refused = [finding for finding in findings if finding.outcome == "refused"]
     if json:

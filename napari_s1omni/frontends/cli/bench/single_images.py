@@ -20,7 +20,7 @@ Limit = Annotated[
 
 
 def _data_folder(folder: Path | None, name: str) -> Path:
-    return folder or data_folder() / name
+    return folder or data_folder(option="an argument") / name
 
 
 def nuclei(
@@ -28,7 +28,7 @@ def nuclei(
         Path | None,
         typer.Argument(
             help="Folder of sets with 'images' and 'masks'.",
-            show_default="$S1OMNI_DATA/seg2d_nuclei, or ../shared/data/seg2d_nuclei",
+            show_default="$S1OMNI_DATA/seg2d_nuclei",
         ),
     ] = None,
     engine: Engine = "reference",
@@ -52,7 +52,7 @@ def nuclei(
 def restored(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder of images.", show_default="$S1OMNI_DATA/sr, or ../shared/data/sr"),
+        typer.Argument(help="Folder of images.", show_default="$S1OMNI_DATA/sr"),
     ] = None,
     engine: Engine = "reference",
     limit: Limit = None,

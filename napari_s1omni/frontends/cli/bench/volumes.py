@@ -18,13 +18,13 @@ from napari_s1omni.settings import data_folder
 def volumes(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder of the stacks.", show_default="$S1OMNI_DATA/seg3d, or ../shared/data/seg3d"),
+        typer.Argument(help="Folder of the stacks.", show_default="$S1OMNI_DATA/seg3d"),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "reference",
     json: Json = False,
 ) -> None:
     """Segment stacks of nuclei as a whole and in blocks, score both in 3D; fail if they differ by more than 0.02."""
-    data = folder or data_folder() / "seg3d"
+    data = folder or data_folder(option="an argument") / "seg3d"
     scores = [score_volume(volume, engine) for volume in open_volumes(data)]
     if not scores:
         raise SourceError(f"{data} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")

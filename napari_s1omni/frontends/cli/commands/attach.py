@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
 from napari_s1omni.frontends.cli.arguments import LocalResult, ResultPlace
+from napari_s1omni.frontends.cli.batch_folder import print_status
 from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
+from napari_s1omni.results.batch.batch_rows import find_batch
 
 _EVERY = 15.0
 """Seconds between two lines without a terminal."""
 
 
 def status(output: ResultPlace, json: Json = False) -> None:
-    """Print the state and progress of a run, also of one that was killed."""
+    """Print the state and progress of a run or a batch, also of one that was killed."""
+    if (batch := find_batch(output)) is not None:
+        print_status(batch, as_json=json)
+        return
     found = status_of(output)
     if json:
         print_json({**found.to_json(), "alive": found.alive, "resumable": found.resumable})
@@ -70,12 +77,30 @@ def pause(
     go_on: Annotated[bool, typer.Option("--go-on", help="Continue a paused run.")] = False,
 ) -> None:
     """Pause a run after its current tiles; with --go-on, continue it."""
+    require_running(output)
     write_control(output, pause=not go_on)
 
 
 def cancel(output: LocalResult) -> None:
     """Stop a run after its current tiles. Finished blocks are kept; resume the run at any time."""
+    require_running(output)
     write_control(output, cancel=True)
+
+
+def require_running(output: Path) -> None:
+    """Refuse to control a run that has ended.
+
+    Raises
+    ------
+    JobError
+        If no process works on the output.
+    """
+    found = status_of(output)
+    if not found.alive:
+        raise JobError(
+            f"no run is at work on {output}: it is {found.state}",
+            remedy=f"resume it: s1omni resume {output}" if found.resumable else "",
+        )
 
 
 def _exit_code(found: RunStatus) -> int:
@@ -88,6 +113,8 @@ def _exit_code(found: RunStatus) -> int:
 
 def _words(found: RunStatus) -> str:
     words = [f"{found.blocks_done} of {found.blocks_total} blocks"]
+    if found.last_heard:
+        words.append(found.last_heard)
     if found.rate:
         words.append(f"{found.rate:.3g} tiles/s")
     if found.eta is not None:
@@ -98,11 +125,13 @@ def _words(found: RunStatus) -> str:
 
 
 def _rows(found: RunStatus) -> dict[str, str]:
+    remark = f" ({found.last_heard}; if it has ended, " if found.last_heard else " ("
+    known = found.resumable or found.is_silent
     rows = {
-        "state": found.state + (" (resume it with: s1omni resume)" if found.resumable else ""),
+        "state": found.state + (f"{remark}resume it with: s1omni resume)" if known else ""),
         "blocks": f"{found.blocks_done:,} of {found.blocks_total:,}",
         "tiles": f"{found.tiles_done:,} of {found.tiles_total:,}",
-        "process": f"{found.pid} on {found.host}",
+        "process": f"{found.pid} on {found.host}" if found.pid else "not started yet",
         "workers": str(found.workers),
     }
     if found.rate:

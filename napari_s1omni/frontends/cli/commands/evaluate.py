@@ -47,7 +47,7 @@ def evaluate(
         raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
     pixels, letters = _read_truth(truth, axes, result)
     expected = _crop_truth(result, pixels, letters)
-    found = np.asarray(result.array[...])
+    found = result.checked_level()[...]
     if result.spec.kind == "labels" and "t" in result.spec.axes:
         axis = result.spec.axes.index("t")
         expected, found = _numbered_over_time(expected, axis), _numbered_over_time(found, axis)

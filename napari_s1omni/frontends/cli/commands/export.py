@@ -7,15 +7,12 @@ from typing import Annotated
 
 import typer
 
-from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
+from napari_s1omni.frontends.cli.batch_folder import export_batch
 from napari_s1omni.frontends.cli.run_options import HOLES
+from napari_s1omni.results.batch.batch_rows import find_batch
+from napari_s1omni.results.export import export_result, is_outlines
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.writers.contours import trace_labels
-from napari_s1omni.storage.writers.outlines import ENDINGS, write_outlines
-from napari_s1omni.storage.writers.tiff import write_tiff
-
-_TIFF = (".tif", ".tiff")
 
 
 def export(
@@ -24,7 +21,7 @@ def export(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="The file to write: .tif, .geojson or .zip.",
+            help="The file to write: .tif, .geojson or .zip. For a batch, tif, geojson or zip: one file per image.",
             show_default=False,
             parser=file_to_write,
         ),
@@ -37,37 +34,12 @@ def export(
     Outlines are GeoJSON for QuPath (.geojson) or ROIs for ImageJ (.zip): one per object and plane, along the
     edges of pixels, in pixels of the source at full resolution. A TIFF holds the values unchanged.
     """
-    outlines = file.suffix.lower() in ENDINGS
-    if not outlines and file.suffix.lower() not in _TIFF:
-        raise JobError(
-            f"{file} has an unknown ending", f"an export ends in {', '.join((*_TIFF, *ENDINGS))}", "choose such a name"
-        )
-    result = Result.open(output)
-    if outlines:
-        count = _export_outlines(result, file, level, overwrite)
-        source = result.plan.source.source or "the image"
-        typer.echo(f"{file} ({count:,} outlines, in full-resolution pixels of {source})")
-        _exit_if_unfinished(result, output)
+    if (batch := find_batch(output)) is not None:
+        export_batch(batch, file, level=level, overwrite=overwrite)
         return
-    if level >= len(result.levels):
-        raise JobError(f"level {level} of {output}", f"levels 0 to {len(result.levels) - 1}", "choose one of these")
-    write_tiff(file, result.levels[level], result.level_spec(level), overwrite=overwrite)
-    typer.echo(f"{file} ({' x '.join(str(n) for n in result.levels[level].shape)} px)")
-    _exit_if_unfinished(result, output)
-
-
-def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:
-    if result.spec.kind != "labels" or level:
-        found = f"level {level}" if level else "an image"
-        raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
-    outlines = trace_labels(result.array, result.spec, result.block)
-    # Another run, or the same one into another folder, gives other ids.
-    where = result.uri if result.is_remote else result.path.resolve()
-    identity = f"{result.plan.digest} {where}"
-    return write_outlines(file, outlines, result.frame, identity, overwrite=overwrite)
-
-
-def _exit_if_unfinished(result: Result, output: str) -> None:
+    is_outlines(file)
+    result = Result.open(output)
+    typer.echo(f"{file} ({export_result(result, file, level=level, overwrite=overwrite)})")
     if not result.complete:
         typer.echo(f"{output} is unfinished; missing blocks are 0 in the file.", err=True)
         raise typer.Exit(HOLES)

@@ -9,6 +9,7 @@ import typer
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.control import Focus, write_control
 from napari_s1omni.frontends.cli.arguments import LocalResult
+from napari_s1omni.frontends.cli.commands.attach import require_running
 
 
 def focus(
@@ -16,7 +17,9 @@ def focus(
     place: Annotated[str, typer.Argument(metavar="Y,X", help="Pixel of the source; or T,Z,Y,X.", show_default=False)],
 ) -> None:
     """Make a run process the blocks near a position first. The result stays the same."""
-    write_control(output, focus=_point(place))
+    point = _point(place)
+    require_running(output)
+    write_control(output, focus=point)
 
 
 def _point(text: str) -> Focus:

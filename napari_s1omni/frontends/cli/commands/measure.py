@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_s1omni.errors import PlanError
+from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
+from napari_s1omni.frontends.cli.batch_folder import measure_folder
 from napari_s1omni.operations.channels import read_channels
+from napari_s1omni.results.batch.batch_rows import find_batch
+from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
-from napari_s1omni.results.tables import Columns, write_tables
-from napari_s1omni.storage.source import Source, open_source
-
-_SORTED_ROWS = 1_000_000
-"""Tables of up to this many objects are sorted by label before they are written."""
+from napari_s1omni.results.tables import write_tables
+from napari_s1omni.storage.source import open_source
 
 
 def measure(
@@ -42,12 +41,14 @@ def measure(
     One block is in memory at a time, so the image may have any size. The columns `unit` and `area_unit` name the units;
     `bbox-0`, `centroid-0` and so on are in pixels of the image at full resolution. The column `uncertain` marks objects
     whose join across blocks was a close call, `touches_border` objects that the border of the image may cut.
+    The folder of a batch gives one table, with the columns `image`, `well` and `field`.
     """
+    if (batch := find_batch(output)) is not None:
+        if channels is not None or source is not None:
+            raise JobError("--channels and --source for a batch", "they measure one image", "leave them out")
+        measure_folder(batch, table, overwrite=overwrite)
+        return
     result = Result.open(output)
-    if result.spec.kind != "labels":
-        raise PlanError(f"{output} is an image", "measuring needs a mask", "segment it first")
-    if not result.complete:
-        raise PlanError(f"{output} is unfinished", "a finished result", f"finish it: s1omni resume {output}")
     reference = result.plan.job.source
     image = None
     if source is not None:
@@ -55,16 +56,8 @@ def measure(
             source, level=reference.level, axes=reference.axes, scale=reference.scale, units=reference.units
         )
     chosen = None if channels is None else read_channels(channels)
-    rows = write_tables(_tables(result, image, chosen), table, overwrite=overwrite)
+    rows = write_tables(object_tables(result, image, chosen), table, overwrite=overwrite)
     typer.echo(f"{rows:,} objects in {table}")
     sides = [result.spec.scale_of(a) for a in "yx"]
     if result.spec.size("z") == 1 and not math.isclose(*sides, rel_tol=1e-6):
         typer.echo("The column perimeter is empty: a perimeter is defined for square pixels only.", err=True)
-
-
-def _tables(result: Result, image: Source | None, channels: list[int | str] | None) -> Iterator[Columns]:
-    """Yield one table sorted by label, or, where it could fill the memory, one per block."""
-    if (result.summary.get("objects") or 0) <= _SORTED_ROWS:
-        yield result.table(image, channels)
-    else:
-        yield from result.measure(image, channels)

@@ -24,9 +24,9 @@ _DOCUMENTS = {".yaml", ".yml", ".json"}
 def plan(
     job_or_image: Annotated[str, typer.Argument(metavar="JOB.yaml|SOURCE", help="A job file, or an image.")],
     operation: Annotated[
-        OperationType,
-        typer.Option("--operation", help="Operation, if an image is given."),
-    ] = "segmentation",
+        OperationType | None,
+        typer.Option("--operation", help="Operation, if an image is given.", show_default="segmentation"),
+    ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Folder of the result.")] = None,
     yaml: Annotated[bool, typer.Option("--yaml", help="Print a job file for 's1omni run'.")] = False,
     json: Json = False,
@@ -40,15 +40,19 @@ def plan(
     given = read_options(options)
     where = full_path(job_or_image)
     if Path(name_in(where)).suffix.lower() in _DOCUMENTS and (is_url(where) or Path(where).is_file()):
-        if given:
+        beside = [*given, *(["operation"] if operation else []), *(["output"] if output else [])]
+        if beside:
             raise JobError(
-                f"{', '.join('--' + name.replace('_', '-') for name in given)} beside the job file {job_or_image}",
+                f"{', '.join('--' + name.replace('_', '-') for name in beside)} beside the job file {job_or_image}",
                 remedy="write these options into the file",
             )
         job = Job.load(local_copy(where))
     else:
-        require_options(operation, given)
-        job, _ = make_job(operation, job_or_image, output, given)
+        if operation is None:
+            typer.echo("note: without --operation, this is the plan of a segmentation", err=True)
+        chosen = operation or "segmentation"
+        require_options(chosen, given)
+        job, _ = make_job(chosen, job_or_image, output, given)
     if yaml:
         typer.echo(job.dump(), nl=False)
         return

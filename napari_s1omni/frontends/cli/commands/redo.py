@@ -18,7 +18,9 @@ def redo(
     output: LocalResult,
     tiles: Annotated[
         str | None,
-        typer.Option("--tiles", metavar="TILES", help="[[time/]plane/]row/column, separated by commas."),
+        typer.Option(
+            "--tiles", metavar="TILES", help="[[time/]plane/]row/column, separated by commas; row,column is one."
+        ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed tiles.")] = False,
     uncertain: Annotated[bool, typer.Option("--uncertain", help="All tiles at an uncertain join of labels.")] = False,

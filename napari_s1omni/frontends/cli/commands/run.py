@@ -8,10 +8,13 @@ import typer
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import LocalResult
+from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.options import with_options
 from napari_s1omni.frontends.cli.run_job import run_job
-from napari_s1omni.frontends.cli.run_options import RunOptions
+from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
+from napari_s1omni.jobs.fields import set_fields
 from napari_s1omni.planning.job import Job
+from napari_s1omni.results.batch.batch_rows import is_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.remote import local_copy
 
@@ -29,6 +32,15 @@ def run(
             help="Another image, or many: a folder, a pattern, an OME-Zarr plate or a CSV file.",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Another value of any field of the job, such as tiling.tile_size=256; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     **options: Any,
 ) -> None:
     """Run a job file. The same command continues an unfinished run.
@@ -40,6 +52,8 @@ def run(
         document = document.replace(output=output)
     if source is not None:
         document = document.replace(source={**document.source.model_dump(), "uri": source})
+    if settings:
+        document = set_fields(document, settings)
     run_job(document, RunOptions.take(options))
 
 
@@ -51,7 +65,22 @@ def resume(
     **options: Any,
 ) -> None:
     """Continue an unfinished run; the job is read from its output."""
-    plan = Result.open(output).plan
+    if is_batch(output):
+        raise JobError(
+            f"{output} is the folder of a batch",
+            "resume continues one result",
+            "run the command of the batch again: finished images are kept",
+        )
+    result = Result.open(output)
+    running = RunOptions.take(options)
+    if result.complete and not running.verify:
+        print_result(result, as_json=running.json)
+        if not running.json:
+            typer.echo("Nothing is left to do; check what is stored with --verify.", err=True)
+        if result.summary.get("holes"):
+            raise typer.Exit(HOLES)
+        return
+    plan = result.plan
     job = plan.job
     uri = source or plan.source.source
     if uri is None:
@@ -63,7 +92,7 @@ def resume(
     changed = {"source": {**job.source.model_dump(), "uri": uri}}
     # An output inside of its source is found from there; any other may have been moved.
     document = job.replace(**changed) if job.into else job.replace(**changed, output=str(output))
-    run_job(document, RunOptions.take(options))
+    run_job(document, running)
 
 
 with_options(run, RunOptions.parameters())

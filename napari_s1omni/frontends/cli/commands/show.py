@@ -13,6 +13,8 @@ from rich.panel import Panel
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.errors import JobError
+from napari_s1omni.execution.redo.redo import parse_tiles
+from napari_s1omni.execution.run.status import current_status
 from napari_s1omni.frontends.cli.arguments import ResultPlace
 from napari_s1omni.frontends.cli.formatting import console, plan_rows, print_json, print_notes, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
@@ -22,7 +24,10 @@ from napari_s1omni.results.result import Result
 def show(
     output: ResultPlace,
     tile: Annotated[
-        str | None, typer.Option("--tile", metavar="ROW,COLUMN", help="Show the thought of this tile.")
+        str | None,
+        typer.Option(
+            "--tile", metavar="TILE", help="Show the thought of this tile: [[time/]plane/]row/column, or row,column."
+        ),
     ] = None,
     at: Annotated[
         str | None,
@@ -31,8 +36,8 @@ def show(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option("--thought", metavar="KEY", help="Show the thought with this key.")] = None,
-    z: Annotated[int, typer.Option("--z", help="Plane of the source, for --tile and --at.")] = 0,
-    t: Annotated[int, typer.Option("--t", help="Time point of the source, for --tile and --at.")] = 0,
+    z: Annotated[int, typer.Option("--z", help="Plane of the source, for --at and a tile without one.")] = 0,
+    t: Annotated[int, typer.Option("--t", help="Time point of the source, for --at and a tile without one.")] = 0,
     group: Annotated[int, typer.Option("--group", help="Channel group, for --tile and --at.")] = 0,
     thoughts: Annotated[bool, typer.Option("--thoughts", help="List the keys of all thoughts.")] = False,
     json: Json = False,
@@ -74,7 +79,7 @@ def _print_all(result: Result, output: str) -> None:
     print_rows(output, {**rows, "instruction": plan.instruction.text.replace("\n", "; ")})
     print_notes((*plan.notes, *result.notes))
     counted = _progress(result)
-    progress = {"state": "complete" if result.complete else f"unfinished; resume with: s1omni resume {output}"}
+    progress = {"state": _state(result, output)}
     progress["blocks"] = f"{counted['done']} of {counted['blocks']}"
     progress["tiles"] = ", ".join(f"{n} {state}" for state, n in counted["tiles"].items())
     if counted["seconds"]:
@@ -88,6 +93,17 @@ def _print_all(result: Result, output: str) -> None:
     }
     if failed:
         print_rows("Failed", failed)
+
+
+def _state(result: Result, output: str) -> str:
+    """Say whether the result is complete, being made, or to be resumed."""
+    if result.complete:
+        return "complete"
+    now = current_status(output)
+    if now is not None and now.alive:
+        process = f"process {now.pid} on {now.host}" if now.pid else "a process that is starting"
+        return f"{now.state.phrase}, {process}" + (f", {now.last_heard}" if now.last_heard else "")
+    return f"unfinished; resume with: s1omni resume {output}"
 
 
 def _progress(result: Result) -> dict[str, Any]:
@@ -118,7 +134,7 @@ def _find_thought(
     z, t = (frame.index_of_full(axis, index) for axis, index in zip("zt", place, strict=False))
     group = place[2]
     if at:
-        position = dict(zip("yx", _pair(at, "--at", "Y,X"), strict=True))
+        position = dict(zip("yx", _position(at), strict=True))
         # One thought may hold for all of an image, but for nothing beside it.
         if not all(0 <= v <= frame.size(a) for a, v in position.items()):
             raise JobError(
@@ -128,11 +144,14 @@ def _find_thought(
             )
         y, x = (float(frame.from_full(a, v)) for a, v in position.items())
     else:
-        grid = result.plan.grid
-        row, col = _pair(tile or "", "--tile", "ROW,COLUMN")
-        rows, cols = grid.lattice
-        if not (0 <= row < rows and 0 <= col < cols):
-            raise JobError(f"tile {tile} in a lattice of {rows} x {cols} tiles", f"0,0 to {rows - 1},{cols - 1}")
+        grid, places = result.plan.grid, parse_tiles(result.plan, tile or "")
+        if len({place.tile for place in places}) > 1:
+            raise JobError(f"--tile {tile}", "one tile, such as 3/5 or 3,5", "name a single one")
+        (row, col) = next(iter(places)).tile
+        # A plane or time point in the name of the tile goes before --z and --t.
+        times, planes = {place.t for place in places}, {place.z for place in places}
+        t = times.pop() if len(times) == 1 else t
+        z = planes.pop() if len(planes) == 1 else z
         # A tile has its largest weight in the middle of its step.
         y, x = (i * grid.step + grid.tile_size / 2 for i in (row, col))
     found = result.thought_at(y, x, z=z, t=t, group=group)
@@ -145,12 +164,12 @@ def _find_thought(
     return found
 
 
-def _pair(text: str, option: str, form: str) -> tuple[float, float]:
+def _position(text: str) -> tuple[float, float]:
     try:
-        first, second = (float(part) for part in text.split(","))
+        y, x = (float(part) for part in text.split(","))
     except ValueError:
-        raise JobError(f"{option} {text!r}", f"two numbers, {form}", f"write {option} 3,5") from None
-    return first, second
+        raise JobError(f"--at {text!r}", "two numbers, Y,X", "write --at 100,200") from None
+    return y, x
 
 
 def _print_thought(key: str, thought: Thought) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from napari_s1omni.errors import PlanMismatch
 from napari_s1omni.frontends.cli.arguments import file_to_write
 from napari_s1omni.frontends.cli.demo.figure import DemoRun, draw
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
@@ -101,12 +99,8 @@ def _run(example: Example, folder: Path, engine: str, quiet: bool) -> DemoRun:
         Image.fromarray(pixels).save(source)
     job, _ = make_job(example.operation, source, output, {**_SIZES, **example.options, "engine": engine})
     with ProgressLine(quiet=quiet, notes=False) as progress:
-        try:
-            result = run(job, on_event=progress)
-        except PlanMismatch:
-            # An older version of this demo wrote it.
-            shutil.rmtree(output)
-            result = run(job, on_event=progress)
+        # An older version of this demo may have written there.
+        result = run(job, overwrite=True, on_event=progress)
     return DemoRun(pixels, result, truth)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_s1omni.errors import EngineUnavailable
+from napari_s1omni.training.recipe import Recipe
 
 RECIPE = Path(__file__).parents[3] / "training/configs/nano.yaml"
 """The recipe of the bundled checkpoint."""
@@ -28,10 +29,12 @@ def nano(
     ] = None,
 ) -> None:
     """Train the small checkpoint that comes with the package; run again to continue an interrupted training."""
+    # A recipe that cannot be read is refused before torch is loaded, which takes seconds.
+    recipe = Recipe.open(config)
     try:
         from napari_s1omni.training.nano import main
     except ModuleNotFoundError as error:
         raise EngineUnavailable(
             f"training needs the module '{error.name}'", remedy="install it with: pip install 'napari_s1omni[train]'"
         ) from error
-    typer.echo(main(config, only, limit, decay))
+    typer.echo(main(recipe, only, limit, decay))

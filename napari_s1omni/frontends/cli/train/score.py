@@ -32,6 +32,6 @@ def score(
     lessons = run.editor_lessons()
     folder = str(export(run, run.folder / "latest"))
     for subset in ("unseen", "validation"):
-        found = score_sources(data or data_folder(), [folder], subset, most)
+        found = score_sources(data_folder(data), [folder], subset, most)
         scores = {f"{source} ({subset})": sum(found[source][folder], Counts()).average_precision for source in found}
         append_line(run.folder / LOG, {"stage": "score", "lessons": lessons, "scores": scores})

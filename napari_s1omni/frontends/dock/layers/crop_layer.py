@@ -1,36 +1,48 @@
-"""A writable crop of a result, in which the user paints corrections."""
+"""A writable crop of labels, in which the user paints corrections."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.spec import AXES
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.dock.view_geometry import current_point, displayed_dims, visible_corners
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
+from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 _LARGEST = 4096
 """Longest edge of a crop in pixels."""
 CROP = "crop"
 
 
+def label_axes(layer: Any) -> tuple[DisplayAxes, Sequence[str]]:
+    """Return the axes in which a labels layer is displayed, and those in which its labels are stored."""
+    pyramid = layer.metadata.get(RESULT_KEY, {}).get("pyramid")
+    if pyramid is not None:
+        return pyramid.display, pyramid.target.axes
+    letters = "".join(AXES)[-layer.ndim :]
+    return DisplayAxes(letters, (0,) * len(letters)), letters
+
+
 def visible_box(viewer: Any, layer: Any) -> tuple[slice, ...]:
-    """Return the visible part of a result layer, along the axes of its target.
+    """Return the visible part of a labels layer, along the axes in which its labels are stored.
 
     Raises
     ------
     JobError
         If no part of it is in view, or the part is too large.
     """
-    pyramid = layer.metadata[RESULT_KEY]["pyramid"]
+    display, axes = label_axes(layer)
     corners, point = visible_corners(layer), current_point(viewer, layer)
     displayed = displayed_dims(viewer, layer)
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     box = {}
-    for i, axis in enumerate(pyramid.display.axes):
+    for i, axis in enumerate(display.axes):
         if i in displayed:
             low, high = int(corners[0][i]), int(np.ceil(corners[1][i])) + 1
         else:
@@ -46,11 +58,11 @@ def visible_box(viewer: Any, layer: Any) -> tuple[slice, ...]:
                 "zoom in, then open a crop",
             )
         box[axis] = slice(low, high)
-    return tuple(box.get(a, slice(0, 1)) for a in pyramid.target.axes)
+    return tuple(box.get(a, slice(0, 1)) for a in axes)
 
 
 def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDArray[Any]) -> Any:
-    """Add a crop over its result and let the user paint in it; return its layer.
+    """Add a crop over its labels and let the user paint in it; return its layer.
 
     Parameters
     ----------
@@ -59,10 +71,9 @@ def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDAr
     box : tuple of slice
         From :func:`visible_box`.
     pixels : array
-        The labels in `box`, along the axes of the target.
+        The labels in `box`.
     """
-    pyramid = result.metadata[RESULT_KEY]["pyramid"]
-    axes, display = pyramid.target.axes, pyramid.display
+    display, axes = label_axes(result)
     starts = dict(zip(axes, (float(b.start) for b in box), strict=True))
     offset = np.array(result.data_to_world([starts.get(a, 0.0) for a in display.axes[: result.ndim]]))
     if not np.allclose(result.affine.affine_matrix, np.eye(result.ndim + 1)):
@@ -85,12 +96,12 @@ def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDAr
         affine=result.affine,
         units=result.units,
         axis_labels=result.axis_labels,
-        metadata={RESULT_KEY: {CROP: result.metadata[RESULT_KEY]["output"]}},
+        metadata={RESULT_KEY: {CROP: result.name}},
     )
     result.visible = False
     link.viewer.layers.selection.active = crop
     # The first label that no object of the result has.
-    objects = int(result.metadata[RESULT_KEY].get("objects") or 0)
+    objects = int(result.metadata.get(RESULT_KEY, {}).get("objects") or 0)
     crop.selected_label = max(objects, int(np.max(pixels, initial=0))) + 1
     crop.mode = "paint"
     return crop

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.frontends.dock.layers.shared_contrast import contrast_of, link_contrast, shares_contrast
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED, RESULT_KEY, appearance, display_axes
-from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 NAME = "preview"
@@ -31,8 +32,8 @@ class PreviewLayers:
         self._pixels: Any = None
         self._x_axis = -1
 
-    def show(self, preview: PreviewResult, source: LayerSource) -> None:
-        """Show a preview instead of the last one."""
+    def show(self, preview: PreviewPart | PreviewResult, source: LayerSource) -> None:
+        """Show a preview, or what is there of it, instead of the last one."""
         self.clear()
         plan, target = preview.plan, preview.plan.target
         display = display_axes(source, target)
@@ -50,7 +51,12 @@ class PreviewLayers:
         }
         if labels:
             options["opacity"] = 0.55
+        shared = shares_contrast(plan, self._link.layer)
+        if shared:
+            options |= contrast_of(self._link.layer)
         self.layer = self._link.add(np.array(self._pixels), "labels" if labels else "image", **options)
+        if shared:
+            link_contrast(self._link.layer, self.layer)
 
     def show_part(self, share: float) -> None:
         """Show the preview left of a share of its width, and the source right of it."""

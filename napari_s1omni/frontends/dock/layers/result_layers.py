@@ -11,6 +11,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.layers.camera_focus import CameraFocus
 from napari_s1omni.frontends.dock.layers.live_layers import create_layer
+from napari_s1omni.frontends.dock.layers.shared_contrast import contrast_of, link_contrast, shares_contrast
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.progress import ProgressBars
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
@@ -99,15 +100,17 @@ class ResultLayers:
             **(self._transforms.get(run) or stored_transform(plan, pyramid.display.axes)),
         }
         chosen = self._link.layer
-        if source is not None and chosen is not None and not plan.target.rgb:
-            if plan.job.operation.type == "super_resolution":
-                options |= {"contrast_limits": chosen.contrast_limits, "colormap": chosen.colormap.name}
+        shared = source is not None and shares_contrast(plan, chosen)
+        if shared:
+            options |= contrast_of(chosen)
         if plan.target.kind == "labels":
             options["opacity"] = 0.6
         layer = create_layer(levels if len(levels) > 1 else levels[0], plan.target.kind, **options)
         if pyramid.cache is None:
             pyramid.cache = TileCache(pyramid, lambda: self._link.controller.deliver(lambda: self._on_fetched(run)))
         self._link.insert(layer)
+        if shared:
+            link_contrast(chosen, layer)
         self.layers[run] = layer
         run.changed.connect(self._on_run_changed)
         run.ended.connect(self._on_run_ended)

@@ -128,8 +128,11 @@ class TileOverlay:
         stretch = np.array([grid.step * f * c / n for f, c, n in zip(grid.factor, cells, shape[:2], strict=True)])
         factor = np.ones(result.ndim)
         factor[flat] = stretch
-        # Both first pixels begin at the same corner; translations are those of pixel centres.
-        place = stretched_transform(result, flat, factor, (factor - 1) / 2)
+        # Cells begin at the lattice, at most a step before the result; translations are those of pixel centres.
+        before = np.zeros(result.ndim)
+        corner, start = run.tiles.corner, (grid.y[0], grid.x[0])
+        before[flat] = [(s - c) * f for s, c, f in zip(start, corner, grid.factor, strict=True)]
+        place = stretched_transform(result, flat, factor, (factor - 1) / 2 - before)
         return {
             **place,
             "shear": shear_vector(place["shear"]),

@@ -1,4 +1,4 @@
-"""The page "Correct": paint in a crop of a large result, merge it back, undo."""
+"""The page "Correct": paint in a crop of labels, merge it back, undo."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QW
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.layers.crop_layer import add_crop, visible_box
+from napari_s1omni.frontends.dock.layers.editable_labels import ArrayLabels, EditableLabels, ResultLabels
 from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
+from napari_s1omni.frontends.dock.shortcuts import CROP_KEYS, MERGE_KEYS
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.parts import button, row
+from napari_s1omni.frontends.napari_layers.open_labels import is_measurable
 from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.results.restore import restore
-from napari_s1omni.storage.result.corrections import Correction, apply_correction, list_corrections, undo_correction
-from napari_s1omni.storage.result.snapshots import has_snapshot
-from napari_s1omni.storage.result.store import ResultStore
+from napari_s1omni.storage.result.corrections import Correction
 
 _HELP = (
-    "Open a crop of the view, paint in it (1 erase, 2 paint, 4 fill, M new label) and merge it back. Only pixels that "
-    "you changed are written, and each correction can be undone."
+    "Open a crop of the view of any labels, paint in it (1 erase, 2 paint, 4 fill, M new label) and merge it back. "
+    "Only pixels that you changed are written, and each correction can be undone."
 )
 
 T = TypeVar("T")
 
 
 class CorrectPage(QWidget):
-    """Corrects the labels of a result.
+    """Corrects labels: those of a result on disk, and those of any other layer in its array.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ class CorrectPage(QWidget):
         self._before: Any = None
         self._box: tuple[slice, ...] = ()
         self._result: Any = None
-        self.open_button = button("Open crop of view", _HELP, self.open_crop, "Alt+C", self)
-        self.merge_button = button("Merge back", "Write the changed pixels into the result", self.merge, "Alt+M", self)
+        self.open_button = button("Open crop of view", _HELP, self.open_crop, CROP_KEYS)
+        self.merge_button = button("Merge back", "Write the changed pixels into the result", self.merge, MERGE_KEYS)
         self.merge_button.setEnabled(False)
         self.state = QLabel("")
         self.list = QListWidget()
@@ -71,33 +72,37 @@ class CorrectPage(QWidget):
         column.addWidget(help_label)
         column.addWidget(row(self.open_button, self.merge_button, stretch=0))
         column.addWidget(self.state)
-        column.addWidget(QLabel("Corrections of this result"))
+        column.addWidget(QLabel("Corrections of these labels"))
         column.addWidget(self.list, 1)
         column.addWidget(row(self.undo_button, self.restore_button))
+        self._edited: dict[Any, EditableLabels] = {}
         link.viewer.layers.selection.events.active.connect(self._on_active_layer)
+        link.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     def shut(self) -> None:
         """Stop listening to the viewer."""
         self._link.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
+        self._link.viewer.layers.events.removed.disconnect(self._on_layer_removed)
 
     def add(self, run: Run) -> None:
         """List the corrections again when a run ends."""
         run.ended.connect(self._on_run_ended)
 
     def result_layer(self) -> Any:
-        """Return the active labels layer if it is a result, else the last result; None without one."""
+        """Return the active labels layer, else the last one; None without one. Crops and previews do not count."""
         active = self._link.viewer.layers.selection.active
-        layers = [x for x in self._link.viewer.layers if type(x).__name__ == "Labels" and _output(x)]
-        return active if active in layers else layers[-1] if layers else None
+        layers = [x for x in self._link.viewer.layers if is_measurable(x)]
+        # Plugins get the active layer as a proxy of napari, which is equal but not the same.
+        return next((x for x in layers if x == active), layers[-1] if layers else None)
 
     def open_crop(self) -> None:
-        """Open a writable copy of the visible part of the result."""
+        """Open a writable copy of the visible part of the labels."""
         with errors_shown():
-            layer, box = self._visible_result()
-            pyramid = layer.metadata[RESULT_KEY]["pyramid"]
+            layer, box = self._visible_labels()
+            labels = self._labels_of(layer)
             self.state.setText("Reading the crop …")
             self.open_button.setEnabled(False)
-            self._submit(lambda: np.array(pyramid.read(0, box)), lambda pixels: self._on_opened(layer, box, pixels))
+            self._submit(lambda: labels.read(box), lambda pixels: self._on_opened(layer, box, pixels))
 
     def merge(self) -> None:
         """Write the painted pixels into the result."""
@@ -105,14 +110,11 @@ class CorrectPage(QWidget):
         if crop is None:
             show_info("No crop is open. Open one and paint in it.")
             return
-        path, pyramid, painted = _output(layer), layer.metadata[RESULT_KEY]["pyramid"], crop.data
+        labels, painted = self._labels_of(layer), crop.data
         self.merge_button.setEnabled(False)
 
         def work() -> Correction | None:
-            after = np.array(painted).reshape(before.shape)
-            correction = apply_correction(ResultStore.open(path, "r+"), box, before, after)
-            pyramid.finish()
-            return correction
+            return labels.correct(box, before, np.array(painted).reshape(before.shape))
 
         self._submit(work, lambda correction: self._on_merged(layer, crop, correction))
 
@@ -122,13 +124,11 @@ class CorrectPage(QWidget):
         if item is None or layer is None:
             return
         correction: Correction = item.data(Qt.ItemDataRole.UserRole)
-        path, pyramid = _output(layer), layer.metadata[RESULT_KEY]["pyramid"]
-
-        def work() -> None:
-            undo_correction(ResultStore.open(path, "r+"), correction)
-            pyramid.finish()
-
-        self._submit(work, lambda _: self._on_changed(layer, f"Correction {correction.number} is undone."))
+        labels = self._labels_of(layer)
+        self._submit(
+            lambda: labels.undo(correction),
+            lambda _: self._on_changed(layer, f"Correction {correction.number} is undone."),
+        )
 
     def undo_last(self) -> None:
         """Undo the selected correction, or the last one that is not undone yet."""
@@ -143,7 +143,7 @@ class CorrectPage(QWidget):
     def restore(self) -> None:
         """Return the visible part to the result before the last redo."""
         with errors_shown():
-            layer, box = self._visible_result()
+            layer, box = self._visible_labels()
             path, pyramid = _output(layer), layer.metadata[RESULT_KEY]["pyramid"]
             self.restore_button.setEnabled(False)
 
@@ -154,19 +154,23 @@ class CorrectPage(QWidget):
 
             self._submit(work, lambda message: self._on_changed(layer, message))
 
-    def _visible_result(self) -> tuple[Any, tuple[slice, ...]]:
-        """Return the result layer and its visible part.
+    def _labels_of(self, layer: Any) -> EditableLabels:
+        if layer not in self._edited:
+            self._edited[layer] = ResultLabels(layer) if _output(layer) else ArrayLabels(layer)
+        return self._edited[layer]
+
+    def _visible_labels(self) -> tuple[Any, tuple[slice, ...]]:
+        """Return the labels layer and its visible part.
 
         Raises
         ------
         JobError
-            If there is no complete result, or no part of it is in view.
+            If there are no labels that can be written, or no part of them is in view.
         """
         layer = self.result_layer()
         if layer is None:
-            raise JobError("no labels of a run are open", "a labels layer that a run made", "open or make one")
-        if not layer.metadata[RESULT_KEY]["pyramid"].complete:
-            raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
+            raise JobError("no labels are open", "a labels layer", "open one, or make one on the page 'Job'")
+        self._labels_of(layer).prepare()
         return layer, visible_box(self._link.viewer, layer)
 
     def _submit(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
@@ -191,15 +195,22 @@ class CorrectPage(QWidget):
             self.merge_button.setEnabled(True)
             self.state.setText("Nothing was changed.")
             return
-        layers = self._link.viewer.layers
+        # What was hidden under the crop is shown again as the crop goes.
         self._link.remove(crop)
+        if layer in self._link.viewer.layers:
+            self._link.viewer.layers.selection.active = layer
+        self._on_changed(layer, f"{correction.changed:,} pixels merged into '{layer.name}'.")
+
+    def _on_layer_removed(self, event: Any) -> None:
+        """Forget a layer; show the labels under a crop again when it goes, merged or deleted."""
+        self._edited.pop(event.value, None)
+        if self.crop is None or event.value is not self.crop:
+            return
         self.crop = None
-        if layer in layers:
-            layer.visible = True
-            layers.selection.active = layer
+        self.merge_button.setEnabled(False)
         self.state.setText("")
-        blocks = f"{len(correction.blocks):,} block{'s' if len(correction.blocks) != 1 else ''}"
-        self._on_changed(layer, f"{correction.changed:,} pixels merged into {blocks}.")
+        if self._result in self._link.viewer.layers:
+            self._result.visible = True
 
     def _on_changed(self, layer: Any, message: str) -> None:
         if layer in self._link.viewer.layers:
@@ -218,19 +229,17 @@ class CorrectPage(QWidget):
         if layer is None:
             self.list.clear()
             return
-        path = _output(layer)
+        labels = self._labels_of(layer)
 
         def read() -> tuple[list[Correction], int | None, bool]:
-            if not ResultStore.exists(path):
-                return [], None, has_snapshot(path)
-            store = ResultStore.open(path)
-            return list_corrections(store), (store.attributes.get("summary") or {}).get("objects"), has_snapshot(path)
+            return labels.corrections(), labels.objects(), labels.has_snapshot()
 
         self._submit(read, lambda found: self._show_corrections(layer, *found))
 
     def _show_corrections(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
         self.restore_button.setEnabled(kept)
-        layer.metadata[RESULT_KEY]["objects"] = objects
+        if objects is not None:
+            layer.metadata[RESULT_KEY]["objects"] = objects
         self.list.clear()
         for one in reversed(found):
             when = time.strftime("%d %b %H:%M", time.localtime(one.when))

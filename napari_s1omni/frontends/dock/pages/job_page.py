@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from psygnal import Signal
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QFormLayout,
     QFrame,
-    QPlainTextEdit,
+    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -20,12 +20,15 @@ from qtpy.QtWidgets import (
 
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.frontends.dock.shortcuts import PREVIEW_KEYS, RUN_KEYS
 from napari_s1omni.frontends.dock.widgets.engine_choice import EngineChoice
-from napari_s1omni.frontends.dock.widgets.form import Form
+from napari_s1omni.frontends.dock.widgets.form import Form, shown_value
 from napari_s1omni.frontends.dock.widgets.output_choice import OutputChoice
 from napari_s1omni.frontends.dock.widgets.parts import Choice, Section, SummaryCard, button, copy_button, row
 from napari_s1omni.frontends.dock.widgets.preview_view import PreviewView
+from napari_s1omni.frontends.dock.widgets.prompt_box import PromptBox
 from napari_s1omni.frontends.session.controller import Controller
+from napari_s1omni.frontends.session.request_line import request_line, request_reasons
 from napari_s1omni.jobs.prepare import Prepared
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.planning.cost import describe_cost
@@ -52,12 +55,14 @@ _STACK_FIELDS = ("link_z", "z_gap")
 """Fields that are hidden for images with one plane."""
 REGIONS = {"whole": "Whole layer", "view": "Current view", "shape": "Selected shapes"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
+_NARROWEST = 380
+"""Width of the dock in pixels, unless a large font needs more."""
 _TYPING = 300
 """Milliseconds after the last key before a prompt is applied."""
 
 
-class JobPage(QScrollArea):
-    """The form of the job.
+class JobPage(QWidget):
+    """The form of the job; the estimate and the buttons stay in view below it.
 
     Parameters
     ----------
@@ -82,10 +87,7 @@ class JobPage(QScrollArea):
         self.operation = Choice(
             [(key, one.title, one.model.__doc__ or "") for key, one in OPERATIONS.items()], controller.choose_operation
         )
-        self.prompt = QPlainTextEdit()
-        self.prompt.setFixedHeight(54)
-        self.prompt.setStyleSheet("QPlainTextEdit { border: 1px solid rgba(128,128,128,120); border-radius: 3px; }")
-        self.prompt.setTabChangesFocus(True)
+        self.prompt = PromptBox()
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING)
@@ -98,14 +100,18 @@ class JobPage(QScrollArea):
         self.region.activated.connect(lambda _: self.region_chosen.emit(self.region.currentData()))
         self.engine = EngineChoice(controller)
         self.engine_state = self.engine.state
-        output_row = OutputChoice(controller)
-        self.output = output_row.line
+        self.output_choice = OutputChoice(controller)
+        self.output = self.output_choice.line
+        self.changed = QLabel()
+        self.changed.setWordWrap(True)
+        self.changed.setStyleSheet("color: #e69f00;")
+        self.changed.setToolTip("Fields that are not at their default, in sections that may be closed")
         self.card = SummaryCard()
         self.preview_button = button(
-            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, "Alt+P", self
+            "Preview", "Run up to four tiles of the view", self.preview_requested.emit, PREVIEW_KEYS
         )
         self.run_button = button(
-            "Run", "Run the whole region in a background process", self.run_requested.emit, "Alt+R", self
+            "Run", "Run the whole region in a background process", self.run_requested.emit, RUN_KEYS
         )
         self.run_button.setStyleSheet("font-weight: bold;")
         copy = copy_button(self.copy_requested.emit, "Copy this job to run it elsewhere")
@@ -131,22 +137,42 @@ class JobPage(QScrollArea):
             column.addWidget(form)
         column.addLayout(_form_layout(("Region", self.region), ("Engine", self.engine), ("", self.engine_state)))
         self._add_sections(column)
-        column.addLayout(_form_layout(("Save to", output_row)))
-        column.addWidget(self.card)
-        column.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
+        column.addWidget(self.changed)
+        column.addLayout(_form_layout(("Save to", self.output_choice)))
         column.addWidget(self.preview, 1)
         # With all sections open it may be higher than a small screen.
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = QScrollArea()
+        scroll.setWidget(body)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 6)
+        below.setSpacing(5)
+        below.addWidget(self.card)
+        below.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
+        self._scroll, self._body = scroll, body
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addLayout(below)
+        self.card.link_chosen.connect(self._choose_axes)
         controller.document_changed.connect(self.show_document)
         controller.prepared_changed.connect(self._on_plan)
+        controller.target.checked.connect(lambda _: self.run_button.setEnabled(controller.may_run))
         controller.preview_changed.connect(lambda _: self.engine.show_state())
         self.show_document(controller.document)
         self.card.show_text("Open an image to begin")
         self.run_button.setEnabled(False)
         self.preview_button.setEnabled(False)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the form as wide as its fields, which a larger font widens."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            bar = self._scroll.verticalScrollBar().sizeHint().width()
+            self._scroll.setMinimumWidth(max(_NARROWEST, self._body.minimumSizeHint().width() + bar))
+        return bool(super().event(event))
 
     def _add_sections(self, column: QVBoxLayout) -> None:
         options = QWidget()
@@ -181,10 +207,22 @@ class JobPage(QScrollArea):
         self.prompt.blockSignals(True)
         self.prompt.setPlainText(operation.get("prompt", field.default))
         self.prompt.setToolTip(field.description or "")
+        self.prompt.setPlaceholderText(f"Such as: {field.default}")
         self.prompt.blockSignals(False)
         self.engine.show_engine(document.get("engine", "auto"))
-        self.region.setCurrentIndex(0 if not document.get("region") else max(1, self.region.currentIndex()))
+        kind = self.controller.fields.region_from if document.get("region") else "whole"
+        self.region.setCurrentIndex(list(REGIONS).index(kind))
         self.output.setText(self.controller.output or "")
+        self.show_changed()
+
+    def show_changed(self) -> None:
+        """Show in one line which fields in closed sections differ from their defaults."""
+        kind = self.controller.document["operation"]["type"]
+        plain = ("engine", "region", "operation.type", "operation.prompt")
+        found = self.controller.fields.changed_fields(*plain, *(f"operation.{name}" for name in _FIELDS[kind].visible))
+        words = [f"{path.rpartition('.')[2].replace('_', ' ')} {shown_value(value)}" for path, value in found.items()]
+        self.changed.setText(f"Also set: {', '.join(words)}" if words else "")
+        self.changed.setVisible(bool(words))
 
     def show_layers(self, names: list[str], chosen: str | None) -> None:
         """Show the layers to choose from."""
@@ -208,16 +246,21 @@ class JobPage(QScrollArea):
 
     def _on_field(self, section: str, name: str, value: Any) -> None:
         self.controller.edit(f"{section}.{name}", value)
+        self.show_changed()
 
     def _apply_prompt(self) -> None:
-        self.controller.edit("operation.prompt", self.prompt.toPlainText().strip() or None)
+        text = self.prompt.toPlainText().strip()
+        # Only for a segmentation an empty prompt is a question; for the others it is their default.
+        needed = self.controller.document["operation"]["type"] == "segmentation"
+        self.controller.edit("operation.prompt", text if text or needed else None)
 
     def _on_plan(self, prepared: Prepared | None, text: str) -> None:
-        self.run_button.setEnabled(prepared is not None)
+        self.run_button.setEnabled(self.controller.may_run)
+        self.show_changed()
         self.preview_button.setEnabled(prepared is not None)
         self.engine.show_state()
         if prepared is None:
-            self.card.show_text(text, warning=True)
+            self.card.show_text(text[:1].upper() + text[1:], warning=True)
             return
         plan, grid = prepared.plan, prepared.plan.grid
         for name in _STACK_FIELDS:
@@ -229,6 +272,20 @@ class JobPage(QScrollArea):
         costs = "<br>".join(f"{name}: {value}" for name, value in describe_cost(prepared.cost).items())
         notes = "<br>".join(f"• {note}" for note in plan.notes)
         self.card.show_text(text, small, f"<p>{costs}</p><p>{notes}</p>")
+        axes = self._axes_in_time()
+        link = (axes, "They are time points") if axes else None
+        self.card.show_request(request_line(prepared), request_reasons(prepared), link)
+
+    def _axes_in_time(self) -> str:
+        """Return the axes with time points in place of planes, if the planes were guessed; else an empty text."""
+        source = self.controller.source
+        if source is None or not source.axes_guess or "z" not in source.axes or "t" in source.axes:
+            return ""
+        return (source.ref.axes or source.axes).replace("z", "t")
+
+    def _choose_axes(self, axes: str) -> None:
+        self.controller.edit("source.axes", axes)
+        self.controller.document_changed.emit(self.controller.document)
 
 
 def _form_layout(*rows: tuple[str, QWidget]) -> QFormLayout:

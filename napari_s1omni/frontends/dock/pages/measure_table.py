@@ -21,18 +21,19 @@ from qtpy.QtWidgets import (
 
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.main_thread import MainThread
-from napari_s1omni.frontends.dock.notifications import show_error
+from napari_s1omni.frontends.dock.notifications import errors_shown, show_error
 from napari_s1omni.frontends.dock.view_geometry import move_view
 from napari_s1omni.frontends.dock.widgets.columns_model import SORT_ROLE, ColumnsModel
+from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.parts import button, row
-from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY, label_features
+from napari_s1omni.frontends.napari_layers.open_labels import OpenLabels, is_measurable, open_labels
+from napari_s1omni.frontends.napari_layers.result_layers import label_features
 from napari_s1omni.frontends.session.background import BackgroundQueue
-from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import Columns, write_table
 
 
 class MeasureTable(QWidget):
-    """Measures the objects of a result.
+    """Measures the objects of any labels.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class MeasureTable(QWidget):
         self._main_thread = MainThread(self)
         self._background = BackgroundQueue("measurements", self._main_thread.deliver, self._on_failed)
         self._model: ColumnsModel | None = None
+        self._labels: OpenLabels | None = None
         self._layer: Any = None
         self._selecting = False
         column = QVBoxLayout(self)
@@ -52,11 +54,11 @@ class MeasureTable(QWidget):
         column.setSpacing(5)
         self.layers = QComboBox()
         self.layers.setToolTip("The labels to measure")
-        self.measure_button = button("Measure", "Measure every object, reading the result block by block", self.measure)
+        self.measure_button = button("Measure", "Measure every object, block by block", self.measure)
         self.save_button = button("Save CSV", "Save the table", self.save)
         self.save_button.setEnabled(False)
         column.addWidget(row(self.layers, self.measure_button, self.save_button, stretch=0))
-        self.state = QLabel("Choose the labels of a run, then press Measure.")
+        self.state = QLabel("Choose labels of a run or of any other program, then press Measure.")
         self.state.setWordWrap(True)
         column.addWidget(self.state)
         self.table = QTableView()
@@ -64,7 +66,6 @@ class MeasureTable(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.verticalHeader().setVisible(False)
-        self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSortRole(SORT_ROLE)
@@ -76,6 +77,7 @@ class MeasureTable(QWidget):
         for event in self._events:
             event.connect(self._list_layers)
         self._list_layers()
+        self._font = NapariFont(self)
 
     def closeEvent(self, event: Any) -> None:
         """Stop listening to the viewer."""
@@ -89,6 +91,8 @@ class MeasureTable(QWidget):
         for event in self._events:
             event.disconnect(self._list_layers)
         self._follow(None)
+        if self._events:
+            self._font.close()
         self._events = ()
 
     def measure(self) -> None:
@@ -96,22 +100,28 @@ class MeasureTable(QWidget):
         layer = next((x for x in self.viewer.layers if x.name == self.layers.currentText()), None)
         if layer is None:
             return
-        path = Path(layer.metadata[RESULT_KEY]["output"])
-        self.measure_button.setEnabled(False)
-        self.state.setText("Measuring …")
+        with errors_shown():
+            labels = open_labels(layer, self.viewer.layers)
+            self.measure_button.setEnabled(False)
+            self.state.setText("Measuring …")
+            self._background.submit(labels.measure, lambda columns: self.show_columns(layer, labels, columns))
 
-        self._background.submit(lambda: Result.open(path).table(), lambda columns: self.show_columns(layer, columns))
-
-    def show_columns(self, layer: Any, columns: Columns) -> None:
+    def show_columns(self, layer: Any, labels: OpenLabels, columns: Columns) -> None:
         """Show a table, and make it the features of its layer."""
+        self._labels = labels
         self._model = ColumnsModel(columns)
         self._sorted.setSourceModel(self._model)
+        # The rows follow the font, which may have been changed since.
+        self.table.verticalHeader().setDefaultSectionSize(self.table.fontMetrics().height() + 6)
         self.table.resizeColumnsToContents()
         self.measure_button.setEnabled(True)
         self.save_button.setEnabled(True)
         units = " x ".join(str(u) for u in layer.units[-2:])
-        self.state.setText(f"{len(columns['label']):,} objects; lengths in the units of the layer ({units})")
-        layer.features = label_features(columns)
+        notes = "".join(f"; {note}" for note in labels.notes)
+        self.state.setText(f"{len(columns['label']):,} objects; lengths in the units of the layer ({units}){notes}")
+        if len(np.unique(columns["label"])) == len(columns["label"]):
+            # A number in several time points is several objects, but one row of features.
+            layer.features = label_features(columns)
         self._follow(layer)
 
     def save(self) -> None:
@@ -139,15 +149,14 @@ class MeasureTable(QWidget):
     def _on_row(self, *args: Any) -> None:
         """Move the view to the object of the selected row."""
         rows = self.table.selectionModel().selectedRows()
-        if self._model is None or self._layer is None or not rows or self._selecting:
+        if self._model is None or self._layer is None or self._labels is None or not rows or self._selecting:
             return
         i = self._sorted.mapToSource(rows[0]).row()
         columns = self._model.columns
         self._selecting = True
         self._layer.selected_label = int(columns["label"][i])
         self._selecting = False
-        pyramid = self._layer.metadata[RESULT_KEY]["pyramid"]
-        target, axes, point = pyramid.target, pyramid.display.axes, [0.0] * self._layer.ndim
+        target, axes, point = self._labels.spec, self._labels.axes, [0.0] * self._layer.ndim
         for axis in "zyx":
             if f"centroid_{axis}" in columns and axis in axes:
                 at = target.axes.index(axis)
@@ -168,12 +177,6 @@ class MeasureTable(QWidget):
     def _list_layers(self, event: Any = None) -> None:
         chosen = self.layers.currentText()
         self.layers.clear()
-        self.layers.addItems(
-            [
-                x.name
-                for x in self.viewer.layers
-                if type(x).__name__ == "Labels" and "output" in x.metadata.get(RESULT_KEY, {})
-            ]
-        )
+        self.layers.addItems([x.name for x in self.viewer.layers if is_measurable(x)])
         self.layers.setCurrentText(chosen)
         self.measure_button.setEnabled(self.layers.count() > 0)

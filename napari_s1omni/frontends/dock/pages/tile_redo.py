@@ -9,13 +9,14 @@ from psygnal import Signal
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_s1omni.errors import S1OmniError
+from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_states import TileInfo
 from napari_s1omni.planning.job import Job
@@ -78,12 +79,16 @@ class TileRedo(QWidget):
         for push_button in (self.try_seed, self.try_prompt):
             push_button.setEnabled(True)
 
-    def run_of(self, preview: PreviewResult) -> Run | None:
+    def run_of(self, preview: PreviewPart | PreviewResult) -> Run | None:
         """Return the run whose tile a preview tries; None for a preview of the job."""
         return self._run if preview.request == self._request else None
 
     def enable_accept(self) -> None:
-        """Offer to accept the tile after its preview."""
+        """Offer to accept the tile after its preview; what that will need is drawn meanwhile."""
+        run, tile, tried = self._run, self._tile, self.tried
+        if run is not None and tile is not None and self._is_complete():
+            order = Order(result=str(run.path), tiles=_name(tile), seed=tried.get("seed"), prompt=tried.get("prompt"))
+            self._background.submit(lambda: self._controller.previewer.draw_ahead(order))
         self.accept.setEnabled(self._is_complete())
         self.use_for_job.setEnabled(True)
 
@@ -118,17 +123,17 @@ class TileRedo(QWidget):
         run, tile, tried, queue = self._run, self._tile, dict(self.tried), self._controller.queue
         if run is None or tile is None:
             return
-        t, z, *_ = tile.place
         self.accept.setEnabled(False)
         run.mark_starting()
         self._change_result(
             run,
             lambda: run.redo(
-                f"{t}/{z}/{tile.row}/{tile.col}",
+                _name(tile),
                 tried.get("seed"),
                 tried.get("prompt"),
                 python=queue.python,
                 options=queue.options,
+                loaded=queue.loaded,
             ),
         )
 
@@ -159,6 +164,12 @@ class TileRedo(QWidget):
             self._controller.edit("operation.prompt", self.tried["prompt"])
         self._controller.document_changed.emit(self._controller.document)
         self.use_for_job.setEnabled(False)
+
+
+def _name(tile: TileInfo) -> str:
+    """Return a tile as a redo names it."""
+    t, z, *_ = tile.place
+    return f"{t}/{z}/{tile.row}/{tile.col}"
 
 
 def _tile_job(run: Run, tile: TileInfo, tried: dict[str, Any]) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -26,6 +27,7 @@ from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import QUANTITIES
 from napari_s1omni.frontends.views.tile_states import TileInfo
 
+_HELP = "Hover over a tile to read its state; click it to read its thought."
 _REDRAW = 800
 """Shortest time in milliseconds between two updates of the overlay."""
 
@@ -47,6 +49,8 @@ class WhyPage(QWidget):
         self.tile: TileInfo | None = None
         """The tile that was clicked."""
         self._runs: list[Run] = []
+        self._followed: Run | None = None
+        """The newest run that the page has shown; one that is chosen by hand stays until there is a newer one."""
         self.run_choice = QComboBox()
         self.run_choice.setToolTip("The run to explain")
         self.run_choice.activated.connect(lambda i: self.choose(self._runs[i]))
@@ -56,7 +60,7 @@ class WhyPage(QWidget):
         self.colour.setToolTip("The quantity that colours the tiles")
         self.colour.activated.connect(lambda _: self._on_colour())
         self.legend = TileLegend()
-        self.hover = QLabel("Hover over a tile to read its state; click it to read its thought.")
+        self.hover = QLabel(_HELP)
         self.hover.setWordWrap(True)
         self.search = ThoughtSearch()
         self.search.search_requested.connect(self._search)
@@ -98,14 +102,55 @@ class WhyPage(QWidget):
         run.changed.connect(self._on_run_changed)
         run.ended.connect(self._on_run_ended)
 
+    def forget(self, path: Path, keep: Run | None = None) -> None:
+        """Take off the tiles of a result that is gone, and offer its runs no more, but for one that replaced it."""
+        gone = [one for one in self._runs if one.path == path and one is not keep]
+        if self.overlay.run in gone:
+            self.overlay.clear()
+        for run in gone:
+            self.run_choice.removeItem(self._runs.index(run))
+            self._runs.remove(run)
+            run.changed.disconnect(self._on_run_changed)
+            run.ended.disconnect(self._on_run_ended)
+
     def choose(self, run: Run) -> None:
         """Show the tiles of a run."""
+        if run is self._newest_run():
+            self._followed = run
+        self.hover.setText(_HELP)
         self.run_choice.setCurrentIndex(self._runs.index(run))
         if self._results.layer_of(run) is None:
             self._results.add(run, None)
         self.overlay.show(run, self._results.layer_of(run), self.colour.currentData())
         self.legend.show_legend(run, self.colour.currentData())
         self.redo.choose_run(run)
+
+    def open(self) -> None:
+        """Show the tiles of the newest run of the chosen layer, as the page comes into view."""
+        run = self._newest_run()
+        if run is None:
+            if self._link.layer is not None:
+                name = self._link.layer.name
+                self.hover.setText(f"No result of '{name}' is open. Run the job, or choose a run above.")
+        elif run is not self._followed or not self.overlay.visible:
+            self._followed = run
+            self.choose(run)
+        else:
+            self.overlay.layer.visible = True
+
+    def leave(self) -> None:
+        """Hide the colours of the tiles, which would cover the result on other pages."""
+        if self.overlay.visible:
+            self.overlay.layer.visible = False
+
+    def _newest_run(self) -> Run | None:
+        """Return the newest run whose result is in the viewer: that of the active layer, or of the chosen source."""
+        shown = [run for run in reversed(self._runs) if self._results.layer_of(run) is not None]
+        active, source = self._link.viewer.layers.selection.active, self._link.layer
+        own = [run for run in shown if self._results.layer_of(run) == active]
+        # A run of an earlier session does not know the name of its source.
+        of_source = [run for run in shown if source is None or run.layer in (source.name, "")]
+        return next(iter(own or of_source), None)
 
     def show_preview(self, preview: PreviewResult) -> None:
         """Show the thought of a tile that was tried again."""

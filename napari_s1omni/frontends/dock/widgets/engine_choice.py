@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QLabel
 
 from napari_s1omni.engine.registry import names
-from napari_s1omni.frontends.dock.widgets.parts import SMALL
+from napari_s1omni.frontends.dock.widgets.parts import SOFT, smaller
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.planning.job import Job
 
@@ -40,8 +40,8 @@ class EngineChoice(QComboBox):
         self.currentTextChanged.connect(lambda text: controller.edit("engine", text if text != "auto" else None))
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.RichText)
-        self.state.setStyleSheet(SMALL)
-        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.state.setStyleSheet(SOFT)
+        self.state.setWordWrap(True)
 
     def show_engine(self, name: str) -> None:
         """Show the engine of the document without editing it."""
@@ -60,7 +60,7 @@ class EngineChoice(QComboBox):
         if engine.name == self._controller.loading:
             state = "loading"
         colour, text = _STATES[state]
-        self.state.setText(f"<span style='color:{colour}'>●</span> {engine.name}, {text}")
+        self.state.setText(f"<span style='color:{colour}'>●</span> " + smaller(f"{engine.name}, {text}"))
         self.state.setToolTip(
             f"{engine.title}<br>Revision {engine.revision}<br>Weights: {engine.weights_license}<br>{engine.host.why}"
             f"<br>{engine.citation}"

@@ -57,9 +57,9 @@ class Field:
         with self._shown.changed.blocked():
             match self._shown:
                 case LineEdit():
-                    self._shown.value = "" if value is None else _text(value)
+                    self._shown.value = "" if value is None else shown_value(value)
                 case ComboBox():
-                    self._shown.value = AUTO if value is None else _text(value)
+                    self._shown.value = AUTO if value is None else shown_value(value)
                 case SpinBox() | FloatSpinBox():
                     self._shown.value = value
                 case _:
@@ -120,15 +120,15 @@ def _editor(field: FieldInfo) -> Any:
     low = getattr(bounds.get("Ge"), "ge", getattr(bounds.get("Gt"), "gt", 0))
     high = getattr(bounds.get("Le"), "le", getattr(bounds.get("Lt"), "lt", 2**31 - 1))
     if all(isinstance(k, str | int) and not isinstance(k, bool) for k in kinds):
-        return ComboBox(choices=[*([AUTO] if optional else []), *(_text(k) for k in kinds)])
+        return ComboBox(choices=[*([AUTO] if optional else []), *(shown_value(k) for k in kinds)])
     if kinds == [bool]:
-        return ComboBox(choices=[AUTO, _text(True), _text(False)]) if optional else CheckBox(text="")
+        return ComboBox(choices=[AUTO, shown_value(True), shown_value(False)]) if optional else CheckBox(text="")
     if kinds == [int] and not optional:
         return SpinBox(min=low, max=min(high, 2**31 - 1))
     if kinds == [float] and not optional:
         return FloatSpinBox(min=float(low), max=float(high), step=0.05 if high <= 2 else 0.5)
     if any(isinstance(k, int) for k in kinds):
-        return ComboBox(choices=[_text(k) for k in kinds if isinstance(k, int)])
+        return ComboBox(choices=[shown_value(k) for k in kinds if isinstance(k, int)])
     line = LineEdit()
     line.native.setPlaceholderText(AUTO if optional else "")
     return line
@@ -140,7 +140,8 @@ def _alternatives(annotation: Any) -> list[Any]:
     return list(get_args(annotation)) if get_origin(annotation) is Literal else [annotation]
 
 
-def _text(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """Return a value as it is entered in a form."""
     if isinstance(value, bool):
         # YAML reads these back as booleans.
         return "yes" if value else "no"

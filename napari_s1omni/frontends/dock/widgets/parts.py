@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from psygnal import Signal
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -25,8 +27,12 @@ BAR = (
     "QProgressBar::chunk { border-radius: 3px; background: #56b4e9; }"
 )
 """Style of a progress bar, for dark and light themes."""
-SMALL = "font-size: 10px; color: rgba(140,140,140,255);"
-"""Style of small secondary text."""
+SOFT = "color: rgba(140,140,140,255);"
+"""Style of secondary text."""
+DOUBT = "color: black; background: #f0e442; border-radius: 3px;"
+"""Style of a line that a user should read before going on: yellow in every theme."""
+_PADDING = 4
+"""Pixels around the text of a yellow line. As a margin, since Qt forgets the padding of a style when it wraps text."""
 COPIES = {"yaml": "Job file (YAML)", "python": "Python", "command": "Command line"}
 """Formats in which a job is copied."""
 
@@ -99,7 +105,10 @@ class Section(QWidget):
 
 
 class SummaryCard(QFrame):
-    """A bold line of text, and a smaller one below."""
+    """A line on how the request is understood, a bold line of text, and a smaller one below."""
+
+    link_chosen = Signal(str)
+    """Target of a link that was clicked in the first line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,14 +120,19 @@ class SummaryCard(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(2)
+        self.request = QLabel()
+        self.request.setTextFormat(Qt.TextFormat.RichText)
+        self.request.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.request.linkActivated.connect(self.link_chosen.emit)
         self.line = QLabel()
-        self.line.setWordWrap(True)
         self.line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.small = QLabel()
-        self.small.setWordWrap(True)
-        self.small.setStyleSheet(SMALL)
-        column.addWidget(self.line)
-        column.addWidget(self.small)
+        self.small.setTextFormat(Qt.TextFormat.RichText)
+        self.small.setStyleSheet(SOFT)
+        for label in (self.request, self.line, self.small):
+            label.setWordWrap(True)
+            column.addWidget(label)
+        self.request.setVisible(False)
 
     def show_text(self, line: str, small: str = "", tip: str = "", *, warning: bool = False) -> None:
         """Show one or two lines.
@@ -129,26 +143,80 @@ class SummaryCard(QFrame):
         warning : bool
             Whether the user has to correct something.
         """
-        self.line.setStyleSheet("color: #e69f00;" if warning else "font-weight: bold;")
+        self.line.setStyleSheet(DOUBT if warning else "font-weight: bold;")
+        self.line.setMargin(_PADDING if warning else 0)
         self.line.setText(line)
-        self.small.setText(small)
+        self.small.setText(smaller(small))
         self.small.setVisible(bool(small))
         self.setToolTip(tip)
+        if warning:
+            self.show_request("")
+
+    def show_request(self, line: str, why: str = "", link: tuple[str, str] | None = None) -> None:
+        """Show how the request is understood, above the other lines.
+
+        Parameters
+        ----------
+        line : str
+            Empty to show nothing.
+        why : str
+            Tooltip; not empty if something was not understood or was guessed, which is shown in yellow.
+        link : (target, text), optional
+            An answer to click.
+        """
+        answer = f" <a href='{html.escape(link[0])}' style='color:#0059a8'>{html.escape(link[1])}</a>" if link else ""
+        self.request.setStyleSheet(DOUBT if why else SOFT)
+        self.request.setMargin(_PADDING if why else 0)
+        self.request.setText(html.escape(line) + answer)
+        self.request.setToolTip(why)
+        self.request.setVisible(bool(line))
 
 
-def button(
-    text: str, tip: str, work: Callable[[], Any], shortcut: str = "", parent: QWidget | None = None
-) -> QPushButton:
-    """Return a button that shows its shortcut; the shortcut works while the dock has the focus."""
-    keys = QKeySequence(shortcut)
-    shown = f"{text}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})" if shortcut else text
-    widget = QPushButton(shown)
-    widget.setToolTip(tip)
+def smaller(text: str) -> str:
+    """Return text as rich text that is a little smaller than the font of napari, whatever that is."""
+    return f"<small>{html.escape(text)}</small>"
+
+
+class KeyButton(QPushButton):
+    """A button that shows its keys where there is room for them.
+
+    Parameters
+    ----------
+    text : str
+    keys : str
+        Such as ``Alt+R``; :class:`~napari_s1omni.frontends.dock.shortcuts.Shortcuts` presses the button by them.
+    """
+
+    def __init__(self, text: str, keys: str) -> None:
+        super().__init__(text)
+        shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+        self._short, self._long = text, f"{text}  ({shown})"
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Return the size with the keys."""
+        return self._with_text(super().sizeHint(), self._long)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the size without the keys."""
+        # The minimum of Qt is the hint above, whatever the text.
+        return self._with_text(super().sizeHint(), self._short)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the keys out of a narrow button."""
+        super().resizeEvent(event)
+        self.setText(self._long if self.width() >= self.sizeHint().width() else self._short)
+
+    def _with_text(self, size: QSize, text: str) -> QSize:
+        width = self.fontMetrics().horizontalAdvance
+        return QSize(size.width() - width(self.text()) + width(text), size.height())
+
+
+def button(text: str, tip: str, work: Callable[[], Any], keys: str = "") -> QPushButton:
+    """Return a button, which shows its keys if it has any."""
+    widget = KeyButton(text, keys) if keys else QPushButton(text)
+    widget.setToolTip(f"{tip} ({keys})" if keys else tip)
     widget.clicked.connect(lambda _: work())
-    if shortcut and parent is not None:
-        key = QShortcut(keys, parent)
-        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        key.activated.connect(lambda: work() if widget.isEnabled() else None)
     return widget
 
 

@@ -6,10 +6,17 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QSlider, QVBoxLayout, QWidget
 
-from napari_s1omni.frontends.dock.widgets.parts import BAR, row
+from napari_s1omni.frontends.dock.widgets.parts import BAR, button, row
 from napari_s1omni.frontends.dock.widgets.thought_name import thought_name
 from napari_s1omni.frontends.dock.widgets.trace_view import TraceView
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewPart,
+    PreviewProgress,
+    PreviewResult,
+)
 
 
 class PreviewView(QWidget):
@@ -17,6 +24,8 @@ class PreviewView(QWidget):
 
     slider_moved = Signal(float)
     """Share of the preview, from the left, that shows the result; the rest shows the source."""
+    cancelled = Signal()
+    """The preview is to stop."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,14 +48,16 @@ class PreviewView(QWidget):
         self.tile.setToolTip("The thoughts of this preview")
         self.tile.currentIndexChanged.connect(self._show_thought)
         self.trace = TraceView()
-        for widget in (self.state, self.bar, self._slider_row, self.tile):
+        self.cancel = button("Cancel preview", "Stop after the tile that is being drawn", self.cancelled.emit)
+        for widget in (self.state, self.bar, self.cancel, self._slider_row, self.tile):
             column.addWidget(widget)
             widget.setVisible(False)
         column.addWidget(self.trace, 1)
         self._shown: PreviewResult | None = None
 
     def show_event(self, event: PreviewEvent) -> None:
-        """Show progress, result or failure of a preview."""
+        """Show progress, result, failure or end of a preview."""
+        self.cancel.setVisible(isinstance(event, PreviewProgress | PreviewPart))
         match event:
             case PreviewProgress():
                 self.state.setVisible(True)
@@ -58,12 +69,21 @@ class PreviewView(QWidget):
                 self.state.setVisible(True)
                 self.bar.setVisible(False)
                 self.state.setText(f"No preview: {event.failure.words}")
+            case PreviewCancelled():
+                self.bar.setVisible(False)
+                self.state.setText("The preview was cancelled.")
             case PreviewResult():
                 self._show(event)
+
+    def clear(self) -> None:
+        """Show no preview, as its layer is gone; its thoughts stay to be read."""
+        for widget in (self.state, self.bar, self._slider_row):
+            widget.setVisible(False)
 
     def _show(self, preview: PreviewResult) -> None:
         self._shown = preview
         self.bar.setVisible(False)
+        self.state.setVisible(True)
         self._slider_row.setVisible(True)
         self.slider.setValue(200)
         failed = f", {len(preview.errors)} failed" if preview.errors else ""

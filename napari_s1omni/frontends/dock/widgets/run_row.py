@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButto
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.widgets.parts import BAR, copy_button
+from napari_s1omni.frontends.session.results.finished import describe_finished
 from napari_s1omni.frontends.session.run import Run
 
 RunAction = Literal["pause", "resume", "cancel", "show", "why", "forget"]
@@ -36,7 +37,7 @@ _ACTIONS: dict[RunAction, tuple[str, str]] = {
     "cancel": ("Cancel", "Stop after the current tile; finished blocks are kept"),
     "show": ("Show", "Add its layer to the viewer"),
     "why": ("Why", "Colour its tiles and read their thoughts"),
-    "forget": ("Remove", "Remove it from this list; its files stay"),
+    "forget": ("Remove…", "Remove it from this list, or delete its folder"),
 }
 """Action -> label and tooltip of its button."""
 
@@ -96,8 +97,13 @@ class RunRow(QFrame):
         waiting = self.run.queued
         self.bar.setRange(0, max(1, status.tiles_total))
         self.bar.setValue(status.tiles_total if status.state is RunState.COMPLETE else status.tiles_done)
-        words = ["waiting for earlier runs" if waiting else _STATES[status.state]]
-        if status.tiles_total and not waiting:
+        complete = status.state is RunState.COMPLETE and not waiting
+        words = ["waiting for earlier runs" if waiting else self.run.asked or _STATES[status.state]]
+        if complete:
+            words = [f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"]
+        if status.last_heard:
+            words.append(status.last_heard)
+        if status.tiles_total and not waiting and not complete:
             words.append(f"{status.tiles_done:,} of {status.tiles_total:,} tiles")
         if status.eta is not None:
             words.append(f"{format_duration(status.eta)} left")
@@ -110,9 +116,7 @@ class RunRow(QFrame):
         self.state.setText(f"<span style='color:{colour}'>●</span> {text}")
         working = status.alive and not waiting
         self.buttons["pause"].setVisible(working and status.state is not RunState.PAUSED)
-        self.buttons["resume"].setVisible(
-            (working and status.state is RunState.PAUSED) or (status.resumable and not waiting)
-        )
+        self.buttons["resume"].setVisible((working and status.state is RunState.PAUSED) or self.run.resumable)
         self.buttons["cancel"].setVisible(self.run.alive)
         self.buttons["why"].setVisible(not waiting)
         self.buttons["forget"].setVisible(not self.run.alive)

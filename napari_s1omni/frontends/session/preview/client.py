@@ -1,4 +1,4 @@
-"""Previews, computed in a process of their own that keeps the engine loaded."""
+"""Previews, computed in a process of their own that keeps the engine loaded and may turn into a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,27 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.status import Failure
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewProgress, PreviewResult
+from napari_s1omni.frontends.session.preview.events import (
+    PreviewCancelled,
+    PreviewEvent,
+    PreviewFailed,
+    PreviewPart,
+    PreviewProgress,
+    PreviewResult,
+)
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.plan import Plan
-from napari_s1omni.settings import interpreter
+from napari_s1omni.settings import child_environment, engine_environment, interpreter
 from napari_s1omni.system.processes import start_detached
+
+_IDLE = 600.0
+"""Seconds without a request after which the process ends, and with it the memory of its engine."""
 
 
 class PreviewClient:
-    """A process that computes previews, started with the first request.
+    """A process with a loaded engine, started with the first request.
 
     Parameters
     ----------
@@ -33,16 +44,30 @@ class PreviewClient:
         of the newest request.
     python : str, optional
         Interpreter that holds the engine; by default that of ``S1OMNI_PYTHON``, else this one.
+    idle : float
+        Seconds without a request after which the process is ended.
     """
 
-    def __init__(self, on_event: Callable[[PreviewEvent], None], python: str | None = None) -> None:
+    def __init__(
+        self, on_event: Callable[[PreviewEvent], None], python: str | None = None, idle: float = _IDLE
+    ) -> None:
         self._on_event = on_event
         self._python = python
+        self._idle = idle
         self._process: subprocess.Popen[str] | None = None
+        self._environment: dict[str, str] = {}
         self._folder: Path | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._newest = 0
-        self._tiles = 0
+        self._previewing = 0
+        self._engine = self._given = ""
+        self._ahead = False
+        self._timer: threading.Timer | None = None
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that is loaded; empty if none is."""
+        return self._engine if self._process is not None and self._process.poll() is None else ""
 
     def start(self) -> None:
         """Start the process if necessary; its imports take a second or two."""
@@ -63,41 +88,123 @@ class PreviewClient:
             Number of the request.
         """
         with self._lock:
-            process = self._running_process()
-            self._newest += 1
-            pixels = Path(str(self._folder)) / f"{self._newest}.npy"
-            request = {"id": self._newest, "job": job.model_dump(mode="json"), "pixels": str(pixels)}
+            self._running_process()
+            pixels = Path(str(self._folder)) / f"{self._newest + 1}.npy"
+            self._previewing = self._send(job=job.model_dump(mode="json"), pixels=str(pixels))
+            return self._previewing
+
+    def cancel(self) -> None:
+        """Stop the preview after its current tile; the event comes at once."""
+        with self._lock:
+            number, self._previewing = self._previewing, 0
+            if not number:
+                return
+            self._send()
+        self._on_event(PreviewCancelled(number))
+
+    def reload(self) -> None:
+        """Load the engine again that was given to a run, for the next preview or run."""
+        with self._lock:
+            engine, self._given = self._given, ""
+            if engine and not self._previewing:
+                self._running_process()
+                self._send(load=engine)
+
+    def draw_ahead(self, redo: Order) -> None:
+        """Draw what accepting a tried tile will need, until another request comes."""
+        with self._lock:
+            self._ahead = False
+            if self.engine and not self._previewing:
+                self._send(ahead=redo.to_json())
+
+    @property
+    def drawn_ahead(self) -> bool:
+        """Whether everything that was to be drawn ahead is there."""
+        return self._ahead
+
+    def give(self, order: Order, engine: str, log: Path) -> subprocess.Popen[Any] | None:
+        """Let the process with this engine become that of a run; previews then use another process.
+
+        It is a :data:`~napari_s1omni.execution.run.launch.LoadedProcess`. The run outlives this process.
+        """
+        with self._lock:
+            process = self._process
+            if process is None or not engine or self.engine != engine or self._environment != engine_environment():
+                return None
+            if not self._send(order=order.to_json(), log=str(log), folder=str(Path.cwd())):
+                return None
+            previewing, self._previewing = self._previewing, 0
+            self._process, self._engine, self._given = None, "", engine
             if process.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(json.dumps(request) + "\n")
-                    process.stdin.flush()
-            return self._newest
+                process.stdin.close()
+        if previewing:
+            self._on_event(PreviewCancelled(previewing))
+        return process
 
     def close(self) -> None:
         """End the process."""
         with self._lock:
-            process, self._process = self._process, None
             self._newest += 1
-        if process is not None:
-            process.terminate()
-            process.wait(10)
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        stream.close()
+            self._previewing = 0
+            self._end_process()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _send(self, **request: Any) -> int:
+        """Write a request and return its number; 0 if the process is gone."""
+        self._newest += 1
+        self._restart_timer()
+        process = self._process
+        if process is None or process.stdin is None or process.poll() is not None:
+            return 0
+        try:
+            process.stdin.write(json.dumps({"id": self._newest, **request}) + "\n")
+            process.stdin.flush()
+        except OSError:
+            return 0
+        return self._newest
+
+    def _restart_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._idle, self._end_idle, (self._newest,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_idle(self, newest: int) -> None:
+        with self._lock:
+            if newest == self._newest and not self._previewing:
+                self._end_process()
+
+    def _end_process(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        process, self._process, self._engine = self._process, None, ""
+        if process is None:
+            return
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+
     def _running_process(self) -> subprocess.Popen[str]:
+        environment = engine_environment()
         if self._process is not None and self._process.poll() is None:
-            return self._process
+            if environment == self._environment:
+                return self._process
+            # What an engine is loaded with may depend on them.
+            self._end_process()
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="s1omni-preview-"))
+        self._environment, self._engine = environment, ""
         self._process = start_detached(
             [self._python or interpreter(), "-m", "napari_s1omni.frontends.session.preview.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=child_environment(),
         )
         threading.Thread(target=self._listen, args=(self._process,), name="preview events", daemon=True).start()
         return self._process
@@ -105,40 +212,56 @@ class PreviewClient:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         if process.stdout is None:
             return
-        with contextlib.suppress(ValueError):
-            # Closing the stream ends the loop.
-            for line in process.stdout:
-                message = json.loads(line)
-                if message["event"] not in ("started", "superseded") and message["id"] == self._newest:
-                    self._on_event(self._event(message))
+        with process.stdout as output:
+            for line in output:
+                self._receive(process, json.loads(line))
         with self._lock:
             died = self._process is process
-            self._process = None if died else self._process
-            newest = self._newest
-        if died and newest:
+            previewing = self._previewing
+            if died:
+                self._process, self._engine, self._previewing = None, "", 0
+        if died and previewing:
             error = Failure("EngineUnavailable", "the preview process ended", "start the preview again", 69)
-            self._on_event(PreviewFailed(newest, error))
+            self._on_event(PreviewFailed(previewing, error))
 
-    def _event(self, message: Mapping[str, Any]) -> PreviewEvent:
+    def _receive(self, process: subprocess.Popen[str], message: Mapping[str, Any]) -> None:
+        with self._lock:
+            if process is not self._process:
+                return
+            if message["event"] in ("loading", "loaded"):
+                self._engine = message["engine"] if message["event"] == "loaded" else ""
+            self._ahead = self._ahead or (message["event"] == "ahead" and message["id"] == self._newest)
+            wanted = message["id"] == self._previewing != 0
+            if wanted and message["event"] in ("done", "failed"):
+                self._previewing = 0
+        for event in self._events(message) if wanted else ():
+            self._on_event(event)
+        if "file" in message:
+            Path(message["file"]).unlink(missing_ok=True)
+
+    def _events(self, message: Mapping[str, Any]) -> list[PreviewEvent]:
         number = message["id"]
         match message["event"]:
             case "loading":
-                return PreviewProgress(number, f"loading {message['engine']}", loading=message["engine"])
+                return [PreviewProgress(number, f"loading {message['engine']}", loading=message["engine"])]
             case "ready":
-                self._tiles = message["tiles"]
                 name = message["engine"]
-                return PreviewProgress(number, f"thinking with {name}", 0, self._tiles, loaded=name)
-            case "tiles":
-                text = f"{message['done']} of {self._tiles} tiles"
-                return PreviewProgress(number, text, message["done"], self._tiles)
+                return [PreviewProgress(number, f"thinking with {name}", loaded=name)]
+            case "part":
+                done, tiles = message["done"], message["tiles"]
+                progress = PreviewProgress(number, f"{done} of {tiles} tiles", done, tiles)
+                return [progress, PreviewPart(number, *_facts(message))]
             case "done":
-                pixels = Path(str(self._folder)) / f"{number}.npy"
-                loaded = np.load(pixels, allow_pickle=False)
-                pixels.unlink()
-                thoughts = {key: Thought(**fields) for key, fields in message["thoughts"].items()}
-                plan = Plan.from_json(message["plan"])
                 errors = tuple(message["errors"])
-                return PreviewResult(number, plan, loaded, thoughts, message["seconds"], message["rate"], errors)
-            case _:
+                return [PreviewResult(number, *_facts(message), message["seconds"], errors)]
+            case "failed":
                 error = Failure(message["kind"], message["message"], message["remedy"], 1)
-                return PreviewFailed(number, error)
+                return [PreviewFailed(number, error)]
+        return []
+
+
+def _facts(message: Mapping[str, Any]) -> tuple[Plan, Any, dict[str, Thought]]:
+    """Return plan, pixels and thoughts of a message."""
+    pixels = np.load(message["file"], allow_pickle=False)
+    thoughts = {key: Thought(**fields) for key, fields in message["thoughts"].items()}
+    return Plan.from_json(message["plan"]), pixels, thoughts

@@ -1,4 +1,4 @@
-"""Events of a preview: its progress, then a result or a failure."""
+"""Events of a preview: its progress and its parts, then a result, a failure, or that it was cancelled."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class PreviewProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewPart:
+    """What is there of a preview while further tiles are being drawn."""
+
+    request: int
+    plan: Plan
+    """Plan of the previewed region."""
+    pixels: NDArray[Any]
+    """In the axes of the target; 0 where no tile is drawn yet."""
+    thoughts: Mapping[str, Thought]
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewResult:
     """The pixels and thoughts of a preview."""
 
@@ -40,8 +52,6 @@ class PreviewResult:
     thoughts: Mapping[str, Thought]
     seconds: float
     """Seconds from request to result, including loading the engine."""
-    rate: float | None
-    """Seconds per tile once the engine was ready; None if no tile was generated."""
     errors: tuple[str, ...] = ()
     """Errors of tiles that failed."""
 
@@ -54,4 +64,11 @@ class PreviewFailed:
     failure: Failure
 
 
-PreviewEvent = PreviewProgress | PreviewResult | PreviewFailed
+@dataclass(frozen=True, slots=True)
+class PreviewCancelled:
+    """A preview that was cancelled."""
+
+    request: int
+
+
+PreviewEvent = PreviewProgress | PreviewPart | PreviewResult | PreviewFailed | PreviewCancelled

@@ -33,12 +33,22 @@ class ListedImage:
     """The other cells that are not empty, by the name of their column."""
 
 
-def read_image_list(
-    path: str | os.PathLike[str], is_image: Callable[[str], bool]
-) -> tuple[list[ListedImage], list[str]]:
-    """Read a list of images; the second value says what was skipped or adjusted.
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """What a list of images holds."""
 
-    With a column ``source``, the other columns are named like keys of a job. Without a header, each line is one path.
+    rows: list[ListedImage]
+    columns: list[str]
+    """Names of the columns besides ``source``, in small letters."""
+    notes: list[str]
+    """What was skipped or adjusted, one sentence each."""
+
+
+def read_image_list(path: str | os.PathLike[str], is_image: Callable[[str], bool]) -> ImageList:
+    """Read a list of images.
+
+    With a column ``source``, the others are settings of a job or facts about the image. Without a header, each line is
+    one path.
 
     Parameters
     ----------
@@ -58,7 +68,7 @@ def read_image_list(
         del lines[0]
     header, separator = _header(lines)
     if header is None:
-        return _plain(path, [line for line in lines if not _is_empty(line)], is_image, notes), notes
+        return ImageList(_plain(path, [line for line in lines if not _is_empty(line)], is_image, notes), [], notes)
     for name, count in Counter(name for name in header if name).items():
         if count > 1:
             raise SourceError(f"{path} has {count} columns '{name}'", "each column has its own name", "remove one")
@@ -75,7 +85,7 @@ def read_image_list(
         found = [_with_points(item, notes) for item in found]
     if empty:
         notes.append(f"{empty} empty rows of {path} are skipped")
-    return _once(found, notes), notes
+    return ImageList(_once(found, notes), [name for name in header if name and name != SOURCE], notes)
 
 
 def _lines(path: str | os.PathLike[str], notes: list[str]) -> list[str]:
@@ -172,7 +182,7 @@ def _with_points(item: ListedImage, notes: list[str]) -> ListedImage:
     """Write numbers with a decimal point, where the separator is not the comma."""
     changes = dict(item.changes)
     for name, cell in changes.items():
-        if (number := _DECIMAL_COMMA.fullmatch(cell)) and name != "operation.prompt":
+        if (number := _DECIMAL_COMMA.fullmatch(cell)) and name not in ("operation.prompt", "name"):
             changes[name] = f"{number[1]}.{number[2]}{number[3] or ''}"
             notes.append(f"{name} {cell} in row {item.number} is read as {changes[name]}")
     return ListedImage(item.number, item.source, changes)

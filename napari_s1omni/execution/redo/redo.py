@@ -13,7 +13,7 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Block, TilePlace
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.pipeline.failed_tiles import failed_tiles
-from napari_s1omni.execution.run.redo_log import RedoLog
+from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE
 from napari_s1omni.planning.cost import estimate_cost
@@ -22,11 +22,15 @@ from napari_s1omni.storage.logs.journal import replay
 from napari_s1omni.storage.result import snapshots
 from napari_s1omni.storage.result.store import ResultStore
 
+_WITH_COMMAS = re.compile(r"\d+(,\d+){1,3}")
+"""One tile as people write positions: ``3,5``."""
+
 
 def parse_tiles(plan: Plan, text: str) -> set[TilePlace]:
     """Read ``3/5,4/5`` (row/column, in every plane), ``0/3/5`` (plane/row/column) or ``2/0/3/5`` (time point first).
 
-    The tiles are of every time point unless one is given, and of every channel.
+    A single tile may also be written ``3,5``. The tiles are of every time point unless one is given, and of every
+    channel.
 
     Raises
     ------
@@ -36,7 +40,8 @@ def parse_tiles(plan: Plan, text: str) -> set[TilePlace]:
     grid = plan.grid
     found: set[TilePlace] = set()
     rows, cols = grid.tile_rows(grid.y), grid.tile_cols(grid.x)
-    for part in text.replace(" ", "").split(","):
+    plain = text.replace(" ", "")
+    for part in [plain.replace(",", "/")] if _WITH_COMMAS.fullmatch(plain) else plain.split(","):
         numbers = [int(number) for number in part.split("/")] if re.fullmatch(r"\d+(/\d+){1,3}", part) else []
         allowed = (range(*grid.t), range(*grid.z), rows, cols)[-len(numbers) :]
         if not numbers or any(n not in valid for n, valid in zip(numbers, allowed, strict=True)):
@@ -44,6 +49,7 @@ def parse_tiles(plan: Plan, text: str) -> set[TilePlace]:
                 f"this run has no tile {part!r}",
                 f"a tile is row/column, plane/row/column or time/plane/row/column, with "
                 f"rows {rows[0]} to {rows[-1]} and columns {cols[0]} to {cols[-1]}",
+                "several tiles are separated by commas: 3/5,3/6",
             )
         times = [numbers[-4]] if len(numbers) == 4 else range(*grid.t)
         planes = [numbers[-3]] if len(numbers) > 2 else range(*grid.z)

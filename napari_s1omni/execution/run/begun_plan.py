@@ -1,0 +1,50 @@
+"""The plan of a run that was begun earlier, perhaps by a version that chooses other blocks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+from napari_s1omni.core.tiling import TileGrid
+from napari_s1omni.errors import S1OmniError
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.storage.result.store import ResultStore
+
+_NOTE = "The blocks and the bounds of the region are those with which this result was begun."
+
+
+def as_begun(plan: Plan, path: Path) -> Plan:
+    """Return the plan with which the same job was begun in a folder; the given plan if there is none.
+
+    Versions choose different blocks where a job leaves them out, and earlier ones grew a region to whole steps of the
+    tiles. A result goes on as it was begun; whatever else differs is left for the check of the output to refuse.
+
+    Parameters
+    ----------
+    plan : Plan
+        The job, resolved now.
+    path : Path
+        Its output.
+    """
+    begun = _stored_plan(path)
+    if begun is None or (begun.grid, begun.target) == (plan.grid, plan.target):
+        return plan
+    # What the job says itself holds.
+    chosen = {name for name in ("block_size", "depth") if getattr(plan.job.tiling, name) is None} | {"y", "x"}
+    if any(getattr(begun.grid, f) != getattr(plan.grid, f) for f in TileGrid.__slots__ if f not in chosen):
+        return plan
+    same = dataclasses.replace(
+        plan,
+        grid=begun.grid,
+        target=dataclasses.replace(begun.target, source=plan.target.source, frame=plan.target.frame),
+    )
+    return dataclasses.replace(same, notes=(*plan.notes, _NOTE)) if same.digest == begun.digest else plan
+
+
+def _stored_plan(path: Path) -> Plan | None:
+    """Return the plan in the metadata of a result; None without one, or if this version cannot read it."""
+    with contextlib.suppress(S1OmniError, OSError, LookupError, TypeError, ValueError):
+        if ResultStore.exists(path):
+            return Plan.from_json(ResultStore.open(path).attributes["plan"])
+    return None

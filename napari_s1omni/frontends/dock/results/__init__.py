@@ -1,0 +1,1 @@
+"""The list of finished results: read, shown, opened and removed."""

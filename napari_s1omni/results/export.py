@@ -1,0 +1,69 @@
+"""Write a result to a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_s1omni.errors import JobError
+from napari_s1omni.results.result import Result
+from napari_s1omni.storage.writers.contours import trace_labels
+from napari_s1omni.storage.writers.outlines import ENDINGS, write_outlines
+from napari_s1omni.storage.writers.tiff import write_tiff
+
+TIFF = (".tif", ".tiff")
+"""Endings of TIFF files."""
+
+
+def is_outlines(file: Path) -> bool:
+    """Whether a file of this name holds outlines; else it holds pixels.
+
+    Raises
+    ------
+    JobError
+        If it is neither.
+    """
+    outlines = file.suffix.lower() in ENDINGS
+    if not outlines and file.suffix.lower() not in TIFF:
+        raise JobError(
+            f"{file} has an unknown ending", f"an export ends in {', '.join((*TIFF, *ENDINGS))}", "choose such a name"
+        )
+    return outlines
+
+
+def export_result(result: Result, file: Path, *, level: int = 0, overwrite: bool = False) -> str:
+    """Write a result as OME-TIFF, or the outlines of a mask; return what was written in words.
+
+    Parameters
+    ----------
+    result : Result
+    file : Path
+        Its ending is one of :data:`TIFF`, or of those of outlines: ``.geojson``, ``.json``, ``.zip``.
+    level : int
+        Level of the pyramid, for TIFF; 0 is full resolution.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    JobError
+        If the ending is unknown, or the result has no such level or no outlines.
+    StoreExists
+        If the file exists and `overwrite` is off.
+    """
+    if is_outlines(file):
+        count = _export_outlines(result, file, level, overwrite)
+        return f"{count:,} outlines, in full-resolution pixels of {result.plan.source.source or 'the image'}"
+    if level >= len(result.levels):
+        raise JobError(f"level {level} of {result.uri}", f"levels 0 to {len(result.levels) - 1}", "choose one of these")
+    write_tiff(file, result.checked_level(level), result.level_spec(level), overwrite=overwrite)
+    return f"{' x '.join(str(n) for n in result.levels[level].shape)} px"
+
+
+def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:
+    if result.spec.kind != "labels" or level:
+        found = f"level {level}" if level else "an image"
+        raise JobError(f"{file} for {found}", "outlines need a mask at full resolution", "write a .tif")
+    outlines = trace_labels(result.checked_level(), result.spec, result.block)
+    # Another run, or the same one into another folder, gives other ids.
+    where = result.uri if result.is_remote else result.path.resolve()
+    return write_outlines(file, outlines, result.frame, f"{result.plan.digest} {where}", overwrite=overwrite)

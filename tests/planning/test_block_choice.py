@@ -1,0 +1,44 @@
+"""The blocks of a volume are chosen by what they draw in all, within a bound of memory."""
+
+import pytest
+
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.reference.description import describe
+from napari_s1omni.planning.block_choice import BOUND
+from napari_s1omni.planning.cost import estimate_cost
+from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.resolve import resolve
+
+
+def plan(shape, memory=None, **tiling):
+    spec = LayerSpec(shape, tuple("zyx"), "uint16")
+    job = Job.read({"source": "a.zarr", "operation": {"type": "segmentation"}, "tiling": tiling}, "a test")
+    return resolve(job, spec, Normalization((0.0,), (1.0,)), describe(), memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("shape", "extra", "reads"),
+    [((60, 1024, 1024), 0.35, 1.4), ((64, 2048, 2048), 1.0, 2.2), ((300, 8192, 8192), 1.1, 2.4)],
+)
+def test_default_blocks_draw_few_tiles_twice(shape, extra, reads):
+    found = plan(shape)
+    cost = estimate_cost(found)
+    assert cost.extra_compute < extra
+    assert cost.read_amplification < reads
+    assert cost.peak_memory - found.engine.host.memory.resident <= BOUND
+    before = estimate_cost(plan(shape, block_size=384, depth=16))
+    assert cost.tiles_computed < 0.62 * before.tiles_computed
+
+
+def test_little_memory_makes_smaller_blocks_and_says_so():
+    usual, small = plan((64, 2048, 2048)), plan((64, 2048, 2048), memory=10**9)
+    assert estimate_cost(small).peak_memory <= 10**9 < estimate_cost(usual).peak_memory
+    assert any(f"instead of {usual.grid.block_size} px" in note for note in small.notes)
+    assert plan((64, 2048, 2048), memory=10**12) == usual
+
+
+def test_what_the_job_says_is_kept():
+    assert plan((64, 2048, 2048), block_size=384, depth=8).grid.block_size == 384
+    assert plan((64, 2048, 2048), depth=8).grid.depth == 8
+    assert plan((64, 2048, 2048), block_size=384).grid.block_size == 384
