@@ -39,7 +39,7 @@ def recipe(tmp_path_factory) -> Recipe:
         output=str(folder / "checkpoint"),
         threads=1,
         workers=0,
-        pool=PoolRecipe(simulated=((1, 12),)),
+        pool=PoolRecipe(data=str(folder), simulated=((1, 12),)),
         backbone=BackboneRecipe(
             hidden=64, layers=2, heads=2, vision_hidden=64, vision_layers=2, vocabulary=900, texts=300
         ),
