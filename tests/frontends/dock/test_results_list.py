@@ -168,12 +168,15 @@ def test_results_are_listed_opened_and_removed(finished, viewer, panel, until, s
     (run,) = panel.runs_page.rows
     until(lambda: "saved in coins.zarr" in panel.runs_page.rows[run].state.text())
     picture("result-opened")
+    remove_button = panel.runs_page.rows[run].buttons["forget"]
+    # A new row is shown at the next turn of the window.
+    until(remove_button.isVisible)
     answered = answer("Cancel")
-    press(panel.runs_page.rows[run].buttons["forget"])
+    press(remove_button)
     until(lambda: answered and not QApplication.activeModalWidget())
     assert finished.exists()
     answer("Delete folder")
-    press(panel.runs_page.rows[run].buttons["forget"])
+    press(remove_button)
     until(lambda: not finished.exists())
     assert list(viewer.layers) == [image]
     until(lambda: not history())
