@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Hashable
 from typing import Any
 
 from napari.utils.notifications import show_info
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, Q
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
-from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
+from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
@@ -67,7 +68,7 @@ class Panel(QWidget):
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
         self.region_outline = RegionOutline(self.link)
-        self._drawn_region = DrawnRegion(napari_viewer, self._on_shape_deleted)
+        self._drawn_regions = DrawnRegions(napari_viewer, self._on_shape_deleted)
         self.results = ResultLayers(self.link, self.background)
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.background)
@@ -173,6 +174,7 @@ class Panel(QWidget):
         known = layer or self.link.name_of(job.source.uri)
         if known is not None:
             self.link.choose(known)
+            self._drawn_regions.forget(self.link.key)
             return
 
         def add(opened: tuple[Any, dict[str, Any], str]) -> None:
@@ -190,14 +192,14 @@ class Panel(QWidget):
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
         region = None
-        self._drawn_region.forget()
+        self._drawn_regions.forget(self.link.key)
         with errors_shown():
             self.controller.fields.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":
                 region = self.link.region_of_shapes()
-                self._drawn_region.follow()
+                self._drawn_regions.follow(self.link.key)
         if region is None:
             self.job_page.region.setCurrentIndex(0)
         self.controller.edit("region", region)
@@ -278,7 +280,7 @@ class Panel(QWidget):
         self.results_list.close()
         self.requests.close()
         self.results.close()
-        self._drawn_region.close()
+        self._drawn_regions.close()
         self.region_outline.clear()
         self.link.close()
         self.controller.close()
@@ -286,14 +288,19 @@ class Panel(QWidget):
     def _commit(self) -> None:
         """Apply what is being typed, and the current view or edited shapes where they are the region."""
         self.job_page.commit()
-        if self._drawn_region.changed:
+        if self._drawn_regions.changed(self.link.key):
             self.set_region("shape")
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
 
-    def _on_shape_deleted(self) -> None:
-        self.set_region("whole")
-        show_info("The shape was deleted: the region is the whole layer again.")
+    def _on_shape_deleted(self, key: Hashable) -> None:
+        if key == self.link.key:
+            self.set_region("whole")
+        else:
+            self.controller.fields.drop_region(key)
+        name = next((one.name for one in self.viewer.layers if one.unique_id == key), None)
+        if name is not None:
+            show_info(f"The shape was deleted: the region of '{name}' is the whole layer again.")
 
     def _on_page(self, index: int) -> None:
         if self.tabs.widget(index) is self.why_page:
