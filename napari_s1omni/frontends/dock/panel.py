@@ -77,8 +77,8 @@ class Panel(QWidget):
         self._notifications = RunNotifications(self.background)
         self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
-        self._awaits_preview = False
-        """Whether a preview of the job may be shown when it comes; a run that began since makes it stale."""
+        self._preview_of: Hashable = None
+        """Layer of the last preview of the job; None once a run began since, or the layer is gone: it is stale."""
         self._add_tabs()
         self._connect()
         self._font = NapariFont(self)
@@ -103,6 +103,7 @@ class Panel(QWidget):
         column.addWidget(self.tabs)
 
     def _connect(self) -> None:
+        self.viewer.layers.events.removed.connect(self._on_layer_removed)
         page = self.job_page
         page.layer_chosen.connect(self.link.choose)
         page.region_chosen.connect(self.set_region)
@@ -135,7 +136,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        self._awaits_preview = True
+        self._preview_of = self.link.key
         self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
@@ -281,6 +282,7 @@ class Panel(QWidget):
         self.requests.close()
         self.results.close()
         self._drawn_regions.close()
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.region_outline.clear()
         self.link.close()
         self.controller.close()
@@ -314,7 +316,7 @@ class Panel(QWidget):
             show_error(event.failure, "No preview.")
         elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
-            if run is None and not self._awaits_preview:
+            if run is None and (self._preview_of is None or self._preview_of != self.link.key):
                 return
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
@@ -334,9 +336,15 @@ class Panel(QWidget):
             self._drop_preview()
             self.results.add(run, self.controller.source)
 
+    def _on_layer_removed(self, event: Any = None) -> None:
+        known = {one.unique_id for one in self.viewer.layers}
+        if self._preview_of is not None and self._preview_of not in known:
+            # Once napari has taken the layer off the canvas.
+            self.main_thread.deliver(self._drop_preview)
+
     def _drop_preview(self) -> None:
         """Remove a preview that would lie over a result, and one that is still to come."""
-        self._awaits_preview = False
+        self._preview_of = None
         self.previews.clear()
         self.job_page.preview.clear()
 
