@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Hashable
 from typing import Any
 
 from napari.utils.notifications import show_info
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, Q
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
-from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
+from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
@@ -67,7 +68,7 @@ class Panel(QWidget):
         self.link = ViewerLink(napari_viewer, self.controller, self.job_page.show_layers)
         self.previews = PreviewLayers(self.link)
         self.region_outline = RegionOutline(self.link)
-        self._drawn_region = DrawnRegion(napari_viewer, self._on_shape_deleted)
+        self._drawn_regions = DrawnRegions(napari_viewer, self._on_shape_deleted)
         self.results = ResultLayers(self.link, self.background)
         self.runs_page = RunsPage(self.act, self.copy)
         self.why_page = WhyPage(self.link, self.results, self.background)
@@ -76,8 +77,8 @@ class Panel(QWidget):
         self._notifications = RunNotifications(self.background)
         self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
         self._closed = False
-        self._awaits_preview = False
-        """Whether a preview of the job may be shown when it comes; a run that began since makes it stale."""
+        self._preview_of: Hashable = None
+        """Layer of the last preview of the job; None once a run began since, or the layer is gone: it is stale."""
         self._add_tabs()
         self._connect()
         self._font = NapariFont(self)
@@ -102,6 +103,7 @@ class Panel(QWidget):
         column.addWidget(self.tabs)
 
     def _connect(self) -> None:
+        self.viewer.layers.events.removed.connect(self._on_layer_removed)
         page = self.job_page
         page.layer_chosen.connect(self.link.choose)
         page.region_chosen.connect(self.set_region)
@@ -134,7 +136,7 @@ class Panel(QWidget):
         if region.get("uri"):
             spans |= {"y": grid.y, "x": grid.x}
         spans |= {a: tuple(region[a]) for a in "tzyx" if region.get(a)}
-        self._awaits_preview = True
+        self._preview_of = self.link.key
         self.controller.show_preview(preview_box(grid, spans).model_dump(exclude_none=True))
 
     def run(self) -> None:
@@ -173,6 +175,7 @@ class Panel(QWidget):
         known = layer or self.link.name_of(job.source.uri)
         if known is not None:
             self.link.choose(known)
+            self._drawn_regions.forget(self.link.key)
             return
 
         def add(opened: tuple[Any, dict[str, Any], str]) -> None:
@@ -190,14 +193,14 @@ class Panel(QWidget):
     def set_region(self, kind: str) -> None:
         """Set the region of the job to the ``whole`` layer, the ``view``, or the selected ``shape``."""
         region = None
-        self._drawn_region.forget()
+        self._drawn_regions.forget(self.link.key)
         with errors_shown():
             self.controller.fields.region_from = kind
             if kind == "view":
                 region = self.link.box_in_view()
             elif kind == "shape":
                 region = self.link.region_of_shapes()
-                self._drawn_region.follow()
+                self._drawn_regions.follow(self.link.key)
         if region is None:
             self.job_page.region.setCurrentIndex(0)
         self.controller.edit("region", region)
@@ -278,7 +281,8 @@ class Panel(QWidget):
         self.results_list.close()
         self.requests.close()
         self.results.close()
-        self._drawn_region.close()
+        self._drawn_regions.close()
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.region_outline.clear()
         self.link.close()
         self.controller.close()
@@ -286,14 +290,19 @@ class Panel(QWidget):
     def _commit(self) -> None:
         """Apply what is being typed, and the current view or edited shapes where they are the region."""
         self.job_page.commit()
-        if self._drawn_region.changed:
+        if self._drawn_regions.changed(self.link.key):
             self.set_region("shape")
         if self.controller.document.get("region") and self.job_page.region.currentData() == "view":
             self.set_region("view")
 
-    def _on_shape_deleted(self) -> None:
-        self.set_region("whole")
-        show_info("The shape was deleted: the region is the whole layer again.")
+    def _on_shape_deleted(self, key: Hashable) -> None:
+        if key == self.link.key:
+            self.set_region("whole")
+        else:
+            self.controller.fields.drop_region(key)
+        name = next((one.name for one in self.viewer.layers if one.unique_id == key), None)
+        if name is not None:
+            show_info(f"The shape was deleted: the region of '{name}' is the whole layer again.")
 
     def _on_page(self, index: int) -> None:
         if self.tabs.widget(index) is self.why_page:
@@ -307,7 +316,7 @@ class Panel(QWidget):
             show_error(event.failure, "No preview.")
         elif isinstance(event, PreviewPart | PreviewResult):
             run = self.why_page.redo.run_of(event)
-            if run is None and not self._awaits_preview:
+            if run is None and (self._preview_of is None or self._preview_of != self.link.key):
                 return
             source = self.controller.source if run is None else self._open_source(run)
             if source is not None:
@@ -327,9 +336,15 @@ class Panel(QWidget):
             self._drop_preview()
             self.results.add(run, self.controller.source)
 
+    def _on_layer_removed(self, event: Any = None) -> None:
+        known = {one.unique_id for one in self.viewer.layers}
+        if self._preview_of is not None and self._preview_of not in known:
+            # Once napari has taken the layer off the canvas.
+            self.main_thread.deliver(self._drop_preview)
+
     def _drop_preview(self) -> None:
         """Remove a preview that would lie over a result, and one that is still to come."""
-        self._awaits_preview = False
+        self._preview_of = None
         self.previews.clear()
         self.job_page.preview.clear()
 

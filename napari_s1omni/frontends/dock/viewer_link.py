@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class ViewerLink:
     def choose(self, name: str) -> None:
         """Choose the source layer by its name."""
         layer = next((one for one in self.viewer.layers if one.name == name), None)
-        self.controller.choose_layer(None if layer is None else layer.unique_id)
+        self.controller.choose_layer(_key(layer))
         if layer is self.layer and layer is not None:
             return
         if self.layer is not None:
@@ -75,6 +75,11 @@ class ViewerLink:
             return
         self._listen(layer, True)
         self._read_layer()
+
+    @property
+    def key(self) -> Hashable:
+        """What identifies the chosen layer; None without one."""
+        return _key(self.layer)
 
     def spans_in_view(self) -> dict[str, tuple[float, float]]:
         """Return the visible part of the source layer by axis, in pixels."""
@@ -158,3 +163,7 @@ class ViewerLink:
             self.controller.choose_source(read_layer(self.layer, self.viewer.layers))
         except PlanError as error:
             show_error(describe_failure(error))
+
+
+def _key(layer: Any) -> Hashable:
+    return None if layer is None else layer.unique_id

@@ -73,6 +73,13 @@ class JobDocument:
         self._put_fields(self._kept.pop(key, LayerFields()))
         return True
 
+    def drop_region(self, key: Hashable) -> None:
+        """Make the whole layer the region that is kept for a layer."""
+        fields = self._kept.get(key)
+        if fields is not None:
+            fields.data.pop("region", None)
+            fields.region_from = "whole"
+
     def _take_fields(self) -> LayerFields:
         data = {name: self.data[name] for name in _OF_LAYER if name in self.data}
         return LayerFields(data, self.data["operation"].get("channels"), self.output, self.region_from)

@@ -121,4 +121,16 @@ def test_a_preview_is_shown_tile_by_tile_and_its_button_cancels(viewer, panel, u
     press(panel.job_page.preview_button)
     until(lambda: "cancelled" in view.state.text())
     assert not view.cancel.isVisibleTo(panel.job_page)
+    panel.controller.preview_changed.disconnect(cancel)
+    # A preview goes with its layer, and one that comes late is not laid over another layer.
+    until(lambda: panel.controller.is_planned)
+    before = panel.previews.layer
+    press(panel.job_page.preview_button)
+    other = viewer.add_image(data.coins()[:64, :64], name="other")
+    assert panel.link.layer is other
+    panel.controller.preview = None
+    until(lambda: isinstance(panel.controller.preview, PreviewResult))
+    assert panel.previews.layer is before
+    viewer.layers.remove("coins")
+    until(lambda: "preview" not in viewer.layers)
     assert not errors()

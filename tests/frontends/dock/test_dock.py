@@ -56,7 +56,7 @@ def test_from_preview_to_measured_correction(
     assert result.metadata["s1omni"]["generated"] is False
     stored = Result.open(run.path)
     assert np.array_equal(np.asarray(result.data), stored.array[...])
-    until(lambda: any("is complete" in words for words in told()))
+    until(lambda: any("coins in" in words and "saved in" in words for words in told()))
 
     viewer.layers.selection.active = result
     panel.correct_page.open_crop()

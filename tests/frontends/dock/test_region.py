@@ -1,12 +1,10 @@
 """The region in a real window: drawn with the mouse, shown on the canvas, kept to the pixel, gone when it is deleted."""
 
 import numpy as np
-from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from skimage import data
 
-from napari_s1omni.frontends.dock.drawn_region import DrawnRegion
 from napari_s1omni.results.result import Result
 
 
@@ -104,15 +102,45 @@ def test_what_is_seen_is_what_is_run(viewer, panel, until, settle):
     )
 
 
-def test_a_removed_layer_of_shapes_is_a_deleted_shape(until):
-    model, told = ViewerModel(), []
-    region = DrawnRegion(model, lambda: told.append("deleted"))
-    shapes = draw(model, (20, 30), (120, 200))
-    region.follow()
-    assert not region.changed
-    draw(model, (0, 0), (5, 5))
-    model.layers.remove(model.layers[-1])
-    model.layers.remove(shapes)
-    until(lambda: told)
-    assert told == ["deleted"]
-    region.close()
+def press_delete(viewer):
+    """Press the bin below napari's list of layers."""
+    QTest.mouseClick(viewer.window._qt_viewer.layerButtons.deleteButton, Qt.MouseButton.LeftButton)
+
+
+def test_a_deleted_layer_of_shapes_is_gone_for_the_jobs_of_all_layers(viewer, panel, until, settle, told, errors):
+    first = viewer.add_image(data.coins(), name="first")
+    settle()
+    shapes = draw(viewer, (20, 30), (120, 200))
+    choose(panel, "shape")
+    settle(lambda plan: plan.job.region is not None)
+    second = viewer.add_image(data.coins()[::-1], name="second")
+    until(lambda: panel.link.layer is second)
+    settle(lambda plan: plan.job.region is None)
+    # What is edited now has no region: a shape that is moved is none of its business.
+    shapes.data = [shapes.data[0] + 10]
+    panel._commit()
+    assert panel.controller.document.get("region") is None
+    assert panel.job_page.region.currentData() == "whole"
+    viewer.layers.selection.active = first
+    settle(lambda plan: plan.grid.y == (20, 120))
+    panel._commit()
+    settle(lambda plan: plan.grid.y == (30, 130))
+    viewer.layers.selection.active = second
+    settle(lambda plan: plan.job.region is None)
+    choose(panel, "shape")
+    settle(lambda plan: plan.job.region is not None)
+    viewer.layers.selection = {shapes}
+    press_delete(viewer)
+    assert shapes not in viewer.layers
+    settle(lambda plan: plan.job.region is None)
+    until(lambda: len([words for words in told() if "shape was deleted" in words]) == 2)
+    until(lambda: "region" not in viewer.layers)
+    viewer.layers.selection.active = first
+    settle(lambda plan: plan.job.region is None and plan.grid.y == (0, 303))
+    assert panel.job_page.region.currentData() == "whole"
+    # The canvas is drawn as before, with another layer of shapes too.
+    draw(viewer, (20, 30), (120, 200))
+    viewer.screenshot(canvas_only=True, flash=False)
+    choose(panel, "shape")
+    settle(lambda plan: plan.grid.y == (20, 120))
+    assert not errors()

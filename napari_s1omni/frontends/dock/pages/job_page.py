@@ -149,6 +149,7 @@ class JobPage(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(6, 2, 6, 6)
         below.setSpacing(5)
+        below.addWidget(self.output_choice.question)
         below.addWidget(self.card)
         below.addWidget(row(self.preview_button, self.run_button, copy, stretch=1))
         self._scroll, self._body = scroll, body

@@ -67,12 +67,16 @@ class OutputChoice(QWidget):
         self._answers = QWidget()
         answers.setContentsMargins(0, 0, 0, 0)
         self._answers.setLayout(answers)
+        self.question = QWidget()
+        """What the folder holds, with the buttons; it belongs where it is in view, since it may stop a run."""
+        asked = QVBoxLayout(self.question)
+        asked.setContentsMargins(0, 0, 0, 0)
+        asked.setSpacing(3)
+        asked.addWidget(self.note)
+        asked.addWidget(self._answers)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
         column.addLayout(row)
-        column.addWidget(self.note)
-        column.addWidget(self._answers)
         controller.target.checked.connect(self._show_check)
         self._show_check(None)
 
@@ -92,6 +96,7 @@ class OutputChoice(QWidget):
         self.open_button.setVisible(held in (Held.OTHER, Held.FINISHED))
         self.put_back_button.setVisible(check is not None and check.replaced)
         self._answers.setVisible(check is not None and not check.may_run)
+        self.question.setVisible(bool(words))
 
     def _take_new_name(self) -> None:
         check = self._controller.target.check
