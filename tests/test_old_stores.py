@@ -151,7 +151,8 @@ def test_a_block_that_was_given_up_is_a_hole_with_its_whole_reason(old, s1omni):
     [
         ("finished", "complete", False, 1),
         ("condemned", "complete", False, 3),
-        ("killed", "stopped", True, 0),
+        # It was killed on another machine, of which nobody here can know: it may be resumed by the user's word.
+        ("killed", "running", True, 0),
         ("cancelled", "cancelled", True, 0),
         ("redone", "complete", False, 0),
     ],

@@ -165,7 +165,7 @@ def test_a_run_that_was_begun_with_other_blocks_goes_on_with_its_own(tmp_path):
     result = napari_s1omni.run(wanted, durable=False)
     assert result.complete
     assert before.items() <= {record.block: record for record in result.records}.items()
-    with pytest.raises(PlanMismatch, match="block_size"):
+    with pytest.raises(PlanMismatch, match="block size 144 px instead of 96 px"):
         napari_s1omni.run(wanted.replace(tiling={**wanted.tiling.model_dump(), "block_size": 144}), durable=False)
 
 

@@ -33,7 +33,8 @@ def status(output: ResultPlace, json: Json = False) -> None:
         return
     found = status_of(output)
     if json:
-        print_json({**found.to_json(), "alive": found.alive, "resumable": found.resumable})
+        known = found.resumable or found.is_silent
+        print_json({**found.to_json(), "alive": found.alive, "resumable": known, "last_heard": found.last_heard})
     else:
         print_rows(str(output), _rows(found))
 

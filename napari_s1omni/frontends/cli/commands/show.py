@@ -102,7 +102,10 @@ def _state(result: Result, output: str) -> str:
     now = current_status(output)
     if now is not None and now.alive:
         process = f"process {now.pid} on {now.host}" if now.pid else "a process that is starting"
-        return f"{now.state.phrase}, {process}" + (f", {now.last_heard}" if now.last_heard else "")
+        phrase = f"{now.state.phrase}, {process}"
+        if not now.last_heard:
+            return phrase
+        return f"{phrase}, {now.last_heard}; if it has ended, resume with: s1omni resume {output}"
     return f"unfinished; resume with: s1omni resume {output}"
 
 
