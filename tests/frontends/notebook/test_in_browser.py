@@ -164,7 +164,7 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     size = root.locator("input[data-path='tiling.tile_size']")
     size.fill("256")
     size.press("Tab")
-    expect(root.locator(".s1o-forecast")).to_contain_text("about", timeout=TIMEOUT_MS)
+    expect(root.locator(".s1o-forecast")).to_contain_text(re.compile(r"\d+ tiles, .* here"), timeout=TIMEOUT_MS)
     expect(root.locator(".s1o-forecast")).not_to_contain_text(first.split(",")[0], timeout=TIMEOUT_MS)
     root.locator("button.s1o-preview").click()
     root.locator("button.s1o-back").wait_for()
