@@ -159,6 +159,14 @@ def test_run_options_are_passed_to_the_command_line(monkeypatch, tmp_path):
     assert job.operation.prompt == "segment the objects"
 
 
+def test_a_number_of_the_user_is_not_counted_on(tmp_path):
+    job = begin(coins(), tmp_path / "day-12.zarr")
+    job.wait(90)
+    until(lambda: job.controller.output)
+    assert job.controller.output == str(tmp_path / "day-12-2.zarr")
+    job.close()
+
+
 def test_an_output_without_a_name_is_in_the_cache(cache):
     job = begin(coins(), None)
     assert job.path.parent == cache / "results"
