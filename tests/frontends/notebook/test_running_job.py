@@ -141,7 +141,7 @@ def test_a_read_only_share_is_refused_as_output_and_readable(tmp_path, read_only
     found = napari_s1omni.attach(read_only_share / "there.zarr")
     assert found.status.state == "complete"
     assert len(found.table()["label"]) == found.result.summary["objects"]
-    with pytest.raises(StoreError, match="Read-only file system. Choose a folder"):
+    with pytest.raises(StoreError, match=r"Read-only file system\. Choose a folder"):
         found.report()
     assert found.report(tmp_path / "page.html").stat().st_size > 10_000
     for each in (job, found):
