@@ -1,10 +1,14 @@
 """The background: one level if it is even, else found around each pixel."""
 
+import time
+
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference import segmentation
+from napari_s1omni.engine.reference.ground import find_ground
 from napari_s1omni.engine.reference.measurement import measure_tile
 from napari_s1omni.engine.reference.steps import Steps
 from napari_s1omni.errors import ThoughtError
@@ -50,3 +54,21 @@ def test_the_stated_background_is_used():
     assert not segmentation.draw(image, steps_of(image, ground="0.6"), (128, 128)).any()
     with pytest.raises(ThoughtError, match="ground"):
         segmentation.draw(image, steps_of(image, ground="flat"), (128, 128))
+
+
+def test_a_size_beyond_the_image_costs_no_more_than_others():
+    rng = np.random.default_rng(0)
+    plane = ndi.gaussian_filter(rng.random((700, 650)), 20).astype(np.float32)
+    plane = (plane - plane.min()) / np.ptp(plane)
+
+    def ground(window):
+        started = time.thread_time()
+        found = find_ground(plane, Steps({"ground": "around", "ground window": f"{window} px"}))
+        return found, time.thread_time() - started
+
+    # At a sigma of 128 px, the smoothing begins to be done on fewer pixels.
+    exact, seconds = ground(383)
+    coarse, _ = ground(384)
+    assert coarse.shape == exact.shape == plane.shape
+    assert np.abs(coarse - exact).max() < 0.02
+    assert ground(6000)[1] < 3 * seconds + 0.5

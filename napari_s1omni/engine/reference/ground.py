@@ -21,6 +21,8 @@ _BLUR = 2.0
 """Sigma of the smoothing before the opening, in pixels."""
 _TRUNCATE = 3.0
 """Reach of the smoothing after the opening, in sigmas; it decides how wide the margin must be."""
+_WIDE = 64.0
+"""Least sigma, in pixels, that a smoothing on fewer pixels keeps."""
 
 
 def ground_steps(measured: TileMeasurement, window: float) -> dict[str, str]:
@@ -61,7 +63,19 @@ def find_ground(plane: NDArray[np.float32], steps: Steps) -> NDArray[np.float32]
     window = _window(steps)
     edge = 2 * int(window / 2) + 1
     low = ndi.minimum_filter(ndi.gaussian_filter(plane, _BLUR), edge)
-    return np.asarray(ndi.gaussian_filter(ndi.maximum_filter(low, edge), window / 3, truncate=_TRUNCATE), np.float32)
+    return np.asarray(_smooth(ndi.maximum_filter(low, edge), window / 3), np.float32)
+
+
+def _smooth(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Return a plane after a Gaussian; a wide one is computed on fewer pixels, as its cost grows with its width."""
+    step = max(1, int(sigma / _WIDE))
+    if step == 1:
+        return np.asarray(ndi.gaussian_filter(plane, sigma, truncate=_TRUNCATE))
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, -height % step), (0, -width % step)), "edge")
+    means = padded.reshape(padded.shape[0] // step, step, -1, step).mean((1, 3))
+    smooth = ndi.gaussian_filter(means, sigma / step, truncate=_TRUNCATE)
+    return np.asarray(ndi.zoom(smooth, step, order=1, mode="nearest", grid_mode=True))[:height, :width]
 
 
 def _window(steps: Steps) -> float:

@@ -287,8 +287,9 @@ class JobSession:
         taken = {run.path for run in self.runs}
         stem, dot, ending = self.path.name.partition(".")
         base, dash, number = stem.rpartition("-")
-        first = int(number) + 1 if dash and number.isdecimal() else 2
-        base = base if dash and number.isdecimal() else stem
+        # Only a number that was given here is counted on: `day-12` may be followed by a day 13 of the user's own.
+        counted = dash and number.isdecimal() and self.path.with_name(f"{base}{dot}{ending}") in taken
+        base, first = (base, int(number) + 1) if counted else (stem, 2)
         names = (self.path.with_name(f"{base}-{n}{dot}{ending}") for n in itertools.count(first))
         path = next(p for p in names if p not in taken and not p.exists())
         return self.job.replace(into=path.name) if self.job.into else self.job.replace(output=str(path))

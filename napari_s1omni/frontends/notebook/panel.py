@@ -188,8 +188,7 @@ class Panel(anywidget.AnyWidget):
             raise JobError("there is no plan yet", remedy="wait for the estimate, or fix the problem that it reports")
         if message.get("off"):
             controller.previewer.cancel()
-            self._content.preview, self.preview = None, {}
-            self._show_status()
+            self._hide_preview({})
             return
         view = View.read(message)
         half = view.height / view.zoom / 2, view.width / view.zoom / 2
@@ -215,15 +214,20 @@ class Panel(anywidget.AnyWidget):
                 self.preview = {**self.preview, "box": [*grid.y, *grid.x]}
                 self._show_status()
             case PreviewCancelled():
-                self.preview = {"words": "the preview was cancelled"}
+                self._hide_preview({"words": "the preview was cancelled"})
             case PreviewFailed():
-                self.preview = {"words": answer.failure.words, "failed": True}
+                self._hide_preview({"words": answer.failure.words, "failed": True})
             case PreviewResult():
                 self._content.preview = answer
                 grid = answer.plan.grid
                 words = f"preview, {answer.seconds:.1f} s"
                 self.preview = {"words": words, "shown": True, "box": [*grid.y, *grid.x], "errors": list(answer.errors)}
                 self._show_status()
+
+    def _hide_preview(self, said: dict[str, Any]) -> None:
+        """Show the result again: also tiles of a preview that did not end are not left over it."""
+        self._content.preview, self.preview = None, said
+        self._show_status()
 
     def _run(self) -> None:
         path = self.target.get("path")

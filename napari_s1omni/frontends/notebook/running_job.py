@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.core.paths import local_path
-from napari_s1omni.errors import JobError, RunInterrupted, S1OmniError, StoreError
+from napari_s1omni.errors import JobError, RunInterrupted, S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.frontends.notebook.cell_outputs import CellOutputs
@@ -191,10 +191,7 @@ class RunningJob:
             If the file cannot be written.
         """
         page = local_path(path, "report") if path is not None else self.path.with_suffix(".html")
-        try:
-            write_report(self.result, page, self._session.source)
-        except OSError as error:
-            raise StoreError(f"{page} cannot be written: {error.strerror}", remedy="choose another folder") from error
+        write_report(self.result, page, self._session.source)
         return page
 
     def pause(self) -> None:

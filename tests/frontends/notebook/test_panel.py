@@ -14,6 +14,7 @@ from skimage.io import imsave
 
 import napari_s1omni
 from napari_s1omni.frontends.notebook.panel import Panel
+from napari_s1omni.frontends.session.preview.events import PreviewCancelled, PreviewPart
 from napari_s1omni.jobs.options import make_job
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
@@ -104,6 +105,12 @@ def test_the_form_forecasts_previews_and_runs_again(opened):
     content, buffers = ask(opened, kind="view", **panel.scene["start"])
     assert [layer["name"] for layer in content["layers"]] == ["preview"]
     assert len(buffers) == 2
+    # Tiles of a preview that did not end are not left over the result.
+    drawn = job.controller.preview
+    job.controller.preview_changed.emit(PreviewPart(drawn.request, drawn.plan, drawn.pixels, drawn.thoughts))
+    job.controller.preview_changed.emit(PreviewCancelled(drawn.request))
+    content, _ = ask(opened, kind="view", **panel.scene["start"])
+    assert [layer["name"] for layer in content["layers"]] == ["result"]
     panel.receive({"kind": "preview", "off": True})
     assert panel.preview == {}
 

@@ -141,7 +141,7 @@ def test_a_read_only_share_is_refused_as_output_and_readable(tmp_path, read_only
     found = napari_s1omni.attach(read_only_share / "there.zarr")
     assert found.status.state == "complete"
     assert len(found.table()["label"]) == found.result.summary["objects"]
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match=r"Read-only file system\. Choose a folder"):
         found.report()
     assert found.report(tmp_path / "page.html").stat().st_size > 10_000
     for each in (job, found):
@@ -157,6 +157,14 @@ def test_run_options_are_passed_to_the_command_line(monkeypatch, tmp_path):
     job, words = heard[0]
     assert words == ("--workers", "2", "--verify", "--no-durable")
     assert job.operation.prompt == "segment the objects"
+
+
+def test_a_number_of_the_user_is_not_counted_on(tmp_path):
+    job = begin(coins(), tmp_path / "day-12.zarr")
+    job.wait(90)
+    until(lambda: job.controller.output)
+    assert job.controller.output == str(tmp_path / "day-12-2.zarr")
+    job.close()
 
 
 def test_an_output_without_a_name_is_in_the_cache(cache):
