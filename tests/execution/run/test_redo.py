@@ -40,7 +40,7 @@ def test_redoing_tiles_changes_their_blocks_and_dropping_brings_the_old_bytes_ba
     assert 0 < len(changed) < len(attempts)
     assert set(again.thoughts) - thoughts == {"t0/z0/g0/tile/1/1/redo/1"}
     assert again.thought_at(150, 150)[0] == "t0/z0/g0/tile/1/1/redo/1"
-    with pytest.raises(StoreError, match="already has an earlier version.*--accept.*--drop"):
+    with pytest.raises(StoreError, match=r"already has an earlier version.*--accept.*--drop"):
         redo(made, "0/0", durable=False)
     drop(made)
     assert contents(made) == before
