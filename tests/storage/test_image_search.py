@@ -54,7 +54,7 @@ def test_two_stars_search_all_folders_but_hidden_ones_stores_and_batches(home):
     assert {*names.values()} == {*"top.png store.zarr a/img.png a/deep/er/img.png b/img.png b/Img.PNG".split()}
     assert len({name.casefold() for name in names}) == 6
     said = " ".join(entries.notes)
-    assert "1 hidden files" in said
+    assert "1 hidden file " in said
     assert "1 .txt" in said
     assert "3 results of earlier runs are skipped" in said
     assert found(home, "**/deep/**/*.png")[0] == {"img": "a/deep/er/img.png"}
@@ -71,7 +71,7 @@ def test_one_star_searches_one_folder_and_says_so(home):
     names, entries = found(home, "")
     assert {*names.values()} == {"top.png", "store.zarr"}
     assert any("2 folders are not searched; the pattern" in note for note in entries.notes)
-    with pytest.raises(SourceError, match="holds no images: 1 hidden files"):
+    with pytest.raises(SourceError, match="holds no images: 1 hidden file "):
         found(home, ".cac*/*.png")
 
 

@@ -18,7 +18,7 @@ from small_disk import mounted
 
 from napari_s1omni.core.tiling import TileIndex
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.errors import DiskFull
+from napari_s1omni.errors import DiskFull, StoreError
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.logs import append_log
 from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, encode_line, read_lines
@@ -348,6 +348,15 @@ def test_a_thought_put_again_is_the_later_one_in_whatever_segment(tmp_path):
         second.refresh()
         assert second["k"] == Thought("three")
     assert len(ThoughtLog(tmp_path)) == 1
+
+
+def test_a_log_that_was_deleted_below_a_run_is_a_typed_error(tmp_path):
+    with ThoughtLog(tmp_path, "w") as store:
+        store.put("k", Thought("one"))
+        for path in tmp_path.glob("*.log"):
+            path.unlink()
+        with pytest.raises(StoreError, match=r"reading .*w\.log failed"):
+            store["k"]
 
 
 def test_a_reader_sees_new_thoughts_after_refresh_and_cannot_put(tmp_path):

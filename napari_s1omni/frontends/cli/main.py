@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import re
@@ -12,7 +13,7 @@ from importlib.metadata import version
 import typer
 from typer.main import get_command
 
-from napari_s1omni.errors import S1OmniError
+from napari_s1omni.errors import DiskFull, S1OmniError
 from napari_s1omni.frontends.cli.command_table import COMMANDS
 from napari_s1omni.frontends.cli.lazy_group import lazy_group
 from napari_s1omni.settings import let_threads_sleep
@@ -104,6 +105,9 @@ def _status(words: list[str], debug: bool) -> int:
             return _unread()
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            sentence = "no space is left for what this command prints or writes. Free some space, or send it elsewhere."
+            return _report(error, sentence, DiskFull.exit_code, debug)
         described = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _report(error, f"{described} ('s1omni ... {DEBUG}' shows the traceback)", 1, debug)
 

@@ -46,7 +46,8 @@ class FoundImages:
         """Say what was skipped in `where`, one sentence each."""
         said = list(self.said)
         if self.hidden:
-            said.append(f"{self.hidden} hidden files and files that the system keeps for itself are skipped")
+            files, are = ("files", "are") if self.hidden > 1 else ("file", "is")
+            said.append(f"{self.hidden} hidden {files} or {files} that the system keeps for itself {are} skipped")
         if self.others:
             named = ", ".join(f"{count} {ending}" for ending, count in sorted(self.others.items()))
             said.append(f"files that are no images are skipped: {named}")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from napari_s1omni.engine.protocol import Thought
-from napari_s1omni.storage.files.disk import Disk
+from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, read_texts
 from napari_s1omni.storage.logs.offset_index import LogPosition, OffsetIndex
 
@@ -151,7 +151,7 @@ class ThoughtLog(Mapping[str, Thought]):
             if position is None:
                 return None
             path = self._segments[position[0]]
-        with path.open("rb") as file:
+        with disk_errors("reading", path), path.open("rb") as file:
             file.seek(position[1])
             entry: dict[str, Any] = decode_line(file.readline()[:-1])
         return entry if entry["key"] == key else None

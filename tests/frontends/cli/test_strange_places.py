@@ -52,6 +52,12 @@ def test_a_reader_that_has_seen_enough_is_no_error_of_ours(place, command):
     assert (place / "err").read_text() in ("", "note: without --operation, this is the plan of a segmentation\n")
 
 
+def test_a_full_disk_under_what_is_printed_is_foreseen(place):
+    ended = shell("s1omni show out.zarr >/dev/full", place)
+    assert ended.returncode == 75
+    assert b"no space is left" in ended.stderr
+
+
 def test_a_run_goes_on_when_nobody_reads_its_progress_and_all_streams_may_be_closed(place):
     command = f"s1omni segment discs.png unread.zarr {WORDS} 2> >(:) >/dev/null && s1omni status unread.zarr"
     assert b"complete" in shell(command, place).stdout
