@@ -130,6 +130,7 @@ def test_an_error_is_raised_where_the_job_is_awaited(tmp_path):
     with pytest.raises(SourceError):
         _ = job.result
     assert "failed" in repr(job)
+    assert job.panel.forecast.startswith("there is nothing at")
     with pytest.raises(JobError, match="has not begun"):
         job.pause()
     with pytest.raises(StoreError):
