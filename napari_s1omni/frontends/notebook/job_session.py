@@ -226,9 +226,12 @@ class JobSession:
             self._notify()
             return
         run = self._require_run()
-        if run.alive and not run.resumable:
+        # What was delivered may be older: the run may have ended since.
+        now = self.present_status
+        if run.queued or (now.alive and not now.resumable and not now.is_silent):
             run.pause(False)
             return
+        run.forget_cancel()
         launched = run.start(self.controller.python, self._options, self.controller.queue.loaded)
         remember(launched.path, run.title)
 

@@ -210,6 +210,8 @@ function render({ model, el }) {
     if (now.error) words.push(now.error);
     ui.progress.textContent = words.join(" · ");
     ui.root.dataset.state = now.state;
+    // Nothing is opened any more.
+    if (now.state === "failed" && !model.get("scene").extent) ui.notice.textContent = "";
     ui.pause.hidden = !now.alive || now.state === "paused";
     ui.resume.hidden = now.alive ? now.state !== "paused" : !now.resumable;
     ui.cancel.hidden = !now.alive;

@@ -247,6 +247,8 @@ class Panel(anywidget.AnyWidget):
         self.results = [{"path": str(run.path), "name": run.path.name} for run in session.runs]
         if session.source is not None and content.slices is None:
             content.slices = SourceSlices(session.source)
+        elif session.source is None and session.status.error is not None:
+            self.forecast = session.status.error.words
         self._show_scene()
         self._show_target()
         self._show_status()

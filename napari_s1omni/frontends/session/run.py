@@ -124,10 +124,14 @@ class Run:
         self.queued = False
         self.status = starting_status()
 
+    def forget_cancel(self) -> None:
+        """Drop a request to cancel whose end was not seen here yet: the run is wanted again."""
+        self._process.cancelling, self.asked = False, ""
+
     def mark_failed(self, error: Failure) -> None:
         """End a run whose process could not be started."""
         self.status = self.status.replace(state=RunState.FAILED, error=error)
-        self._process.cancelling, self.asked = False, ""
+        self.forget_cancel()
         try:
             self.changed.emit(self)
         finally:

@@ -69,6 +69,7 @@ class RunQueue:
 
     def restart(self, run: Run) -> None:
         """Queue a run that has ended once more."""
+        run.forget_cancel()
         run.queued = True
         if run in self.runs:
             self._start_next()
