@@ -40,6 +40,8 @@ class Correction:
     """Blocks that were rewritten."""
     undone: bool = False
     """Whether the previous pixels were restored."""
+    highest: int = 0
+    """Largest value that was written; 0 if that was not noted."""
 
 
 def list_corrections(store: ResultStore) -> list[Correction]:
@@ -106,6 +108,7 @@ def apply_correction(
         tuple((b.start, b.stop) for b in box),
         int(differs.sum()),
         tuple(sorted(old)),
+        highest=int(after[differs].max()),
     )
     store.renew_pyramid(made.blocks)
     if store.target.kind == "labels":

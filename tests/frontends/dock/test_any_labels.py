@@ -30,6 +30,20 @@ def finest(layer):
     return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
+def test_a_new_object_gets_a_label_that_none_has_also_outside_of_the_crop(viewer, panel, until):
+    layer = viewer.add_labels(drawn(), name="theirs")
+    page = panel.correct_page
+    panel.tabs.setCurrentWidget(page)
+    viewer.window._qt_window.resize(1280, 800)
+    viewer.scene.camera.zoom = 60
+    viewer.scene.camera.center = (4, 4)
+    until(lambda: page.result_layer() is layer and layer.corner_pixels[1][0] < 30)
+    click(page.open_button)
+    until(lambda: page.crop is not None)
+    assert page.crop.data.max() < 9, "the last object is not in the crop"
+    assert page.crop.selected_label == 10
+
+
 @pytest.mark.parametrize("made", MADE)
 def test_any_labels_are_painted_in_merged_and_restored(viewer, panel, until, made, errors):
     pixels = drawn()

@@ -61,7 +61,7 @@ def visible_box(viewer: Any, layer: Any) -> tuple[slice, ...]:
     return tuple(box.get(a, slice(0, 1)) for a in axes)
 
 
-def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDArray[Any]) -> Any:
+def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDArray[Any], label: int) -> Any:
     """Add a crop over its labels and let the user paint in it; return its layer.
 
     Parameters
@@ -72,6 +72,8 @@ def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDAr
         From :func:`visible_box`.
     pixels : array
         The labels in `box`.
+    label : int
+        The label to paint with at first, which no object has.
     """
     display, axes = label_axes(result)
     starts = dict(zip(axes, (float(b.start) for b in box), strict=True))
@@ -100,8 +102,6 @@ def add_crop(link: ViewerLink, result: Any, box: tuple[slice, ...], pixels: NDAr
     )
     result.visible = False
     link.viewer.layers.selection.active = crop
-    # The first label that no object of the result has.
-    objects = int(result.metadata.get(RESULT_KEY, {}).get("objects") or 0)
-    crop.selected_label = max(objects, int(np.max(pixels, initial=0))) + 1
+    crop.selected_label = label
     crop.mode = "paint"
     return crop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from napari_s1omni.storage.result.corrections import (
 from napari_s1omni.storage.result.snapshots import was_redone
 from napari_s1omni.storage.result.store import ResultStore
 
+_SLAB = 2**26
+"""Bytes of labels that are read at once to find the largest."""
 _LARGEST = 2**30
 """Largest labels in bytes that are read into memory if they cannot be written where they are."""
 
@@ -57,6 +60,10 @@ class EditableLabels(Protocol):
 
     def objects(self) -> int | None:
         """Return the number of objects if it is known."""
+        ...
+
+    def highest(self) -> int:
+        """Return the largest label, or a larger one: no object has a label beyond it."""
         ...
 
     def has_snapshot(self) -> bool:
@@ -100,6 +107,14 @@ class ResultLabels:
             return None
         found: int | None = (ResultStore.open(self._path).attributes.get("summary") or {}).get("objects")
         return found
+
+    def highest(self) -> int:
+        # A run numbers its objects from 1; only corrections bring other labels.
+        store = ResultStore.open(self._path)
+        known = [int((store.attributes.get("summary") or {}).get("objects") or 0)]
+        for made in list_corrections(store):
+            known.append(made.highest or _largest(store.read(tuple(slice(*ends) for ends in made.box))))
+        return max(known)
 
     def has_snapshot(self) -> bool:
         return was_redone(self._path)
@@ -164,6 +179,10 @@ class ArrayLabels:
     def objects(self) -> int | None:
         return None
 
+    def highest(self) -> int:
+        finest = self._levels()[0]
+        return max((_largest(finest[rows]) for rows in _slabs(finest)), default=0)
+
     def has_snapshot(self) -> bool:
         return False
 
@@ -184,6 +203,18 @@ class ArrayLabels:
             kept = fine[tuple(slice(0, end - f) for f, end in zip(first, ends, strict=True))]
             if kept.size:
                 level[tuple(slice(f, end) for f, end in zip(first, ends, strict=True))] = kept.astype(level.dtype)
+
+
+def _slabs(array: Any) -> Iterator[slice]:
+    """Yield slices of the first axis of an array, each of at most about :data:`_SLAB` bytes."""
+    row = max(1, int(np.prod(array.shape[1:])) * np.dtype(array.dtype).itemsize)
+    step = max(1, _SLAB // row)
+    for start in range(0, array.shape[0], step):
+        yield slice(start, start + step)
+
+
+def _largest(labels: Any) -> int:
+    return int(np.max(np.asarray(labels), initial=0))
 
 
 def _is_writable(array: Any) -> bool:

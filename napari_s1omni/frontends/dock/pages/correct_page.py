@@ -102,7 +102,11 @@ class CorrectPage(QWidget):
             labels = self._labels_of(layer)
             self.state.setText("Reading the crop …")
             self.open_button.setEnabled(False)
-            self._submit(lambda: labels.read(box), lambda pixels: self._on_opened(layer, box, pixels))
+
+            def read() -> tuple[Any, int]:
+                return labels.read(box), labels.highest()
+
+            self._submit(read, lambda found: self._on_opened(layer, box, *found))
 
     def merge(self) -> None:
         """Write the painted pixels into the result."""
@@ -182,8 +186,8 @@ class CorrectPage(QWidget):
         self.state.setText("")
         show_error(error)
 
-    def _on_opened(self, layer: Any, box: tuple[slice, ...], pixels: Any) -> None:
-        self.crop = add_crop(self._link, layer, box, pixels)
+    def _on_opened(self, layer: Any, box: tuple[slice, ...], pixels: Any, highest: int) -> None:
+        self.crop = add_crop(self._link, layer, box, pixels, highest + 1)
         self._before, self._box, self._result = pixels, box, layer
         self.open_button.setEnabled(True)
         self.merge_button.setEnabled(True)
@@ -239,7 +243,6 @@ class CorrectPage(QWidget):
     def _show_corrections(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
         self.restore_button.setEnabled(kept)
         if objects is not None:
-            layer.metadata[RESULT_KEY]["objects"] = objects
         self.list.clear()
         for one in reversed(found):
             when = time.strftime("%d %b %H:%M", time.localtime(one.when))
