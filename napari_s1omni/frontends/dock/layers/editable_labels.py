@@ -58,10 +58,6 @@ class EditableLabels(Protocol):
         """Return the corrections, oldest first."""
         ...
 
-    def objects(self) -> int | None:
-        """Return the number of objects if it is known."""
-        ...
-
     def highest(self) -> int:
         """Return the largest label, or a larger one: no object has a label beyond it."""
         ...
@@ -102,19 +98,12 @@ class ResultLabels:
     def corrections(self) -> list[Correction]:
         return list_corrections(ResultStore.open(self._path)) if ResultStore.exists(self._path) else []
 
-    def objects(self) -> int | None:
-        if not ResultStore.exists(self._path):
-            return None
-        found: int | None = (ResultStore.open(self._path).attributes.get("summary") or {}).get("objects")
-        return found
-
     def highest(self) -> int:
         # A run numbers its objects from 1; only corrections bring other labels.
         store = ResultStore.open(self._path)
-        known = [int((store.attributes.get("summary") or {}).get("objects") or 0)]
-        for made in list_corrections(store):
-            known.append(made.highest or _largest(store.read(tuple(slice(*ends) for ends in made.box))))
-        return max(known)
+        objects = int((store.attributes.get("summary") or {}).get("objects") or 0)
+        boxes = ((made.highest, tuple(slice(*ends) for ends in made.box)) for made in list_corrections(store))
+        return max(objects, *(highest or _largest(store.read(box)) for highest, box in boxes), 0)
 
     def has_snapshot(self) -> bool:
         return was_redone(self._path)
@@ -175,9 +164,6 @@ class ArrayLabels:
 
     def corrections(self) -> list[Correction]:
         return [made for made, _, _ in self._made]
-
-    def objects(self) -> int | None:
-        return None
 
     def highest(self) -> int:
         finest = self._levels()[0]

@@ -235,14 +235,13 @@ class CorrectPage(QWidget):
             return
         labels = self._labels_of(layer)
 
-        def read() -> tuple[list[Correction], int | None, bool]:
-            return labels.corrections(), labels.objects(), labels.has_snapshot()
+        def read() -> tuple[list[Correction], bool]:
+            return labels.corrections(), labels.has_snapshot()
 
-        self._submit(read, lambda found: self._show_corrections(layer, *found))
+        self._submit(read, lambda found: self._show_corrections(*found))
 
-    def _show_corrections(self, layer: Any, found: list[Correction], objects: int | None, kept: bool) -> None:
+    def _show_corrections(self, found: list[Correction], kept: bool) -> None:
         self.restore_button.setEnabled(kept)
-        if objects is not None:
         self.list.clear()
         for one in reversed(found):
             when = time.strftime("%d %b %H:%M", time.localtime(one.when))
