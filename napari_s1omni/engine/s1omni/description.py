@@ -125,7 +125,7 @@ def merit(name: str, operation: str) -> tuple[bool, str]:
     """
     missing = [module for module in _REQUIRED if importlib.util.find_spec(module) is None]
     if missing:
-        return False, f"{', '.join(missing)} not installed"
+        return False, f"{', '.join(missing)} not installed (extra 'models')"
     path = locate(name) / VALIDATION_NAME
     entry = read_json(path).get(operation) if path.exists() else None
     if not isinstance(entry, dict) or not {"nano", "reference"} <= set(entry):

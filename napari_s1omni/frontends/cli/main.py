@@ -23,7 +23,7 @@ EXIT_CODES = {
     0: "finished",
     1: "unexpected error (please report it)",
     2: "invalid option or job file",
-    3: "finished with holes: tiles that failed twice",
+    3: "finished, but something is missing: tiles that failed twice, images of a batch, or exports",
     65: "the job does not fit the image, or the memory is too small",
     66: "the source or the result is missing, or cannot be read",
     69: "the engine cannot do this job, or is not installed",

@@ -171,7 +171,7 @@ def test_auto_without_scores_or_packages_is_the_reference(as_nano, monkeypatch):
     assert registry.describe("auto", "segmentation").name == "reference"
     as_nano(segmentation={"nano": 0.8, "reference": 0.6})
     monkeypatch.setattr(description_module.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
-    assert merit("nano", "segmentation") == (False, "torch not installed")
+    assert merit("nano", "segmentation") == (False, "torch not installed (extra 'models')")
     assert "torch not installed" in registry.describe("auto", "segmentation").host.why
 
 
