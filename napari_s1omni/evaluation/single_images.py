@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ TILED: TilingOptions = {"tile_size": 128, "overlap": 32}
 """Tiling of the runs that are compared with untiled ones."""
 _BLUR = 0.8
 """Sigma in pixels of the blur before 2 x 2 binning."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def score_nuclei(folder: Path, engine: str = "reference", limit: int | None = No
     for subset in sets:
         truths = {path.stem: path for path in (subset / "masks").iterdir()}
         files = sorted(path for path in (subset / "images").iterdir() if path.stem in truths)
-        yield _score_set(subset.name, [(path, truths[path.stem]) for path in _spread(files, limit)], engine)
+        yield _score_set(subset.name, [(path, truths[path.stem]) for path in spread(files, limit)], engine)
 
 
 def score_restoration(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[RestorationScore]:
@@ -105,7 +107,7 @@ def score_restoration(folder: Path, limit: int | None = None, engine: str = "ref
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".tif", ".tiff", ".png"})
     if not files:
         raise SourceError(f"{folder} holds no image", "TIFF or PNG files", "name their folder")
-    for path in _spread(files, limit):
+    for path in spread(files, limit):
         truth = _plane(path)
         truth = truth[: truth.shape[0] // 2 * 2, : truth.shape[1] // 2 * 2]
         blurred = gaussian_filter(truth.astype(np.float32), _BLUR)
@@ -138,11 +140,11 @@ def _score_set(name: str, pairs: list[tuple[Path, Path]], engine: str) -> Nuclei
     return NucleiScore(name, len(pairs), objects, first, second, every, against, fewest)
 
 
-def _spread(files: list[Path], limit: int | None) -> list[Path]:
-    """Return at most `limit` files, spread evenly."""
-    if not limit or limit >= len(files):
-        return files
-    return [files[i * len(files) // limit] for i in range(limit)]
+def spread(items: list[T], limit: int | None) -> list[T]:
+    """Return at most `limit` of the items, spread evenly."""
+    if not limit or limit >= len(items):
+        return items
+    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 def _segment(path: Path, engine: str, tiling: TilingOptions) -> tuple[NDArray[Any], int]:

@@ -14,6 +14,7 @@ from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.metrics import Counts, match
+from napari_s1omni.evaluation.single_images import spread
 from napari_s1omni.execution.run.preview import run_preview
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
@@ -70,9 +71,7 @@ def score_tile_sizes(folder: Path, engine: str, limit: int | None = None) -> Ite
         raise SourceError(f"{folder} holds no set", "folders with 'images'", "name their folder")
     loaded = create_engine(engine)
     for subset in sets:
-        files = sorted((subset / "images").iterdir())
-        if limit and limit < len(files):
-            files = [files[i * len(files) // limit] for i in range(limit)]
+        files = spread(sorted((subset / "images").iterdir()), limit)
         pooled = dict.fromkeys(SIZES, Counts())
         for file in files:
             spec = open_source(str(file)).spec

@@ -183,6 +183,9 @@ def test_a_table_that_cannot_be_replaced_stays(images, tmp_path, monkeypatch):
 
 
 def test_a_stopped_batch_gives_its_folder_free(images, tmp_path):
+    # So many that it is not done before it is stopped.
+    for i in range(IMAGES, 5 * IMAGES):
+        np.save(images / f"{i:02}.npy", spots(i))
     process = start(images)
     wait_for(lambda: len(read_batch(tmp_path / "out")) >= 1)
     process.send_signal(signal.SIGINT)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_s1omni.api import segment
 from napari_s1omni.evaluation.metrics import Counts, match
+from napari_s1omni.evaluation.single_images import spread
 from napari_s1omni.training.data.real_fields import read_raw_pair
 from napari_s1omni.training.data.split import Subset, read_split
 
@@ -22,9 +23,7 @@ def sources(data: Path, subset: Subset, most: int | None = None) -> Iterator[tup
         stems = sorted(subsets.get(subset, ()))
         if not folder.startswith("seg2d_") or not stems or folder.split("/")[-1] in NOT_SCORED:
             continue
-        if most is not None and len(stems) > most:
-            stems = [stems[i * len(stems) // most] for i in range(most)]
-        yield folder, "segment the axons" if "axon" in folder else "segment the nuclei", stems
+        yield folder, "segment the axons" if "axon" in folder else "segment the nuclei", spread(stems, most)
 
 
 def score_sources(

@@ -238,6 +238,11 @@ class Panel(anywidget.AnyWidget):
         self._session.controller.run()
 
     def _session_changed(self) -> None:
+        # In one message: a title never stands beside the state of another run.
+        with self.hold_sync():
+            self._show_session()
+
+    def _show_session(self) -> None:
         content, session = self._content, self._session
         if content.run is not session.run:
             content.run, content.preview, self.preview = session.run, None, {}

@@ -47,7 +47,7 @@ def inputs(rows: int = 2, edge: int = 16, words: int = 9) -> dict[str, torch.Ten
 @torch.inference_mode()
 def test_output_has_the_size_of_the_input() -> None:
     given = inputs(edge=24)
-    (drawn,) = network()(**given)
+    drawn, _ = network()(**given)
     assert drawn.shape == (2, 12, 24, 24)
     assert torch.isfinite(drawn).all()
 
@@ -55,15 +55,15 @@ def test_output_has_the_size_of_the_input() -> None:
 @torch.inference_mode()
 def test_each_row_depends_on_its_own_condition_and_not_on_padding() -> None:
     net, given = network(), inputs()
-    (plain,) = net(**given)
+    plain, _ = net(**given)
     other = given["encoder_hidden_states"].clone()
     other[1] += 1
-    (told,) = net(**{**given, "encoder_hidden_states": other})
+    told, _ = net(**{**given, "encoder_hidden_states": other})
     torch.testing.assert_close(told[0], plain[0])
     assert (told[1] - plain[1]).abs().amax((1, 2)).mean() > 1e-2
     longer = torch.cat([given["encoder_hidden_states"], torch.full((2, 5, 16), 7.0)], 1)
     mask = torch.cat([given["encoder_attention_mask"], torch.zeros(2, 5, dtype=torch.bool)], 1)
-    (padded,) = net(**{**given, "encoder_hidden_states": longer, "encoder_attention_mask": mask})
+    padded, _ = net(**{**given, "encoder_hidden_states": longer, "encoder_attention_mask": mask})
     torch.testing.assert_close(padded, plain, rtol=1e-4, atol=1e-5)
 
 
@@ -114,7 +114,7 @@ def test_it_learns_to_follow_the_condition() -> None:
     wanted = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).expand(2, 12, 16, 16)
     for _ in range(60):
         source = torch.rand(1, 12, 16, 16).expand(2, -1, -1, -1)
-        (drawn,) = net(torch.cat([torch.zeros_like(source), source], 1), torch.tensor(1000.0), words, mask)
+        drawn, _ = net(torch.cat([torch.zeros_like(source), source], 1), torch.tensor(1000.0), words, mask)
         loss = (drawn - wanted).square().mean()
         optimiser.zero_grad()
         loss.backward()

@@ -180,6 +180,9 @@ class ResultLayers:
         if not status.alive or not status.tiles_total:
             return
         if run not in self._bars:
+            # napari draws the canvas while it makes a bar, which crashes vispy just after a layer was removed.
+            if self.layer_of(run) is None:
+                return
             self._bars[run] = self.make_bars(run.title, status)
         bars = self._bars[run]
         if bars.is_canceled:
