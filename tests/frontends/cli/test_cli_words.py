@@ -141,7 +141,7 @@ def test_an_empty_prompt_is_no_request(s1omni, image, result):
 
 
 def test_an_unknown_engine_tells_of_packages(s1omni, image):
-    said(s1omni("segment", image, "x.zarr", "-e", "refrence"), 69, "reference", "napari_s1omni.engines")
+    said(s1omni("segment", image, "x.zarr", "-e", "referens"), 69, "reference", "napari_s1omni.engines")
 
 
 def test_tiles_have_one_notation_everywhere(s1omni, result):
