@@ -175,18 +175,27 @@ def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared
         return prepared
     plan, path = prepared.plan, output_path(job)
     whole = prepared.cost.disk_bytes
-    begun = preflight.dry_run(path, _request(prepared, path, reserved), overwrite=overwrite)
+    begun = preflight.dry_run(path, output_request(prepared, path, reserved), overwrite=overwrite)
     return dataclasses.replace(prepared, to_write=bytes_left(plan, path, whole) if begun else whole)
 
 
 def replace_other(prepared: Prepared) -> bool:
     """Put the result of another job in the output of this one aside, see :func:`preflight.replace_other`."""
     path = output_path(prepared.plan.job)
-    return preflight.replace_other(path, _request(prepared, path))
+    return preflight.replace_other(path, output_request(prepared, path))
 
 
-def _request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.OutputRequest:
-    """Return what a run wants to write."""
+def output_request(prepared: Prepared, path: Path, reserved: int = 0) -> preflight.OutputRequest:
+    """Return what a run wants to write.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    path : Path
+        Its output.
+    reserved : int
+        Bytes of the same disk that other jobs will have written before.
+    """
     plan, whole = prepared.plan, prepared.cost.disk_bytes
 
     def left() -> int:

@@ -15,7 +15,6 @@ from typing import Any
 
 from napari_s1omni import errors
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
-from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
 from napari_s1omni.execution.run.watch import status
@@ -25,12 +24,12 @@ from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.run import Deliver, Run, reopen
 from napari_s1omni.frontends.session.run_history import new_output, remember
 from napari_s1omni.frontends.session.spilled_layers import copying_text
-from napari_s1omni.jobs.prepare import Prepared, measure_source, prepare
+from napari_s1omni.jobs.prepare import Prepared, measure_source, output_request, prepare
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
 from napari_s1omni.settings import cache_notes
 from napari_s1omni.storage.result.output_fingerprint import check_same_run, is_begun
-from napari_s1omni.storage.result.preflight import OutputRequest, dry_run
+from napari_s1omni.storage.result.preflight import dry_run
 from napari_s1omni.storage.source import Source
 
 _POLL = 0.2
@@ -356,14 +355,7 @@ def _is_output_running(prepared: Prepared, path: Path, options: tuple[str, ...])
     S1OmniError
         As the run itself would raise it; nothing is written here.
     """
-    plan = prepared.plan
-    request = OutputRequest(
-        plan.fingerprint(),
-        prepared.cost.disk_bytes,
-        lambda: bytes_left(plan, path, prepared.cost.disk_bytes),
-        source=plan.source.source,
-        into=plan.job.into is not None,
-    )
+    request = output_request(prepared, path)
     while _is_running(path):
         if is_begun(path):
             check_same_run(path, request.json_fingerprint(), resume=True)
