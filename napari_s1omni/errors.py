@@ -5,6 +5,7 @@
     S1OmniError                                                                exit 1
     ├── JobError              an option or a job file is wrong                   exit 2
     ├── SourceError           the source cannot be read or is not an image       exit 66
+    │   └── SeveralImages     a file holds several images and none was chosen    exit 2
     ├── PlanError             job and image do not fit together                  exit 65
     │   └── NotEnoughMemory   the plan needs more memory than is free            exit 65
     ├── EngineError           an engine cannot do its work                       exit 69
@@ -49,6 +50,7 @@ __all__ = [
     "RouteError",
     "RunInterrupted",
     "S1OmniError",
+    "SeveralImages",
     "SourceError",
     "StoreDamaged",
     "StoreError",
@@ -112,6 +114,12 @@ class SourceError(S1OmniError):
     """The source is missing, unreadable, or not an image with known axes."""
 
     exit_code = 66
+
+
+class SeveralImages(SourceError):
+    """A file holds several images, and one must be chosen; ``facts["images"]`` lists their names."""
+
+    exit_code = 2
 
 
 class PlanError(S1OmniError):

@@ -14,6 +14,8 @@ _URL = re.compile(r"(?:[A-Za-z][\w+.-]*::)*[A-Za-z][\w+.-]+://")
 _ONE_SLASH = re.compile(r"(https?|s3a?|gs|gcs|az|abfss?|ftp|sftp|hdfs|webdavs?|synthetic):/(?!/)(?=.)", re.IGNORECASE)
 """A URL after :class:`pathlib.Path`, which joins its two slashes."""
 _DRIVE = re.compile(r"[A-Za-z]:(?:[\\/]|$)")
+_IMAGE_MARK = "::"
+"""Between a file and the image in it."""
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|%[A-Z_]+%")
 _LEFT_BY_SYSTEMS = re.compile(
     r"\._.*|\.DS_Store|__MACOSX|\.(?:Spotlight-V100|Trashes|fseventsd)|(?:eh)?thumbs\.db|desktop\.ini|~\$.*|@eaDir",
@@ -45,6 +47,9 @@ def full_path(given: str | os.PathLike[str]) -> str:
     text = path_text(given).strip("\r\n")
     if not text.strip() or "\0" in text:
         raise JobError(f"path {text!r}", "a path names a file or folder", "give its name")
+    file, image = split_reference(text)
+    if image is not None:
+        return join_reference(full_path(file), image)
     if (found := _ONE_SLASH.match(text)) and not os.path.lexists(found[1] + ":"):
         text = f"{found[1]}://{text[found.end() :]}"
     if is_url(text):
@@ -58,6 +63,36 @@ def full_path(given: str | os.PathLike[str]) -> str:
         _refuse_variables(text, path)
         path = _as_stored(path)
     return str(path)
+
+
+def split_reference(text: str) -> tuple[str, str | None]:
+    """Split ``FILE::NAME`` or ``FILE::INDEX`` into the file and the image in it.
+
+    The split is at the last ``::`` whose left side is a file, a folder or a URL, so names may hold ``::`` and slashes.
+
+    Parameters
+    ----------
+    text : str
+        A path or URL, with or without an image.
+
+    Returns
+    -------
+    (str, str or None)
+        Path or URL, and name or number of the image; None where the whole text is a path or URL.
+    """
+    if _IMAGE_MARK not in text or os.path.lexists(text):
+        return text, None
+    end = len(text)
+    while (end := text.rfind(_IMAGE_MARK, 0, end)) > 0:
+        left, right = text[:end], text[end + len(_IMAGE_MARK) :]
+        if right and (os.path.exists(os.path.expanduser(left)) or is_url(left)):
+            return left, right
+    return text, None
+
+
+def join_reference(where: str, image: str | None) -> str:
+    """Return ``FILE::NAME``, or the file alone without an image."""
+    return where if image is None else f"{where}{_IMAGE_MARK}{image}"
 
 
 def path_text(given: str | os.PathLike[str]) -> str:

@@ -18,7 +18,7 @@ from napari_s1omni.storage.listing.image_list import LIST_ENDINGS, read_image_li
 from napari_s1omni.storage.listing.image_search import FoundImages, fixed_folder, images_in, images_like, is_zarr
 from napari_s1omni.storage.listing.names import check_name, names_of, unused_name
 from napari_s1omni.storage.listing.plate import plate_fields
-from napari_s1omni.storage.readers.registry import FILE_ENDINGS
+from napari_s1omni.storage.readers.registry import file_endings
 
 _STANDS_ALONE = re.compile(r"/|~|file:|[A-Za-z]:[\\/]|(?:[A-Za-z][\w+.-]*::)*[A-Za-z][\w+.-]+:/", re.IGNORECASE)
 """A path or URL that does not start at the folder of its list."""
@@ -115,7 +115,7 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
     if not found:
         raise SourceError(
             f"{text} holds no images{': ' + '; '.join(found.notes) if found.notes else ''}",
-            f"images are files ending in {', '.join(FILE_ENDINGS)}, or Zarr stores",
+            f"images are files ending in {', '.join(file_endings())}, or Zarr stores",
             "choose another folder or pattern",
         )
     return found
@@ -127,7 +127,7 @@ def is_collection(where: str | os.PathLike[str]) -> bool:
     if name_in(text).lower().endswith(LIST_ENDINGS):
         return True
     if is_url(text):
-        if text.startswith("synthetic:") or name_in(text).lower().endswith(FILE_ENDINGS):
+        if text.startswith("synthetic:") or name_in(text).lower().endswith(file_endings()):
             return False
         try:
             return _fields(text) is not None
@@ -161,7 +161,7 @@ def _of_list(where: str) -> Collection:
 
     def is_image(text: str) -> bool:
         place = full(text)
-        return is_url(place) or place.lower().endswith((*FILE_ENDINGS, ".zarr")) or os.path.exists(place)
+        return is_url(place) or place.lower().endswith((*file_endings(), ".zarr")) or os.path.exists(place)
 
     listed = read_image_list(where, is_image)
     taken: dict[str, int] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_s1omni.benchmarks.reading.references.registry import ENDINGS
 from napari_s1omni.storage.formats_page import groups
-from napari_s1omni.storage.readers.registry import FILE_ENDINGS
+from napari_s1omni.storage.readers.registry import file_endings
 
 
 def images(folder: Path, most: int | None = None) -> Iterator[tuple[Path, str]]:
@@ -21,7 +21,7 @@ def images(folder: Path, most: int | None = None) -> Iterator[tuple[Path, str]]:
         Images of one format taken from one folder; by default all.
     """
     taken: Counter[tuple[Path, str]] = Counter()
-    endings = sorted({*ENDINGS, *FILE_ENDINGS}, key=len, reverse=True)
+    endings = sorted({*ENDINGS, *file_endings()}, key=len, reverse=True)
     stores = list(groups(folder))
     inside = {*stores}
     for path in sorted(folder.rglob("*")):

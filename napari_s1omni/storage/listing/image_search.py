@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.storage.files.fsync_store import WORK
-from napari_s1omni.storage.readers.registry import FILE_ENDINGS
+from napari_s1omni.storage.readers.registry import file_endings
 
 BATCH_TABLE = "batch.csv"
 """File in the folder of a batch; images in such a folder are its own pictures and results."""
@@ -67,7 +67,7 @@ class FoundImages:
             self.folders += not (path / BATCH_TABLE).exists()
         elif is_folder and not keep_results and (path / WORK).exists():
             self.results += 1
-        elif is_folder or path.name.lower().endswith(FILE_ENDINGS):
+        elif is_folder or path.name.lower().endswith(file_endings()):
             self.paths.append(path)
         else:
             self.others[path.suffix or path.name] += 1
@@ -129,7 +129,7 @@ def _walk(folder: Path, found: FoundImages) -> Iterator[Path]:
             continue
         seen.add((state.st_dev, state.st_ino))
         if BATCH_TABLE in files and here != folder:
-            found.results += sum(name.lower().endswith(FILE_ENDINGS) for name in files)
+            found.results += sum(name.lower().endswith(file_endings()) for name in files)
             found.results += sum((here / name / WORK).exists() for name in names)
             names.clear()
             continue

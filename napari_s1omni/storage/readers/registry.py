@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, name_in
+from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, name_in, split_reference
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
 from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
+from napari_s1omni.storage.readers.formats import format_endings, format_of
+from napari_s1omni.storage.readers.image_files import read_image_of
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _STORAGE = "napari_s1omni.storage"
@@ -32,8 +34,10 @@ _BY_ENDING = {
 }
 """Ending of a local file -> ``module:function`` of its reader, imported when the first such file is opened."""
 
-FILE_ENDINGS = tuple(_BY_ENDING)
-"""Endings of the files that can be read."""
+
+def file_endings() -> tuple[str, ...]:
+    """Return the endings of the files that can be read."""
+    return (*_BY_ENDING, *format_endings())
 
 
 def read_raw(source: Any, *, level: int) -> RawImage:
@@ -66,6 +70,9 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     if is_url(uri):
         reader = _reader_of(uri)
         return _read_zarr(uri, level) if reader is None else _at_level(_read_remote(uri, reader), level, uri)
+    file, image = split_reference(uri)
+    if (found := format_of(file)) is not None and os.path.exists(file):
+        return _at_level(read_image_of(found, Path(file), image), level, file)
     path, part = _split_image(Path(uri))
     if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_zarr(str(path), level)

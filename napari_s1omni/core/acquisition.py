@@ -1,0 +1,57 @@
+"""How an image was acquired, as far as its file says so."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of an image."""
+
+    name: str = ""
+    """Name as the file gives it; empty if it gives none."""
+    color: str = ""
+    """Colour it is shown in, as ``RRGGBB``; empty if the file gives none."""
+    emission: float | None = None
+    """Emission wavelength in nanometres."""
+    excitation: float | None = None
+    """Excitation wavelength in nanometres."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that are known."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value not in ("", None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """What a file says about microscope and time; what it does not say is empty or None."""
+
+    channels: tuple[Channel, ...] = ()
+    """One per channel of the image, or empty."""
+    date: str = ""
+    """Begin of the acquisition in ISO 8601."""
+    instrument: str = ""
+    """Microscope or scanner."""
+    objective: str = ""
+    """Name of the objective, such as ``Plan-Apochromat 20x/0.8``."""
+    magnification: float | None = None
+    """Nominal magnification of the objective."""
+    numerical_aperture: float | None = None
+    bit_depth: int | None = None
+    """Bits per pixel that the detector used."""
+    stage: tuple[float | None, float | None, float | None] = (None, None, None)
+    """Position of the stage along z, y and x, in micrometres."""
+    times: tuple[float, ...] = ()
+    """Seconds from the first time point to each, where they are not evenly spaced."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that are known, for metadata and reports."""
+        known: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if value not in ("", None, ()) and value != (None, None, None):
+                known[item.name] = [c.to_json() for c in value] if item.name == "channels" else value
+        return known
