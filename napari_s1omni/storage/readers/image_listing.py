@@ -89,6 +89,23 @@ def image_names(file: str) -> tuple[str, ...] | None:
     return None if headers is None else tuple(header.name for header in headers)
 
 
+def moved_reference(old: str, new: str) -> str:
+    """Return the reference to an image in a file that was moved: the image that the old reference names.
+
+    Parameters
+    ----------
+    old : str
+        Reference whose file may not be there any more.
+    new : str
+        Path or URL of the file now, with or without an image.
+    """
+    file, chosen = split_reference(with_image(new, None))
+    if chosen is not None or "::" not in old or not holds_several(file):
+        return join_reference(file, chosen)
+    named = [name for name in image_names(file) or () if old.endswith(f"::{name}")]
+    return join_reference(file, max(named, key=len, default=None))
+
+
 def header_of(raw: RawImage, name: str) -> ImageHeader:
     """Describe an image that was opened."""
     shape = tuple(int(n) for n in raw.pixels.shape)

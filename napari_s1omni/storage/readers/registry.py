@@ -180,7 +180,7 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
             return _read_zarr(where, level)
         except SourceError:
             found = members_of(where)
-            if found is None:
+            if found is None or (len(found.names) == 1 and not found.collection):
                 raise
     elif (found := members_of(where)) is None:
         if is_url(where) or os.path.isdir(os.path.join(where, image)):
