@@ -193,32 +193,3 @@ def _check_name(where: str, number: int, name: str, taken: dict[str, int]) -> No
 
 def _inside(folder: str, name: str) -> str:
     return f"{folder}/{name}" if is_url(folder) else settled_path(f"{folder}/{name}")
-
-
-def _fields(where: str) -> Any:
-    """Return the fields of a plate; None if it is not a plate."""
-    return plate_fields(lambda place: _attributes(f"{where}/{place}".rstrip("/")))
-
-
-def _attributes(where: str) -> Mapping[str, Any] | None:
-    """Return the OME attributes of a Zarr v2 or v3 group; None if there is no group.
-
-    Raises
-    ------
-    ValueError
-        If its metadata is damaged.
-    """
-    there = False
-    for name in ("zarr.json", ".zattrs", ".zgroup"):
-        try:
-            data = read_remote(f"{where}/{name}") if is_url(where) else Path(where, name).read_bytes()
-        except OSError:
-            continue
-        if data is None:
-            continue
-        there = True
-        document = json.loads(data)
-        attributes = document.get("attributes", {}) if name == "zarr.json" else document
-        if name != ".zgroup":
-            return dict(attributes.get("ome", attributes))
-    return {} if there else None
