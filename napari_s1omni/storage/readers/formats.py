@@ -19,7 +19,11 @@ GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module that is a :class:`FileFormat`."""
 _READERS = "napari_s1omni.storage.readers"
 
-_BUILT_IN: Mapping[str, tuple[str, ...]] = {}
+_BUILT_IN: Mapping[str, tuple[str, ...]] = {
+    "microscopes.czi": (".czi",),
+    "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
+    "microscopes.nd2": (".nd2",),
+}
 """Module below ``storage/readers`` -> file endings. They are repeated here, so that no module is imported to find one."""
 
 
