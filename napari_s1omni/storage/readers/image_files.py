@@ -68,7 +68,7 @@ def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawIma
 
 
 def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path | str) -> int:
-    """Return the number of the image that is meant; an exact name comes before a number.
+    """Return the number of the image that is meant; an exact name comes before a number, the main image before pictures.
 
     Raises
     ------
@@ -82,8 +82,9 @@ def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path |
     shown += f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     file = name_in(str(path))
     if image is None:
-        if len(headers) == 1:
-            return 0
+        main = [number for number, header in enumerate(headers) if header.main]
+        if len(main) == 1 or len(headers) == 1:
+            return main[0] if main else 0
         raise SeveralImages(
             f"{path} holds {len(headers)} images: {shown}",
             "this needs one image",

@@ -73,7 +73,7 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     file, image = split_reference(uri)
     if (found := format_of(file)) is not None and os.path.exists(file):
         return _at_level(read_image_of(found, Path(file), image), level, file)
-    path, part = _split_image(Path(uri))
+    path, part = _split_image(Path(uri)) if image is None else (Path(file), image)
     if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_zarr(str(path), level)
     if not os.path.exists(path):
