@@ -27,6 +27,9 @@ _OF_URLS = ("volumes.n5", "volumes.precomputed")
 """Modules that read what lies behind a URL part by part."""
 
 _BUILT_IN: Mapping[str, tuple[str, ...]] = {
+    "microscopes.czi": (".czi",),
+    "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
+    "microscopes.nd2": (".nd2",),
     "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
     "volumes.hdf5": (".h5", ".hdf5", ".hdf", ".he5"),

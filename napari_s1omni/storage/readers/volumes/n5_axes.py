@@ -56,9 +56,11 @@ def _of_transform(one: Mapping[str, Any], shape: Sequence[int], found: N5Meaning
     found.axes = name_axes(transform["axes"], shape)
     letters = found.axes.letters
     for key, target in (("scale", found.scale), ("translate", found.translate)):
-        if _are_numbers(values := transform.get(key), shape):
+        values: Any = transform.get(key)
+        if _are_numbers(values, shape):
             target |= {a: float(v) for a, v in zip(letters, values, strict=True)}
-    if _fits(units := transform.get("units"), shape):
+    units: Any = transform.get("units")
+    if _fits(units, shape):
         found.units |= dict(zip(letters, map(str, units), strict=True))
 
 
