@@ -16,7 +16,7 @@ from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.volumes import big_data_viewer, imaris
 from napari_s1omni.storage.readers.volumes.hdf5_axes import DatasetMeaning, dataset_meaning
 from napari_s1omni.storage.readers.volumes.hdf5_file import Hdf5Pixels, hdf5_file, open_hdf5
-from napari_s1omni.storage.readers.volumes.headers import make_header
+from napari_s1omni.storage.readers.volumes.headers import UNKNOWN, make_header
 
 _SMALLEST = 8
 """Pixels along the two longest dimensions from which a dataset without axes is taken for an image, not a table."""
@@ -74,7 +74,7 @@ def read_image(path: Path, number: int) -> RawImage:
     image = listing.images[number]
     meaning = image.meaning
     axes = meaning.axes.letters if meaning.axes else None
-    pixels = Hdf5Pixels.of(open_hdf5(path)[image.header.name], path, axes or "")
+    pixels = Hdf5Pixels.of(open_hdf5(path)[image.header.name], path, axes or image.header.axes.strip(UNKNOWN))
     notes = list(meaning.notes)
     if not meaning.scale:
         notes.append(f"'{image.header.name}' has no pixel size; give scale and units")
@@ -119,13 +119,13 @@ def _list(path: str, modified: int, size: int) -> _Listing:
         def visit(name: str, node: Any) -> None:
             if not isinstance(node, h5py.Dataset):
                 return
-            shape = node.shape or ()
-            if node.dtype.kind not in "biuf" or len(shape) < 2 or sorted(shape)[-2] < 2 or min(shape) < 1:
+            shape, dtype = node.shape or (), np.dtype(node.dtype)
+            if dtype.kind not in "biuf" or len(shape) < 2 or sorted(shape)[-2] < 2 or min(shape) < 1:
                 others.append(f"{name} {tuple(shape)}")
                 return
             meaning = dataset_meaning(node)
             axes = meaning.axes.letters if meaning.axes else None
-            header = make_header(name, shape, np.dtype(node.dtype), axes, meaning.scale, meaning.units)
+            header = make_header(name, shape, dtype, axes, meaning.scale, meaning.units)
             is_image = meaning.axes is not None or sorted(shape)[-2] >= _SMALLEST
             (images if is_image else small).append(_Dataset(header, meaning))
 

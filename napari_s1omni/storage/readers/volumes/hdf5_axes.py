@@ -38,9 +38,9 @@ class DatasetMeaning:
 def dataset_meaning(dataset: Any) -> DatasetMeaning:
     """Read the metadata of a dataset; what it does not say stays empty."""
     found = DatasetMeaning()
-    names = set(dataset.attrs)
-    if not names:
+    if not len(dataset.attrs):
         return found
+    names = set(dataset.attrs)
     shape = tuple(dataset.shape)
     if "axistags" in names:
         _read_axistags(attribute(dataset, "axistags"), shape, found)
