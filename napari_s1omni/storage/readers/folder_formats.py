@@ -6,7 +6,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_s1omni.storage.readers.volumes.known_stores import is_n5, is_precomputed, is_spim_data
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import (
+    N5,
+    PRECOMPUTED,
+    is_n5,
+    is_precomputed,
+    is_spim_data,
+)
 
 _DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 _DICOM_MARK = b"DICM"
@@ -67,8 +73,8 @@ def _may_be_dicom(name: str) -> bool:
 _TESTS: tuple[tuple[Callable[[Path], bool], str], ...] = (
     (is_dicom_folder, "medical.dicom"),
     (is_dicom_file, "medical.dicom"),
-    (is_n5, "volumes.n5"),
-    (is_precomputed, "volumes.precomputed"),
-    (is_spim_data, "volumes.big_data_viewer"),
+    (is_n5, N5),
+    (is_precomputed, PRECOMPUTED),
+    (is_spim_data, "volumes.views.big_data_viewer"),
 )
 """Test of a folder or file -> module that reads it."""

@@ -17,13 +17,13 @@ from napari_s1omni.storage.format_descriptions import FORMATS
 from napari_s1omni.storage.readers.adapters.bioio_endings import bioio_endings, has_plugins
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo
 from napari_s1omni.storage.readers.folder_formats import unnamed_format
-from napari_s1omni.storage.readers.volumes.known_stores import url_format
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import N5, PRECOMPUTED, url_format
 
 GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module or object that is a :class:`FileFormat`."""
 _READERS = "napari_s1omni.storage.readers"
 _BIOIO = "adapters.bioio_images"
-_OF_URLS = ("volumes.n5", "volumes.precomputed")
+_OF_URLS = (N5, PRECOMPUTED)
 """Modules that read what lies behind a URL part by part."""
 
 _BUILT_IN: Mapping[str, tuple[str, ...]] = {
@@ -34,9 +34,9 @@ _BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
     "volumes.hdf5": (".h5", ".hdf5", ".hdf", ".he5"),
     "volumes.imaris": (".ims",),
-    "volumes.big_data_viewer": (),
-    "volumes.n5": (),
-    "volumes.precomputed": (),
+    "volumes.views.big_data_viewer": (),
+    N5: (),
+    PRECOMPUTED: (),
     "volumes.mrc": (
         *(".mrc", ".mrcs", ".map", ".ccp4", ".rec", ".st", ".ali"),
         *(".mrc.gz", ".map.gz", ".rec.gz", ".st.gz", ".mrc.bz2", ".map.bz2", ".rec.bz2", ".st.bz2"),

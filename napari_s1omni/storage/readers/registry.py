@@ -18,7 +18,7 @@ from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
 from napari_s1omni.storage.readers.formats import broken_formats, format_endings, format_named, format_of
 from napari_s1omni.storage.readers.image_files import choose_number, read_image_of
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.volumes.known_stores import probed_format
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import probed_format
 from napari_s1omni.storage.readers.zarr_nodes.members import members_of
 
 _STORAGE = "napari_s1omni.storage"

@@ -116,7 +116,7 @@ def _open(path: Path) -> Any:
 
 
 def _scene(image: Any, number: int, path: Path) -> _Scene:
-    """Return a scene without time points, channels and sections of which there is one."""
+    """Return a scene without the dimensions of 1 pixel among time, channels and sections."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image.set_scene(number)

@@ -13,10 +13,11 @@ import numpy as np
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.volumes import big_data_viewer, imaris
+from napari_s1omni.storage.readers.volumes import imaris
 from napari_s1omni.storage.readers.volumes.hdf5_axes import DatasetMeaning, dataset_meaning
 from napari_s1omni.storage.readers.volumes.hdf5_file import Hdf5Pixels, hdf5_file, open_hdf5
 from napari_s1omni.storage.readers.volumes.headers import UNKNOWN, make_header
+from napari_s1omni.storage.readers.volumes.views import big_data_viewer
 
 _SMALLEST = 8
 """Pixels along the two longest dimensions from which a dataset without axes is taken for an image, not a table."""

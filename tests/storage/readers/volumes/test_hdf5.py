@@ -92,7 +92,7 @@ def test_resolution_with_units_and_a_fourth_dimension_without_a_name(path):
     spec = open_source(f"{path}::raw").spec
     assert (spec.scale, spec.translate, spec.units[0]) == ((40.0, 4.0, 4.0), (400.0, 8.0, 0.0), "nanometer")
     assert headers(path)[0].axes == "qqqq"
-    with pytest.raises(SourceError, match="[Gg]ive axes"):
+    with pytest.raises(SourceError, match=r"[Gg]ive axes"):
         open_source(f"{path}::four")
     assert open_source(f"{path}::four", axes="czyx").spec.shape == (1, 20, 30, 40)
 

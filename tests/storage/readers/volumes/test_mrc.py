@@ -51,9 +51,9 @@ def test_modes(tmp_path, dtype):
 
 
 def test_other_modes_are_refused_with_the_way_on(tmp_path):
-    with pytest.raises(SourceError, match="mode 4 .complex numbers"):
+    with pytest.raises(SourceError, match=r"mode 4 .complex numbers"):
         open_source(write(tmp_path / "a.mrc", VOLUME.astype(np.complex64)))
-    with pytest.raises(SourceError, match="mode 101 .4-bit numbers.*newstack"):
+    with pytest.raises(SourceError, match=r"mode 101 .4-bit numbers.*newstack"):
         open_source(write(tmp_path / "b.mrc", VOLUME.astype(np.int8), mode=101))
 
 

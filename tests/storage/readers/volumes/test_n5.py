@@ -68,7 +68,7 @@ def test_levels_and_datasets_are_images(store):
     assert len(open_source(store / "em").levels()) == 1
     assert open_source(store / "em" / "s1").spec.shape == (20, 15, 20)
     assert not is_collection(store)
-    assert [entry.uri for entry in list_sources(store.parent)][0].startswith(str(store))
+    assert all(entry.uri.startswith(str(store)) for entry in list_sources(store.parent))
 
 
 def test_metadata_of_cosem_and_of_axes(store):

@@ -131,7 +131,12 @@ def url(tmp_path):
 def test_volumes_behind_a_url(tmp_path, url):
     write(tmp_path / "em")
     place = {"driver": "file", "path": f"{tmp_path}/cells.n5/raw/s0/"}
-    metadata = {"dataType": "uint16", "dimensions": [40, 30, 20], "blockSize": [16] * 3, "compression": {"type": "gzip"}}
+    metadata = {
+        "dataType": "uint16",
+        "dimensions": [40, 30, 20],
+        "blockSize": [16] * 3,
+        "compression": {"type": "gzip"},
+    }
     array = tensorstore.open({"driver": "n5", "kvstore": place, "metadata": metadata}, create=True).result()
     array.write(VOLUME.T).result()
     box = (slice(0, 4), slice(2, 30), slice(10, 20))

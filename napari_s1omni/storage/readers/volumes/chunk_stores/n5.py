@@ -17,12 +17,12 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.remote import list_remote
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.volumes import big_data_viewer
+from napari_s1omni.storage.readers.volumes.chunk_stores.n5_axes import N5Meaning, n5_meaning
+from napari_s1omni.storage.readers.volumes.chunk_stores.store_places import absent_chunks, plain_place
+from napari_s1omni.storage.readers.volumes.chunk_stores.tensor_store import TensorPixels, open_tensor, read_document
 from napari_s1omni.storage.readers.volumes.headers import make_header
 from napari_s1omni.storage.readers.volumes.levels import fitting_levels
-from napari_s1omni.storage.readers.volumes.n5_axes import N5Meaning, n5_meaning
-from napari_s1omni.storage.readers.volumes.store_places import absent_chunks, plain_place
-from napari_s1omni.storage.readers.volumes.tensor_store import TensorPixels, open_tensor, read_document
+from napari_s1omni.storage.readers.volumes.views import big_data_viewer
 
 _DOCUMENT = "attributes.json"
 _LEVEL = re.compile(r"s(\d+)")

@@ -15,9 +15,9 @@ from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.volumes.headers import make_header
-from napari_s1omni.storage.readers.volumes.spim_data import Setup, SpimData, place_of, read_spim_data
 from napari_s1omni.storage.readers.volumes.stored_pixels import StackedPixels, unsigned
-from napari_s1omni.storage.readers.volumes.view_stores import Hdf5Views, ViewStore, is_view_layout, open_views
+from napari_s1omni.storage.readers.volumes.views.spim_data import Setup, SpimData, place_of, read_spim_data
+from napari_s1omni.storage.readers.volumes.views.view_stores import Hdf5Views, ViewStore, is_view_layout, open_views
 
 _CHANNEL = "channel"
 _SHOWN = 5

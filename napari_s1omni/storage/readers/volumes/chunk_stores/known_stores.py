@@ -8,11 +8,16 @@ from pathlib import Path
 
 from napari_s1omni.core.paths import is_url
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.volumes.spim_data import MARK
-from napari_s1omni.storage.readers.volumes.tensor_store import read_document
+from napari_s1omni.storage.readers.volumes.chunk_stores.tensor_store import read_document
+from napari_s1omni.storage.readers.volumes.views.spim_data import MARK
 
+N5 = "volumes.chunk_stores.n5"
+"""Module below ``storage/readers`` that reads N5."""
+PRECOMPUTED = "volumes.chunk_stores.precomputed"
+"""Module below ``storage/readers`` that reads precomputed volumes."""
+_N5_KEYS, _PRECOMPUTED_KEYS = {"n5", "dimensions"}, {"scales", "data_type"}
 _HEAD = 4096
-_N5 = ".n5"
+_ENDING = ".n5"
 _MOST_BYTES = 2**20
 """Largest document that is read to know a folder."""
 
@@ -23,9 +28,9 @@ def url_format(url: str) -> str | None:
         return None
     lower = url.lower().rstrip("/")
     if lower.startswith("precomputed://") or lower.endswith(("|neuroglancer-precomputed:", ".precomputed")):
-        return "volumes.precomputed"
-    if lower.startswith("n5://") or lower.endswith("|n5:") or f"{_N5}/" in f"{lower}/":
-        return "volumes.n5"
+        return PRECOMPUTED
+    if lower.startswith("n5://") or lower.endswith("|n5:") or f"{_ENDING}/" in f"{lower}/":
+        return N5
     return None
 
 
@@ -33,13 +38,13 @@ def is_n5(path: Path) -> bool:
     """Whether a folder is an N5 store, or a group or dataset in one."""
     if not path.is_dir():
         return False
-    inside = any(folder.suffix.lower() == _N5 for folder in (path, *path.parents))
-    return inside or bool({"n5", "dimensions"} & _keys(path / "attributes.json"))
+    inside = any(folder.suffix.lower() == _ENDING for folder in (path, *path.parents))
+    return inside or bool(_N5_KEYS & _keys(path / "attributes.json"))
 
 
 def is_precomputed(path: Path) -> bool:
     """Whether a folder is a volume of Neuroglancer."""
-    return {"scales", "data_type"} <= _keys(path / "info")
+    return _PRECOMPUTED_KEYS <= _keys(path / "info")
 
 
 def is_spim_data(path: Path) -> bool:
@@ -66,8 +71,12 @@ def probed_format(url: str) -> str | None:
     if find_spec("tensorstore") is None or not is_url(url):
         return None
     try:
-        if {"scales", "data_type"} <= set(read_document(url, "info") or ()):
-            return "volumes.precomputed"
-        return "volumes.n5" if {"n5", "dimensions"} & set(read_document(url, "attributes.json") or ()) else None
+        if _PRECOMPUTED_KEYS <= set(read_document(url, "info") or ()):
+            return PRECOMPUTED
+        return (
+            "volumes.chunk_stores.n5"
+            if _N5_KEYS & set(read_document(url, "attributes.json") or ())
+            else None
+        )
     except SourceError:
         return None

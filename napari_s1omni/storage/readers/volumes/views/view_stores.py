@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.volumes.chunk_stores.tensor_store import open_tensor, read_document
 from napari_s1omni.storage.readers.volumes.hdf5_file import open_hdf5
-from napari_s1omni.storage.readers.volumes.spim_data import Setup, SpimData
-from napari_s1omni.storage.readers.volumes.tensor_store import open_tensor, read_document
+from napari_s1omni.storage.readers.volumes.views.spim_data import Setup, SpimData
 
 _SETUP = re.compile(r"s(\d{2,})")
 _TIME = re.compile(r"t(\d{5,})")

@@ -12,10 +12,15 @@ from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.volumes.chunk_stores.store_places import absent_chunks, plain_place
+from napari_s1omni.storage.readers.volumes.chunk_stores.tensor_store import (
+    OpenTensor,
+    TensorPixels,
+    open_tensor,
+    read_document,
+)
 from napari_s1omni.storage.readers.volumes.headers import make_header
 from napari_s1omni.storage.readers.volumes.levels import fitting_levels
-from napari_s1omni.storage.readers.volumes.store_places import absent_chunks, plain_place
-from napari_s1omni.storage.readers.volumes.tensor_store import OpenTensor, TensorPixels, open_tensor, read_document
 
 INFO = "info"
 """The document of a volume."""
