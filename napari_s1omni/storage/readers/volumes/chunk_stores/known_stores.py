@@ -73,10 +73,6 @@ def probed_format(url: str) -> str | None:
     try:
         if _PRECOMPUTED_KEYS <= set(read_document(url, "info") or ()):
             return PRECOMPUTED
-        return (
-            "volumes.chunk_stores.n5"
-            if _N5_KEYS & set(read_document(url, "attributes.json") or ())
-            else None
-        )
+        return "volumes.chunk_stores.n5" if _N5_KEYS & set(read_document(url, "attributes.json") or ()) else None
     except SourceError:
         return None
