@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,10 @@ h5py = pytest.importorskip("h5py")
 tensorstore = pytest.importorskip("tensorstore")
 mrcfile = pytest.importorskip("mrcfile")
 IO = Path("/proc/self/io")
-SHAPE, CHUNK, EDGE = (16, 1024, 1024), (4, 128, 128), 512
+SHAPE, CHUNK, EDGE = (8, 1024, 1024), (4, 128, 128), 512
 WINDOWS = [
-    (slice(z, z + 1), slice(y, y + EDGE), slice(x, x + EDGE)) for z, y, x in ((0, 0, 0), (9, 300, 450), (15, 512, 512))
+    (slice(z, z + 1), slice(y, y + EDGE), slice(x, x + EDGE)) for z, y, x in ((0, 0, 0), (5, 300, 450), (7, 512, 512))
 ]
-
-
-@pytest.fixture(scope="module")
-def volume():
-    return np.random.default_rng(0).integers(0, 4000, SHAPE, np.uint16)
 
 
 def hdf5(folder, volume):
@@ -73,6 +69,17 @@ def precomputed(folder, volume):
     return folder / "pc", lambda: fresh(spec, lambda array: array[0])
 
 
+@pytest.fixture(scope="module")
+def volume():
+    return np.random.default_rng(0).integers(0, 4000, SHAPE, np.uint16)
+
+
+@pytest.fixture(scope="module", params=[hdf5, n5, precomputed], ids=lambda write: write.__name__)
+def written(request, volume, tmp_path_factory):
+    """The volume in one format, and what opens it with its library."""
+    return request.param(tmp_path_factory.mktemp("volumes"), volume)
+
+
 def read_bytes(read, box):
     """Return how many bytes a read takes from files, and the seconds."""
     before, begin = int(IO.read_text().split()[1]), time.perf_counter()
@@ -82,9 +89,8 @@ def read_bytes(read, box):
 
 
 @pytest.mark.skipif(not IO.exists(), reason="only Linux counts the bytes that a process reads")
-@pytest.mark.parametrize("write", [hdf5, n5, precomputed])
-def test_a_window_reads_its_chunks_only(tmp_path, volume, write):
-    path, alone = write(tmp_path, volume)
+def test_a_window_reads_its_chunks_only(volume, written):
+    path, alone = written
     for box in WINDOWS:
         # Both open the file themselves, so that neither finds what the other has read.
         by_library = read_bytes(alone(), box)[0]
@@ -95,14 +101,22 @@ def test_a_window_reads_its_chunks_only(tmp_path, volume, write):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("write", [hdf5, n5, precomputed])
-def test_speed_against_the_library_alone(tmp_path, volume, write):
-    path, alone = write(tmp_path, volume)
+def test_speed_against_the_library_alone(volume, written):
+    path, alone = written
     ours, theirs = [], []
     for _ in range(7):
         theirs.append(sum(read_bytes(alone(), box)[1] for box in WINDOWS))
         ours.append(sum(read_bytes(read_raw(path, level=0).pixels.__getitem__, box)[1] for box in WINDOWS))
     assert min(theirs) >= 0.8 * min(ours)
+
+
+def test_many_threads_read_at_once(volume, written):
+    path, _ = written
+    pixels = read_raw(path, level=0).pixels
+    boxes = [(slice(z, z + 2), slice(y, y + 200), slice(50, 300)) for z in (0, 3, 6) for y in (0, 130, 700)]
+    with ThreadPoolExecutor(8) as pool:
+        for box, found in zip(boxes, pool.map(pixels.__getitem__, boxes), strict=True):
+            np.testing.assert_array_equal(found, volume[box])
 
 
 def test_headers_of_large_files_are_read_alone(tmp_path):
