@@ -104,9 +104,12 @@ def test_a_window_reads_its_chunks_only(volume, written):
 def test_speed_against_the_library_alone(volume, written):
     path, alone = written
     ours, theirs = [], []
-    for _ in range(7):
+    for _ in range(40):
         theirs.append(sum(read_bytes(alone(), box)[1] for box in WINDOWS))
         ours.append(sum(read_bytes(read_raw(path, level=0).pixels.__getitem__, box)[1] for box in WINDOWS))
+        # A busy machine makes single measurements slow, never fast.
+        if len(ours) > 7 and min(theirs) >= 0.8 * min(ours):
+            break
     assert min(theirs) >= 0.8 * min(ours)
 
 
