@@ -22,7 +22,7 @@ from napari_s1omni.execution.run.tile_times import LearningRun
 from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 
 
 def run(
@@ -85,11 +85,13 @@ def run(
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
+    notes: tuple[str, ...] = ()
     with announce_failure(path), LearningRun(on_event) as tell:
         if array is not None:
-            ref, array, _ = locate_pixels(job.source, array)
+            ref, array, stored = locate_pixels(job.source, array)
             job = job.replace(source=ref)
-        prepared = prepare(job, array)
+            notes = (stored_note(stored),) if array is None else ()
+        prepared = prepare(job, array).with_notes(notes)
         plan, source = prepared.plan, prepared.source
         if overwrite:
             replace_other(prepared)
