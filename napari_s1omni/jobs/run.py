@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_s1omni.core.image_references import ImageChoice, exchange_image
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import StoreError
@@ -28,6 +29,7 @@ from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 def run(
     job: Job,
     array: Any = None,
+    image: ImageChoice | None = None,
     *,
     executor: Literal["serial", "dask"] | None = None,
     workers: int | None = None,
@@ -45,6 +47,8 @@ def run(
     job : Job
     array : array-like, optional
         The pixels, for a source in memory.
+    image : str or int, optional
+        Another image of the file of the job: its name, or its number from 0.
     executor : str, optional
         ``serial`` runs in this process, ``dask`` in worker processes; by default ``dask`` if workers or a scheduler
         are given. The result is the same.
@@ -82,6 +86,8 @@ def run(
     >>> napari_s1omni.run(job).complete
     True
     """
+    if image is not None:
+        job = job.replace(source={**job.source.model_dump(), "uri": exchange_image(job.source.uri, image)})
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
