@@ -170,9 +170,13 @@ def _of_files(found: FoundImages, home: Path, chosen: str | None) -> Collection:
     notes = found.notes(str(home))
     if several := sum(len(file.images) > 1 for file in files):
         of = "file holds" if several == 1 else "files hold"
-        notes.append(f"{several} {of} several images, and each of them is run" + (f" that is '{chosen}'" * bool(chosen)))
+        notes.append(
+            f"{several} {of} several images, and each of them is run" + (f" that is '{chosen}'" * bool(chosen))
+        )
     if without := [file.file for file in files if not file.images]:
-        notes.append(f"{len(without)} files have no image '{chosen}' and are skipped: {', '.join(map(name_in, without))}")
+        notes.append(
+            f"{len(without)} files have no image '{chosen}' and are skipped: {', '.join(map(name_in, without))}"
+        )
     return Collection(_entries(files), notes, skipped=found.skipped + len(without), home=str(home))
 
 
@@ -185,12 +189,12 @@ def _entries(files: Sequence[FileImages]) -> list[CollectionEntry]:
     entries = []
     for file, own in named:
         fields = file.fields or [None] * len(own)
-        for name, place, field in zip(own, file.references, fields, strict=True):
-            if field is None:
+        for name, place, its in zip(own, file.references, fields, strict=True):
+            if its is None:
                 entries.append(CollectionEntry(name, place))
                 continue
-            facts = {"well": field.well, "field": field.field}
-            entries.append(CollectionEntry(name, place, facts, place=f"{plates[file.file]}.zarr/{field.place}"))
+            facts = {"well": its.well, "field": its.field}
+            entries.append(CollectionEntry(name, place, facts, place=f"{plates[file.file]}.zarr/{its.place}"))
     return entries
 
 

@@ -10,7 +10,7 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import is_collection, list_sources
-from napari_s1omni.storage.readers.image_listing import list_images
+from napari_s1omni.storage.listing.image_headers import list_images
 
 
 @pytest.fixture
@@ -30,7 +30,10 @@ def folder(scans, tmp_path):
     home.mkdir()
     scans(home / "two.scan", {"name": "A"}, {"name": "weiß b"})
     scans(home / "one.scan", {"name": "only"})
-    scans(home / "screen.scan", *({"name": f"{well}/{field}"} for well in ("B/3", "B/10", "A/1") for field in ("R1", "R2")))
+    scans(
+        home / "screen.scan",
+        *({"name": f"{well}/{field}"} for well in ("B/3", "B/10", "A/1") for field in ("R1", "R2")),
+    )
     np.save(home / "plain.npy", np.zeros((64, 64), np.uint8))
     (home / "notes.md").write_text("x")
     return home
@@ -71,7 +74,13 @@ def test_rows_of_a_list_choose_too(folder, tmp_path):
         "utf-8",
     )
     listed = list_sources(tmp_path / "list.csv")
-    assert [entry.name for entry in listed] == ["control-A", "control-weiß b", "two-weiß b", "screen-B-3-R2", "two-nothing"]
+    assert [entry.name for entry in listed] == [
+        "control-A",
+        "control-weiß b",
+        "two-weiß b",
+        "screen-B-3-R2",
+        "two-nothing",
+    ]
     assert listed.columns == ("dose",)
 
 

@@ -37,7 +37,9 @@ COMMANDS = {
     "focus": Entry(f"{_CLI}.commands.focus:focus", "Make a run process the blocks near a position first.", _RUN),
     "redo": Entry(f"{_CLI}.commands.redo:redo", "Redo some tiles, then accept or undo the change.", _RUN),
     "info": Entry(
-        f"{_CLI}.commands.info:info", "List the images of a file: axes, sizes, channels, and how fast it is read.", _LOOK
+        f"{_CLI}.commands.info:info",
+        "List the images of a file with axes, sizes and channels.",
+        _LOOK,
     ),
     "show": Entry(f"{_CLI}.commands.show:show", "Show job, plan, progress and thoughts of a result.", _LOOK),
     "export": Entry(f"{_CLI}.commands.export:export", "Write a result as OME-TIFF, GeoJSON or ImageJ ROIs.", _LOOK),

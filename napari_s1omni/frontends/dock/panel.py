@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
+from napari_s1omni.core.paths import join_reference, split_reference
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
+from napari_s1omni.frontends.dock.image_choice import choose_images
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
@@ -31,7 +33,7 @@ from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
-from napari_s1omni.frontends.napari_layers.source_layers import source_layer
+from napari_s1omni.frontends.napari_layers.source_layers import images_to_choose, source_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
@@ -40,6 +42,8 @@ from napari_s1omni.frontends.session.preview.events import PreviewEvent, Preview
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
+from napari_s1omni.storage.readers.file_format import ImageHeader
+from napari_s1omni.storage.readers.formats import format_of
 
 
 class Panel(QWidget):
@@ -171,6 +175,22 @@ class Panel(QWidget):
             Name of an open layer that shows its image.
         """
         self.tabs.setCurrentWidget(self.job_page)
+        if layer is None and split_reference(job.source.uri)[1] is None and format_of(job.source.uri) is not None:
+            # The file is listed off the GUI thread; then it is asked which of its images is meant.
+            self.background.submit(lambda: images_to_choose(job.source.uri), lambda found: self._choose(job, found))
+        else:
+            self._load(job, layer)
+
+    def _choose(self, job: Job, images: Sequence[ImageHeader]) -> None:
+        """Load a job once one of the images of its file is chosen."""
+        if images:
+            names = choose_images(job.source.uri, images, one=True)
+            if not names:
+                return
+            job = job.replace(source={**job.source.model_dump(), "uri": join_reference(job.source.uri, names[0])})
+        self._load(job, None)
+
+    def _load(self, job: Job, layer: str | None) -> None:
         self.controller.load(job)
         known = layer or self.link.name_of(job.source.uri)
         if known is not None:
