@@ -65,7 +65,9 @@ def export_result(result: Result, file: Path, *, level: int = 0, overwrite: bool
 def _flat_levels(result: Result, level: int) -> list[Any]:
     """Return the levels below one that have as many planes; those of a TIFF differ in rows and columns only."""
     planes = result.levels[level].shape[:-2]
-    return [result.checked_level(k) for k in range(level + 1, len(result.levels)) if result.levels[k].shape[:-2] == planes]
+    return [
+        result.checked_level(k) for k in range(level + 1, len(result.levels)) if result.levels[k].shape[:-2] == planes
+    ]
 
 
 def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:

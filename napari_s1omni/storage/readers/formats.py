@@ -14,6 +14,7 @@ from typing import cast
 from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import S1OmniError, SourceError
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo
+from napari_s1omni.storage.readers.folder_formats import folder_format
 
 GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module that is a :class:`FileFormat`."""
@@ -71,7 +72,10 @@ def formats() -> tuple[FormatSource, ...]:
 
 
 def format_of(where: str | Path) -> FormatSource | None:
-    """Return the format of a file by the ending of its name; None if no format here has it."""
+    """Return the format of a folder by what lies in it, or of a file by its ending; None if no format here has it."""
+    path = Path(where)
+    if (module := folder_format(path)) is not None:
+        return FormatSource(f"{_READERS}.{module}", ())
     name = name_in(str(where)).lower()
     return next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
 
