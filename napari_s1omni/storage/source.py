@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
@@ -192,6 +194,7 @@ def open_source(
     scale: PerAxis = None,
     units: PerAxis = None,
     labels: bool = False,
+    image: ImageChoice | None = None,
 ) -> Source:
     """Open an image for lazy reading.
 
@@ -214,6 +217,8 @@ def open_source(
     labels : bool
         Whether the values are object ids; of a palette picture, the numbers are
         read then and not the colours they are shown in.
+    image : str or int, optional
+        Name of the image in a file that holds several, or its number from 0; as in ``scan.lif::NAME``.
 
     Returns
     -------
@@ -238,7 +243,9 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    raw = read_raw(source, level=level)
+    if image is not None and not isinstance(source, str | os.PathLike):
+        raise SourceError(f"image {image!r} of an array", "a file holds several images", "leave the image out")
+    raw = read_raw(source if image is None else with_image(source, image), level=level)
     count = None if axes is None else len(read_axes(axes, raw.pixels.shape).letters)
     raw = raw.read_as(count, labels=labels)
     name = raw.uri or "the array"

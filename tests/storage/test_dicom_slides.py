@@ -10,7 +10,8 @@ pytest.importorskip("wsidicom", reason="needs wsidicom (the extra 'slides')")
 from dicom_slides import write_slide
 
 from napari_s1omni.errors import SeveralImages, SourceError
-from napari_s1omni.storage.readers.slides.dicom_slide import is_slide, list_images
+from napari_s1omni.storage.readers.folder_formats import is_slide
+from napari_s1omni.storage.readers.slides.dicom_slide import list_images
 from napari_s1omni.storage.source import open_source
 
 RNG = np.random.default_rng(0)
@@ -52,7 +53,7 @@ def test_a_folder_with_two_slides_asks_which(tmp_path):
     other = write_slide(tmp_path / "other", PICTURE[:128], label=False)
     for file in other.iterdir():
         file.rename(folder / f"b-{file.name}")
-    with pytest.raises(SeveralImages, match="slide 0.*slide 1"):
+    with pytest.raises(SeveralImages, match=r"slide 0.*slide 1"):
         open_source(folder)
     sizes = {open_source(f"{folder}::{i}").spec.shape[1] for i in range(2)}
     assert sizes == {200, 128}

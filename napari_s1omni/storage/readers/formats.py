@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,13 +15,22 @@ from typing import cast
 from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import S1OmniError, SourceError
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo
-from napari_s1omni.storage.readers.folder_formats import folder_format
+from napari_s1omni.storage.readers.folder_formats import unnamed_format
 
 GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module that is a :class:`FileFormat`."""
 _READERS = "napari_s1omni.storage.readers"
 
-_BUILT_IN: Mapping[str, tuple[str, ...]] = {}
+_DICOM = f"{_READERS}.medical.dicom"
+"""Its endings are those of slides too, which only their content tells."""
+_BUILT_IN: Mapping[str, tuple[str, ...]] = {
+    "microscopes.czi": (".czi",),
+    "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
+    "microscopes.nd2": (".nd2",),
+    "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
+    "slides.dicom_slide": (),
+    "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
+}
 """Module below ``storage/readers`` -> file endings. They are repeated here, so that no module is imported to find one."""
 
 
@@ -47,7 +57,7 @@ class FormatSource:
         """
         if self.error:
             raise SourceError(self.error, remedy="update or remove that package")
-        return cast(FileFormat, importlib.import_module(self.module))
+        return cast("FileFormat", importlib.import_module(self.module))
 
     def describe(self) -> FormatInfo:
         """Return what is known of the format.
@@ -72,12 +82,13 @@ def formats() -> tuple[FormatSource, ...]:
 
 
 def format_of(where: str | Path) -> FormatSource | None:
-    """Return the format of a folder by what lies in it, or of a file by its ending; None if no format here has it."""
-    path = Path(where)
-    if (module := folder_format(path)) is not None:
-        return FormatSource(f"{_READERS}.{module}", ())
+    """Return the format of a file by the ending of its name, or of an existing folder; None if no format here has it."""
     name = name_in(str(where)).lower()
-    return next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
+    found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
+    if not os.path.exists(where) or (found is not None and not os.path.isdir(where) and found.module != _DICOM):
+        return found
+    module = unnamed_format(Path(where))
+    return next((s for s in formats() if s.module == f"{_READERS}.{module}"), found)
 
 
 def format_endings() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Read whole slides in DICOM, region by region, with wsidicom: a folder with one file per level, or one of its files."""
+"""Read whole slides in DICOM with wsidicom, region by region: a folder with one file per level, or one of its files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
+from napari_s1omni.storage.readers.folder_formats import is_slide
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage
 from napari_s1omni.storage.readers.slides.dicom_slide_metadata import read_acquisition, slide_name
 
-_CLASS = b"1.2.840.10008.5.1.4.1.1.77.1.6\2\0"
-"""UID of the class of whole-slide images, and the beginning of the tag that follows it in the head of each file."""
-_HEAD = 1024
-_MOST_LOOKED_AT = 8
-"""Files of a folder that are looked at to find out whether it is a slide."""
 _SIDES = ("labels", "overviews")
 
 
@@ -31,19 +27,6 @@ def describe() -> FormatInfo:
     return FormatInfo(
         "DICOM whole slide", (), "wsidicom", "Apache-2.0", "slides", "files written by hand as the standard says"
     )
-
-
-def is_slide(path: Path) -> bool:
-    """Whether a file, or one of the first files of a folder, is a whole slide in DICOM."""
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file())[:_MOST_LOOKED_AT]
-        return any(is_slide(file) for file in files)
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        return False
-    return head[128:132] == b"DICM" and _CLASS in head
 
 
 def list_images(path: Path) -> Sequence[ImageHeader]:

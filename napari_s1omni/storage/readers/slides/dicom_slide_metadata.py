@@ -20,7 +20,7 @@ def read_acquisition(slide: Any) -> Acquisition:
     data = slide.levels.base_level.datasets[0].as_dataset()
     paths = sorted(data.get("OpticalPathSequence", ()), key=lambda path: str(path.get("OpticalPathIdentifier", "")))
     first = paths[0] if paths else {}
-    origin = next(iter(data.get("TotalPixelMatrixOriginSequence", ())), {})
+    origin: Any = next(iter(data.get("TotalPixelMatrixOriginSequence", ())), {})
     x, y = (_number(origin.get(f"{axis}OffsetInSlideCoordinateSystem")) for axis in "XY")
     maker = " ".join(str(data.get(key, "")) for key in ("Manufacturer", "ManufacturerModelName")).strip()
     return Acquisition(
