@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path, kept):
 
 
 def test_without_its_finest_level_a_slide_says_so(tmp_path):
-    folder = write_slide(tmp_path / "slide", PICTURE, label=False)
+    folder = write_slide(tmp_path / "slide", PICTURE, levels=3, label=False)
     (folder / "level-0.dcm").write_bytes(b"")
     source = open_source(folder)
     assert source.spec.shape == (3, 100, 165)
