@@ -28,7 +28,6 @@ _ENDINGS = (
     ((".mat",), "open it with scipy.io.loadmat, and give one of its arrays"),
     ((".h5", ".hdf5", ".ims", ".n5"), "open it with h5py or zarr, and give one of its datasets with axes and scale"),
     ((".mrc", ".map", ".rec"), "open it with mrcfile, and give its data with axes and scale"),
-    ((".dcm", ".mha", ".mhd", ".nrrd", ".nhdr"), "open it with SimpleITK or ITK, and write it as NIfTI (.nii.gz)"),
     (
         (
             ".czi",

@@ -25,7 +25,7 @@ _BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
 }
-"""Module below ``storage/readers`` -> file endings. They are repeated here, so that no module is imported to find one."""
+"""Module below ``storage/readers`` -> file endings, repeated here so that no module is imported to find one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class FormatSource:
         """
         if self.error:
             raise SourceError(self.error, remedy="update or remove that package")
-        return cast(FileFormat, importlib.import_module(self.module))
+        return cast("FileFormat", importlib.import_module(self.module))
 
     def describe(self) -> FormatInfo:
         """Return what is known of the format.
@@ -76,7 +76,7 @@ def formats() -> tuple[FormatSource, ...]:
 
 
 def format_of(where: str | Path) -> FormatSource | None:
-    """Return the format of a file by the ending of its name, or of an existing folder; None if no format here has it."""
+    """Return the format of a file by the ending of its name, or of an existing folder; None if none has it."""
     name = name_in(str(where)).lower()
     found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
     if (found is not None and not os.path.isdir(where)) or not os.path.exists(where):

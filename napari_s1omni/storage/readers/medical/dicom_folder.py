@@ -53,9 +53,7 @@ def _read_place(path: Path, state: tuple[int, ...]) -> Found:
         return Found(found.images, (*notes, *found.notes))
     instance = read_instance(path)
     if isinstance(instance, str):
-        raise SourceError(
-            f"{path} holds no image ({instance})", "an image is a DICOM file with pixels", path=str(path)
-        )
+        raise SourceError(f"{path} holds no image ({instance})", "an image is a DICOM file with pixels", path=str(path))
     if instance.frames > 1:
         return Found(tuple(group_frames(frames_of(instance))), ())
     return _series_of(instance)

@@ -249,7 +249,7 @@ def _check_head(path: Path, head: bytes) -> None:
     """Refuse a file that does not begin as DICOM: by its mark, or by the first tag of a file without one."""
     if head[128:] == _MARK or head[:2] in (b"\x08\x00", b"\x02\x00") or head[:4] in (b"\0\x08\0\x05", b"\0\x08\0\0"):
         return
-    given = f"{path} is empty (0 bytes)" if not head else f"{path} is no DICOM file: its first bytes are those of another"
+    given = f"{path} is no DICOM file: its first bytes are others" if head else f"{path} is empty (0 bytes)"
     raise SourceError(
         given,
         "a DICOM file has the letters DICM after 128 bytes",
