@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet
 from napari_s1omni.storage.readers.medical.dicom_series import Series, group_frames
 
 _DIRECTORY = "DICOMDIR"
+_DIRECTORY_KIND = "Media Storage Directory Storage"
+"""What such a file is, whatever its name."""
 _ENDINGS = (".dcm", ".dicom", ".ima")
 _NAMED = 3
 """Files that are named in a note, of each kind."""
@@ -36,22 +39,22 @@ def read_place(path: Path) -> Found:
     SourceError
         If a file that was given is no DICOM image, or the folder holds none.
     """
-    state = path.stat()
-    folder = path if path.is_dir() else path.parent
-    return _read_place(path, (state.st_mtime_ns, state.st_size, folder.stat().st_mtime_ns))
+    with os.scandir(path if path.is_dir() else path.parent) as entries:
+        state = frozenset((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries if e.is_file())
+    return _read_place(path, hash(state))
 
 
 @functools.lru_cache(maxsize=8)
-def _read_place(path: Path, state: tuple[int, ...]) -> Found:
-    """Read the headers once, as long as nothing changes."""
+def _read_place(path: Path, state: int) -> Found:
+    """Read the headers once, as long as no file of the folder changes."""
     if path.is_dir():
         directory = path / _DIRECTORY
         return _images(_files_of(path) + (_listed(directory)[0] if directory.is_file() else []), path)
-    if path.name.upper() == _DIRECTORY:
+    instance = read_instance(path)
+    if instance == _DIRECTORY_KIND:
         files, notes = _listed(path)
         found = _images(files, path)
         return Found(found.images, (*notes, *found.notes))
-    instance = read_instance(path)
     if isinstance(instance, str):
         raise SourceError(f"{path} holds no image ({instance})", "an image is a DICOM file with pixels", path=str(path))
     if instance.frames > 1:

@@ -67,7 +67,8 @@ def _distance(slices: Sequence[Frame], notes: list[str]) -> float:
     odd = [k for k, step in enumerate(steps) if abs(step - usual) > _UNEVEN * usual]
     if not odd:
         return (places[-1] - places[0]) / len(steps)
-    if all(steps[k] > 1.5 * usual and abs(steps[k] / usual - round(steps[k] / usual)) <= 0.1 for k in odd):
+    alone = all(b - a > 1 for a, b in itertools.pairwise(odd))
+    if alone and all(steps[k] > 1.5 * usual and abs(steps[k] / usual - round(steps[k] / usual)) <= 0.1 for k in odd):
         lacking = sum(round(steps[k] / usual) - 1 for k in odd)
         where = ", ".join(f"{places[k]:g} and {places[k + 1]:g} mm" for k in odd[:_LISTED])
         more = f" and {len(odd) - _LISTED} more places" if len(odd) > _LISTED else ""
@@ -92,8 +93,8 @@ def _note_tilt(slices: Sequence[Frame], step: np.ndarray, normal: np.ndarray, no
     angle = math.degrees(math.asin(min(1.0, float(np.linalg.norm(shift)) / length))) if length else 0.0
     if angle > _TILT:
         notes.append(
-            f"the gantry is tilted by {angle:.1f}°: each slice is shifted by {np.linalg.norm(shift):.3g} mm against the "
-            "one before; pixels are kept as stored, so the volume is sheared"
+            f"the gantry is tilted by {angle:.1f}°: each slice is shifted by {np.linalg.norm(shift):.3g} mm against "
+            "the one before; pixels are kept as stored, so the volume is sheared"
         )
     first = np.array(slices[0].position)
     for frame in slices:

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from napari_s1omni.errors import SourceError
 
 _KEYWORDS = (
-    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType"),
+    *(
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "FrameOfReferenceUID",
+        "Modality",
+        "ImageType",
+    ),
     *("SeriesNumber", "SeriesDescription", "StudyDescription", "ProtocolName", "InstanceNumber", "SliceLocation"),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime", "SeriesDate"),
     *("SeriesTime", "StudyDate", "StudyTime", "Manufacturer", "ManufacturerModelName", "TriggerTime"),
@@ -40,6 +48,8 @@ _KEYWORDS = (
 _FURTHER_TAGS = (0x70530010, 0x70531000, 0x70531009, 0x60000010)
 """Philips: its creator, and the factors from counts to SUV and Bq/ml; the rows of the first overlay."""
 _MARK = b"DICM"
+_IMAGE = "Image Storage"
+"""End of the names of the kinds of objects that hold pixels."""
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _quiet = threading.Lock()
@@ -181,7 +191,10 @@ def read_instance(path: Path) -> Instance | str:
                 kind = found.get("SOPClassUID") or found.file_meta.get("MediaStorageSOPClassUID", "")
                 at, mark = file.tell(), file.read(12)
                 if "Rows" not in found or "Columns" not in found:
-                    return UID(str(kind)).name or "an object of unknown kind"
+                    name = UID(str(kind)).name
+                    if name.endswith(_IMAGE):
+                        raise _damaged(path, "its header ends before it tells of pixels")
+                    return name or "an object of unknown kind"
                 options = as_pixel_options(found)
             except SourceError:
                 raise
