@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +38,11 @@ def read_place(path: Path) -> Found:
     SourceError
         If a file that was given is no DICOM image, or the folder holds none.
     """
-    with os.scandir(path if path.is_dir() else path.parent) as entries:
-        state = frozenset((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries if e.is_file())
-    return _read_place(path, hash(state))
+    folder = path if path.is_dir() else path.parent
+    # A disc keeps its files in folders below its DICOMDIR.
+    listed = folder.rglob("*") if (folder / _DIRECTORY).is_file() else folder.iterdir()
+    stats = ((file.name, file.stat()) for file in listed if file.is_file())
+    return _read_place(path, hash(frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)))
 
 
 @functools.lru_cache(maxsize=8)
