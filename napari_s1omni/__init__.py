@@ -5,8 +5,8 @@ an image or array and return a :class:`Result`; with ``block=False`` they return
 a :class:`RunningJob` at once, which a notebook shows live and :func:`attach`
 finds again. :class:`Job`, :func:`prepare` and :func:`run` do the same in steps;
 :func:`redo`, :func:`accept` and :func:`drop` change single tiles of a result.
-:func:`open_source`, :func:`open_region` and :func:`layer_source` open what a job
-works on.
+:func:`list_images`, :func:`open_source`, :func:`open_region` and :func:`layer_source`
+find and open what a job works on.
 
 Names are imported when first used: importing this package loads no torch, Qt,
 napari or dask.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_s1omni.planning.job import Job
     from napari_s1omni.planning.plan import Plan
     from napari_s1omni.results.result import Result
+    from napari_s1omni.storage.readers.image_listing import list_images
     from napari_s1omni.storage.source import Source, open_source
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ _MODULES = {
     "drop": "jobs.redo",
     "layer_source": "api",
     "length_in_px": "operations.pixel_size",
+    "list_images": "storage.readers.image_listing",
     "object_size": "operations.pixel_size",
     "open_region": "api",
     "open_source": "storage.source",
@@ -81,6 +83,7 @@ __all__ = [
     "drop",
     "layer_source",
     "length_in_px",
+    "list_images",
     "object_size",
     "open_region",
     "open_source",

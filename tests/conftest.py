@@ -2,8 +2,10 @@
 
 import gc
 import os
+import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,27 @@ def small_share(tmp_path):
     folder = _mounted(tmp_path / "small share", "size=1m")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def scans(tmp_path, monkeypatch):
+    """Installs the format of ``scan_reader``, as a package that registers it would; returns a function that writes."""
+    from napari_s1omni.storage.readers import formats
+
+    site = tmp_path / "site"
+    described = site / "scan_reader-1.0.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: scan-reader\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text(f"[{formats.GROUP}]\nscan = scan_reader\n")
+    shutil.copy(Path(__file__).with_name("scan_reader.py"), site)
+    monkeypatch.syspath_prepend(site)
+    package = str(Path(formats.__file__).parents[3])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), package, os.environ.get("PYTHONPATH", "")]))
+    formats.formats.cache_clear()
+    from scan_reader import write_scan
+
+    yield write_scan
+    formats.formats.cache_clear()
 
 
 _LONGEST = (

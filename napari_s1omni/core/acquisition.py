@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,16 @@ class Acquisition:
         known: dict[str, Any] = {}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
+            if item.name == "channels":
+                value = [channel.to_json() for channel in value] if any(c.to_json() for c in value) else ()
             if value not in ("", None, ()) and value != (None, None, None):
-                known[item.name] = [c.to_json() for c in value] if item.name == "channels" else value
+                known[item.name] = list(value) if isinstance(value, tuple) else value
         return known
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` returned; fields of a later version are left out."""
+        names = {item.name for item in dataclasses.fields(cls)}
+        known: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items() if n in names}
+        known["channels"] = tuple(Channel(**channel) for channel in data.get("channels", ()))
+        return cls(**known)

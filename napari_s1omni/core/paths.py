@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import unicodedata
@@ -68,7 +69,8 @@ def full_path(given: str | os.PathLike[str]) -> str:
 def split_reference(text: str) -> tuple[str, str | None]:
     """Split ``FILE::NAME`` or ``FILE::INDEX`` into the file and the image in it.
 
-    The split is at the last ``::`` whose left side is a file, a folder or a URL, so names may hold ``::`` and slashes.
+    The split is at the last ``::`` whose left side is a file, a folder or a pattern, so names may hold ``::`` and
+    slashes; behind a URL it is at the first one.
 
     Parameters
     ----------
@@ -82,12 +84,30 @@ def split_reference(text: str) -> tuple[str, str | None]:
     """
     if _IMAGE_MARK not in text or os.path.lexists(text):
         return text, None
-    end = len(text)
-    while (end := text.rfind(_IMAGE_MARK, 0, end)) > 0:
-        left, right = text[:end], text[end + len(_IMAGE_MARK) :]
-        if right and (os.path.exists(os.path.expanduser(left)) or is_url(left)):
-            return left, right
-    return text, None
+    if is_url(text):
+        return _split_url(text)
+    ends = [found.start() for found in re.finditer(f"(?={_IMAGE_MARK})", text)]
+    parts = [(text[:end], text[end + len(_IMAGE_MARK) :]) for end in reversed(ends)]
+    parts = [(left, right) for left, right in parts if left and right]
+    named = next((part for part in parts if _is_there(part[0])), None)
+    return named or next((part for part in parts if glob.has_magic(part[0])), (text, None))
+
+
+def _is_there(place: str) -> bool:
+    try:
+        return os.path.exists(place) or os.path.exists(full_path(place))
+    except JobError:
+        return False
+
+
+def _split_url(text: str) -> tuple[str, str | None]:
+    protocol, _, rest = text.rpartition("://")
+    if protocol.lower() in ("synthetic", "memmap"):
+        return text, None
+    # The address of a host may hold colons too, within brackets.
+    begin = rest.find("]") + 1 if rest.startswith("[") else 0
+    file, mark, image = rest[begin:].partition(_IMAGE_MARK)
+    return (f"{protocol}://{rest[:begin]}{file}", image) if mark and file and image else (text, None)
 
 
 def join_reference(where: str, image: str | None) -> str:
@@ -145,8 +165,8 @@ def local_path(
 
 
 def name_in(where: str | os.PathLike[str]) -> str:
-    """Return the last name of a path or URL, without the query of the URL."""
-    text = os.fspath(where)
+    """Return the last name of a path or URL, without the query of the URL and without the image in a file."""
+    text, _ = split_reference(os.fspath(where))
     if is_url(text):
         text = re.split(r"[?#]", text, maxsplit=1)[0] if text.startswith("http") else text.partition("?")[0]
     return text.rstrip("/").rpartition("/")[2]

@@ -11,12 +11,13 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from napari_s1omni.core.paths import split_reference
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.errors import JobError
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.operations.channels import read_channels
-from napari_s1omni.planning.job import Box, Job, SourceRef
+from napari_s1omni.planning.job import IMAGE_FIELD, Box, Job, SourceRef
 
 
 def job_fields(operation: OperationType | None = None) -> dict[str, FieldInfo]:
@@ -37,7 +38,7 @@ def job_fields(operation: OperationType | None = None) -> dict[str, FieldInfo]:
     ]
     whole = {name: Job.model_fields[name] for name in ("engine", "output", "into", "region", "source")}
     inside = ((section + name, field) for section, model in sections for name, field in model.model_fields.items())
-    return {**whole, **dict(inside)}
+    return {**whole, **dict(inside), "source.image": IMAGE_FIELD}
 
 
 def similar_field(name: str, fields: Iterable[str]) -> str | None:
@@ -119,13 +120,15 @@ def set_field(data: dict[str, Any], name: str, text: str, field: FieldInfo) -> N
         if not isinstance(data.get(parent), Mapping):
             data[parent] = {}
         data = data[parent]
+    if name == "source.image" and "uri" in data:
+        data["uri"] = split_reference(str(data["uri"]))[0]
     data[last] = _value(last, text, field)
 
 
 def _value(name: str, text: str, field: FieldInfo) -> Any:
     kinds = list(_members(field.annotation))
     # A choice of words is text too: YAML would read "off" as false.
-    if name in ("uri", "region") or all(kind in (str, type(None)) or isinstance(kind, str) for kind in kinds):
+    if name in ("uri", "region", "image") or all(kind in (str, type(None)) or isinstance(kind, str) for kind in kinds):
         return text if text or type(None) not in kinds else None
     if name == "channels" and not text.lstrip().startswith("["):
         return read_channels(text) if text and text != "null" else None

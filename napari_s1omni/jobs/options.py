@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from napari_s1omni.core.document import did_you_mean
-from napari_s1omni.core.paths import full_path, path_text
+from napari_s1omni.core.image_references import ImageChoice, with_image
+from napari_s1omni.core.paths import path_text
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
 from napari_s1omni.engine.protocol import Engine
@@ -24,7 +25,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.events import OnEvent
 from napari_s1omni.operations import OPERATIONS, OperationType
 from napari_s1omni.operations.super_resolution import Factor
-from napari_s1omni.planning.job import Box, Job, Shape, SourceRef, check_prompt, output_path
+from napari_s1omni.planning.job import IMAGE_FIELD, Box, Job, Shape, SourceRef, check_prompt, output_path
 
 IN_MEMORY = "memory:"
 """Prefix of the URI of a source that lives in this process."""
@@ -37,6 +38,7 @@ class SourceOptions(TypedDict, total=False):
     axes: str | None
     scale: float | tuple[float, ...] | None
     units: str | tuple[str, ...] | None
+    image: ImageChoice | None
 
 
 class TilingOptions(TypedDict, total=False):
@@ -130,12 +132,13 @@ def option_fields(operation: OperationType) -> dict[str, tuple[str, FieldInfo]]:
         ("Tiling", Tiling, ()),
         ("Sampling", Sampling, ()),
     )
-    return {
+    fields = {
         name: (section, model.model_fields[name])
         for section, model, names in sections
         for name in names or model.model_fields
         if name not in ("type", "uri")
     }
+    return {**fields, "image": ("Source", IMAGE_FIELD)}
 
 
 def make_job(
@@ -175,7 +178,10 @@ def make_job(
             raise JobError(f"unknown option '{name}'.{near}", f"options are {', '.join(choices)}")
     check_prompt(given.get("prompt"))
     array = None if isinstance(source, str | os.PathLike) else source
-    uri = full_path(source) if array is None else f"{IN_MEMORY}{type(source).__name__}"
+    image = given.pop("image", None)
+    if array is not None and image is not None:
+        raise JobError(f"image {image!r} of an array", "a file holds several images", "leave the image out")
+    uri = with_image(source, image) if array is None else f"{IN_MEMORY}{type(source).__name__}"
     document: dict[str, Any] = {
         "source": {"uri": uri},
         "output": None if output is None else path_text(output),

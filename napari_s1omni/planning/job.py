@@ -18,8 +18,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from napari_s1omni.core.document import Document, read_yaml
+from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.paths import full_path, is_url, local_path, name_in, settled_path
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.tiling import Tiling
@@ -85,6 +87,33 @@ class SourceRef(Document):
     """Pixel size in `units`: one number, or one per stored axis, if the metadata is missing or wrong."""
     units: str | tuple[str, ...] | None = None
     """Unit of `scale` along z, y and x, such as ``um``; or one per stored axis, ``pixel`` where there is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_image(cls, data: Any) -> Any:
+        """Write the image that is chosen behind the path of its file, so that a reference is one text everywhere."""
+        if not isinstance(data, dict) or "image" not in data:
+            return data
+        image = data["image"]
+        rest = {name: value for name, value in data.items() if name != "image"}
+        uri = rest.get("uri")
+        if image is None or not isinstance(uri, str | os.PathLike):
+            return rest
+        if isinstance(image, bool) or not isinstance(image, str | int):
+            raise ValueError(f"image {image!r}: an image is chosen by its name or number")
+        try:
+            return {**rest, "uri": with_image(uri, image)}
+        except JobError as error:
+            raise ValueError(str(error)) from None
+
+
+IMAGE_FIELD = FieldInfo(
+    annotation=ImageChoice | None,  # type: ignore[arg-type]  # a union
+    default=None,
+    description="Image of a file that holds several: its name, or its number from 0; a pattern such as ``B/*`` takes "
+    "several. It may also stand behind the file, as in ``scan.lif::B/3``.",
+)
+"""How an image of a file is chosen; it becomes part of :attr:`SourceRef.uri`."""
 
 
 class Box(Document):

@@ -46,7 +46,8 @@ FORMATS = (
         "Resolutions for printing and screens (72, 96, 150, 300 dpi and alike, per inch or centimetre, or both "
         "mixed up); positions of GeoTIFF; ICC profiles; a fourth sample of unknown meaning. CIELab and LogLuv are "
         "refused.",
-        "A note for each of these. If a file holds several images, a note lists them: `cells.tif#1` opens the second.",
+        "A note for each of these. A file of several images of about one size is an error that lists them: "
+        "`cells.tif::1` opens the second; beside one large image, small ones are only noted.",
     ),
     FormatDescription(
         "ImageJ TIFF",
@@ -60,9 +61,10 @@ FORMATS = (
         "OME-TIFF",
         (),
         "Axes, physical sizes with units, time increment, names of channels, pyramid in SubIFDs; also from a "
-        "companion file and from OME-XML in UTF-16. The first image that is no label or overview of a slide.",
+        "companion file and from OME-XML in UTF-16. Of several images, the one that is chosen.",
         "Stage positions, colours, instrument, regions of interest.",
-        "A note if the XML is broken, planes are missing, a size is not above 0, or there are further images.",
+        "A note if the XML is broken, planes are missing, or a size is not above 0. Several images are an error that "
+        "lists them.",
     ),
     FormatDescription(
         "Slide scanners",
@@ -73,6 +75,16 @@ FORMATS = (
         "Label, macro and thumbnail; the position on the slide; the overlap of Roche tiles.",
         "A note lists the other images and their numbers. JPEG and JPEG 2000 tiles need `imagecodecs`; the error "
         "says so.",
+    ),
+    FormatDescription(
+        "DICOM whole slide",
+        (),
+        "The folder of a slide, or one of its files: all levels tile by tile, focal planes, optical paths as channels "
+        "with their wavelength, pixel size, objective, scanner, date, place on the glass. By wsidicom (Apache-2.0); "
+        "tried on files written as the standard says, not on one of a scanner.",
+        "Annotations, specimen and staining.",
+        "Label and overview are images of their own. Several slides in a folder are an error that lists them; a file "
+        "that cannot be read is an error; a note says if the finest level is missing.",
     ),
     FormatDescription(
         "Microscopes that write TIFF",

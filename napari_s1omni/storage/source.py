@@ -6,15 +6,18 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
+from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
@@ -197,6 +200,7 @@ def open_source(
     scale: PerAxis = None,
     units: PerAxis = None,
     labels: bool = False,
+    image: ImageChoice | None = None,
 ) -> Source:
     """Open an image for lazy reading.
 
@@ -219,6 +223,8 @@ def open_source(
     labels : bool
         Whether the values are object ids; of a palette picture, the numbers are
         read then and not the colours they are shown in.
+    image : str or int, optional
+        Name of the image in a file that holds several, or its number from 0; as in ``scan.lif::NAME``.
 
     Returns
     -------
@@ -243,7 +249,9 @@ def open_source(
     """
     if isinstance(source, Source):
         return source
-    raw = read_raw(source, level=level)
+    if image is not None and not isinstance(source, str | os.PathLike):
+        raise SourceError(f"image {image!r} of an array", "a file holds several images", "leave the image out")
+    raw = read_raw(source if image is None else with_image(source, image), level=level)
     count = None if axes is None else len(read_axes(axes, raw.pixels.shape).letters)
     raw = raw.read_as(count, labels=labels)
     name = raw.uri or "the array"
@@ -336,7 +344,11 @@ def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -
     """Whether a colour picture is in fact grey; a very large picture is not checked and keeps its colours."""
     if math.prod(order.shape) * dtype.itemsize > _COMPARED_BYTES:
         return False
-    pixels = read_ordered(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    try:
+        pixels = read_ordered(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    except SourceError:
+        # Who reads the damaged part is told.
+        return False
     red, green, blue = np.moveaxis(pixels, order.axes.index("c"), 0)
     same = dtype.kind == "f"
     return bool(np.array_equal(red, green, equal_nan=same) and np.array_equal(red, blue, equal_nan=same))

@@ -28,8 +28,8 @@ def test_every_option_has_a_name_of_its_own(operation):
     models = (OPERATIONS[operation].model, SourceRef, Tiling, Sampling)
     fields = [name for model in models for name in model.model_fields if name not in ("type", "uri")]
     fields += ["engine", "region", *(["into"] if operation == "segmentation" else [])]
-    assert sorted(option_fields(operation)) == sorted(fields)
-    assert not {*fields} & {"source", "output", "block", *options.RUN_OPTIONS}
+    assert sorted(option_fields(operation)) == sorted([*fields, "image"])
+    assert not {*fields, "image"} & {"source", "output", "block", *options.RUN_OPTIONS}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

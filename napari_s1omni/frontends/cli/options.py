@@ -26,6 +26,7 @@ _SHAPES = {
     "units": "UNIT[,...]",
     "factor": "N[,N]",
     "channels": "CHANNEL[,...]",
+    "image": "NAME|NUMBER",
 }
 
 
@@ -104,6 +105,9 @@ def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     kind, parser = _kind(field.annotation)
     if name == "channels":
         parser = read_channels
+    if name == "image":
+        # A name such as 007 or yes is text.
+        kind, parser = str, None
     bounds = {type(m).__name__: m for m in field.metadata}
     flag = _flag(name)
     flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *filter(None, [_SHORT.get(name)])]

@@ -21,8 +21,14 @@ GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module that is a :class:`FileFormat`."""
 _READERS = "napari_s1omni.storage.readers"
 
+_DICOM = f"{_READERS}.medical.dicom"
+"""Its endings are those of slides too, which only their content tells."""
 _BUILT_IN: Mapping[str, tuple[str, ...]] = {
+    "microscopes.czi": (".czi",),
+    "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
+    "microscopes.nd2": (".nd2",),
     "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
+    "slides.dicom_slide": (),
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
 }
 """Module below ``storage/readers`` -> file endings, repeated here so that no module is imported to find one."""
@@ -79,7 +85,7 @@ def format_of(where: str | Path) -> FormatSource | None:
     """Return the format of a file by the ending of its name, or of an existing folder; None if none has it."""
     name = name_in(str(where)).lower()
     found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
-    if (found is not None and not os.path.isdir(where)) or not os.path.exists(where):
+    if not os.path.exists(where) or (found is not None and not os.path.isdir(where) and found.module != _DICOM):
         return found
     module = unnamed_format(Path(where))
     return next((s for s in formats() if s.module == f"{_READERS}.{module}"), found)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from napari_s1omni.core.paths import join_reference, name_in
+from napari_s1omni.core.document import did_you_mean
+from napari_s1omni.core.paths import is_left_by_system, join_reference, name_in
 from napari_s1omni.errors import S1OmniError, SeveralImages, SourceError
-from napari_s1omni.storage.readers.file_format import ImageHeader
+from napari_s1omni.storage.files.unreadable_file import content_of
+from napari_s1omni.storage.readers.file_format import FileFormat, ImageHeader
 from napari_s1omni.storage.readers.formats import FormatSource, library_missing
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _MOST_SHOWN = 12
+"""Images that a message names."""
 
 
 def list_file(source: FormatSource, path: Path) -> tuple[ImageHeader, ...]:
-    """List the images of a file.
+    """List the images of a file; their names are all different.
 
     Raises
     ------
@@ -24,17 +30,12 @@ def list_file(source: FormatSource, path: Path) -> tuple[ImageHeader, ...]:
         If it cannot be read, or holds none.
     """
     reader = source.load()
-    try:
+    with _read_errors(reader, path):
         headers = tuple(reader.list_images(path))
-    except (S1OmniError, OSError):
-        raise
-    except ImportError as error:
-        raise library_missing(reader.describe(), path, error) from error
-    except Exception as error:
-        raise _damaged(path, reader.describe().name, error) from error
     if not headers:
         raise SourceError(f"{path} holds no image", f"a file of {reader.describe().name} with images", path=str(path))
-    return headers
+    names = unique_names([header.name for header in headers])
+    return tuple(replace(header, name=name) for header, name in zip(headers, names, strict=True))
 
 
 def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawImage:
@@ -57,18 +58,30 @@ def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawIma
     headers = list_file(source, path)
     number = choose_image(headers, image, path)
     reader = source.load()
-    try:
+    with _read_errors(reader, path):
         raw = reader.read_image(path, number)
-    except (S1OmniError, OSError):
-        raise
-    except Exception as error:
-        raise _damaged(path, reader.describe().name, error) from error
-    uri = join_reference(str(path), headers[number].name if len(headers) > 1 else None)
-    return replace(raw, uri=uri)
+    return replace(raw, uri=join_reference(str(path), headers[number].name if len(headers) > 1 else None))
 
 
 def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path | str) -> int:
+    """Return the number of the image that is meant, as :func:`choose_number`; without a choice the only main one."""
+    main = [number for number, header in enumerate(headers) if header.main]
+    if image is None and len(main) == 1:
+        return main[0]
+    return choose_number([header.name for header in headers if header.main or image is not None], image, path)
+
+
+def choose_number(names: Sequence[str], image: str | None, path: Path | str) -> int:
     """Return the number of the image that is meant; an exact name comes before a number.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the images of a file.
+    image : str or None
+        Name or number; None means the only one.
+    path : Path or str
+        The file, for messages.
 
     Raises
     ------
@@ -77,34 +90,74 @@ def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path |
     SeveralImages
         If `image` is None and there are several.
     """
-    names = [header.name for header in headers]
     shown = ", ".join(f"'{name}'" for name in names[:_MOST_SHOWN])
     shown += f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     file = name_in(str(path))
     if image is None:
-        if len(headers) == 1:
+        if len(names) == 1:
             return 0
         raise SeveralImages(
-            f"{path} holds {len(headers)} images: {shown}",
+            f"{path} holds {len(names)} images: {shown}",
             "this needs one image",
-            f"choose one by its name or number, such as {join_reference(file, names[0])} or {join_reference(file, '0')}",
+            f"choose one by its name or number, such as --image '{names[0]}' or {join_reference(file, '0')}; "
+            "--image '*' runs all of them",
             path=str(path),
-            images=names,
+            images=list(names),
         )
     if image in names:
         return names.index(image)
-    if image.isdecimal() and int(image) < len(headers):
+    if image.isdecimal() and int(image) < len(names):
         return int(image)
+    near = did_you_mean(image, list(names))
     raise SourceError(
-        f"image '{image}' of {path}",
+        f"image '{image}' of {path}.{near}" if near else f"image '{image}' of {path}",
         f"it holds {len(names)}: {shown}",
         "give one of these names, or a number counted from 0",
         path=str(path),
-        images=names,
+        images=list(names),
     )
 
 
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return names that are all different: equal ones are numbered in their order, an empty one is ``image N``."""
+    given = [name.strip() or f"image {number}" for number, name in enumerate(names)]
+    often = Counter(given)
+    taken = {name for name, count in often.items() if count == 1}
+    numbers = {name: itertools.count(1) for name in often}
+    found = []
+    for name in given:
+        if often[name] > 1:
+            name = next(new for number in numbers[name] if (new := f"{name} #{number}") not in taken)
+            taken.add(name)
+        found.append(name)
+    return found
+
+
+@contextmanager
+def _read_errors(reader: FileFormat, path: Path) -> Iterator[None]:
+    """Turn whatever a library raises into an error that names the file and says what to do."""
+    if is_left_by_system(path.name):
+        raise SourceError(
+            f"{path} is no image: the system keeps its own notes in files of such names",
+            remedy="give the image beside it",
+            path=str(path),
+        )
+    try:
+        yield
+    except S1OmniError:
+        raise
+    except ImportError as error:
+        raise library_missing(reader.describe(), path, error) from error
+    except PermissionError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
+    except Exception as error:
+        raise _damaged(path, reader.describe().name, error) from error
+
+
 def _damaged(path: Path, name: str, error: Exception) -> SourceError:
+    found = content_of(path) if path.is_file() else None
+    if found is not None and found[0].startswith(("empty", "a file of zeros", "a pointer", "a web page")):
+        return SourceError(f"{path} is {found[0]}", remedy=found[1], path=str(path))
     words = f"{type(error).__name__}: {error}".strip(": ")
     return SourceError(
         f"{path} cannot be read as {name} ({words})",

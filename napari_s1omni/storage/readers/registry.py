@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, name_in, split_reference
+from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, join_reference, name_in, split_reference
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
 from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
 from napari_s1omni.storage.readers.formats import format_endings, format_of
-from napari_s1omni.storage.readers.image_files import read_image_of
+from napari_s1omni.storage.readers.image_files import choose_number, read_image_of
 from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.zarr_nodes.members import members_of
 
 _STORAGE = "napari_s1omni.storage"
 _READERS = f"{_STORAGE}.readers"
@@ -67,15 +68,18 @@ def read_raw(source: Any, *, level: int) -> RawImage:
         return _at_level(_reader("synthetic.virtual_pixels:read_synthetic")(uri), level, uri)
     if uri.startswith("memmap://"):
         return _at_level(_reader("arrays.memory_map:read_memory_map", _STORAGE)(uri), level, uri)
-    if is_url(uri):
-        reader = _reader_of(uri)
-        return _read_zarr(uri, level) if reader is None else _at_level(_read_remote(uri, reader), level, uri)
     file, image = split_reference(uri)
-    if (found := format_of(file)) is not None and os.path.exists(file):
+    found = format_of(file)
+    if is_url(uri):
+        if found is not None:
+            return _at_level(_read_copy(file, lambda path: read_image_of(found, path, image)), level, uri)
+        reader = _reader_of(file)
+        return _read_group(file, image, level) if reader is None else _at_level(_read_remote(file, reader), level, uri)
+    if found is not None and os.path.exists(file):
         return _at_level(read_image_of(found, Path(file), image), level, file)
-    path, part = _split_image(Path(uri))
+    path, part = _split_image(Path(file)) if image is None else (Path(file), image)
     if os.path.isdir(path) or _is_inside_zarr(path):
-        return _read_zarr(str(path), level)
+        return _read_group(str(path), image, level)
     if not os.path.exists(path):
         raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
     return _at_level(_read_file(path, part), level, str(path))
@@ -85,6 +89,11 @@ def _reader_of(where: str) -> str | None:
     """Return the reader of a file by the ending of its name."""
     name = name_in(where).lower()
     return next((reader for ending, reader in _BY_ENDING.items() if name.endswith(ending)), None)
+
+
+def is_tiff(where: str) -> bool:
+    """Whether a file is read as TIFF, by the ending of its name."""
+    return _reader_of(where) == _TIFF
 
 
 def _read_file(path: Path, part: str | None = None) -> RawImage:
@@ -104,9 +113,9 @@ def _read_file(path: Path, part: str | None = None) -> RawImage:
             path=str(path),
         )
     if part is not None and reader != _TIFF:
-        raise SourceError(
-            f"image '{part}' of {path}", "only a TIFF holds several images", f"give {path}", path=str(path)
-        )
+        if part not in ("0", path.name.partition(".")[0]):
+            raise SourceError(f"image '{part}' of {path}", "it holds one image", f"give {path}", path=str(path))
+        part = None
     found = content_of(path)
     # Pillow also reads files of other endings; gzip is what a .nii.gz is.
     other = found is not None and _reader_of(found[1]) != reader and not (reader == _NIFTI and "gzip" in found[0])
@@ -143,15 +152,23 @@ def _read_remote(url: str, reader: str) -> RawImage:
             raise
         except Exception as error:
             raise read_error(url, error) from error
+    return _read_copy(url, _read_file)
+
+
+def _read_copy(url: str, read: Callable[[Path], RawImage]) -> RawImage:
+    """Read a file behind a URL from a copy of it."""
     path = local_copy(url)
     try:
-        raw = _read_file(path)
+        raw = read(path)
     except SourceError as error:
         # The copy has a name that its user never gave.
         given, allowed, remedy = (part.replace(str(path), url) for part in (error.given, error.allowed, error.remedy))
-        raise SourceError(given, allowed, remedy, **{**error.facts, "path": url}) from error
+        raise type(error)(given, allowed, remedy, **{**error.facts, "path": url}) from error
     size = format_bytes(path.stat().st_size)
-    return replace(raw, uri=url, notes=(*raw.notes, f"the whole file of {size} was copied from its URL"))
+    # The copy may be read as one of several images, which its reference names.
+    _, image = split_reference(raw.uri or "")
+    notes = (*raw.notes, f"the whole file of {size} was copied from its URL")
+    return replace(raw, uri=join_reference(url, image), notes=notes)
 
 
 def _is_inside_zarr(path: Path) -> bool:
@@ -159,6 +176,27 @@ def _is_inside_zarr(path: Path) -> bool:
     return not path.exists() and any(
         (parent / name).is_file() for parent in path.parents[:4] for name in ("zarr.json", ".zgroup", ".zattrs")
     )
+
+
+def _read_group(where: str, image: str | None, level: int) -> RawImage:
+    """Read a Zarr array or image, or one image of a plate, a well or a collection."""
+    if image is None:
+        try:
+            return _read_zarr(where, level)
+        except SourceError:
+            found = members_of(where)
+            if found is None or (len(found.names) == 1 and not found.collection):
+                raise
+    elif (found := members_of(where)) is None:
+        if is_url(where) or os.path.isdir(os.path.join(where, image)):
+            return _read_zarr(f"{where}/{image}", level)
+        if image in ("0", name_in(where).partition(".")[0]):
+            return _read_zarr(where, level)
+        raise SourceError(f"image '{image}' of {where}", "it holds one image", f"give {where}", path=where)
+    number = choose_number(found.names, image, where)
+    raw = _read_zarr(f"{where}/{found.paths[number]}", level)
+    said = () if image is not None else (f"{where} holds one image, '{found.names[number]}', which is read",)
+    return replace(raw, uri=join_reference(where, found.names[number]), notes=(*raw.notes, *said))
 
 
 def _read_zarr(uri: str, level: int) -> RawImage:

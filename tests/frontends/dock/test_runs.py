@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import psutil
+import pytest
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
@@ -147,6 +148,7 @@ def test_closing_asks_while_a_run_is_at_work(viewer, panel, until, begun):
     assert run.status.resumable
 
 
+@pytest.mark.slow
 def test_closing_in_the_middle_leaves_the_run_and_the_next_dock_offers_it(viewer, panel, until, begun, told):
     run = begun()
     until(lambda: run.status.blocks_done > 0)

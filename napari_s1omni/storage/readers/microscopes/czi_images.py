@@ -1,0 +1,229 @@
+"""The images of a CZI file: one per scene, and per view, illumination, phase and rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.readers.microscopes.czi_directory import CziDirectory
+from napari_s1omni.storage.readers.microscopes.czi_metadata import CziMetadata
+
+_KEPT_APART = {"V": "view", "I": "illumination", "H": "phase", "R": "rotation"}
+"""Dimensions for which images have no axis: each index of one is an image of its own."""
+_PIXELS = {0: ("uint8", 1), 1: ("uint16", 1), 2: ("float32", 1), 3: ("uint8", 3), 4: ("uint16", 3), 8: ("float32", 3)}
+"""Number of a pixel type -> numpy name and samples, of those that the library decodes."""
+_OTHER_PIXELS = {9: "Bgra32", 10: "Gray64ComplexFloat", 11: "Bgr192ComplexFloat", 12: "Gray32", 13: "Gray64"}
+_COMPRESSIONS = {0, 4, 5, 6}
+"""None, JPEG XR, and Zstandard in two ways."""
+_OTHER_COMPRESSIONS = {1: "JPEG", 2: "LZW"}
+_COVERED = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class CziImage:
+    """One image of a file."""
+
+    name: str
+    scene: int | None
+    """Number of its scene; None in a file without scenes."""
+    fixed: dict[str, int]
+    """Index along each dimension that images have no axis for."""
+    first: dict[str, int]
+    """First index along T, Z and C."""
+    count: dict[str, int]
+    """Number of time points, planes and channels."""
+    channels: tuple[int, ...]
+    """Numbers of its channels in the file."""
+    box: tuple[int, int, int, int]
+    """x, y, width and height in the coordinates of the file, in pixels of full resolution."""
+    pixel_types: tuple[int, ...]
+    """One per channel."""
+    factors: tuple[int, ...]
+    """Of each pyramid level, without full resolution: how many pixels one stands for, along y and x."""
+    tile: tuple[int, int]
+    """Usual height and width of a stored tile."""
+    notes: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        """Colour samples of a pixel."""
+        return _PIXELS[self.pixel_types[0]][1]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """A type that holds the pixels of all channels."""
+        return np.result_type(*(np.dtype(_PIXELS[number][0]) for number in self.pixel_types))
+
+
+def find_images(path: Path, tiles: CziDirectory, metadata: CziMetadata) -> list[CziImage]:
+    """Sort the tiles of a file into images.
+
+    Raises
+    ------
+    SourceError
+        If tiles have pixels of a type, or a compression, that the library does not decode.
+    """
+    _check_decodable(path, tiles)
+    full = tiles.where(tiles.factor == 1)
+    if not len(full):
+        return []
+    apart = [d for d in _KEPT_APART if d in full.start and np.unique(full.start[d]).size > 1]
+    scenes = "S" in full.start
+    colours = np.isin(full.pixel_type, [number for number, (_, samples) in _PIXELS.items() if samples == 3])
+    columns = [full.start["S"]] if scenes else []
+    columns += [full.start[d] for d in apart]
+    # A channel of colours is an image of its own; grey channels of one scene are one.
+    channel = full.start.get("C", np.zeros(len(full), np.int32))
+    columns.append(np.where(colours, channel, -1))
+    keys, group = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(group.ravel(), minlength=len(keys)))[:-1])
+    pyramid = tiles.where(tiles.factor > 1)
+    found = [
+        _image(path, full.where(part), pyramid, metadata, [int(k) for k in key], apart, scenes)
+        for key, part in zip(keys, parts, strict=True)
+    ]
+    return _with_own_names(found, path, metadata)
+
+
+def _check_decodable(path: Path, tiles: CziDirectory) -> None:
+    unknown = sorted({int(n) for n in np.unique(tiles.pixel_type)} - _PIXELS.keys())
+    if unknown:
+        names = ", ".join(_OTHER_PIXELS.get(n, f"number {n}") for n in unknown)
+        raise SourceError(
+            f"{path} has pixels of type {names}",
+            "grey and colour pixels of 8 or 16 bits or of 32-bit floats are read",
+            "export it from ZEN with one of these",
+            path=str(path),
+        )
+    unknown = sorted({int(n) for n in np.unique(tiles.compression)} - _COMPRESSIONS)
+    if unknown:
+        names = ", ".join(_OTHER_COMPRESSIONS.get(n, f"number {n}") for n in unknown)
+        raise SourceError(
+            f"{path} is compressed with {names}",
+            "CZI without compression, with JPEG XR or with Zstandard is read",
+            "save it in ZEN with one of these",
+            path=str(path),
+        )
+
+
+def _image(
+    path: Path,
+    tiles: CziDirectory,
+    pyramid: CziDirectory,
+    metadata: CziMetadata,
+    key: list[int],
+    apart: Sequence[str],
+    scenes: bool,
+) -> CziImage:
+    scene = key[0] if scenes else None
+    fixed = dict(zip(apart, key[1:] if scenes else key, strict=False))
+    first, count = {}, {}
+    for name in "TZC":
+        indices = tiles.start.get(name, np.zeros(1, np.int32))
+        first[name] = int(indices.min())
+        count[name] = int(indices.max()) - first[name] + 1
+    notes: list[str] = []
+    numbers = tiles.start.get("C", np.zeros(len(tiles), np.int32))
+    channels = tuple(int(n) for n in np.unique(numbers))
+    types = tuple(int(tiles.pixel_type[np.argmax(numbers == n)]) for n in channels)
+    if len(set(types)) > 1:
+        kinds = ", ".join(dict.fromkeys(_PIXELS[n][0] for n in types))
+        notes.append(f"channels have pixels of different types ({kinds}), and are read as the one that holds all")
+    count["C"] = len(channels)
+    x, y = int(tiles.start["X"].min()), int(tiles.start["Y"].min())
+    width = int((tiles.start["X"] + tiles.width).max()) - x
+    height = int((tiles.start["Y"] + tiles.height).max()) - y
+    planes = _missing(tiles, count, notes)
+    covered = float(np.sum(tiles.width.astype(float) * tiles.height)) / planes / (float(width) * height)
+    if covered < _COVERED:
+        notes.append(f"tiles cover at most {100 * covered:.0f} % of the image; the rest is read as 0")
+    return CziImage(
+        "",
+        scene,
+        fixed,
+        first,
+        count,
+        channels,
+        (x, y, width, height),
+        types,
+        _factors(pyramid, scene, (x, y, width, height), len(tiles) / max(planes, 1)),
+        (int(np.median(tiles.height)), int(np.median(tiles.width))),
+        tuple(notes),
+    )
+
+
+def _missing(tiles: CziDirectory, count: dict[str, int], notes: list[str]) -> int:
+    """Return how many planes have tiles, and note what was never written."""
+    present = [tiles.start[name] for name in "TZC" if name in tiles.start]
+    if not present:
+        return 1
+    counts = np.unique(np.stack(present, axis=1), axis=0, return_counts=True)[1]
+    expected = count["T"] * count["Z"] * count["C"]
+    if expected > len(counts):
+        notes.append(
+            f"{expected - len(counts)} of {expected} planes were never written, as when an acquisition is stopped; "
+            "they are read as 0"
+        )
+    if (lost := int(np.sum(counts.max() - counts))) > 0:
+        notes.append(f"{lost} tiles are missing in some planes, and are read as 0")
+    return len(counts)
+
+
+def _factors(pyramid: CziDirectory, scene: int | None, box: tuple[int, int, int, int], tiles: float) -> tuple[int, ...]:
+    """Return the factors of the levels that cover the image."""
+    if not len(pyramid):
+        return ()
+    x, y, width, height = box
+    own = np.ones(len(pyramid), bool)
+    if scene is not None and "S" in pyramid.start:
+        own &= ~pyramid.has["S"] | (pyramid.start["S"] == scene)
+    own &= (pyramid.start["X"] < x + width) & (pyramid.start["X"] + pyramid.width > x)
+    own &= (pyramid.start["Y"] < y + height) & (pyramid.start["Y"] + pyramid.height > y)
+    mine = pyramid.where(own)
+    factors = mine.factor
+    # Tiles at an edge are cut, so that their own ratio is off.
+    usual = [
+        int(f) for f, n in zip(*np.unique(factors, return_counts=True), strict=True) if n >= 1 and _is_power(int(f))
+    ]
+    return tuple(f for f in usual if min(width, height) >= f)
+
+
+def _is_power(factor: int) -> bool:
+    """Whether a factor is a power of 2 or 3, as those of all pyramids of these microscopes are."""
+    for base in (2, 3):
+        rest = factor
+        while rest % base == 0:
+            rest //= base
+        if rest == 1:
+            return True
+    return False
+
+
+def _with_own_names(images: list[CziImage], path: Path, metadata: CziMetadata) -> list[CziImage]:
+    """Give each image a name of its own, and notes on what lies over it."""
+    names = [_name(image, images, path, metadata) for image in images]
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    named = [
+        name if seen[name] == 1 else f"{name} (scene {image.scene})" if image.scene is not None else f"{name} ({i})"
+        for i, (name, image) in enumerate(zip(names, images, strict=True))
+    ]
+    return [replace(image, name=name) for image, name in zip(images, named, strict=True)]
+
+
+def _name(image: CziImage, images: Sequence[CziImage], path: Path, metadata: CziMetadata) -> str:
+    several = len({other.scene for other in (images[0], images[-1])}) > 1
+    scene = metadata.scenes.get(image.scene, "") if image.scene is not None else ""
+    parts = [scene or (f"scene {image.scene}" if several else "")]
+    parts += [f"{_KEPT_APART[dimension]} {index}" for dimension, index in image.fixed.items()]
+    same = [o for o in (images[0], images[-1]) if o.scene == image.scene and o.channels != image.channels]
+    if same:
+        channel = metadata.channels.get(image.channels[0])
+        parts.append((channel.name if channel else "") or f"channel {image.channels[0]}")
+    return "/".join(part for part in parts if part) or path.stem
