@@ -118,7 +118,8 @@ def batch_jobs(
     entries : iterable of CollectionEntry
         From :func:`napari_s1omni.storage.collections.list_sources`.
     folder : Path or None
-        Results go to ``folder/NAME.zarr``, fields of a screening file into a plate; None leaves them to ``template.into``.
+        Results go to ``folder/NAME.zarr``, fields of a screening file into a plate; None leaves them to
+        ``template.into``.
 
     Yields
     ------

@@ -189,12 +189,12 @@ def _entries(files: Sequence[FileImages]) -> list[CollectionEntry]:
     entries = []
     for file, own in named:
         fields = file.fields or [None] * len(own)
-        for name, place, field in zip(own, file.references, fields, strict=True):
-            if field is None:
+        for name, place, its in zip(own, file.references, fields, strict=True):
+            if its is None:
                 entries.append(CollectionEntry(name, place))
                 continue
-            facts = {"well": field.well, "field": field.field}
-            entries.append(CollectionEntry(name, place, facts, place=f"{plates[file.file]}.zarr/{field.place}"))
+            facts = {"well": its.well, "field": its.field}
+            entries.append(CollectionEntry(name, place, facts, place=f"{plates[file.file]}.zarr/{its.place}"))
     return entries
 
 

@@ -38,7 +38,7 @@ COMMANDS = {
     "redo": Entry(f"{_CLI}.commands.redo:redo", "Redo some tiles, then accept or undo the change.", _RUN),
     "info": Entry(
         f"{_CLI}.commands.info:info",
-        "List the images of a file: axes, sizes, channels, and how fast it is read.",
+        "List the images of a file with axes, sizes and channels.",
         _LOOK,
     ),
     "show": Entry(f"{_CLI}.commands.show:show", "Show job, plan, progress and thoughts of a result.", _LOOK),

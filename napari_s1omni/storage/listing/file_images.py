@@ -1,4 +1,4 @@
-"""The images of the files in a collection: all of each file, or those that a job chooses; wells and fields of a screen."""
+"""The images of the files in a collection: all of each file, or those that a job chooses; fields of a screen."""
 
 from __future__ import annotations
 

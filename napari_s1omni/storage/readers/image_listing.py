@@ -22,7 +22,6 @@ from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.image_files import choose_image, list_file
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.registry import file_endings, is_tiff, read_raw
-from napari_s1omni.storage.readers.tiff_metadata.headers import list_tiff
 from napari_s1omni.storage.readers.zarr_nodes.members import Members, members_of
 
 _EDGE = 512
@@ -168,6 +167,8 @@ def _of_several(file: str) -> tuple[ImageHeader, ...] | None:
 
 
 def _of_tiff(file: str) -> tuple[ImageHeader, ...] | None:
+    from napari_s1omni.storage.readers.tiff_metadata.headers import list_tiff
+
     try:
         headers = list_tiff(file)
     except SourceError:

@@ -85,7 +85,7 @@ class RawImage:
     """The name of each dimension, for messages, where it is more than the letter in `axes`."""
     frame: PixelFrame | None = None
     """Where the pixels lie in the full resolution of the image; None for full resolution itself."""
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default_factory=Acquisition)
     """What the file says about microscope and time."""
     patient: PatientSpace | None = None
     """Where x, y and z lie in the patient, if the file says so."""

@@ -183,8 +183,8 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
     if image is None:
         try:
             return _read_zarr(where, level)
-        except SourceError:
-            found = members_of(where)
+        except SourceError as error:
+            found = None if error.facts.get("transient") else members_of(where)
             if found is None or (len(found.names) == 1 and not found.collection):
                 raise
     elif (found := members_of(where)) is None:

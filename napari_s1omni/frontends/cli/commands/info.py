@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from typing import Annotated, Any
 
@@ -14,9 +15,9 @@ from napari_s1omni.core.paths import join_reference, split_reference
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.arguments import ChosenImage
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
-from napari_s1omni.storage.collections import is_collection, list_sources
+from napari_s1omni.storage.listing.image_list import LIST_ENDINGS
 from napari_s1omni.storage.readers.file_format import ImageHeader
 from napari_s1omni.storage.readers.image_listing import bytes_on_disk, list_images, seconds_of_window
 from napari_s1omni.storage.readers.registry import read_raw
@@ -69,13 +70,15 @@ def info(
 def _files(place: str) -> list[str]:
     """Return the file itself, or the files of a folder or list; a plate is one file of many images."""
     file, chosen = split_reference(place)
-    if chosen is not None or not is_collection(place) or _is_plate(place):
+    alone = os.path.isfile(file) and not file.lower().endswith(LIST_ENDINGS)
+    if alone or chosen is not None:
         return [place]
-    return list(dict.fromkeys(split_reference(entry.uri)[0] for entry in list_sources(file)))
+    # What a single file does not need takes most of the time of a short command to import.
+    from napari_s1omni.storage.collections import is_collection, list_sources
 
-
-def _is_plate(place: str) -> bool:
-    return is_collection(place) and list_sources(place).plate
+    if not is_collection(place) or (found := list_sources(place)).plate:
+        return [place]
+    return list(dict.fromkeys(split_reference(entry.uri)[0] for entry in found))
 
 
 def _time_windows(file: str, headers: tuple[ImageHeader, ...], notes: list[str]) -> list[float | None]:
