@@ -111,6 +111,10 @@ def _plain_space(spec: LayerSpec) -> tuple[PatientSpace, str]:
 def _export_seg(result: Result, file: Path, array: Any, spec: LayerSpec, overwrite: bool) -> str:
     where = result.plan.source.source
     place = None if where is None else split_reference(full_path(where))
+    if place is not None and not Path(place[0]).exists():
+        raise SourceError(
+            f"there is nothing at {place[0]}", "a DICOM SEG refers to the slices of its source", "bring it back"
+        )
     found = format_of(place[0]) if place is not None else None
     if spec.kind != "labels" or place is None or found is None or not found.module.endswith(_DICOM):
         what = "a result that is no mask" if spec.kind != "labels" else f"labels of {where or 'an image in memory'}"

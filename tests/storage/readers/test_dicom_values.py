@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-pydicom = pytest.importorskip("pydicom")
+pytest.importorskip("pydicom")
+import pydicom
 from dicom_files import dataset, shipped, volume, write_series
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut
