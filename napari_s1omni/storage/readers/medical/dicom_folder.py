@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.folder_formats import has_dicom_mark
 from napari_s1omni.storage.readers.medical.dicom_frames import frames_of
-from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet_pydicom, read_instance
+from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet_pydicom, read_instance, series_of
 from napari_s1omni.storage.readers.medical.dicom_series import Series, group_frames
 
 _DIRECTORY = "DICOMDIR"
@@ -71,11 +71,13 @@ def _series_of(instance: Instance) -> Found:
         if path == instance.path:
             continue
         try:
+            if series_of(path) != series:
+                continue
             other = read_instance(path)
-        except (SourceError, OSError):
-            # Only files of the series matter, and this one is none that can be told.
+        except Exception:
+            # Only files of the series matter, and this is none as far as can be told.
             continue
-        if isinstance(other, Instance) and other.text("SeriesInstanceUID") == series and other.frames == 1:
+        if isinstance(other, Instance) and other.frames == 1:
             same.append(other)
     if len(same) > 1:
         notes.append(f"{instance.path.name} is one of {len(same)} files of its series in this folder; all are read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import warnings
@@ -83,12 +84,12 @@ class Instance:
 
     def text(self, keyword: str) -> str:
         """Return a value as text; empty if the header does not have it."""
-        value = self.header.get(keyword)
+        value = value_of(self.header, keyword)
         return "" if value is None else str(value).strip()
 
     def number(self, keyword: str) -> float | None:
         """Return a value as number; None if the header has none."""
-        return as_number(self.header.get(keyword))
+        return as_number(value_of(self.header, keyword))
 
     def decode(self, frame: int) -> NDArray[Any]:
         """Return a frame as it is stored, (rows, columns) or (rows, columns, samples); YBR becomes RGB.
@@ -177,10 +178,9 @@ def read_instance(path: Path) -> Instance | str:
     """
     from pydicom import dcmread
     from pydicom.pixels.utils import as_pixel_options
-    from pydicom.tag import Tag
     from pydicom.uid import UID
 
-    wanted = (*_KEYWORDS, *map(Tag, _FURTHER_TAGS))
+    wanted = _wanted()
     with path.open("rb") as file:
         _check_head(path, file.read(132))
         file.seek(0)
@@ -223,6 +223,36 @@ def read_instance(path: Path) -> Instance | str:
     return Instance(path, found, syntax, at + (12 if explicit else 8), options)
 
 
+@functools.cache
+def tag_of(keyword: str) -> Any:
+    """Return the tag of a keyword, as pydicom looks it up."""
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
+
+
+def value_of(header: Any, keyword: str) -> Any:
+    """Return a value of a header, or None; pydicom's own ``get`` takes most of the time of a large series."""
+    tag = tag_of(keyword)
+    return header[tag].value if tag in header else None
+
+
+def series_of(path: Path) -> str:
+    """Return the UID of the series that a file belongs to, reading no further; empty if there is none.
+
+    Raises
+    ------
+    Exception
+        Whatever pydicom raises for what is no DICOM file.
+    """
+    from pydicom.filereader import read_partial
+
+    tag = tag_of("SeriesInstanceUID")
+    with quiet_pydicom(), path.open("rb") as file:
+        found = read_partial(file, lambda at, vr, length: at > tag, force=True, specific_tags=[tag])
+    return str(value_of(found, "SeriesInstanceUID") or "")
+
+
 def as_number(value: Any) -> float | None:
     """Return a value of a header as a finite number; None if it is none."""
     try:
@@ -256,6 +286,13 @@ def quiet_pydicom() -> Iterator[None]:
             _running -= 1
             if not _running:
                 _stack.close()
+
+
+@functools.cache
+def _wanted() -> tuple[Any, ...]:
+    from pydicom.tag import Tag
+
+    return (*map(tag_of, _KEYWORDS), *map(Tag, _FURTHER_TAGS))
 
 
 def _check_head(path: Path, head: bytes) -> None:
