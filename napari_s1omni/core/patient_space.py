@@ -73,8 +73,8 @@ class PatientSpace:
             for axis, step in zip("xyz", self.directions, strict=True)
         )
         return (
-            f"the image is turned, mirrored or sheared in the patient (x, y, z run towards {self.towards}; direction cosines "
-            f"{shown}); pixels are kept as stored and the position is 0"
+            f"the image is turned, mirrored or sheared in the patient (x, y, z run towards {self.towards}; direction "
+            f"cosines {shown}); pixels are kept as stored and the position is 0"
         )
 
     def scaled(self, factor: float) -> Self:
