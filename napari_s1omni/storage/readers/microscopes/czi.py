@@ -166,7 +166,7 @@ def _overlaps(image: CziImage, images: Sequence[CziImage]) -> list[str]:
     boxes = np.array([other.box for other in images])
     across = np.minimum(boxes[:, 0] + boxes[:, 2], x + width) - np.maximum(boxes[:, 0], x)
     down = np.minimum(boxes[:, 1] + boxes[:, 3], y + height) - np.maximum(boxes[:, 1], y)
-    over = [i for i in np.flatnonzero((across > 0) & (down > 0)) if images[i].scene != image.scene]
+    over = [i for i in np.flatnonzero((across > 0) & (down > 0)).tolist() if images[i].scene != image.scene]
     names = list(dict.fromkeys(f"'{images[i].name}'" for i in over))
     if not names:
         return []

@@ -21,6 +21,8 @@ _COMPRESSIONS = {0, 4, 5, 6}
 """None, JPEG XR, and Zstandard in two ways."""
 _OTHER_COMPRESSIONS = {1: "JPEG", 2: "LZW"}
 _COVERED = 0.999
+_LEVEL_COVERS = 0.5
+"""Share of the pixels of full resolution that tiles of a level cover at least, in the same channels and planes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def find_images(path: Path, tiles: CziDirectory, metadata: CziMetadata) -> list[
         _image(path, full.where(part), pyramid, metadata, [int(k) for k in key], apart, scenes)
         for key, part in zip(keys, parts, strict=True)
     ]
-    return _with_own_names(found, path, metadata)
+    return [replace(image, name=_name(image, found, path, metadata)) for image in found]
 
 
 def _check_decodable(path: Path, tiles: CziDirectory) -> None:
@@ -139,9 +141,10 @@ def _image(
     width = int((tiles.start["X"] + tiles.width).max()) - x
     height = int((tiles.start["Y"] + tiles.height).max()) - y
     planes = _missing(tiles, count, notes)
-    covered = float(np.sum(tiles.width.astype(float) * tiles.height)) / planes / (float(width) * height)
-    if covered < _COVERED:
-        notes.append(f"tiles cover at most {100 * covered:.0f} % of the image; the rest is read as 0")
+    area = float(np.sum(tiles.width.astype(float) * tiles.height))
+    share = area / planes / (float(width) * height)
+    if share < _COVERED:
+        notes.append(f"tiles cover at most {100 * share:.0f} % of the image; the rest is read as 0")
     return CziImage(
         "",
         scene,
@@ -151,7 +154,7 @@ def _image(
         channels,
         (x, y, width, height),
         types,
-        _factors(pyramid, scene, (x, y, width, height), len(tiles) / max(planes, 1)),
+        _factors(pyramid, scene, (x, y, width, height), area),
         (int(np.median(tiles.height)), int(np.median(tiles.width))),
         tuple(notes),
     )
@@ -174,8 +177,10 @@ def _missing(tiles: CziDirectory, count: dict[str, int], notes: list[str]) -> in
     return len(counts)
 
 
-def _factors(pyramid: CziDirectory, scene: int | None, box: tuple[int, int, int, int], tiles: float) -> tuple[int, ...]:
-    """Return the factors of the levels that cover the image."""
+def _factors(
+    pyramid: CziDirectory, scene: int | None, box: tuple[int, int, int, int], covered: float
+) -> tuple[int, ...]:
+    """Return the factors of the levels of an image, whose tiles of full resolution cover so many pixels in all."""
     if not len(pyramid):
         return ()
     x, y, width, height = box
@@ -185,34 +190,13 @@ def _factors(pyramid: CziDirectory, scene: int | None, box: tuple[int, int, int,
     own &= (pyramid.start["X"] < x + width) & (pyramid.start["X"] + pyramid.width > x)
     own &= (pyramid.start["Y"] < y + height) & (pyramid.start["Y"] + pyramid.height > y)
     mine = pyramid.where(own)
-    factors = mine.factor
-    # Tiles at an edge are cut, so that their own ratio is off.
-    usual = [int(f) for f, n in zip(*np.unique(factors, return_counts=True), strict=True) if n >= 1 and _is_power(int(f))]
-    return tuple(f for f in usual if min(width, height) >= f)
-
-
-def _is_power(factor: int) -> bool:
-    """Whether a factor is a power of 2 or 3, as those of all pyramids of these microscopes are."""
-    for base in (2, 3):
-        rest = factor
-        while rest % base == 0:
-            rest //= base
-        if rest == 1:
-            return True
-    return False
-
-
-def _with_own_names(images: list[CziImage], path: Path, metadata: CziMetadata) -> list[CziImage]:
-    """Give each image a name of its own, and notes on what lies over it."""
-    names = [_name(image, images, path, metadata) for image in images]
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    named = [
-        name if seen[name] == 1 else f"{name} (scene {image.scene})" if image.scene is not None else f"{name} ({i})"
-        for i, (name, image) in enumerate(zip(names, images, strict=True))
-    ]
-    return [replace(image, name=name) for image, name in zip(images, named, strict=True)]
+    factors, areas = mine.factor, mine.width.astype(float) * mine.height
+    # Tiles at an edge are cut, so that their own ratio is off; together they cover little.
+    return tuple(
+        int(factor)
+        for factor in np.unique(factors)
+        if min(width, height) >= factor and areas[factors == factor].sum() >= _LEVEL_COVERS * covered
+    )
 
 
 def _name(image: CziImage, images: Sequence[CziImage], path: Path, metadata: CziMetadata) -> str:

@@ -75,8 +75,8 @@ def read_contents(path: Path) -> LeicaContents:
     if not images:
         raise SourceError(
             f"{path} holds no image",
-            *(notes[:1] or ["a file of Leica LAS X with at least one image"]),
-            remedy="export the images from LAS X",
+            notes[0] if notes else "a file of Leica LAS X with at least one image",
+            "export the images from LAS X",
             path=str(path),
         )
     return LeicaContents(tuple(images), tuple(notes))

@@ -115,13 +115,7 @@ def _images(path: Path) -> list[tuple[_OpenNd2, _Image]]:
         parts = [_part_name(a, i, names.get(a, [])) for a, i in fixed.items()]
         point = points[fixed["P"]] if "P" in fixed and fixed["P"] < len(points) else None
         found.append(_Image("/".join(parts) or path.stem, fixed, point))
-    counts: dict[str, int] = {}
-    for image in found:
-        counts[image.name] = counts.get(image.name, 0) + 1
-    return [
-        (file, image if counts[image.name] == 1 else _Image(f"{image.name} ({i})", image.fixed, image.point))
-        for i, image in enumerate(found)
-    ]
+    return [(file, image) for image in found]
 
 
 def _part_name(axis: str, index: int, names: Sequence[str]) -> str:
@@ -232,7 +226,6 @@ def _missing_frames(opened: _OpenNd2, pixels: _Nd2Pixels) -> list[str]:
     if not lost:
         return []
     return [
-        f"{len(lost)} of {len(numbers)} frames were never written, as when an acquisition is stopped; they are read as 0"
+        f"{len(lost)} of {len(numbers)} frames were never written, as when an acquisition is stopped; "
+        "they are read as 0"
     ]
-
-
