@@ -21,7 +21,7 @@ from napari_s1omni.storage.readers.microscopes.czi_metadata import CziMetadata, 
 from napari_s1omni.storage.readers.microscopes.image_description import ImageDescription
 from napari_s1omni.storage.readers.raw_image import RawImage
 
-_TYPE_NAMES = {0: "Gray8", 1: "Gray16", 2: "Gray32Float", 3: "Bgr24", 4: "Bgr48", 8: "Bgr96Float"}
+_TYPE_NAMES = {0: "Gray8", 1: "Gray16", 2: "Gray32Float", 3: "Bgr24", 4: "Bgr48"}
 _CACHED_BYTES = 2**26
 """Compressed tiles are kept decoded up to this size, as several windows lie in one tile."""
 

@@ -14,9 +14,9 @@ from napari_s1omni.storage.readers.microscopes.czi_metadata import CziMetadata
 
 _KEPT_APART = {"V": "view", "I": "illumination", "H": "phase", "R": "rotation"}
 """Dimensions for which images have no axis: each index of one is an image of its own."""
-_PIXELS = {0: ("uint8", 1), 1: ("uint16", 1), 2: ("float32", 1), 3: ("uint8", 3), 4: ("uint16", 3), 8: ("float32", 3)}
+_PIXELS = {0: ("uint8", 1), 1: ("uint16", 1), 2: ("float32", 1), 3: ("uint8", 3), 4: ("uint16", 3)}
 """Number of a pixel type -> numpy name and samples, of those that the library decodes."""
-_OTHER_PIXELS = {9: "Bgra32", 10: "Gray64ComplexFloat", 11: "Bgr192ComplexFloat", 12: "Gray32", 13: "Gray64"}
+_OTHER_PIXELS = {8: "Bgr96Float", 9: "Bgra32", 10: "Gray64ComplexFloat", 11: "Bgr192ComplexFloat", 12: "Gray32", 13: "Gray64"}
 _COMPRESSIONS = {0, 4, 5, 6}
 """None, JPEG XR, and Zstandard in two ways."""
 _OTHER_COMPRESSIONS = {1: "JPEG", 2: "LZW"}
@@ -98,7 +98,7 @@ def _check_decodable(path: Path, tiles: CziDirectory) -> None:
         names = ", ".join(_OTHER_PIXELS.get(n, f"number {n}") for n in unknown)
         raise SourceError(
             f"{path} has pixels of type {names}",
-            "grey and colour pixels of 8 or 16 bits or of 32-bit floats are read",
+            "grey pixels of 8 or 16 bits or of 32-bit floats, and colours of 8 or 16 bits, are read",
             "export it from ZEN with one of these",
             path=str(path),
         )
