@@ -73,9 +73,7 @@ def test_windows_of_a_mosaic_are_those_of_the_library(tmp_path, compression):
 
 def test_each_scene_is_an_image(tmp_path):
     scenes = [_random(2, 40 + s, 50) for s in range(3)]
-    tiles = [
-        (image[c], (1000 * s, 30 * s), {"C": c}, s) for s, image in enumerate(scenes) for c in range(len(image))
-    ]
+    tiles = [(image[c], (1000 * s, 30 * s), {"C": c}, s) for s, image in enumerate(scenes) for c in range(len(image))]
     path = write_czi(tmp_path / "scenes.czi", tiles, {0: "DAPI", 1: "GFP"})
     with pytest.raises(SeveralImages):
         open_source(path)
@@ -189,7 +187,7 @@ def test_damage_is_named(tmp_path):
         "cut.czi": (data[: len(data) * 2 // 3], "lie outside|lies at"),
         "empty.czi": (b"", "empty"),
         "other.czi": (b"II*\0" + bytes(200), "does not begin as a CZI"),
-        "written.czi": (data[:92] + struct.pack("<i", 1) + data[96:], "still being written"),
+        "written.czi": (data[:100] + struct.pack("<i", 1) + data[104:], "still being written"),
         "part.czi": (data[:80] + struct.pack("<i", 2) + data[84:], "several parts"),
     }
     for name, (content, said) in cases.items():
