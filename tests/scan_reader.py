@@ -52,7 +52,7 @@ def write_scan(path, *images):
 
 def _header(one):
     axes = one.get("axes", "yx")
-    shape = tuple(one.get("shape", [64] * len(axes)))
+    shape = tuple(one.get("shape", [80] * len(axes)))
     scale = tuple(one.get("scale", [0.5 if a in "yx" else None for a in axes]))
     units = tuple(one.get("units", ["micrometer" if a in "yx" else None for a in axes]))
     channels = tuple(Channel(**channel) for channel in one.get("channels", ()))

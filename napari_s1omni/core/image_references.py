@@ -48,6 +48,11 @@ def with_image(where: str | os.PathLike[str], image: ImageChoice | None) -> str:
     return join_reference(file, wanted)
 
 
+def exchange_image(where: str | os.PathLike[str], image: ImageChoice) -> str:
+    """Return the reference to another image of the same file."""
+    return with_image(split_stored(full_path(where))[0], image)
+
+
 def short_reference(where: str) -> str:
     """Return the name of a file with its image, without folders, for people: ``scan.lif::B/3/R1``."""
     file, image = split_stored(where)
@@ -69,6 +74,13 @@ def split_stored(where: str) -> tuple[str, str | None]:
         if PurePath(left).suffix and right:
             return left, right
     return file, image
+
+
+def folder_of(where: str) -> str:
+    """Return the path of what a reference names: of a field ``PLATE.zarr::B/3/0``, the folder ``PLATE.zarr/B/3/0``."""
+    file, image = split_reference(where)
+    inside = "" if image is None else os.path.join(file, image)
+    return inside if inside and os.path.isdir(inside) else file
 
 
 def name_for_folder(image: str) -> str:

@@ -24,6 +24,7 @@ from napari_s1omni.results.batch.batch_table import BatchTable, batch_at_work, o
 from napari_s1omni.results.batch.warnings import image_warnings, kind_of, mark_unusual
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import Collection, CollectionEntry
+from napari_s1omni.storage.image_group.plate_group import add_field
 
 
 def run_batch(
@@ -115,6 +116,9 @@ def run_batch(
             if table is not None:
                 row = _recorded(row, table)
             if result is not None:
+                if entry.place and folder is not None:
+                    plate, *field = entry.place.split("/")
+                    add_field(folder / plate, *field)
                 kinds[row.name] = kind_of(result)
                 on_result(row, result)
             rows.append(row)

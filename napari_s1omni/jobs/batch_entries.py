@@ -118,7 +118,8 @@ def batch_jobs(
     entries : iterable of CollectionEntry
         From :func:`napari_s1omni.storage.collections.list_sources`.
     folder : Path or None
-        Results go to ``folder/NAME.zarr``; None leaves them to ``template.into``.
+        Results go to ``folder/NAME.zarr``, fields of a screening file into a plate; None leaves them to
+        ``template.into``.
 
     Yields
     ------
@@ -140,7 +141,7 @@ def _job(template: Job, entry: CollectionEntry, folder: Path | None) -> Job | Jo
     data = plain_job(template) if kind != template.operation.type else template.model_dump(mode="json")
     data["source"] |= {"uri": entry.uri}
     if folder is not None:
-        data |= {"output": str(folder / f"{entry.name}.zarr"), "into": None}
+        data |= {"output": str(folder / (entry.place or f"{entry.name}.zarr")), "into": None}
     try:
         for name, text in entry.changes.items():
             if name in fields:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_s1omni.core.image_references import folder_of
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import JobError
 
@@ -59,7 +60,7 @@ def image_of(uri: str) -> tuple[Path, str]:
     Parameters
     ----------
     uri : str
-        Path of an image, or of the array of one of its levels; it may begin with ``file://``.
+        Path of an image, of a field of a plate, or of the array of a level; it may begin with ``file://``.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def image_of(uri: str) -> tuple[Path, str]:
         If it is a URL, something else than a Zarr group, or an array that is no level of an image.
     """
     remedy = "copy the image to this machine, or set 'output' to a folder of this machine instead"
-    path = local_path(uri, "'into' with the source", remedy)
+    path = Path(folder_of(str(local_path(uri, "'into' with the source", remedy))))
     if not path.exists():
         return path, ""
     if zarr_format(path) is None:

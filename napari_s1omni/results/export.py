@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.results.result import Result
@@ -55,8 +56,16 @@ def export_result(result: Result, file: Path, *, level: int = 0, overwrite: bool
         return f"{count:,} outlines, in full-resolution pixels of {result.plan.source.source or 'the image'}"
     if level >= len(result.levels):
         raise JobError(f"level {level} of {result.uri}", f"levels 0 to {len(result.levels) - 1}", "choose one of these")
-    write_tiff(file, result.checked_level(level), result.level_spec(level), overwrite=overwrite)
-    return f"{' x '.join(str(n) for n in result.levels[level].shape)} px"
+    coarser = _flat_levels(result, level)
+    write_tiff(file, result.checked_level(level), result.level_spec(level), coarser=coarser, overwrite=overwrite)
+    levels = f", {len(coarser) + 1} levels" if coarser else ""
+    return f"{' x '.join(str(n) for n in result.levels[level].shape)} px{levels}"
+
+
+def _flat_levels(result: Result, level: int) -> list[Any]:
+    """Return the levels below one that have as many planes; those of a TIFF differ in rows and columns only."""
+    planes = result.levels[level].shape[:-2]
+    return [result.checked_level(k) for k in range(level + 1, len(result.levels)) if result.levels[k].shape[:-2] == planes]
 
 
 def _export_outlines(result: Result, file: Path, level: int, overwrite: bool) -> int:

@@ -14,8 +14,10 @@ from napari_s1omni.results.tables import Columns, write_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LENGTHS = ("equivalent_diameter_area", "axis_major_length", "axis_minor_length", "perimeter")
-_WORLD = ("centroid_z", "centroid_y", "centroid_x")
+LENGTHS = ("equivalent_diameter_area", "axis_major_length", "axis_minor_length", "perimeter")
+"""Columns that hold lengths."""
+WORLD = ("centroid_z", "centroid_y", "centroid_x")
+"""Columns that hold positions in the world."""
 _FIRST = ("label", "area", "equivalent_diameter_area", "intensity_mean", "intensity_mean-0")
 """Columns that a text shows."""
 _CONSTANT = ("unit", "area_unit", "pixel_frame")
@@ -57,7 +59,7 @@ class ObjectTable(Columns):
         if not self:
             return {}
         length, area = (_symbol(str(self[name][0])) if name in self else "" for name in ("unit", "area_unit"))
-        named = {**dict.fromkeys((*_LENGTHS, *_WORLD), length), "area": area}
+        named = {**dict.fromkeys((*LENGTHS, *WORLD), length), "area": area}
         pixels = (name for name in self if name.startswith(("bbox", "centroid-")) or name == "num_pixels")
         named |= dict.fromkeys(pixels, "px")
         return {name: unit for name, unit in named.items() if unit and name in self}

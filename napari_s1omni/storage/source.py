@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
+from napari_s1omni.errors import SourceError
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
@@ -338,7 +339,11 @@ def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -
     """Whether a colour picture is in fact grey; a very large picture is not checked and keeps its colours."""
     if math.prod(order.shape) * dtype.itemsize > _COMPARED_BYTES:
         return False
-    pixels = read_ordered(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    try:
+        pixels = read_ordered(raw, order, tuple(slice(0, n) for n in order.shape), dtype)
+    except SourceError:
+        # Who reads the damaged part is told.
+        return False
     red, green, blue = np.moveaxis(pixels, order.axes.index("c"), 0)
     same = dtype.kind == "f"
     return bool(np.array_equal(red, green, equal_nan=same) and np.array_equal(red, blue, equal_nan=same))

@@ -83,6 +83,7 @@ def test_dtypes_and_axes_may_differ_within_a_folder(tmp_path):
     assert Result.open(rows[6].output).spec.scale == (2.0, 0.3, 0.3)
 
 
+@pytest.mark.slow
 def test_one_corrupt_file_among_fifty(tmp_path, job_file):
     home = tmp_path / "fünfzig"
     home.mkdir()

@@ -72,7 +72,7 @@ def test_aperio(tmp_path, name):
     thumbnail = open_source(f"{tmp_path / name}#Thumbnail")
     np.testing.assert_array_equal(thumbnail.read(), first(SMALL))
     assert thumbnail.spec.units == (None, None, None)
-    with pytest.raises(SourceError, match=r"image '9'.*Thumbnail.*#0"):
+    with pytest.raises(SourceError, match=r"image '9'.*Thumbnail.*::0"):
         open_source(f"{tmp_path / name}#9")
 
 
@@ -103,7 +103,7 @@ def test_leica_shows_its_overview_first(tmp_path):
         tiff.write(SLIDE, **TILES)
         tiff.write(HALF, **TILES)
     source = check_slide(tmp_path / "a.scn", 0.25)
-    assert any("overview" in note and "#0" in note for note in source.notes)
+    assert any("overview" in note and "::0" in note for note in source.notes)
 
 
 def test_roche(tmp_path):
@@ -231,7 +231,7 @@ def test_pages_of_different_sizes(tmp_path):
         tiff.write(SLIDE, **COLOUR)
     source = open_source(tmp_path / "a.tif")
     np.testing.assert_array_equal(source.read(), first(SLIDE))
-    assert any("image 1 of the 2" in note and "a.tif#0" in note for note in source.notes)
+    assert any("image 1 of the 2" in note and "a.tif::0" in note for note in source.notes)
 
 
 def test_the_tag_of_the_missing_decoder(tmp_path):

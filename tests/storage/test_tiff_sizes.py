@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_s1omni.core.units import METRES
+from napari_s1omni.errors import SeveralImages
+from napari_s1omni.storage.readers.tiff_metadata.headers import list_tiff
 from napari_s1omni.storage.source import open_source
 
 IMAGE = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
@@ -122,11 +124,15 @@ def test_each_image_of_an_ome_tiff_has_its_own_sizes(tmp_path):
         for name, n, size in (("first", 20, 0.1), ("second", 30, 0.5)):
             about = {"axes": "YX", "Name": name, "PhysicalSizeX": size, "PhysicalSizeY": size}
             tiff.write(IMAGE[:n, :n], metadata=about)
-    source = open_source(path)
-    assert source.spec.scale == (0.1, 0.1)
-    assert any("second" in note and "a.ome.tif#1" in note for note in source.notes)
-    for name in ("1", "second"):
-        other = open_source(f"{path}#{name}")
+    with pytest.raises(SeveralImages, match=r"first.*second.*a\.ome\.tif::0"):
+        open_source(path)
+    assert open_source(f"{path}::first").spec.scale == (0.1, 0.1)
+    assert [(h.name, h.shape, h.scale) for h in list_tiff(path)] == [
+        ("first", (20, 20), (0.1, 0.1)),
+        ("second", (30, 30), (0.5, 0.5)),
+    ]
+    for name in ("::1", "::second", "#1"):
+        other = open_source(f"{path}{name}")
         assert other.spec.scale == (0.5, 0.5)
         np.testing.assert_array_equal(other.read(), IMAGE[:30, :30])
         assert open_source(other.spec.source).spec == other.spec

@@ -12,7 +12,8 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.errors import SourceError
+from napari_s1omni.errors import SeveralImages, SourceError
+from napari_s1omni.storage.readers.image_listing import list_images
 from napari_s1omni.storage.source import open_source
 
 VALUES = np.random.default_rng(0).integers(1, 999, (40, 50), np.uint16)
@@ -360,11 +361,18 @@ def test_the_series_of_a_collection_are_named(tmp_path):
     collection.attrs["bioformats2raw.layout"] = 3
     for name in ("0", "1"):
         write_group(tmp_path / "c.zarr" / name, [VALUES], "0.4")
-    with pytest.raises(SourceError, match=r"a collection of images: 0, 1\..*c\.zarr/0"):
+    with pytest.raises(SeveralImages, match=r"2 images: '0', '1'.*c\.zarr::0"):
         open_source(tmp_path / "c.zarr")
-    zarr.create_group(tmp_path / "c.zarr/OME", zarr_format=2).attrs["series"] = ["1", "0"]
-    with pytest.raises(SourceError, match=r"c\.zarr/1"):
+    others = zarr.create_group(tmp_path / "c.zarr/OME", zarr_format=2)
+    others.attrs["series"] = ["1", "0"]
+    with pytest.raises(SeveralImages, match=r"'1', '0'"):
         open_source(tmp_path / "c.zarr")
+    xml = '<OME xmlns="o"><Image Name="left"/><Image Name="right"/></OME>'
+    (tmp_path / "c.zarr/OME/METADATA.ome.xml").write_text(xml)
+    assert [header.name for header in list_images(tmp_path / "c.zarr")] == ["left", "right"]
+    assert open_source(f"{tmp_path}/c.zarr::right").spec.source == f"{tmp_path}/c.zarr::right"
+    others.attrs["series"] = ["1"]
+    assert "holds one image, '1', which is read" in open_source(tmp_path / "c.zarr").notes[-1]
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

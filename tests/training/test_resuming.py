@@ -90,6 +90,7 @@ def whole(tmp_path_factory, packed: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_started_again(whole: Path, packed: Path, tmp_path: Path):
     config = _recipe(tmp_path, packed, 6, workers=1)
     # Existing files are not made again.
@@ -118,6 +119,7 @@ def test_a_time_limit_stops_the_training_and_says_how_to_continue(packed: Path, 
     assert torch.load(tmp_path / "thinker-0-state.pt", weights_only=True)["step"] == 1
 
 
+@pytest.mark.slow
 def test_a_start_gives_weights_and_tokenizer(whole: Path, packed: Path, tmp_path: Path):
     """With a start weight of 1, the start checkpoint is exported unchanged."""
     recipe = Recipe.open(_recipe(tmp_path, packed, 1))
@@ -131,6 +133,7 @@ def test_a_start_gives_weights_and_tokenizer(whole: Path, packed: Path, tmp_path
     assert (tmp_path / "tokenizer.json").read_bytes() == (whole / "tokenizer.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_start_of_another_shape_is_refused(whole: Path, packed: Path, tmp_path: Path):
     recipe = Recipe.open(_recipe(tmp_path, packed, 1)).replace(start=str(whole / "checkpoint"), thinker=())
     wider = recipe.replace(editor=recipe.editor.replace(blocks=(32, 64, 64, 64)).model_dump())

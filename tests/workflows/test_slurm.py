@@ -92,6 +92,7 @@ def assert_same_as_serial(job, tmp_path):
     return result
 
 
+@pytest.mark.slow
 def test_workers_are_jobs_of_the_queue_and_are_cancelled_at_the_end(slurm, job, tmp_path):
     command = ["s1omni", "run", str(tmp_path / "job.yaml"), "--scheduler", "slurm", "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)

@@ -37,3 +37,13 @@ LocalResult = Annotated[
     Path, typer.Argument(metavar="OUTPUT", help="Folder of a result.", show_default=False, parser=local_result)
 ]
 """A result that is changed, or whose run is controlled."""
+ChosenImage = Annotated[
+    str | None,
+    typer.Option(
+        "--image",
+        metavar="NAME|NUMBER",
+        help="Image of a file that holds several: its name, or its number from 0; as in scan.lif::NAME.",
+        show_default=False,
+    ),
+]
+"""The image of a source that is given by its own option."""

@@ -9,7 +9,7 @@ import typer
 
 from napari_s1omni.core.units import format_duration
 from napari_s1omni.errors import JobError, S1OmniError
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES
 from napari_s1omni.results.batch.batch_objects import measure_batch
 from napari_s1omni.results.batch.batch_rows import TABLE, BatchRow, read_batch

@@ -18,7 +18,7 @@ class Entry:
 
 
 _CLI = "napari_s1omni.frontends.cli"
-_RUN, _LOOK, _KNOW, _MAKE = "Run", "Look at results", "Engines and models", "Measure and train"
+_RUN, _LOOK, _KNOW, _MAKE = "Run", "Look at images and results", "Engines and models", "Measure and train"
 
 COMMANDS = {
     "demo": Entry(
@@ -36,6 +36,11 @@ COMMANDS = {
     "cancel": Entry(f"{_CLI}.commands.attach:cancel", "Stop a run; finished blocks are kept.", _RUN),
     "focus": Entry(f"{_CLI}.commands.focus:focus", "Make a run process the blocks near a position first.", _RUN),
     "redo": Entry(f"{_CLI}.commands.redo:redo", "Redo some tiles, then accept or undo the change.", _RUN),
+    "info": Entry(
+        f"{_CLI}.commands.info:info",
+        "List the images of a file with axes, sizes and channels.",
+        _LOOK,
+    ),
     "show": Entry(f"{_CLI}.commands.show:show", "Show job, plan, progress and thoughts of a result.", _LOOK),
     "export": Entry(f"{_CLI}.commands.export:export", "Write a result as OME-TIFF, GeoJSON or ImageJ ROIs.", _LOOK),
     "measure": Entry(f"{_CLI}.commands.measure:measure", "Measure every object into a table.", _LOOK),

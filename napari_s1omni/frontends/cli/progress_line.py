@@ -20,7 +20,7 @@ from napari_s1omni.execution.run.events import (
     StageStarted,
     TilesDone,
 )
-from napari_s1omni.frontends.cli.formatting import ProgressConsole
+from napari_s1omni.frontends.cli.printing import ProgressConsole
 
 _WINDOW = 60.0
 """Seconds over which the rate is averaged."""

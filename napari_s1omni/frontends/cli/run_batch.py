@@ -8,7 +8,7 @@ from rich.table import Table
 from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted, S1OmniError
 from napari_s1omni.frontends.cli.batch_folder import export_file, measure_folder
-from napari_s1omni.frontends.cli.formatting import ProgressConsole, console, print_json
+from napari_s1omni.frontends.cli.printing import ProgressConsole, console, print_json
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions
 from napari_s1omni.jobs.batch import run_batch, table_folder
 from napari_s1omni.planning.job import Job, output_path

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_s1omni.errors import JobError, S1OmniError, StoreExists
 from napari_s1omni.planning.zarr_folder import read_ome
 from napari_s1omni.results.batch.batch_rows import BatchRow, read_batch
+from napari_s1omni.results.batch.common_unit import in_micrometres, units_of
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
@@ -125,7 +126,7 @@ def merge_tables(target: Path, parts: Sequence[tuple[Mapping[str, str], Path]], 
     target : Path
     parts : sequence of (mapping, Path)
         What is written in front of each row of a table, by column, and the table. A column that the table has too is
-        called ``image_...``.
+        called ``image_...``. Where their units of length differ, all are in micrometres.
     overwrite : bool
         Replace an existing file.
 
@@ -139,6 +140,7 @@ def merge_tables(target: Path, parts: Sequence[tuple[Mapping[str, str], Path]], 
         with path.open(encoding="utf-8", newline="") as file:
             measured.update(dict.fromkeys(next(csv.reader(file), [])))
     facts = _fact_columns((fact for fact, _ in parts), measured)
+    mixed = len(units_of(path for _, path in parts)) > 1
     rows = 0
     with part_file(target, overwrite=overwrite) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*dict.fromkeys([*facts.values(), *measured])], restval="")
@@ -147,7 +149,7 @@ def merge_tables(target: Path, parts: Sequence[tuple[Mapping[str, str], Path]], 
             said = {facts[name]: text for name, text in fact.items()}
             with path.open(encoding="utf-8", newline="") as table:
                 for row in csv.DictReader(table):
-                    writer.writerow({**said, **row})
+                    writer.writerow({**said, **(in_micrometres(row) if mixed else row)})
                     rows += 1
     return rows
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from napari_s1omni.planning.zarr_folder import ZarrFormat
+from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.files.fsync_store import FsyncStore
+from napari_s1omni.storage.files.part_file import part_file
 
 _V2 = {"zarr_format": 2}
 
@@ -32,6 +35,15 @@ def put_group(store: FsyncStore, attributes: Mapping[str, Any], version: ZarrFor
     store.put(f"{folder}.zattrs", dump_json(attributes))
 
 
+def write_group(folder: Path, attributes: Mapping[str, Any], version: ZarrFormat) -> None:
+    """Write the metadata of a group that no run writes at the same time; the caller holds its lock."""
+    if version == 3:
+        _write(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+        return
+    _write(folder / ".zgroup", _V2)
+    _write(folder / ".zattrs", attributes)
+
+
 def ome_attributes(ome: Mapping[str, Any], version: ZarrFormat) -> dict[str, Any]:
     """Return OME-Zarr 0.5 metadata as attributes of a group, in the form of 0.4 for Zarr v2."""
     if version == 3:
@@ -47,3 +59,8 @@ def ome_attributes(ome: Mapping[str, Any], version: ZarrFormat) -> dict[str, Any
 def dump_json(document: Mapping[str, Any]) -> bytes:
     """Return a metadata document as bytes."""
     return json.dumps(document, indent=2).encode()
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    with part_file(path, overwrite=True) as part:
+        Disk(durable=False).write(part, dump_json(document))

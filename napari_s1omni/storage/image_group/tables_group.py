@@ -5,14 +5,12 @@ Source: https://biovisioncenter.github.io/ngio/stable/table_specs/overview/, bac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_s1omni.planning.zarr_folder import ZarrFormat, read_attributes, zarr_format
-from napari_s1omni.storage.files.disk import Disk, disk_errors
-from napari_s1omni.storage.files.part_file import part_file
-from napari_s1omni.storage.image_group.group_document import dump_json
+from napari_s1omni.planning.zarr_folder import read_attributes, zarr_format
+from napari_s1omni.storage.files.disk import disk_errors
+from napari_s1omni.storage.image_group.group_document import write_group
 from napari_s1omni.system.locks import lock_folder
 
 TABLES = "tables"
@@ -50,24 +48,11 @@ def register_table(group: Path, name: str, labels: str | None = None) -> None:
             "index_type": "int",
         }
     folder = group / TABLES
-    _write_group(folder / name, {**kind, "table_version": "1", "backend": "csv"}, version)
+    write_group(folder / name, {**kind, "table_version": "1", "backend": "csv"}, version)
     # Two batches may add their tables at once.
     with disk_errors("locking", folder), lock_folder(folder):
         attributes = read_attributes(folder)
         listed = attributes.get(TABLES)
         names = listed if isinstance(listed, list) else []
         if name not in names or zarr_format(folder) is None:
-            _write_group(folder, {**attributes, TABLES: [*dict.fromkeys([*names, name])]}, version)
-
-
-def _write_group(folder: Path, attributes: Mapping[str, Any], version: ZarrFormat) -> None:
-    if version == 3:
-        _write(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
-        return
-    _write(folder / ".zgroup", {"zarr_format": 2})
-    _write(folder / ".zattrs", attributes)
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    with part_file(path, overwrite=True) as part:
-        Disk(durable=False).write(part, dump_json(document))
+            write_group(folder, {**attributes, TABLES: [*dict.fromkeys([*names, name])]}, version)

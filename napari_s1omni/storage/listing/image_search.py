@@ -12,6 +12,8 @@ from pathlib import Path
 
 from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.image_group.plate_group import is_own_plate
+from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.registry import file_endings
 
 BATCH_TABLE = "batch.csv"
@@ -63,9 +65,9 @@ class FoundImages:
         is_folder = path.is_dir()
         if hidden or path.name.startswith(".") or is_left_by_system(path.name):
             self.hidden += 1
-        elif is_folder and not is_zarr(path):
+        elif is_folder and not is_image_folder(path):
             self.folders += not (path / BATCH_TABLE).exists()
-        elif is_folder and not keep_results and (path / WORK).exists():
+        elif is_folder and not keep_results and _is_result(path):
             self.results += 1
         elif is_folder or path.name.lower().endswith(file_endings()):
             self.paths.append(path)
@@ -73,9 +75,18 @@ class FoundImages:
             self.others[path.suffix or path.name] += 1
 
 
+def _is_result(folder: Path) -> bool:
+    return (folder / WORK).exists() or is_own_plate(folder)
+
+
 def is_zarr(folder: Path) -> bool:
     """Whether a folder is a Zarr group or array."""
     return any((folder / name).exists() for name in _ZARR)
+
+
+def is_image_folder(folder: Path) -> bool:
+    """Whether a folder is an image itself: a Zarr store, a series of slices, or another format that is a folder."""
+    return is_zarr(folder) or format_of(folder) is not None
 
 
 def images_in(folder: Path) -> FoundImages:
@@ -119,7 +130,7 @@ def images_like(pattern: Path) -> FoundImages:
 
 
 def _walk(folder: Path, found: FoundImages) -> Iterator[Path]:
-    """Yield all files and Zarr stores below a folder; a folder that is reached twice through links is read once."""
+    """Yield all files and folders that are images below a folder; one that is reached twice through links is read once."""
     seen: set[tuple[int, int]] = set()
     for home, names, files in os.walk(folder, followlinks=True):
         here = Path(home)
@@ -130,10 +141,10 @@ def _walk(folder: Path, found: FoundImages) -> Iterator[Path]:
         seen.add((state.st_dev, state.st_ino))
         if BATCH_TABLE in files and here != folder:
             found.results += sum(name.lower().endswith(file_endings()) for name in files)
-            found.results += sum((here / name / WORK).exists() for name in names)
+            found.results += sum(_is_result(here / name) for name in names)
             names.clear()
             continue
-        stores = [name for name in names if is_zarr(here / name)]
+        stores = [name for name in names if is_image_folder(here / name)]
         names[:] = [n for n in names if n not in stores and not n.startswith(".") and not is_left_by_system(n)]
         yield from (here / name for name in (*stores, *files))
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from napari_s1omni.core.paths import is_url, name_in
+from napari_s1omni.core.image_references import name_for_folder
+from napari_s1omni.core.paths import is_url, name_in, split_reference
 
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 """Characters that a name of a folder may not have on some system."""
@@ -18,17 +19,20 @@ def names_of(places: Sequence[str]) -> list[str]:
     """Return one name per path or URL, each different from all others, also on disks that ignore capitals.
 
     A name is the stem of the file; its full name, if two share a stem; with the names of its folders, if they share
-    that. Places that are equal, or differ in capitals only, get a number.
+    that; and the name of the image in a file of several. Places that are equal, or differ in capitals only, get a
+    number.
     """
     unique = {place.casefold(): place for place in reversed(places)}
-    parts = [_parts(place) for place in unique.values()]
-    names = [part[-1].split(".")[0] or part[-1] for part in parts]
+    split = [split_reference(place) for place in unique.values()]
+    parts = [_parts(file) for file, _ in split]
+    images = ["" if image is None else f"-{name_for_folder(image)}" for _, image in split]
+    names = [(part[-1].split(".")[0] or part[-1]) + image for part, image in zip(parts, images, strict=True)]
     for depth in range(1, max(map(len, parts), default=0) + 1):
         # Some disks do not distinguish capitals from small letters.
         counts = Counter(name.casefold() for name in names)
         names = [
-            name if counts[name.casefold()] == 1 else "-".join(part[-depth:])
-            for name, part in zip(names, parts, strict=True)
+            name if counts[name.casefold()] == 1 else "-".join(part[-depth:]) + image
+            for name, part, image in zip(names, parts, images, strict=True)
         ]
     named = dict(zip(unique, names, strict=True))
     taken: set[str] = set()

@@ -49,6 +49,8 @@ class ImageHeader:
     """The channels, or the bands of a wavelength axis; empty if nothing is known of them."""
     levels: int = 1
     """Number of pyramid levels, with full resolution."""
+    main: bool = True
+    """False for a label, an overview or a thumbnail beside the images of a slide."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -61,6 +63,7 @@ class ImageHeader:
             "units": list(self.units),
             "channels": [{"name": channel.name, **channel.to_json()} for channel in self.channels],
             "levels": self.levels,
+            **({} if self.main else {"main": False}),
         }
 
 

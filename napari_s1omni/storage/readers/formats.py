@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,6 +15,7 @@ from typing import cast
 from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import S1OmniError, SourceError
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo
+from napari_s1omni.storage.readers.folder_formats import unnamed_format
 
 GROUP = "napari_s1omni.readers"
 """Entry-point group: name -> module that is a :class:`FileFormat`."""
@@ -23,6 +25,8 @@ _BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "microscopes.czi": (".czi",),
     "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
     "microscopes.nd2": (".nd2",),
+    "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
+    "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
 }
 """Module below ``storage/readers`` -> file endings. They are repeated here, so that no module is imported to find one."""
 
@@ -75,9 +79,13 @@ def formats() -> tuple[FormatSource, ...]:
 
 
 def format_of(where: str | Path) -> FormatSource | None:
-    """Return the format of a file by the ending of its name; None if no format here has it."""
+    """Return the format of a file by the ending of its name, or of an existing folder; None if no format here has it."""
     name = name_in(str(where)).lower()
-    return next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
+    found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
+    if (found is not None and not os.path.isdir(where)) or not os.path.exists(where):
+        return found
+    module = unnamed_format(Path(where))
+    return next((s for s in formats() if s.module == f"{_READERS}.{module}"), found)
 
 
 def format_endings() -> tuple[str, ...]:

@@ -64,8 +64,11 @@ def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawIma
 
 
 def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path | str) -> int:
-    """Return the number of the image that is meant, as :func:`choose_number`."""
-    return choose_number([header.name for header in headers], image, path)
+    """Return the number of the image that is meant, as :func:`choose_number`; without a choice the only main one."""
+    main = [number for number, header in enumerate(headers) if header.main]
+    if image is None and len(main) == 1:
+        return main[0]
+    return choose_number([header.name for header in headers if header.main or image is not None], image, path)
 
 
 def choose_number(names: Sequence[str], image: str | None, path: Path | str) -> int:

@@ -21,7 +21,7 @@ from napari_s1omni.storage.readers.file_format import ImageHeader
 from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.image_files import choose_image, list_file
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.registry import file_endings, read_raw
+from napari_s1omni.storage.readers.registry import file_endings, is_tiff, read_raw
 from napari_s1omni.storage.readers.zarr_nodes.members import Members, members_of
 
 _EDGE = 512
@@ -70,13 +70,15 @@ def holds_several(source: str | os.PathLike[str]) -> bool:
     """Whether a file holds several images and none is chosen; False also where it cannot be read."""
     try:
         file, chosen = split_reference(with_image(source, None))
-        return chosen is None and len(_of_several(file) or ()) > 1
+        return chosen is None and len(image_names(file) or ()) > 1
     except (S1OmniError, OSError):
         return False
 
 
 def image_names(file: str) -> tuple[str, ...] | None:
-    """Return the names of the images of a file that may hold several; None for a file of another kind.
+    """Return the names of the images of a file that may hold several, without labels and thumbnails of slides.
+
+    None for a file of another kind.
 
     Raises
     ------
@@ -86,7 +88,24 @@ def image_names(file: str) -> tuple[str, ...] | None:
     if (found := _members(file)) is not None:
         return found.names
     headers = _of_several(file)
-    return None if headers is None else tuple(header.name for header in headers)
+    return None if headers is None else tuple(header.name for header in headers if header.main)
+
+
+def moved_reference(old: str, new: str) -> str:
+    """Return the reference to an image in a file that was moved: the image that the old reference names.
+
+    Parameters
+    ----------
+    old : str
+        Reference whose file may not be there any more.
+    new : str
+        Path or URL of the file now, with or without an image.
+    """
+    file, chosen = split_reference(with_image(new, None))
+    if chosen is not None or "::" not in old or not holds_several(file):
+        return join_reference(file, chosen)
+    named = [name for name in image_names(file) or () if old.endswith(f"::{name}")]
+    return join_reference(file, max(named, key=len, default=None))
 
 
 def header_of(raw: RawImage, name: str) -> ImageHeader:
@@ -141,8 +160,25 @@ def _of_several(file: str) -> tuple[ImageHeader, ...] | None:
     source = format_of(file)
     if source is not None and (is_url(file) or os.path.exists(file)):
         return list_file(source, local_copy(file) if is_url(file) else Path(file))
+    if is_tiff(file) and os.path.isfile(file):
+        return _of_tiff(file)
     found = _members(file)
     return None if found is None else tuple(_of_members(file, found))
+
+
+def _of_tiff(file: str) -> tuple[ImageHeader, ...] | None:
+    from napari_s1omni.storage.readers.tiff_metadata.headers import list_tiff
+
+    try:
+        headers = list_tiff(file)
+    except SourceError:
+        raise
+    except Exception:
+        # Reading it says what is wrong.
+        return None
+    if len(headers) > 1:
+        return headers
+    return (replace(headers[0], name=headers[0].name if headers[0].name.strip("0") else reference_stem(file)),)
 
 
 def _members(file: str) -> Members | None:

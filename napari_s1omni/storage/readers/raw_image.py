@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.acquisition import Acquisition
+from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
 
@@ -93,9 +94,10 @@ class RawImage:
     """The name of each dimension, for messages, where it is more than the letter in `axes`."""
     frame: PixelFrame | None = None
     """Where the pixels lie in the full resolution of the image; None for full resolution itself."""
-
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default_factory=Acquisition)
     """What the file says about microscope and time."""
+    patient: PatientSpace | None = None
+    """Where x, y and z lie in the patient, if the file says so."""
 
     def read_as(self, dimensions: int | None, *, labels: bool) -> RawImage:
         """Return the reading of a palette that has so many dimensions, or the numbers if they are labels."""

@@ -77,18 +77,23 @@ def read_raw(source: Any, *, level: int) -> RawImage:
         return _read_group(file, image, level) if reader is None else _at_level(_read_remote(file, reader), level, uri)
     if found is not None and os.path.exists(file):
         return _at_level(read_image_of(found, Path(file), image), level, file)
-    path, part = _split_image(Path(file))
+    path, part = _split_image(Path(file)) if image is None else (Path(file), image)
     if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_group(str(path), image, level)
     if not os.path.exists(path):
         raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
-    return _at_level(_read_file(path, part if image is None else image), level, str(path))
+    return _at_level(_read_file(path, part), level, str(path))
 
 
 def _reader_of(where: str) -> str | None:
     """Return the reader of a file by the ending of its name."""
     name = name_in(where).lower()
     return next((reader for ending, reader in _BY_ENDING.items() if name.endswith(ending)), None)
+
+
+def is_tiff(where: str) -> bool:
+    """Whether a file is read as TIFF, by the ending of its name."""
+    return _reader_of(where) == _TIFF
 
 
 def _read_file(path: Path, part: str | None = None) -> RawImage:
@@ -178,9 +183,9 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
     if image is None:
         try:
             return _read_zarr(where, level)
-        except SourceError:
-            found = members_of(where)
-            if found is None:
+        except SourceError as error:
+            found = None if error.facts.get("transient") else members_of(where)
+            if found is None or (len(found.names) == 1 and not found.collection):
                 raise
     elif (found := members_of(where)) is None:
         if is_url(where) or os.path.isdir(os.path.join(where, image)):

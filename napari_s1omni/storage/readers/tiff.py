@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import zarr
 
+from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS, OrientedPixels, exchanges_axes
@@ -23,12 +24,10 @@ from napari_s1omni.storage.readers.tiff_metadata.series import (
     choose_series,
     noted_warnings,
     open_tiff,
+    series_axes,
 )
 from napari_s1omni.storage.readers.tiff_metadata.stored_sizes import StoredSizes
 from napari_s1omni.storage.writers.tiff import CREATOR
-
-_UNKNOWN = set("qi?")
-"""Letters of tifffile for a dimension without a meaning."""
 
 
 class _OpenFile:
@@ -88,13 +87,13 @@ def read_tiff(path: Path | str, image: str | None = None, remote: Any = None) ->
                 check_complete(tiff, series, path, warnings)
                 sizes = read_sizes(tiff, series, notes)
                 sizes.translate = _position(tiff)
-            axes = _axes(series, notes)
+            axes = series_axes(series, notes)
             levels = _pixels(path, series, stack)
             page = series.keyframe
             imagej = bool(tiff.is_imagej)
             found = read_colours(page, levels, axes or series.axes.lower(), str(path), imagej=imagej)
             orientation = int(page.tags.valueof(274, 1))
-            uri = str(path) if image is None else f"{path}#{image}"
+            uri = join_reference(str(path), image)
             raw = _raw(found, None if axes is None else found.axes, sizes, orientation, notes, uri)
             other = found.otherwise
             return replace(raw, otherwise=_raw(other, None, sizes, orientation, notes, uri)) if other else raw
@@ -125,22 +124,6 @@ def _raw(
 def _exchanged(by_axis: dict[str, Any]) -> dict[str, Any]:
     names = {"x": "y", "y": "x"}
     return {names.get(axis, axis): value for axis, value in by_axis.items()}
-
-
-def _axes(series: Any, notes: list[str]) -> str | None:
-    """Return the axis letters of a series; None for a stack of pages without axis metadata."""
-    letters: str = series.axes.lower()
-    if "s" in letters[:-1] and "c" not in letters and series.dtype != np.uint8:
-        # Some programs write any three planes as colours.
-        notes.append("colour samples in separate planes with more than 8 bits are read as channels")
-        letters = letters.replace("s", "c")
-    unknown = [letter for letter in letters if letter in _UNKNOWN]
-    dimensions = len(letters) + (int(series.keyframe.photometric) == PALETTE)
-    if len(unknown) == 1 and dimensions > 3:
-        taken = next((axis for axis in "zt" if axis not in letters), unknown[0])
-        notes.append(f"nothing says what the pages are; they are taken as axis {taken} (give axes if this is wrong)")
-        return letters.replace(unknown[0], taken)
-    return None if unknown else letters
 
 
 def _pixels(path: Path | str, series: Any, stack: ExitStack) -> tuple[Pixels, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_s1omni.core.document import did_you_mean
+from napari_s1omni.core.image_references import folder_of
 from napari_s1omni.core.paths import is_left_by_system, is_url, settled_path
 from napari_s1omni.errors import StoreError, StoreExists, StoreMissing
 from napari_s1omni.storage.files.fsync_store import WORK
@@ -38,7 +39,7 @@ def check_apart(path: Path, source: str | None, into: bool) -> None:
     """Refuse an output that is the source, lies in it or holds it; with `into`, it may lie in its ``labels`` group."""
     if source is None or is_url(source):
         return
-    origin = Path(settled_path(source))
+    origin = Path(folder_of(settled_path(source)))
     here, there = path.resolve(), origin.resolve()
     if here == there:
         given = f"output {path} is the source itself"

@@ -1,9 +1,9 @@
-"""Write a layer as OME-TIFF, tile by tile, in bounded memory."""
+"""Write a layer as OME-TIFF with its pyramid, tile by tile, in bounded memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from napari_s1omni.storage.files.part_file import part_file
 
 _TILE = 512
 """Edge of a stored tile in pixels."""
-_BIGTIFF_BYTES = 4 * 10**9
-"""Files with more uncompressed bytes than this use 64-bit offsets."""
+_BIGTIFF_BYTES = 3 * 10**9
+"""Layers with more uncompressed bytes than this use 64-bit offsets; the coarser levels add a third."""
 _DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 CREATOR = "napari_s1omni"
 """Names this package in the OME-XML; in files of others, the position of a plane is that of a microscope stage."""
@@ -35,12 +35,15 @@ _SYMBOLS = {
 }
 
 
-def write_tiff(path: Path | str, array: Any, spec: LayerSpec, *, overwrite: bool = False) -> None:
-    """Write an array as OME-TIFF with its pixel size, units and channel names.
+def write_tiff(
+    path: Path | str, array: Any, spec: LayerSpec, *, coarser: Sequence[Any] = (), overwrite: bool = False
+) -> None:
+    """Write an array as OME-TIFF with its pyramid, pixel size, units and channel names.
 
     The file appears under its name only when it is complete. The position in the
     world (``translate``, the centre of the first pixel) is written as the position
-    of each plane.
+    of each plane. Labels are written in the smallest of 8, 16 and 32 bits that holds them, since ImageJ and others read
+    no labels of 32 bits.
 
     Parameters
     ----------
@@ -48,6 +51,8 @@ def write_tiff(path: Path | str, array: Any, spec: LayerSpec, *, overwrite: bool
     array : array-like
         Read by slices, in the axes of `spec`.
     spec : LayerSpec
+    coarser : sequence of array-like
+        The coarser levels, finest first, with fewer rows and columns and as many planes; written as SubIFDs.
     overwrite : bool
         Replace an existing file.
 
@@ -58,31 +63,50 @@ def write_tiff(path: Path | str, array: Any, spec: LayerSpec, *, overwrite: bool
     SourceError
         If OME-TIFF does not support the dtype.
     """
-    if spec.dtype not in _DTYPES:
+    dtype = _smallest_type(array, spec) if spec.kind == "labels" else spec.np_dtype
+    if dtype.name not in _DTYPES:
         raise SourceError(
             f"dtype {spec.dtype} of {spec.source or 'the layer'}", f"OME-TIFF supports {', '.join(_DTYPES)}"
         )
     colours = spec.rgb and spec.dtype in ("uint8", "uint16")
     stacked = [a for a in spec.axes if a not in "yx" and not (colours and a == "c")]
-    sizes = [spec.size(a) for a in (*stacked, "y", "x")]
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "tile": (_TILE, _TILE),
+        "photometric": "rgb" if colours else "minisblack",
+        "compression": "zlib",
+        "predictor": spec.dtype not in ("float32", "float64") and spec.kind == "image",
+    }
+    axes = "".join((*stacked, "y", "x", "s" if colours else ""))
     with (
         part_file(path, overwrite=overwrite) as part,
         tifffile.TiffWriter(part, ome=True, bigtiff=spec.nbytes > _BIGTIFF_BYTES) as writer,
     ):
-        writer.write(
-            _tiles(array, spec, stacked, colours),
-            shape=(*sizes, 3) if colours else tuple(sizes),
-            dtype=spec.np_dtype,
-            tile=(_TILE, _TILE),
-            photometric="rgb" if colours else "minisblack",
-            compression="zlib",
-            predictor=spec.dtype not in ("float32", "float64") and spec.kind == "image",
-            metadata=_metadata(spec, "".join((*stacked, "y", "x", "s" if colours else "")).upper(), colours),
-            **_resolution(spec),
-        )
+        for number, level in enumerate((array, *coarser)):
+            at = spec.replace(shape=tuple(level.shape))
+            sizes = [at.size(a) for a in (*stacked, "y", "x")]
+            main = {"metadata": _metadata(spec, axes.upper(), colours), "subifds": len(coarser), **_resolution(spec)}
+            writer.write(
+                _tiles(level, at, stacked, colours, dtype),
+                shape=(*sizes, 3) if colours else tuple(sizes),
+                **options,
+                **({"subfiletype": 1} if number else main),
+            )
 
 
-def _tiles(array: Any, spec: LayerSpec, stacked: list[str], colours: bool) -> Iterator[NDArray[Any]]:
+def _smallest_type(array: Any, spec: LayerSpec) -> np.dtype[Any]:
+    """Return the smallest unsigned type that holds all labels; reads them once, some rows at a time."""
+    rows = spec.axes.index("y")
+    before = (slice(None),) * rows
+    highest = 0
+    for top in range(0, spec.size("y"), _TILE):
+        highest = max(highest, int(np.max(array[(*before, slice(top, min(top + _TILE, spec.size("y"))))])))
+    return np.min_scalar_type(highest)
+
+
+def _tiles(
+    array: Any, spec: LayerSpec, stacked: list[str], colours: bool, dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
     """Yield tiles in file order, reading one row of tiles at a time."""
     height, width = spec.size("y"), spec.size("x")
     for index in product(*(range(spec.size(a)) for a in stacked)):
@@ -93,7 +117,7 @@ def _tiles(array: Any, spec: LayerSpec, stacked: list[str], colours: bool) -> It
             if colours:
                 band = np.moveaxis(band, 0, -1)
             for left in range(0, width, _TILE):
-                yield np.ascontiguousarray(band[:, left : left + _TILE])
+                yield np.ascontiguousarray(band[:, left : left + _TILE], dtype)
 
 
 def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:

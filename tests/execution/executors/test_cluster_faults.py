@@ -126,6 +126,7 @@ def test_without_its_scheduler_a_run_ends_and_can_go_on_with_another(stage, undi
     assert_same(stage, undisturbed)
 
 
+@pytest.mark.slow
 def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
     first = cluster.add_worker()
     process = stage.start(cluster={"scheduler": cluster.address}, engine={"seconds": 0.04})

@@ -19,7 +19,7 @@ def pids(stage):
 
 # Counted in each process by itself: which one comes there first is the victim.
 STEPS = [("read", 3), ("think", 6), ("generate", 6), ("temp", 3), ("renamed", 3), ("journal", 2)]
-QUICK = {("segmentation", "temp")}
+QUICK = {("super_resolution", "temp")}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_worker_killed_anywhere_costs_only_its_leases(stage, undisturbed, step
 @pytest.mark.parametrize(
     ("stage", "step", "number"),
     [
-        pytest.param(o, s, n, id=f"{o}-{s}", marks=[] if (o, s) == ("segmentation", "generate") else pytest.mark.slow)
+        pytest.param(o, s, n, id=f"{o}-{s}", marks=[] if (o, s) == ("super_resolution", "generate") else pytest.mark.slow)
         for o in OPERATIONS
         for s, n in STEPS
     ],
@@ -68,7 +68,8 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_run_goes_on(stage,
 @pytest.mark.parametrize(
     "stage", ["segmentation", pytest.param("super_resolution", marks=pytest.mark.slow)], indirect=True
 )
-@pytest.mark.parametrize("px", [(48, 48), pytest.param((240, 336), marks=pytest.mark.slow)], ids=["one", "several"])
+@pytest.mark.slow
+@pytest.mark.parametrize("px", [(48, 48), (240, 336)], ids=["one", "several"])
 def test_a_deadly_block_is_condemned_alone_and_its_neighbours_are_spared(stage, undisturbed, px):
     deadly = tile_maximum(stage, px)
     said = stage.run(engine={"deadly": deadly}, timeout=280)
@@ -168,6 +169,7 @@ def test_a_worker_stopped_for_long_comes_back_as_a_zombie_and_does_no_harm(stage
     assert len(pids(stage)) >= 2
 
 
+@pytest.mark.slow
 def test_many_can_watch_while_a_run_is_killed_and_goes_on(stage, undisturbed):
     process = stage.start(engine={"seconds": 0.01})
     seen = []

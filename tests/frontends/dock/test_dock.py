@@ -135,7 +135,7 @@ def carried_out(panel, until, seconds=150):
 
 
 BOXES = [
-    pytest.param(((1152, 1536), (1920, 2432)), id="a region"),
+    pytest.param(((1152, 1536), (1920, 2432)), id="a region", marks=pytest.mark.slow),
     pytest.param(((0, 2048), (0, 2048)), id="a quarter", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
 ]
 
@@ -169,6 +169,7 @@ def test_the_reference_engine_on_a_large_pyramid(viewer, panel, until, settle, e
     assert not errors()
 
 
+@pytest.mark.slow
 def test_the_bundled_engine_on_a_large_pyramid(viewer, panel, until, settle, errors):
     pytest.importorskip("torch", reason="the bundled checkpoint needs the extra 'models'")
     try:

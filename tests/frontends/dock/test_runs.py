@@ -147,6 +147,7 @@ def test_closing_asks_while_a_run_is_at_work(viewer, panel, until, begun):
     assert run.status.resumable
 
 
+@pytest.mark.slow
 def test_closing_in_the_middle_leaves_the_run_and_the_next_dock_offers_it(viewer, panel, until, begun, told):
     run = begun()
     until(lambda: run.status.blocks_done > 0)

@@ -229,6 +229,7 @@ Panel.send = lose_the_first_of_each_kind
 """
 
 
+@pytest.mark.slow
 def test_a_request_whose_answer_is_lost_is_repeated(notebook):
     open_it, folder = notebook
     page = open_it(LOSE + BEGIN.format(source=NUCLEI, output=str(folder / "lost.zarr"), region="z=1:2"), "sorted(lost)")

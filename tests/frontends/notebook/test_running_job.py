@@ -84,6 +84,7 @@ def test_a_job_tells_its_source_and_its_changes(tmp_path):
     assert job.source.spec.shape == (192, 256)
 
 
+@pytest.mark.slow
 def test_a_run_is_found_again_paused_cancelled_and_resumed(tmp_path, monkeypatch):
     output = tmp_path / "größe 1.zarr"
     job = begin(SLOW, output)

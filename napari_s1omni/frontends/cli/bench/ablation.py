@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.evaluation.ablation.run import run_ablation
 from napari_s1omni.evaluation.ablation.table import table
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.benchmarks.batch import measure
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
 

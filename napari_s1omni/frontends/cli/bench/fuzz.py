@@ -13,7 +13,7 @@ import typer
 from napari_s1omni.benchmarks.fuzzing.fuzz import OUTCOMES, Trial
 from napari_s1omni.benchmarks.fuzzing.fuzz import fuzz as read_damaged
 from napari_s1omni.benchmarks.fuzzing.originals import originals
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import DATA, data_folder
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.errors import EngineUnavailable
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.system.processes import exit_when_terminated
 

@@ -14,7 +14,7 @@ from napari_s1omni.benchmarks.durability import overhead as run_overhead
 from napari_s1omni.benchmarks.durability import page as numbers_page
 from napari_s1omni.benchmarks.durability import resuming
 from napari_s1omni.benchmarks.fresh_process import Numbers
-from napari_s1omni.frontends.cli.formatting import print_rows
+from napari_s1omni.frontends.cli.printing import print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
 

@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.benchmarks.reading.agreement import OUTCOMES, Finding, measure, table
 from napari_s1omni.benchmarks.reading.references.registry import missing
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import DATA, data_folder
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import data_folder
 

@@ -12,7 +12,7 @@ import typer
 from napari_s1omni.benchmarks.stitching import memory as stitching_memory
 from napari_s1omni.benchmarks.stitching import oracles as stitching_oracles
 from napari_s1omni.benchmarks.stitching import scale as stitching_scale
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Labels across blocks: oracles, scale and memory.")

@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.evaluation.tile_sizes import COIN_SIZES, LEAST, SIZES, count_coins, score_tile_sizes
 from napari_s1omni.frontends.cli.bench.single_images import Engine, Limit
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import data_folder
 

@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, open_volumes, score_volume
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import data_folder
 

@@ -18,7 +18,7 @@ from napari_s1omni.execution.run.watch import status as status_of
 from napari_s1omni.execution.run.watch import watch
 from napari_s1omni.frontends.cli.arguments import LocalResult, ResultPlace
 from napari_s1omni.frontends.cli.batch_folder import print_status
-from napari_s1omni.frontends.cli.formatting import console, print_json, print_rows
+from napari_s1omni.frontends.cli.printing import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.results.batch.batch_rows import find_batch
 

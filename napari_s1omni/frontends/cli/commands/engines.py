@@ -10,7 +10,7 @@ import typer
 from napari_s1omni.engine import registry
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import EngineError
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
 

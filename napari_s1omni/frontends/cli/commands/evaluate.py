@@ -14,7 +14,7 @@ from napari_s1omni.errors import JobError, PlanError, S1OmniError
 from napari_s1omni.evaluation import metrics
 from napari_s1omni.evaluation.truth import as_labels
 from napari_s1omni.frontends.cli.arguments import ResultPlace
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.readers.registry import read_raw

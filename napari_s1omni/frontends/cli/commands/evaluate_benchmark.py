@@ -11,7 +11,7 @@ import typer
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.frontends.cli.arguments import folder_to_read
-from napari_s1omni.frontends.cli.formatting import print_json
+from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 
 Name = Literal["msd", "cigrocksem", "synthrad2025", "ixi"]

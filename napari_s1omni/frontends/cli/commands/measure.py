@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
+from napari_s1omni.core.image_references import with_image
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.arguments import ResultPlace, file_to_write
+from napari_s1omni.frontends.cli.arguments import ChosenImage, ResultPlace, file_to_write
 from napari_s1omni.frontends.cli.batch_folder import measure_folder
 from napari_s1omni.operations.channels import read_channels
 from napari_s1omni.results.batch.batch_rows import find_batch
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
-from napari_s1omni.storage.source import open_source
+from napari_s1omni.storage.readers.image_listing import moved_reference
+from napari_s1omni.storage.source import open_reference
 
 
 def measure(
@@ -34,6 +36,7 @@ def measure(
     source: Annotated[
         str | None, typer.Option("--source", help="New path of the image, if it was moved.", show_default=False)
     ] = None,
+    image: ChosenImage = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Measure every object: area or volume, position, shape and intensity, in the units of the image.
@@ -44,19 +47,20 @@ def measure(
     The folder of a batch gives one table, with the columns `image`, `well` and `field`.
     """
     if (batch := find_batch(output)) is not None:
-        if channels is not None or source is not None:
-            raise JobError("--channels and --source for a batch", "they measure one image", "leave them out")
+        if channels is not None or source is not None or image is not None:
+            raise JobError("--channels, --source and --image for a batch", "they measure one image", "leave them out")
         measure_folder(batch, table, overwrite=overwrite)
         return
     result = Result.open(output)
     reference = result.plan.job.source
-    image = None
+    pixels = None
     if source is not None:
-        image = open_source(
-            source, level=reference.level, axes=reference.axes, scale=reference.scale, units=reference.units
-        )
+        place = with_image(source, image) if image is not None else moved_reference(reference.uri, source)
+        pixels = open_reference(reference, place)
+    elif image is not None:
+        raise JobError("--image without --source", "it chooses an image of that file", "add --source, or leave it out")
     chosen = None if channels is None else read_channels(channels)
-    rows = write_tables(object_tables(result, image, chosen), table, overwrite=overwrite)
+    rows = write_tables(object_tables(result, pixels, chosen), table, overwrite=overwrite)
     typer.echo(f"{rows:,} objects in {table}")
     sides = [result.spec.scale_of(a) for a in "yx"]
     if result.spec.size("z") == 1 and not math.isclose(*sides, rel_tol=1e-6):

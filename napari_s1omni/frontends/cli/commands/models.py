@@ -9,7 +9,7 @@ import typer
 
 from napari_s1omni.engine.s1omni.checkpoint import model_store as models
 from napari_s1omni.frontends.cli.arguments import file_to_write
-from napari_s1omni.frontends.cli.formatting import print_json, print_rows
+from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 
 app = typer.Typer(

@@ -19,14 +19,14 @@ Image = Annotated[str, typer.Argument(metavar="SOURCE", help="Path or URL of an 
 def _command(operation: OperationType, doc: str) -> Callable[..., Any]:
     # The output is optional: a job that writes into its source has none.
     def command(
-        image: Image,
+        source: Image,
         output: Annotated[str | None, typer.Argument(metavar="OUTPUT", help="Folder of the result.")] = None,
         **options: Any,
     ) -> None:
         run_options = RunOptions.take(options)
         given = read_options(options)
         require_options(operation, given)
-        job, _ = make_job(operation, image, output, given)
+        job, _ = make_job(operation, source, output, given)
         run_job(job, run_options)
 
     command.__doc__ = doc

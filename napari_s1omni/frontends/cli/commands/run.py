@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_s1omni.core.image_references import exchange_image, with_image
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.arguments import LocalResult
+from napari_s1omni.frontends.cli.arguments import ChosenImage, LocalResult
 from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.options import with_options
 from napari_s1omni.frontends.cli.run_job import run_job
@@ -17,6 +18,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.results.batch.batch_rows import is_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.remote import local_copy
+from napari_s1omni.storage.readers.image_listing import moved_reference
 
 
 def run(
@@ -32,6 +34,7 @@ def run(
             help="Another image, or many: a folder, a pattern, an OME-Zarr plate or a CSV file.",
         ),
     ] = None,
+    image: ChosenImage = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,8 +53,9 @@ def run(
     document = Job.load(local_copy(job))
     if output is not None:
         document = document.replace(output=output)
-    if source is not None:
-        document = document.replace(source={**document.source.model_dump(), "uri": source})
+    if source is not None or image is not None:
+        uri = exchange_image(document.source.uri, str(image)) if source is None else with_image(source, image)
+        document = document.replace(source={**document.source.model_dump(), "uri": uri})
     if settings:
         document = set_fields(document, settings)
     run_job(document, RunOptions.take(options))
@@ -62,6 +66,7 @@ def resume(
     source: Annotated[
         str | None, typer.Option("--source", help="New path of the image, if it was moved.", show_default=False)
     ] = None,
+    image: ChosenImage = None,
     **options: Any,
 ) -> None:
     """Continue an unfinished run; the job is read from its output."""
@@ -82,7 +87,11 @@ def resume(
         return
     plan = result.plan
     job = plan.job
-    uri = source or plan.source.source
+    uri = plan.source.source
+    if source is not None:
+        uri = with_image(source, image) if image or uri is None else moved_reference(uri, source)
+    elif uri is not None and image is not None:
+        uri = exchange_image(uri, image)
     if uri is None:
         raise JobError(
             f"the source of {output} was an array in memory, and its process has ended",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,11 +22,11 @@ _SIZES = (
 def ome_sizes(text: str, series: Any, number: int, notes: list[str]) -> StoredSizes | None:
     """Return pixel size, units and channel names of a series, image `number` of the file; None if the XML is broken."""
     try:
-        root = ElementTree.fromstring(text)
+        images = _images(text)
     except ElementTree.ParseError as error:
         notes.append(f"the OME-XML is broken ({error}); axes, pixel size and channel names in it are lost")
         return None
-    found = _pixels(root, series, number)
+    found = _pixels(images, series, number)
     if found is None:
         notes.append(
             "the OME-XML describes no image of this size; pixel size, units and channel names in it are not used"
@@ -78,14 +80,17 @@ def companion_xml(tiff: Any, path: Path, notes: list[str]) -> str | None:
     return None
 
 
-def _pixels(root: ElementTree.Element, series: Any, number: int) -> ElementTree.Element | None:
+@functools.lru_cache(maxsize=2)
+def _images(text: str) -> tuple[ElementTree.Element, ...]:
+    """Return the Pixels of each image; kept, since a file with thousands of images is asked about each of them."""
+    return tuple(e for e in ElementTree.fromstring(text).iter() if _tag(e) == "Pixels")
+
+
+def _pixels(images: Sequence[ElementTree.Element], series: Any, number: int) -> ElementTree.Element | None:
     """Return the Pixels of a series: the one at its place if all images are there, else the one of its size."""
-    images = [e for e in root.iter() if _tag(e) == "Pixels"]
-    fitting = [e for e in images if _fits(e, series)]
-    at_place = images[number : number + 1]
-    if at_place and at_place[0] in fitting:
-        return at_place[0]
-    return fitting[0] if fitting else None
+    if number < len(images) and _fits(images[number], series):
+        return images[number]
+    return next((e for e in images if _fits(e, series)), None)
 
 
 def _fits(pixels: ElementTree.Element, series: Any) -> bool:

@@ -6,19 +6,27 @@ import logging
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 
-from napari_s1omni.core.paths import name_in
-from napari_s1omni.errors import SourceError
+from napari_s1omni.core.paths import join_reference, name_in
+from napari_s1omni.errors import SeveralImages, SourceError
+from napari_s1omni.storage.readers.tiff_metadata.colours import PALETTE
 from napari_s1omni.storage.readers.tiff_metadata.ome_xml import companion_xml, stored_utf16
 
 _SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
 """Names of pictures of the slide, in files of slide scanners."""
+_UNKNOWN = set("qi?")
+"""Letters of tifffile for a dimension without a meaning."""
+_SMALL = 4
+"""Times that the main image has more pixels than a picture beside it, in a file that is not known to be of a scanner."""
+_ONE_MAIN = ("svs", "scn", "bif", "qpi", "philips", "ndpi", "lsm", "avs")
+"""Kinds of series in files that hold one image, and pictures of the slide or thumbnails."""
 _MOST_SHOWN = 6
 _MOST_WARNINGS = 5
 _DAMAGED = re.compile(
@@ -80,32 +88,37 @@ def choose_series(tiff: Any, path: Path | str, wanted: str | None, notes: list[s
     path : Path or str
         The file, for messages.
     wanted : str or None
-        Number or name of a series. None: the first image of an OME-TIFF that is no picture of the slide; else the
-        largest one that is no reduced copy of another.
+        Name or number of a series. None: the only one that is no picture of the slide and no reduced copy.
 
     Raises
     ------
     SourceError
         If there is no image, or none of that name.
+    SeveralImages
+        If none was asked for, and there are several.
     """
-    found = [(str(i), series) for i, series in enumerate(tiff.series) if math.prod(series.shape) > 0]
-    if not found:
-        raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
+    found = images_in(tiff, path)
     images = "; ".join(_shown(*each) for each in found[:_MOST_SHOWN])
     images += f"; and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
     if wanted is not None:
-        for number, series in found:
-            if wanted in (number, series.name):
-                return series
+        # An exact name comes before a number.
+        for series in (*(s for _, s in found if s.name == wanted), *(s for number, s in found if number == wanted)):
+            return series
         raise SourceError(
             f"image '{wanted}' of {path}",
             f"it holds {images}",
-            f"give a number, such as {name_in(str(path))}#{found[0][0]}",
+            f"give a number, such as {join_reference(name_in(str(path)), found[0][0])}",
         )
-    if found[0][1].kind == "ome":
-        chosen, series = next((each for each in found if not _SIDE_IMAGE.search(each[1].name or "")), found[0])
-    else:
-        chosen, series = max(found, key=lambda each: (not each[1].keyframe.is_reduced, math.prod(each[1].shape)))
+    main = main_images(found)
+    if len(main) > 1:
+        raise SeveralImages(
+            f"{path} holds {len(main)} images: {images}",
+            "this needs one image",
+            f"choose one by its number or name, such as {join_reference(name_in(str(path)), main[0][0])}",
+            path=str(path),
+            images=[series.name or number for number, series in main],
+        )
+    chosen, series = main[0]
     empty = len(tiff.series) - len(found)
     if empty:
         notes.append(
@@ -117,9 +130,58 @@ def choose_series(tiff: Any, path: Path | str, wanted: str | None, notes: list[s
         other = next(number for number, _ in found if number != chosen)
         notes.append(
             f"image {chosen} of the {len(found)} in the file is read ({images}); "
-            f"to read another, add its number: {name_in(str(path))}#{other}"
+            f"to read another, add its number: {join_reference(name_in(str(path)), other)}"
         )
     return series
+
+
+def images_in(tiff: Any, path: Path | str) -> list[tuple[str, Any]]:
+    """Return number and series of each image that has pixels.
+
+    Raises
+    ------
+    SourceError
+        If there is none.
+    """
+    found = [(str(i), series) for i, series in enumerate(tiff.series) if math.prod(series.shape) > 0]
+    if not found:
+        raise SourceError(f"{path} holds no image", "a TIFF holds an image of at least 1 pixel", path=str(path))
+    return found
+
+
+def main_images(found: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the images that are no label, overview, thumbnail or reduced copy beside another.
+
+    Parameters
+    ----------
+    found : sequence of (str, tifffile.TiffPageSeries)
+        All images of a file.
+    """
+    main = [each for each in found if not _SIDE_IMAGE.search(each[1].name or "")] or list(found)
+    kind = found[0][1].kind
+    if kind == "ome":
+        return main
+    largest = max(main, key=lambda each: (not each[1].keyframe.is_reduced, math.prod(each[1].shape)))
+    if kind in _ONE_MAIN or largest[1].parent.is_ndpi:
+        return [largest]
+    pixels = math.prod(largest[1].shape)
+    return [e for e in main if not e[1].keyframe.is_reduced and _SMALL * math.prod(e[1].shape) > pixels] or [largest]
+
+
+def series_axes(series: Any, notes: list[str]) -> str | None:
+    """Return the axis letters of a series in small letters; None for pages without axis metadata. Guesses are noted."""
+    letters: str = series.axes.lower()
+    if "s" in letters[:-1] and "c" not in letters and series.dtype != np.uint8:
+        # Some programs write any three planes as colours.
+        notes.append("colour samples in separate planes with more than 8 bits are read as channels")
+        letters = letters.replace("s", "c")
+    unknown = [letter for letter in letters if letter in _UNKNOWN]
+    dimensions = len(letters) + (int(series.keyframe.photometric) == PALETTE)
+    if len(unknown) == 1 and dimensions > 3:
+        taken = next((axis for axis in "zt" if axis not in letters), unknown[0])
+        notes.append(f"nothing says what the pages are; they are taken as axis {taken} (give axes if this is wrong)")
+        return letters.replace(unknown[0], taken)
+    return None if unknown else letters
 
 
 def check_complete(tiff: Any, series: Any, path: Path | str, warnings: list[str]) -> None:

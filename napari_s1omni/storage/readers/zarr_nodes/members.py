@@ -28,8 +28,8 @@ class Members:
     """Path of each image inside the group."""
     notes: tuple[str, ...] = ()
     """What is listed and was never imaged."""
-    plate: bool = False
-    """Whether they are the fields of a plate."""
+    collection: bool = False
+    """Whether they belong to nothing but one file, which bioformats2raw converted; else to a plate or well."""
 
 
 def members_of(where: str) -> Members | None:
@@ -41,7 +41,7 @@ def members_of(where: str) -> Members | None:
         Path or URL of the group.
     """
     if fields := fields_of(where):
-        return Members(fields.paths, fields.paths, fields.notes, plate=True)
+        return Members(fields.paths, fields.paths, fields.notes)
     try:
         attributes = group_attributes(where) or {}
     except ValueError:
@@ -53,7 +53,7 @@ def members_of(where: str) -> Members | None:
     if _LAYOUT not in attributes or "multiscales" in attributes:
         return None
     paths = _series(where)
-    return Members(_titles(where, paths), tuple(paths)) if paths else None
+    return Members(_titles(where, paths), tuple(paths), collection=True) if paths else None
 
 
 def fields_of(where: str) -> PlateFields | None:

@@ -1,0 +1,69 @@
+"""Folders, and files without an ending, that are images of a format: told from their names and first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+_DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+_DICOM_MARK = b"DICM"
+_LISTED = 4096
+"""Names of a folder that are looked at."""
+_OPENED = 8
+"""Files that are opened to see what they are."""
+
+
+def unnamed_format(path: Path) -> str | None:
+    """Return the module below ``storage/readers`` that reads a folder or a file without an ending; None if none does.
+
+    Parameters
+    ----------
+    path : Path
+        An existing folder or file.
+    """
+    return next((module for is_one, module in _TESTS if is_one(path)), None)
+
+
+def is_dicom_folder(path: Path) -> bool:
+    """Whether a folder holds the files of DICOM series: more than half of its files are of DICOM."""
+    if not path.is_dir():
+        return False
+    with os.scandir(path) as entries:
+        names = [e.name for e, _ in zip(entries, range(_LISTED), strict=False) if not e.name.startswith(".")]
+    if "DICOMDIR" in names:
+        return True
+    maybe = [name for name in names if _may_be_dicom(name)]
+    if 2 * len(maybe) <= len(names):
+        return False
+    opened = maybe[:: max(1, len(maybe) // _OPENED)][:_OPENED]
+    return 2 * sum(has_dicom_mark(path / name) for name in opened) > len(opened)
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file without an ending, as hospitals write them, is of DICOM."""
+    named = _may_be_dicom(path.name) and not path.name.lower().endswith(_DICOM_ENDINGS)
+    return named and path.is_file() and has_dicom_mark(path)
+
+
+def has_dicom_mark(path: Path) -> bool:
+    """Whether a file begins as DICOM files do."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == _DICOM_MARK
+    except OSError:
+        return False
+
+
+def _may_be_dicom(name: str) -> bool:
+    """Whether a name is one of DICOM: its ending, none, or the last number of a UID."""
+    lower = name.lower()
+    ending = lower.rpartition(".")[2] if "." in lower else ""
+    return lower.endswith(_DICOM_ENDINGS) or not ending or ending.isdecimal()
+
+
+_TESTS: tuple[tuple[Callable[[Path], bool], str], ...] = (
+    (is_dicom_folder, "medical.dicom"),
+    (is_dicom_file, "medical.dicom"),
+)
+"""Test of a folder or file -> module that reads it."""

@@ -1,0 +1,1 @@
+"""Images of hospitals: DICOM, MetaImage and NRRD."""
