@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-liffile = pytest.importorskip("liffile", reason="needs the extra lif")
+pytest.importorskip("liffile", reason="needs the extra lif")
+import liffile
 from leica_made import write_lif, write_lof, write_xlef, write_xlif
 from real_files import DATA, needs_files
 
@@ -143,7 +144,10 @@ def test_channels_of_different_types_are_images(tmp_path):
     data = path.read_bytes()
     at = data.index(text)
     path.write_bytes(data[:at] + 'Resolution="08"'.encode("utf-16-le") + data[at + len(text) :])
-    assert [(h.name, h.dtype) for h in list_images(path)] == [("image/channel 0", "uint8"), ("image/channel 1", "uint16")]
+    assert [(h.name, h.dtype) for h in list_images(path)] == [
+        ("image/channel 0", "uint8"),
+        ("image/channel 1", "uint16"),
+    ]
 
 
 def test_pixels_in_other_files(tmp_path):
