@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
@@ -89,6 +90,18 @@ class Source:
     def axes_guess(self) -> str:
         """The note that says which axes were guessed from the shape alone; empty if none were."""
         return self._order.guess
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """What the file says about microscope and time; channels where there is one for each of the layer."""
+        found = self._raw.acquisition
+        return found if self.channels_fit else dataclasses.replace(found, channels=())
+
+    @property
+    def channels_fit(self) -> bool:
+        """Whether the file describes as many channels as the layer has, or none."""
+        described = len(self._raw.acquisition.channels)
+        return not described or (described == self.spec.size("c") and not self.spec.rgb)
 
     @property
     def placed(self) -> bool:
@@ -285,9 +298,15 @@ def open_source(
         rgb=order.rgb,
         frame=raw.frame,
     )
+    plain = Source(raw, order, spec, ())
+    if not plain.channels_fit and not order.rgb:
+        notes.append(
+            f"colours and wavelengths of {len(raw.acquisition.channels)} channels are left out, since the image has "
+            f"{spec.size('c')}"
+        )
     if order.alpha is None:
         return Source(raw, order, spec, tuple(notes))
-    transparency, note = _transparency(Source(raw, order, spec, ()), raw, order)
+    transparency, note = _transparency(plain, raw, order)
     return Source(raw, order, spec, (*notes, note), transparency)
 
 

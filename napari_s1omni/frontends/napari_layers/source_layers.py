@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from napari_s1omni.core.image_references import reference_stem
 from napari_s1omni.frontends.napari_layers.source_array import SourceArray
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.storage.normalization_estimate import estimate_normalization
@@ -34,7 +34,7 @@ def source_layer(ref: SourceRef) -> LayerData:
     data = [SourceArray(level, channels_last=spec.rgb) for level in (source, *source.levels())]
     limits = estimate_normalization(source)
     options: dict[str, Any] = {
-        "name": Path(ref.uri).stem,
+        "name": reference_stem(ref.uri),
         "multiscale": len(data) > 1,
         "rgb": spec.rgb,
         "scale": [spec.scale[i] for i in flat],

@@ -54,7 +54,7 @@ class FormatSource:
         """
         if self.error:
             raise SourceError(self.error, remedy="update or remove that package")
-        return cast(FileFormat, importlib.import_module(self.module))
+        return cast("FileFormat", importlib.import_module(self.module))
 
     def describe(self) -> FormatInfo:
         """Return what is known of the format.

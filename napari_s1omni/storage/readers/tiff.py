@@ -18,7 +18,7 @@ from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS, OrientedPixels, exchanges_axes
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage, ZarrArrayPixels
 from napari_s1omni.storage.readers.tiff_metadata.calibration import read_sizes
-from napari_s1omni.storage.readers.tiff_metadata.colours import PALETTE, ColourReading, read_colours
+from napari_s1omni.storage.readers.tiff_metadata.colours import ColourReading, read_colours
 from napari_s1omni.storage.readers.tiff_metadata.series import (
     check_complete,
     choose_series,
