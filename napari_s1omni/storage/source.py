@@ -24,7 +24,7 @@ from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
 from napari_s1omni.storage.readers.registry import read_raw
 from napari_s1omni.storage.source_pixels import full_box, pixel_type, read_ordered, read_with_alpha
 from napari_s1omni.storage.transparency import Transparency, measure_transparency
@@ -175,6 +175,8 @@ class Source:
                 self._order.alpha,
             )
             steps = [n / m for n, m in zip(self.spec.shape, order.shape, strict=True)]
+            if (factor := level_factor(self._raw.pixels, pixels)) is not None:
+                steps = [factor if a in "yx" else k for a, k in zip(self.spec.axes, steps, strict=True)]
             spec = self.spec.replace(
                 shape=order.shape,
                 scale=tuple(s * k for s, k in zip(self.spec.scale, steps, strict=True)),
