@@ -140,7 +140,7 @@ FORMATS = (
     ),
     FormatDescription(
         "DICOM series and multi-frame",
-        (".dcm", ".dicom", ".ima"),
+        (".dcm", ".dicom", ".ima", "dicomdir"),
         "A folder, a DICOMDIR, or one file of a series, which stands for all of it: one image for each series, with "
         "slices ordered by their position in the patient, echoes and other kinds as channels, temporal positions as t. "
         "Values are Hounsfield units, SUV by body weight (decay-corrected), dose, or as slope and intercept make them; "
@@ -156,8 +156,8 @@ FORMATS = (
     FormatDescription(
         "MetaImage and NRRD",
         (".mha", ".mhd", ".nrrd", ".nhdr"),
-        "Voxels, voxel size and unit, position if the axes are straight, colours and channels, a fourth dimension as t. "
-        "Uncompressed files are read in parts; compressed ones up to 4 GB are decoded as a whole. By SimpleITK "
+        "Voxels, voxel size and unit, position if the axes are straight, colours and channels, a fourth dimension as "
+        "t. Uncompressed files are read in parts; compressed ones up to 4 GB are decoded as a whole. By SimpleITK "
         "(Apache-2.0); tried on files that it writes.",
         "Rotations, mirrors and shears: voxels are kept as stored. Other keys of the header.",
         "A note with direction cosines, with what is decoded as a whole, and with units that were assumed.",

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-SimpleITK = pytest.importorskip("SimpleITK")
-highdicom = pytest.importorskip("highdicom")
-nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("SimpleITK")
+pytest.importorskip("highdicom")
+pytest.importorskip("nibabel")
+import highdicom
+import nibabel
 import pydicom
+import SimpleITK
 from dicom_files import write_series
 
 from napari_s1omni.api import segment, super_resolve
