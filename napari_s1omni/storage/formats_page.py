@@ -64,6 +64,17 @@ format.
 - Results behind a URL are read and never changed. An output, a table, an export or a report behind a URL is refused
   before the first tile.
 
+## Images of patients
+
+- The folder of a DICOM series is one image, not a folder of images, if more than half of its files are of DICOM; so is
+  any of its files. Extra `dicom`.
+- Pixels are never turned. If x, y and z run towards left, back and head (DICOM, MetaImage, NRRD) or right, front and
+  head (NIfTI), the image keeps its position; otherwise a note gives the directions, and the position is 0.
+- `s1omni export` writes MetaImage (`.mha`), NIfTI (`.nii.gz`) and, for masks of a DICOM series, DICOM SEG (`.dcm`).
+  Each pixel lies where that of the source lies in the patient, for regions and finer images too, so the source must be
+  in its place. An image of no patient keeps its pixel size and position, in millimetres.
+- A DICOM SEG holds up to 255 objects as one mask each, more as a label map. It refers to its slices by their UIDs.
+
 ## Folders, lists and plates
 
 - In a folder, files of the system (`._*`, `.DS_Store`, `Thumbs.db`), hidden files and other endings are skipped and

@@ -16,6 +16,8 @@ from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import (
 
 _DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 _DICOM_MARK = b"DICM"
+_BESIDE = (".json", ".txt", ".pdf", ".xml", ".csv", ".html", ".htm", ".md", ".log", ".bval", ".bvec", ".inf", ".exe", ".ini")
+"""Endings of notes and programs that lie beside the files of a series."""
 _WHOLE_SLIDE = b"1.2.840.10008.5.1.4.1.1.77.1.6\2\0"
 """UID of the class of whole-slide images, and the beginning of the tag that follows it in the head of each file."""
 _HEAD = 1024
@@ -38,11 +40,12 @@ def unnamed_format(path: Path) -> str | None:
 
 
 def is_dicom_folder(path: Path) -> bool:
-    """Whether a folder holds the files of DICOM series: more than half of its files are of DICOM."""
+    """Whether a folder holds the files of DICOM series: more than half of its files are, not counting notes on them."""
     if not path.is_dir():
         return False
     with os.scandir(path) as entries:
-        names = [e.name for e, _ in zip(entries, range(_LISTED), strict=False) if not e.name.startswith(".")]
+        listed = [entry.name for entry, _ in zip(entries, range(_LISTED), strict=False)]
+    names = [name for name in listed if not name.startswith(".") and not name.lower().endswith(_BESIDE)]
     if "DICOMDIR" in names:
         return True
     maybe = [name for name in names if _may_be_dicom(name)]

@@ -77,6 +77,10 @@ def test_a_folder_of_many_kinds_is_no_series(tmp_path):
     np.save(folder / "b.npy", volume(1))
     assert format_of(folder) is None
     assert [entry.name for entry in list_sources(folder)] == ["IM0000", "a", "b"]
+    notes = write_series(tmp_path / "notes", volume())
+    for number in range(20):
+        (notes / f"{number}.json").write_text("{}")
+    assert open_source(notes).spec.shape == volume().shape
     empty = tmp_path / "empty"
     empty.mkdir()
     assert format_of(empty) is None

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-SimpleITK = pytest.importorskip("SimpleITK")
-highdicom = pytest.importorskip("highdicom")
-nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("SimpleITK")
+pytest.importorskip("highdicom")
+pytest.importorskip("nibabel")
+import highdicom
+import nibabel
 import pydicom
+import SimpleITK
 from dicom_files import write_series
 
 from napari_s1omni.api import segment, super_resolve
@@ -154,3 +157,28 @@ def test_a_source_that_is_gone_is_an_error(home, scan, tmp_path, result):
                 export_result(Result.open(result.path), tmp_path / name)
     finally:
         moved.rename(scan)
+
+
+def test_a_segmentation_beside_its_series_is_no_further_image(scan, tmp_path, result):
+    written = scan / "seg.dcm"
+    export_result(result, written)
+    try:
+        source = open_source(scan)
+        assert source.spec.shape == (4, 96, 112)
+        assert any("1 DICOM SEG (seg.dcm)" in note for note in source.notes)
+    finally:
+        written.unlink()
+
+
+def test_more_labels_than_viewers_show_are_a_label_map(scan, tmp_path):
+    from napari_s1omni.storage.readers.medical.dicom import source_frames
+    from napari_s1omni.storage.writers.dicom_seg import write_dicom_seg
+
+    frames = source_frames(scan, 0).planes[0][0]
+    labels = np.arange(96 * 112).reshape(96, 112) // 36
+    count, kind = write_dicom_seg(tmp_path / "seg.dcm", [(frames[2], labels)], about="cells", version="1")
+    assert (count, kind) == (298, "LABELMAP")
+    seg = highdicom.seg.segread(tmp_path / "seg.dcm")
+    assert [int(item.SegmentNumber) for item in seg.SegmentSequence if item.SegmentNumber] == list(range(1, 299))
+    found = seg.get_volume(combine_segments=True).array
+    assert sorted(np.unique(found, return_counts=True)[1]) == sorted(np.unique(labels, return_counts=True)[1])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-SimpleITK = pytest.importorskip("SimpleITK")
+pytest.importorskip("SimpleITK")
+import SimpleITK
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.medical import itk_files

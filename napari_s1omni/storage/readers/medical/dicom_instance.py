@@ -49,6 +49,8 @@ _KEYWORDS = (
 _FURTHER_TAGS = (0x70530010, 0x70531000, 0x70531009, 0x60000010)
 """Philips: its creator, and the factors from counts to SUV and Bq/ml; the rows of the first overlay."""
 _MARK = b"DICM"
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Masks of an image, such as this package writes; they are no image of their own."""
 _IMAGE = "Image Storage"
 """End of the names of the kinds of objects that hold pixels."""
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN")
@@ -190,11 +192,13 @@ def read_instance(path: Path) -> Instance | str:
                 syntax = _syntax(found)
                 kind = found.get("SOPClassUID") or found.file_meta.get("MediaStorageSOPClassUID", "")
                 at, mark = file.tell(), file.read(12)
+                if str(kind) in _SEGMENTATIONS:
+                    return "DICOM SEG"
+                name = UID(str(kind)).name or "an object of unknown kind"
                 if "Rows" not in found or "Columns" not in found:
-                    name = UID(str(kind)).name
                     if name.endswith(_IMAGE):
                         raise _damaged(path, "its header ends before it tells of pixels")
-                    return name or "an object of unknown kind"
+                    return name
                 options = as_pixel_options(found)
             except SourceError:
                 raise

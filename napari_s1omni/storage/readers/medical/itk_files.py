@@ -189,7 +189,7 @@ class _MappedPixels:
     chunks: tuple[int, ...]
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        return np.asarray(self.array[index])
+        return np.array(self.array[index])
 
 
 def _pixels(
