@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,9 @@ def open_hdf5(path: Path) -> Any:
     """
     import h5py
 
+    if find_spec("hdf5plugin") is not None:
+        # Importing it registers more compressions.
+        importlib.import_module("hdf5plugin")
     try:
         return h5py.File(path, "r")
     except FileNotFoundError:
@@ -87,6 +92,7 @@ class Hdf5Pixels(StoredPixels):
     @classmethod
     def of(cls, dataset: Any, path: Path, axes: str = "") -> Hdf5Pixels:
         """Wrap a whole dataset."""
+        check_filters(dataset, path)
         shape = tuple(int(n) for n in dataset.shape)
         chunks = dataset.chunks or default_chunks(shape, axes)
         return cls(f"'{dataset.name.lstrip('/')}' in {path}", axes, shape, np.dtype(dataset.dtype), chunks, dataset)
@@ -94,6 +100,32 @@ class Hdf5Pixels(StoredPixels):
     def read(self, index: tuple[slice, ...]) -> NDArray[Any]:
         """Read a box."""
         return np.asarray(self.dataset[index])
+
+
+def check_filters(dataset: Any, path: Path) -> None:
+    """Refuse a dataset that is compressed in a way that is not installed here.
+
+    Raises
+    ------
+    SourceError
+        It names the compression.
+    """
+    import h5py
+
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    missing = [
+        f"{number} ({name.decode(errors='replace') or 'unnamed'})"
+        for number, _, _, name in filters
+        if not h5py.h5z.filter_avail(number)
+    ]
+    if missing:
+        raise SourceError(
+            f"'{dataset.name.lstrip('/')}' in {path} is compressed by the HDF5 filter {', '.join(missing)}",
+            "filters are those of HDF5 and of the package hdf5plugin",
+            "run pip install hdf5plugin, or write the file again with gzip",
+            path=str(path),
+        )
 
 
 def attribute(node: Any, name: str) -> Any:

@@ -16,12 +16,13 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.volumes.hdf5_file import hdf5_file, open_hdf5, text_attribute
+from napari_s1omni.storage.readers.volumes.hdf5_file import check_filters, hdf5_file, open_hdf5, text_attribute
 from napari_s1omni.storage.readers.volumes.headers import make_header
 from napari_s1omni.storage.readers.volumes.stored_pixels import StackedPixels
 
 _LEVEL, _TIME, _CHANNEL = "ResolutionLevel ", "TimePoint ", "Channel "
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_MOST_LOOKED_FOR, _SHOWN = 5000, 5
 _UNEVEN = 0.01
 """Share of a time step by which others may differ from it."""
 
@@ -41,7 +42,8 @@ def is_layout(file: Any) -> bool:
 def list_images(path: Path) -> Sequence[ImageHeader]:
     """List the data sets of a file; most have one."""
     with hdf5_file(path) as file:
-        return [_header(name, _read(file, name, path)) for name in _names(file, path)]
+        names = _names(file, path)
+        return [_header(name if len(names) > 1 else path.stem, _read(file, name, path)) for name in names]
 
 
 def read_image(path: Path, number: int) -> RawImage:
@@ -78,6 +80,7 @@ def _read(file: Any, name: str, path: Path) -> RawImage:
         _level(file, f"{name}/{_LEVEL}{level}", path, times, channels) for level in range(_count(file[name], _LEVEL))
     )
     image = info.get("Image") if info is not None else None
+    notes += _absent(file, name, times, channels)
     scale, translate = _place(image, finest.shape[-3:], notes)
     units = dict.fromkeys(scale, text_attribute(image, "Unit").strip() or "um") if scale else {}
     acquisition = _acquisition(info, image, channels, times, notes)
@@ -109,10 +112,23 @@ def _count(group: Any, prefix: str) -> int:
     return count
 
 
+def _absent(file: Any, name: str, times: int, channels: int) -> list[str]:
+    """Return a note if channels of some time points were never written; those of long recordings are not looked for."""
+    if times * channels > _MOST_LOOKED_FOR:
+        return []
+    places = [(t, c) for t in range(times) for c in range(channels)]
+    absent = [p for p in places if f"{name}/{_LEVEL}0/{_TIME}{p[0]}/{_CHANNEL}{p[1]}/Data" not in file]
+    if not absent:
+        return []
+    shown = "; ".join(f"time point {time}, channel {channel}" for time, channel in absent[:_SHOWN])
+    return [f"{len(absent)} of {len(places)} volumes were never written and read as 0: {shown}"]
+
+
 def _level(file: Any, place: str, path: Path, times: int, channels: int) -> StackedPixels:
     """Return a level without the padding that fills its last chunks."""
     group = file[f"{place}/{_TIME}0/{_CHANNEL}0"]
     data = group["Data"]
+    check_filters(data, path)
     given = [text_attribute(group, f"ImageSize{axis}").strip() for axis in "ZYX"]
     size = tuple(min(int(n), m) if n.isdecimal() and int(n) else m for n, m in zip(given, data.shape, strict=True))
     outer = [(a, n) for a, n in (("t", times), ("c", channels)) if n > 1]

@@ -39,7 +39,11 @@ def describe() -> FormatInfo:
 def list_images(path: Path) -> Sequence[ImageHeader]:
     """List the one image of a file."""
     found = read_mrc_header(path, packed=_is_packed(path))
-    return [make_header(path.name, found.shape, found.dtype, found.axes, found.scale, dict.fromkeys(found.scale, "A"))]
+    return [
+        make_header(
+            path.stem, found.shape, found.dtype, found.axes, found.scale, dict.fromkeys(found.scale, "angstrom")
+        )
+    ]
 
 
 def read_image(path: Path, number: int) -> RawImage:

@@ -46,8 +46,9 @@ def describe() -> FormatInfo:
 def list_images(path: Path) -> Sequence[ImageHeader]:
     """List the images of an archive, then the labels that lie in them."""
     headers = []
+    store = zarr.storage.ZipStore(path, mode="r")
     for name, place, main in _places(path).images:
-        raw = _read(path, place)
+        raw = _read(store, path, place)
         pixels, levels = raw.pixels, 1 + len(raw.coarser)
         headers.append(
             make_header(
@@ -68,7 +69,7 @@ def list_images(path: Path) -> Sequence[ImageHeader]:
 def read_image(path: Path, number: int) -> RawImage:
     """Return an image of an archive."""
     places = _places(path)
-    raw = _read(path, places.images[number][1])
+    raw = _read(zarr.storage.ZipStore(path, mode="r"), path, places.images[number][1])
     return replace(raw, notes=(*places.notes, *raw.notes))
 
 
@@ -133,14 +134,14 @@ def _find_in(archive: zipfile.ZipFile, path: Path) -> _Places:
         return _Places(tuple((place, full(place), True) for place in fields.paths), fields.notes)
     home = _or_damaged(attributes, "", path)
     if "multiscales" in home:
-        return _Places(((path.name, top, True), *_labels(attributes, full, "", path)), ())
+        return _Places(((path.name.partition(".")[0], top, True), *_labels(attributes, full, "", path)), ())
     inside = sorted({home.removeprefix(top).strip("/") for home in homes} - {""}, key=_natural)
     images: list[tuple[str, str, bool]] = []
     for place in inside:
         if "labels" not in place.split("/") and "multiscales" in _or_damaged(attributes, place, path):
             images += [(place, full(place), True), *_labels(attributes, full, f"{place}/", path)]
     if not images and _is_array(names, top):
-        images = [(path.name, top, True)]
+        images = [(path.name.partition(".")[0], top, True)]
     return _Places(tuple(images), ())
 
 
@@ -184,8 +185,7 @@ def _natural(place: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in place.split("/"))
 
 
-def _read(path: Path, place: str) -> RawImage:
-    store = zarr.storage.ZipStore(path, mode="r")
+def _read(store: Any, path: Path, place: str) -> RawImage:
     where = f"{path}/{place}" if place else str(path)
     try:
         node = open_versions(store, place)[0]

@@ -162,3 +162,18 @@ def test_10000_datasets_are_listed_once(path, monkeypatch):
     assert len(headers(path)) == 10_000
     monkeypatch.setattr(h5py.File, "visititems", lambda *_: pytest.fail("listed again"))
     assert open_source(f"{path}::51/5123").spec.shape == (16, 16)
+
+
+def test_a_compression_that_is_not_installed_is_named(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", shape=(16, 16), dtype="u2", compression=32004, allow_unknown_filter=True)
+    if not h5py.h5z.filter_avail(32004):
+        with pytest.raises(SourceError, match=r"filter 32004.*hdf5plugin"):
+            open_source(path)
+
+
+def test_without_the_library_it_says_what_to_install(path, monkeypatch):
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(SourceError, match=r"napari-s1omni\[volumes\]"):
+        open_source(path)

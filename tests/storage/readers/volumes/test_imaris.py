@@ -72,6 +72,7 @@ def test_uneven_times_and_missing_views(tmp_path):
     source = open_source(path)
     assert source.spec.scale[0] == 30.0
     assert any("uneven" in note for note in source.notes)
+    assert any("1 of 3 volumes were never written" in note for note in source.notes)
     assert not source.read((slice(1, 2), slice(0, 20), slice(0, 30), slice(0, 40))).any()
     assert read_image_of(format_of(path), path, None).acquisition.times == (0, 10, 60)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.listing.image_headers import list_images
 from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.image_files import list_file
-from napari_s1omni.storage.readers.image_listing import list_images
 from napari_s1omni.storage.source import open_source
 
 tensorstore = pytest.importorskip("tensorstore")

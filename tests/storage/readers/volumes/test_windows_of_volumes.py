@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +15,16 @@ h5py = pytest.importorskip("h5py")
 tensorstore = pytest.importorskip("tensorstore")
 mrcfile = pytest.importorskip("mrcfile")
 IO = Path("/proc/self/io")
-SHAPE, CHUNK, EDGE = (16, 1024, 1024), (4, 128, 128), 512
+SHAPE, CHUNK, EDGE = (8, 1024, 1024), (4, 128, 128), 512
 WINDOWS = [
-    (slice(z, z + 1), slice(y, y + EDGE), slice(x, x + EDGE)) for z, y, x in ((0, 0, 0), (9, 300, 450), (15, 512, 512))
+    (slice(z, z + 1), slice(y, y + EDGE), slice(x, x + EDGE)) for z, y, x in ((0, 0, 0), (5, 300, 450), (7, 512, 512))
 ]
-
-
-@pytest.fixture(scope="module")
-def volume():
-    return np.random.default_rng(0).integers(0, 4000, SHAPE, np.uint16)
 
 
 def hdf5(folder, volume):
     with h5py.File(folder / "a.h5", "w") as file:
         file.create_dataset("raw", data=volume, chunks=CHUNK, compression="gzip", compression_opts=1)
-    return folder / "a.h5", h5py.File(folder / "a.h5")["raw"].__getitem__
+    return folder / "a.h5", lambda: h5py.File(folder / "a.h5")["raw"].__getitem__
 
 
 def n5(folder, volume):
@@ -39,9 +35,14 @@ def n5(folder, volume):
         "compression": {"type": "raw"},
     }
     spec = {"driver": "n5", "kvstore": {"driver": "file", "path": f"{folder}/a.n5/"}, "metadata": metadata}
-    array = tensorstore.open(spec, create=True).result().T
-    array.write(volume).result()
-    return folder / "a.n5", lambda box: array[box].read().result()
+    tensorstore.open(spec, create=True).result().T.write(volume).result()
+    return folder / "a.n5", lambda: fresh(spec, lambda array: array)
+
+
+def fresh(spec, view):
+    """Open an array with the tools of its library, without what an earlier one remembers."""
+    array = view(tensorstore.open(spec, open=True, read=True).result().T)
+    return lambda box: array[box].read().result()
 
 
 def precomputed(folder, volume):
@@ -64,9 +65,19 @@ def precomputed(folder, volume):
             },
         },
     }
-    array = tensorstore.open(spec, create=True).result().T[0]
-    array.write(volume).result()
-    return folder / "pc", lambda box: array[box].read().result()
+    tensorstore.open(spec, create=True).result().T[0].write(volume).result()
+    return folder / "pc", lambda: fresh(spec, lambda array: array[0])
+
+
+@pytest.fixture(scope="module")
+def volume():
+    return np.random.default_rng(0).integers(0, 4000, SHAPE, np.uint16)
+
+
+@pytest.fixture(scope="module", params=[hdf5, n5, precomputed], ids=lambda write: write.__name__)
+def written(request, volume, tmp_path_factory):
+    """The volume in one format, and what opens it with its library."""
+    return request.param(tmp_path_factory.mktemp("volumes"), volume)
 
 
 def read_bytes(read, box):
@@ -78,25 +89,37 @@ def read_bytes(read, box):
 
 
 @pytest.mark.skipif(not IO.exists(), reason="only Linux counts the bytes that a process reads")
-@pytest.mark.parametrize("write", [hdf5, n5, precomputed])
-def test_a_window_reads_its_chunks_only(tmp_path, volume, write):
-    path, alone = write(tmp_path, volume)
-    pixels = read_raw(path, level=0).pixels
+def test_a_window_reads_its_chunks_only(volume, written):
+    path, alone = written
     for box in WINDOWS:
+        # Both open the file themselves, so that neither finds what the other has read.
+        by_library = read_bytes(alone(), box)[0]
+        pixels = read_raw(path, level=0).pixels
+        assert read_bytes(pixels.__getitem__, box)[0] <= 1.3 * by_library
         np.testing.assert_array_equal(pixels[box], volume[box])
-        assert read_bytes(pixels.__getitem__, box)[0] <= 1.3 * max(read_bytes(alone, box)[0], 20_000)
+        del pixels
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("write", [hdf5, n5, precomputed])
-def test_speed_against_the_library_alone(tmp_path, volume, write):
-    path, alone = write(tmp_path, volume)
+def test_speed_against_the_library_alone(volume, written):
+    path, alone = written
+    ours, theirs = [], []
+    for _ in range(40):
+        theirs.append(sum(read_bytes(alone(), box)[1] for box in WINDOWS))
+        ours.append(sum(read_bytes(read_raw(path, level=0).pixels.__getitem__, box)[1] for box in WINDOWS))
+        # A busy machine makes single measurements slow, never fast.
+        if len(ours) > 7 and min(theirs) >= 0.8 * min(ours):
+            break
+    assert min(theirs) >= 0.8 * min(ours)
+
+
+def test_many_threads_read_at_once(volume, written):
+    path, _ = written
     pixels = read_raw(path, level=0).pixels
-
-    def fastest(read):
-        return min(sum(read_bytes(read, box)[1] for box in WINDOWS) for _ in range(7))
-
-    assert fastest(alone) >= 0.8 * fastest(pixels.__getitem__)
+    boxes = [(slice(z, z + 2), slice(y, y + 200), slice(50, 300)) for z in (0, 3, 6) for y in (0, 130, 700)]
+    with ThreadPoolExecutor(8) as pool:
+        for box, found in zip(boxes, pool.map(pixels.__getitem__, boxes), strict=True):
+            np.testing.assert_array_equal(found, volume[box])
 
 
 def test_headers_of_large_files_are_read_alone(tmp_path):

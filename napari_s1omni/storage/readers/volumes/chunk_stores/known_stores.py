@@ -16,6 +16,7 @@ N5 = "volumes.chunk_stores.n5"
 PRECOMPUTED = "volumes.chunk_stores.precomputed"
 """Module below ``storage/readers`` that reads precomputed volumes."""
 _N5_KEYS, _PRECOMPUTED_KEYS = {"n5", "dimensions"}, {"scales", "data_type"}
+_ZARR = ("zarr.json", ".zgroup", ".zarray")
 _HEAD = 4096
 _ENDING = ".n5"
 _MOST_BYTES = 2**20
@@ -37,6 +38,8 @@ def url_format(url: str) -> str | None:
 def is_n5(path: Path) -> bool:
     """Whether a folder is an N5 store, or a group or dataset in one."""
     if not path.is_dir():
+        return False
+    if any((path / name).is_file() for name in _ZARR):
         return False
     inside = any(folder.suffix.lower() == _ENDING for folder in (path, *path.parents))
     return inside or bool(_N5_KEYS & _keys(path / "attributes.json"))
@@ -73,10 +76,6 @@ def probed_format(url: str) -> str | None:
     try:
         if _PRECOMPUTED_KEYS <= set(read_document(url, "info") or ()):
             return PRECOMPUTED
-        return (
-            "volumes.chunk_stores.n5"
-            if _N5_KEYS & set(read_document(url, "attributes.json") or ())
-            else None
-        )
+        return "volumes.chunk_stores.n5" if _N5_KEYS & set(read_document(url, "attributes.json") or ()) else None
     except SourceError:
         return None

@@ -24,6 +24,8 @@ from napari_s1omni.storage.readers.volumes.levels import fitting_levels
 
 INFO = "info"
 """The document of a volume."""
+_CACHED_BYTES = 16_000_000
+"""Kept of each scale with shards, whose index is needed by every read."""
 _KINDS = ("image", "segmentation")
 
 
@@ -62,7 +64,8 @@ def read_image(where: Path | str, number: int) -> RawImage:
     axes = "czyx" if several else "zyx"
     levels = []
     for index, scale in enumerate(scales):
-        tensor = open_tensor("neuroglancer_precomputed", place, scale_index=index)
+        cached = _CACHED_BYTES if scale.get("sharding") else 0
+        tensor = open_tensor("neuroglancer_precomputed", place, cached, scale_index=index)
         array = tensor.array if several else tensor.array[0]
         levels.append(TensorPixels.of(OpenTensor(array), f"scale {scale['key']} of {place}", axes))
     finest = levels[0]
@@ -70,7 +73,7 @@ def read_image(where: Path | str, number: int) -> RawImage:
     if info.get("type") not in _KINDS:
         notes.append(f"the type {info.get('type')!r} of the volume is unknown; it is read as an image")
     coarser = fitting_levels(axes, finest, levels[1:], notes)
-    if not labels and "sharding" not in scales[0]:
+    if not labels and not scales[0].get("sharding"):
         notes += absent_chunks(finest, place, scales[0]["key"], nested=False)
     step = _scale(scales[0])
     offset = [float(n) for n in reversed(scales[0].get("voxel_offset") or (0, 0, 0))]

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_s1omni.core.paths import is_url
+from napari_s1omni.core.paths import full_path, is_url
 from napari_s1omni.storage.readers.volumes.stored_pixels import StoredPixels
 
-_PREFIX = re.compile(r"(?:precomputed|n5)://(?=[A-Za-z][\w+.-]*://)", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:precomputed|n5)://(?=[A-Za-z][\w+.-]*:)", re.IGNORECASE)
 _SUFFIX = re.compile(r"\|(?:neuroglancer-precomputed|n5):?/?$", re.IGNORECASE)
 _MOST_FILES = 10_000
 """Files of an array that are counted; a larger array is not counted."""
@@ -21,7 +21,7 @@ _MOST_FILES = 10_000
 def plain_place(where: Path | str) -> str:
     """Return a folder or URL without the marks ``precomputed://`` or ``|neuroglancer-precomputed:`` of Neuroglancer."""
     text = str(where)
-    return _SUFFIX.sub("", _PREFIX.sub("", text)) if is_url(text) else text
+    return full_path(_SUFFIX.sub("", _PREFIX.sub("", text))) if is_url(text) else text
 
 
 def absent_chunks(pixels: StoredPixels, place: str, path: str, *, nested: bool) -> list[str]:

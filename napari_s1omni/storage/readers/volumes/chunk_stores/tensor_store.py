@@ -18,8 +18,6 @@ from napari_s1omni.storage.readers.volumes.stored_pixels import StoredPixels
 
 _RETRIES = {"max_retries": 3, "initial_delay": "0.5s", "max_delay": "2s"}
 _CONTEXT = {
-    # Holds the index of shards between two reads; chunks are read once.
-    "cache_pool": {"total_bytes_limit": 16_000_000},
     "http_request_retries": _RETRIES,
     "s3_request_retries": _RETRIES,
     "gcs_request_retries": _RETRIES,
@@ -61,7 +59,7 @@ def read_document(where: str, name: str) -> dict[str, Any] | None:
     return found
 
 
-def open_tensor(driver: str, where: str, **options: Any) -> Any:
+def open_tensor(driver: str, where: str, cached: int = 0, **options: Any) -> OpenTensor:
     """Open an array; its dimensions are reversed, so that x is the last, and begin at 0.
 
     Parameters
@@ -70,6 +68,8 @@ def open_tensor(driver: str, where: str, **options: Any) -> Any:
         ``n5`` or ``neuroglancer_precomputed``.
     where : str
         Folder or URL of the array.
+    cached : int
+        Bytes of what was read that are kept for the next read.
     **options : object
         Further members of the specification.
 
@@ -80,7 +80,8 @@ def open_tensor(driver: str, where: str, **options: Any) -> Any:
     """
     import tensorstore
 
-    spec = {"driver": driver, "kvstore": _key_values(where), "context": _CONTEXT, **options}
+    context = {**_CONTEXT, "cache_pool": {"total_bytes_limit": cached}}
+    spec = {"driver": driver, "kvstore": _key_values(where), "context": context, **options}
     try:
         array = tensorstore.open(spec, read=True, open=True, recheck_cached_data="open").result(timeout=TIMEOUT)
     except Exception as error:

@@ -101,7 +101,7 @@ def _names(groups: Sequence[Sequence[Setup]]) -> list[str]:
 def _read(data: SpimData, store: ViewStore, group: list[Setup], path: Path, said: tuple[str, ...]) -> RawImage:
     first = group[0]
     notes = list(said)
-    start = next((t for t in data.times if store.part(t, first.number, 0) is not None), None)
+    start = next((t for t in data.times if store.holds(t, first.number)), None)
     if start is None:
         raise SourceError(f"{path} stores no pixels of setup {first.number}", remedy="copy the file again")
     levels = [_level(data, store, group, start, n, path) for n in range(store.level_count(first.number))]
@@ -160,7 +160,7 @@ def _absent(data: SpimData, store: ViewStore, group: list[Setup]) -> list[str]:
     views = [(time, setup.number) for time in data.times for setup in group]
     if len(views) > _MOST_LOOKED_FOR:
         return []
-    absent = [view for view in views if view in data.missing or store.part(*view, 0) is None]
+    absent = [view for view in views if view in data.missing or not store.holds(*view)]
     if not absent:
         return []
     shown = "; ".join(f"time point {time}, setup {number}" for time, number in absent[:_SHOWN])

@@ -22,6 +22,9 @@ class ViewStore(Protocol):
     def level_count(self, setup: int) -> int:
         """Return the number of levels of a setup, with full resolution."""
 
+    def holds(self, time: int, setup: int) -> bool:
+        """Whether a view is stored."""
+
     def part(self, time: int, setup: int, level: int) -> Any:
         """Return the array (z, y, x) of a view; None if it is not stored."""
 
@@ -41,6 +44,10 @@ class Hdf5Views:
         """Return the number of rows of the table of resolutions."""
         table = self._file.get(f"s{setup:02d}/resolutions")
         return 1 if table is None else max(1, len(table))
+
+    def holds(self, time: int, setup: int) -> bool:
+        """Whether there is a dataset."""
+        return f"t{time:05d}/s{setup:02d}/0/cells" in self._file
 
     def part(self, time: int, setup: int, level: int) -> Any:
         """Return the dataset of a view."""
@@ -63,16 +70,26 @@ class N5Views:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._opened: dict[Path, Any] = {}
 
     def level_count(self, setup: int) -> int:
         """Return the number of downsampling factors of a setup."""
         factors = (read_document(f"{self._folder}/setup{setup}", "attributes.json") or {}).get("downsamplingFactors")
         return max(1, len(factors)) if isinstance(factors, list) else 1
 
+    def holds(self, time: int, setup: int) -> bool:
+        """Whether there is a folder."""
+        return self._place(time, setup, 0).is_dir()
+
     def part(self, time: int, setup: int, level: int) -> Any:
-        """Return the array of a view."""
-        place = self._folder / f"setup{setup}" / f"timepoint{time}" / f"s{level}"
-        return open_tensor("n5", str(place)) if place.is_dir() else None
+        """Return the array of a view, opened once."""
+        place = self._place(time, setup, level)
+        if place not in self._opened:
+            self._opened[place] = open_tensor("n5", str(place)) if place.is_dir() else None
+        return self._opened[place]
+
+    def _place(self, time: int, setup: int, level: int) -> Path:
+        return self._folder / f"setup{setup}" / f"timepoint{time}" / f"s{level}"
 
 
 def is_view_layout(file: Any) -> bool:
