@@ -46,7 +46,8 @@ FORMATS = (
         "Resolutions for printing and screens (72, 96, 150, 300 dpi and alike, per inch or centimetre, or both "
         "mixed up); positions of GeoTIFF; ICC profiles; a fourth sample of unknown meaning. CIELab and LogLuv are "
         "refused.",
-        "A note for each of these. If a file holds several images, a note lists them: `cells.tif#1` opens the second.",
+        "A note for each of these. A file of several images of about one size is an error that lists them: "
+        "`cells.tif::1` opens the second; beside one large image, small ones are only noted.",
     ),
     FormatDescription(
         "ImageJ TIFF",
@@ -60,9 +61,10 @@ FORMATS = (
         "OME-TIFF",
         (),
         "Axes, physical sizes with units, time increment, names of channels, pyramid in SubIFDs; also from a "
-        "companion file and from OME-XML in UTF-16. The first image that is no label or overview of a slide.",
+        "companion file and from OME-XML in UTF-16. Of several images, the one that is chosen.",
         "Stage positions, colours, instrument, regions of interest.",
-        "A note if the XML is broken, planes are missing, a size is not above 0, or there are further images.",
+        "A note if the XML is broken, planes are missing, or a size is not above 0. Several images are an error that "
+        "lists them.",
     ),
     FormatDescription(
         "Slide scanners",
@@ -73,6 +75,16 @@ FORMATS = (
         "Label, macro and thumbnail; the position on the slide; the overlap of Roche tiles.",
         "A note lists the other images and their numbers. JPEG and JPEG 2000 tiles need `imagecodecs`; the error "
         "says so.",
+    ),
+    FormatDescription(
+        "DICOM whole slide",
+        (),
+        "The folder of a slide, or one of its files: all levels tile by tile, focal planes, optical paths as channels "
+        "with their wavelength, pixel size, objective, scanner, date, place on the glass. By wsidicom (Apache-2.0); "
+        "tried on files written as the standard says, not on one of a scanner.",
+        "Annotations, specimen and staining.",
+        "Label and overview are images of their own. Several slides in a folder are an error that lists them; a file "
+        "that cannot be read is an error; a note says if the finest level is missing.",
     ),
     FormatDescription(
         "Microscopes that write TIFF",
@@ -204,6 +216,30 @@ FORMATS = (
         "licence).",
         "What the plugin does not pass on. Some plugins read whole planes or mosaics for a window of them.",
         "A note names the plugin and its version.",
+    ),
+    FormatDescription(
+        "DICOM series and multi-frame",
+        (".dcm", ".dicom", ".ima", "dicomdir"),
+        "A folder, a DICOMDIR, or one file of a series, which stands for all of it: one image for each series, with "
+        "slices ordered by their position in the patient, echoes and other kinds as channels, temporal positions as t. "
+        "Values are Hounsfield units, SUV by body weight (decay-corrected), dose, or as slope and intercept make them; "
+        "RGB, YBR and palettes become colours. Pixel size, distance of slices, position if the slices are straight, "
+        "scanner and date; nothing of the patient. Pixels are decoded slice by slice, compressed ones by the packages "
+        "that pydicom finds (the error names them). By pydicom (MIT); tried on a CT slice of a GE scanner and on the "
+        "test files of pydicom: CT, MR, RT dose, ultrasound, JPEG, JPEG-LS, JPEG 2000, RLE, a disc of 24 series. PET "
+        "and files with functional groups are tried on files that pydicom writes.",
+        "Windows, overlays, annotations, curves, masks (DICOM SEG) and reports beside the series.",
+        "A note for gaps, mixed spacings, duplicated slices, a tilted gantry, turned axes, missing positions, values "
+        "that are not SUV, and for each file that was skipped. A slice that is cut off is an error that names it.",
+    ),
+    FormatDescription(
+        "MetaImage and NRRD",
+        (".mha", ".mhd", ".nrrd", ".nhdr"),
+        "Voxels, voxel size and unit, position if the axes are straight, colours and channels, a fourth dimension as "
+        "t. Uncompressed files are read in parts; compressed ones up to 4 GB are decoded as a whole. By SimpleITK "
+        "(Apache-2.0); tried on files that it writes.",
+        "Rotations, mirrors and shears: voxels are kept as stored. Other keys of the header.",
+        "A note with direction cosines, with what is decoded as a whole, and with units that were assumed.",
     ),
     FormatDescription(
         "Arrays of other libraries",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.image_references import ImageChoice, with_image
+from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
@@ -23,7 +24,7 @@ from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
 from napari_s1omni.storage.readers.registry import read_raw
 from napari_s1omni.storage.source_pixels import full_box, pixel_type, read_ordered, read_with_alpha
 from napari_s1omni.storage.transparency import Transparency, measure_transparency
@@ -108,6 +109,11 @@ class Source:
         """Whether the file states its position in the world, so that 0 is a place and not a default."""
         return bool(self._raw.translate)
 
+    @property
+    def patient(self) -> PatientSpace | None:
+        """Where x, y and z lie in the patient, if the file says so and the axes are those of the file."""
+        return self._raw.patient
+
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
 
@@ -169,6 +175,8 @@ class Source:
                 self._order.alpha,
             )
             steps = [n / m for n, m in zip(self.spec.shape, order.shape, strict=True)]
+            if (factor := level_factor(self._raw.pixels, pixels)) is not None:
+                steps = [factor if a in "yx" else k for a, k in zip(self.spec.axes, steps, strict=True)]
             spec = self.spec.replace(
                 shape=order.shape,
                 scale=tuple(s * k for s, k in zip(self.spec.scale, steps, strict=True)),
@@ -349,7 +357,8 @@ def _renamed(raw: RawImage, found: str, wanted: str, notes: list[str]) -> RawIma
         move_values(values, found, wanted, name, notes)
         for values, name in ((raw.scale, "pixel size"), (raw.translate, "position"), (raw.units, "unit"))
     ]
-    return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2])
+    patient = raw.patient if wanted == found else None
+    return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2], patient=patient)
 
 
 def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -> bool:

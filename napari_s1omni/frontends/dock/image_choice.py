@@ -121,7 +121,7 @@ class ImageChoice(QDialog):
         blank = QPixmap(EDGE, EDGE)
         blank.fill(Qt.GlobalColor.transparent)
         for number, header in enumerate(headers):
-            item = QListWidgetItem(QIcon(blank), _label(header))
+            item = QListWidgetItem(QIcon(blank), f"{header.name}\n{header.sizes}")
             item.setData(Qt.ItemDataRole.UserRole, header.name)
             item.setToolTip(f"{header.name}\naxes {header.axes}, {' x '.join(map(str, header.shape))}, {header.dtype}")
             self.list.addItem(item)
@@ -161,8 +161,3 @@ class ImageChoice(QDialog):
             item = self.list.item(row)
             item.setHidden(wanted not in str(item.data(Qt.ItemDataRole.UserRole)).casefold())
         self._on_selection()
-
-
-def _label(header: ImageHeader) -> str:
-    sizes = [f"{axis} {n:,}" for axis, n in zip(header.axes, header.shape, strict=True) if n > 1 and axis != "s"]
-    return f"{header.name}\n{', '.join(sizes)}"

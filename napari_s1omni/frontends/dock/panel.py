@@ -9,9 +9,10 @@ from typing import Any
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
-from napari_s1omni.core.paths import join_reference, split_reference
-from napari_s1omni.errors import S1OmniError
+from napari_s1omni.core.paths import join_reference
+from napari_s1omni.errors import S1OmniError, SeveralImages
 from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
 from napari_s1omni.frontends.dock.image_choice import choose_images
@@ -43,7 +44,6 @@ from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.readers.file_format import ImageHeader
-from napari_s1omni.storage.readers.formats import format_of
 
 
 class Panel(QWidget):
@@ -175,22 +175,6 @@ class Panel(QWidget):
             Name of an open layer that shows its image.
         """
         self.tabs.setCurrentWidget(self.job_page)
-        if layer is None and split_reference(job.source.uri)[1] is None and format_of(job.source.uri) is not None:
-            # The file is listed off the GUI thread; then it is asked which of its images is meant.
-            self.background.submit(lambda: images_to_choose(job.source.uri), lambda found: self._choose(job, found))
-        else:
-            self._load(job, layer)
-
-    def _choose(self, job: Job, images: Sequence[ImageHeader]) -> None:
-        """Load a job once one of the images of its file is chosen."""
-        if images:
-            names = choose_images(job.source.uri, images, one=True)
-            if not names:
-                return
-            job = job.replace(source={**job.source.model_dump(), "uri": join_reference(job.source.uri, names[0])})
-        self._load(job, None)
-
-    def _load(self, job: Job, layer: str | None) -> None:
         self.controller.load(job)
         known = layer or self.link.name_of(job.source.uri)
         if known is not None:
@@ -202,7 +186,19 @@ class Panel(QWidget):
             data, options, kind = opened
             self.link.choose(self.link.add(data, kind, **options).name)
 
-        self.background.submit(lambda: source_layer(job.source), add)
+        def failed(failure: Failure) -> None:
+            if failure.kind == SeveralImages.__name__:
+                self.background.submit(lambda: images_to_choose(job.source.uri), lambda found: self._choose(job, found))
+            else:
+                show_error(failure)
+
+        self.background.submit(lambda: source_layer(job.source), add, failed)
+
+    def _choose(self, job: Job, images: Sequence[ImageHeader]) -> None:
+        """Load a job once one of the images of its file is chosen."""
+        for name in choose_images(job.source.uri, images, one=True):
+            uri = join_reference(job.source.uri, name)
+            self.load(job.replace(source={**job.source.model_dump(), "uri": uri}))
 
     def choose_operation(self, kind: str) -> None:
         """Show the page "Job" with an operation chosen."""

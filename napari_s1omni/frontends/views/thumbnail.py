@@ -67,8 +67,9 @@ def _plane(source: Source) -> NDArray[np.float32]:
 def _colours(source: Source, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return (y, x, 3): colours of a picture as they are, channels between their percentiles, one channel in grey."""
     if source.spec.rgb:
-        top = 255.0 if source.spec.dtype == "uint8" else float(max(np.nanmax(planes), 1e-9))
-        return (np.clip(np.moveaxis(np.nan_to_num(planes), 0, -1) / top, 0, 1) * 255).astype(np.uint8)
+        top = 255.0 if source.spec.dtype == "uint8" else max(float(np.nan_to_num(planes).max()), 1e-9)
+        shown = np.clip(np.moveaxis(np.nan_to_num(planes), 0, -1) / top, 0, 1) * 255
+        return np.asarray(shown, np.uint8)
     if len(planes) > _MOST_CHANNELS:
         planes = planes.max(axis=0, keepdims=True)
     known = source.acquisition.channels

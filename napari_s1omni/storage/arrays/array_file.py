@@ -6,6 +6,7 @@ behind it. Wherever it is, the pixels are compared with the file before it is re
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -104,7 +105,7 @@ def _bytes_of_chunk(array: Any) -> int:
     chunks = getattr(array, "chunks", None)
     if not hasattr(array, "dask") or not chunks:
         return 0
-    return int(np.prod([max(sizes) for sizes in chunks], dtype=np.int64)) * np.dtype(array.dtype).itemsize
+    return math.prod(int(max(sizes)) for sizes in chunks) * int(np.dtype(array.dtype).itemsize)
 
 
 def _image_path(found: Any) -> str | None:

@@ -26,7 +26,6 @@ _ENDINGS = (
     ((".zip", ".gz", ".bz2", ".7z", ".rar", ".tar", ".tgz"), "unpack it, and give what is inside"),
     ((".npz",), "open it with numpy.load, and give one of its arrays, or save that as .npy"),
     ((".mat",), "open it with scipy.io.loadmat, and give one of its arrays"),
-    ((".dcm", ".mha", ".mhd", ".nrrd", ".nhdr"), "open it with SimpleITK or ITK, and write it as NIfTI (.nii.gz)"),
     (
         (
             ".czi",

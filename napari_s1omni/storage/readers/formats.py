@@ -26,11 +26,14 @@ _BIOIO = "adapters.bioio_images"
 _OF_URLS = (N5, PRECOMPUTED)
 """Modules that read what lies behind a URL part by part."""
 
+_DICOM = f"{_READERS}.medical.dicom"
+"""Its endings are those of slides too, which only their content tells."""
 _BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "microscopes.czi": (".czi",),
     "microscopes.leica": (".lif", ".lof", ".xlif", ".xlef"),
     "microscopes.nd2": (".nd2",),
     "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
+    "slides.dicom_slide": (),
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
     "volumes.hdf5": (".h5", ".hdf5", ".hdf", ".he5"),
     "volumes.imaris": (".ims",),
@@ -111,7 +114,7 @@ def format_of(where: str | Path) -> FormatSource | None:
         return format_named(module)
     name = name_in(str(where)).lower()
     found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
-    if (found is not None and not os.path.isdir(where)) or not os.path.exists(where):
+    if not os.path.exists(where) or (found is not None and not os.path.isdir(where) and found.module != _DICOM):
         return found
     return format_named(unnamed_format(Path(where))) or found or plugin_format(where)
 

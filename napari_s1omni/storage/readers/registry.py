@@ -17,7 +17,7 @@ from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_err
 from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
 from napari_s1omni.storage.readers.formats import broken_formats, format_endings, format_named, format_of
 from napari_s1omni.storage.readers.image_files import choose_number, read_image_of
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
 from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import probed_format
 from napari_s1omni.storage.readers.zarr_nodes.members import members_of
 
@@ -235,6 +235,8 @@ def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
     pixels = raw.coarser[level - 1]
     fine, axes = raw.pixels.shape, raw.axes or ""
     factors = {a: n / m for a, n, m in zip(axes, fine, pixels.shape, strict=False) if a in "zyx"}
+    if (factor := level_factor(raw.pixels, pixels)) is not None:
+        factors |= dict.fromkeys("yx", factor)
     # All levels show the same field of view, so the first pixel of a coarse one has its centre further in.
     shifts = {a: raw.translate.get(a, 0.0) + (k - 1) / 2 * raw.scale.get(a, 1.0) for a, k in factors.items()}
     return replace(

@@ -96,9 +96,7 @@ def read_directory(path: Path) -> CziDirectory:
         if pending or not directory:
             raise _damaged(path, "is still being written, or its program stopped before the end", "wait, or export it")
         if part:
-            raise _damaged(
-                path, f"is part {part} of a file in several parts", "open it in ZEN and save it as one file"
-            )
+            raise _damaged(path, f"is part {part} of a file in several parts", "open it in ZEN and save it as one file")
         for at, what in ((directory, "directory of tiles"), (metadata, "metadata")):
             if not 0 <= at <= size - _SEGMENT:
                 raise _damaged(path, f"has {size:,} bytes, and its {what} lies at {at:,}", "copy it again, to its end")
@@ -133,7 +131,7 @@ def _parse(path: Path, data: bytes, size: int) -> CziDirectory:
         offsets[i], dimensions[i] = at, number
         at = end
     whole = np.frombuffer(data, np.uint8)
-    entries = whole[offsets[:, None] + np.arange(_ENTRY.itemsize)].view(_ENTRY)[:, 0] if count > 0 else np.empty(0, _ENTRY)
+    entries = whole[offsets[:, None] + np.arange(_ENTRY.itemsize)].view(_ENTRY).reshape(-1)
     names: dict[str, dict[str, NDArray[Any]]] = {}
     for number in np.unique(dimensions):
         rows = np.flatnonzero(dimensions == number)

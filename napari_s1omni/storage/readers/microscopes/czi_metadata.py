@@ -29,7 +29,7 @@ class CziMetadata:
     """Names of scenes by their number, such as ``B/3/P1`` for one in a well."""
     centres: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     """Where the stage was for a scene, (y, x) in micrometres."""
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default_factory=Acquisition)
     """Date, objective and microscope."""
 
 
@@ -125,9 +125,7 @@ def _well(name: str) -> str:
     return f"{letters}/{int(digits)}" if digits and letters.isalpha() and len(letters) <= 2 else name
 
 
-def _acquisition(
-    root: ElementTree.Element, image: ElementTree.Element | None, times: tuple[float, ...]
-) -> Acquisition:
+def _acquisition(root: ElementTree.Element, image: ElementTree.Element | None, times: tuple[float, ...]) -> Acquisition:
     if image is None:
         return Acquisition()
     about = root.find("./Metadata/Information")
