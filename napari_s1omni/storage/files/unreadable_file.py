@@ -15,6 +15,8 @@ _CONTENTS = (
     ((b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"), "a TIFF", "rename it to end in .tif"),
     ((b"\x93numpy",), "an array of NumPy", "rename it to end in .npy"),
     ((b"\x89hdf\r\n",), "HDF5", "open it with h5py, and give one of its datasets with axes and scale"),
+    ((b"zisrawfile",), "a Zeiss CZI", "rename it to end in .czi"),
+    ((b"\xda\xce\xbe\n",), "a Nikon ND2", "rename it to end in .nd2"),
     ((b"\x1f\x8b",), "packed with gzip", "unpack it"),
     ((b"pk\3\4",), "a zip archive", "unpack it"),
     ((b"bzh",), "packed with bzip2", "unpack it"),
@@ -31,9 +33,6 @@ _ENDINGS = (
     ((".dcm", ".mha", ".mhd", ".nrrd", ".nhdr"), "open it with SimpleITK or ITK, and write it as NIfTI (.nii.gz)"),
     (
         (
-            ".czi",
-            ".lif",
-            ".nd2",
             ".oib",
             ".oif",
             ".oir",
@@ -41,7 +40,6 @@ _ENDINGS = (
             ".mrxs",
             ".ims",
             ".dv",
-            ".lof",
             ".zvi",
             ".vms",
             ".nef",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ class _OpenNd2:
         import nd2
 
         self.file: Any = nd2.ND2File(path)
-        weakref.finalize(self, self.file.close)
+        weakref.finalize(self, _close, self.file)
         self.stored = path.stat().st_size
         self.sizes: dict[str, int] = dict(self.file.sizes)
         self._lock = threading.Lock()
@@ -77,6 +79,12 @@ class _OpenNd2:
                 # Windows of one frame follow each other; only a decoded frame is worth keeping.
                 self._kept = (number, frame if self.file.attributes.compressionType == "lossless" else None)
         return frame
+
+
+def _close(file: Any) -> None:
+    # As long as somebody holds a view of its map, that is closed with the view.
+    with suppress(BufferError):
+        file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +187,14 @@ class _Nd2Pixels:
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         parts = dict(zip(self.axes, index, strict=True))
         ranges = {a: range(*parts[a].indices(n)) for a, n in zip(self.axes, self.shape, strict=True)}
-        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         outer = [a for a in self.axes if a not in _FRAME.lower()]
         inner = [a for a in self.axes if a in _FRAME.lower()]
         fixed = {a.lower(): slice(i, i + 1) for a, i in self.image.fixed.items()}
         within = tuple(parts.get(a, fixed.get(a, slice(None))) for a in _FRAME.lower())
+        if all(len(ranges[a]) == 1 for a in outer):
+            # A view; what reads it copies it.
+            return self._frame({a: ranges[a][0] for a in outer})[within].reshape([len(r) for r in ranges.values()])
+        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         for place in itertools.product(*(range(len(ranges[a])) for a in outer)):
             at = {a: ranges[a][i] for a, i in zip(outer, place, strict=True)}
             found[place] = self._frame(at)[within].reshape([len(ranges[a]) for a in inner])
@@ -192,7 +203,7 @@ class _Nd2Pixels:
     def _frame(self, at: dict[str, int]) -> NDArray[Any]:
         try:
             # A file that shrank would end the process where its map is read.
-            if self.path.stat().st_size < self.file.stored:
+            if os.stat(self.path).st_size < self.file.stored:
                 raise OSError("the file became shorter while it was read")
             return self.file.frame(self.number(at))
         except Exception as error:
