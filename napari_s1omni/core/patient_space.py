@@ -73,8 +73,8 @@ class PatientSpace:
             for axis, step in zip("xyz", self.directions, strict=True)
         )
         return (
-            f"the image is turned, mirrored or sheared in the patient (x, y, z run towards {self.towards}; direction cosines "
-            f"{shown}); pixels are kept as stored and the position is 0"
+            f"the image is turned, mirrored or sheared in the patient (x, y, z run towards {self.towards}; direction "
+            f"cosines {shown}); pixels are kept as stored and the position is 0"
         )
 
     def scaled(self, factor: float) -> Self:
@@ -95,7 +95,6 @@ class PatientSpace:
         at = [first.get(a, 0.0) for a in "xyz"]
         origin = [o + sum(n * s[k] for n, s in zip(at, self.steps, strict=True)) for k, o in enumerate(self.origin)]
         steps = [
-            (s[0] * f, s[1] * f, s[2] * f)
-            for s, f in zip(self.steps, (step.get(a, 1.0) for a in "xyz"), strict=True)
+            (s[0] * f, s[1] * f, s[2] * f) for s, f in zip(self.steps, (step.get(a, 1.0) for a in "xyz"), strict=True)
         ]
         return type(self)((origin[0], origin[1], origin[2]), (steps[0], steps[1], steps[2]))

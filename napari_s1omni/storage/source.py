@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.image_references import ImageChoice, with_image
+from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unify_length_units, unit_name
 from napari_s1omni.errors import SourceError
@@ -107,6 +108,11 @@ class Source:
     def placed(self) -> bool:
         """Whether the file states its position in the world, so that 0 is a place and not a default."""
         return bool(self._raw.translate)
+
+    @property
+    def patient(self) -> PatientSpace | None:
+        """Where x, y and z lie in the patient, if the file says so and the axes are those of the file."""
+        return self._raw.patient
 
     def read(self, box: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read the pixels of one box, or of the whole layer.
@@ -351,7 +357,8 @@ def _renamed(raw: RawImage, found: str, wanted: str, notes: list[str]) -> RawIma
         move_values(values, found, wanted, name, notes)
         for values, name in ((raw.scale, "pixel size"), (raw.translate, "position"), (raw.units, "unit"))
     ]
-    return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2])
+    patient = raw.patient if wanted == found else None
+    return dataclasses.replace(raw, axes=wanted, scale=moved[0], translate=moved[1], units=moved[2], patient=patient)
 
 
 def _has_equal_channels(raw: RawImage, order: AxisOrder, dtype: np.dtype[Any]) -> bool:

@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 
 from napari_s1omni.errors import OperationRefused, SourceError
+from napari_s1omni.evaluation.datasets.images import read_image
 from napari_s1omni.evaluation.datasets.ixi import halve_k_space
-from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.evaluation.datasets.synthrad import ms_ssim
 
 nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("SimpleITK")
 
 
 def nifti(path, zyx):
@@ -111,7 +112,7 @@ def test_synthrad_scores_inside_the_body(tmp_path, compressed):
     patient = tmp_path / "Task1" / "AB" / "1ABA001"
     for name, volume in (("ct", truth), ("mr", truth), ("mask", body)):
         mha(patient / f"{name}.mha", volume, compressed)
-    np.testing.assert_array_equal(read_metaimage(patient / "ct.mha"), truth)
+    np.testing.assert_array_equal(read_image(patient / "ct.mha"), truth)
     wrong = truth + np.int16(40)
     wrong[body == 0] = -1024
     mha(tmp_path / "p" / "1ABA001.mha", wrong)
@@ -176,4 +177,4 @@ def test_an_unsupported_operation_is_refused(tmp_path):
         rows("synthrad2025", tmp_path)
     (tmp_path / "broken.mha").write_bytes(b"DimSize = 4 4\nElementDataFile = LOCAL\nabc")
     with pytest.raises(SourceError, match="MetaImage"):
-        read_metaimage(tmp_path / "broken.mha")
+        read_image(tmp_path / "broken.mha")

@@ -20,7 +20,9 @@ def labels_of(highest, shape=(1100, 700)):
     return labels
 
 
-@pytest.mark.parametrize(("highest", "dtype"), [(255, "uint8"), (256, "uint16"), (65_535, "uint16"), (65_536, "uint32")])
+@pytest.mark.parametrize(
+    ("highest", "dtype"), [(255, "uint8"), (256, "uint16"), (65_535, "uint16"), (65_536, "uint32")]
+)
 def test_labels_take_the_smallest_type_that_holds_them(tmp_path, highest, dtype):
     labels = labels_of(highest)
     spec = LayerSpec(labels.shape, ("y", "x"), "uint32", scale=(0.5, 0.5), units=UM * 2, kind="labels")

@@ -7,20 +7,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_s1omni.evaluation.datasets.metaimage import read_metaimage
 from napari_s1omni.storage.source import open_source
 
 
 def read_image(path: Path) -> NDArray[Any]:
-    """Read an image, including MetaImage, as (y, x) or (z, y, x); only the first time point and channel.
+    """Read an image as (y, x) or (z, y, x); only the first time point and channel.
 
     Raises
     ------
     SourceError
         If it cannot be read.
     """
-    if path.suffix == ".mha":
-        return read_metaimage(path)
     source = open_source(str(path))
     spec = source.spec
     pixels = source.read(

@@ -14,14 +14,12 @@ from napari_s1omni.frontends.cli.run_options import HOLES
 from napari_s1omni.results.batch.batch_objects import measure_batch
 from napari_s1omni.results.batch.batch_rows import TABLE, BatchRow, read_batch
 from napari_s1omni.results.batch.batch_table import batch_at_work, images_of_batch
-from napari_s1omni.results.export import export_result
+from napari_s1omni.results.export import FORMATS, export_result
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.disk import disk_errors
 
 EXPORTS = "exports"
 """Folder of exported files in that of a batch; beside the results there may be images of the same names."""
-FORMATS = ("geojson", "zip", "tif")
-"""What each result of a batch can be exported as."""
 _LISTED = 20
 """Images that are named one by one."""
 
@@ -67,8 +65,9 @@ def measure_folder(folder: Path, table: Path, *, overwrite: bool, quiet: bool = 
 
 def export_batch(folder: Path, given: Path, *, level: int, overwrite: bool) -> None:
     """Export each result of a batch into a folder of its own, and exit with 3 if one could not be exported."""
-    kind = given.name.lstrip(".").removeprefix("*.")
-    if kind not in FORMATS:
+    asked = given.name.lstrip(".").removeprefix("*.")
+    kind = next((name for name, ending in FORMATS.items() if asked in (name, ending)), None)
+    if kind is None:
         raise JobError(
             f"a batch exported as '{given.name}'",
             f"each of its images is exported as {', '.join(FORMATS)}",
@@ -94,4 +93,4 @@ def export_file(folder: Path, row: BatchRow, kind: str) -> Path:
     home = folder / EXPORTS
     with disk_errors("writing", home):
         home.mkdir(exist_ok=True)
-    return home / f"{row.name}.{kind}"
+    return home / f"{row.name}.{FORMATS[kind]}"

@@ -16,7 +16,7 @@ from napari_s1omni.jobs.prepare import dry_run
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.batch.batch_objects import is_newer, measure_image
-from napari_s1omni.results.export import export_result
+from napari_s1omni.results.export import FORMATS, export_result
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
@@ -40,8 +40,9 @@ def run_job(job: Job, options: RunOptions) -> None:
     """
     if options.measure and job.operation.type != "segmentation":
         raise JobError(f"--measure for {job.operation.type}", "measuring needs a mask", "leave it out")
-    if options.export in ("geojson", "zip") and job.operation.type != "segmentation":
-        raise JobError(f"--export {options.export} for {job.operation.type}", "outlines need a mask", "export tif")
+    if options.export in ("geojson", "zip", "dicom-seg") and job.operation.type != "segmentation":
+        what = "a DICOM SEG needs" if options.export == "dicom-seg" else "outlines need"
+        raise JobError(f"--export {options.export} for {job.operation.type}", f"{what} a mask", "export tif")
     if is_collection(job.source.uri):
         run_images(job, options)
         return
@@ -75,7 +76,7 @@ def _further_files(job: Job, path: Path, options: RunOptions) -> list[Path]:
     StoreExists
         If one of them is there and no run has written it: it may be the image itself.
     """
-    endings = [*(["csv"] if options.measure else []), *([options.export] if options.export else [])]
+    endings = [*(["csv"] if options.measure else []), *([FORMATS[options.export]] if options.export else [])]
     files = [path.with_name(f"{path.name.removesuffix('.zarr')}.{ending}") for ending in endings]
     if job.into:
         names = [TABLE_FILE if file.suffix == ".csv" else file.name for file in files]

@@ -50,10 +50,11 @@ Measure = Annotated[
     bool, typer.Option("--measure", help="Measure the objects into a table; all images of a batch into one.")
 ]
 Export = Annotated[
-    Literal["geojson", "zip", "tif"] | None,
+    Literal["geojson", "zip", "tif", "mha", "nifti", "dicom-seg"] | None,
     typer.Option(
         "--export",
-        help="Also write each result as outlines (geojson, zip for ImageJ) or pixels (tif).",
+        help="Also write each result as outlines (geojson, zip for ImageJ) or pixels (tif; for medical programs mha, "
+        "nifti or dicom-seg).",
         show_default=False,
     ),
 ]

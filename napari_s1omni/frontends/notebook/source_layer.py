@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from napari_s1omni.core.image_references import name_for_folder, split_stored
-from napari_s1omni.frontends.napari_layers.layer_source import LayerSource, stored_note
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 from napari_s1omni.storage.source import Source
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.raw_image import RawImage
@@ -108,6 +109,7 @@ def _read(path: Path, image: Any) -> RawImage:
         kind="labels" if int(image.header["intent_code"]) == _LABEL_INTENT else "image",
         notes=tuple(notes),
         uri=str(path),
+        patient=_patient(image.affine, units.get("x", "")),
     )
 
 
@@ -140,6 +142,14 @@ def _place(affine: Any, zooms: Sequence[float], notes: list[str]) -> tuple[dict[
     towards = "".join(str(code) for code in nibabel.aff2axcodes(matrix))
     notes.append(f"the affine rotates, mirrors or shears (x, y, z run towards {towards}); pixels are kept as stored")
     return scale, {}
+
+
+def _patient(affine: Any, unit: str) -> PatientSpace | None:
+    """Return where the voxels lie in the patient; a header without a unit means millimetres."""
+    if not np.isfinite(affine).all() or not np.linalg.norm(affine[:3, :3], axis=0).all():
+        return None
+    factor = {"meter": 1000.0, "micron": 1e-3}.get(unit, 1.0)
+    return PatientSpace.of_ras(affine).scaled(factor)
 
 
 def _units(header: Any, notes: list[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from napari_s1omni.core.sizes.lengths import METRES, SYMBOLS
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.part_file import part_file
+from napari_s1omni.storage.writers.label_type import smallest_type
 
 _TILE = 512
 """Edge of a stored tile in pixels."""
@@ -63,7 +64,7 @@ def write_tiff(
     SourceError
         If OME-TIFF does not support the dtype.
     """
-    dtype = _smallest_type(array, spec) if spec.kind == "labels" else spec.np_dtype
+    dtype = smallest_type(array, spec)
     if dtype.name not in _DTYPES:
         raise SourceError(
             f"dtype {spec.dtype} of {spec.source or 'the layer'}", f"OME-TIFF supports {', '.join(_DTYPES)}"
@@ -92,16 +93,6 @@ def write_tiff(
                 **options,
                 **({"subfiletype": 1} if number else main),
             )
-
-
-def _smallest_type(array: Any, spec: LayerSpec) -> np.dtype[Any]:
-    """Return the smallest unsigned type that holds all labels; reads them once, some rows at a time."""
-    rows = spec.axes.index("y")
-    before = (slice(None),) * rows
-    highest = 0
-    for top in range(0, spec.size("y"), _TILE):
-        highest = max(highest, int(np.max(array[(*before, slice(top, min(top + _TILE, spec.size("y"))))])))
-    return np.min_scalar_type(highest)
 
 
 def _tiles(

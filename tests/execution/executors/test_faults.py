@@ -45,7 +45,9 @@ def test_a_worker_killed_anywhere_costs_only_its_leases(stage, undisturbed, step
 @pytest.mark.parametrize(
     ("stage", "step", "number"),
     [
-        pytest.param(o, s, n, id=f"{o}-{s}", marks=[] if (o, s) == ("super_resolution", "generate") else pytest.mark.slow)
+        pytest.param(
+            o, s, n, id=f"{o}-{s}", marks=[] if (o, s) == ("super_resolution", "generate") else pytest.mark.slow
+        )
         for o in OPERATIONS
         for s, n in STEPS
     ],

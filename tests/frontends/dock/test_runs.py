@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import psutil
+import pytest
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data

@@ -21,7 +21,8 @@ def export(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="The file to write: .tif, .geojson or .zip. For a batch, tif, geojson or zip: one file per image.",
+            help="The file to write: .tif, .geojson, .zip, .mha, .nii.gz or .dcm (DICOM SEG). For a batch, tif, "
+            "geojson, zip, mha, nifti or dicom-seg: one file per image.",
             show_default=False,
             parser=file_to_write,
         ),
@@ -29,10 +30,11 @@ def export(
     level: Annotated[int, typer.Option("--level", min=0, help="Level of the pyramid; 0 is full resolution.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a result as OME-TIFF with pixel size and units, or the outlines of a mask.
+    """Write a result as OME-TIFF with pixel size and units, for medical programs, or the outlines of a mask.
 
     Outlines are GeoJSON for QuPath (.geojson) or ROIs for ImageJ (.zip): one per object and plane, along the
-    edges of pixels, in pixels of the source at full resolution. A TIFF holds the values unchanged.
+    edges of pixels, in pixels of the source at full resolution. A TIFF holds the values unchanged. MetaImage (.mha),
+    NIfTI (.nii.gz) and DICOM SEG (.dcm, for labels of a DICOM series) lie where the source lies in the patient.
     """
     if (batch := find_batch(output)) is not None:
         export_batch(batch, file, level=level, overwrite=overwrite)

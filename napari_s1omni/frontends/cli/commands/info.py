@@ -44,8 +44,9 @@ def info(
     failed = False
     images: list[dict[str, Any]] = []
     for file in files:
+        notes: list[str] = []
         try:
-            headers, notes = list_images(file), []
+            headers = list_images(file)
             timed = _time_windows(file, headers, notes)
         except S1OmniError as error:
             if len(files) == 1:

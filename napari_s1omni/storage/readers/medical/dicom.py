@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari_s1omni.storage.readers.medical.dicom_values import read_values
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _MM = "millimeter"
+_OTHER_SPACINGS = (("ImagerPixelSpacing", "at the detector"), ("NominalScannedPixelSpacing", "of the scanned film"))
 _CENTIMETRES = 3
 """Code of the unit of ultrasound regions."""
 
@@ -29,8 +31,8 @@ def describe() -> FormatInfo:
         library="pydicom",
         licence="MIT",
         extra="dicom",
-        tried="a CT slice of a GE scanner, and the test files of pydicom: CT, MR, RT dose, ultrasound; compressed as JPEG, "
-        "JPEG-LS, JPEG 2000 and RLE",
+        tried="a CT slice of a GE scanner, and the test files of pydicom: CT, MR, RT dose, ultrasound; compressed as "
+        "JPEG, JPEG-LS, JPEG 2000 and RLE",
     )
 
 
@@ -139,9 +141,9 @@ def _spacing(frame: Frame, notes: list[str]) -> tuple[float, float] | None:
         if down and across:
             return abs(down) * 10, abs(across) * 10
     if deltas:
-        notes.append("the picture has several ultrasound regions, each of its own scale; it is read without a pixel size")
+        notes.append("several ultrasound regions have scales of their own, so the picture is read without a pixel size")
         return None
-    for keyword, what in (("ImagerPixelSpacing", "at the detector"), ("NominalScannedPixelSpacing", "of the scanned film")):
+    for keyword, what in _OTHER_SPACINGS:
         value = header.get(keyword)
         found = None if value is None or len(value) != 2 else (as_number(value[0]), as_number(value[1]))
         if found and found[0] and found[1]:
@@ -168,7 +170,7 @@ def _time_step(series: Series, notes: list[str]) -> float | None:
         numbers = [_clock(time[0][0].values.get("AcquisitionTime")) for time in series.planes]
         unit = 1.0
     known = [n for n in numbers if n is not None]
-    steps = [b - a for a, b in zip(known, known[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(known)]
     if len(known) < len(numbers) or not steps or min(steps) <= 0:
         return None
     step = statistics.median(steps)

@@ -10,10 +10,12 @@ from pathlib import Path
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.folder_formats import has_dicom_mark
 from napari_s1omni.storage.readers.medical.dicom_frames import frames_of
-from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet_pydicom, read_instance
+from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet_pydicom, read_instance, series_of
 from napari_s1omni.storage.readers.medical.dicom_series import Series, group_frames
 
 _DIRECTORY = "DICOMDIR"
+_DIRECTORY_KIND = "Media Storage Directory Storage"
+"""What such a file is, whatever its name."""
 _ENDINGS = (".dcm", ".dicom", ".ima")
 _NAMED = 3
 """Files that are named in a note, of each kind."""
@@ -36,26 +38,26 @@ def read_place(path: Path) -> Found:
     SourceError
         If a file that was given is no DICOM image, or the folder holds none.
     """
-    state = path.stat()
     folder = path if path.is_dir() else path.parent
-    return _read_place(path, (state.st_mtime_ns, state.st_size, folder.stat().st_mtime_ns))
+    # A disc keeps its files in folders below its DICOMDIR.
+    listed = folder.rglob("*") if (folder / _DIRECTORY).is_file() else folder.iterdir()
+    stats = ((file.name, file.stat()) for file in listed if file.is_file())
+    return _read_place(path, hash(frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)))
 
 
 @functools.lru_cache(maxsize=8)
-def _read_place(path: Path, state: tuple[int, ...]) -> Found:
-    """Read the headers once, as long as nothing changes."""
+def _read_place(path: Path, state: int) -> Found:
+    """Read the headers once, as long as no file of the folder changes."""
     if path.is_dir():
         directory = path / _DIRECTORY
         return _images(_files_of(path) + (_listed(directory)[0] if directory.is_file() else []), path)
-    if path.name.upper() == _DIRECTORY:
+    instance = read_instance(path)
+    if instance == _DIRECTORY_KIND:
         files, notes = _listed(path)
         found = _images(files, path)
         return Found(found.images, (*notes, *found.notes))
-    instance = read_instance(path)
     if isinstance(instance, str):
-        raise SourceError(
-            f"{path} holds no image ({instance})", "an image is a DICOM file with pixels", path=str(path)
-        )
+        raise SourceError(f"{path} holds no image ({instance})", "an image is a DICOM file with pixels", path=str(path))
     if instance.frames > 1:
         return Found(tuple(group_frames(frames_of(instance))), ())
     return _series_of(instance)
@@ -69,11 +71,13 @@ def _series_of(instance: Instance) -> Found:
         if path == instance.path:
             continue
         try:
+            if series_of(path) != series:
+                continue
             other = read_instance(path)
-        except (SourceError, OSError):
-            # Only files of the series matter, and this one is none that can be told.
+        except Exception:
+            # Only files of the series matter, and this is none as far as can be told.
             continue
-        if isinstance(other, Instance) and other.text("SeriesInstanceUID") == series and other.frames == 1:
+        if isinstance(other, Instance) and other.frames == 1:
             same.append(other)
     if len(same) > 1:
         notes.append(f"{instance.path.name} is one of {len(same)} files of its series in this folder; all are read")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_s1omni.core.patient_space import Vector
-from napari_s1omni.storage.readers.medical.dicom_instance import Instance, as_number, as_numbers
+from napari_s1omni.storage.readers.medical.dicom_instance import Instance, as_number, as_numbers, value_of
 
 _GROUPS = {
     "ImagePositionPatient": "PlanePositionSequence",
@@ -35,7 +35,7 @@ CHANNEL_KEYS = {
 }
 """What makes frames of one place different channels -> its tags."""
 TIME_KEYS = (
-    *("TemporalPositionIndex", "TemporalPositionIdentifier", "TimeSlot", "NominalCardiacTriggerDelayTime"),
+    *("TemporalPositionIndex", "TemporalPositionIdentifier", "TimeSlotVector", "NominalCardiacTriggerDelayTime"),
     *("TriggerTime", "FrameReferenceTime", "AcquisitionNumber", "FrameAcquisitionDateTime", "AcquisitionDateTime"),
     *("AcquisitionTime", "ContentTime"),
 )
@@ -72,8 +72,8 @@ class Frame:
 def frames_of(instance: Instance) -> list[Frame]:
     """Return the frames of a file, in its order."""
     header = instance.header
-    shared = _first(header.get("SharedFunctionalGroupsSequence"))
-    own = header.get("PerFrameFunctionalGroupsSequence") or []
+    shared = _first(value_of(header, "SharedFunctionalGroupsSequence"))
+    own = value_of(header, "PerFrameFunctionalGroupsSequence") or []
     return [
         _frame(instance, index, _Tags(header, shared, own[index] if index < len(own) else None))
         for index in range(instance.frames)
@@ -89,11 +89,12 @@ class _Tags:
 
     def get(self, keyword: str) -> Any:
         sequence = _GROUPS.get(keyword)
-        for group in self._groups if sequence else ():
-            item = _first(group.get(sequence))
-            if item is not None and item.get(keyword) is not None:
-                return item.get(keyword)
-        return self._header.get(keyword)
+        for group in self._groups:
+            item = None if sequence is None else _first(value_of(group, sequence))
+            value = None if item is None else value_of(item, keyword)
+            if value is not None:
+                return value
+        return value_of(self._header, keyword)
 
 
 def _frame(instance: Instance, index: int, tags: _Tags) -> Frame:
@@ -109,7 +110,7 @@ def _frame(instance: Instance, index: int, tags: _Tags) -> Frame:
         position, orientation = _moved(instance, index, position, orientation, depth)
         slots = instance.header.get("TimeSlotVector")
         if slots is not None and index < len(slots):
-            values["TimeSlot"] = slots[index]
+            values["TimeSlotVector"] = slots[index]
     slope, intercept = as_number(tags.get("RescaleSlope")), as_number(tags.get("RescaleIntercept"))
     dose = as_number(tags.get("DoseGridScaling"))
     return Frame(

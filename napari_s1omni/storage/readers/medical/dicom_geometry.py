@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -22,9 +23,7 @@ def place_along(frame: Frame) -> float:
     """Return the place of a frame along the normal of its plane, in millimetres."""
     if frame.position is None or frame.orientation is None:
         return 0.0
-    return math.sumprod(frame.position, normal_of(frame.orientation)) if hasattr(math, "sumprod") else sum(
-        p * n for p, n in zip(frame.position, normal_of(frame.orientation), strict=True)
-    )
+    return sum(p * n for p, n in zip(frame.position, normal_of(frame.orientation), strict=True))
 
 
 def read_geometry(slices: Sequence[Frame], notes: list[str]) -> tuple[float | None, PatientSpace | None]:
@@ -63,25 +62,26 @@ def _vector(values: np.ndarray) -> Vector:
 def _distance(slices: Sequence[Frame], notes: list[str]) -> float:
     """Return the distance of slices, and note where it is another."""
     places = [place_along(frame) for frame in slices]
-    steps = [b - a for a, b in zip(places, places[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(places)]
     usual = statistics.median_low(steps)
     odd = [k for k, step in enumerate(steps) if abs(step - usual) > _UNEVEN * usual]
     if not odd:
         return (places[-1] - places[0]) / len(steps)
-    if all(steps[k] > 1.5 * usual and abs(steps[k] / usual - round(steps[k] / usual)) <= 0.1 for k in odd):
+    alone = all(b - a > 1 for a, b in itertools.pairwise(odd))
+    if alone and all(steps[k] > 1.5 * usual and abs(steps[k] / usual - round(steps[k] / usual)) <= 0.1 for k in odd):
         lacking = sum(round(steps[k] / usual) - 1 for k in odd)
         where = ", ".join(f"{places[k]:g} and {places[k + 1]:g} mm" for k in odd[:_LISTED])
         more = f" and {len(odd) - _LISTED} more places" if len(odd) > _LISTED else ""
         notes.append(
-            f"{lacking} slices are missing (gap between {where}{more}): the others are stacked {usual:g} mm apart without "
-            "gaps, so places and sizes along z are wrong there"
+            f"{lacking} slices are missing (gap between {where}{more}): the others are stacked {usual:g} mm apart "
+            "without gaps, so places and sizes along z are wrong there"
         )
         return usual
     kinds = sorted({round(step, 2) for step in steps})
     listed = ", ".join(f"{kind:g}" for kind in kinds[:_LISTED]) + (" ..." if len(kinds) > _LISTED else "")
     notes.append(
-        f"the slices have mixed spacings ({listed} mm): they are stacked {usual:g} mm apart, the most usual distance, so "
-        "places and sizes along z are wrong where it is another"
+        f"the slices have mixed spacings ({listed} mm): they are stacked {usual:g} mm apart, the most usual distance, "
+        "so places and sizes along z are wrong where it is another"
     )
     return usual
 
@@ -93,8 +93,8 @@ def _note_tilt(slices: Sequence[Frame], step: np.ndarray, normal: np.ndarray, no
     angle = math.degrees(math.asin(min(1.0, float(np.linalg.norm(shift)) / length))) if length else 0.0
     if angle > _TILT:
         notes.append(
-            f"the gantry is tilted by {angle:.1f}°: each slice is shifted by {np.linalg.norm(shift):.3g} mm against the one "
-            "before; pixels are kept as stored, so the volume is sheared"
+            f"the gantry is tilted by {angle:.1f}°: each slice is shifted by {np.linalg.norm(shift):.3g} mm against "
+            "the one before; pixels are kept as stored, so the volume is sheared"
         )
     first = np.array(slices[0].position)
     for frame in slices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import warnings
@@ -17,7 +18,15 @@ from numpy.typing import NDArray
 from napari_s1omni.errors import SourceError
 
 _KEYWORDS = (
-    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType"),
+    *(
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "FrameOfReferenceUID",
+        "Modality",
+        "ImageType",
+    ),
     *("SeriesNumber", "SeriesDescription", "StudyDescription", "ProtocolName", "InstanceNumber", "SliceLocation"),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime", "SeriesDate"),
     *("SeriesTime", "StudyDate", "StudyTime", "Manufacturer", "ManufacturerModelName", "TriggerTime"),
@@ -40,6 +49,10 @@ _KEYWORDS = (
 _FURTHER_TAGS = (0x70530010, 0x70531000, 0x70531009, 0x60000010)
 """Philips: its creator, and the factors from counts to SUV and Bq/ml; the rows of the first overlay."""
 _MARK = b"DICM"
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Masks of an image, such as this package writes; they are no image of their own."""
+_IMAGE = "Image Storage"
+"""End of the names of the kinds of objects that hold pixels."""
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _quiet = threading.Lock()
@@ -73,12 +86,12 @@ class Instance:
 
     def text(self, keyword: str) -> str:
         """Return a value as text; empty if the header does not have it."""
-        value = self.header.get(keyword)
+        value = value_of(self.header, keyword)
         return "" if value is None else str(value).strip()
 
     def number(self, keyword: str) -> float | None:
         """Return a value as number; None if the header has none."""
-        return as_number(self.header.get(keyword))
+        return as_number(value_of(self.header, keyword))
 
     def decode(self, frame: int) -> NDArray[Any]:
         """Return a frame as it is stored, (rows, columns) or (rows, columns, samples); YBR becomes RGB.
@@ -167,10 +180,9 @@ def read_instance(path: Path) -> Instance | str:
     """
     from pydicom import dcmread
     from pydicom.pixels.utils import as_pixel_options
-    from pydicom.tag import Tag
     from pydicom.uid import UID
 
-    wanted = (*_KEYWORDS, *map(Tag, _FURTHER_TAGS))
+    wanted = _wanted()
     with path.open("rb") as file:
         _check_head(path, file.read(132))
         file.seek(0)
@@ -180,8 +192,13 @@ def read_instance(path: Path) -> Instance | str:
                 syntax = _syntax(found)
                 kind = found.get("SOPClassUID") or found.file_meta.get("MediaStorageSOPClassUID", "")
                 at, mark = file.tell(), file.read(12)
+                if str(kind) in _SEGMENTATIONS:
+                    return "DICOM SEG"
+                name = UID(str(kind)).name or "an object of unknown kind"
                 if "Rows" not in found or "Columns" not in found:
-                    return UID(str(kind)).name or "an object of unknown kind"
+                    if name.endswith(_IMAGE):
+                        raise _damaged(path, "its header ends before it tells of pixels")
+                    return name
                 options = as_pixel_options(found)
             except SourceError:
                 raise
@@ -208,6 +225,36 @@ def read_instance(path: Path) -> Instance | str:
     if not all(int(options.get(name) or 0) > 0 for name in ("rows", "columns", "bits_allocated")):
         raise _damaged(path, "rows, columns or bits per pixel are missing or 0")
     return Instance(path, found, syntax, at + (12 if explicit else 8), options)
+
+
+@functools.cache
+def tag_of(keyword: str) -> Any:
+    """Return the tag of a keyword, as pydicom looks it up."""
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
+
+
+def value_of(header: Any, keyword: str) -> Any:
+    """Return a value of a header, or None; pydicom's own ``get`` takes most of the time of a large series."""
+    tag = tag_of(keyword)
+    return header[tag].value if tag in header else None
+
+
+def series_of(path: Path) -> str:
+    """Return the UID of the series that a file belongs to, reading no further; empty if there is none.
+
+    Raises
+    ------
+    Exception
+        Whatever pydicom raises for what is no DICOM file.
+    """
+    from pydicom.filereader import read_partial
+
+    tag = tag_of("SeriesInstanceUID")
+    with quiet_pydicom(), path.open("rb") as file:
+        found = read_partial(file, lambda at, vr, length: at > tag, force=True, specific_tags=[tag])
+    return str(value_of(found, "SeriesInstanceUID") or "")
 
 
 def as_number(value: Any) -> float | None:
@@ -245,11 +292,18 @@ def quiet_pydicom() -> Iterator[None]:
                 _stack.close()
 
 
+@functools.cache
+def _wanted() -> tuple[Any, ...]:
+    from pydicom.tag import Tag
+
+    return (*map(tag_of, _KEYWORDS), *map(Tag, _FURTHER_TAGS))
+
+
 def _check_head(path: Path, head: bytes) -> None:
     """Refuse a file that does not begin as DICOM: by its mark, or by the first tag of a file without one."""
     if head[128:] == _MARK or head[:2] in (b"\x08\x00", b"\x02\x00") or head[:4] in (b"\0\x08\0\x05", b"\0\x08\0\0"):
         return
-    given = f"{path} is empty (0 bytes)" if not head else f"{path} is no DICOM file: its first bytes are those of another"
+    given = f"{path} is no DICOM file: its first bytes are others" if head else f"{path} is empty (0 bytes)"
     raise SourceError(
         given,
         "a DICOM file has the letters DICM after 128 bytes",

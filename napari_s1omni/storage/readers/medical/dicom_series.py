@@ -113,9 +113,7 @@ def _stacked(places: Sequence[Sequence[list[Frame]]], channels: tuple[str, ...],
         else:
             notes.append(f"{extra} duplicated slices lie where another does; the first of each is read")
     chosen = [[_in_time(frames, times, notes) for frames in place] for place in places]
-    planes = [
-        [[place[c][t] for place in chosen] for c in range(len(places[0]))] for t in range(times)
-    ]
+    planes = [[[place[c][t] for place in chosen] for c in range(len(places[0]))] for t in range(times)]
     depth, patient = read_geometry(planes[0][0], notes)
     return Series("", planes, channels, list(dict.fromkeys(notes)), depth, patient)
 
@@ -141,7 +139,7 @@ def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
         said = "in the order of the file names"
     lacking = sum(frame.position is None for frame in frames)
     notes.append(
-        f"{lacking} of the {len(frames)} slices do not say where they lie in the patient; all are taken as axis z {said}"
+        f"{lacking} of the {len(frames)} slices do not say where they lie in the patient; all are read as axis z {said}"
     )
     depth = frames[0].depth
     if depth is not None:
@@ -194,6 +192,7 @@ def _in_time(frames: list[Frame], times: int, notes: list[str]) -> list[Frame]:
 
 def _sortable(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return values as something that can be compared: numbers first, then words."""
+
     def plain(value: Any) -> tuple[int, float, str]:
         try:
             return 0, float(value), ""
@@ -215,17 +214,18 @@ def _channel_name(what: Sequence[str], key: Sequence[Any]) -> str:
 
 
 def _name(images: Sequence[Series]) -> None:
-    """Name images after number and description of their series, each differently."""
+    """Name images after number and description of their series, each differently; of several studies, with the date."""
+    several_studies = len({image.first.instance.text("StudyInstanceUID") for image in images}) > 1
     for image in images:
         instance = image.first.instance
         described = instance.text("SeriesDescription") or instance.text("ProtocolName") or instance.text("Modality")
-        parts = (instance.text("SeriesNumber"), described or instance.path.stem, image.name)
+        study = instance.text("StudyDate") if several_studies else ""
+        parts = (study, instance.text("SeriesNumber"), described or instance.path.stem, image.name)
         image.name = " ".join(part for part in parts if part).replace("::", ":")
-    images = sorted(images, key=lambda image: image.name)
-    for _, same in groupby(images, key=lambda image: image.name):
-        several = list(same)
-        for number, image in enumerate(several, 1):
-            if len(several) > 1:
+    for _, same in groupby(sorted(images, key=lambda image: image.name), key=lambda image: image.name):
+        alike = list(same)
+        for number, image in enumerate(alike, 1):
+            if len(alike) > 1:
                 image.name = f"{image.name} ({number})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,14 @@ from napari_s1omni.storage.readers.raw_image import RawImage
 _MOST_WHOLE = 4 * 2**30
 """Volumes that can only be read as a whole are read up to this size in memory."""
 _TYPE = re.compile(r"(?:vector of )?(\d+)-bit (signed|unsigned|float)")
-_NAMES = {"mm": "millimeter", "um": "micrometer", "µm": "micrometer", "cm": "centimeter", "m": "meter", "nm": "nanometer"}
+_NAMES = {
+    "mm": "millimeter",
+    "um": "micrometer",
+    "µm": "micrometer",
+    "cm": "centimeter",
+    "m": "meter",
+    "nm": "nanometer",
+}
 _NAMES |= {"s": "second", "sec": "second", "ms": "millisecond", "pixel": "", "?": "", "": ""}
 _MILLIMETRES = {"millimeter": 1.0, "micrometer": 1e-3, "centimeter": 10.0, "meter": 1e3, "nanometer": 1e-6}
 
@@ -143,7 +151,7 @@ class _StreamedPixels:
 class _WholePixels:
     """Voxels of a file that can only be decoded as a whole, which happens when the first are read."""
 
-    path: Path
+    header: TextHeader
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
@@ -151,15 +159,24 @@ class _WholePixels:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        import SimpleITK
-
         with self._lock:
             if self._voxels is None:
-                try:
-                    self._voxels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(self.path)))
-                except RuntimeError as error:
-                    raise _damaged(self.path, error) from error
+                self._voxels = self._decoded()
             return np.asarray(self._voxels[index])
+
+    def _decoded(self) -> NDArray[Any]:
+        import SimpleITK
+
+        path = self.header.path
+        try:
+            if self.header.is_metaimage and self.header.compressed and self.header.data_file is not None:
+                # Of a damaged stream, ITK returns noise.
+                stored = self.dtype.newbyteorder(self.header.byte_order)
+                found = np.frombuffer(zlib.decompress(self.header.packed()), stored, math.prod(self.shape))
+                return found.reshape(self.shape).astype(self.dtype, copy=False)
+            return np.asarray(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))))
+        except (RuntimeError, ValueError, zlib.error) as error:
+            raise _damaged(path, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +189,7 @@ class _MappedPixels:
     chunks: tuple[int, ...]
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        return np.asarray(self.array[index])
+        return np.array(self.array[index])
 
 
 def _pixels(
@@ -197,7 +214,7 @@ def _pixels(
             path=str(path),
         )
     notes.append(f"the whole file is decoded into memory when it is read ({format_bytes(size)}), since {why}")
-    return _WholePixels(path, shape, dtype, chunks)
+    return _WholePixels(header, shape, dtype, chunks)
 
 
 def _dtype(path: Path, words: str) -> np.dtype[Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_s1omni.errors import SourceError
 
@@ -50,9 +51,10 @@ class TextHeader:
         return self.is_metaimage or "space" in self.facts
 
     @property
-    def byte_order(self) -> str:
+    def byte_order(self) -> Literal["<", ">"]:
         """Order of the bytes of a number, as numpy writes it."""
-        return ">" if self.facts.get("endian", "little").lower() == "big" else "<"
+        large = any(self.facts.get(f"{key}byteordermsb", "").lower() == "true" for key in ("binarydata", "element"))
+        return ">" if large or self.facts.get("endian", "little").lower() == "big" else "<"
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -77,11 +79,17 @@ class TextHeader:
     def raw_at(self, size: int) -> tuple[Path, int] | None:
         """Return file and offset of voxels that lie in it as they are; None if they do not, or not for certain."""
         file = self.data_file
-        skips = any(self.facts.get(key, "0") not in ("0", "") for key in ("line skip", "byte skip", "lineskip", "byteskip"))
-        if file is None or self.compressed or skips:
+        if file is None or self.compressed:
             return None
         offset = self.length if file == self.path else 0
         return (file, offset) if file.stat().st_size == offset + size else None
+
+    def packed(self) -> bytes:
+        """Return the packed voxels of a MetaImage, whose :attr:`data_file` is known."""
+        file = self.data_file
+        with (file or self.path).open("rb") as stream:
+            stream.seek(self.length if file == self.path else 0)
+            return stream.read()
 
     def check(self, needed: int) -> None:
         """Refuse a file that is too small for its voxels, before memory is taken for them.

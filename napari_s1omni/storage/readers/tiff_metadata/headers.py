@@ -44,8 +44,9 @@ def list_tiff(path: Path | str) -> tuple[ImageHeader, ...]:
             found = images_in(tiff, path)
             main = {number for number, _ in main_images(found)}
             counts = Counter(series.name for _, series in found)
+            unique = {number: counts[series.name] == 1 for number, series in found}
             return tuple(
-                _header(tiff, series, series.name if counts[series.name] == 1 and series.name else number, number in main)
+                _header(tiff, series, (unique[number] and series.name) or number, number in main)
                 for number, series in found
             )
         finally:

@@ -24,7 +24,7 @@ _SIDE_IMAGE = re.compile(r"label|macro|thumb|overview|slide image", re.I)
 _UNKNOWN = set("qi?")
 """Letters of tifffile for a dimension without a meaning."""
 _SMALL = 4
-"""Times that the main image has more pixels than a picture beside it, in a file that is not known to be of a scanner."""
+"""Times that the main image has more pixels than a picture beside it, in files of unknown programs."""
 _ONE_MAIN = ("svs", "scn", "bif", "qpi", "philips", "ndpi", "lsm", "avs")
 """Kinds of series in files that hold one image, and pictures of the slide or thumbnails."""
 _MOST_SHOWN = 6

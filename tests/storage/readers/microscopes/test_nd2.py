@@ -12,7 +12,7 @@ from real_files import DATA, needs_files
 
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SeveralImages, SourceError
-from napari_s1omni.storage.readers.image_listing import list_images
+from napari_s1omni.storage.listing.image_headers import list_images
 from napari_s1omni.storage.readers.registry import read_raw
 from napari_s1omni.storage.source import open_source
 

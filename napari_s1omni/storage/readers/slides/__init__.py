@@ -1,0 +1,1 @@
+"""Whole slides that are no TIFF."""
