@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from napari_s1omni.benchmarks.reading.quiet import quiet
@@ -22,6 +20,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.storage.listing.image_headers import image_names
 from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.source import Source, open_source
+from napari_s1omni.system.disk_reads import bytes_read, forget_cached
 
 EDGE = 512
 """Edge of a window in pixels."""
@@ -58,8 +57,8 @@ class WindowTimes:
 
     @property
     def bytes_ratio(self) -> float:
-        """Bytes relative to the library; nan where they are not counted."""
-        return self.bytes_ours / self.bytes_library if self.bytes_library else math.nan
+        """Bytes relative to the library; nan where they are not counted, or all came from a cache."""
+        return self.bytes_ours / self.bytes_library if self.bytes_ours and self.bytes_library else math.nan
 
 
 def measure_windows(folder: Path, seed: int = 0) -> Iterator[WindowTimes]:
@@ -135,18 +134,12 @@ def _boxes(source: Source, seed: int) -> list[Box]:
 
 def _bytes_of(file: str, opened: Callable[[], Window], boxes: Sequence[Box]) -> int:
     """Return how many bytes come from the disk for the boxes of a file that was in no cache."""
-    if not hasattr(os, "posix_fadvise"):
-        return 0
     # Pages that are still mapped stay in the cache.
     gc.collect()
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
-    read, process = opened(), psutil.Process()
-    before = process.io_counters().read_bytes
+    if not forget_cached(file):
+        return 0
+    read = opened()
+    before = bytes_read()
     for box in boxes:
         read(box)
-    return int(process.io_counters().read_bytes - before)
+    return bytes_read() - before

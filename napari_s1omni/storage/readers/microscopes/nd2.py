@@ -110,7 +110,7 @@ def _images(path: Path, file: _OpenNd2, metadata: Nd2Metadata) -> list[_Image]:
     frames = math.prod(n for a, n in file.sizes.items() if a not in _FRAME)
     if frames != math.prod(loop.count for loop in loops) and loops:
         raise SourceError(
-            f"{path} has loops of {' x '.join(str(loop.count) for loop in loops)} frames, of which axes of "
+            f"{path} has loops of {' x '.join(str(loop.count) for loop in loops)} frames, and axes for "
             f"{' x '.join(str(n) for a, n in file.sizes.items() if a not in _FRAME) or '1'} are known",
             "a file has one loop each for time, positions and planes",
             "export it from NIS-Elements as OME-TIFF",
