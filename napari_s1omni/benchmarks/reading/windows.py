@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import time
@@ -86,12 +87,12 @@ def _times(where: Path, open_library: Callable[[], Window], seed: int) -> Window
     file, _ = split_reference(str(where))
     with quiet():
         boxes = _boxes(open_source(where), seed)
-        openers = (lambda: _ours(where), open_library)
-        seconds = _seconds([opened() for opened in openers], boxes)
+        openers: tuple[Callable[[], Window], ...] = (functools.partial(_ours, where), open_library)
+        ours, library = _seconds([opened() for opened in openers], boxes)
         taken = [_bytes_of(file, opened, boxes) for opened in openers]
     kind = format_of(file)
     name = kind.describe().name if kind else ""
-    return WindowTimes(str(where), name, len(boxes), *seconds, *taken)
+    return WindowTimes(str(where), name, len(boxes), ours, library, taken[0], taken[1])
 
 
 def _ours(where: Path) -> Window:
@@ -118,9 +119,9 @@ def _seconds(readers: Sequence[Window], boxes: Sequence[Box]) -> list[float]:
 def _boxes(source: Source, seed: int) -> list[Box]:
     """Return boxes of one plane each, the same for both readers."""
     random = np.random.default_rng(seed)
-    found = []
+    found: list[Box] = []
     for _ in range(_WINDOWS):
-        box = {}
+        box: dict[str, slice] = {}
         for axis, n in zip(source.spec.axes, source.spec.shape, strict=True):
             if axis == "c" and source.spec.rgb:
                 box[axis] = slice(0, n)

@@ -8,7 +8,6 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ class _OpenNd2:
         import nd2
 
         self.file: Any = nd2.ND2File(path)
-        weakref.finalize(self, _close, self.file)
+        weakref.finalize(self, self.file.close)
         self.stored = path.stat().st_size
         self.sizes: dict[str, int] = dict(self.file.sizes)
         self._lock = threading.Lock()
@@ -79,12 +78,6 @@ class _OpenNd2:
                 # Windows of one frame follow each other; only a decoded frame is worth keeping.
                 self._kept = (number, frame if self.file.attributes.compressionType == "lossless" else None)
         return frame
-
-
-def _close(file: Any) -> None:
-    # As long as somebody holds a view of its map, that is closed with the view.
-    with suppress(BufferError):
-        file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +185,9 @@ class _Nd2Pixels:
         fixed = {a.lower(): slice(i, i + 1) for a, i in self.image.fixed.items()}
         within = tuple(parts.get(a, fixed.get(a, slice(None))) for a in _FRAME.lower())
         if all(len(ranges[a]) == 1 for a in outer):
-            # A view; what reads it copies it.
-            return self._frame({a: ranges[a][0] for a in outer})[within].reshape([len(r) for r in ranges.values()])
+            # A copy: the library closes its map under arrays that still show it.
+            part = self._frame({a: ranges[a][0] for a in outer})[within]
+            return np.array(part, order="C").reshape([len(r) for r in ranges.values()])
         found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         for place in itertools.product(*(range(len(ranges[a])) for a in outer)):
             at = {a: ranges[a][i] for a, i in zip(outer, place, strict=True)}
