@@ -221,6 +221,8 @@ def _iso(moment: str) -> str:
 
 def _note_dropped(series: Series, notes: list[str]) -> None:
     header = series.first.instance.header
+    if "MOSAIC" in series.first.values.get("ImageType", ()):
+        notes.append("the slices lie side by side in one picture (mosaic of Siemens), which is read as it is")
     if 0x60000010 in header:
         notes.append("graphics drawn over the image (overlays) are not read")
     if header.get("EncryptedAttributesSequence"):

@@ -14,7 +14,7 @@ from napari_s1omni.storage.readers.medical.dicom_frames import CHANNEL_KEYS, TIM
 from napari_s1omni.storage.readers.medical.dicom_geometry import place_along, read_geometry
 
 _SAME_PLACE = 0.01
-"""Millimetres between slices that lie at the same place."""
+"""Pixels between slices that lie at the same place."""
 _UNITS = {"echo": "ms", "inversion": "ms", "flip angle": "°"}
 
 
@@ -77,10 +77,11 @@ def _images(frames: list[Frame]) -> list[Series]:
     frames = _without_copies(frames, notes)
     if any(frame.position is None for frame in frames) or frames[0].orientation is None:
         return [_unplaced(frames, notes)]
+    near = _SAME_PLACE * (min(frames[0].spacing) if frames[0].spacing else 1.0)
     ordered = sorted(frames, key=lambda frame: (place_along(frame), frame.order))
     places: list[list[Frame]] = []
     for frame in ordered:
-        if places and place_along(frame) - place_along(places[-1][0]) <= _SAME_PLACE:
+        if places and place_along(frame) - place_along(places[-1][0]) <= near:
             places[-1].append(frame)
         else:
             places.append([frame])
@@ -206,10 +207,14 @@ def _channel_name(what: Sequence[str], key: Sequence[Any]) -> str:
     """Return a name such as ``echo 4.6 ms``; of a type, the words that say what kind of image it is."""
     words = []
     for name, value in zip(what, key, strict=True):
-        if isinstance(value, tuple):
-            words.append("\\".join(str(v) for v in value[2:]) or "\\".join(str(v) for v in value))
-        else:
-            words.append(f"{name} {value} {_UNITS.get(name, '')}".strip())
+        if name == "type":
+            kind = value if isinstance(value, tuple) else (value,)
+            words.append("\\".join(str(v) for v in kind[2:] or kind))
+        elif isinstance(value, tuple):
+            words.append(f"{name} {' '.join(f'{float(v):.3g}' for v in value)}")
+        elif value is not None:
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            words.append(f"{name} {shown} {_UNITS.get(name, '')}".strip())
     return ", ".join(words)
 
 
