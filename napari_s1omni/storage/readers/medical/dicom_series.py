@@ -15,6 +15,8 @@ from napari_s1omni.storage.readers.medical.dicom_geometry import place_along, re
 
 _SAME_PLACE = 0.01
 """Pixels between slices that lie at the same place."""
+_PICTURES = ("CR", "DX", "MG", "RG", "RF", "XA", "IO", "PX", "US", "IVUS", "XC", "ES", "OP", "GM", "SM", "DMS")
+"""Modalities whose files are pictures: projections, ultrasound, photographs."""
 _UNITS = {"echo": "ms", "inversion": "ms", "flip angle": "°"}
 
 
@@ -31,8 +33,6 @@ class Series:
     depth: float | None = None
     """Distance of slices along their normal, in millimetres."""
     patient: PatientSpace | None = None
-    guessed: str = ""
-    """The axis of the planes where only a guess says which: ``z`` or ``t``."""
 
     @property
     def first(self) -> Frame:
@@ -76,6 +76,8 @@ def _images(frames: list[Frame]) -> list[Series]:
     notes: list[str] = []
     frames = _without_copies(frames, notes)
     if any(frame.position is None for frame in frames) or frames[0].orientation is None:
+        if _are_pictures(frames):
+            return [Series("", [[[frame]]], (), list(notes)) for frame in sorted(frames, key=lambda frame: frame.order)]
         return [_unplaced(frames, notes)]
     near = _SAME_PLACE * (min(frames[0].spacing) if frames[0].spacing else 1.0)
     ordered = sorted(frames, key=lambda frame: (place_along(frame), frame.order))
@@ -119,6 +121,12 @@ def _stacked(places: Sequence[Sequence[list[Frame]]], channels: tuple[str, ...],
     return Series("", planes, channels, list(dict.fromkeys(notes)), depth, patient)
 
 
+def _are_pictures(frames: Sequence[Frame]) -> bool:
+    """Whether files of one series are pictures of their own, such as two views of a chest, and no slices."""
+    instance = frames[0].instance
+    return instance.frames == 1 and instance.text("Modality") in _PICTURES
+
+
 def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
     """Return an image of frames that do not say where they lie."""
     instance = frames[0].instance
@@ -129,9 +137,9 @@ def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
         timed = any(header.get(k) is not None for k in ("FrameTime", "FrameTimeVector", "CineRate"))
         timed = timed or header.get("RecommendedDisplayFrameRate") is not None
         if timed:
-            return Series("", [[[frame]] for frame in frames], (), notes, guessed="")
+            return Series("", [[[frame]] for frame in frames], (), notes)
         notes.append("nothing says where the frames lie; they are taken as axis z in the order of the file")
-        return Series("", [[frames]], (), notes, frames[0].depth, guessed="z")
+        return Series("", [[frames]], (), notes, frames[0].depth)
     by: Callable[[Frame], tuple[Any, ...]] = lambda frame: frame.order  # noqa: E731
     said = "in the order of their instance numbers"
     if all(frame.instance.number("SliceLocation") is not None for frame in frames):
@@ -145,7 +153,7 @@ def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
     depth = frames[0].depth
     if depth is not None:
         notes.append(f"the distance of the slices, {depth:g} mm, is what the header calls so, not measured")
-    return Series("", [[sorted(frames, key=by)]], (), notes, depth, guessed="z")
+    return Series("", [[sorted(frames, key=by)]], (), notes, depth)
 
 
 def _without_copies(frames: list[Frame], notes: list[str]) -> list[Frame]:
