@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_s1omni.planning.job import Job
     from napari_s1omni.planning.plan import Plan
     from napari_s1omni.results.result import Result
-    from napari_s1omni.storage.readers.image_listing import list_images
+    from napari_s1omni.storage.listing.image_headers import list_images
     from napari_s1omni.storage.source import Source, open_source
 
 __version__ = "0.1.0"
@@ -53,7 +53,7 @@ _MODULES = {
     "drop": "jobs.redo",
     "layer_source": "api",
     "length_in_px": "operations.pixel_size",
-    "list_images": "storage.readers.image_listing",
+    "list_images": "storage.listing.image_headers",
     "object_size": "operations.pixel_size",
     "open_region": "api",
     "open_source": "storage.source",

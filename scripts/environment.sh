@@ -65,7 +65,7 @@ find_python() {
 }
 
 # What tests and checks need: extras of setup.cfg, and what Qt links to even where there is no screen.
-TEST_EXTRAS=test,models,cluster,medical,remote,napari,browser
+TEST_EXTRAS=test,models,cluster,formats,remote,napari,browser
 QT_LIBRARIES="libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 libdbus-1.so.3:libdbus-1-3
     libfontconfig.so.1:libfontconfig1 libglib-2.0.so.0:libglib2.0-0"
 DISPLAY_LIBRARIES="libxkbcommon-x11.so.0:libxkbcommon-x11-0 libxcb-cursor.so.0:libxcb-cursor0 libxcb-icccm.so.4:libxcb-icccm4

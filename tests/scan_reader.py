@@ -29,10 +29,11 @@ def read_image(path, number):
     units = {a: u for a, u in zip(header.axes, header.units, strict=True) if u is not None}
     levels = [Discs(header.axes, _coarse(header, 2**i), number, 2**i) for i in range(header.levels)]
     names = tuple(channel.name for channel in header.channels)
+    axes = header.axes.replace("l", "c").replace("e", "c")
     acquisition = Acquisition(channels=header.channels, **{**one.get("acquired", {})})
     return RawImage(
         levels[0],
-        header.axes,
+        axes,
         levels[0].chunks,
         scale,
         {},

@@ -21,6 +21,16 @@ class Channel:
     excitation: float | None = None
     """Excitation wavelength in nanometres."""
 
+    def words(self) -> str:
+        """Return its name, and what is known of it in brackets."""
+        facts = (
+            f"#{self.color}" if self.color else "",
+            "" if self.excitation is None else f"excitation {self.excitation:g} nm",
+            "" if self.emission is None else f"emission {self.emission:g} nm",
+        )
+        known = ", ".join(fact for fact in facts if fact)
+        return (self.name or "unnamed") + (f" ({known})" if known else "")
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that are known."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value not in ("", None)}
@@ -58,6 +68,23 @@ class Acquisition:
             if value not in ("", None, ()) and value != (None, None, None):
                 known[item.name] = list(value) if isinstance(value, tuple) else value
         return known
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is known as pairs of name and text, for people."""
+        lens = [self.objective, "" if self.magnification is None else f"{self.magnification:g}x"]
+        lens.append("" if self.numerical_aperture is None else f"NA {self.numerical_aperture:g}")
+        stage = [f"{a} {n:g}" for a, n in zip("zyx", self.stage, strict=True) if n is not None]
+        times = f"{len(self.times)} time points, {self.times[-1]:g} s from first to last" if self.times else ""
+        rows = [
+            ("Acquired", self.date),
+            ("Instrument", self.instrument),
+            ("Objective", ", ".join(part for part in lens if part)),
+            ("Channels", "; ".join(channel.words() for channel in self.channels)),
+            ("Bit depth", "" if self.bit_depth is None else f"{self.bit_depth} bits"),
+            ("Stage", f"{', '.join(stage)} micrometer" if stage else ""),
+            ("Times", times),
+        ]
+        return [(name, text) for name, text in rows if text]
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from napari_s1omni.core.sizes.folding import fold
@@ -21,6 +22,7 @@ _NO_UNIT = {"", "none", "null", "unknown", "voxel", "voxels", "reference frame"}
 _SIZE = re.compile(rf"\s*({POWER}|{NUMBER})\s*([^\W\d_]+)?\s*(?:(?:\^|\*\*)?(2))?\s*")
 
 
+@functools.lru_cache(maxsize=256)  # files of many images ask for each of them
 def unit_name(word: str | None) -> str | None:
     """Return the NGFF name of a unit; an unknown word is returned unchanged, a word for "no unit" as None."""
     if word is None or word.strip().lower() in _NO_UNIT or is_pixel(word):

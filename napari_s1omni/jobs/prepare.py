@@ -144,8 +144,9 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     plan = _with_threads_of_output(plan)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
-    said = (doubt.sentence for doubt in contrary)
-    plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
+    said = tuple(doubt.sentence for doubt in contrary)
+    said = (*notes, *region_notes, *_label_notes(plan), *plan.notes, *said)
+    plan = dataclasses.replace(plan, notes=said, acquisition=source.acquisition)
     if job.output is not None or job.into is not None:
         plan = as_begun(plan, output_path(job))
     cost = check_memory(plan, free, count_tiles(plan))

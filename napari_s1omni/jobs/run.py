@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_s1omni.core.image_references import ImageChoice, exchange_image
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
 from napari_s1omni.errors import StoreError
@@ -22,12 +23,13 @@ from napari_s1omni.execution.run.tile_times import LearningRun
 from napari_s1omni.jobs.prepare import prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
-from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 
 
 def run(
     job: Job,
     array: Any = None,
+    image: ImageChoice | None = None,
     *,
     executor: Literal["serial", "dask"] | None = None,
     workers: int | None = None,
@@ -45,6 +47,8 @@ def run(
     job : Job
     array : array-like, optional
         The pixels, for a source in memory.
+    image : str or int, optional
+        Another image of the file of the job: its name, or its number from 0.
     executor : str, optional
         ``serial`` runs in this process, ``dask`` in worker processes; by default ``dask`` if workers or a scheduler
         are given. The result is the same.
@@ -82,14 +86,18 @@ def run(
     >>> napari_s1omni.run(job).complete
     True
     """
+    if image is not None:
+        job = job.replace(source={**job.source.model_dump(), "uri": exchange_image(job.source.uri, image)})
     if job.output is None and job.into is None:
         job = job.replace(output=_temporary_folder())
     path = output_path(job)
+    notes: tuple[str, ...] = ()
     with announce_failure(path), LearningRun(on_event) as tell:
         if array is not None:
-            ref, array, _ = locate_pixels(job.source, array)
+            ref, array, stored = locate_pixels(job.source, array)
             job = job.replace(source=ref)
-        prepared = prepare(job, array)
+            notes = (stored_note(stored),) if array is None else ()
+        prepared = prepare(job, array).with_notes(notes)
         plan, source = prepared.plan, prepared.source
         if overwrite:
             replace_other(prepared)

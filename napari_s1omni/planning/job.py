@@ -108,7 +108,7 @@ class SourceRef(Document):
 
 
 IMAGE_FIELD = FieldInfo(
-    annotation=ImageChoice | None,  # type: ignore[arg-type]  # a union
+    annotation=ImageChoice | None,
     default=None,
     description="Image of a file that holds several: its name, or its number from 0; a pattern such as ``B/*`` takes "
     "several. It may also stand behind the file, as in ``scan.lif::B/3``.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
@@ -45,6 +46,8 @@ class Plan:
     """Fingerprint of a region given by a file; empty for a box."""
     notes: tuple[str, ...] = ()
     """Every choice and adjustment that :func:`~napari_s1omni.planning.resolve.resolve` made, as sentences."""
+    acquisition: Acquisition = field(default_factory=Acquisition, compare=False)
+    """What the file of the source says about microscope and time. A result keeps it beside the plan."""
 
     @property
     def generated(self) -> bool:

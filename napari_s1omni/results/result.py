@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import Span, TilePlace
@@ -75,6 +76,8 @@ class Result:
         self._image = image
         self.plan = Plan.from_json(store.attributes["plan"])
         """The plan of the run: every choice, in numbers."""
+        self.acquisition = Acquisition.from_json(store.attributes.get("acquisition", {}))
+        """What the file of the source says about microscope and time."""
 
     @classmethod
     def open(cls, path: str | Path, image: Source | None = None) -> Self:
@@ -172,10 +175,8 @@ class Result:
         SourceError
             If an older version made the result on a coarser level, and the source cannot be opened any more.
         """
-        grid, job = self.plan.grid, self.plan.job
-        source = self.plan.source
+        grid, job, source = self.plan.grid, self.plan.job, self.plan.source
         if source.frame is None and job.source.level:
-            # Results of older versions do not hold the place of the level.
             source = open_reference(job.source, source.source).spec
         first = {"t": grid.t[0], "z": grid.z[0], "y": grid.y[0], "x": grid.x[0]}
         return source.pixel_frame.part(first, {"y": grid.factor[0], "x": grid.factor[1]})

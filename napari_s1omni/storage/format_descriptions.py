@@ -139,6 +139,85 @@ FORMATS = (
         "A note with the directions of x, y and z, of unknown units and of a broken affine.",
     ),
     FormatDescription(
+        "HDF5",
+        (".h5", ".hdf5", ".hdf", ".he5"),
+        "Every dataset of numbers with 2 or more dimensions is an image, named by its path. Axes from axistags "
+        "(ilastik, vigra), dimension labels and scales, or the attributes axes and axis_names; pixel size from even "
+        "coordinates, element_size_um, resolution or voxel_size. Datasets that ilastik shows in random colours are "
+        "labels. By h5py (BSD-3-Clause), tried on files that h5py writes.",
+        "Tables, text, complex numbers, other attributes. A file that another program writes is refused until it is "
+        "closed.",
+        "A note for axes that were assumed, for a missing pixel size, and for datasets that are no images.",
+    ),
+    FormatDescription(
+        "BigDataViewer and BigStitcher",
+        (),
+        "HDF5 or N5 with its XML, given by either: one image for each tile, angle and illumination, with its channels "
+        "and time points; levels, voxel size, names of channels, position if the registration is straight. By h5py "
+        "(BSD-3-Clause) and tensorstore (Apache-2.0); written from the description of the format, not tried on a real "
+        "file.",
+        "Rotations, mirrors and shears of the registration: pixels are kept as stored. Views are not fused.",
+        "A note for these, for views that were never recorded, and without an XML.",
+    ),
+    FormatDescription(
+        "Imaris",
+        (".ims",),
+        "All levels, time points and channels without the padding of their chunks; voxel size and position from the "
+        "extents, names, colours and wavelengths of channels, time steps, recording date. Read only. By h5py "
+        "(BSD-3-Clause); written from the description of the format, not tried on a real file.",
+        "Surfaces, spots, histograms, thumbnails; Imaris 3 and 5.0.",
+        "A note for uneven time steps and missing extents.",
+    ),
+    FormatDescription(
+        "N5",
+        (),
+        "A folder or URL ending in `.n5`, or a group or dataset in it: each dataset, or group of levels s0, s1, ..., "
+        "is one image. Axes, resolution, units and offset as COSEM, Paintera and the viewers of N5 write them; raw, "
+        "gzip, bzip2, xz, zstd and blosc. Labels of Paintera. By tensorstore (Apache-2.0), tried on stores that it "
+        "writes.",
+        "Label multisets (refused), other attributes.",
+        "A note for axes that were assumed, a missing pixel size, and chunks that are not stored.",
+    ),
+    FormatDescription(
+        "Neuroglancer precomputed",
+        (),
+        "A folder or URL with the document `info`, also as `precomputed://...`: all scales, resolution and offset in "
+        "nanometres, channels; sharded or not; raw, jpeg, png and compressed_segmentation. Segmentations are labels. "
+        "By tensorstore (Apache-2.0), tried on volumes that it writes.",
+        "Meshes, skeletons, properties of segments, annotations.",
+        "A note for these, and for chunks that are not stored.",
+    ),
+    FormatDescription(
+        "MRC, CCP4, IMOD",
+        (
+            *(".mrc", ".mrcs", ".map", ".ccp4", ".rec", ".st", ".ali"),
+            *(".mrc.gz", ".map.gz", ".rec.gz", ".st.gz", ".mrc.bz2", ".map.bz2", ".rec.bz2", ".st.bz2"),
+        ),
+        "Modes 0, 1, 2, 6 and 12 through a memory map, bytes of IMOD without a sign; order of axes (mapc, mapr, "
+        "maps), voxel size in angstrom, position from nxstart or the origin; stacks of volumes as t. Packed files up "
+        "to 1 GB. By mrcfile (BSD-3-Clause), tried on a map of EMDB and on files that it writes.",
+        "Extended headers, tilt angles, labels, density statistics. Complex numbers, 4-bit numbers and colours are "
+        "refused.",
+        "A note for stacks of images, packed files, and each field that is not as the standard says.",
+    ),
+    FormatDescription(
+        "Zipped OME-Zarr",
+        (".ozx", ".zarr.zip"),
+        "As OME-Zarr, without unpacking: an image, several series, or the fields of a plate. Labels are chosen by "
+        "name, such as `cells.ozx::labels/nuclei`. By zarr (MIT), tried on zips of 0.4 and 0.5.",
+        "As OME-Zarr. Archives with a password are refused.",
+        "As OME-Zarr.",
+    ),
+    FormatDescription(
+        "Any file that a plugin of bioio reads",
+        (),
+        "Every scene, with axes, pixel size, names of channels and time step, for endings that are not in this table. "
+        "Install bioio and a plugin such as bioio-bioformats (by bioio, BSD-3-Clause; each plugin has its own "
+        "licence).",
+        "What the plugin does not pass on. Some plugins read whole planes or mosaics for a window of them.",
+        "A note names the plugin and its version.",
+    ),
+    FormatDescription(
         "DICOM series and multi-frame",
         (".dcm", ".dicom", ".ima", "dicomdir"),
         "A folder, a DICOMDIR, or one file of a series, which stands for all of it: one image for each series, with "

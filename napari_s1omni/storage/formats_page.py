@@ -15,6 +15,8 @@ from pathlib import Path
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.storage.format_descriptions import FORMATS
 from napari_s1omni.storage.format_samples import format_samples
+from napari_s1omni.storage.readers.file_format import FormatInfo
+from napari_s1omni.storage.readers.formats import formats
 from napari_s1omni.storage.readers.synthetic.scene import Scene
 from napari_s1omni.storage.source import Source, open_source
 
@@ -108,6 +110,26 @@ _MEANING = """
 | format | endings | read | not used | how you see it |
 |---|---|---|---|---|
 """
+_LIBRARIES = """
+## Libraries
+
+What reads each format, under which licence, what to install for it, and on which files it was tried. Files that were
+made for the test follow the documentation of the format or its library; they are no proof for each version of an
+instrument.
+
+| format | endings | library | licence | extra | tried on |
+|---|---|---|---|---|---|
+"""
+_ALWAYS = (
+    FormatInfo("OME-Zarr, Zarr", (), "zarr", "MIT", "", "published samples of other programs; see below"),
+    FormatInfo(
+        "TIFF", (".tif", ".tiff", "..."), "tifffile", "BSD-3-Clause", "", "real files; files like those of scanners"
+    ),
+    FormatInfo("TIFF with LZW, JPEG, Zstandard", (), "imagecodecs", "BSD-3-Clause", "slides", "files that it writes"),
+    FormatInfo("pictures", (".png", ".jpg", "..."), "pillow", "MIT-CMU", "", "real files"),
+    FormatInfo("NIfTI", (".nii", ".nii.gz"), "nibabel", "MIT", "medical", "real volumes"),
+)
+"""What is read by other modules than those of :func:`formats`."""
 _SYNTHETIC = """
 ## Raw files
 
@@ -154,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def page(data: Path | None) -> str:
     """Return the page; if a folder is given, with the OME-Zarr images below it."""
-    text = _HEAD + _MEANING + meaning() + settings() + _QUALITY + _MADE + made_table()
+    text = _HEAD + _MEANING + meaning() + _LIBRARIES + libraries() + settings() + _QUALITY + _MADE + made_table()
     return text + _FOUND + found_table(data) if data else text
 
 
@@ -164,6 +186,17 @@ def meaning() -> str:
     for format in FORMATS:
         endings = " ".join(f"`{ending}`" for ending in format.endings) or "-"
         rows.append(f"| {format.name} | {endings} | {format.read} | {format.ignored} | {format.seen} |\n")
+    return "".join(rows)
+
+
+def libraries() -> str:
+    """Return the table of the libraries that read each format; those of packages that others installed are left out."""
+    own = [source.describe() for source in formats() if not source.package and not source.error]
+    rows = []
+    for info in (*_ALWAYS, *own):
+        endings = " ".join(f"`{ending}`" for ending in info.endings) or "-"
+        extra = f"`{info.extra}`" if info.extra else "-"
+        rows.append(f"| {info.name} | {endings} | {info.library} | {info.licence} | {extra} | {info.tried or '-'} |\n")
     return "".join(rows)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.patient_space import PatientSpace
 from napari_s1omni.core.spec import LayerSpec
@@ -23,7 +24,7 @@ from napari_s1omni.storage.axis_names import NamedAxes, read_axes
 from napari_s1omni.storage.axis_values import PerAxis, check_pixel_size, move_values, values_by_axis
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.readers.axis_order import AxisOrder, order_axes
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
 from napari_s1omni.storage.readers.registry import read_raw
 from napari_s1omni.storage.source_pixels import full_box, pixel_type, read_ordered, read_with_alpha
 from napari_s1omni.storage.transparency import Transparency, measure_transparency
@@ -90,6 +91,18 @@ class Source:
     def axes_guess(self) -> str:
         """The note that says which axes were guessed from the shape alone; empty if none were."""
         return self._order.guess
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """What the file says about microscope and time; channels where there is one for each of the layer."""
+        found = self._raw.acquisition
+        return found if self.channels_fit else dataclasses.replace(found, channels=())
+
+    @property
+    def channels_fit(self) -> bool:
+        """Whether the file describes as many channels as the layer has, or none."""
+        described = len(self._raw.acquisition.channels)
+        return not described or (described == self.spec.size("c") and not self.spec.rgb)
 
     @property
     def placed(self) -> bool:
@@ -162,6 +175,8 @@ class Source:
                 self._order.alpha,
             )
             steps = [n / m for n, m in zip(self.spec.shape, order.shape, strict=True)]
+            if (factor := level_factor(self._raw.pixels, pixels)) is not None:
+                steps = [factor if a in "yx" else k for a, k in zip(self.spec.axes, steps, strict=True)]
             spec = self.spec.replace(
                 shape=order.shape,
                 scale=tuple(s * k for s, k in zip(self.spec.scale, steps, strict=True)),
@@ -289,9 +304,15 @@ def open_source(
         rgb=order.rgb,
         frame=raw.frame,
     )
+    plain = Source(raw, order, spec, ())
+    if not plain.channels_fit and not order.rgb:
+        notes.append(
+            f"colours and wavelengths of {len(raw.acquisition.channels)} channels are left out, since the image has "
+            f"{spec.size('c')}"
+        )
     if order.alpha is None:
         return Source(raw, order, spec, tuple(notes))
-    transparency, note = _transparency(Source(raw, order, spec, ()), raw, order)
+    transparency, note = _transparency(plain, raw, order)
     return Source(raw, order, spec, (*notes, note), transparency)
 
 

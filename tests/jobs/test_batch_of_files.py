@@ -10,7 +10,7 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.collections import is_collection, list_sources
-from napari_s1omni.storage.readers.image_listing import list_images
+from napari_s1omni.storage.listing.image_headers import list_images
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_s1omni.errors import SeveralImages, SourceError
-from napari_s1omni.storage.readers.image_listing import list_images
+from napari_s1omni.storage.listing.image_headers import list_images
 from napari_s1omni.storage.source import open_source
 
 VALUES = np.random.default_rng(0).integers(1, 999, (40, 50), np.uint16)

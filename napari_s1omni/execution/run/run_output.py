@@ -96,6 +96,7 @@ class RunOutput:
                     block=plan.block_shape,
                     attributes=_attributes(plan),
                     name=_name(plan, path),
+                    colors=_colors(plan),
                     into=into,
                     disk=disk,
                     on_step=on_step,
@@ -209,8 +210,18 @@ def _attributes(plan: Plan) -> dict[str, Any]:
         "source": plan.source.source,
         "generated": generated,
         **({"generated_by": f"{engine.name} {engine.revision}"} if generated else {}),
+        **({"acquisition": acquired} if (acquired := plan.acquisition.to_json()) else {}),
         "software": dict(_software()),
     }
+
+
+def _colors(plan: Plan) -> tuple[str, ...]:
+    """Return the colours of the channels of a result whose channels are those of the source."""
+    channels = [c for group in plan.groups for c in group]
+    known = plan.acquisition.channels
+    if plan.job.operation.type != "super_resolution" or len(known) <= max(channels):
+        return ()
+    return tuple(known[c].color for c in channels)
 
 
 def _software() -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ def plan_rows(plan: Plan) -> dict[str, str]:
         "operation": plan.job.operation.type,
         "prompt": plan.job.operation.prompt,
         "source": f"{plan.source.source or 'in memory'} ({describe_layer(plan.source)})",
+        **{name.lower(): text for name, text in plan.acquisition.facts()},
         "result": f"{plan.job.output or plan.job.into or 'temporary'} ({describe_layer(plan.target)})",
         "engine": f"{plan.engine.name}, revision {plan.engine.revision}: {plan.engine.title}",
         **({"held by": plan.engine.host.placement} if plan.engine.host.placement else {}),

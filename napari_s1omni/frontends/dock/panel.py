@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
-from napari_s1omni.errors import S1OmniError
+from napari_s1omni.core.paths import join_reference
+from napari_s1omni.errors import S1OmniError, SeveralImages
 from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.run.status import Failure
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
+from napari_s1omni.frontends.dock.image_choice import choose_images
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
@@ -31,7 +34,7 @@ from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.dock.widgets.napari_font import NapariFont
 from napari_s1omni.frontends.dock.widgets.run_row import RunAction
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
-from napari_s1omni.frontends.napari_layers.source_layers import source_layer
+from napari_s1omni.frontends.napari_layers.source_layers import images_to_choose, source_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
@@ -40,6 +43,7 @@ from napari_s1omni.frontends.session.preview.events import PreviewEvent, Preview
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
+from napari_s1omni.storage.readers.file_format import ImageHeader
 
 
 class Panel(QWidget):
@@ -182,7 +186,19 @@ class Panel(QWidget):
             data, options, kind = opened
             self.link.choose(self.link.add(data, kind, **options).name)
 
-        self.background.submit(lambda: source_layer(job.source), add)
+        def failed(failure: Failure) -> None:
+            if failure.kind == SeveralImages.__name__:
+                self.background.submit(lambda: images_to_choose(job.source.uri), lambda found: self._choose(job, found))
+            else:
+                show_error(failure)
+
+        self.background.submit(lambda: source_layer(job.source), add, failed)
+
+    def _choose(self, job: Job, images: Sequence[ImageHeader]) -> None:
+        """Load a job once one of the images of its file is chosen."""
+        for name in choose_images(job.source.uri, images, one=True):
+            uri = join_reference(job.source.uri, name)
+            self.load(job.replace(source={**job.source.model_dump(), "uri": uri}))
 
     def choose_operation(self, kind: str) -> None:
         """Show the page "Job" with an operation chosen."""

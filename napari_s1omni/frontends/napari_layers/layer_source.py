@@ -17,7 +17,8 @@ from napari_s1omni.frontends.napari_layers.layer_geometry import is_box
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.job import SourceRef
-from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.arrays.array_file import has_own_format, references_in, shows_pixels
+from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 from napari_s1omni.storage.axis_names import read_axes
 from napari_s1omni.storage.source import Source, open_reference, open_source
 
@@ -88,12 +89,14 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
     """
     notes = _box_notes(view)
     if view.path:
-        try:
-            source = open_source(view.path, axes=axes)
-        except S1OmniError:
-            source = None
-        if source is not None and (fits := _fits(view, source)):
-            letters, channel = fits
+        found = _in_file(view, axes)
+        if found is None and has_own_format(view.path):
+            notes.append(
+                f"layer '{view.name}' came from {view.path}, but its pixels or axes are not those of an image in that "
+                "file; its own pixels are read"
+            )
+        if found is not None:
+            source, letters, channel = found
             if axes is not None or _agrees(view, letters):
                 ref = _reference(view, source, letters)
                 if ref.scale is not None:
@@ -117,11 +120,6 @@ def locate_source(view: LayerView, axes: str | None = None) -> LayerSource:
         notes.append(stored_note(whole))
     shown = letters.replace("s", "")
     return LayerSource(view, ref, array, shown, whole.spec, None, axes, (*notes, *whole.notes), guess)
-
-
-def stored_note(source: Source) -> str:
-    """Say where an array is read from; no copy of it is made."""
-    return f"the array is read from {source.spec.source}, where it is stored"
 
 
 def _box_notes(view: LayerView) -> list[str]:
@@ -156,6 +154,41 @@ def _agrees(view: LayerView, letters: str) -> bool:
     )
 
 
+def _in_file(view: LayerView, axes: str | None) -> tuple[Source, str, int | None] | None:
+    """Return the image of its file that a layer shows, the letters of its dimensions, and its channel.
+
+    In a file of several images its place tells nothing, and plugins change what they read of the formats of
+    microscopes: there the pixels are compared.
+    """
+    own = not has_own_format(str(view.path))
+    for place in references_in(str(view.path)):
+        try:
+            source = open_source(place, axes=axes)
+            fits = _fits(view, source)
+            if own or source.spec.source == getattr(_finest(view), "store_path", None):
+                return None if fits is None else (source, *fits)
+            for letters, channel in [*([fits] if fits is not None else []), *_channel_fits(view, source)]:
+                if shows_pixels(_finest(view), letters + "s" * view.rgb, source, channel):
+                    return source, letters, channel
+        except (S1OmniError, OSError):
+            continue
+    return None
+
+
+def _finest(view: LayerView) -> Any:
+    return view.data[0] if isinstance(view.data, list) else view.data
+
+
+def _channel_fits(view: LayerView, source: Source) -> list[tuple[str, int]]:
+    """Return the letters of a layer that shows one channel of a source, with each channel that it may be."""
+    rest = [a for a in source.spec.axes if a != "c"]
+    if view.rgb or source.spec.rgb or len(rest) == len(source.spec.axes):
+        return []
+    if view.shape != tuple(source.spec.size(a) for a in rest):
+        return []
+    return [("".join(rest), channel) for channel in range(source.spec.size("c"))]
+
+
 def _fits(view: LayerView, source: Source) -> tuple[str, int | None] | None:
     """Return the letters of the layer's dimensions and its channel; None if it does not show this source."""
     spec = source.spec
@@ -186,7 +219,7 @@ def _fits(view: LayerView, source: Source) -> tuple[str, int | None] | None:
 
 def _reference(view: LayerView, source: Source, axes: str) -> SourceRef:
     """Refer to a path, with the pixel size of the layer where it differs from the file."""
-    spec, ref = source.spec, SourceRef(uri=str(view.path))
+    spec, ref = source.spec, SourceRef(uri=source.spec.source or str(view.path))
     own = {a: (spec.scale_of(a), spec.unit_of(a)) for a in source.stored_axes}
     units = dict(zip(axes, map(unit_name, view.pixel_units), strict=False))
     # Layers without a unit often just lack the size that their file has.

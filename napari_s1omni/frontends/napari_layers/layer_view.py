@@ -116,9 +116,11 @@ def read_layer(layer: Any, others: Iterable[Any] = (), kind: str = "Image") -> L
 
 
 def _path(layer: Any, array: Any) -> str | None:
-    # A job file names an image but is none; its array knows the path.
+    # A job file names an image but is none; its array knows the path, and which image of a file it shows.
+    stored = str(getattr(array, "store_path", "") or "")
+    if layer.source.path and stored.startswith(f"{layer.source.path}::"):
+        return stored
     if layer.source.path and not is_job_path(str(layer.source.path)):
         return str(layer.source.path)
     # A zarr array knows its own path.
-    stored = str(getattr(array, "store_path", "") or "")
     return stored if ("://" in stored or stored.startswith("/")) and not stored.startswith("memory") else None

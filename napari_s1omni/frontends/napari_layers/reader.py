@@ -1,4 +1,4 @@
-"""The napari reader: opens results, the images of job files, and synthetic images as layers."""
+"""The napari reader: opens results, the images of job files and of files of several, and synthetic ones as layers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ Reader = Callable[[str | list[str]], list[LayerData]]
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Return :func:`read` for results, job files and synthetic images, else None.
+    """Return :func:`read` for results, job files, synthetic images and files of instruments, else None.
 
     Parameters
     ----------
     path : str or list of str
     """
     paths = [path] if isinstance(path, str) else path
-    return read if paths and all(_is_synthetic(p) or is_job_file(p) or _is_result(p) for p in paths) else None
+    known = (_is_synthetic(p) or is_job_file(p) or _is_result(p) or _is_image_file(p) for p in paths)
+    return read if paths and all(known) else None
 
 
 def read(path: str | list[str]) -> list[LayerData]:
@@ -31,13 +32,16 @@ def read(path: str | list[str]) -> list[LayerData]:
     Parameters
     ----------
     path : str or list of str
-        Output folders, job files, or ``synthetic://`` addresses.
+        Output folders, job files, ``synthetic://`` addresses, or files of instruments, perhaps with ``::NAME`` behind
+        them. Of a file with several images, those are opened that are chosen in a dialog.
 
     Returns
     -------
     list of (levels, options, type)
     """
-    return [_read_one(p) for p in ([path] if isinstance(path, str) else path)]
+    layers = [layer for p in ([path] if isinstance(path, str) else path) for layer in _read_one(p)]
+    # How napari is told that nothing is to be opened.
+    return layers or [(None,)]  # type: ignore[list-item]
 
 
 def job_layer(path: Path) -> LayerData:
@@ -50,10 +54,12 @@ def job_layer(path: Path) -> LayerData:
     SourceError
         If its image is missing, damaged or not supported.
     """
-    from napari_s1omni.frontends.napari_layers.source_layers import source_layer
+    from napari_s1omni.frontends.napari_layers.source_layers import choose_of_several, source_layer
     from napari_s1omni.planning.job import Job
 
     job = Job.load(path)
+    if chosen := choose_of_several(job.source.uri, one=True):
+        job = job.replace(source={**job.source.model_dump(), "uri": chosen[0]})
     data, options, kind = source_layer(job.source)
     return data, {**options, "metadata": {JOB_KEY: job.dump()}}, kind
 
@@ -97,22 +103,42 @@ def result_layer(path: Path | str) -> LayerData:
     return levels if len(levels) > 1 else levels[0], options, kind
 
 
-def _read_one(path: str) -> LayerData:
+def _read_one(path: str) -> list[LayerData]:
     if _is_synthetic(path):
         from napari_s1omni.frontends.napari_layers.source_layers import synthetic_layer
 
-        return synthetic_layer(path)
+        return [synthetic_layer(path)]
     if not is_job_path(path):
-        return result_layer(path)
+        if _is_result(path):
+            return [result_layer(path)]
+        from napari_s1omni.frontends.napari_layers.source_layers import file_layers
+
+        return file_layers(path)
     from napari_s1omni.frontends.napari_layers.open_dock import offer_dock
 
     layer = job_layer(Path(path))
     offer_dock()
-    return layer
+    return [layer]
 
 
 def _is_synthetic(path: str) -> bool:
     return path.startswith("synthetic:")
+
+
+def _is_image_file(path: str) -> bool:
+    """Whether a file has images that this package reads; Zarr stores are left to other readers."""
+    from napari_s1omni.core.paths import full_path, is_url, split_reference
+    from napari_s1omni.errors import S1OmniError
+    from napari_s1omni.storage.readers.formats import format_of
+    from napari_s1omni.storage.readers.registry import file_endings
+
+    try:
+        file, _ = split_reference(full_path(path))
+    except S1OmniError:
+        return False
+    if is_url(file) or not Path(file).exists():
+        return False
+    return format_of(file) is not None or (Path(file).is_file() and file.lower().endswith(file_endings()))
 
 
 def _is_result(path: str) -> bool:

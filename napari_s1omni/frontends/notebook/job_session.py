@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni import errors
+from napari_s1omni.core.image_references import exchange_image
 from napari_s1omni.errors import JobError, S1OmniError, StoreError
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import Failure, RunStatus, describe_failure
@@ -209,6 +210,12 @@ class JobSession:
             raise JobError(f"result {path}", f"one of {', '.join(str(run.path) for run in self.runs)}")
         self._choose(run)
         self._notify()
+
+    def choose_image(self, image: str) -> None:
+        """Begin again with one image of a file that holds several."""
+        uri = exchange_image(self.job.source.uri, image)
+        self.job = self.job.replace(source={**self.job.source.model_dump(), "uri": uri})
+        self.resume()
 
     def pause(self) -> None:
         """Pause the run after its current tiles."""

@@ -15,6 +15,7 @@ function render({ model, el }) {
   const inputs = {};
   const timers = {};
   const later = (name, ms, work) => { clearTimeout(timers[name]); timers[name] = setTimeout(work, ms); };
+  const showChoices = makeChoices(ui.root, channel.order);
   el.append(ui.root);
 
   const requestView = () => {
@@ -375,7 +376,7 @@ function render({ model, el }) {
   const handlers = {
     "change:title": () => { ui.title.textContent = model.get("title"); }, "change:scene": () => { showScene(); showResults(); }, "change:status": showStatus,
     "change:form": showForm, "change:forecast": showForecast, "change:ready": showForecast, "change:request": showForecast, "change:preview": showPreview,
-    "change:legend": showLegend, "change:target": showTarget, "change:results": showResults, "msg:custom": receive,
+    "change:choices": () => showChoices(model.get("choices") || []), "change:legend": showLegend, "change:target": showTarget, "change:results": showResults, "msg:custom": receive,
     "comm_live_update": checkKernel,
   };
   const events = Object.entries(handlers).map(([event, work]) => [event, event.startsWith("change:") ? () => { heard(); work(); } : work]);

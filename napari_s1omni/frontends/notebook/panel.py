@@ -7,6 +7,7 @@ answered by a message of the same kind to the same view.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,8 +19,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from napari_s1omni.core.paths import full_path, name_in
-from napari_s1omni.errors import JobError, S1OmniError, StoreExists
+from napari_s1omni.core.paths import full_path, join_reference, name_in
+from napari_s1omni.errors import JobError, S1OmniError, SeveralImages, StoreExists
 from napari_s1omni.execution.run.status import describe_failure
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED
 from napari_s1omni.frontends.notebook.form_fields import form_fields, read_value
@@ -39,10 +40,15 @@ from napari_s1omni.frontends.session.preview.events import (
     PreviewResult,
 )
 from napari_s1omni.frontends.session.request_line import request_line, request_reasons
+from napari_s1omni.frontends.views.thumbnail import thumbnail
 from napari_s1omni.frontends.views.tile_colours import COLOURS, QUANTITIES
 from napari_s1omni.jobs.prepare import Prepared
+from napari_s1omni.results.report.pictures import data_url
+from napari_s1omni.storage.listing.image_headers import list_images
 
 _HERE = Path(__file__).parent
+_PICTURE = 96
+"""Pixels of the longer side of a picture among which an image is chosen."""
 
 
 class Panel(anywidget.AnyWidget):
@@ -54,7 +60,7 @@ class Panel(anywidget.AnyWidget):
     """
 
     # One module for the browser, because a second file would need a server.
-    _esm = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("parts.js", "panel.js"))
+    _esm = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("parts.js", "choices.js", "panel.js"))
     _css = _HERE / "panel.css"
 
     title = traitlets.Unicode().tag(sync=True)
@@ -79,6 +85,8 @@ class Panel(anywidget.AnyWidget):
     """Where a run with the settings of the form goes: the field that holds it, its value, and a short name."""
     results = traitlets.List().tag(sync=True)
     """The results of all runs of the job, path and short name each; that of the job is ``scene["output"]``."""
+    choices = traitlets.List().tag(sync=True)
+    """The images of a file of several, of which one is to be chosen: name, sizes, and a picture as a URL or empty."""
     attach = traitlets.Unicode().tag(sync=True)
     """Python that finds the run again in a new kernel."""
     key = traitlets.Unicode().tag(sync=True)
@@ -115,7 +123,7 @@ class Panel(anywidget.AnyWidget):
         ----------
         message : mapping
             ``kind`` is ``view``, ``grid``, ``trace`` or ``alive`` (answered by a message), or ``edit``,
-            ``preview``, ``run``, ``show``, ``pause``, ``resume`` or ``cancel``.
+            ``preview``, ``run``, ``show``, ``choose``, ``pause``, ``resume`` or ``cancel``.
         """
         kind, view = str(message.get("kind")), str(message.get("view", ""))
         requests: dict[str, Callable[[Mapping[str, Any]], Reply]] = {
@@ -136,6 +144,7 @@ class Panel(anywidget.AnyWidget):
             "preview": lambda: self._start_preview(message),
             "run": self._run,
             "show": lambda: self._session.show(str(message.get("path"))),
+            "choose": lambda: self._session.choose_image(str(message.get("image"))),
             "pause": self._session.pause,
             "resume": self._session.resume,
             "cancel": self._session.cancel,
@@ -254,9 +263,31 @@ class Panel(anywidget.AnyWidget):
             content.slices = SourceSlices(session.source)
         elif session.source is None and session.status.error is not None:
             self.forecast = session.status.error.words
+            if session.status.error.kind == SeveralImages.__name__ and not self.choices:
+                self._worker.submit(self._offer_images, session.job.source.uri)
+        if session.source is not None or session.status.alive:
+            self.choices = []
         self._show_scene()
         self._show_target()
         self._show_status()
+
+    def _offer_images(self, file: str) -> None:
+        """Show the images of a file, first their names, then a picture of each; called on the worker."""
+        found = [
+            {"name": header.name, "text": header.sizes, "picture": ""} for header in list_images(file) if header.main
+        ]
+        for image in found:
+            self._session.deliver(partial(self._show_choices, [dict(one) for one in found]))
+            if not self._session.status.error:
+                return
+            # An image that cannot be read has no picture, but a name.
+            with contextlib.suppress(S1OmniError, OSError):
+                image["picture"] = data_url(thumbnail(join_reference(file, str(image["name"])), _PICTURE))
+        self._session.deliver(partial(self._show_choices, found))
+
+    def _show_choices(self, found: list[dict[str, str]]) -> None:
+        if self._session.source is None and not self._session.status.alive:
+            self.choices = found
 
     def _show_scene(self) -> None:
         slices, run = self._content.slices, self._content.run

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.frontends.napari_layers.layer_source import LayerSource, stored_note
+from napari_s1omni.core.image_references import name_for_folder, split_stored
+from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_view import LayerView
 from napari_s1omni.planning.job import Job
-from napari_s1omni.storage.arrays.array_origin import locate_pixels
+from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
 from napari_s1omni.storage.source import Source
 
 
@@ -54,4 +55,6 @@ def source_name(job: Job) -> str:
     uri = job.source.uri
     if uri.startswith("memory:"):
         return uri.removeprefix("memory:")
-    return uri.partition("?")[0].rstrip("/").rpartition("/")[2].partition(".")[0] or "image"
+    file, image = split_stored(uri)
+    stem = file.partition("?")[0].rstrip("/").rpartition("/")[2].partition(".")[0] or "image"
+    return stem if image is None else f"{stem}-{name_for_folder(image)}"

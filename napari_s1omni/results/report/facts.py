@@ -32,6 +32,7 @@ def describe_job(result: Result) -> Facts:
         ("Prompt", operation.prompt),
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),
         ("Source", f"{source.source or 'in memory'}; {_axes(source)}, {source.dtype}; pixel size: {', '.join(scale)}"),
+        *result.acquisition.facts(),
         ("Content of the source", f"fingerprint {plan.source_digest[:16]}"),
         ("Result", f"{result.uri}; {_axes(result.spec)}, {result.spec.dtype}"),
         ("Engine", f"{engine.name}, revision {engine.revision}. {engine.title}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from napari_s1omni.core.image_references import short_reference
 from napari_s1omni.core.paths import local_path
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.results.report import facts
@@ -54,7 +55,7 @@ def report(result: Result, image: Source | None = None) -> str:
             image = None
     worst, sample = choose_examples(result)
     seams = result.summary.get("seams")
-    name = (plan.source.source or "an image in memory").rstrip("/").rpartition("/")[2]
+    name = short_reference((plan.source.source or "an image in memory").rstrip("/"))
     title = f"{plan.job.operation.type.replace('_', '-').capitalize()} of {name} by {plan.engine.name}"
     parts = [
         f'<p class="lead">{html.escape(_summary(result))}</p><p>{_badges(result)}</p>',

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.planning.job import SourceRef
+from napari_s1omni.storage.arrays.array_file import array_file, references_in
 from napari_s1omni.storage.arrays.memory_map import memory_map_uri
 from napari_s1omni.storage.chunk_sample import sample_chunks, shrink_box
 from napari_s1omni.storage.source import Source, open_reference
@@ -72,7 +73,7 @@ def stored_reference(ref: SourceRef, array: Any, source: Source) -> SourceRef | 
     """
     uri = source.spec.source or array_origin(array)
     if uri is None:
-        return None
+        return _image_in_file(ref, array, source)
     axes = source.stored_axes
     named = ref.replace(uri=uri)
     sizes = tuple(source.spec.scale_of(a) for a in axes)
@@ -82,6 +83,32 @@ def stored_reference(ref: SourceRef, array: Any, source: Source) -> SourceRef | 
         try:
             if _is_same(source, open_reference(tried)):
                 return tried
+        except (S1OmniError, OSError):
+            continue
+    return None
+
+
+def stored_note(source: Source) -> str:
+    """Say where an array is read from; no copy of it is made."""
+    return f"the array is read from {source.spec.source}, where it is stored"
+
+
+def _image_in_file(ref: SourceRef, array: Any, source: Source) -> SourceRef | None:
+    """Return the image of a file that an array of another program shows: axes, sizes and pixels agree."""
+    file = array_file(array)
+    for place in references_in(file) if file is not None else ():
+        named = SourceRef(uri=place)
+        try:
+            stored = open_reference(named)
+            if (stored.spec.axes, stored.spec.shape) != (source.spec.axes, source.spec.shape):
+                continue
+            if ref.scale is not None or ref.units is not None:
+                # What the user says of the array comes before what its file says.
+                axes = stored.stored_axes
+                sizes = tuple(source.spec.scale_of(a) for a in axes)
+                named = named.replace(scale=sizes, units=tuple(source.spec.unit_of(a) or "pixel" for a in axes))
+            if has_equal_pixels(source, stored):
+                return named
         except (S1OmniError, OSError):
             continue
     return None
@@ -167,8 +194,12 @@ def _place_in_tiff(store: Any, level: str) -> str | None:
 
 def _is_same(source: Source, stored: Source) -> bool:
     """Whether two sources have the same axes, sizes, names and position, and pixels as far as a few are compared."""
-    if stored.spec.replace(source=None) != source.spec.replace(source=None):
-        return False
+    same = stored.spec.replace(source=None) == source.spec.replace(source=None)
+    return same and has_equal_pixels(source, stored)
+
+
+def has_equal_pixels(source: Source, stored: Source) -> bool:
+    """Whether two sources of the same axes and shape have the same pixels, as far as a few are compared."""
     for box in sample_chunks(source.spec, source.chunks, _COMPARED):
         part = shrink_box(source.spec, box, _COMPARED_BYTES)
         if not np.array_equal(source.read(part), stored.read(part), equal_nan=source.spec.np_dtype.kind == "f"):

@@ -14,20 +14,18 @@ _CONTENTS = (
     ((b"\xff\xd8\xff",), "a JPEG", "rename it to end in .jpg"),
     ((b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"), "a TIFF", "rename it to end in .tif"),
     ((b"\x93numpy",), "an array of NumPy", "rename it to end in .npy"),
-    ((b"\x89hdf\r\n",), "HDF5", "open it with h5py, and give one of its datasets with axes and scale"),
+    ((b"\x89hdf\r\n",), "HDF5", "rename it to end in .h5, or in .ims if Imaris wrote it"),
     ((b"\x1f\x8b",), "packed with gzip", "unpack it"),
-    ((b"pk\3\4",), "a zip archive", "unpack it"),
+    ((b"pk\3\4",), "a zip archive", "unpack it; the name of a zipped OME-Zarr ends in .ozx or .zarr.zip"),
     ((b"bzh",), "packed with bzip2", "unpack it"),
     ((b"7z\xbc\xaf", b"rar!"), "an archive", "unpack it"),
 )
 """First bytes in small letters, what they mean, what to do."""
 _ENDINGS = (
     ((".xlsx", ".xls", ".ods"), "save the sheet as CSV if it is a list of images"),
-    ((".zarr.zip", ".ozx", ".zip", ".gz", ".bz2", ".7z", ".rar", ".tar", ".tgz"), "unpack it, and give what is inside"),
+    ((".zip", ".gz", ".bz2", ".7z", ".rar", ".tar", ".tgz"), "unpack it, and give what is inside"),
     ((".npz",), "open it with numpy.load, and give one of its arrays, or save that as .npy"),
     ((".mat",), "open it with scipy.io.loadmat, and give one of its arrays"),
-    ((".h5", ".hdf5", ".ims", ".n5"), "open it with h5py or zarr, and give one of its datasets with axes and scale"),
-    ((".mrc", ".map", ".rec"), "open it with mrcfile, and give its data with axes and scale"),
     (
         (
             ".czi",
@@ -38,14 +36,14 @@ _ENDINGS = (
             ".oir",
             ".vsi",
             ".mrxs",
-            ".ims",
             ".dv",
             ".lof",
             ".zvi",
             ".vms",
             ".nef",
         ),
-        "convert it to OME-Zarr with bioformats2raw, or to OME-TIFF with Fiji or QuPath",
+        "convert it to OME-Zarr with bioformats2raw, or to OME-TIFF with Fiji or QuPath; or install a plugin of bioio "
+        "that reads it, such as bioio-bioformats",
     ),
     (
         (".geojson", ".json", ".roi", ".csv", ".tsv"),

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from napari_s1omni.core.paths import join_reference, name_in
 from napari_s1omni.errors import S1OmniError
-from napari_s1omni.storage.readers.image_listing import image_names
+from napari_s1omni.storage.listing.image_headers import image_names
 
 _PATTERN = re.compile(r"[*?\[]")
 _FIELD = re.compile(r"([A-Za-z]{1,2})/(\d{1,3})/([^/]+)")

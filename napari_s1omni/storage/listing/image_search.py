@@ -130,7 +130,7 @@ def images_like(pattern: Path) -> FoundImages:
 
 
 def _walk(folder: Path, found: FoundImages) -> Iterator[Path]:
-    """Yield all files and folders that are images below a folder; one that is reached twice through links is read once."""
+    """Yield all files, and folders that are images, below a folder; one that links reach twice is read once."""
     seen: set[tuple[int, int]] = set()
     for home, names, files in os.walk(folder, followlinks=True):
         here = Path(home)

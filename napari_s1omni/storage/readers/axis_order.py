@@ -171,6 +171,14 @@ def _check_known(name: str, shape: Sequence[int], axes: NamedAxes, shown: str) -
         )
 
 
+def guess_axes(shape: Sequence[int], dtype: np.dtype[Any]) -> str | None:
+    """Return the axes that are assumed for an array without any; None if they cannot be guessed."""
+    try:
+        return _guess("the array", shape, dtype, [])
+    except SourceError:
+        return None
+
+
 def _arrange(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], named: NamedAxes, notes: list[str]) -> AxisOrder:
     axes = named.letters
     notes.extend(named.notes)

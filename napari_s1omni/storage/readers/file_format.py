@@ -52,6 +52,12 @@ class ImageHeader:
     main: bool = True
     """False for a label, an overview or a thumbnail beside the images of a slide."""
 
+    @property
+    def sizes(self) -> str:
+        """Its axes of more than 1 px with their sizes: ``c 2, y 512, x 512``."""
+        named = zip(self.axes, self.shape, strict=True)
+        return ", ".join(f"{axis} {n:,}" for axis, n in named if n > 1 and axis != "s")
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {

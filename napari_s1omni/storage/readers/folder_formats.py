@@ -6,6 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import (
+    N5,
+    PRECOMPUTED,
+    is_n5,
+    is_precomputed,
+    is_spim_data,
+)
+
 _DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 _DICOM_MARK = b"DICM"
 _BESIDE = (".json", ".txt", ".pdf", ".xml", ".csv", ".html", ".htm", ".md", ".log", ".bval", ".bvec", ".inf", ".exe")
@@ -88,5 +96,8 @@ _TESTS: tuple[tuple[Callable[[Path], bool], str], ...] = (
     (is_slide, "slides.dicom_slide"),
     (is_dicom_folder, "medical.dicom"),
     (is_dicom_file, "medical.dicom"),
+    (is_n5, N5),
+    (is_precomputed, PRECOMPUTED),
+    (is_spim_data, "volumes.views.big_data_viewer"),
 )
 """Test of a folder or file -> module that reads it."""

@@ -9,17 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import S1OmniError, SourceError
+from napari_s1omni.storage.format_descriptions import FORMATS
+from napari_s1omni.storage.readers.adapters.bioio_endings import bioio_endings, has_plugins
 from napari_s1omni.storage.readers.file_format import FileFormat, FormatInfo
 from napari_s1omni.storage.readers.folder_formats import unnamed_format
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import N5, PRECOMPUTED, url_format
 
 GROUP = "napari_s1omni.readers"
-"""Entry-point group: name -> module that is a :class:`FileFormat`."""
+"""Entry-point group: name -> module or object that is a :class:`FileFormat`."""
 _READERS = "napari_s1omni.storage.readers"
+_BIOIO = "adapters.bioio_images"
+_OF_URLS = (N5, PRECOMPUTED)
+"""Modules that read what lies behind a URL part by part."""
 
 _DICOM = f"{_READERS}.medical.dicom"
 """Its endings are those of slides too, which only their content tells."""
@@ -30,6 +35,16 @@ _BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "medical.dicom": (".dcm", ".dicom", ".ima", "dicomdir"),
     "slides.dicom_slide": (),
     "medical.itk_files": (".mha", ".mhd", ".nrrd", ".nhdr"),
+    "volumes.hdf5": (".h5", ".hdf5", ".hdf", ".he5"),
+    "volumes.imaris": (".ims",),
+    "volumes.views.big_data_viewer": (),
+    N5: (),
+    PRECOMPUTED: (),
+    "volumes.mrc": (
+        *(".mrc", ".mrcs", ".map", ".ccp4", ".rec", ".st", ".ali"),
+        *(".mrc.gz", ".map.gz", ".rec.gz", ".st.gz", ".mrc.bz2", ".map.bz2", ".rec.bz2", ".st.bz2"),
+    ),
+    "volumes.ozx": (".ozx", ".zarr.zip"),
 }
 """Module below ``storage/readers`` -> file endings, repeated here so that no module is imported to find one."""
 
@@ -39,13 +54,18 @@ class FormatSource:
     """The module that reads a format. It is imported when the first such file is opened."""
 
     module: str
-    """Dotted name."""
+    """Dotted name, with ``:name`` for an object in the module."""
     endings: tuple[str, ...]
     """File endings in small letters."""
     package: str = ""
     """Name and version of the package that registers it; empty for a format of this package."""
     error: str = ""
     """Why it cannot be used; empty if it can."""
+
+    @property
+    def reads_urls(self) -> bool:
+        """Whether it reads behind a URL part by part, and not from a copy."""
+        return self.module.removeprefix(f"{_READERS}.") in _OF_URLS
 
     def load(self) -> FileFormat:
         """Import the module.
@@ -57,7 +77,11 @@ class FormatSource:
         """
         if self.error:
             raise SourceError(self.error, remedy="update or remove that package")
-        return cast("FileFormat", importlib.import_module(self.module))
+        module, _, name = self.module.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in name.split(".") if name else ():
+            found = getattr(found, part)
+        return cast("FileFormat", found)
 
     def describe(self) -> FormatInfo:
         """Return what is known of the format.
@@ -82,18 +106,32 @@ def formats() -> tuple[FormatSource, ...]:
 
 
 def format_of(where: str | Path) -> FormatSource | None:
-    """Return the format of a file by the ending of its name, or of an existing folder; None if none has it."""
+    """Return the format of a file by the ending of its name, or of an existing folder; None if no format here has it.
+
+    A URL is known by its words alone. Endings that only a plugin of bioio reads come last.
+    """
+    if module := url_format(str(where)):
+        return format_named(module)
     name = name_in(str(where)).lower()
     found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
     if not os.path.exists(where) or (found is not None and not os.path.isdir(where) and found.module != _DICOM):
         return found
-    module = unnamed_format(Path(where))
-    return next((s for s in formats() if s.module == f"{_READERS}.{module}"), found)
+    return format_named(unnamed_format(Path(where))) or found or _by_bioio(where, name)
+
+
+def format_named(module: str | None) -> FormatSource | None:
+    """Return a format of this package by its module below ``storage/readers``; None if there is none."""
+    return next((s for s in formats() if s.module == f"{_READERS}.{module}"), None)
 
 
 def format_endings() -> tuple[str, ...]:
     """Return the endings of all formats."""
     return tuple(dict.fromkeys(ending for source in formats() for ending in source.endings))
+
+
+def broken_formats() -> tuple[str, ...]:
+    """Return what is wrong with each reader of another package that cannot be used."""
+    return tuple(source.error for source in formats() if source.error)
 
 
 def library_missing(info: FormatInfo, path: Path | str, error: ImportError) -> SourceError:
@@ -107,16 +145,31 @@ def library_missing(info: FormatInfo, path: Path | str, error: ImportError) -> S
     )
 
 
+def _by_bioio(where: str | Path, name: str) -> FormatSource | None:
+    """Return the adapter of bioio for a file that no reader of this package or of another one reads."""
+    if not has_plugins() or name.endswith(_own_endings()) or not os.path.isfile(where):
+        return None
+    return FormatSource(f"{_READERS}.{_BIOIO}", bioio_endings()) if name.endswith(bioio_endings() or ("\0",)) else None
+
+
+def _own_endings() -> tuple[str, ...]:
+    return tuple(ending for format in FORMATS for ending in format.endings)
+
+
 def _registered(point: metadata.EntryPoint, package: str) -> FormatSource:
     """Describe a format of another package; what goes wrong in it stays there."""
     try:
-        module: ModuleType = point.load()
-        info = module.describe()
+        info = point.load().describe()
         if not isinstance(info, FormatInfo):
             raise TypeError(f"describe() returned {type(info).__name__}, not FormatInfo")
-        return FormatSource(point.value, info.endings, package)
+        given: Any = info.endings
+        if isinstance(given, str) or not all(isinstance(e, str) and e.startswith(".") for e in given):
+            raise TypeError(f"the endings are {info.endings!r}, not a tuple of endings such as '.abc'")
+        # What this package reads itself stays with it, so that a new package changes no result.
+        endings = tuple(ending.lower() for ending in info.endings if ending.lower() not in _own_endings())
+        return FormatSource(point.value, endings, package)
     except S1OmniError as error:
         return FormatSource(point.value, (), package, f"the reader '{point.name}' of {package}: {error.given}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = f"{type(error).__name__}: {error}"
         return FormatSource(point.value, (), package, f"the reader '{point.name}' of {package} is broken ({words})")

@@ -10,19 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_s1omni.core.document import did_you_mean
-from napari_s1omni.core.paths import is_left_by_system, join_reference, name_in
+from napari_s1omni.core.paths import is_left_by_system, is_url, join_reference, name_in
 from napari_s1omni.errors import S1OmniError, SeveralImages, SourceError
 from napari_s1omni.storage.files.unreadable_file import content_of
-from napari_s1omni.storage.readers.file_format import FileFormat, ImageHeader
+from napari_s1omni.storage.readers.file_format import ImageHeader
 from napari_s1omni.storage.readers.formats import FormatSource, library_missing
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _MOST_SHOWN = 12
 """Images that a message names."""
+_NO_FORMAT = ("empty", "a file of zeros", "a pointer", "a web page")
+"""Begin what is no file of any format."""
 
 
-def list_file(source: FormatSource, path: Path) -> tuple[ImageHeader, ...]:
-    """List the images of a file; their names are all different.
+def list_file(source: FormatSource, path: Path | str) -> tuple[ImageHeader, ...]:
+    """List the images of a file, or of a URL whose parts are read; their names are all different.
 
     Raises
     ------
@@ -30,21 +32,23 @@ def list_file(source: FormatSource, path: Path) -> tuple[ImageHeader, ...]:
         If it cannot be read, or holds none.
     """
     reader = source.load()
-    with _read_errors(reader, path):
-        headers = tuple(reader.list_images(path))
+    with _read_errors(source, path):
+        headers = tuple(reader.list_images(path))  # type: ignore[arg-type]  # only readers of URLs get text
+        if wrong := next((one for one in headers if not isinstance(one, ImageHeader)), None):
+            raise TypeError(f"list_images() returned {type(wrong).__name__}, not ImageHeader")
     if not headers:
         raise SourceError(f"{path} holds no image", f"a file of {reader.describe().name} with images", path=str(path))
     names = unique_names([header.name for header in headers])
     return tuple(replace(header, name=name) for header, name in zip(headers, names, strict=True))
 
 
-def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawImage:
-    """Read one image of a file.
+def read_image_of(source: FormatSource, path: Path | str, image: str | None) -> RawImage:
+    """Read one image of a file, or of a URL whose parts are read.
 
     Parameters
     ----------
     source : FormatSource
-    path : Path
+    path : Path or str
     image : str or None
         Name of the image, or its number, counted from 0. None: the only one.
 
@@ -58,9 +62,13 @@ def read_image_of(source: FormatSource, path: Path, image: str | None) -> RawIma
     headers = list_file(source, path)
     number = choose_image(headers, image, path)
     reader = source.load()
-    with _read_errors(reader, path):
-        raw = reader.read_image(path, number)
-    return replace(raw, uri=join_reference(str(path), headers[number].name if len(headers) > 1 else None))
+    with _read_errors(source, path):
+        raw = reader.read_image(path, number)  # type: ignore[arg-type]  # only readers of URLs get text
+        if not isinstance(raw, RawImage):
+            raise TypeError(f"read_image() returned {type(raw).__name__}, not RawImage")
+    notes = (f"read by the package {source.package}", *raw.notes) if source.package else raw.notes
+    uri = join_reference(str(path), headers[number].name if len(headers) > 1 else None)
+    return replace(raw, uri=uri, notes=notes)
 
 
 def choose_image(headers: Sequence[ImageHeader], image: str | None, path: Path | str) -> int:
@@ -134,9 +142,9 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _read_errors(reader: FileFormat, path: Path) -> Iterator[None]:
+def _read_errors(source: FormatSource, path: Path | str) -> Iterator[None]:
     """Turn whatever a library raises into an error that names the file and says what to do."""
-    if is_left_by_system(path.name):
+    if is_left_by_system(name_in(path)):
         raise SourceError(
             f"{path} is no image: the system keeps its own notes in files of such names",
             remedy="give the image beside it",
@@ -144,23 +152,36 @@ def _read_errors(reader: FileFormat, path: Path) -> Iterator[None]:
         )
     try:
         yield
-    except S1OmniError:
+    except S1OmniError as error:
+        if isinstance(error, SourceError) and (other := _other_content(source, path)) is not None:
+            raise other from error
         raise
     except ImportError as error:
-        raise library_missing(reader.describe(), path, error) from error
+        raise library_missing(source.load().describe(), path, error) from error
+    except FileNotFoundError as error:
+        raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path)) from error
     except PermissionError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
     except Exception as error:
-        raise _damaged(path, reader.describe().name, error) from error
+        raise _other_content(source, path) or _damaged(source, path, error) from error
 
 
-def _damaged(path: Path, name: str, error: Exception) -> SourceError:
-    found = content_of(path) if path.is_file() else None
-    if found is not None and found[0].startswith(("empty", "a file of zeros", "a pointer", "a web page")):
-        return SourceError(f"{path} is {found[0]}", remedy=found[1], path=str(path))
+def _other_content(source: FormatSource, path: Path | str) -> SourceError | None:
+    """Return the error for a file that is something else than its ending says; None if it is not."""
+    if is_url(str(path)) or not Path(path).is_file() or (found := content_of(Path(path))) is None:
+        return None
+    content, remedy = found
+    renamed = "rename it" in remedy and not any(ending in remedy for ending in source.endings)
+    if not renamed and not content.startswith(_NO_FORMAT):
+        return None
+    return SourceError(f"{path} is {content}", remedy=remedy, path=str(path))
+
+
+def _damaged(source: FormatSource, path: Path | str, error: Exception) -> SourceError:
     words = f"{type(error).__name__}: {error}".strip(": ")
+    by = f" by the package {source.package}" if source.package else ""
     return SourceError(
-        f"{path} cannot be read as {name} ({words})",
+        f"{path} cannot be read as {source.load().describe().name}{by} ({words})",
         "a file is read as its program wrote it, to its end",
         "copy it again, or wait until the program that writes it has finished",
         path=str(path),

@@ -31,6 +31,15 @@ class Pixels(Protocol):
         """Return the pixels inside slices of step 1."""
 
 
+def level_factor(fine: Pixels, coarse: Pixels) -> float | None:
+    """Return how many pixels of one level a pixel of a coarser one stands for along y and x, where they know it.
+
+    A level may end before the image does, so that the factor does not follow from the sizes.
+    """
+    known, factor = getattr(fine, "factor", None), getattr(coarse, "factor", None)
+    return factor / known if known and factor else None
+
+
 @dataclass(frozen=True, slots=True)
 class ZarrArrayPixels(ABC):
     """:class:`Pixels` of a zarr array; a failed read becomes a :class:`SourceError` that names the file."""

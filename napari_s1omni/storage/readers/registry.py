@@ -15,9 +15,10 @@ from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
 from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
-from napari_s1omni.storage.readers.formats import format_endings, format_of
+from napari_s1omni.storage.readers.formats import broken_formats, format_endings, format_named, format_of
 from napari_s1omni.storage.readers.image_files import choose_number, read_image_of
-from napari_s1omni.storage.readers.raw_image import RawImage
+from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
+from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import probed_format
 from napari_s1omni.storage.readers.zarr_nodes.members import members_of
 
 _STORAGE = "napari_s1omni.storage"
@@ -71,17 +72,19 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     file, image = split_reference(uri)
     found = format_of(file)
     if is_url(uri):
+        if found is not None and found.reads_urls:
+            return _at_level(read_image_of(found, file, image), level, uri)
         if found is not None:
             return _at_level(_read_copy(file, lambda path: read_image_of(found, path, image)), level, uri)
         reader = _reader_of(file)
-        return _read_group(file, image, level) if reader is None else _at_level(_read_remote(file, reader), level, uri)
+        return _read_store(file, image, level) if reader is None else _at_level(_read_remote(file, reader), level, uri)
     if found is not None and os.path.exists(file):
         return _at_level(read_image_of(found, Path(file), image), level, file)
     path, part = _split_image(Path(file)) if image is None else (Path(file), image)
     if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_group(str(path), image, level)
     if not os.path.exists(path):
-        raise SourceError(f"there is nothing at {path}", remedy="check the path", path=str(path))
+        raise SourceError(f"there is nothing at {path}", remedy=_inside_file(path) or "check the path", path=str(path))
     return _at_level(_read_file(path, part), level, str(path))
 
 
@@ -107,8 +110,8 @@ def _read_file(path: Path, part: str | None = None) -> RawImage:
         )
     if reader is None:
         raise SourceError(
-            f"{path} has an unknown file ending",
-            f"a source is a file ending in {', '.join(_BY_ENDING)}, or the folder of a Zarr store",
+            "; ".join([f"{path} has an unknown file ending", *broken_formats()]),
+            f"a source is a file ending in {', '.join(file_endings())}, or the folder of a Zarr store",
             remedy_for(path),
             path=str(path),
         )
@@ -171,6 +174,25 @@ def _read_copy(url: str, read: Callable[[Path], RawImage]) -> RawImage:
     return replace(raw, uri=join_reference(url, image), notes=notes)
 
 
+def _read_store(url: str, image: str | None, level: int) -> RawImage:
+    """Read a Zarr behind a URL, or a volume of another kind that has no ending."""
+    try:
+        return _read_group(url, image, level)
+    except SourceError as error:
+        # A server that does not answer is not asked again.
+        if "transient" in error.facts or (found := format_named(probed_format(url))) is None:
+            raise
+        return _at_level(read_image_of(found, url, image), level, url)
+
+
+def _inside_file(path: Path) -> str:
+    """Return the reference that is meant by the path of a dataset behind that of its file, as in ``scan.h5/raw``."""
+    file = next((parent for parent in path.parents if parent.is_file()), None)
+    if file is None or format_of(file) is None:
+        return ""
+    return f"give {join_reference(str(file), path.relative_to(file).as_posix())}"
+
+
 def _is_inside_zarr(path: Path) -> bool:
     """Whether a missing path lies inside a Zarr store; its reader can then say what the store holds."""
     return not path.exists() and any(
@@ -213,6 +235,8 @@ def _at_level(raw: RawImage, level: int, name: str) -> RawImage:
     pixels = raw.coarser[level - 1]
     fine, axes = raw.pixels.shape, raw.axes or ""
     factors = {a: n / m for a, n, m in zip(axes, fine, pixels.shape, strict=False) if a in "zyx"}
+    if (factor := level_factor(raw.pixels, pixels)) is not None:
+        factors |= dict.fromkeys("yx", factor)
     # All levels show the same field of view, so the first pixel of a coarse one has its centre further in.
     shifts = {a: raw.translate.get(a, 0.0) + (k - 1) / 2 * raw.scale.get(a, 1.0) for a, k in factors.items()}
     return replace(

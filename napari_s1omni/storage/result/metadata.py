@@ -27,7 +27,9 @@ Window = tuple[float, float]
 """Lower and upper end of a display range, in pixel values."""
 
 
-def ome_metadata(target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = ()) -> dict[str, Any]:
+def ome_metadata(
+    target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequence[Window] = (), colors: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the OME-Zarr 0.5 metadata of a result.
 
     Parameters
@@ -37,6 +39,8 @@ def ome_metadata(target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequen
     name : str
     windows : sequence of (low, high), optional
         Display range of each channel, or one for all; by default the range of the dtype.
+    colors : sequence of str, optional
+        Colour of each channel as ``RRGGBB``; an empty one is chosen.
     """
     axes = []
     for axis, unit in zip(target.axes, target.units, strict=True):
@@ -59,7 +63,7 @@ def ome_metadata(target: LayerSpec, pyramid: Pyramid, name: str, windows: Sequen
     if target.kind == "labels":
         ome["image-label"] = {}
     else:
-        ome["omero"] = {"channels": _channels(target, windows)}
+        ome["omero"] = {"channels": _channels(target, windows, colors)}
     return ome
 
 
@@ -108,7 +112,7 @@ def label_colors(highest: int) -> list[dict[str, Any]]:
     return colors
 
 
-def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, Any]]:
+def _channels(target: LayerSpec, windows: Sequence[Window], colors: Sequence[str]) -> list[dict[str, Any]]:
     dtype = target.np_dtype
     full = (0.0, 1.0)
     if dtype.kind in "iu":
@@ -123,7 +127,8 @@ def _channels(target: LayerSpec, windows: Sequence[Window]) -> list[dict[str, An
         low, high = map(float, chosen[i])
         ends = {"min": min(low, full[0]), "max": max(high, full[1]), "start": low, "end": high}
         label = names[i] if names else f"channel {i}"
-        channels.append({"label": label, "color": palette[i % len(palette)], "active": True, "window": ends})
+        color = (colors[i] if len(colors) == count else "") or palette[i % len(palette)]
+        channels.append({"label": label, "color": color, "active": True, "window": ends})
     return channels
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_s1omni.core.image_references import short_reference
 from napari_s1omni.errors import PlanMismatch, StoreDamaged, StoreExists
 from napari_s1omni.planning.plan_differences import describe_differences
 from napari_s1omni.planning.zarr_folder import read_attributes
@@ -82,7 +83,7 @@ def _describe_result(path: Path, fingerprint: Mapping[str, Any]) -> str:
     except (OSError, ValueError):
         own = {}
     operation = str(fingerprint.get("operation.type") or "result").replace("_", " ")
-    source = f" of {Path(own['source']).name}" if own.get("source") else ""
+    source = f" of {short_reference(own['source'])}" if own.get("source") else ""
     prompt = f" ('{fingerprint['operation.prompt']}')" if fingerprint.get("operation.prompt") else ""
     objects = (own.get("summary") or {}).get("objects")
     found = "" if objects is None else f", {objects:,} objects"

@@ -68,6 +68,7 @@ class ResultStore:
         attributes: Mapping[str, Any],
         name: str,
         windows: Sequence[Window] = (),
+        colors: Sequence[str] = (),
         into: LabelPlace | None = None,
         disk: Disk | None = None,
         on_step: OnStep = no_step,
@@ -79,20 +80,20 @@ class ResultStore:
         path : Path or str
             The folder. It may hold ``.s1omni/``, but no other store.
         target : LayerSpec
-            The layer that will be written.
         block : tuple of int
             Size of a block in pixels per axis of `target`; each block is one file of level 0.
         attributes : mapping
             JSON values stored under the key ``s1omni``: job, plan, engine and so on.
         name : str
-            Name of the image, shown in viewers.
+            Shown in viewers.
         windows : sequence of (low, high), optional
             Display range of each channel, or one for all.
+        colors : sequence of str, optional
+            Colour of each channel as ``RRGGBB``; an empty one is chosen.
         into : LabelPlace, optional
             The path is ``IMAGE/labels/NAME`` of an OME-Zarr image, and this is where the labels lie in it;
             :meth:`finish` will list them there.
         disk : Disk, optional
-            File system; ``Disk(durable=False)`` does not fsync.
         on_step : callable, optional
             Called with ``temp`` and ``renamed`` during each commit.
 
@@ -110,7 +111,7 @@ class ResultStore:
         version: ZarrFormat = 3
         own = {**own_metadata(attributes, target, block), "into": into is not None, "state": "running"}
         if into is None:
-            ome = ome_metadata(target, Pyramid.of(target, block), name, windows)
+            ome = ome_metadata(target, Pyramid.of(target, block), name, windows, colors)
         else:
             image = read_image_levels(path.parent.parent, into.axes)
             version, levels = image.zarr_format, ImagePyramid.of(image, target, block, into)

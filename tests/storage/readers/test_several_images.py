@@ -8,8 +8,8 @@ from napari_s1omni.core.image_references import reference_stem, short_reference,
 from napari_s1omni.core.paths import full_path, name_in, split_reference
 from napari_s1omni.errors import JobError, SeveralImages, SourceError
 from napari_s1omni.planning.job import Job, SourceRef
+from napari_s1omni.storage.listing.image_headers import holds_several, list_images
 from napari_s1omni.storage.readers.image_files import unique_names
-from napari_s1omni.storage.readers.image_listing import holds_several, list_images
 
 NAMES = ["B/3/R1", "Größe 2", "a::b", "0"]
 

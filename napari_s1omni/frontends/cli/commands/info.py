@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_s1omni.core.acquisition import Channel
 from napari_s1omni.core.image_references import with_image
 from napari_s1omni.core.paths import join_reference, split_reference
 from napari_s1omni.core.units import format_bytes
@@ -17,9 +16,9 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.arguments import ChosenImage
 from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
+from napari_s1omni.storage.listing.image_headers import bytes_on_disk, list_images, seconds_of_window
 from napari_s1omni.storage.listing.image_list import LIST_ENDINGS
 from napari_s1omni.storage.readers.file_format import ImageHeader
-from napari_s1omni.storage.readers.image_listing import bytes_on_disk, list_images, seconds_of_window
 from napari_s1omni.storage.readers.registry import read_raw
 
 _TIMING = 0.3
@@ -45,8 +44,9 @@ def info(
     failed = False
     images: list[dict[str, Any]] = []
     for file in files:
+        notes: list[str] = []
         try:
-            headers, notes = list_images(file), []
+            headers = list_images(file)
             timed = _time_windows(file, headers, notes)
         except S1OmniError as error:
             if len(files) == 1:
@@ -124,17 +124,7 @@ def _rows(header: ImageHeader, seconds: float | None) -> dict[str, str]:
         "shape": f"{shape} (axes {header.axes})",
         "type": f"{header.dtype}, {count:,} pixels",
         "pixel size": ", ".join(sizes) or "not in the file",
-        **({"channels": "; ".join(map(_channel, header.channels))} if header.channels else {}),
+        **({"channels": "; ".join(one.words() for one in header.channels)} if header.channels else {}),
         "levels": str(header.levels),
         "512 x 512 window": window,
     }
-
-
-def _channel(channel: Channel) -> str:
-    facts = [
-        f"#{channel.color}" if channel.color else "",
-        f"excitation {channel.excitation:g} nm" if channel.excitation else "",
-        f"emission {channel.emission:g} nm" if channel.emission else "",
-    ]
-    known = ", ".join(fact for fact in facts if fact)
-    return (channel.name or "unnamed") + (f" ({known})" if known else "")

@@ -17,7 +17,7 @@ from napari_s1omni.results.batch.batch_rows import find_batch
 from napari_s1omni.results.object_tables import object_tables
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import write_tables
-from napari_s1omni.storage.readers.image_listing import moved_reference
+from napari_s1omni.storage.listing.image_headers import moved_reference
 from napari_s1omni.storage.source import open_reference
 
 

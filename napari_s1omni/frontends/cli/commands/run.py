@@ -18,7 +18,7 @@ from napari_s1omni.planning.job import Job
 from napari_s1omni.results.batch.batch_rows import is_batch
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.files.remote import local_copy
-from napari_s1omni.storage.readers.image_listing import moved_reference
+from napari_s1omni.storage.listing.image_headers import moved_reference
 
 
 def run(

@@ -16,12 +16,12 @@ from napari_s1omni.core.acquisition import Channel
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.microscopes.czi_directory import read_directory
-from napari_s1omni.storage.readers.microscopes.czi_images import CziImage, find_images
+from napari_s1omni.storage.readers.microscopes.czi_images import CziImage, find_images, notes_of, tile_of
 from napari_s1omni.storage.readers.microscopes.czi_metadata import CziMetadata, read_metadata
 from napari_s1omni.storage.readers.microscopes.image_description import ImageDescription
 from napari_s1omni.storage.readers.raw_image import RawImage
 
-_TYPE_NAMES = {0: "Gray8", 1: "Gray16", 2: "Gray32Float", 3: "Bgr24", 4: "Bgr48", 8: "Bgr96Float"}
+_TYPE_NAMES = {0: "Gray8", 1: "Gray16", 2: "Gray32Float", 3: "Bgr24", 4: "Bgr48"}
 _CACHED_BYTES = 2**26
 """Compressed tiles are kept decoded up to this size, as several windows lie in one tile."""
 
@@ -47,8 +47,9 @@ def read_image(path: Path, number: int) -> RawImage:
     images = find_images(path, tiles, metadata)
     image = images[number]
     described = _description(image, metadata)
-    levels = [_CziPixels(path, file, image, described.axes, factor) for factor in (1, *image.factors)]
-    notes = (*image.notes, *_overlaps(image, images))
+    tile = tile_of(image, tiles)
+    levels = [_CziPixels(path, file, image, described.axes, factor, tile) for factor in (1, *image.factors)]
+    notes = (*notes_of(image, tiles), *_overlaps(image, images))
     return described.image(levels, levels[0].chunks, str(path), described.axes, notes)
 
 
@@ -75,6 +76,8 @@ class _CziPixels:
     """Letters of its dimensions, of ``t c z y x s``."""
     factor: int
     """Pixels of full resolution that one stands for, along y and x."""
+    tile: tuple[int, int]
+    """Height and width of a stored tile."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,7 +92,7 @@ class _CziPixels:
     @property
     def chunks(self) -> tuple[int, ...]:
         """Size of a stored tile."""
-        tile = {"y": self.image.tile[0], "x": self.image.tile[1], "s": 3}
+        tile = {"y": self.tile[0], "x": self.tile[1], "s": 3}
         return tuple(min(tile.get(a, 1), n) for a, n in zip(self.axes, self.shape, strict=True))
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
@@ -166,7 +169,7 @@ def _overlaps(image: CziImage, images: Sequence[CziImage]) -> list[str]:
     boxes = np.array([other.box for other in images])
     across = np.minimum(boxes[:, 0] + boxes[:, 2], x + width) - np.maximum(boxes[:, 0], x)
     down = np.minimum(boxes[:, 1] + boxes[:, 3], y + height) - np.maximum(boxes[:, 1], y)
-    over = [i for i in np.flatnonzero((across > 0) & (down > 0)) if images[i].scene != image.scene]
+    over = [i for i in np.flatnonzero((across > 0) & (down > 0)).tolist() if images[i].scene != image.scene]
     names = list(dict.fromkeys(f"'{images[i].name}'" for i in over))
     if not names:
         return []

@@ -131,9 +131,7 @@ def _parse(path: Path, data: bytes, size: int) -> CziDirectory:
         offsets[i], dimensions[i] = at, number
         at = end
     whole = np.frombuffer(data, np.uint8)
-    entries = (
-        whole[offsets[:, None] + np.arange(_ENTRY.itemsize)].view(_ENTRY)[:, 0] if count > 0 else np.empty(0, _ENTRY)
-    )
+    entries = whole[offsets[:, None] + np.arange(_ENTRY.itemsize)].view(_ENTRY).reshape(-1)
     names: dict[str, dict[str, NDArray[Any]]] = {}
     for number in np.unique(dimensions):
         rows = np.flatnonzero(dimensions == number)

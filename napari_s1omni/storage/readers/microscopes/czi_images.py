@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.microscopes.czi_directory import CziDirectory
@@ -14,13 +16,22 @@ from napari_s1omni.storage.readers.microscopes.czi_metadata import CziMetadata
 
 _KEPT_APART = {"V": "view", "I": "illumination", "H": "phase", "R": "rotation"}
 """Dimensions for which images have no axis: each index of one is an image of its own."""
-_PIXELS = {0: ("uint8", 1), 1: ("uint16", 1), 2: ("float32", 1), 3: ("uint8", 3), 4: ("uint16", 3), 8: ("float32", 3)}
+_PIXELS = {0: ("uint8", 1), 1: ("uint16", 1), 2: ("float32", 1), 3: ("uint8", 3), 4: ("uint16", 3)}
 """Number of a pixel type -> numpy name and samples, of those that the library decodes."""
-_OTHER_PIXELS = {9: "Bgra32", 10: "Gray64ComplexFloat", 11: "Bgr192ComplexFloat", 12: "Gray32", 13: "Gray64"}
+_OTHER_PIXELS = {
+    8: "Bgr96Float",
+    9: "Bgra32",
+    10: "Gray64ComplexFloat",
+    11: "Bgr192ComplexFloat",
+    12: "Gray32",
+    13: "Gray64",
+}
 _COMPRESSIONS = {0, 4, 5, 6}
 """None, JPEG XR, and Zstandard in two ways."""
 _OTHER_COMPRESSIONS = {1: "JPEG", 2: "LZW"}
-_COVERED = 0.999
+_WHOLE = 0.999
+_COVERS = 0.5
+"""Share of a scene that the tiles of a level cover at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +44,9 @@ class CziImage:
     fixed: dict[str, int]
     """Index along each dimension that images have no axis for."""
     first: dict[str, int]
-    """First index along T, Z and C."""
+    """First index along T and Z."""
     count: dict[str, int]
-    """Number of time points, planes and channels."""
+    """Number of time points, planes and channels, by T, Z and C."""
     channels: tuple[int, ...]
     """Numbers of its channels in the file."""
     box: tuple[int, int, int, int]
@@ -44,9 +55,8 @@ class CziImage:
     """One per channel."""
     factors: tuple[int, ...]
     """Of each pyramid level, without full resolution: how many pixels one stands for, along y and x."""
-    tile: tuple[int, int]
-    """Usual height and width of a stored tile."""
-    notes: tuple[str, ...]
+    tiles: NDArray[np.int64]
+    """Numbers of its tiles of full resolution."""
 
     @property
     def samples(self) -> int:
@@ -54,9 +64,10 @@ class CziImage:
         return _PIXELS[self.pixel_types[0]][1]
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
+    def dtype(self) -> np.dtype[Any]:
         """A type that holds the pixels of all channels."""
-        return np.result_type(*(np.dtype(_PIXELS[number][0]) for number in self.pixel_types))
+        names = {_PIXELS[number][0] for number in self.pixel_types}
+        return np.dtype(names.pop()) if len(names) == 1 else np.result_type(*map(np.dtype, names))
 
 
 def find_images(path: Path, tiles: CziDirectory, metadata: CziMetadata) -> list[CziImage]:
@@ -68,26 +79,48 @@ def find_images(path: Path, tiles: CziDirectory, metadata: CziMetadata) -> list[
         If tiles have pixels of a type, or a compression, that the library does not decode.
     """
     _check_decodable(path, tiles)
-    full = tiles.where(tiles.factor == 1)
-    if not len(full):
+    factor = tiles.factor
+    full = np.flatnonzero(factor == 1)
+    if not full.size:
         return []
-    apart = [d for d in _KEPT_APART if d in full.start and np.unique(full.start[d]).size > 1]
-    scenes = "S" in full.start
-    colours = np.isin(full.pixel_type, [number for number, (_, samples) in _PIXELS.items() if samples == 3])
-    columns = [full.start["S"]] if scenes else []
-    columns += [full.start[d] for d in apart]
+    apart = [d for d in _KEPT_APART if d in tiles.start and np.unique(tiles.start[d][full]).size > 1]
+    with_scene = "S" in tiles.start
+    none = np.zeros(len(tiles), np.int32)
+    start = {name: tiles.start.get(name, none)[full].astype(np.int64) for name in "TZCXYS"}
+    colours = np.isin(tiles.pixel_type[full], [number for number, (_, samples) in _PIXELS.items() if samples == 3])
     # A channel of colours is an image of its own; grey channels of one scene are one.
-    channel = full.start.get("C", np.zeros(len(full), np.int32))
-    columns.append(np.where(colours, channel, -1))
+    columns: list[NDArray[Any]] = [
+        start["S"],
+        *(tiles.start[d][full] for d in apart),
+        np.where(colours, start["C"], -1),
+    ]
     keys, group = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     order = np.argsort(group.ravel(), kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(group.ravel(), minlength=len(keys)))[:-1])
-    pyramid = tiles.where(tiles.factor > 1)
-    found = [
-        _image(path, full.where(part), pyramid, metadata, [int(k) for k in key], apart, scenes)
-        for key, part in zip(keys, parts, strict=True)
-    ]
-    return _with_own_names(found, path, metadata)
+    begins = np.searchsorted(group.ravel()[order], np.arange(len(keys)))
+    ends = {"X": start["X"] + tiles.width[full], "Y": start["Y"] + tiles.height[full]}
+    low = {d: np.minimum.reduceat(start[d][order], begins) for d in "TZXY"}
+    high = {d: np.maximum.reduceat(ends.get(d, start[d] + 1)[order], begins) for d in "TZXY"}
+    members = np.split(full[order], begins[1:])
+    channels = _channels(group.ravel(), start["C"], tiles.pixel_type[full], len(keys))
+    levels = _levels(tiles, factor, with_scene)
+    found = []
+    for i, key in enumerate(keys.tolist()):
+        box = tuple(int(n) for n in (low["X"][i], low["Y"][i], high["X"][i] - low["X"][i], high["Y"][i] - low["Y"][i]))
+        found.append(
+            CziImage(
+                "",
+                key[0] if with_scene else None,
+                dict(zip(apart, key[1:], strict=False)),
+                {d: int(low[d][i]) for d in "TZ"},
+                {**{d: int(high[d][i] - low[d][i]) for d in "TZ"}, "C": len(channels[i])},
+                tuple(channels[i]),
+                (box[0], box[1], box[2], box[3]),
+                tuple(channels[i].values()),
+                tuple(f for f in levels.get(key[0], ()) if min(box[2:]) >= f),
+                members[i],
+            )
+        )
+    return [replace(image, name=_name(image, found, path, metadata)) for image in found]
 
 
 def _check_decodable(path: Path, tiles: CziDirectory) -> None:
@@ -96,7 +129,7 @@ def _check_decodable(path: Path, tiles: CziDirectory) -> None:
         names = ", ".join(_OTHER_PIXELS.get(n, f"number {n}") for n in unknown)
         raise SourceError(
             f"{path} has pixels of type {names}",
-            "grey and colour pixels of 8 or 16 bits or of 32-bit floats are read",
+            "grey pixels of 8 or 16 bits or of 32-bit floats, and colours of 8 or 16 bits, are read",
             "export it from ZEN with one of these",
             path=str(path),
         )
@@ -111,59 +144,46 @@ def _check_decodable(path: Path, tiles: CziDirectory) -> None:
         )
 
 
-def _image(
-    path: Path,
-    tiles: CziDirectory,
-    pyramid: CziDirectory,
-    metadata: CziMetadata,
-    key: list[int],
-    apart: Sequence[str],
-    scenes: bool,
-) -> CziImage:
-    scene = key[0] if scenes else None
-    fixed = dict(zip(apart, key[1:] if scenes else key, strict=False))
-    first, count = {}, {}
-    for name in "TZC":
-        indices = tiles.start.get(name, np.zeros(1, np.int32))
-        first[name] = int(indices.min())
-        count[name] = int(indices.max()) - first[name] + 1
-    notes: list[str] = []
-    numbers = tiles.start.get("C", np.zeros(len(tiles), np.int32))
-    channels = tuple(int(n) for n in np.unique(numbers))
-    types = tuple(int(tiles.pixel_type[np.argmax(numbers == n)]) for n in channels)
-    if len(set(types)) > 1:
-        kinds = ", ".join(dict.fromkeys(_PIXELS[n][0] for n in types))
+def _channels(
+    group: NDArray[np.int64], channel: NDArray[np.int64], pixel_type: NDArray[np.int32], count: int
+) -> list[dict[int, int]]:
+    """Return the pixel type of each channel of each group of tiles."""
+    pairs, first = np.unique(np.stack([group, channel], axis=1), axis=0, return_index=True)
+    found: list[dict[int, int]] = [{} for _ in range(count)]
+    for (number, name), kind in zip(pairs.tolist(), pixel_type[first].tolist(), strict=True):
+        found[number][name] = kind
+    return found
+
+
+def _levels(tiles: CziDirectory, factor: NDArray[np.int64], with_scene: bool) -> dict[int, tuple[int, ...]]:
+    """Return the factors of the levels of each scene that cover it."""
+    if not (factor > 1).any():
+        return {}
+    scene = tiles.start["S"].astype(np.int64) if with_scene else np.zeros(len(tiles), np.int64)
+    area = tiles.width.astype(float) * tiles.height
+    found: dict[int, tuple[int, ...]] = {}
+    shared = factor > 1
+    shared &= ~tiles.has["S"] if with_scene else np.zeros(len(tiles), bool)
+    for number in np.unique(scene[factor == 1]).tolist():
+        own = (scene == number) & ~shared
+        covered = area[own & (factor == 1)].sum()
+        # Tiles at an edge are cut, so that their own ratio is off; together they cover little.
+        found[number] = tuple(
+            f for f in np.unique(factor[own]).tolist() if f > 1 and area[own & (factor == f)].sum() >= _COVERS * covered
+        )
+    return found
+
+
+def notes_of(image: CziImage, tiles: CziDirectory) -> tuple[str, ...]:
+    """Say what of an image was never written, and what was converted."""
+    own = tiles.where(image.tiles)
+    notes = []
+    if len(set(image.pixel_types)) > 1:
+        kinds = ", ".join(dict.fromkeys(_PIXELS[n][0] for n in image.pixel_types))
         notes.append(f"channels have pixels of different types ({kinds}), and are read as the one that holds all")
-    count["C"] = len(channels)
-    x, y = int(tiles.start["X"].min()), int(tiles.start["Y"].min())
-    width = int((tiles.start["X"] + tiles.width).max()) - x
-    height = int((tiles.start["Y"] + tiles.height).max()) - y
-    planes = _missing(tiles, count, notes)
-    covered = float(np.sum(tiles.width.astype(float) * tiles.height)) / planes / (float(width) * height)
-    if covered < _COVERED:
-        notes.append(f"tiles cover at most {100 * covered:.0f} % of the image; the rest is read as 0")
-    return CziImage(
-        "",
-        scene,
-        fixed,
-        first,
-        count,
-        channels,
-        (x, y, width, height),
-        types,
-        _factors(pyramid, scene, (x, y, width, height), len(tiles) / max(planes, 1)),
-        (int(np.median(tiles.height)), int(np.median(tiles.width))),
-        tuple(notes),
-    )
-
-
-def _missing(tiles: CziDirectory, count: dict[str, int], notes: list[str]) -> int:
-    """Return how many planes have tiles, and note what was never written."""
-    present = [tiles.start[name] for name in "TZC" if name in tiles.start]
-    if not present:
-        return 1
-    counts = np.unique(np.stack(present, axis=1), axis=0, return_counts=True)[1]
-    expected = count["T"] * count["Z"] * count["C"]
+    planes = np.stack([own.start.get(d, np.zeros(len(own), np.int32)) for d in "TZC"], axis=1)
+    counts = np.unique(planes, axis=0, return_counts=True)[1]
+    expected = image.count["T"] * image.count["Z"] * image.count["C"]
     if expected > len(counts):
         notes.append(
             f"{expected - len(counts)} of {expected} planes were never written, as when an acquisition is stopped; "
@@ -171,50 +191,17 @@ def _missing(tiles: CziDirectory, count: dict[str, int], notes: list[str]) -> in
         )
     if (lost := int(np.sum(counts.max() - counts))) > 0:
         notes.append(f"{lost} tiles are missing in some planes, and are read as 0")
-    return len(counts)
+    *_, width, height = image.box
+    share = float(np.sum(own.width.astype(float) * own.height)) / len(counts) / (float(width) * height)
+    if share < _WHOLE:
+        notes.append(f"tiles cover at most {100 * share:.0f} % of the image; the rest is read as 0")
+    return tuple(notes)
 
 
-def _factors(pyramid: CziDirectory, scene: int | None, box: tuple[int, int, int, int], tiles: float) -> tuple[int, ...]:
-    """Return the factors of the levels that cover the image."""
-    if not len(pyramid):
-        return ()
-    x, y, width, height = box
-    own = np.ones(len(pyramid), bool)
-    if scene is not None and "S" in pyramid.start:
-        own &= ~pyramid.has["S"] | (pyramid.start["S"] == scene)
-    own &= (pyramid.start["X"] < x + width) & (pyramid.start["X"] + pyramid.width > x)
-    own &= (pyramid.start["Y"] < y + height) & (pyramid.start["Y"] + pyramid.height > y)
-    mine = pyramid.where(own)
-    factors = mine.factor
-    # Tiles at an edge are cut, so that their own ratio is off.
-    usual = [
-        int(f) for f, n in zip(*np.unique(factors, return_counts=True), strict=True) if n >= 1 and _is_power(int(f))
-    ]
-    return tuple(f for f in usual if min(width, height) >= f)
-
-
-def _is_power(factor: int) -> bool:
-    """Whether a factor is a power of 2 or 3, as those of all pyramids of these microscopes are."""
-    for base in (2, 3):
-        rest = factor
-        while rest % base == 0:
-            rest //= base
-        if rest == 1:
-            return True
-    return False
-
-
-def _with_own_names(images: list[CziImage], path: Path, metadata: CziMetadata) -> list[CziImage]:
-    """Give each image a name of its own, and notes on what lies over it."""
-    names = [_name(image, images, path, metadata) for image in images]
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    named = [
-        name if seen[name] == 1 else f"{name} (scene {image.scene})" if image.scene is not None else f"{name} ({i})"
-        for i, (name, image) in enumerate(zip(names, images, strict=True))
-    ]
-    return [replace(image, name=name) for image, name in zip(images, named, strict=True)]
+def tile_of(image: CziImage, tiles: CziDirectory) -> tuple[int, int]:
+    """Return the usual height and width of a stored tile of an image."""
+    own = image.tiles
+    return int(np.median(tiles.height[own])), int(np.median(tiles.width[own]))
 
 
 def _name(image: CziImage, images: Sequence[CziImage], path: Path, metadata: CziMetadata) -> str:

@@ -29,7 +29,7 @@ class CziMetadata:
     """Names of scenes by their number, such as ``B/3/P1`` for one in a well."""
     centres: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     """Where the stage was for a scene, (y, x) in micrometres."""
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default_factory=Acquisition)
     """Date, objective and microscope."""
 
 

@@ -22,7 +22,7 @@ class ImageDescription:
     shape: tuple[int, ...]
     dtype: str
     sizes: StoredSizes
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition = field(default_factory=Acquisition)
     levels: int = 1
     notes: tuple[str, ...] = ()
     channels: tuple[Channel, ...] = field(default=())

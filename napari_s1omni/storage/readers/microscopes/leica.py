@@ -108,6 +108,6 @@ def _with_rows(image: LeicaImage, axes: str, described: ImageDescription, notes:
         if step is not None:
             sizes.add("y", step, unit, "Length of z")
     else:
-        spacing = "" if step is None else f", {step:.4g} {unit or ''} apart".rstrip()
+        spacing = "" if step is None else f", {step:.4g} s apart"
         notes.append(f"this is an x-t scan: its rows are time points{spacing}, and have no size")
     return axes.replace(rows, "y")

@@ -69,14 +69,14 @@ def read_contents(path: Path) -> LeicaContents:
                 "copy the whole folder",
                 path=str(path),
             )
-        notes.append(f"the file refers to {len(lost)} that cannot be read: {shown}")
+        notes.append(f"{len(lost)} of the files that it refers to cannot be read: {shown}")
     if lifetimes:
         notes.append(f"{lifetimes} raw lifetime recordings (FLIM) of the file are not read")
     if not images:
         raise SourceError(
             f"{path} holds no image",
-            *(notes[:1] or ["a file of Leica LAS X with at least one image"]),
-            remedy="export the images from LAS X",
+            notes[0] if notes else "a file of Leica LAS X with at least one image",
+            "export the images from LAS X",
             path=str(path),
         )
     return LeicaContents(tuple(images), tuple(notes))
@@ -115,7 +115,7 @@ def _walk(path: Path, folder: str, seen: set[str], lost: list[str]) -> Iterator[
         try:
             yield from _walk(_beside(path, name), "/".join(part for part in (folder, inner) if part), seen, lost)
         except (SourceError, OSError, ValueError, KeyError, AssertionError, ElementTree.ParseError) as error:
-            lost.append(f"{unquote(name)} ({error})")
+            lost.append(f"{unquote(name)} ({error.given if isinstance(error, SourceError) else error})")
 
 
 def _elements(root: ElementTree.Element, folder: str = "") -> Iterator[tuple[str, ElementTree.Element]]:

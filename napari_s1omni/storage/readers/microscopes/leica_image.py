@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
@@ -123,13 +122,11 @@ class LeicaImage:
         if setting is not None:
             about = next((e for e in setting.iter() if e.get("ObjectiveName") or e.get("StagePosX")), None)
         stamps = element.find("./Data/Image/TimeStampList")
-        first = next(iter(_filetimes(stamps)), None) if stamps is not None else None
+        first = next(iter(_filetimes(stamps)), 0) if stamps is not None else 0
         bits = [int(e.get("Resolution", "0")) for e in element.iterfind(".//ChannelDescription")]
         return Acquisition(
             channels=self.bands(),
-            date=""
-            if first is None
-            else (_FILETIME + timedelta(microseconds=first / 10)).isoformat(timespec="seconds"),
+            date=_date(first),
             instrument="" if setting is None else setting.get("SystemTypeName", ""),
             objective="" if about is None else about.get("ObjectiveName", "").strip(),
             magnification=None if about is None else _number(about.get("Magnification")),
@@ -141,7 +138,7 @@ class LeicaImage:
 
 
 def read_images(elements: Sequence[LeicaElement]) -> tuple[list[LeicaImage], list[str]]:
-    """Describe the images of a file, each with a name of its own.
+    """Describe the images of a file.
 
     Returns
     -------
@@ -162,12 +159,7 @@ def read_images(elements: Sequence[LeicaElement]) -> tuple[list[LeicaImage], lis
             errors.append(error)
     if errors and not images:
         raise errors[0]
-    counts = Counter(image.name for image in images)
-    named = [
-        image if counts[image.name] == 1 else replace(image, name=f"{image.name} ({i})")
-        for i, image in enumerate(images)
-    ]
-    return named, [error.given for error in errors]
+    return images, [error.given for error in errors]
 
 
 def _images(source: LeicaElement) -> list[LeicaImage]:
@@ -187,7 +179,8 @@ def _images(source: LeicaElement) -> list[LeicaImage]:
     for label, members in groups:
         chosen = [channels[i] for i in members]
         starts = [int(e.get("BytesInc", "0")) for e in chosen]
-        first, kept, samples = starts[0], list(axes), ()
+        first, kept = starts[0], list(axes)
+        samples: tuple[int, ...] = ()
         if len(chosen) > 1:
             steps = np.diff(starts)
             if steps.min() < 1 or steps.max() != steps.min():
@@ -291,6 +284,14 @@ def _filetimes(stamps: ElementTree.Element) -> list[int]:
         return [int(word, 16) for word in (stamps.text or "").split()]
     except (KeyError, ValueError):
         return []
+
+
+def _date(filetime: int) -> str:
+    try:
+        when = _FILETIME + timedelta(microseconds=filetime / 10)
+    except OverflowError:
+        return ""
+    return when.isoformat(timespec="seconds") if filetime > 0 else ""
 
 
 def _stage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ class FramePixels:
         from liffile import LifFile
 
         self._image = image
-        self._frames: Any = LifFile(str(image.source.file)).images[0]
+        file = LifFile(str(image.source.file))
+        weakref.finalize(self, file.close)
+        self._frames: Any = file.images[0]
         self._lock = threading.Lock()
         self._kept: tuple[tuple[int, ...] | None, NDArray[Any]] = (None, np.empty(0))
         inner = [self._letter(name) for name in self._frames.frames.frame_dims]

@@ -7,7 +7,7 @@ import math
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.microscopes.image_description import ImageDescription
 from napari_s1omni.storage.readers.microscopes.nd2_metadata import (
+    Nd2Metadata,
     position_names,
-    read_acquisition,
-    read_channels,
-    read_sizes,
+    read_metadata,
+    stage_of,
 )
 from napari_s1omni.storage.readers.raw_image import RawImage
 
@@ -36,13 +36,17 @@ def describe() -> FormatInfo:
 
 def list_images(path: Path) -> Sequence[ImageHeader]:
     """List the stage positions of a file; custom loops, for which images have no axis, are taken apart too."""
-    return [_described(file, image).header() for file, image in _images(path)]
+    file = _OpenNd2(path)
+    metadata = read_metadata(file.file)
+    return [_described(file, image, metadata).header() for image in _images(path, file, metadata)]
 
 
 def read_image(path: Path, number: int) -> RawImage:
     """Return one image as a lazy array."""
-    file, image = _images(path)[number]
-    described = _described(file, image)
+    file = _OpenNd2(path)
+    metadata = read_metadata(file.file)
+    image = _images(path, file, metadata)[number]
+    described = _described(file, image, metadata)
     pixels = _Nd2Pixels(path, file, image, described.axes, described.shape, np.dtype(described.dtype))
     notes = _missing_frames(file, pixels)
     return described.image([pixels], pixels.chunks, str(path), described.axes, notes)
@@ -86,8 +90,14 @@ class _Image:
     """Its stage position, if the file has several."""
 
 
-def _images(path: Path) -> list[tuple[_OpenNd2, _Image]]:
-    file = _OpenNd2(path)
+def _images(path: Path, file: _OpenNd2, metadata: Nd2Metadata) -> list[_Image]:
+    if file.file.attributes.compressionType == "lossy":
+        raise SourceError(
+            f"{path} is compressed with loss",
+            "ND2 without compression, or with lossless compression, is read",
+            "save it in NIS-Elements without compression",
+            path=str(path),
+        )
     loops = [loop for loop in file.file.experiment if loop.count > 1]
     frames = math.prod(n for a, n in file.sizes.items() if a not in _FRAME)
     if frames != math.prod(loop.count for loop in loops) and loops:
@@ -107,7 +117,7 @@ def _images(path: Path) -> list[tuple[_OpenNd2, _Image]]:
     if "S" in file.sizes and file.sizes.get("C", 1) > 1:
         # An image has channels or colours, not both.
         apart.append("C")
-        names["C"] = [channel.name for channel in read_channels(file.file)]
+        names["C"] = [channel.name for channel in metadata.channels]
     ranges = [range(file.sizes[a]) for a in apart]
     found = []
     for indices in itertools.product(*ranges):
@@ -115,13 +125,7 @@ def _images(path: Path) -> list[tuple[_OpenNd2, _Image]]:
         parts = [_part_name(a, i, names.get(a, [])) for a, i in fixed.items()]
         point = points[fixed["P"]] if "P" in fixed and fixed["P"] < len(points) else None
         found.append(_Image("/".join(parts) or path.stem, fixed, point))
-    counts: dict[str, int] = {}
-    for image in found:
-        counts[image.name] = counts.get(image.name, 0) + 1
-    return [
-        (file, image if counts[image.name] == 1 else _Image(f"{image.name} ({i})", image.fixed, image.point))
-        for i, image in enumerate(found)
-    ]
+    return found
 
 
 def _part_name(axis: str, index: int, names: Sequence[str]) -> str:
@@ -129,21 +133,21 @@ def _part_name(axis: str, index: int, names: Sequence[str]) -> str:
     return known or f"{ {'P': 'position', 'C': 'channel'}.get(axis, 'loop') } {index}"
 
 
-def _described(opened: _OpenNd2, image: _Image) -> ImageDescription:
-    file, sizes = opened.file, opened.sizes
+def _described(opened: _OpenNd2, image: _Image, metadata: Nd2Metadata) -> ImageDescription:
+    sizes, channels = opened.sizes, metadata.channels
     letters = [a for a in sizes if a not in image.fixed]
-    channels = read_channels(file)
     if "C" in image.fixed:
         channels = channels[image.fixed["C"] : image.fixed["C"] + 1]
-    stored, times = read_sizes(file)
-    shape = tuple(sizes[a] for a in letters)
+    acquisition = replace(metadata.acquisition, channels=channels)
+    if image.point is not None:
+        acquisition = replace(acquisition, stage=stage_of(image.point))
     return ImageDescription(
         image.name,
         "".join(letters).lower(),
-        shape,
-        np.dtype(file.dtype).newbyteorder("=").name,
-        stored,
-        read_acquisition(file, image.point, channels, times),
+        tuple(sizes[a] for a in letters),
+        np.dtype(opened.file.dtype).newbyteorder("=").name,
+        metadata.sizes,
+        acquisition,
         channels=channels,
     )
 
@@ -232,5 +236,6 @@ def _missing_frames(opened: _OpenNd2, pixels: _Nd2Pixels) -> list[str]:
     if not lost:
         return []
     return [
-        f"{len(lost)} of {len(numbers)} frames were never written, as when an acquisition is stopped; they are read as 0"
+        f"{len(lost)} of {len(numbers)} frames were never written, as when an acquisition is stopped; "
+        "they are read as 0"
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,16 +17,49 @@ _UNIX = 2440587.5
 _EVEN = 0.01
 
 
-def read_sizes(file: Any) -> tuple[StoredSizes, tuple[float, ...]]:
+@dataclass(frozen=True, slots=True)
+class Nd2Metadata:
+    """What holds for all images of a file."""
+
+    sizes: StoredSizes
+    """Pixel sizes in micrometres and the time step in seconds."""
+    channels: tuple[Channel, ...]
+    acquisition: Acquisition
+    """With the stage position of the first frame."""
+
+
+def read_metadata(file: Any) -> Nd2Metadata:
+    """Read what an open file says."""
+    sizes, times = _sizes(file)
+    channels = _described_channels(file)
+    return Nd2Metadata(sizes, channels, _acquisition(file, channels, times))
+
+
+def position_names(loop: Any) -> list[str]:
+    """Return a name for each stage position; one that has none gets its number."""
+    return [point.name or f"position {i}" for i, point in enumerate(loop.parameters.points)]
+
+
+def stage_of(position: Any) -> tuple[float | None, float | None, float | None]:
+    """Return a stage position as z, y, x in micrometres."""
+    if position is None:
+        return None, None, None
+    stage = position.stagePositionUm
+    return stage.z, stage.y, stage.x
+
+
+def _sizes(file: Any) -> tuple[StoredSizes, tuple[float, ...]]:
     """Return pixel sizes in micrometres with the time step in seconds, and the times if they are uneven."""
     sizes = StoredSizes()
-    channels = file.metadata.channels or []
-    volume = channels[0].volume if channels else None
-    calibrated = (True, True, True) if volume is None else volume.axesCalibrated
-    found = file.voxel_size()
-    for axis, known, size in zip("xyz", calibrated, (found.x, found.y, found.z), strict=True):
-        if known:
-            sizes.add(axis, size, "micrometer", f"the calibration of {axis}")
+    channels = _channels(file)
+    if channels:
+        volume = channels[0].volume
+        for axis, known, size in zip("xyz", volume.axesCalibrated, volume.axesCalibration, strict=True):
+            if known:
+                sizes.add(axis, size, "micrometer", f"the calibration of {axis}")
+    elif (raw := _picture(file)).get("Calibrated"):
+        for axis in "yx":
+            sizes.add(axis, raw.get("Calibration"), "micrometer", "Calibration")
     times: tuple[float, ...] = ()
     for loop in file.experiment:
         if loop.type == "ZStackLoop" and loop.parameters and loop.parameters.stepUm:
@@ -62,68 +96,71 @@ def _frame_times(file: Any, loop: Any) -> list[float]:
         if other is loop:
             break
         inner *= other.count
-    try:
-        frames = [file.frame_metadata(t * inner) for t in range(loop.count)]
-        return [frame.channels[0].time.relativeTimeMs / 1000 for frame in frames]
-    except Exception:
-        # Stopped acquisitions and files of old versions lack them.
-        return []
+    found = [_frame(file, t * inner) for t in range(loop.count)]
+    # Stopped acquisitions and files of old versions lack them.
+    return [] if None in found else [frame.time.relativeTimeMs / 1000 for frame in found]
 
 
-def read_channels(file: Any) -> tuple[Channel, ...]:
+def _described_channels(file: Any) -> tuple[Channel, ...]:
     """Return the channels of the file."""
     found = []
-    for channel in file.metadata.channels or []:
+    for channel in _channels(file):
         meta = channel.channel
         color = getattr(meta, "color", None)
         shown = "" if color is None else f"{color.r:02X}{color.g:02X}{color.b:02X}"
         emission, excitation = getattr(meta, "emissionLambdaNm", None), getattr(meta, "excitationLambdaNm", None)
         found.append(Channel(meta.name or "", shown, emission or None, excitation or None))
+    if not found:
+        planes = _picture(file).get("PicturePlanes", {})
+        described = planes.get("PlaneNew") or planes.get("Plane") or {}
+        found = [Channel(str(plane.get("Description", ""))) for plane in described.values()]
     return tuple(found)
 
 
-def position_names(loop: Any) -> list[str]:
-    """Return a name for each stage position; one that has none gets its number."""
-    return [point.name or f"position {i}" for i, point in enumerate(loop.parameters.points)]
+def _channels(file: Any) -> list[Any]:
+    """Return the channels as the library describes them; empty where it cannot, as of planes without a dye."""
+    try:
+        return list(file.metadata.channels or [])
+    except Exception:
+        return []
 
 
-def read_acquisition(file: Any, point: Any, channels: Sequence[Channel], times: tuple[float, ...]) -> Acquisition:
-    """Return what is known of the microscope.
+def _picture(file: Any) -> dict[str, Any]:
+    """Return what the file says of its picture, as it is written."""
+    try:
+        written = file.unstructured_metadata()
+        found = next(value for name, value in written.items() if name.startswith("ImageMetadataSeq"))
+        return dict(found.get("SLxPictureMetadata") or found.get("PictureMetadata") or found)
+    except Exception:
+        return {}
 
-    Parameters
-    ----------
-    file : ND2File
-    point : Position or None
-        The stage position of the image, if the file has several.
-    channels : sequence of Channel
-    times : tuple of float
-        Times of uneven time points.
-    """
-    found = file.metadata.channels or []
+
+def _acquisition(file: Any, channels: tuple[Channel, ...], times: tuple[float, ...]) -> Acquisition:
+    found = _channels(file)
     lens = found[0].microscope if found else None
-    first = _first_frame(file)
-    where = point or (first.position if first is not None else None)
-    stage = None if where is None else where.stagePositionUm
+    first = _frame(file, 0)
     text = file.text_info or {}
     stand = re.search(r"Microscope: ([^\r\n]+)", text.get("description", "") or "")
     return Acquisition(
-        channels=tuple(channels),
+        channels=channels,
         date=_date(first.time.absoluteJulianDayNumber) if first is not None and text.get("date") else "",
         instrument=stand[1].strip() if stand else "",
         objective=(lens.objectiveName if lens else None) or text.get("optics", ""),
         magnification=(lens.objectiveMagnification if lens else None) or None,
         numerical_aperture=(lens.objectiveNumericalAperture if lens else None) or None,
         bit_depth=file.attributes.bitsPerComponentSignificant or None,
-        stage=(None, None, None) if stage is None else (stage.z, stage.y, stage.x),
+        stage=stage_of(first.position if first is not None else None),
         times=times,
     )
 
 
-def _first_frame(file: Any) -> Any:
+def _frame(file: Any, number: int) -> Any:
+    """Return what the file says of the first channel of a frame; None if that is nothing."""
     try:
-        return file.frame_metadata(0).channels[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return file.frame_metadata(number).channels[0]
     except Exception:
-        # Files of old versions have no such record.
         return None
 
 

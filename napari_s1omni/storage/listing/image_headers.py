@@ -159,7 +159,9 @@ def _of_several(file: str) -> tuple[ImageHeader, ...] | None:
     """Return the headers of a file of a kind that may hold several images; None for any other."""
     source = format_of(file)
     if source is not None and (is_url(file) or os.path.exists(file)):
-        return list_file(source, local_copy(file) if is_url(file) else Path(file))
+        if is_url(file):
+            return list_file(source, file if source.reads_urls else local_copy(file))
+        return list_file(source, Path(file))
     if is_tiff(file) and os.path.isfile(file):
         return _of_tiff(file)
     found = _members(file)

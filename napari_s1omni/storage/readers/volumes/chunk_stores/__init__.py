@@ -1,0 +1,1 @@
+"""Arrays that are folders of chunks, or lie behind a URL: N5 and precomputed."""

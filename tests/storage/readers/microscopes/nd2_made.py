@@ -1,0 +1,105 @@
+"""ND2 files for tests: chunks with a map at the end, and metadata in XML, as in version 2.1 of the format."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+_MAGIC = 0x0ABECEDA
+_TYPES = {int: "lx_uint32", float: "double", str: "CLxStringW", bool: "bool"}
+
+
+def loop(kind, inner=None, **parameters):
+    """Return a loop of the experiment: 1 is time, 2 positions, 4 planes, 7 is custom."""
+    found = {"eType": kind, "uLoopPars": parameters}
+    return {**found, "ppNextLevelEx": {"no_name": inner}} if inner else found
+
+
+def time_loop(count, step, inner=None, spread=0.0):
+    """Return time points, on average `step` ms apart."""
+    parts = {"dStart": 0.0, "dPeriod": 0.0, "dDuration": 0.0}
+    measured = {"dAvgPeriodDiff": step, "dMaxPeriodDiff": step + spread, "dMinPeriodDiff": step - spread}
+    return loop(1, inner, uiCount=count, **parts, **measured)
+
+
+def positions(points, inner=None):
+    """Return stage positions, each (name, x, y)."""
+    found = {
+        f"i{n:010}": {"dPosX": x, "dPosY": y, "dPosZ": 0.0, "dPosName": name} for n, (name, x, y) in enumerate(points)
+    }
+    return loop(2, inner, bUseZ=False, Points=found)
+
+
+def planes(count, step):
+    """Return a stack of planes."""
+    return loop(4, uiCount=count, dZLow=0.0, dZHigh=step * (count - 1), dZStep=step, dZHome=0.0)
+
+
+def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, compressed=False, left_out=()):
+    """Write frames (y, x, components) in the order of the loops; three components of one channel are colours."""
+    frames = np.asarray(frames)
+    count, height, width, components = frames.shape
+    each = components // len(channels)
+    bits = 8 * frames.dtype.itemsize
+    attributes = {
+        "uiBpcInMemory": bits,
+        "uiBpcSignificant": bits,
+        "uiComp": components,
+        "uiHeight": height,
+        "uiWidth": width,
+        "uiWidthBytes": width * components * frames.dtype.itemsize,
+        "uiSequenceCount": count - len(left_out),
+        "eCompression": 0 if compressed else 2,
+        "dCompressionParam": 0.0,
+    }
+    named = {
+        f"a{i}": {"sDescription": name, "uiColor": 0x0000FF << (8 * i % 24), "uiCompCount": each, "uiModalityMask": 1}
+        for i, name in enumerate(channels)
+    }
+    meta = {
+        "bCalibrated": size > 0,
+        "dCalibration": float(size),
+        "sPicturePlanes": {"uiCount": len(channels), "sPlaneNew": named},
+    }
+    chunks = [
+        ("ImageAttributes!", _xml(attributes)),
+        ("ImageMetadataSeq|0!", _xml(meta)),
+        ("ImageTextInfo!", _xml({"TextInfoItem_13": "Plan Apo 20x"})),
+    ]
+    if experiment is not None:
+        chunks.append(("ImageMetadata!", _xml(experiment)))
+    for number, frame in enumerate(frames):
+        if number not in left_out:
+            data = frame.tobytes()
+            chunks.append((f"ImageDataSeq|{number}!", bytes(8) + (zlib.compress(data) if compressed else data)))
+    out = bytearray(struct.pack("<IIQ32s64s", _MAGIC, 32, 64, b"ND2 FILE SIGNATURE CHUNK NAME01!", b"Ver2.1"))
+    out += bytes(4096 - len(out))
+    places = b""
+    for name, data in chunks:
+        places += name.encode() + struct.pack("<QQ", len(out), len(data))
+        # The first pixel lies 4096 bytes behind the begin of a frame, after its time in 8 bytes.
+        out += struct.pack("<IIQ", _MAGIC, 4072 if name.startswith("ImageData") else len(name), len(data))
+        out += name.encode() + (bytes(4072 - len(name)) if name.startswith("ImageData") else b"")
+        out += data
+    begin = len(out)
+    places += b"ND2 CHUNK MAP SIGNATURE 0000001!"
+    out += struct.pack("<IIQ32s", _MAGIC, 32, len(places) + 8, b"ND2 FILEMAP SIGNATURE NAME 0001!")
+    out += places + struct.pack("<Q", begin)
+    Path(path).write_bytes(out)
+    return Path(path)
+
+
+def _xml(values):
+    return f"<variant version='1.0'>{_inside(values)}</variant>".encode()
+
+
+def _inside(values):
+    text = ""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            text += f"<{name} runtype='CLxListVariant'>{_inside(value)}</{name}>"
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else value
+            text += f"<{name} runtype='{_TYPES[type(value)]}' value='{shown}'/>"
+    return text
