@@ -290,6 +290,7 @@ def restart_kernel(page):
     page.locator(IDLE).wait_for()
 
 
+@pytest.mark.slow
 def test_the_images_of_a_file_are_offered_in_the_cell(notebook):
     open_it, folder = notebook
     path = folder / "two images.ome.tif"
