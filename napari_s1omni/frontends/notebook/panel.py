@@ -86,7 +86,7 @@ class Panel(anywidget.AnyWidget):
     results = traitlets.List().tag(sync=True)
     """The results of all runs of the job, path and short name each; that of the job is ``scene["output"]``."""
     choices = traitlets.List().tag(sync=True)
-    """The images of a file of several, of which one is to be chosen: name, sizes, and a picture as a URL or empty."""
+    """The images of a file of several, to choose one: name, sizes, and a picture as a URL or empty."""
     attach = traitlets.Unicode().tag(sync=True)
     """Python that finds the run again in a new kernel."""
     key = traitlets.Unicode().tag(sync=True)

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+import tifffile
+from skimage import data
 
 from napari_s1omni.benchmarks.jupyter_lab import (
     IDLE,
@@ -286,3 +288,24 @@ def restart_kernel(page):
     page.locator(".jp-Dialog").wait_for(state="detached")
     page.wait_for_timeout(1000)
     page.locator(IDLE).wait_for()
+
+
+@pytest.mark.slow
+def test_the_images_of_a_file_are_offered_in_the_cell(notebook):
+    open_it, folder = notebook
+    path = folder / "two images.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tiff:
+        for name, image in (("left", data.coins()[:200]), ("right", data.coins()[100:])):
+            tiff.write(image, metadata={"Name": name, "axes": "YX"})
+    page = open_it(BEGIN.format(source=str(path), output=str(folder / "chosen.zarr"), region=None))
+    run_cell(page, 0)
+    # There is no picture of the image yet, for which find_panel waits.
+    root = page.locator(".s1o-root")
+    choices = root.locator(".s1o-choices button")
+    expect(choices).to_have_count(2, timeout=TIMEOUT_MS)
+    expect(choices.nth(1).locator("img")).to_be_visible(timeout=TIMEOUT_MS)
+    keep(root, "choices")
+    choices.nth(1).click()
+    expect(root).to_have_attribute("data-state", "complete", timeout=TIMEOUT_MS)
+    expect(choices).to_have_count(0)
+    colourful(page)
