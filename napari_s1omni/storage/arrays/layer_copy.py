@@ -157,11 +157,11 @@ class LayerCopy:
             self._results.append(str(result))
             self._write_users()
 
-    def keep(self, channels: tuple[int, ...], consensus: Consensus | None) -> None:
-        """Keep what was measured on the layer for some channels: the copy may lack the places."""
-        key = ",".join(map(str, channels))
-        if consensus is not None and key not in self._consensus:
-            self._consensus[key] = consensus.to_json()
+    def keep(self, consensus: Mapping[tuple[int, ...], Consensus]) -> None:
+        """Keep what was measured on the layer, by channels: the copy may lack the places."""
+        known = {",".join(map(str, channels)): found.to_json() for channels, found in consensus.items()}
+        if known != self._consensus:
+            self._consensus = known
             self._write_users()
 
     def remove(self) -> None:
