@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
@@ -15,6 +18,8 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex, TileGrid
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.reference.stains import keep_stain
+from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.job import Job
 
 
@@ -44,6 +49,8 @@ class Plan:
     """Fingerprint of the source's content."""
     region_digest: str = ""
     """Fingerprint of a region given by a file; empty for a box."""
+    consensus: Consensus | None = None
+    """What was measured on the layer for the engine; None if nothing was, as in plans of earlier versions."""
     notes: tuple[str, ...] = ()
     """Every choice and adjustment that :func:`~napari_s1omni.planning.resolve.resolve` made, as sentences."""
     acquisition: Acquisition = field(default_factory=Acquisition, compare=False)
@@ -53,6 +60,21 @@ class Plan:
     def generated(self) -> bool:
         """Whether a generative model makes the result's pixels, which are then marked as such."""
         return self.engine.generates and self.target.kind == "image"
+
+    @property
+    def told(self) -> str:
+        """What was measured on the layer and changes what the engine gets with every tile, for people; may be empty."""
+        return "" if self.consensus is None else self.consensus.sentence
+
+    @property
+    def counterstain(self) -> str | None:
+        """Stain that is taken out of what the engine sees; None if none is."""
+        return None if self.consensus is None else self.consensus.counterstain
+
+    def to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
+        """Convert pixels (C, h, w) of a channel group to what the engine sees, float32 (3, h, w) in model range."""
+        image = self.job.operation.to_model(pixels, self.normalization, self.groups[group])
+        return image if self.counterstain is None else keep_stain(image, "hematoxylin", self.counterstain)
 
     def shard_index(self, index: BlockIndex) -> ShardIndex:
         """Position of a block along the axes that the target has."""
@@ -91,6 +113,7 @@ class Plan:
             "source_digest": self.source_digest,
             "region_digest": self.region_digest,
             "notes": list(self.notes),
+            **({} if self.consensus is None else {"consensus": self.consensus.to_json()}),
         }
 
     @classmethod
@@ -108,6 +131,7 @@ class Plan:
             instruction=Instruction.read(data["instruction"]),
             source_digest=data["source_digest"],
             region_digest=data.get("region_digest", ""),
+            consensus=Consensus.from_json(data["consensus"]) if "consensus" in data else None,
             notes=tuple(data["notes"]),
         )
 
@@ -116,6 +140,10 @@ class Plan:
         data = self.to_json()
         job = data.pop("job")
         del data["notes"]
+        # The polarity stands in the instruction.
+        data.pop("consensus", None)
+        if self.counterstain is not None:
+            data["counterstain"] = self.counterstain
         data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")

@@ -85,6 +85,8 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         citation=config.citation,
         generates=True,
         vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
+        takes_polarity=layout.vocab_size < _FEW_TOKENS,
+        takes_one_stain=layout.vocab_size < _FEW_TOKENS,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )
