@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_s1omni.core.requests.words import LANGUAGES
 from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
+from napari_s1omni.engine.familiarity.bank import BANK_NAME, Familiarity, Features, read_bank
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
@@ -85,6 +86,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         citation=config.citation,
         generates=True,
         vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
+        expects_error=layout.config.expects_error,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )
@@ -133,3 +135,14 @@ def merit(name: str, operation: str) -> tuple[bool, str]:
     own, other = float(entry["nano"]), float(entry["reference"])
     words = f"{entry.get('metric', 'score')} on validation: {own:.3g}, reference {other:.3g}"
     return own > (1 + MARGIN) * other, words
+
+
+def familiarity(name: str, operation: str, features: Features) -> Familiarity | None:
+    """Return how like the images that a model was trained on an image is; None for a model without a bank of them.
+
+    The bank holds images with annotated objects, so it says nothing of other operations than segmentation.
+    """
+    path = locate(name) / BANK_NAME
+    if operation != "segmentation" or not path.is_file():
+        return None
+    return Familiarity(name, read_bank(path, path.stat().st_mtime_ns).p_value(features()))
