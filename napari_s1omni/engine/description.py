@@ -149,6 +149,8 @@ class EngineDescription(EngineIdentity):
     """Licence of the weights; begins with ``none`` if there are no weights."""
     vocabulary: Vocabulary | None = dataclasses.field(default=None, compare=False)
     """The words it understands; None if it reads any. Not stored with a plan: it is asked for before a run only."""
+    takes_polarity: bool = dataclasses.field(default=False, compare=False)
+    """Whether masks get better if each instruction says the polarity that was measured on the layer; not stored."""
     margin: int = dataclasses.field(default=0, compare=False)
     """Largest margin around a tile, in source px, that a thought may ask for; not stored with a plan either."""
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from napari_s1omni.core.requests.reading import in_english
+from napari_s1omni.core.requests.reading import find_polarity, in_english, with_polarity
 from napari_s1omni.core.sizes.lengths import UM, length_unit
 from napari_s1omni.core.sizes.object_size import object_size_in_words
 from napari_s1omni.core.sizes.plain_words import in_plain_words
@@ -18,7 +18,7 @@ _FIRST_LENGTH = re.compile(
     r"(px|pixels?|nm|nanomet(?:er|re)s?|µm|μm|um|microns?|micromet(?:er|re)s?|mm|millimet(?:er|re)s?)(?![a-z0-9²^])",
     re.I,
 )
-_LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark|Size): (.*)$")
+_LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark|Size|Polarity): (.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Instruction:
     """Modality to draw (translation)."""
     mark: str | None = None
     """How to mark objects, for engines that draw a mask as an overlay."""
+    polarity: str | None = None
+    """``bright`` or ``dark``, as measured on the layer; None if that is not known, or if the request says it itself."""
     object_size: float | None = field(init=False, default=None)
     """Object diameter that the request states, in tile pixels; None if it states none, and for other tasks than
     segmentation. Engines use it, and do not look for sizes in the request themselves."""
@@ -58,6 +60,8 @@ class Instruction:
         }
         if self.task == "segmentation":
             rounded["object_size"] = object_size_in_words(self.request, rounded["pixel"]).pixels
+        if self.task != "segmentation" or find_polarity(self.request) is not None:
+            rounded["polarity"] = None
         for name, value in rounded.items():
             object.__setattr__(self, name, value)
 
@@ -78,6 +82,8 @@ class Instruction:
             lines.append(f"Mark: {self.mark}")
         if self.task == "segmentation" and not self._size_is_plain():
             lines.append(f"Size: {'not stated' if self.object_size is None else f'{self.object_size:.4g} px'}")
+        if self.polarity:
+            lines.append(f"Polarity: {self.polarity}")
         lines.append(f"Request: {self.request}")
         return "\n".join(lines)
 
@@ -102,6 +108,7 @@ class Instruction:
             source=facts.get("Source"),
             target=facts.get("Target"),
             mark=facts.get("Mark"),
+            polarity=facts.get("Polarity"),
         )
 
     def replace(self, **changes: Any) -> Self:
@@ -110,14 +117,21 @@ class Instruction:
 
     @property
     def plain(self) -> Self:
-        """The instruction for a model that reads English, and sizes only as ``about 20 px``; the same if it is so."""
-        english = in_english(self.request) if self.task == "segmentation" else None
-        if self.task != "segmentation" or (english is None and self._size_is_plain()):
+        """The instruction for a model that reads English, sizes only as ``about 20 px``, and brightness in the request.
+
+        It is the same if it is so.
+        """
+        if self.task != "segmentation":
             return self
-        if english is None:
-            return self.replace(request=in_plain_words(self.request, self.pixel))
-        size = "" if self.object_size is None else f", about {self.object_size:.4g} px"
-        return self.replace(request=english + size)
+        request = self.request
+        english = in_english(request)
+        if english is not None:
+            request = english + ("" if self.object_size is None else f", about {self.object_size:.4g} px")
+        elif not self._size_is_plain():
+            request = in_plain_words(request, self.pixel)
+        if self.polarity:
+            request = with_polarity(request, self.polarity)
+        return self if request == self.request else self.replace(request=request)
 
     def _size_is_plain(self) -> bool:
         """Whether the first length in the request is the object size, so that a model reads it there by itself.

@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
+from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.jobs.consensus import measure_consensus, takes_consensus
+from napari_s1omni.jobs.sample_places import read_places
+from napari_s1omni.operations.operation import Operation
 from napari_s1omni.operations.understanding import Doubt
+from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
 from napari_s1omni.planning.plan import Plan
@@ -44,11 +49,24 @@ class MeasuredSource:
     """Fingerprint of its content."""
     flat: bool | None = None
     """Whether it looks like labels, where that was measured before; None measures it when it matters."""
+    known: dict[tuple[int, ...], Consensus] = field(default_factory=dict)
+    """What its objects have in common, by the channels that an engine sees, as far as it was measured."""
+    copied: bool = False
+    """Whether it is a copy that lacks the parts that nobody reads: what is not known of the layer stays so."""
 
     def measures(self) -> LayerMeasures:
         """Return what a copy of a part keeps of the whole; may read some of it."""
         flat = looks_like_labels(self.source) if self.flat is None else self.flat
         return LayerMeasures(self.normalization, self.digest, flat)
+
+    def consensus(self, operation: Operation, engine: EngineDescription) -> Consensus | None:
+        """Return what the objects of the layer have in common, for an engine that takes it; may read some of it."""
+        if not takes_consensus(operation, engine):
+            return None
+        (channels,) = operation.channel_groups(self.source.spec)
+        if channels not in self.known and not self.copied:
+            self.known[channels] = measure_consensus(*read_places(self.source, operation, self.normalization, channels))
+        return self.known.get(channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,7 @@ def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
     known = read_measures(source.spec.source)
     if known is not None:
         # A copy of a layer in memory lacks the parts that nobody reads.
-        return MeasuredSource(source, known.normalization, known.digest, known.flat)
+        return MeasuredSource(source, known.normalization, known.digest, known.flat, dict(known.consensus), True)
     return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
 
 
@@ -140,7 +158,8 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
     job, region, region_notes = _open_region(job, source)
     free = available_memory() if memory is None else memory
-    plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free)
+    consensus = known.consensus(job.operation, description)
+    plan = resolve(job, source.spec, known.normalization, description, known.digest, region, free, consensus)
     plan = _with_threads_of_output(plan)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
@@ -151,7 +170,9 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
     doubts = (*read.doubts, *contrary, *guessed)
-    return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
+    measured = plan.instruction.polarity
+    understood = f"{read.understood}, {measured} as measured" if read.understood and measured else read.understood
+    return Prepared(plan, source, with_learned_time(cost, plan), understood=understood, doubts=doubts)
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:

@@ -14,6 +14,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex, TileGrid
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.job import Job
 
 
@@ -43,6 +44,8 @@ class Plan:
     """Fingerprint of the source's content."""
     region_digest: str = ""
     """Fingerprint of a region given by a file; empty for a box."""
+    consensus: Consensus | None = None
+    """What was measured on the layer for the engine; None if nothing was, as in plans of earlier versions."""
     notes: tuple[str, ...] = ()
     """Every choice and adjustment that :func:`~napari_s1omni.planning.resolve.resolve` made, as sentences."""
 
@@ -50,6 +53,11 @@ class Plan:
     def generated(self) -> bool:
         """Whether a generative model makes the result's pixels, which are then marked as such."""
         return self.engine.generates and self.target.kind == "image"
+
+    @property
+    def told(self) -> str:
+        """What was measured on the layer and is said to the engine with every tile, as a sentence; may be empty."""
+        return "" if self.consensus is None else self.consensus.sentence
 
     def shard_index(self, index: BlockIndex) -> ShardIndex:
         """Position of a block along the axes that the target has."""
@@ -88,6 +96,7 @@ class Plan:
             "source_digest": self.source_digest,
             "region_digest": self.region_digest,
             "notes": list(self.notes),
+            **({} if self.consensus is None else {"consensus": self.consensus.to_json()}),
         }
 
     @classmethod
@@ -105,6 +114,7 @@ class Plan:
             instruction=Instruction.read(data["instruction"]),
             source_digest=data["source_digest"],
             region_digest=data.get("region_digest", ""),
+            consensus=Consensus.from_json(data["consensus"]) if "consensus" in data else None,
             notes=tuple(data["notes"]),
         )
 
@@ -113,6 +123,8 @@ class Plan:
         data = self.to_json()
         job = data.pop("job")
         del data["notes"]
+        # What of it reaches the engine stands in the instruction.
+        data.pop("consensus", None)
         data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")

@@ -18,6 +18,7 @@ from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.pixel_size import size_in_px
 from napari_s1omni.planning.block_choice import choose_blocks
+from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.job import Box, Job, Shape
 from napari_s1omni.planning.plan import Plan
 
@@ -49,6 +50,7 @@ def resolve(
     source_digest: str = "",
     region: RegionBounds | None = None,
     memory: int | None = None,
+    consensus: Consensus | None = None,
 ) -> Plan:
     """Make a plan. Reads no pixel, loads no model.
 
@@ -67,6 +69,8 @@ def resolve(
         Bounds of a region that is given by a file.
     memory : int, optional
         Bytes that are free for a worker; if the blocks of a volume do not fit, they are smaller than usual.
+    consensus : Consensus, optional
+        Measured on the whole layer, for an engine that takes it.
 
     Raises
     ------
@@ -90,6 +94,10 @@ def resolve(
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
     notes += dict.fromkeys((*operation.understanding(source, engine).sentences, *operation.notes(source)))
+    polarity = None
+    if consensus is not None and consensus.polarity is not None:
+        polarity = consensus.polarity
+        notes.append(consensus.sentence)
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, notes)
@@ -137,9 +145,10 @@ def resolve(
         normalization=normalization,
         engine=engine,
         sampling=sampling,
-        instruction=operation.instruction(source, tile_size, engine.encoding),
+        instruction=operation.instruction(source, tile_size, engine.encoding).replace(polarity=polarity),
         source_digest=source_digest,
         region_digest=region.digest,
+        consensus=consensus,
     )
     if depth > 1 and not (job.tiling.block_size and job.tiling.depth):
         plan, note = choose_blocks(

@@ -114,6 +114,22 @@ def in_english(request: str) -> str | None:
     return " ".join(word for word in ("segment the", found.polarity, kind) if word)
 
 
+def with_polarity(request: str, polarity: str) -> str:
+    """Return a request in English that says ``bright`` or ``dark`` of the objects that it names first.
+
+    Examples
+    --------
+    >>> with_polarity("segment the nuclei, about 12 px", "bright")
+    'segment the bright nuclei, about 12 px'
+    """
+    text = fold(request)
+    kinds = _kinds(text.text, ("en",))
+    if not kinds:
+        return f"segment the {polarity} objects: {request}"
+    at = text.origins[kinds[0][0]]
+    return f"{text.original[:at]}{polarity} {text.original[at:]}"
+
+
 def _split(text: FoldedText) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Return the parts of a text that say what is wanted, and those that say what is not."""
     wanted, left_out = [], []

@@ -136,9 +136,14 @@ def detect_signal(image: NDArray[np.float32], colour: bool, polarity: str | None
         return "stain"
     if polarity is not None:
         return polarity
-    plane = ndi.gaussian_filter(_brightness(image), 2.0)
-    low, middle, high = (float(v) for v in np.percentile(plane, (1, 50, 99)))
+    low, middle, high = levels(_brightness(image))
     return "dark" if middle - low > 0.6 * (high - low) else "bright"
+
+
+def levels(plane: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return the 1st, 50th and 99th percentile of a smoothed plane (H, W); the second is taken for the ground."""
+    low, middle, high = (float(v) for v in np.percentile(ndi.gaussian_filter(plane, 2.0), (1, 50, 99)))
+    return low, middle, high
 
 
 def signal_plane(image: NDArray[np.float32], name: str, light: str | None = None) -> NDArray[np.float32]:

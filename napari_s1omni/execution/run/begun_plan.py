@@ -12,13 +12,15 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.result.store import ResultStore
 
 _NOTE = "The blocks and the bounds of the region are those with which this result was begun."
+_TOLD = "The engine is told of the layer what it was told when this result was begun."
 
 
 def as_begun(plan: Plan, path: Path) -> Plan:
     """Return the plan with which the same job was begun in a folder; the given plan if there is none.
 
     Versions choose different blocks where a job leaves them out, and earlier ones grew a region to whole steps of the
-    tiles. A result goes on as it was begun; whatever else differs is left for the check of the output to refuse.
+    tiles, and measured nothing on the layer. A result goes on as it was begun; whatever else differs is left for the
+    check of the output to refuse.
 
     Parameters
     ----------
@@ -28,18 +30,35 @@ def as_begun(plan: Plan, path: Path) -> Plan:
         Its output.
     """
     begun = _stored_plan(path)
-    if begun is None or (begun.grid, begun.target) == (plan.grid, plan.target):
+    if begun is None:
+        return plan
+    same = _in_blocks_as_begun(_told_as_begun(plan, begun), begun)
+    return same if same.digest == begun.digest else plan
+
+
+def _in_blocks_as_begun(plan: Plan, begun: Plan) -> Plan:
+    """Return the plan with the blocks of another one, if the job leaves them out."""
+    if (begun.grid, begun.target) == (plan.grid, plan.target):
         return plan
     # What the job says itself holds.
     chosen = {name for name in ("block_size", "depth") if getattr(plan.job.tiling, name) is None} | {"y", "x"}
     if any(getattr(begun.grid, f) != getattr(plan.grid, f) for f in TileGrid.__slots__ if f not in chosen):
         return plan
-    same = dataclasses.replace(
+    return dataclasses.replace(
         plan,
         grid=begun.grid,
         target=dataclasses.replace(begun.target, source=plan.target.source, frame=plan.target.frame),
+        notes=(*plan.notes, _NOTE),
     )
-    return dataclasses.replace(same, notes=(*plan.notes, _NOTE)) if same.digest == begun.digest else plan
+
+
+def _told_as_begun(plan: Plan, begun: Plan) -> Plan:
+    """Return the plan with what the engine was told of the layer, if the instructions differ in nothing else."""
+    instruction = plan.instruction.replace(polarity=begun.instruction.polarity)
+    if instruction == plan.instruction or instruction != begun.instruction:
+        return plan
+    notes = (*(note for note in plan.notes if note != plan.told), _TOLD)
+    return dataclasses.replace(plan, instruction=instruction, consensus=begun.consensus, notes=notes)
 
 
 def _stored_plan(path: Path) -> Plan | None:

@@ -96,7 +96,7 @@ class PanelContent:
         reply = {"sentence": sentence, "box": box}
         if found is not None:
             key, thought = found
-            reply["sentence"] = " ".join(part for part in (sentence, thought.remark) if part)
+            reply["sentence"] = " ".join(part for part in (sentence, thought.remark, plan.told) if part)
             reply |= {"key": key, "trace": thought.trace or thought.text, "answer": thought.answer}
         return reply, []
 

@@ -45,7 +45,7 @@ class RunThoughts:
         return find_thought(self._plan, self.read(), place, RedoLog.read(self._work))
 
     def parameters(self, key: str) -> str:
-        """Describe in one line the engine and sampling of a thought."""
+        """Describe in one line the engine and sampling of a thought, and what every tile is told of the layer."""
         number = redo_round_of_key(key)
         rounds = RedoLog.read(self._work).rounds if number else ()
         redo = next((found for found in rounds if found.number == number), None)
@@ -56,6 +56,8 @@ class RunThoughts:
             words.append(f"{sampling.num_inference_steps} steps")
         if redo:
             words.append(f"redone in round {redo.number}" + (f': "{redo.prompt}"' if redo.prompt else ""))
+        if self._plan.told:
+            words.append(self._plan.told)
         return " · ".join(words)
 
     def search(self, text: str, limit: int = 200) -> list[tuple[str, str]]:

@@ -59,6 +59,7 @@ class SpilledLayers:
             except BaseException:
                 self._remove_unneeded()
                 raise
+            copy.keep(prepared.plan.groups[0], prepared.plan.consensus)
             if result is not None:
                 copy.use_for(result)
             spec = measured.source.spec

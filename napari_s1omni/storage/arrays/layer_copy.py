@@ -12,14 +12,15 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import DiskFull
+from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.cost import SPILL_EDGE
 from napari_s1omni.planning.zarr_folder import read_attributes
 from napari_s1omni.settings import CACHE
@@ -35,7 +36,7 @@ OnBytes = Callable[[int, int], None]
 
 _MEASURED = "measured"
 _USERS = f"{WORK}/users.json"
-"""The process that made a copy, and the results made from it."""
+"""The process that made a copy, the results made from it, and what was measured on the layer for them."""
 _COMPRESSED = 0.5
 """Size of a copy on disk as a share of its pixels."""
 _SMALL = 64 * 2**20
@@ -51,6 +52,8 @@ class LayerMeasures:
     """Fingerprint of the content of the layer."""
     flat: bool
     """Whether its pixels form flat areas of equal numbers, as labels do."""
+    consensus: Mapping[tuple[int, ...], Consensus] = field(default_factory=dict)
+    """What its objects have in common, by the channels that an engine sees."""
 
 
 def read_measures(uri: str | None) -> LayerMeasures | None:
@@ -60,7 +63,12 @@ def read_measures(uri: str | None) -> LayerMeasures | None:
     found = (read_attributes(Path(uri)).get(KEY) or {}).get(_MEASURED)
     if not found:
         return None
-    return LayerMeasures(Normalization.from_json(found["normalization"]), found["digest"], found["flat"])
+    users: dict[str, Any] = json.loads((Path(uri) / _USERS).read_text(encoding="utf-8"))
+    consensus = {
+        tuple(map(int, channels.split(","))): Consensus.from_json(known)
+        for channels, known in users.get("consensus", {}).items()
+    }
+    return LayerMeasures(Normalization.from_json(found["normalization"]), found["digest"], found["flat"], consensus)
 
 
 class LayerCopy:
@@ -79,6 +87,7 @@ class LayerCopy:
         self._source = source
         self._done: set[tuple[int, ...]] = set()
         self._results: list[str] = []
+        self._consensus: dict[str, dict[str, Any]] = {}
         spec = source.spec
         self._block = tuple(
             min(n, SPILL_EDGE) if a in "yx" else n if a == "c" and spec.rgb else 1
@@ -148,6 +157,13 @@ class LayerCopy:
             self._results.append(str(result))
             self._write_users()
 
+    def keep(self, channels: tuple[int, ...], consensus: Consensus | None) -> None:
+        """Keep what was measured on the layer for some channels: the copy may lack the places."""
+        key = ",".join(map(str, channels))
+        if consensus is not None and key not in self._consensus:
+            self._consensus[key] = consensus.to_json()
+            self._write_users()
+
     def remove(self) -> None:
         """Delete the copy."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -172,6 +188,7 @@ class LayerCopy:
             "born": start_time(),
             "host": socket.gethostname(),
             "results": self._results,
+            "consensus": self._consensus,
         }
         file = self.path / _USERS
         file.parent.mkdir(exist_ok=True)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from napari_s1omni.evaluation.nano.by_source import ENGINES
 from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
+from napari_s1omni.frontends.cli.bench.by_source import print_by_source
 from napari_s1omni.frontends.cli.formatting import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import data_folder
@@ -31,16 +33,36 @@ def nuclei(
             show_default="$S1OMNI_DATA/seg2d_nuclei",
         ),
     ] = None,
-    engine: Engine = "reference",
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            "-e",
+            help="Engine to run; with --unseen or --validation beside reference.",
+            show_default="reference, and by source also nano and auto",
+        ),
+    ] = None,
     limit: Limit = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Score by source, those that no training read.")] = False,
+    validation: Annotated[bool, typer.Option("--validation", help="Score by source, validation fields.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data, for scores by source.", show_default="$S1OMNI_DATA")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Score instances against annotated nuclei (AP at IoU 0.5, pooled), and tiled results against untiled ones."""
+    """Score instances against annotated nuclei (AP at IoU 0.5, pooled), and tiled results against untiled ones.
+
+    By source, with --unseen or --validation, each engine runs with its defaults, also on axons.
+    """
+    if unseen or validation:
+        engines = ENGINES if engine is None else tuple(dict.fromkeys(("reference", engine)))
+        print_by_source(data_folder(data), "unseen" if unseen else "validation", engines, limit, json)
+        return
     scores = []
     if not json:
         typer.echo("| set | images | objects | first half | second half | all | tiled to whole |")
         typer.echo("|---|---|---|---|---|---|---|")
-    for s in score_nuclei(_data_folder(folder, "seg2d_nuclei"), engine, limit):
+    for s in score_nuclei(_data_folder(folder, "seg2d_nuclei"), engine or "reference", limit):
         scores.append(s)
         if not json:
             numbers = " | ".join(f"{v:.3f}" for v in (s.first_half, s.second_half, s.all, s.tiled_to_whole))

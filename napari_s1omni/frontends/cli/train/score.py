@@ -21,7 +21,6 @@ def score(
 
     A running training is not disturbed.
     """
-    from napari_s1omni.evaluation.metrics import Counts
     from napari_s1omni.evaluation.nano.by_source import score_sources
     from napari_s1omni.training.export import export
     from napari_s1omni.training.recipe import Recipe
@@ -33,5 +32,5 @@ def score(
     folder = str(export(run, run.folder / "latest"))
     for subset in ("unseen", "validation"):
         found = score_sources(data_folder(data), [folder], subset, most)
-        scores = {f"{source} ({subset})": sum(found[source][folder], Counts()).average_precision for source in found}
+        scores = {f"{source.name} ({subset})": source.average_precision[folder] for source in found}
         append_line(run.folder / LOG, {"stage": "score", "lessons": lessons, "scores": scores})

@@ -1,0 +1,116 @@
+"""The polarity of a layer is measured before its tiles, told to engines that take it, and overruled by the request."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import napari_s1omni
+from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.frontends.session.request_line import request_line
+from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
+from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.source_boxes import source_boxes
+from napari_s1omni.storage.arrays.layer_copy import LayerCopy
+
+
+def discs(shape, height=3000.0, ground=500.0):
+    """Discs of 18 px, 40 px apart, on an even ground."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    inside = np.hypot(y % 40 - 20, x % 40 - 20) < 9
+    noise = np.random.default_rng(0).normal(0, 40, shape)
+    return (ground + height * ndimage.gaussian_filter(inside.astype(float), 1) + noise).astype(np.uint16)
+
+
+def job(prompt="segment the nuclei", engine="nano", **more):
+    return Job.read(
+        {"source": {"uri": "memory:array"}, "operation": {"type": "segmentation", "prompt": prompt}, "engine": engine}
+        | more
+    )
+
+
+@pytest.mark.parametrize(("height", "ground", "polarity"), [(3000, 500, "bright"), (-3000, 4000, "dark")])
+def test_what_is_measured_is_told_said_and_stored(height, ground, polarity):
+    prepared = prepare(job(), discs((1000, 1000), height, ground))
+    plan = prepared.plan
+    other = {"bright": "dark", "dark": "bright"}[polarity]
+    assert plan.instruction.plain.request == f"segment the {polarity} nuclei"
+    assert f"Objects are {polarity} on {other} ground, measured on 4 places of the layer; every tile is told so." in (
+        plan.notes
+    )
+    assert request_line(prepared) == f"Understood: nuclei, {polarity} as measured."
+    again = Plan.from_json(plan.to_json())
+    assert (again.consensus, again.digest) == (plan.consensus, plan.digest)
+    assert plan.consensus.size == pytest.approx(18, rel=0.2)
+
+
+def test_a_region_and_a_copy_of_a_part_are_told_the_same(tmp_path):
+    """The copy holds the region only, in which there is nothing but ground."""
+    pixels = discs((1500, 1500))
+    pixels[:600, :600] = 500
+    part = job(region={"y": [0, 200], "x": [0, 200]})
+    measured = measure_source(part.source, pixels)
+    prepared = prepare(part, pixels, seen=measured)
+    assert prepared.plan.instruction == prepare(job(), pixels).plan.instruction
+    assert prepared.plan.instruction.polarity == "bright"
+    copy = LayerCopy(measured.source, tmp_path / "copy.zarr", measured.measures())
+    copy.add(source_boxes(prepared.plan))
+    copy.keep(prepared.plan.groups[0], prepared.plan.consensus)
+    assert prepare(part.replace(source={"uri": str(copy.path)})).plan.digest == prepared.plan.digest
+
+
+@pytest.mark.parametrize(
+    ("prompt", "engine"),
+    [("segment the dark nuclei", "nano"), ("dunkle Zellkerne", "nano"), ("nuclei", "reference"), ("axons", "nano")],
+)
+def test_nothing_is_measured_where_the_request_says_it_or_nobody_would_be_told(prompt, engine):
+    plan = prepare(job(prompt, engine), discs((200, 200))).plan
+    assert plan.consensus is None
+    assert "consensus" not in plan.to_json()
+    assert "Polarity" not in plan.instruction.text
+    assert not plan.told
+
+
+def test_where_it_is_unsure_nothing_is_said():
+    stripes = np.tile(np.repeat([0, 1000], 20), (400, 10)).astype(np.uint16)
+    plan = prepare(job(), stripes).plan
+    assert plan.instruction.polarity is None
+    assert not plan.told
+
+
+@pytest.mark.parametrize(
+    ("request_", "plain"),
+    [
+        ("segment the nuclei", "segment the bright nuclei"),
+        ("all cell nuclei, about 12 px", "all bright cell nuclei, about 12 px"),
+        ("Segmentiere die Zellkerne, etwa 20 px", "segment the bright nuclei, about 20 px"),
+        ("about 20 px", "segment the bright objects: about 20 px"),
+        ("segment the dark nuclei", "segment the dark nuclei"),
+    ],
+)
+def test_an_instruction_says_it_in_the_words_of_training(request_, plain):
+    told = Instruction("segmentation", request_, polarity="bright")
+    assert told.plain.request == plain
+    assert told.plain.object_size == told.object_size
+    assert Instruction.read(told.text) == told
+    assert told.replace(request="dark cells").plain.request == "dark cells"
+
+
+def test_a_result_begun_without_it_goes_on_as_it_was_begun(tmp_path, monkeypatch):
+    image = tmp_path / "discs.npy"
+    np.save(image, discs((96, 96)))
+    one = Job.read(
+        {"source": {"uri": str(image)}, "operation": {"type": "segmentation"}, "engine": "nano"}
+        | {"output": str(tmp_path / "nuclei.zarr")}
+    )
+    with monkeypatch.context() as earlier:
+        earlier.setattr(MeasuredSource, "consensus", lambda *a: None)
+        begun = napari_s1omni.run(one, durable=False)
+    assert next(iter(begun.thoughts.values())).prompt.endswith("segment the nuclei")
+    plan = prepare(one).plan
+    assert plan.digest == begun.plan.digest
+    assert "The engine is told of the layer what it was told when this result was begun." in plan.notes
+    assert napari_s1omni.run(one, durable=False).complete
+
+    told = napari_s1omni.run(one.replace(output=str(tmp_path / "other.zarr")), durable=False)
+    assert next(iter(told.thoughts.values())).prompt.endswith("segment the bright nuclei")
