@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.discovery import GROUP, EngineSource, sources
-from napari_s1omni.engine.familiarity.bank import Familiarity, Features
+from napari_s1omni.engine.familiarity.bank import Familiarity, ImageSample
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import EngineError, EngineUnavailable, OperationRefused
 from napari_s1omni.settings import AUTO_ENGINE
@@ -22,7 +22,7 @@ AUTO = {
     "modality_translation": ("nano", "reference"),
 }
 """Engines that ``auto`` tries for each operation, preferred one first. An engine whose module has a function
-``merit(name, operation)`` is passed over if that returns False, and one with ``familiarity(name, operation, features)``
+``merit(name, operation)`` is passed over if that returns False, and one with ``familiarity(name, operation, image)``
 if that says that the image is unknown to it, unless it is the only one that can do the job."""
 
 
@@ -43,7 +43,7 @@ def list_engines() -> dict[str, EngineDescription | EngineError]:
 
 
 def describe(
-    name: str, operation: str | None = None, target: str | None = None, features: Features | None = None
+    name: str, operation: str | None = None, target: str | None = None, image: ImageSample | None = None
 ) -> EngineDescription:
     """Describe an engine without loading it.
 
@@ -55,8 +55,8 @@ def describe(
         Operation type that the engine must perform; required by ``auto`` to choose.
     target : str, optional
         Modality to translate to; ``auto`` passes over engines that do not draw it.
-    features : callable, optional
-        Returns the features of the image; ``auto`` passes over engines that know no images like it.
+    image : ImageSample, optional
+        What is known of the image; ``auto`` passes over engines that know no images like it.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def describe(
         If it does not perform `operation`, or ``auto`` finds none that draws `target`.
     """
     if name == "auto":
-        return _choose(operation, target, features)
+        return _choose(operation, target, image)
     description = _source(name).describe(name)
     if operation is not None and operation not in description.operations:
         able = ", ".join(_able(operation)) or "none is installed"
@@ -80,7 +80,7 @@ def describe(
     return description
 
 
-def familiarity(name: str, operation: str, features: Features) -> Familiarity | None:
+def familiarity(name: str, operation: str, image: ImageSample) -> Familiarity | None:
     """Return how like the images that an engine was trained on an image is; None if that engine does not say.
 
     Parameters
@@ -89,10 +89,9 @@ def familiarity(name: str, operation: str, features: Features) -> Familiarity | 
         Of a concrete engine, never ``auto``.
     operation : str
         Operation type.
-    features : callable
-        Returns the features of the image.
+    image : ImageSample
     """
-    return _source(name).familiarity(name, operation, features)
+    return _source(name).familiarity(name, operation, image)
 
 
 def suggest_engine(target: str) -> str:
@@ -127,7 +126,7 @@ def load_engine(description: EngineDescription) -> Engine:
     return create_engine(description.name, **settings)
 
 
-def _choose(operation: str | None, target: str | None, features: Features | None) -> EngineDescription:
+def _choose(operation: str | None, target: str | None, image: ImageSample | None) -> EngineDescription:
     """Return the description of the engine that ``auto`` stands for; its `why` says how it was chosen."""
     preferred = AUTO_ENGINE.read() or ""
     able, rejected, targets = _candidates(preferred, operation, target)
@@ -135,7 +134,7 @@ def _choose(operation: str | None, target: str | None, features: Features | None
         if name == preferred:
             good, reason = True, f"{AUTO_ENGINE.name} says so"
         elif len(able) > 1 and operation is not None:
-            good, reason = _judge(name, operation, features)
+            good, reason = _judge(name, operation, image)
         else:
             # Neither scores nor the image rule out the only one.
             good, reason = True, f"no other engine here does {operation or 'it'}"
@@ -158,13 +157,13 @@ def _choose(operation: str | None, target: str | None, features: Features | None
     )
 
 
-def _judge(name: str, operation: str, features: Features | None) -> tuple[bool, str]:
+def _judge(name: str, operation: str, image: ImageSample | None) -> tuple[bool, str]:
     """Return whether one of several engines is good at an operation on an image, and why."""
     source = _source(name)
     proven, reason = source.merit(name, operation)
     if not proven:
         return False, f"{name}: {reason}"
-    like = None if features is None else source.familiarity(name, operation, features)
+    like = None if image is None else source.familiarity(name, operation, image)
     if like is None:
         return True, reason
     return like.known, f"{like.words}; {reason}" if like.known and reason else like.words

@@ -212,7 +212,8 @@ class Result:
     @property
     def confidence(self) -> Any | None:
         """Confidence of each pixel of a mask, a zarr array: uint8 in the axes of :attr:`spec`, 0 to 255 (certain); None
-        for images and for results without it."""
+        for images and for results without it.
+        """
         return self._quality_map(CONFIDENCE)
 
     @property

@@ -2,8 +2,9 @@
 
 The p-value of an image is the share of held-out images of the same kinds as those known that lie at least as far from
 the bank as it does (Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; Angelopoulos and Bates,
-"Conformal prediction: a gentle introduction", 2023). It is small where the image is unlike all that is known. It does
-not say whether a result is right.
+"Conformal prediction: a gentle introduction", 2023). Images in colour are compared with held-out images in colour, and
+grey ones with grey ones ("Mondrian" conformal prediction). It is small where the image is unlike all that is known. It
+does not say whether a result is right.
 """
 
 from __future__ import annotations
@@ -19,10 +20,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.engine.familiarity.features import in_colour
 from napari_s1omni.errors import CheckpointError
-
-Features = Callable[[], NDArray[np.float32]]
-"""Returns the features of sample tiles of an image, float32 (n, F); called only where they are needed."""
 
 BANK_NAME = "familiarity.npz"
 """File of the bank, beside the weights of the engine."""
@@ -30,6 +29,16 @@ LEAST = 0.05
 """p-value below which an image is unfamiliar: of the held-out images, one in twenty is called so too."""
 NEIGHBOURS = 5
 """Nearest known tiles whose mean distance is the distance of a tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSample:
+    """What engines are told of an image to say whether they know such images."""
+
+    kind: str | None
+    """Kind of object that is asked for in it, see :mod:`napari_s1omni.core.requests.words`."""
+    features: Callable[[], NDArray[np.float32] | None]
+    """Returns the features of sample tiles, float32 (n, F), or None if they are not known; called only if needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,9 @@ class Bank:
     axes: NDArray[np.float32]
     """(F, K) to the space in which distances are measured."""
     held_out: NDArray[np.float32]
-    """(M,) distances of images that were held out, ascending."""
+    """(M,) distances of images that were held out."""
+    coloured: NDArray[np.bool_]
+    """(M,) whether these are in colour."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -113,8 +124,8 @@ class Bank:
 
     def p_value(self, features: NDArray[np.float32]) -> float:
         """Return the conformal p-value of an image, given by the features of its tiles: above 0, at most 1."""
-        nearer = int(np.searchsorted(self.held_out, self.distance(features), "left"))
-        return (1 + len(self.held_out) - nearer) / (len(self.held_out) + 1)
+        alike = self.held_out[self.coloured == in_colour(features)]
+        return (1 + int((alike >= self.distance(features)).sum())) / (len(alike) + 1)
 
 
 def engine_that_does_not_know(sentences: Iterable[str]) -> str | None:

@@ -16,8 +16,14 @@ _TINY = 1e-4
 _QUANTILES = (1, 10, 25, 50, 75, 90, 99)
 _GREY = 0.02
 """Difference between the colours of a pixel, in model range, below which it is grey."""
-_HUES = 6
-"""Sectors of the colour circle."""
+_COLOURS = 15
+"""Number of features of colour."""
+_DARKEST = 0.05
+"""Least light of a channel that counts as its white."""
+_ABSORBING = 0.15
+"""Optical density from which on a pixel has a colour of its own."""
+_FEWEST = 32
+"""Pixels whose colours are described."""
 _LEAST = 12
 """Shortest edge in pixels of an octave that is still described."""
 
@@ -25,6 +31,11 @@ _LEAST = 12
 def describe_tiles(tiles: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the features of tiles (3, h, w), float32 (n, :data:`COUNT`)."""
     return np.stack([describe_tile(tile) for tile in tiles])
+
+
+def in_colour(features: NDArray[np.float32]) -> bool:
+    """Return whether the tiles of an image, by their features (n, F), are in colour."""
+    return bool(features[:, -_COLOURS:].any())
 
 
 def describe_tile(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,10 +56,9 @@ def describe_tile(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _brightness(grey: NDArray[np.float32]) -> list[float]:
-    """Return quantiles, spread, the share of equal pixels at both ends, and the noise."""
+    """Return quantiles, spread, the share of saturated pixels, the entropy, and the noise."""
     low, *middle, high = (float(v) for v in np.percentile(grey, _QUANTILES))
     span = max(high - low, _TINY)
-    ends = [float((grey <= grey.min() + 1e-4).mean()), float((grey >= grey.max() - 1e-4).mean())]
     counts = np.histogram(grey, bins=64, range=(low, low + span))[0] / grey.size
     used = counts[counts > 0]
     return [
@@ -57,7 +67,7 @@ def _brightness(grey: NDArray[np.float32]) -> list[float]:
         *((v - low) / span for v in middle),
         float(grey.mean()),
         float(grey.std()),
-        *(np.sqrt(share) for share in ends),
+        float(np.sqrt((grey >= grey.max() - _TINY).mean())),
         float(-(used * np.log(used)).sum()),
         float(np.log10(plane_noise(grey) / span + 1e-3)),
     ]
@@ -88,7 +98,8 @@ def _octave(level: NDArray[np.float32], spread: float) -> tuple[float, ...]:
     local = [ndi.gaussian_filter(part, 2.0) for part in (*along, energy)]
     coherent = float(np.hypot(local[0], local[1]).sum() / (local[2].sum() + _TINY))
     total = float(energy.sum()) + _TINY
-    straight, diagonal = (float(part.sum()) / total for part in along)
+    # Structure of one direction, as in stripes and lines of text.
+    directed = float(np.hypot(*(part.sum() for part in along))) / total
     curved = yy**2 + xx**2 + 2 * yx**2
     # Positive where the surface is a dome or a bowl, negative where it is a saddle, 0 on ridges.
     round_ = float((yy * xx - yx**2).clip(min=0).sum() / (curved.sum() + _TINY))
@@ -98,8 +109,7 @@ def _octave(level: NDArray[np.float32], spread: float) -> tuple[float, ...]:
         float(np.cbrt((unit**3).mean())),
         float(np.log((unit**4).mean() + 1)),
         coherent,
-        straight,
-        abs(diagonal),
+        directed,
         round_,
         flat,
     )
@@ -113,37 +123,39 @@ def _halve(level: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _colour(image: NDArray[np.float32]) -> list[float]:
-    """Return how colourful the tile is, its hues, and how its three channels go together; 0 where it is grey."""
+    """Return how much light is absorbed, in which colours, and how these vary; 0 where the tile is grey.
+
+    Colours are those of absorption against the brightest light of each channel, so that the colour of a lamp, which
+    differs between microscopes, does not count, but that of stains does.
+    """
     pixels = image.reshape(3, -1).astype(np.float64)
     chroma = pixels.max(axis=0) - pixels.min(axis=0)
     if float(np.percentile(chroma, 99)) < _GREY:
-        return [0.0] * (_HUES + 10)
-    red, green, blue = pixels
+        return [0.0] * _COLOURS
+    white = np.percentile(pixels, 99.5, axis=1, keepdims=True).clip(min=_DARKEST)
+    density = -np.log10(np.clip(pixels / white, 1 / 255, 1))
+    amount = np.linalg.norm(density, axis=0)
+    stained = density[:, amount > _ABSORBING]
+    if stained.shape[1] < _FEWEST:
+        stained = density
+    colours = stained / (np.linalg.norm(stained, axis=0) + _TINY)
+    mean = colours.mean(axis=1)
+    spread = np.sqrt(np.clip(np.linalg.eigvalsh(np.cov(colours)), 0, None))
+    red, green, blue = colours
     angle = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
-    sectors = np.floor((angle / (2 * np.pi) + 1 / (2 * _HUES)) % 1 * _HUES).astype(int)
-    hues = np.bincount(np.clip(sectors, 0, _HUES - 1), chroma, _HUES) / (chroma.sum() + _TINY)
-    centred = pixels - pixels.mean(axis=1, keepdims=True)
-    covariance = centred @ centred.T / pixels.shape[1]
-    deviations = np.sqrt(np.diag(covariance)) + _TINY
-    together = covariance / np.outer(deviations, deviations)
-    shares = np.sqrt(np.clip(np.linalg.eigvalsh(covariance), 0, None))
-    # Two stains span a plane of optical densities; a third colour leaves it.
-    density = -np.log10(np.clip(pixels, 1 / 255, 1.0))
-    absorbed = np.sqrt(np.clip(np.linalg.eigvalsh(density @ density.T / pixels.shape[1]), 0, None))
+    strength = colours.max(axis=0) - colours.min(axis=0)
+    turns = [float((strength * wave(n * angle)).mean()) for n in (1, 2) for wave in (np.cos, np.sin)]
     return [
+        float(np.median(amount)),
+        float(np.percentile(amount, 95)),
+        float((amount > _ABSORBING).mean()),
+        *(float(v) for v in mean),
+        *(float(v) for v in spread),
+        float(strength.mean()),
+        *turns,
         float(chroma.mean()),
-        float(np.percentile(chroma, 95)),
-        *np.sqrt(hues),
-        together[0, 1],
-        together[0, 2],
-        together[1, 2],
-        shares[1] / (shares[2] + _TINY),
-        shares[0] / (shares[2] + _TINY),
-        absorbed[1] / (absorbed[2] + _TINY),
-        absorbed[0] / (absorbed[2] + _TINY),
-        float(np.median(pixels.mean(axis=0))),
     ]
 
 
-COUNT = len(_QUANTILES) + 6 + 8 * OCTAVES + _HUES + 10
+COUNT = len(_QUANTILES) + 5 + 7 * OCTAVES + _COLOURS
 """Number of features."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_s1omni.core.requests.words import LANGUAGES
 from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
-from napari_s1omni.engine.familiarity.bank import BANK_NAME, Familiarity, Features, read_bank
+from napari_s1omni.engine.familiarity.bank import BANK_NAME, Familiarity, ImageSample, read_bank
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
@@ -25,6 +25,8 @@ HOST_BYTES_PER_PIXEL = 48.0
 """Host memory in bytes for each pixel that a GPU draws in a micro-batch: the tiles before and after drawing."""
 MARGIN = 0.01
 """Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
+NOT_IN_BANK = ("fibres",)
+"""Kinds of objects of which too few fields are known to say what is like them; axons are among these."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
 
@@ -138,12 +140,14 @@ def merit(name: str, operation: str) -> tuple[bool, str]:
     return own > (1 + MARGIN) * other, words
 
 
-def familiarity(name: str, operation: str, features: Features) -> Familiarity | None:
+def familiarity(name: str, operation: str, image: ImageSample) -> Familiarity | None:
     """Return how like the images that a model was trained on an image is; None for a model without a bank of them.
 
-    The bank holds images with annotated objects, so it says nothing of other operations than segmentation.
+    The bank holds images of nuclei, so it says nothing of other operations than segmentation, nor of
+    :data:`NOT_IN_BANK`.
     """
     path = locate(name) / BANK_NAME
-    if operation != "segmentation" or not path.is_file():
+    if operation != "segmentation" or image.kind in NOT_IN_BANK or not path.is_file():
         return None
-    return Familiarity(name, read_bank(path, path.stat().st_mtime_ns).p_value(features()))
+    seen = image.features()
+    return None if seen is None else Familiarity(name, read_bank(path, path.stat().st_mtime_ns).p_value(seen))

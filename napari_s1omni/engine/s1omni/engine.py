@@ -66,7 +66,10 @@ class S1OmniEngine:
         self._placement = placement
         thinker = Thinker(checkpoint.backbone, prompting, checkpoint.config, checkpoint.geometry)
         self._loaded: _Models | None = _Models(
-            thinker, checkpoint.connector, build_denoiser(checkpoint.transformer, checkpoint.config.expects_error), checkpoint.codec
+            thinker,
+            checkpoint.connector,
+            build_denoiser(checkpoint.transformer, checkpoint.config.expects_error),
+            checkpoint.codec,
         )
 
     @classmethod

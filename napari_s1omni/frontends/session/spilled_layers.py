@@ -59,7 +59,8 @@ class SpilledLayers:
             except BaseException:
                 self._remove_unneeded()
                 raise
-            copy.keep(prepared.plan.groups[0], prepared.plan.consensus)
+            channels = prepared.plan.groups[0]
+            copy.keep(channels, prepared.plan.consensus, measured.described.get(channels))
             if result is not None:
                 copy.use_for(result)
             spec = measured.source.spec
