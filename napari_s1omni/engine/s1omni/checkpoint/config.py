@@ -76,6 +76,9 @@ class ObjectScaling(_Section):
     stated: str = r"size (\d+) px"
     """Regular expression whose first group is the object diameter, in pixels, that a thought states."""
 
+    empty: str = "<think>empty; high noise; no blur; 0 % covered; size 0 px; count 0;"
+    """How a thought begins that finds nothing in a tile; that of a tile of mere noise begins so."""
+
     @field_validator("stated")
     @classmethod
     def _one_group(cls, value: str) -> str:
