@@ -151,6 +151,8 @@ class EngineDescription(EngineIdentity):
     """The words it understands; None if it reads any. Not stored with a plan: it is asked for before a run only."""
     takes_polarity: bool = dataclasses.field(default=False, compare=False)
     """Whether masks get better if each instruction says the polarity that was measured on the layer; not stored."""
+    takes_one_stain: bool = dataclasses.field(default=False, compare=False)
+    """Whether nuclei of a brown section are found better in hematoxylin alone; not stored."""
     margin: int = dataclasses.field(default=0, compare=False)
     """Largest margin around a tile, in source px, that a thought may ask for; not stored with a plan either."""
 

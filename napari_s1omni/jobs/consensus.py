@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.requests.reading import find_kind, find_polarity
+from napari_s1omni.core.sizes.folding import fold
+from napari_s1omni.engine.denoising import plane_noise
 from napari_s1omni.engine.description import EngineDescription
-from napari_s1omni.engine.reference.measurement import levels, measure_tile
-from napari_s1omni.engine.reference.stains import find_counterstain, separate_stain
+from napari_s1omni.engine.reference.measurement import detect_signal, is_colour_image, levels, measure_tile
+from napari_s1omni.engine.reference.significance import stands_out
+from napari_s1omni.engine.reference.stains import brown_share, find_counterstain, keep_stain, separate_stain
 from napari_s1omni.operations.operation import Operation
 from napari_s1omni.planning.consensus import Consensus
 
@@ -16,57 +23,94 @@ _BRIGHT, _DARK = 0.5, 0.7
 """Place of the ground between the darkest (0) and the brightest (1) pixels: objects are bright below, dark above."""
 _AGREED = 0.75
 """Share of the places that must have the same polarity."""
+_BROWN = 0.3
+"""Share of the stained pixels above which brown is taken out; at most 0.05 in hematoxylin and eosin."""
+_SMOOTHING = 3.0
+"""Sigma, in pixels, of the smoothing in which objects of about 20 px stand out."""
 _NOT_BLOBS = ("fibres", "mitochondria")
 """Kinds that are no islands on a ground: the median of the layer says nothing of them."""
+_BROWN_WORDS = re.compile(r"\b(brown\w*|dab|positiv\w*|braun\w*|brun\w*|marron\w*|marro\w*|pard[oa]s?)\b|棕|褐|阳性")
 
 
-def takes_consensus(operation: Operation, engine: EngineDescription) -> bool:
-    """Whether a measured polarity would be told to an engine: not if the request says one, or names no blobs."""
+def says_polarity(operation: Operation, engine: EngineDescription) -> bool:
+    """Whether a measured polarity would be told: not if the request says one, or names no blobs."""
     return (
-        engine.takes_polarity
-        and operation.type == "segmentation"
+        operation.type == "segmentation"
+        and engine.takes_polarity
         and find_polarity(operation.prompt) is None
         and find_kind(operation.prompt) not in _NOT_BLOBS
     )
 
 
-def measure_consensus(places: list[NDArray[np.float32]], whole: bool) -> Consensus:
-    """Measure what some places have in common.
-
-    In a stained section, nuclei are the dark objects if hematoxylin, separated by its colour, is concentrated in the
-    smaller part of the section.
-
-    Parameters
-    ----------
-    places : list of float32 (3, h, w), model range
-    whole : bool
-        Whether the first is the whole layer.
-    """
-    found: list[str | None] = []
-    sizes: list[float] = []
-    for place in places:
-        measured = measure_tile(place)
-        if measured.size is None:
-            continue
-        sizes.append(measured.size)
-        found.append(_polarity(place, measured.signal == "stain"))
-    if not found:
-        return Consensus()
-    polarity = max(("bright", "dark"), key=found.count)
-    agreeing = found.count(polarity)
-    sure = agreeing >= _AGREED * len(found)
-    return Consensus(
-        polarity if sure else None, len(found), agreeing if sure else 0, whole, round(float(np.median(sizes)), 1)
+def looks_in_hematoxylin(operation: Operation, engine: EngineDescription) -> bool:
+    """Whether the objects of a request are those that hematoxylin stains: nuclei, if not called brown."""
+    return (
+        operation.type == "segmentation"
+        and engine.takes_one_stain
+        and find_kind(operation.prompt) == "nuclei"
+        and not _BROWN_WORDS.search(fold(operation.prompt).text)
     )
 
 
-def _polarity(place: NDArray[np.float32], stained: bool) -> str | None:
-    """Return ``bright`` or ``dark``; None if the ground is neither among the dark nor among the bright pixels."""
-    if stained:
+def as_asked(found: Consensus, operation: Operation, engine: EngineDescription) -> Consensus | None:
+    """Return what of a measurement concerns a request and an engine; None if nothing does."""
+    nuclei = looks_in_hematoxylin(operation, engine)
+    polarity = found.polarity if says_polarity(operation, engine) and (nuclei or not found.section) else None
+    counterstain = found.counterstain if nuclei else None
+    if polarity is None and counterstain is None:
+        return None
+    return dataclasses.replace(found, polarity=polarity, counterstain=counterstain)
+
+
+def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Consensus:
+    """Measure what some places have in common.
+
+    In a stained section, nuclei are the dark objects if hematoxylin, separated by its colour, is concentrated in the
+    smaller part of the section. Eosin does not hide it, brown does.
+
+    Parameters
+    ----------
+    places : sequence of float32 (3, h, w), model range
+    whole : bool
+        Whether the first is the whole layer.
+    """
+    sections = [place for place in places if detect_signal(place, is_colour_image(place), None) == "stain"]
+    section = 2 * len(sections) > len(places)
+    brown = section and float(np.median([brown_share(place) for place in sections])) > _BROWN
+    if brown:
+        places = [keep_stain(place, "hematoxylin", "dab") for place in places]
+    planes = [plane for place in places if (plane := _plane(place, section)) is not None]
+    found = [_polarity(plane) for plane in planes]
+    polarity = max(("bright", "dark"), key=found.count)
+    agreeing = found.count(polarity)
+    sure = agreeing > 0 and agreeing >= _AGREED * len(found)
+    size = (
+        measure_tile(max(places, key=lambda place: float(np.ptp(levels(place.mean(axis=0)))))).size if found else None
+    )
+    return Consensus(
+        polarity=polarity if sure else None,
+        places=len(found),
+        agreeing=agreeing if sure else 0,
+        whole=whole,
+        size=None if size is None else round(size, 1),
+        section=section,
+        counterstain="dab" if brown else None,
+    )
+
+
+def _plane(place: NDArray[np.float32], section: bool) -> NDArray[np.float32] | None:
+    """Return the plane (H, W) in which objects are bright or dark; None if nothing stands out from noise."""
+    if section:
         light = np.clip(place, 0, 1)
         plane = -separate_stain(light, "hematoxylin", find_counterstain(light, "hematoxylin", ""))
     else:
         plane = place.max(axis=0)
+    noise = plane_noise(plane)
+    return plane if any(stands_out(sign * plane, noise, _SMOOTHING) for sign in (1, -1)) else None
+
+
+def _polarity(plane: NDArray[np.float32]) -> str | None:
+    """Return ``bright`` or ``dark``; None if the ground is neither among the dark nor among the bright pixels."""
     low, ground, high = levels(plane)
     share = (ground - low) / max(high - low, 1e-6)
     return "bright" if share < _BRIGHT else "dark" if share > _DARK else None

@@ -25,7 +25,7 @@ from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
-from napari_s1omni.jobs.consensus import measure_consensus, takes_consensus
+from napari_s1omni.jobs.consensus import as_asked, looks_in_hematoxylin, measure_consensus, says_polarity
 from napari_s1omni.jobs.sample_places import cut_tiles, read_places
 from napari_s1omni.operations.familiarity import familiarity_notes
 from napari_s1omni.operations.operation import Operation
@@ -70,13 +70,15 @@ class MeasuredSource:
         return LayerMeasures(self.normalization, self.digest, flat)
 
     def consensus(self, operation: Operation, engine: EngineDescription) -> Consensus | None:
-        """Return what the objects of the layer have in common, for an engine that takes it; may read some of it."""
-        if not takes_consensus(operation, engine):
+        """Return what of the layer's objects concerns a request and an engine; may read some of the layer."""
+        spec = self.source.spec
+        if not (says_polarity(operation, engine) or (spec.rgb and looks_in_hematoxylin(operation, engine))):
             return None
-        (channels,) = operation.channel_groups(self.source.spec)
+        (channels,) = operation.channel_groups(spec)
         if channels not in self.known and not self.copied:
             self.known[channels] = measure_consensus(*read_places(self.source, operation, self.normalization, channels))
-        return self.known.get(channels)
+        found = self.known.get(channels)
+        return None if found is None else as_asked(found, operation, engine)
 
     def features(self, operation: Operation) -> NDArray[np.float32] | None:
         """Return features of some tiles of the layer, by which engines tell whether they know such images.
@@ -195,8 +197,10 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
     doubts = (*read.doubts, *unlike, *contrary, *guessed)
-    measured = plan.instruction.polarity
-    understood = f"{read.understood}, {measured} as measured" if read.understood and measured else read.understood
+    understood = read.understood
+    if understood:
+        understood += ", in hematoxylin" if plan.counterstain else ""
+        understood += f", {plan.instruction.polarity} as measured" if plan.instruction.polarity else ""
     return Prepared(plan, source, with_learned_time(cost, plan), understood=understood, doubts=doubts)
 
 

@@ -13,7 +13,7 @@ class Consensus:
     """What some places of a layer have in common. It does not depend on the region of a job."""
 
     polarity: str | None = None
-    """``bright`` or ``dark`` objects; None if the places do not agree."""
+    """``bright`` or ``dark`` objects, in a stained section those in hematoxylin; None if the places do not agree."""
     places: int = 0
     """Places in which something was measured."""
     agreeing: int = 0
@@ -21,18 +21,29 @@ class Consensus:
     whole: bool = False
     """Whether one place is the whole layer."""
     size: float | None = None
-    """Median diameter of what stands out, in source px; only said, since engines measure sizes better in each tile."""
+    """Diameter of what stands out in the place with the most contrast, in source px. Engines are not told: they
+    measure it better in each tile."""
+    section: bool = False
+    """Whether it is a stained section in transmitted light."""
+    counterstain: str | None = None
+    """Stain that is taken out of what an engine sees, so that hematoxylin is left; None leaves the image as it is."""
 
     @property
     def sentence(self) -> str:
-        """The polarity for people; empty if it is not known."""
-        if self.polarity is None:
-            return ""
-        ground = "dark" if self.polarity == "bright" else "bright"
-        where = f"{self.agreeing} of {self.places} places of the layer"
-        if self.agreeing == self.places:
-            where = "the whole layer" if self.whole else f"{self.places} place{'s'[: self.places > 1]} of the layer"
-        return f"Objects are {self.polarity} on {ground} ground, measured on {where}; every tile is told so."
+        """What is told to the engine or taken out of the image, for people; may be empty."""
+        parts = []
+        if self.counterstain is not None:
+            parts.append(
+                "Nuclei are looked for in hematoxylin alone: the brown stain (DAB) is separated by its colour and left "
+                "out. Write 'brown nuclei' to look for those."
+            )
+        if self.polarity is not None:
+            ground = "dark" if self.polarity == "bright" else "bright"
+            where = f"{self.agreeing} of {self.places} places of the layer"
+            if self.agreeing == self.places:
+                where = "the whole layer" if self.whole else f"{self.places} place{'s'[: self.places > 1]} of the layer"
+            parts.append(f"Objects are {self.polarity} on {ground} ground, measured on {where}; every tile is told so.")
+        return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON; inverse of :meth:`from_json`."""

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex, TileGrid
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.reference.stains import keep_stain
 from napari_s1omni.planning.consensus import Consensus
 from napari_s1omni.planning.job import Job
 
@@ -56,8 +60,18 @@ class Plan:
 
     @property
     def told(self) -> str:
-        """What was measured on the layer and is said to the engine with every tile, as a sentence; may be empty."""
+        """What was measured on the layer and changes what the engine gets with every tile, for people; may be empty."""
         return "" if self.consensus is None else self.consensus.sentence
+
+    @property
+    def counterstain(self) -> str | None:
+        """Stain that is taken out of what the engine sees; None if none is."""
+        return None if self.consensus is None else self.consensus.counterstain
+
+    def to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
+        """Convert pixels (C, h, w) of a channel group to what the engine sees, float32 (3, h, w) in model range."""
+        image = self.job.operation.to_model(pixels, self.normalization, self.groups[group])
+        return image if self.counterstain is None else keep_stain(image, "hematoxylin", self.counterstain)
 
     def shard_index(self, index: BlockIndex) -> ShardIndex:
         """Position of a block along the axes that the target has."""
@@ -123,8 +137,10 @@ class Plan:
         data = self.to_json()
         job = data.pop("job")
         del data["notes"]
-        # What of it reaches the engine stands in the instruction.
+        # The polarity stands in the instruction.
         data.pop("consensus", None)
+        if self.counterstain is not None:
+            data["counterstain"] = self.counterstain
         data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")

@@ -70,7 +70,7 @@ def resolve(
     memory : int, optional
         Bytes that are free for a worker; if the blocks of a volume do not fit, they are smaller than usual.
     consensus : Consensus, optional
-        Measured on the whole layer, for an engine that takes it.
+        What of the measurements of the whole layer concerns the job and the engine.
 
     Raises
     ------
@@ -94,10 +94,7 @@ def resolve(
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
     notes += dict.fromkeys((*operation.understanding(source, engine).sentences, *operation.notes(source)))
-    polarity = None
-    if consensus is not None and consensus.polarity is not None:
-        polarity = consensus.polarity
-        notes.append(consensus.sentence)
+    notes += [consensus.sentence] if consensus is not None else []
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, notes)
@@ -145,7 +142,9 @@ def resolve(
         normalization=normalization,
         engine=engine,
         sampling=sampling,
-        instruction=operation.instruction(source, tile_size, engine.encoding).replace(polarity=polarity),
+        instruction=operation.instruction(source, tile_size, engine.encoding).replace(
+            polarity=None if consensus is None else consensus.polarity
+        ),
         source_digest=source_digest,
         region_digest=region.digest,
         consensus=consensus,

@@ -55,7 +55,7 @@ def test_a_region_and_a_copy_of_a_part_are_told_the_same(tmp_path):
     assert prepared.plan.instruction.polarity == "bright"
     copy = LayerCopy(measured.source, tmp_path / "copy.zarr", measured.measures())
     copy.add(source_boxes(prepared.plan))
-    copy.keep(prepared.plan.groups[0], prepared.plan.consensus)
+    copy.keep(measured.known, {})
     assert prepare(part.replace(source={"uri": str(copy.path)})).plan.digest == prepared.plan.digest
 
 
@@ -109,7 +109,7 @@ def test_a_result_begun_without_it_goes_on_as_it_was_begun(tmp_path, monkeypatch
     assert next(iter(begun.thoughts.values())).prompt.endswith("segment the nuclei")
     plan = prepare(one).plan
     assert plan.digest == begun.plan.digest
-    assert "The engine is told of the layer what it was told when this result was begun." in plan.notes
+    assert "The engine gets of the layer what it got when this result was begun." in plan.notes
     assert napari_s1omni.run(one, durable=False).complete
 
     told = napari_s1omni.run(one.replace(output=str(tmp_path / "other.zarr")), durable=False)

@@ -101,8 +101,7 @@ def test_a_region_and_a_copy_of_a_part_are_judged_as_the_whole_layer(tmp_path):
     assert prepared.plan.engine.name == "nano"
     copy = LayerCopy(measured.source, tmp_path / "copy.zarr", measured.measures())
     copy.add(source_boxes(prepared.plan))
-    channels = prepared.plan.groups[0]
-    copy.keep(channels, prepared.plan.consensus, measured.described.get(channels))
+    copy.keep(measured.known, measured.described)
     again = prepare(part.replace(source={"uri": str(copy.path)})).plan
     assert again.digest == prepared.plan.digest
     assert [note for note in again.notes if "trained on" in note] == [

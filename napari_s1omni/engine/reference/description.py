@@ -31,6 +31,7 @@ def describe(name: str = "reference") -> EngineDescription:
         think="once",
         generates=False,
         margin=MAX_MARGIN,
+        takes_one_stain=True,
         vocabulary=Vocabulary(LANGUAGES, kinds=False, ignores=("super_resolution",)),
         host=EngineHost(memory=EngineMemory(resident=150 * 2**20, per_tile_pixel=200.0), seconds_per_tile=0.05),
     )

@@ -38,10 +38,37 @@ def separate_stain(image: NDArray[np.float32], stain: str, other: str) -> NDArra
     stain, other : str
         Two different names from :data:`STAINS`. Colour that neither explains is assigned to a third, orthogonal one.
     """
+    # Row vector of densities = amounts @ colours, so amounts = densities @ inverse.
+    return np.asarray(np.tensordot(_weights(stain, other), optical_density(image), axes=(0, 0)))
+
+
+def brown_share(image: NDArray[np.float32]) -> float:
+    """Return the share of the stained pixels that are brown, 0 to 1.
+
+    DAB takes away more blue than green light, hematoxylin and eosin less.
+    """
+    red, green, blue = optical_density(image)
+    stained = red + green + blue > 2 * _VISIBLE
+    brown = blue > 1.1 * np.maximum(red, green)
+    return float(brown[stained].mean()) if stained.any() else 0.0
+
+
+def keep_stain(image: NDArray[np.float32], stain: str, other: str) -> NDArray[np.float32]:
+    """Return what a section would look like with one of two stains alone, float32 (3, H, W).
+
+    The value of a pixel follows from its own colour, whatever the size of the image.
+    """
+    red, green, blue = (w * plane for w, plane in zip(_weights(stain, other), optical_density(image), strict=True))
+    amount = np.maximum(red + green + blue, 0)
+    colour = _unit(_DENSITY[STAINS.index(stain)]).astype(np.float32)
+    return np.asarray(10 ** (-amount * colour[:, None, None]), np.float32)
+
+
+def _weights(stain: str, other: str) -> NDArray[np.float32]:
+    """Return how much each colour's density (red, green, blue) counts for the amount of a stain beside another."""
     first, second = (_unit(_DENSITY[STAINS.index(name)]) for name in (stain, other))
     inverse = np.linalg.inv(np.stack([first, second, _unit(np.cross(first, second))]))
-    # Row vector of densities = amounts @ colours, so amounts = densities @ inverse.
-    return np.asarray(np.tensordot(inverse[:, 0].astype(np.float32), optical_density(image), axes=(0, 0)))
+    return np.asarray(inverse[:, 0], np.float32)
 
 
 def find_counterstain(image: NDArray[np.float32], stain: str, words: str) -> str:

@@ -90,6 +90,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
         expects_error=layout.config.expects_error,
         takes_polarity=layout.vocab_size < _FEW_TOKENS,
+        takes_one_stain=layout.vocab_size < _FEW_TOKENS,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )

@@ -92,15 +92,12 @@ class PlaneReader:
             If the source cannot be read, even after retries.
         """
         pixels = self._pixels(t, z, group, y, x)
-        image = self._to_model(pixels, group)
+        image = self.plan.to_model(pixels, group)
         unknown = self._unknown(pixels)
         if unknown is not None:
             shown = image if len(unknown) == 1 else image[: len(unknown)]
             shown[np.broadcast_to(unknown, shown.shape)] = np.nan
         return image
-
-    def _to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
-        return self.plan.job.operation.to_model(pixels, self.plan.normalization, self.plan.groups[group])
 
     def _unknown(self, pixels: NDArray[Any]) -> NDArray[np.bool_] | None:
         """Return which pixels (channels, h, w) are NaN or infinite; None if none are."""
@@ -158,7 +155,7 @@ class PlaneReader:
         self.on_step("read")
         pixels = self._pixels(block.t, z, block.group, y, x)
         transparent = self._transparent(block.t, z, y, x)
-        image = self._to_model(pixels, block.group)
+        image = self.plan.to_model(pixels, block.group)
         seconds = time.perf_counter() - start
         return Plane(block, z, origin, image, seconds, drawn, self._unknown(pixels), transparent)
 

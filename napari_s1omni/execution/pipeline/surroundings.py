@@ -52,8 +52,7 @@ def fill_view(plan: Plan, view: NDArray[np.float32], group: int) -> NDArray[np.f
     unknown = np.isnan(view)
     if not unknown.any():
         return view
-    channels = plan.groups[group]
-    lost = np.full((len(channels), 1, 1), np.nan)
-    ground = plan.job.operation.to_model(lost, plan.normalization, channels)
+    lost = np.full((len(plan.groups[group]), 1, 1), np.nan)
+    ground = plan.to_model(lost, group)
     same = (unknown == unknown[:1]).all()
     return fill_unknown(np.where(unknown, ground, view), unknown[:1] if same else unknown)

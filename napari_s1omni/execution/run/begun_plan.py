@@ -12,7 +12,7 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.result.store import ResultStore
 
 _NOTE = "The blocks and the bounds of the region are those with which this result was begun."
-_TOLD = "The engine is told of the layer what it was told when this result was begun."
+_TOLD = "The engine gets of the layer what it got when this result was begun."
 
 
 def as_begun(plan: Plan, path: Path) -> Plan:
@@ -53,9 +53,10 @@ def _in_blocks_as_begun(plan: Plan, begun: Plan) -> Plan:
 
 
 def _told_as_begun(plan: Plan, begun: Plan) -> Plan:
-    """Return the plan with what the engine was told of the layer, if the instructions differ in nothing else."""
+    """Return the plan with what was measured on the layer then, if the instructions differ in nothing else."""
     instruction = plan.instruction.replace(polarity=begun.instruction.polarity)
-    if instruction == plan.instruction or instruction != begun.instruction:
+    same = (instruction, begun.counterstain) == (plan.instruction, plan.counterstain)
+    if same or instruction != begun.instruction:
         return plan
     notes = (*(note for note in plan.notes if note != plan.told), _TOLD)
     return dataclasses.replace(plan, instruction=instruction, consensus=begun.consensus, notes=notes)

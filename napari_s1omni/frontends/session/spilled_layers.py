@@ -59,8 +59,7 @@ class SpilledLayers:
             except BaseException:
                 self._remove_unneeded()
                 raise
-            channels = prepared.plan.groups[0]
-            copy.keep(channels, prepared.plan.consensus, measured.described.get(channels))
+            copy.keep(measured.known, measured.described)
             if result is not None:
                 copy.use_for(result)
             spec = measured.source.spec

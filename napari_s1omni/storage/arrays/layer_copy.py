@@ -75,6 +75,10 @@ def read_measures(uri: str | None) -> LayerMeasures | None:
     return LayerMeasures(normalization, found["digest"], found["flat"], consensus, described)
 
 
+def _key(channels: tuple[int, ...]) -> str:
+    return ",".join(map(str, channels))
+
+
 def _channels(key: str) -> tuple[int, ...]:
     return tuple(map(int, key.split(",")))
 
@@ -167,16 +171,15 @@ class LayerCopy:
             self._write_users()
 
     def keep(
-        self, channels: tuple[int, ...], consensus: Consensus | None, described: NDArray[np.float32] | None
+        self,
+        consensus: Mapping[tuple[int, ...], Consensus],
+        described: Mapping[tuple[int, ...], NDArray[np.float32]],
     ) -> None:
-        """Keep what was measured on the layer for some channels: the copy may lack the places."""
-        key = ",".join(map(str, channels))
-        before = len(self._consensus) + len(self._described)
-        if consensus is not None:
-            self._consensus.setdefault(key, consensus.to_json())
-        if described is not None:
-            self._described.setdefault(key, described.tolist())
-        if len(self._consensus) + len(self._described) > before:
+        """Keep what was measured on the layer, by channels: the copy may lack the places."""
+        known = {_key(channels): found.to_json() for channels, found in consensus.items()}
+        features = {_key(channels): found.tolist() for channels, found in described.items()}
+        if (known, features) != (self._consensus, self._described):
+            self._consensus, self._described = known, features
             self._write_users()
 
     def remove(self) -> None:
