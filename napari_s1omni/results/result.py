@@ -227,10 +227,7 @@ class Result:
 
     @property
     def hole_mask(self) -> Any | None:
-        """Mask of missing tiles: uint8 in the axes of :attr:`spec`, 1 where a failed tile lies, else 0.
-
-        A zarr array; only blocks with holes are stored. None for results without it.
-        """
+        """Mask of missing tiles, a zarr array of uint8 in the axes of :attr:`spec`: 1 where a failed tile lies."""
         return self._quality_map(HOLES)
 
     @property

@@ -26,7 +26,7 @@ HOST_BYTES_PER_PIXEL = 48.0
 MARGIN = 0.01
 """Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
 NOT_IN_BANK = ("fibres",)
-"""Kinds of objects of which too few fields are known to say what is like them; axons are among these."""
+"""Kinds of objects with too few known fields to say what is like them; axons are among these."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
 

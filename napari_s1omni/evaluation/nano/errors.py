@@ -28,6 +28,8 @@ _FEWEST = 3
 """Objects in a tile from which on its size is compared."""
 _EDGE, _COLUMNS = 96, 6
 """Edge of a picture in pixels, and pictures in a row."""
+_SHADES = 96
+"""Colours of the sheet of pictures, few enough for a small file."""
 _HEAD = """# Errors of nano on images that it never saw
 
 Written by `python -m napari_s1omni.evaluation.nano.errors --data FOLDER --write docs/nano-errors.md`. Each annotated
@@ -134,7 +136,7 @@ def write_page(path: Path, errors: list[SourceErrors]) -> None:
     if shown:
         sheet = path.parent / "images" / f"{path.stem}.png"
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        _sheet([one.pictures[kind] for one, kind in shown]).save(sheet, optimize=True)
+        _sheet([one.pictures[kind] for one, kind in shown]).quantize(_SHADES).save(sheet, optimize=True)
         text += (
             f"\n## One of each\n\nAnnotated outlines are blue, drawn ones orange.\n\n![Errors](images/{sheet.name})\n\n"
         )
@@ -187,12 +189,10 @@ def _picture(image: NDArray[np.float32], truth: NDArray[Any], drawn: NDArray[Any
 
 
 def _outlines(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return the pixels of objects that touch something else below or to the right, or above or to the left."""
-    inside = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        for step in (1, -1):
-            inside |= (np.roll(labels, step, axis) != labels) & (labels > 0)
-    return inside
+    """Return the pixels of objects beside which, in one of four directions, something else lies."""
+    around = np.pad(labels, 1, "edge")
+    sides = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
+    return np.asarray((labels > 0) & np.any([side != labels for side in sides], axis=0))
 
 
 def _sheet(pictures: list[NDArray[np.uint8]]) -> Image.Image:
