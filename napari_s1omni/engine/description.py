@@ -115,6 +115,8 @@ class EngineIdentity:
     """Whether a generative model draws its images, so that they must be marked as generated."""
     threads: int = 0
     """CPU threads it computes with in every worker, if their number changes bits; 0 if it does not."""
+    expects_error: bool = False
+    """Whether it draws a fourth plane: the error to expect of each pixel, in model range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +187,6 @@ class EngineDescription(EngineIdentity):
 
 
 def _plain(value: EngineIdentity | EngineHost) -> dict[str, Any]:
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(value).items()}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(value).items()}
+    # Left out where it is off, as in outputs that were written before engines could draw it.
+    return {name: v for name, v in plain.items() if name != "expects_error" or v}

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.engine.familiarity.bank import Familiarity, ImageSample
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import EngineUnavailable, S1OmniError
 
@@ -74,6 +75,15 @@ class EngineSource:
             return True, ""
         proven, reason = self._call("merit", name, operation)
         return bool(proven), str(reason)
+
+    def familiarity(self, name: str, operation: str, image: ImageSample) -> Familiarity | None:
+        """Return how like the images that this engine was trained on an image is; None if its module does not say."""
+        if not hasattr(self._import(), "familiarity"):
+            return None
+        found = self._call("familiarity", name, operation, image)
+        if not isinstance(found, Familiarity | None):
+            raise self._broken(f"familiarity() returned {type(found).__name__}, not Familiarity or None")
+        return found
 
     def _call(self, function: str, *args: Any, **settings: Any) -> Any:
         module = self._import()

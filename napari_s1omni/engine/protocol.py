@@ -123,8 +123,9 @@ class Engine(Protocol):
 
         Returns
         -------
-        float32 (B, 3, H, W)
-            :data:`~napari_s1omni.engine.description.FIELDS` for a mask, model range for an image.
+        float32 (B, 3, H, W), or (B, 4, H, W) if the description says that the engine expects errors
+            :data:`~napari_s1omni.engine.description.FIELDS` for a mask, model range for an image; then the absolute
+            error to expect of the foreground, or of the image.
 
         Raises
         ------

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.discovery import GROUP, EngineSource, sources
+from napari_s1omni.engine.familiarity.bank import Familiarity, ImageSample
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import EngineError, EngineUnavailable, OperationRefused
 from napari_s1omni.settings import AUTO_ENGINE
@@ -21,7 +22,8 @@ AUTO = {
     "modality_translation": ("nano", "reference"),
 }
 """Engines that ``auto`` tries for each operation, preferred one first. An engine whose module has a function
-``merit(name, operation)`` is passed over if that returns False, unless it is the only one that can do the job."""
+``merit(name, operation)`` is passed over if that returns False, and one with ``familiarity(name, operation, image)``
+if that says that the image is unknown to it, unless it is the only one that can do the job."""
 
 
 def names() -> tuple[str, ...]:
@@ -40,7 +42,9 @@ def list_engines() -> dict[str, EngineDescription | EngineError]:
     return listed
 
 
-def describe(name: str, operation: str | None = None, target: str | None = None) -> EngineDescription:
+def describe(
+    name: str, operation: str | None = None, target: str | None = None, image: ImageSample | None = None
+) -> EngineDescription:
     """Describe an engine without loading it.
 
     Parameters
@@ -51,6 +55,8 @@ def describe(name: str, operation: str | None = None, target: str | None = None)
         Operation type that the engine must perform; required by ``auto`` to choose.
     target : str, optional
         Modality to translate to; ``auto`` passes over engines that do not draw it.
+    image : ImageSample, optional
+        What is known of the image; ``auto`` passes over engines that know no images like it.
 
     Raises
     ------
@@ -60,7 +66,7 @@ def describe(name: str, operation: str | None = None, target: str | None = None)
         If it does not perform `operation`, or ``auto`` finds none that draws `target`.
     """
     if name == "auto":
-        return _choose(operation, target)
+        return _choose(operation, target, image)
     description = _source(name).describe(name)
     if operation is not None and operation not in description.operations:
         able = ", ".join(_able(operation)) or "none is installed"
@@ -72,6 +78,20 @@ def describe(name: str, operation: str | None = None, target: str | None = None)
             operation=operation,
         )
     return description
+
+
+def familiarity(name: str, operation: str, image: ImageSample) -> Familiarity | None:
+    """Return how like the images that an engine was trained on an image is; None if that engine does not say.
+
+    Parameters
+    ----------
+    name : str
+        Of a concrete engine, never ``auto``.
+    operation : str
+        Operation type.
+    image : ImageSample
+    """
+    return _source(name).familiarity(name, operation, image)
 
 
 def suggest_engine(target: str) -> str:
@@ -106,23 +126,23 @@ def load_engine(description: EngineDescription) -> Engine:
     return create_engine(description.name, **settings)
 
 
-def _choose(operation: str | None, target: str | None) -> EngineDescription:
+def _choose(operation: str | None, target: str | None, image: ImageSample | None) -> EngineDescription:
     """Return the description of the engine that ``auto`` stands for; its `why` says how it was chosen."""
     preferred = AUTO_ENGINE.read() or ""
     able, rejected, targets = _candidates(preferred, operation, target)
     for name, description in able.items():
         if name == preferred:
-            proven, reason = True, f"{AUTO_ENGINE.name} says so"
+            good, reason = True, f"{AUTO_ENGINE.name} says so"
         elif len(able) > 1 and operation is not None:
-            proven, reason = _source(name).merit(name, operation)
+            good, reason = _judge(name, operation, image)
         else:
-            # Scores compare engines, so they cannot rule out the only one.
-            proven, reason = True, ""
-        if proven:
-            why = f"{name} is the first choice for {operation} that works here{f' ({reason})' if reason else ''}"
-            host = dataclasses.replace(description.host, why="; ".join([why, *rejected]))
+            # Neither scores nor the image rule out the only one.
+            good, reason = True, f"no other engine here does {operation or 'it'}"
+        if good:
+            why = "; ".join([part for part in (reason, *rejected) if part] or ["none before it in the order can do it"])
+            host = dataclasses.replace(description.host, why=f"'auto' chose {name}: {why}")
             return dataclasses.replace(description, host=host)
-        rejected.append(f"{name}: {reason}")
+        rejected.append(reason)
     if targets:
         raise OperationRefused(
             f"no engine that 'auto' tries translates to '{target}' ({'; '.join(rejected)})",
@@ -135,6 +155,18 @@ def _choose(operation: str | None, target: str | None) -> EngineDescription:
         f"operations are {', '.join(AUTO)}",
         "name an engine or a folder of weights",
     )
+
+
+def _judge(name: str, operation: str, image: ImageSample | None) -> tuple[bool, str]:
+    """Return whether one of several engines is good at an operation on an image, and why."""
+    source = _source(name)
+    proven, reason = source.merit(name, operation)
+    if not proven:
+        return False, f"{name}: {reason}"
+    like = None if image is None else source.familiarity(name, operation, image)
+    if like is None:
+        return True, reason
+    return like.known, f"{like.words}; {reason}" if like.known and reason else like.words
 
 
 def _candidates(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.paths import full_path
+from napari_s1omni.core.requests.reading import find_kind
 from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.engine.familiarity.bank import ImageSample
+from napari_s1omni.engine.familiarity.features import describe_tiles
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.execution.pipeline.region_mask import count_tiles
 from napari_s1omni.execution.run.begun_plan import as_begun
@@ -19,7 +26,8 @@ from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
 from napari_s1omni.jobs.consensus import as_asked, looks_in_hematoxylin, measure_consensus, says_polarity
-from napari_s1omni.jobs.sample_places import read_places
+from napari_s1omni.jobs.sample_places import cut_tiles, read_places
+from napari_s1omni.operations.familiarity import familiarity_notes
 from napari_s1omni.operations.operation import Operation
 from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.consensus import Consensus
@@ -51,6 +59,8 @@ class MeasuredSource:
     """Whether it looks like labels, where that was measured before; None measures it when it matters."""
     known: dict[tuple[int, ...], Consensus] = field(default_factory=dict)
     """What its objects have in common, by the channels that an engine sees, as far as it was measured."""
+    described: dict[tuple[int, ...], NDArray[np.float32]] = field(default_factory=dict)
+    """Features of some tiles, by the channels that an engine sees, as far as they were measured."""
     copied: bool = False
     """Whether it is a copy that lacks the parts that nobody reads: what is not known of the layer stays so."""
 
@@ -69,6 +79,17 @@ class MeasuredSource:
             self.known[channels] = measure_consensus(*read_places(self.source, operation, self.normalization, channels))
         found = self.known.get(channels)
         return None if found is None else as_asked(found, operation, engine)
+
+    def features(self, operation: Operation) -> NDArray[np.float32] | None:
+        """Return features of some tiles of the layer, by which engines tell whether they know such images.
+
+        May read some of it; None if it is a copy that lacks them.
+        """
+        channels = operation.channel_groups(self.source.spec)[0]
+        if channels not in self.described and not self.copied:
+            places, _ = read_places(self.source, operation, self.normalization, channels)
+            self.described[channels] = describe_tiles(cut_tiles(places))
+        return self.described.get(channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +135,8 @@ def measure_source(ref: SourceRef, array: Any = None) -> MeasuredSource:
     known = read_measures(source.spec.source)
     if known is not None:
         # A copy of a layer in memory lacks the parts that nobody reads.
-        return MeasuredSource(source, known.normalization, known.digest, known.flat, dict(known.consensus), True)
+        seen = dict(known.consensus), dict(known.described)
+        return MeasuredSource(source, known.normalization, known.digest, known.flat, *seen, copied=True)
     return MeasuredSource(source, estimate_normalization(source), source.fingerprint())
 
 
@@ -157,7 +179,8 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     known = seen or measure_source(job.source, array)
     source = known.source
     notes = source.notes if job.operation.type == "segmentation" else (*source.notes, *_check_intensities(job, known))
-    description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None))
+    sample = ImageSample(find_kind(job.operation.prompt), functools.partial(known.features, job.operation))
+    description = describe(job.engine, job.operation.type, getattr(job.operation, "target", None), sample)
     job, region, region_notes = _open_region(job, source)
     free = available_memory() if memory is None else memory
     consensus = known.consensus(job.operation, description)
@@ -165,15 +188,22 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     plan = _with_threads_of_output(plan)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
-    said = tuple(doubt.sentence for doubt in contrary)
-    said = (*notes, *region_notes, *_label_notes(plan), *plan.notes, *said)
-    plan = dataclasses.replace(plan, notes=said, acquisition=source.acquisition)
+    likeness, unlike = familiarity_notes(plan.engine, job.operation.type, sample)
+    said = (*likeness, *(doubt.sentence for doubt in (*unlike, *contrary)))
+    own = dict.fromkeys((*plan.notes, *said))
+    plan = dataclasses.replace(
+        plan, notes=(*notes, *region_notes, *_label_notes(plan), *own), acquisition=source.acquisition
+    )
     if job.output is not None or job.into is not None:
         plan = as_begun(plan, output_path(job))
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
-    doubts = (*read.doubts, *contrary, *guessed)
-    return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
+    doubts = (*read.doubts, *unlike, *contrary, *guessed)
+    understood = read.understood
+    if understood:
+        understood += ", in hematoxylin" if plan.counterstain else ""
+        understood += f", {plan.instruction.polarity} as measured" if plan.instruction.polarity else ""
+    return Prepared(plan, source, with_learned_time(cost, plan), understood=understood, doubts=doubts)
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:

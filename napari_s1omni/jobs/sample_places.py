@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
@@ -15,6 +17,8 @@ EDGE = 512
 """About the edge of a place, in source px."""
 _READ, _KEPT = 12, 6
 """Places that are looked at, and those with the most contrast that are returned."""
+_TILE, _TILES = 256, 8
+"""Edge in px of the tiles that are cut from places, and their number."""
 
 
 def read_places(
@@ -46,6 +50,25 @@ def read_places(
     contrasts = np.array([_contrast(place) for place in places])
     kept = sorted(np.argsort(-contrasts, kind="stable")[:_KEPT])
     return [places[i] for i in kept], len(boxes) == 1
+
+
+def cut_tiles(places: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Return at most 8 tiles of 256 x 256 px from places, as many from each; smaller ones where the layer is.
+
+    Tiles of one value are left out, as nothing is drawn in them, unless all are so.
+    """
+    most = max(1, _TILES // len(places))
+    tiles: list[NDArray[np.float32]] = []
+    for place in places:
+        corners = list(product(*(_starts(edge) for edge in place.shape[1:])))
+        picked = np.linspace(0, len(corners) - 1, min(most, len(corners))).round().astype(int)
+        tiles += [place[:, y : y + _TILE, x : x + _TILE] for y, x in (corners[i] for i in picked)]
+    return [tile for tile in tiles if tile.min() < tile.max()] or tiles[:1]
+
+
+def _starts(edge: int) -> list[int]:
+    """Return where tiles begin along an edge of a place; the last one ends with it."""
+    return [max(0, min(start, edge - _TILE)) for start in range(0, max(1, edge - _TILE // 2), _TILE)]
 
 
 def _read(

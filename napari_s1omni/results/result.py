@@ -29,7 +29,7 @@ from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.corrections import list_corrections
-from napari_s1omni.storage.result.quality_maps import CONFIDENCE, HOLES, SEAMS
+from napari_s1omni.storage.result.quality_maps import CONFIDENCE, EXPECTED_ERROR, HOLES, SEAMS
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_reference
 
@@ -212,9 +212,8 @@ class Result:
 
     @property
     def confidence(self) -> Any | None:
-        """Confidence of each pixel of a mask: uint8 in the axes of :attr:`spec`, from 0 to 255 (certain).
-
-        A zarr array; 0 also where nothing was generated. None for images and for results without it.
+        """Confidence of each pixel of a mask, a zarr array: uint8 in the axes of :attr:`spec`, 0 to 255 (certain); None
+        for images and for results without it.
         """
         return self._quality_map(CONFIDENCE)
 
@@ -229,11 +228,13 @@ class Result:
 
     @property
     def hole_mask(self) -> Any | None:
-        """Mask of missing tiles: uint8 in the axes of :attr:`spec`, 1 where a failed tile lies, else 0.
-
-        A zarr array; only blocks with holes are stored. None for results without it.
-        """
+        """Mask of missing tiles, a zarr array of uint8 in the axes of :attr:`spec`: 1 where a failed tile lies."""
         return self._quality_map(HOLES)
+
+    @property
+    def expected_error(self) -> Any | None:
+        """Error to expect of each pixel as the engine says, a zarr array like these: uint8, 255 is the whole range."""
+        return self._quality_map(EXPECTED_ERROR)
 
     @property
     def holes(self) -> list[Hole]:

@@ -149,7 +149,7 @@ _SYNTHETIC = """
 _QUALITY = """
 ## Quality maps
 
-A result has three Zarr arrays under `.s1omni/quality/`, with one shard per block of the result; shards that are all 0
+A result has these Zarr arrays under `.s1omni/quality/`, with one shard per block of the result; shards that are all 0
 are not stored. They open like any array: `zarr.open_array("OUTPUT/.s1omni/quality/holes")`, or `Result.hole_mask`.
 
 | array | in Python | one value per | type | value |
@@ -157,6 +157,7 @@ are not stored. They open like any array: `zarr.open_array("OUTPUT/.s1omni/quali
 | `confidence` | `Result.confidence` | pixel; masks only | uint8 | 255 sure, 0 undecided or not drawn |
 | `seams` | `Result.seams` | tile | float32 | mean step across its seams / mean step beside them; 0: no seam |
 | `holes` | `Result.hole_mask` | pixel | uint8 | 1 in the area of a tile that failed twice |
+| `expected_error` | `Result.expected_error` | pixel; engines that say it | uint8 | 255 the whole range, 0 no error |
 """
 _MADE = "\n## One file of each format, and what was read\n\n"
 _COLUMNS = f"| format | given as | axes | shape | type | pixel size | unit | channels | notes |\n{'|---' * 9}|\n"

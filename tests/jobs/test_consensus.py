@@ -54,7 +54,7 @@ def test_a_region_and_a_copy_of_a_part_are_told_the_same(tmp_path):
     assert prepared.plan.instruction.polarity == "bright"
     copy = LayerCopy(measured.source, tmp_path / "copy.zarr", measured.measures())
     copy.add(source_boxes(prepared.plan))
-    copy.keep(measured.known)
+    copy.keep(measured.known, {})
     assert prepare(part.replace(source={"uri": str(copy.path)})).plan.digest == prepared.plan.digest
 
 

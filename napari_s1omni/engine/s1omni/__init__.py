@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_s1omni.engine.s1omni.description import describe, merit
+from napari_s1omni.engine.s1omni.description import describe, familiarity, merit
 from napari_s1omni.settings import let_threads_sleep
 
 if TYPE_CHECKING:
     from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 
-__all__ = ["describe", "load", "merit"]
+__all__ = ["describe", "familiarity", "load", "merit"]
 
 
 def load(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_s1omni.core.requests.words import LANGUAGES
 from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
+from napari_s1omni.engine.familiarity.bank import BANK_NAME, Familiarity, ImageSample, read_bank
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
 from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
@@ -24,6 +25,8 @@ HOST_BYTES_PER_PIXEL = 48.0
 """Host memory in bytes for each pixel that a GPU draws in a micro-batch: the tiles before and after drawing."""
 MARGIN = 0.01
 """Fraction by which a model must exceed the score of the reference engine: it is slower, and its thoughts can fail."""
+NOT_IN_BANK = ("fibres",)
+"""Kinds of objects with too few known fields to say what is like them; axons are among these."""
 LIBRARY_BYTES = 450 * 2**20
 """Memory of torch, transformers and diffusers once imported, in bytes."""
 
@@ -85,6 +88,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         citation=config.citation,
         generates=True,
         vocabulary=_TRAINED if layout.vocab_size < _FEW_TOKENS else None,
+        expects_error=layout.config.expects_error,
         takes_polarity=layout.vocab_size < _FEW_TOKENS,
         takes_one_stain=layout.vocab_size < _FEW_TOKENS,
         threads=0 if gpus else cpu_threads(config.threads),
@@ -135,3 +139,16 @@ def merit(name: str, operation: str) -> tuple[bool, str]:
     own, other = float(entry["nano"]), float(entry["reference"])
     words = f"{entry.get('metric', 'score')} on validation: {own:.3g}, reference {other:.3g}"
     return own > (1 + MARGIN) * other, words
+
+
+def familiarity(name: str, operation: str, image: ImageSample) -> Familiarity | None:
+    """Return how like the images that a model was trained on an image is; None for a model without a bank of them.
+
+    The bank holds images of nuclei, so it says nothing of other operations than segmentation, nor of
+    :data:`NOT_IN_BANK`.
+    """
+    path = locate(name) / BANK_NAME
+    if operation != "segmentation" or image.kind in NOT_IN_BANK or not path.is_file():
+        return None
+    seen = image.features()
+    return None if seen is None else Familiarity(name, read_bank(path, path.stat().st_mtime_ns).p_value(seen))

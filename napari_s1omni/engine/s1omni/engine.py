@@ -16,6 +16,7 @@ from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.engine.mere_noise import is_mere_noise
 from napari_s1omni.engine.protocol import Images, OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.layout import open_layout
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint, load_checkpoint, load_prompting
@@ -66,7 +67,10 @@ class S1OmniEngine:
         self._placement = placement
         thinker = Thinker(checkpoint.backbone, prompting, checkpoint.config, checkpoint.geometry)
         self._loaded: _Models | None = _Models(
-            thinker, checkpoint.connector, build_denoiser(checkpoint.transformer), checkpoint.codec
+            thinker,
+            checkpoint.connector,
+            build_denoiser(checkpoint.transformer, checkpoint.config.expects_error),
+            checkpoint.codec,
         )
 
     @classmethod
@@ -128,11 +132,15 @@ class S1OmniEngine:
                 "choose another engine or operation",
                 task=task,
             )
+        masks = task == "segmentation"
         with self._computing(), self._within_memory(len(images)):
             tensor = self._tensor(images, "backbone")
             # A checkpoint whose thoughts set the drawing scale was trained on plain sizes alone.
-            told = instruction.plain if self._config.denoising.object_size else instruction
-            thoughts: list[Thought] = self._models.thinker.think(tensor, told.text, sampling, on_text)
+            scaling = self._config.denoising.object_size
+            told = instruction.plain if scaling else instruction
+            # A small thinker finds objects in noise that it was not trained on.
+            begun = [scaling.empty if is_mere_noise(image) else "" for image in images] if scaling and masks else ()
+            thoughts: list[Thought] = self._models.thinker.think(tensor, told.text, sampling, on_text, begun)
         if task:
             for i, thought in enumerate(thoughts):
                 self._require_route(i, thought.route, (self._config.prompting.edit_route,), thought.text)

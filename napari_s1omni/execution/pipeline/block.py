@@ -43,6 +43,8 @@ class BlockResult:
     """Pixels of failed tiles inside the region, over the field box (D, H, W) in target px; None if none failed."""
     seams: NDArray[np.float32]
     """Seam score of each tile whose cell is in the block, (D, rows, columns); 0 where there is none."""
+    error: NDArray[np.float32] | None
+    """Error to expect of each pixel over the field box, (D, H, W), in model range; None if the engine does not say."""
     thoughts: tuple[str, ...]
     """Keys of the thoughts from which it was generated."""
     tokens: int = 0
@@ -78,6 +80,7 @@ class BlockBuilder:
         self._fields: NDArray[np.float32] | None = None
         self._failed: list[tuple[Tile, TileFailure]] = []
         self._seams = np.zeros(self._geometry.lattice_shape, np.float32)
+        self._planes = 3 + plan.engine.expects_error
         self._thought_keys: dict[str, None] = {}
         self._tokens = 0
         self._micro_batch: int | None = None
@@ -115,8 +118,11 @@ class BlockBuilder:
             join = self._open_join()
             self._join_skipped(join)
             operation, encoding = self._plan.job.operation, self._plan.engine.encoding
-            fields = operation.decode(generated.image, source.image, encoding)
-            join.add(source.tile, fields if source.unknown is None else self._without(fields, source.unknown))
+            fields = operation.decode(generated.image[:3], source.image, encoding)
+            if source.unknown is not None:
+                fields = self._without(fields, source.unknown)
+            # The error to expect is blended like what is drawn.
+            join.add(source.tile, np.concatenate([fields, generated.image[3:]]) if self._planes > 3 else fields)
         self._tiles_in_plane += 1
         if self._tiles_in_plane == self._tiles_per_plane:
             self._end_plane(source.z)
@@ -133,13 +139,14 @@ class BlockBuilder:
             fields = self._zero_fields()
         return BlockResult(
             block=self.block,
-            finished=None if fields is None else self._finish(fields, inside, missing),
+            finished=None if fields is None else self._finish(fields[:3], inside, missing),
             drawn=self._counts["drawn"],
             empty=self._counts["empty"],
             outside=self._counts["outside"],
             failures=tuple(failure for _, failure in self._failed),
             missing=missing,
             seams=self._seams,
+            error=None if fields is None or self._planes == 3 else self._where_drawn(fields[3], inside, missing),
             thoughts=tuple(self._thought_keys),
             tokens=self._tokens,
             micro_batch=self._micro_batch,
@@ -157,10 +164,17 @@ class BlockBuilder:
         if inside is not None:
             finished.pixels[:, ~inside] = 0
         if finished.confidence is not None:
-            for undrawn in (None if inside is None else ~inside, missing):
-                if undrawn is not None:
-                    finished.confidence[undrawn] = 0
+            self._where_drawn(finished.confidence, inside, missing)
         return finished
+
+    def _where_drawn(
+        self, values: NDArray[np.float32], inside: NDArray[np.bool_] | None, missing: NDArray[np.bool_] | None
+    ) -> NDArray[np.float32]:
+        """Set values (D, H, W) to 0, in place, where nothing was drawn; return them."""
+        for undrawn in (None if inside is None else ~inside, missing):
+            if undrawn is not None:
+                values[undrawn] = 0
+        return values
 
     def _without(self, fields: NDArray[np.float32], unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Set the fields of pixels without a result: to background in labels, to NaN in an image."""
@@ -172,7 +186,7 @@ class BlockBuilder:
         if self._fields is None:
             self._fields = self._zero_fields()
         if self._join is None:
-            self._join = Join(self._plan.grid, self.block, 3)
+            self._join = Join(self._plan.grid, self.block, self._planes)
         return self._join
 
     def _join_skipped(self, join: Join) -> None:
@@ -180,7 +194,7 @@ class BlockBuilder:
         if self._skipped:
             fy, fx = self._plan.grid.factor
             edge = self._plan.grid.tile_size
-            zeros = np.zeros((3, edge * fy, edge * fx), np.float32)
+            zeros = np.zeros((self._planes, edge * fy, edge * fx), np.float32)
             for tile in self._skipped:
                 join.add(tile, zeros)
             self._skipped = []
@@ -225,7 +239,7 @@ class BlockBuilder:
         return missing if inside is None else missing & inside
 
     def _zero_fields(self) -> NDArray[np.float32]:
-        return np.zeros((3, *self._geometry.field_shape), np.float32)
+        return np.zeros((self._planes, *self._geometry.field_shape), np.float32)
 
     def _edges(self) -> Edges:
         """Return which sides of the field box are edges of the whole source."""

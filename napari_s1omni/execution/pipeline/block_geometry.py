@@ -64,7 +64,7 @@ class BlockGeometry:
         missing = tuple(i for i, axis in enumerate("tczyx") if axis not in self.plan.target.axes)
         return np.ascontiguousarray(own.squeeze(missing))
 
-    def mask_to_target(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """Bring a mask (D, H, W) over the field box to the target's axes, the same in every channel of the group."""
+    def map_to_target(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bring a map (D, H, W) over the field box to the target's axes, the same in every channel of the group."""
         channels = self.plan.target.size("c") // self.plan.grid.groups
-        return self.to_target(np.broadcast_to(mask.astype(np.uint8), (channels, *mask.shape)))
+        return self.to_target(np.broadcast_to(values, (channels, *values.shape)))

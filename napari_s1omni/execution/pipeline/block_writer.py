@@ -17,7 +17,7 @@ from napari_s1omni.execution.stitching.block_labels import reduce_labels
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord, BlockState
 from napari_s1omni.storage.result.label_scratch import LabelScratch
-from napari_s1omni.storage.result.quality_maps import SURE, BlockQuality, QualityMaps
+from napari_s1omni.storage.result.quality_maps import SURE, WHOLE_RANGE, BlockQuality, QualityMaps
 from napari_s1omni.storage.sinks.sink import Sink
 
 
@@ -76,8 +76,9 @@ class BlockWriter:
         self._thoughts.commit()
         middle = time.perf_counter()
         if self._quality is not None and not untouched:
-            holes = None if result.missing is None else geometry.mask_to_target(result.missing)
-            maps = BlockQuality(self._confidence(result, geometry), result.seams, holes)
+            holes = None if result.missing is None else geometry.map_to_target(result.missing.astype(np.uint8))
+            confidence, error = self._confidence(result, geometry), self._error(result, geometry)
+            maps = BlockQuality(confidence, result.seams, holes, error)
             record = record.replace(quality=self._quality.put(geometry.index, maps))
         end = time.perf_counter()
         seconds = {**result.seconds, "write": middle - start}
@@ -95,10 +96,11 @@ class BlockWriter:
         inside = RegionMask.of(self._plan).field(block)
         if inside is not None:
             missing &= inside
-        holes = geometry.mask_to_target(missing)
+        holes = geometry.map_to_target(missing.astype(np.uint8))
         confidence = np.zeros_like(holes) if self._plan.target.kind == "labels" else None
         seams = np.zeros(geometry.lattice_shape, np.float32)
-        return self._quality.put(geometry.index, BlockQuality(confidence, seams, holes))
+        error = np.zeros_like(holes) if self._plan.engine.expects_error else None
+        return self._quality.put(geometry.index, BlockQuality(confidence, seams, holes, error))
 
     def _write_pixels(self, result: BlockResult, geometry: BlockGeometry) -> dict[str, Any]:
         """Write pixels or labels; return the fields of the record that describe them."""
@@ -122,6 +124,13 @@ class BlockWriter:
             whole = np.zeros(geometry.field_shape, np.float32)
         confidence: NDArray[np.uint8] = np.rint(geometry.to_target(whole[None]) * SURE).astype(np.uint8)
         return confidence
+
+    def _error(self, result: BlockResult, geometry: BlockGeometry) -> NDArray[np.uint8] | None:
+        """Return the error to expect as uint8 in the target's axes; None if the engine does not say."""
+        if not self._plan.engine.expects_error:
+            return None
+        whole = np.zeros(geometry.field_shape, np.float32) if result.error is None else result.error
+        return geometry.map_to_target(np.rint(np.nan_to_num(whole) * WHOLE_RANGE).astype(np.uint8))
 
     def _record(self, result: BlockResult, geometry: BlockGeometry, attempt: int) -> BlockRecord:
         state: BlockState = "written"

@@ -147,7 +147,7 @@ class TileAttempt:
 
     def _check(self, images: NDArray[np.float32], count: int) -> None:
         """Raise :class:`GenerationError` unless the images have the expected shape and are finite."""
-        expected = (count, 3, *self._tile_shape)
+        expected = (count, 3 + self._plan.engine.expects_error, *self._tile_shape)
         if images.shape != expected or not np.isfinite(images).all():
             raise GenerationError(
                 f"engine '{self._plan.engine.name}' drew shape {images.shape}, "

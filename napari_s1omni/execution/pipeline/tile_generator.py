@@ -120,4 +120,5 @@ class TileGenerator:
         if self._plan.target.kind == "labels":
             return GeneratedTile(tile, None, "empty")
         (fy, fx), edge = self._plan.grid.factor, self._plan.grid.tile_size
-        return GeneratedTile(tile, np.zeros((3, edge * fy, edge * fx), np.float32), "empty")
+        planes = 3 + self._plan.engine.expects_error
+        return GeneratedTile(tile, np.zeros((planes, edge * fy, edge * fx), np.float32), "empty")

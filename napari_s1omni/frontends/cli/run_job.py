@@ -8,7 +8,7 @@ import typer
 
 from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, StoreExists
 from napari_s1omni.execution.run.run_output import is_complete
-from napari_s1omni.frontends.cli.printing import print_plan, print_result
+from napari_s1omni.frontends.cli.formatting import print_plan, print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_batch import run_images
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions

@@ -59,7 +59,7 @@ class SpilledLayers:
             except BaseException:
                 self._remove_unneeded()
                 raise
-            copy.keep(measured.known)
+            copy.keep(measured.known, measured.described)
             if result is not None:
                 copy.use_for(result)
             spec = measured.source.spec

@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from napari_s1omni.engine.familiarity.bank import engine_that_does_not_know
 from napari_s1omni.results.batch.batch_rows import BatchRow
 from napari_s1omni.results.result import Result
 
@@ -24,13 +25,17 @@ _UNUSUAL, _UNFAMILIAR = "unusual", "unfamiliar"
 def image_warnings(result: Result) -> list[str]:
     """Say what is unusual about one image and its result.
 
-    ``constant image``: all its pixels are equal; ``no objects``: the mask is empty.
+    ``constant image``: all its pixels are equal; ``no objects``: the mask is empty; ``unlike what NAME knows``: an
+    engine was not trained on such images, and is used all the same, or was passed over by ``auto``.
     """
     found = []
     if "is constant (" in result.plan.normalization.note:
         found.append("constant image")
     if result.summary.get("objects") == 0:
         found.append("no objects")
+    stranger = engine_that_does_not_know(result.plan.notes)
+    if stranger:
+        found.append(f"unlike what {stranger} knows ({result.plan.engine.name} was used)")
     return found
 
 

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import DiskFull
@@ -54,6 +57,8 @@ class LayerMeasures:
     """Whether its pixels form flat areas of equal numbers, as labels do."""
     consensus: Mapping[tuple[int, ...], Consensus] = field(default_factory=dict)
     """What its objects have in common, by the channels that an engine sees."""
+    described: Mapping[tuple[int, ...], NDArray[np.float32]] = field(default_factory=dict)
+    """Features of some of its tiles, likewise."""
 
 
 def read_measures(uri: str | None) -> LayerMeasures | None:
@@ -64,11 +69,18 @@ def read_measures(uri: str | None) -> LayerMeasures | None:
     if not found:
         return None
     users: dict[str, Any] = json.loads((Path(uri) / _USERS).read_text(encoding="utf-8"))
-    consensus = {
-        tuple(map(int, channels.split(","))): Consensus.from_json(known)
-        for channels, known in users.get("consensus", {}).items()
-    }
-    return LayerMeasures(Normalization.from_json(found["normalization"]), found["digest"], found["flat"], consensus)
+    consensus = {_channels(key): Consensus.from_json(known) for key, known in users.get("consensus", {}).items()}
+    described = {_channels(key): np.asarray(known, np.float32) for key, known in users.get("described", {}).items()}
+    normalization = Normalization.from_json(found["normalization"])
+    return LayerMeasures(normalization, found["digest"], found["flat"], consensus, described)
+
+
+def _key(channels: tuple[int, ...]) -> str:
+    return ",".join(map(str, channels))
+
+
+def _channels(key: str) -> tuple[int, ...]:
+    return tuple(map(int, key.split(",")))
 
 
 class LayerCopy:
@@ -88,6 +100,7 @@ class LayerCopy:
         self._done: set[tuple[int, ...]] = set()
         self._results: list[str] = []
         self._consensus: dict[str, dict[str, Any]] = {}
+        self._described: dict[str, list[list[float]]] = {}
         spec = source.spec
         self._block = tuple(
             min(n, SPILL_EDGE) if a in "yx" else n if a == "c" and spec.rgb else 1
@@ -157,11 +170,16 @@ class LayerCopy:
             self._results.append(str(result))
             self._write_users()
 
-    def keep(self, consensus: Mapping[tuple[int, ...], Consensus]) -> None:
+    def keep(
+        self,
+        consensus: Mapping[tuple[int, ...], Consensus],
+        described: Mapping[tuple[int, ...], NDArray[np.float32]],
+    ) -> None:
         """Keep what was measured on the layer, by channels: the copy may lack the places."""
-        known = {",".join(map(str, channels)): found.to_json() for channels, found in consensus.items()}
-        if known != self._consensus:
-            self._consensus = known
+        known = {_key(channels): found.to_json() for channels, found in consensus.items()}
+        features = {_key(channels): found.tolist() for channels, found in described.items()}
+        if (known, features) != (self._consensus, self._described):
+            self._consensus, self._described = known, features
             self._write_users()
 
     def remove(self) -> None:
@@ -189,6 +207,7 @@ class LayerCopy:
             "host": socket.gethostname(),
             "results": self._results,
             "consensus": self._consensus,
+            "described": self._described,
         }
         file = self.path / _USERS
         file.parent.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
-"""Quality maps of a result: confidence per pixel, visibility of the seams of each tile, and holes.
+"""Quality maps of a result: confidence and expected error per pixel, visibility of the seams of each tile, and holes.
 
-They are three arrays under ``.s1omni/quality/``, written block by block by the writer of the block. Shards that are
+They are arrays under ``.s1omni/quality/``, written block by block by the writer of the block. Shards that are
 all 0 are not stored, so the map of holes of a run without failures is only metadata.
 """
 
@@ -22,9 +22,13 @@ from napari_s1omni.storage.result.store import ResultStore
 CONFIDENCE = "quality/confidence"
 SEAMS = "quality/seams"
 HOLES = "quality/holes"
+EXPECTED_ERROR = "quality/expected_error"
+"""Only of engines that say how far to trust what they draw."""
 
 SURE = 255
 """Confidence of a certain pixel; 0 is undecided or not drawn."""
+WHOLE_RANGE = 255
+"""Stored error of a pixel whose error to expect is the whole model range."""
 
 BINS = (0.0, 0.8, 0.95, 1.05, 1.2, 1.5, 2.0)
 """Lower ends of the bins of the histogram of seam scores. Seams of 0.95 to 1.05 are invisible."""
@@ -40,6 +44,8 @@ class BlockQuality:
     """Score of each tile whose cell is in the block, (D, rows, columns); 0 without a seam or without contrast."""
     holes: NDArray[np.uint8] | None = None
     """1 in the area of a failed tile, in the axes of the target; None if none failed."""
+    error: NDArray[np.uint8] | None = None
+    """Error to expect, in the axes of the target, of :data:`WHOLE_RANGE`; None if the engine does not say."""
 
 
 class QualityMaps:
@@ -61,6 +67,9 @@ class QualityMaps:
         self._cells = cells
         self._seams = store.require_array(SEAMS, "float32", shape, cells)
         self._holes = store.require_array(HOLES, "uint8", store.target.shape, store.block)
+        self._error: ShardedArray | None = None
+        if plan.engine.expects_error:
+            self._error = store.require_array(EXPECTED_ERROR, "uint8", store.target.shape, store.block)
 
     def put(self, index: ShardIndex, quality: BlockQuality) -> str:
         """Write the maps of one block, replacing earlier ones; return their digest."""
@@ -75,7 +84,9 @@ class QualityMaps:
             self._holes.clear(px)
         else:
             self._holes.put(px, quality.holes)
-        return _joint_digest(quality.confidence, quality.seams.reshape(size), quality.holes)
+        if self._error is not None and quality.error is not None:
+            self._error.put(px, quality.error)
+        return _joint_digest(quality.confidence, quality.seams.reshape(size), quality.holes, *self._more(quality.error))
 
     def digest(self, index: ShardIndex) -> str:
         """Return the digest of the maps of one block as stored now.
@@ -86,7 +97,13 @@ class QualityMaps:
             If a checksum does not match or a file is cut short.
         """
         confidence = None if self._confidence is None else self._confidence.read_block(index)
-        return _joint_digest(confidence, self._seams.read_block(index), self._holes.read_block(index))
+        error = None if self._error is None else self._error.read_block(index)
+        maps = confidence, self._seams.read_block(index), self._holes.read_block(index)
+        return _joint_digest(*maps, *self._more(error))
+
+    def _more(self, error: NDArray[np.uint8] | None) -> tuple[NDArray[np.uint8] | None, ...]:
+        """Return the maps that only some engines have; without them, digests are as they always were."""
+        return () if self._error is None else (error,)
 
     def summary(self, counts: tuple[int, ...]) -> dict[str, object]:
         """Return the mean seam score, the number of tiles that have one, and their histogram.

@@ -19,7 +19,7 @@ from napari_s1omni.engine.s1omni.checkpoint.layout import Layout, open_layout
 from napari_s1omni.engine.s1omni.description import describe, merit
 from napari_s1omni.engine.s1omni.device_map import DeviceMemory, gpu_memory, infer_device_map, select_devices
 from napari_s1omni.errors import EngineUnavailable, OperationRefused
-from napari_s1omni.frontends.cli.printing import plan_rows
+from napari_s1omni.frontends.cli.formatting import plan_rows
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.operations import ModalityTranslation, Segmentation
 from napari_s1omni.planning.job import Job, SourceRef

@@ -93,7 +93,7 @@ def test_dry_run_prints_its_choices(s1omni, image):
     done = s1omni("segment", image, "out.zarr", "--block-size", 100, "--dry-run")
     assert done.code == 0
     assert "peak memory" in done.out
-    assert "first choice for segmentation" in done.out
+    assert "'auto' chose reference" in done.out
 
 
 def test_show(s1omni, image, small):

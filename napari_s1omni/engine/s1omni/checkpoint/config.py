@@ -76,6 +76,9 @@ class ObjectScaling(_Section):
     stated: str = r"size (\d+) px"
     """Regular expression whose first group is the object diameter, in pixels, that a thought states."""
 
+    empty: str = "<think>empty; high noise; no blur; 0 % covered; size 0 px; count 0;"
+    """How a thought begins that finds nothing in a tile; that of a tile of mere noise begins so."""
+
     @field_validator("stated")
     @classmethod
     def _one_group(cls, value: str) -> str:
@@ -104,6 +107,9 @@ class DenoisingConfig(_Section):
     """How a source is upsampled to a finer grid."""
     self_ensemble: Literal[1, 2, 4] = 1
     """Flipped copies of a tile that are averaged, see :mod:`napari_s1omni.engine.s1omni.editor.self_ensemble`."""
+    trust: bool = False
+    """Whether the second output of a ``FilmUNet2DModel`` was trained and found useful: it says how far the first can be
+    trusted, see :mod:`napari_s1omni.engine.s1omni.editor.trust`. Otherwise it is not shown."""
     object_size: ObjectScaling | None = None
     """Draws a segmentation at a scale chosen from the stated object size; None draws at the tile's own."""
 
@@ -208,6 +214,11 @@ class CheckpointConfig(_Section):
     engine: EngineConfig = EngineConfig()
     sha256: dict[str, str] = Field(default_factory=dict)
     """SHA-256 per file of the folder, lower-case hex; each file must exist and is verified on loading."""
+
+    @property
+    def expects_error(self) -> bool:
+        """Whether the editor says how far what it draws can be trusted."""
+        return self.denoising.trust and bool(self.transformer_config.get("trust_channels"))
 
     @property
     def noise_scale(self) -> float:

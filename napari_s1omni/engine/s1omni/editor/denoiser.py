@@ -31,7 +31,7 @@ class Denoiser(Protocol):
     def predict(
         self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """Return the output (B, C, h, w) of the network for one noise level."""
+        """Return the output (B, C + T, h, w) of the network for one noise level; T planes say how far to trust it."""
         ...
 
     def image_tokens(self, height: int, width: int) -> int:
@@ -83,24 +83,26 @@ class MmditDenoiser:
 class UNetDenoiser:
     """A UNet of either class: noisy and source latent are concatenated, states enter by cross-attention."""
 
-    def __init__(self, unet: Any) -> None:
+    def __init__(self, unet: Any, trust: bool = False) -> None:
         self.unet = unet
+        self.trust = trust
         self.align = 2 ** (len(unet.config.block_out_channels) - 1)
 
     def predict(
         self, noisy: torch.Tensor, level: float, source: torch.Tensor | None, states: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """Return the output of the network; without a source, its channels are zero."""
+        """Return the output of the network, with its second output if that is used; no source counts as zeros."""
         condition = torch.zeros_like(noisy) if source is None else source
         kind = self.unet.dtype
-        out: torch.Tensor = self.unet(
+        out, *more = self.unet(
             torch.cat([noisy, condition], 1).to(kind),
             noisy.new_tensor(level * 1000),
             encoder_hidden_states=states.to(kind),
             encoder_attention_mask=mask,
             return_dict=False,
-        )[0]
-        return out.float()
+        )
+        drawn: torch.Tensor = torch.cat([out, *more], 1) if self.trust else out
+        return drawn.float()
 
     def image_tokens(self, height: int, width: int) -> int:
         """One token for each latent pixel."""
@@ -111,11 +113,11 @@ class UNetDenoiser:
         return None
 
 
-def build_denoiser(transformer: Any) -> Denoiser:
-    """Return the denoiser for the class of an editor network."""
-    return (
-        UNetDenoiser(transformer) if hasattr(transformer.config, "cross_attention_dim") else MmditDenoiser(transformer)
-    )
+def build_denoiser(transformer: Any, trust: bool = False) -> Denoiser:
+    """Return the denoiser for the class of an editor network; `trust`: whether its second output is used."""
+    if hasattr(transformer.config, "cross_attention_dim"):
+        return UNetDenoiser(transformer, trust)
+    return MmditDenoiser(transformer)
 
 
 def denoise(
@@ -151,20 +153,23 @@ def denoise(
 
     Returns
     -------
-    float32 tensor (B, C, h, w)
+    float32 tensor (B, C + T, h, w)
+        The latent, and the planes of the last step that say how far to trust it, if the network has them.
     """
-    latent = start
+    latent, channels = start, start.shape[1]
+    trust = start[:, :0]
     for level, following in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
-        out = denoiser.predict(latent, level, source, states, mask)
+        out, trust = denoiser.predict(latent, level, source, states, mask).tensor_split([channels], 1)
         if guidance is not None:
-            out = _guided(out, denoiser.predict(latent, level, source, guidance.states, guidance.mask), guidance)
+            empty = denoiser.predict(latent, level, source, guidance.states, guidance.mask)[:, :channels]
+            out = _guided(out, empty, guidance)
         if prediction == "velocity":
             latent = latent + (following - level) * out
         else:
             image = out if base is None or prediction == "x0" else base + out
             # At the last step this is the image itself, without rounding.
             latent = image if following == 0 else image + (following / level) * (latent - image)
-    return latent
+    return torch.cat([latent, trust], 1) if trust.shape[1] else latent
 
 
 def _guided(out: torch.Tensor, empty: torch.Tensor, guidance: Guidance) -> torch.Tensor:

@@ -17,6 +17,7 @@ from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, deno
 from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size, resize
 from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
 from napari_s1omni.engine.s1omni.editor.self_ensemble import flip_copies
+from napari_s1omni.engine.s1omni.editor.trust import expected_error
 from napari_s1omni.engine.s1omni.editor.upsampling import match_source, upsample
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition
 
@@ -105,7 +106,7 @@ class Editor:
 
         Returns
         -------
-        float32 tensor (B, 3, H, W) on the CPU
+        float32 tensor (B, 3 or 4, H, W) on the CPU; the fourth plane is the error to expect
         """
         config, copies = self.config, self.config.denoising.self_ensemble
         scaled = [field.on_grid(group.drawing_size, self.codec.downscale) for field in noise]
@@ -121,7 +122,7 @@ class Editor:
             sampling.num_inference_steps or default_steps,
             self.denoiser.image_tokens(*self._latent_size(group)),
         )
-        latent = denoise(
+        out = denoise(
             self.denoiser,
             start,
             levels,
@@ -132,12 +133,17 @@ class Editor:
             base=base,
             guidance=self._guidance(sampling, empty, len(fill)),
         )
+        latent, trust = out.tensor_split([self.codec.channels], 1)
         drawn = flip_copies(self.codec.decode(latent)[: len(images) * copies].float(), copies)
         drawn = drawn.unflatten(0, (-1, copies)).mean(1) if copies > 1 else drawn
         if group.edit and prediction == "residual" and config.denoising.enlargement == "restored":
             drawn = match_source(images, drawn)
         if group.task == "segmentation" and config.engine.encoding == "fields":
             drawn = drawn.clamp(0, 1)
+        if trust.shape[1]:
+            planes = flip_copies(self.codec.decode(trust)[: len(images) * copies].float(), copies)
+            error = expected_error(planes, group.task == "segmentation")
+            drawn = torch.cat([drawn, error.unflatten(0, (-1, copies)).mean(1)], 1)
         return resize(drawn.cpu(), group.size)
 
     def _encode_source(

@@ -61,6 +61,7 @@ def decode(
     *,
     on_token: Callable[[int, list[int]], None] | None = None,
     forced: Sequence[Sequence[int]] | None = None,
+    begun: Sequence[Sequence[int]] = (),
     probe: HiddenStates | None = None,
 ) -> DecodedTokens:
     """Continue a prompt for a batch of images of one size.
@@ -75,6 +76,8 @@ def decode(
         Called with (row, tokens of that row so far) after each new token.
     forced : sequence of token sequences, optional
         Tokens to replay instead of choosing. The states are bit-identical to those of choosing them.
+    begun : sequence of token sequences, optional
+        First tokens of each row, given instead of chosen.
     probe : HiddenStates, optional
         Collects the states. One more step is then run, so that the last token and the end of turn have states too.
     """
@@ -106,8 +109,8 @@ def decode(
             if not done:
                 chosen = _choose(backbone.lm_head(hidden[:, -1]).float(), choice, generators)
                 for i in (i for i in range(rows) if endings[i] is None):
-                    fed[i] = chosen[i]
-                    written[i].append(chosen[i])
+                    fed[i] = begun[i][step] if begun and step < len(begun[i]) else chosen[i]
+                    written[i].append(fed[i])
                     endings[i] = _ending(written[i], prompting)
                     if on_token is not None:
                         on_token(i, written[i])

@@ -72,7 +72,12 @@ class Thinker:
 
     @torch.inference_mode()
     def think(
-        self, images: torch.Tensor, instruction: str, sampling: Sampling, on_text: OnText | None = None
+        self,
+        images: torch.Tensor,
+        instruction: str,
+        sampling: Sampling,
+        on_text: OnText | None = None,
+        begun: Sequence[str] = (),
     ) -> list[Thought]:
         """Return one thought per tile.
 
@@ -84,6 +89,8 @@ class Thinker:
         sampling : Sampling
         on_text : callable, optional
             Receives (index, piece) while the text is written.
+        begun : sequence of B str, optional
+            How each thought begins, where that is known before.
 
         Raises
         ------
@@ -94,16 +101,24 @@ class Thinker:
         thoughts: list[Thought] = []
         for start in range(0, len(images), self.micro_batch):
             part = images[start : start + self.micro_batch]
-            thoughts += self._think_batch(part, start, instruction, sampling, on_text)
+            given = [self.prompting.encode(text) for text in begun[start : start + self.micro_batch]]
+            thoughts += self._think_batch(part, start, instruction, sampling, on_text, given)
         return thoughts
 
     def _think_batch(
-        self, images: torch.Tensor, start: int, instruction: str, sampling: Sampling, on_text: OnText | None
+        self,
+        images: torch.Tensor,
+        start: int,
+        instruction: str,
+        sampling: Sampling,
+        on_text: OnText | None,
+        begun: Sequence[Sequence[int]],
     ) -> list[Thought]:
-        ids, first = self._write(images, start, instruction, sampling, 0, on_text)
+        ids, first = self._write(images, start, instruction, sampling, 0, on_text, begun)
         again = [i for i, ending in enumerate(first) if ending != "stopped"]
         for i in again:
-            (new,), (ending,) = self._write(images[i : i + 1], start + i, instruction, sampling, 1, on_text)
+            one = slice(i, i + 1)
+            (new,), (ending,) = self._write(images[one], start + i, instruction, sampling, 1, on_text, begun[one])
             if ending != "stopped":
                 text = self.prompting.decode(new)
                 raise ThoughtError(
@@ -130,6 +145,7 @@ class Thinker:
         sampling: Sampling,
         attempt: int,
         on_text: OnText | None,
+        begun: Sequence[Sequence[int]],
     ) -> tuple[list[list[int]], list[str]]:
         """Return tokens and endings for at most a micro-batch; keeps the states if they will condition the editor."""
         temperature = max(RETRY_TEMPERATURE, sampling.temperature) if attempt else sampling.temperature
@@ -154,6 +170,7 @@ class Thinker:
                 ImagePrompts(prompt.ids, *self._patches(images)),
                 choice=TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
                 on_token=stream,
+                begun=[*begun, *[()] * (len(images) - len(begun))] if begun else (),
                 probe=probe if capture else None,
             )
         if decoded.states is not None:

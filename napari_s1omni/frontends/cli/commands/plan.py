@@ -9,7 +9,7 @@ import typer
 
 from napari_s1omni.core.paths import full_path, is_url, name_in
 from napari_s1omni.errors import JobError
-from napari_s1omni.frontends.cli.printing import print_plan
+from napari_s1omni.frontends.cli.formatting import print_plan
 from napari_s1omni.frontends.cli.options import job_options, read_options, require_options, with_options
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.jobs.options import make_job

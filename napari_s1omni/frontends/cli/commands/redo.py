@@ -8,7 +8,7 @@ import typer
 
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import LocalResult
-from napari_s1omni.frontends.cli.printing import print_result
+from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_options import HOLES, Executor, Json, Quiet, Scheduler, Workers
 from napari_s1omni.jobs import redo as redo_job

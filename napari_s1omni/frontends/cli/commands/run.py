@@ -9,7 +9,7 @@ import typer
 from napari_s1omni.core.image_references import exchange_image, with_image
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import ChosenImage, LocalResult
-from napari_s1omni.frontends.cli.printing import print_result
+from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.options import with_options
 from napari_s1omni.frontends.cli.run_job import run_job
 from napari_s1omni.frontends.cli.run_options import HOLES, RunOptions

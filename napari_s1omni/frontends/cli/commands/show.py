@@ -16,7 +16,7 @@ from napari_s1omni.errors import JobError
 from napari_s1omni.execution.redo.redo import parse_tiles
 from napari_s1omni.execution.run.status import current_status
 from napari_s1omni.frontends.cli.arguments import ResultPlace
-from napari_s1omni.frontends.cli.printing import plan_rows, print_notes
+from napari_s1omni.frontends.cli.formatting import plan_rows, print_notes
 from napari_s1omni.frontends.cli.printing import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.results.result import Result
