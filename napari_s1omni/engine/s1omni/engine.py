@@ -173,7 +173,9 @@ class S1OmniEngine:
         groups = {i: self._group(editor, i, thought, noise[i]) for i, thought in enumerate(thoughts)}
         drawn = self._draw_groups(editor, groups, images, thoughts, sampling, noise)
         rows = self._models.thinker.micro_batch
-        second = {i: editor.second_group(groups[i], thoughts[i].text, drawn[i], rows, limits) for i in groups}
+        # A size that the user states, or corrects in a thought, is not doubted.
+        unstated = [i for i, t in enumerate(thoughts) if t.token_ids and Instruction.read(t.prompt).object_size is None]
+        second = {i: editor.second_group(groups[i], thoughts[i].text, drawn[i], rows, limits) for i in unstated}
         again = {i: group for i, group in second.items() if group is not None}
         drawn |= self._draw_groups(editor, again, images, thoughts, sampling, noise)
         return np.stack([drawn[i] for i in range(len(thoughts))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -155,7 +157,8 @@ def test_a_second_drawing_has_the_scale_of_what_was_drawn(engine, large, monkeyp
     codec, sizes = engine._models.codec, []
     monkeypatch.setattr(type(codec), "decode", lambda self, latent: _decoded(latent, fields, codec.downscale, sizes))
     _use(engine, monkeypatch, HOW.model_copy(update={"second_drawing": 1.25}))
-    thoughts = [_saying("8 px"), _saying("16 px"), _saying("16 px")]
+    own = [_saying("8 px"), _saying("16 px"), _saying("16 px")]
+    thoughts = [dataclasses.replace(thought, token_ids=(5, 6)) for thought in own]
     encoding = engine._config.engine.model_copy(update={"encoding": "fields"})
     monkeypatch.setattr(engine, "_config", engine._config.model_copy(update={"engine": encoding}))
     drawn = engine.generate(large[:3], thoughts, SAMPLING, _noise(3))
@@ -163,6 +166,11 @@ def test_a_second_drawing_has_the_scale_of_what_was_drawn(engine, large, monkeyp
     assert sizes == [128, 64, 128, 128]
     alone = engine.generate(large[1:2], thoughts[1:2], SAMPLING, _noise(3)[1:2])
     assert np.array_equal(alone[0], drawn[1])
+    # A size that a person wrote into the thought or the request is kept.
+    said = dataclasses.replace(thoughts[1], prompt=instruction("segmentation", "segment the cells, about 16 px").text)
+    sizes.clear()
+    engine.generate(large[:2], [own[1], said], SAMPLING, _noise(2))
+    assert set(sizes) == {64}
 
 
 def _decoded(latent, fields, downscale, sizes):
