@@ -156,8 +156,8 @@ class S1OmniEngine:
     ) -> Images:
         """Draw each tile from its thought; source tiles are resampled to the size that `noise` states.
 
-        Objects may be drawn at another scale and resampled back, see
-        :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
+        Objects may be drawn at another scale and resampled back, and a second time if they turn out to have another
+        size, see :mod:`napari_s1omni.engine.s1omni.editor.object_scaling`.
 
         Raises
         ------
@@ -169,12 +169,32 @@ class S1OmniEngine:
             If the device runs out of memory; later calls use a smaller micro-batch.
         """
         self._check_sizes(noise)
-        editor = self._editor
-        groups: dict[TileGroup, list[int]] = {}
-        for i, thought in enumerate(thoughts):
-            groups.setdefault(self._group(editor, i, thought, noise[i]), []).append(i)
-        drawn: list[Images | None] = [None] * len(thoughts)
-        for group, members in groups.items():
+        editor, limits = self._editor, (self._description.limits.multiple_of, self._description.limits.max_size)
+        groups = {i: self._group(editor, i, thought, noise[i]) for i, thought in enumerate(thoughts)}
+        drawn = self._draw_groups(editor, groups, images, thoughts, sampling, noise)
+        rows = self._models.thinker.micro_batch
+        # A size that the user states, or corrects in a thought, is not doubted.
+        unstated = [i for i, t in enumerate(thoughts) if t.token_ids and Instruction.read(t.prompt).object_size is None]
+        second = {i: editor.second_group(groups[i], thoughts[i].text, drawn[i], rows, limits) for i in unstated}
+        again = {i: group for i, group in second.items() if group is not None}
+        drawn |= self._draw_groups(editor, again, images, thoughts, sampling, noise)
+        return np.stack([drawn[i] for i in range(len(thoughts))])
+
+    def _draw_groups(
+        self,
+        editor: Editor,
+        groups: Mapping[int, TileGroup],
+        images: Images,
+        thoughts: Sequence[Thought],
+        sampling: Sampling,
+        noise: Sequence[NoiseField],
+    ) -> dict[int, Images]:
+        """Draw some tiles of a batch, those of one group together; returned by their index."""
+        by_group: dict[TileGroup, list[int]] = {}
+        for i, group in groups.items():
+            by_group.setdefault(group, []).append(i)
+        drawn: dict[int, Images] = {}
+        for group, members in by_group.items():
             size = editor.batch_size(group)
             for part in (members[start : start + size] for start in range(0, len(members), size)):
                 with self._computing(), self._within_memory(len(thoughts)):
@@ -188,7 +208,7 @@ class S1OmniEngine:
                             tile=i,
                         )
                     drawn[i] = image
-        return np.stack([image for image in drawn if image is not None])
+        return drawn
 
     def close(self) -> None:
         """Free all weights."""

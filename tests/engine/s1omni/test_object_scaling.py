@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,13 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.s1omni import load
 from napari_s1omni.engine.s1omni.checkpoint.config import ObjectScaling
-from napari_s1omni.engine.s1omni.editor.object_scaling import best_scale, drawing_size, resize
+from napari_s1omni.engine.s1omni.editor.object_scaling import (
+    best_scale,
+    drawing_size,
+    measured_diameter,
+    resize,
+    second_drawing_size,
+)
 
 HOW = ObjectScaling(drawn=16, stated=r"(\d+) px")
 SAMPLING = Sampling(seed=5, num_inference_steps=2)
@@ -117,7 +125,63 @@ def test_stated_size_changes_pixels_and_tiles_alone_are_the_same(engine, large, 
     assert min(changed[0], changed[2], changed[3]) > 1e-4
 
 
-@pytest.mark.parametrize("wrong", [{"stated": "size px"}, {"stated": "size ("}, {"scales": ()}, {"drawn": 0}])
+def _discs(diameter, edge=128):
+    """Fields of discs whose interior is one pixel smaller all around."""
+    y, x = np.mgrid[:edge, :edge] % (2 * diameter) - diameter + 0.5
+    radius = np.hypot(y, x)
+    return np.stack([radius <= diameter / 2, radius <= diameter / 2 - 1, radius < 0]).astype(np.float32)
+
+
+@pytest.mark.parametrize("diameter", [8, 16, 31])
+def test_the_size_of_drawn_objects_is_measured(diameter):
+    assert measured_diameter(_discs(diameter)) == pytest.approx(diameter, rel=0.05)
+
+
+def test_few_objects_have_no_size():
+    assert measured_diameter(_discs(64)) is None
+    assert measured_diameter(np.zeros((3, 64, 64), np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "size"),
+    [("16 px", None), ("14 px", None), ("8 px", (128, 128)), ("40 px", (128, 128)), ("no size", None), ("0 px", None)],
+)
+def test_objects_of_another_size_are_drawn_again(stated, size):
+    how = ObjectScaling(drawn=16, stated=r"(\d+) px", second_drawing=1.25)
+    assert second_drawing_size(_discs(16), stated, (128, 128), how, 32, 1024) == size
+    assert second_drawing_size(_discs(16), stated, (128, 128), HOW, 32, 1024) is None
+
+
+def test_a_second_drawing_has_the_scale_of_what_was_drawn(engine, large, monkeypatch):
+    fields = torch.from_numpy(_discs(8, 64))[None]
+    codec, sizes = engine._models.codec, []
+    monkeypatch.setattr(type(codec), "decode", lambda self, latent: _decoded(latent, fields, codec.downscale, sizes))
+    _use(engine, monkeypatch, HOW.model_copy(update={"second_drawing": 1.25}))
+    own = [_saying("8 px"), _saying("16 px"), _saying("16 px")]
+    thoughts = [dataclasses.replace(thought, token_ids=(5, 6)) for thought in own]
+    encoding = engine._config.engine.model_copy(update={"encoding": "fields"})
+    monkeypatch.setattr(engine, "_config", engine._config.model_copy(update={"engine": encoding}))
+    drawn = engine.generate(large[:3], thoughts, SAMPLING, _noise(3))
+    # Discs of 8 px are drawn best at twice the scale: the first at once, two in a second drawing, one tile a batch.
+    assert sizes == [128, 64, 128, 128]
+    alone = engine.generate(large[1:2], thoughts[1:2], SAMPLING, _noise(3)[1:2])
+    assert np.array_equal(alone[0], drawn[1])
+    # A size that a person wrote into the thought or the request is kept.
+    said = dataclasses.replace(thoughts[1], prompt=instruction("segmentation", "segment the cells, about 16 px").text)
+    sizes.clear()
+    engine.generate(large[:2], [own[1], said], SAMPLING, _noise(2))
+    assert set(sizes) == {64}
+
+
+def _decoded(latent, fields, downscale, sizes):
+    edge = latent.shape[-1] * downscale
+    sizes.append(edge)
+    return resize(fields, (edge, edge)).expand(len(latent), -1, -1, -1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"second_drawing": 1}, {"stated": "size px"}, {"stated": "size ("}, {"scales": ()}, {"drawn": 0}]
+)
 def test_an_invalid_configuration_is_refused(wrong):
     with pytest.raises(ValidationError):
         ObjectScaling.model_validate(wrong)

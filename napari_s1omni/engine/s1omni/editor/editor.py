@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_s1omni.core.noise import NoiseField
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, ObjectScaling
 from napari_s1omni.engine.s1omni.editor.codec import Codec
 from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, Guidance, denoise
-from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size, resize
+from napari_s1omni.engine.s1omni.editor.object_scaling import drawing_size, resize, second_drawing_size
 from napari_s1omni.engine.s1omni.editor.schedule import noise_levels
 from napari_s1omni.engine.s1omni.editor.self_ensemble import flip_copies
 from napari_s1omni.engine.s1omni.editor.trust import expected_error
@@ -69,9 +71,31 @@ class Editor:
         """
         scaling = self._object_scaling(task)
         drawn = size if scaling is None else drawing_size(thought, size, scaling, *limits)
-        # A tile that is drawn larger takes the memory of several.
-        rows = max(1, micro_batch * math.prod(size) // max(math.prod(size), math.prod(drawn)))
-        return TileGroup(task, edit, size, drawn, rows)
+        return TileGroup(task, edit, size, drawn, _rows(size, drawn, micro_batch))
+
+    def second_group(
+        self, group: TileGroup, thought: str, drawn: NDArray[np.float32], micro_batch: int, limits: tuple[int, int]
+    ) -> TileGroup | None:
+        """Return the group in which a tile is drawn again, at the scale that its drawn objects need; None if it is not.
+
+        Parameters
+        ----------
+        group : TileGroup
+            The one that it was drawn in.
+        thought : str
+        drawn : float32 (C, H, W)
+            The tile as it was drawn.
+        micro_batch : int
+        limits : (int, int)
+            As for :meth:`group`.
+        """
+        scaling = self._object_scaling(group.task)
+        if scaling is None or self.config.engine.encoding != "fields":
+            return None
+        size = second_drawing_size(drawn, thought, group.size, scaling, *limits)
+        if size is None:
+            return None
+        return dataclasses.replace(group, drawing_size=size, rows=_rows(group.size, size, micro_batch))
 
     def batch_size(self, group: TileGroup) -> int:
         """Return how many tiles of a group are drawn at once."""
@@ -182,3 +206,8 @@ class Editor:
     def _noise(self, noise: Sequence[NoiseField], step: int) -> torch.Tensor:
         drawn = np.stack([field.draw(step, self.codec.channels, self.codec.downscale) for field in noise])
         return torch.from_numpy(drawn).to(self.device)
+
+
+def _rows(size: tuple[int, int], drawn: tuple[int, int], micro_batch: int) -> int:
+    """Return the rows of a batch: a tile that is drawn larger takes the memory of several."""
+    return max(1, micro_batch * math.prod(size) // max(math.prod(size), math.prod(drawn)))
