@@ -20,7 +20,7 @@ from scipy import ndimage as ndi
 from napari_s1omni.api import segment
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.joining.stitching import link_planes
+from napari_s1omni.joining.stitching import PlaneAreas, StackRule, link_planes, number_objects, part_stack
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
 """Names of the known stacks."""
@@ -98,9 +98,11 @@ def open_volumes(folder: Path) -> Iterator[Volume]:
         yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")
 
 
-def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
+def relink_planes(
+    truth: NDArray[Any], rule: StackRule | None = None, containment: float = 0.7, seed: int = 0
+) -> NDArray[Any]:
     """Renumber the objects of each plane at random and link them again, see
-    :func:`~napari_s1omni.joining.stitching.link_planes`.
+    :func:`~napari_s1omni.joining.stitching.link_planes` and :func:`~napari_s1omni.joining.stitching.part_stack`.
     """
     rng = np.random.default_rng(seed)
     planes = []
@@ -108,7 +110,15 @@ def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0
         ids, index = np.unique(plane, return_inverse=True)
         numbers = rng.permutation(len(ids)) + 1
         planes.append(np.where(ids == 0, 0, numbers)[index.reshape(plane.shape)])
-    return link_planes(np.stack(planes), iou, containment=containment)
+    linked = link_planes(np.stack(planes), containment=containment)
+    found = part_stack(
+        [PlaneAreas.of(linked)],
+        number_objects([int(linked.max())], []),
+        rule or StackRule(split=False, least=1),
+        len(linked),
+    )
+    numbering = found.numbering.without(found.thin)
+    return np.stack([numbering.lookup(0, z)[plane] for z, plane in enumerate(linked)])
 
 
 def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:

@@ -155,6 +155,10 @@ class RunOutput:
             report = stitch(self.plan, self.store, self.blocks, check=self._verify, on_block=lambda step: check())
             digests = dict(report.digests)
             summary |= {"objects": report.objects, "joins": report.joins, "uncertain": report.uncertain}
+            if report.parted:
+                summary["parted"] = report.parted
+            if report.thin:
+                summary |= {"thin": report.thin, "min_planes": report.least}
         check()
         on_event(StageStarted(RunState.PYRAMID))
         self.store.complete_pyramid(None if self._verify else digests)
