@@ -6,8 +6,9 @@ The data are public stacks of nuclei with a few hundred thousand voxels each, in
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.api import segment
+from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
 from napari_s1omni.joining.stitching import PlaneAreas, StackRule, link_planes, number_objects, part_stack
+from napari_s1omni.operations import Segmentation
+from napari_s1omni.results.result import Result
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
 """Names of the known stacks."""
@@ -38,14 +42,14 @@ class Volume:
     truth: NDArray[Any]
     """Labels of the same shape."""
     scale: tuple[float, float, float]
-    """Size of a voxel along z, y and x, in any unit."""
+    """Size of a voxel along z, y and x; in um, or any unit where only the ratio is known."""
     prompt: str
     """Objects and their size, as a user would state them."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeScore:
-    """Scores of both runs of one volume."""
+    """Scores of the runs of one volume."""
 
     name: str
     objects: int
@@ -54,10 +58,16 @@ class VolumeScore:
     """Blocks of the run in blocks."""
     found_whole: int
     found_blocks: int
+    right: int
+    """Objects of the volume in one block that match a true one with an IoU of at least 0.5."""
+    ap_links: float
+    """AP of the truth itself after its planes are renumbered and linked again, by links from plane to plane alone."""
     ap_linked: float
-    """AP of the truth itself after its planes are renumbered and linked again: the loss of linking alone."""
+    """The same where objects are also parted at their waists, and thin ones dropped, as in a run."""
+    ap_plain: float
+    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile by links alone."""
     ap_whole: float
-    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile."""
+    """The same with the other two rules, as a job does it by default."""
     ap_blocks: float
     """The same in several blocks and tiles."""
 
@@ -122,10 +132,10 @@ def relink_planes(
 
 
 def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
-    """Segment a volume as a whole and in blocks, and score both.
+    """Segment a volume as a whole, by links from plane to plane alone too, and in blocks, and score all.
 
-    Both runs think once for the layer, so they differ only in tiles, blocks and
-    planes.
+    All runs think once for the layer, so they differ only in tiles, blocks and
+    rules.
 
     Parameters
     ----------
@@ -138,9 +148,10 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
     whole = {"tile_size": edge, "overlap": 0, "block_size": edge, "depth": depth}
     parts = {"tile_size": 2 * step, "overlap": step, "block_size": step, "depth": -(-depth // 2)}
     truth = volume.truth
-    found = {}
+    links = {"split_z": False, "min_planes": 1}
+    found: dict[str, tuple[Result, metrics.Counts]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, tiling in (("whole", whole), ("blocks", parts)):
+        for name, options in (("plain", whole | links), ("whole", whole), ("blocks", parts)):
             result = segment(
                 volume.image,
                 Path(folder) / name,
@@ -148,20 +159,44 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
                 engine=engine,
                 axes="zyx",
                 scale=volume.scale,
+                units="um",
                 think="once",
                 durable=False,
-                **tiling,
+                **options,
             )
-            labels = np.asarray(result.array[...])
-            (counts,) = metrics.match(truth, labels)
-            found[name] = len(result.plan.grid), int(result.summary["objects"]), counts.average_precision
+            (counts,) = metrics.match(truth, np.asarray(result.array[...]))
+            found[name] = result, counts
+    counts = {name: one for name, (_, one) in found.items()}
+    operation = found["whole"][0].plan.job.operation
+    rule = operation.stack_rule(found["whole"][0].plan.target) if isinstance(operation, Segmentation) else None
     return VolumeScore(
         name=volume.name,
         objects=len(np.unique(truth[truth > 0])),
-        blocks=found["blocks"][0],
-        found_whole=found["whole"][1],
-        found_blocks=found["blocks"][1],
-        ap_linked=metrics.match(truth, relink_planes(truth))[0].average_precision,
-        ap_whole=found["whole"][2],
-        ap_blocks=found["blocks"][2],
+        blocks=len(found["blocks"][0].plan.grid),
+        found_whole=counts["whole"].true_positives + counts["whole"].false_positives,
+        found_blocks=counts["blocks"].true_positives + counts["blocks"].false_positives,
+        right=counts["whole"].true_positives,
+        ap_links=metrics.match(truth, relink_planes(truth))[0].average_precision,
+        ap_linked=metrics.match(truth, relink_planes(truth, rule))[0].average_precision,
+        ap_plain=counts["plain"].average_precision,
+        ap_whole=counts["whole"].average_precision,
+        ap_blocks=counts["blocks"].average_precision,
     )
+
+
+def keep_scores(path: Path, engine: str, scores: Sequence[VolumeScore]) -> None:
+    """Write what an engine finds in each stack to a file of several engines, see
+    :mod:`napari_s1omni.jobs.volume_quality`.
+
+    Parameters
+    ----------
+    path : Path
+    engine : str
+    scores : sequence of VolumeScore
+    """
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    known[engine] = {
+        "revision": describe(engine, "segmentation").revision,
+        "stacks": {s.name: {"objects": s.objects, "found": s.found_whole, "right": s.right} for s in scores},
+    }
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")

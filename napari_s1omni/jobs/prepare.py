@@ -17,6 +17,7 @@ from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
+from napari_s1omni.jobs.volume_quality import volume_quality
 from napari_s1omni.operations.understanding import Doubt
 from napari_s1omni.planning.cost import Cost, check_memory
 from napari_s1omni.planning.job import Job, Shape, SourceRef, output_path
@@ -144,13 +145,14 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     plan = _with_threads_of_output(plan)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
-    said = (doubt.sentence for doubt in contrary)
+    volume = volume_quality(plan)
+    said = (doubt.sentence for doubt in (*contrary, *volume))
     plan = dataclasses.replace(plan, notes=(*notes, *region_notes, *_label_notes(plan), *plan.notes, *said))
     if job.output is not None or job.into is not None:
         plan = as_begun(plan, output_path(job))
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
-    doubts = (*read.doubts, *contrary, *guessed)
+    doubts = (*read.doubts, *contrary, *guessed, *volume)
     return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
 
 

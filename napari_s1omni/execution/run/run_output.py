@@ -165,7 +165,7 @@ class RunOutput:
         # No worker writes any more; killed ones may have left half-written files.
         FsyncStore(self.store.path).sweep()
         self.store.finish(summary=summary)
-        on_event(RunFinished(summary["holes"], summary["objects"]))
+        on_event(RunFinished(summary["holes"], summary["objects"], summary.get("thin", 0)))
 
 
 def bytes_left(plan: Plan, path: Path, forecast: int) -> int:

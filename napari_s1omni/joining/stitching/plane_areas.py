@@ -141,8 +141,8 @@ def _waists(smooth: NDArray[np.int64], areas: NDArray[np.int64], start: int, sto
     below = np.maximum.accumulate(smooth[start:stop])[at - start - 1]
     above = np.maximum.accumulate(smooth[start:stop][::-1])[::-1][at - start]
     depth = np.minimum(smooth[at - 1], smooth[at]) / np.minimum(below, above)
-    # Of equal ones, the least overlap decides, then the lowest plane.
-    best = np.lexsort((at, np.minimum(areas[at - 1], areas[at]), depth))[0]
+    # The narrowest plane is on one side of two cuts: the one with the lesser plane on its other side decides.
+    best = np.lexsort((at, areas[at - 1] + areas[at], depth))[0]
     if depth[best] < _WAIST:
         yield from _waists(smooth, areas, start, int(at[best]))
         yield int(at[best])
