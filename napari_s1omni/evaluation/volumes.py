@@ -22,7 +22,7 @@ from napari_s1omni.api import segment
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.joining.stitching import PlaneAreas, StackRule, link_planes, number_objects, part_stack
+from napari_s1omni.joining.stitching import PlaneAreas, StackRule, link_planes, number_objects, split_stack
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.results.result import Result
 
@@ -63,7 +63,7 @@ class VolumeScore:
     ap_links: float
     """AP of the truth itself after its planes are renumbered and linked again, by links from plane to plane alone."""
     ap_linked: float
-    """The same where objects are also parted at their waists, and thin ones dropped, as in a run."""
+    """The same where objects are also split at their waists, and thin ones dropped, as in a run."""
     ap_plain: float
     """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile by links alone."""
     ap_whole: float
@@ -112,7 +112,7 @@ def relink_planes(
     truth: NDArray[Any], rule: StackRule | None = None, containment: float = 0.7, seed: int = 0
 ) -> NDArray[Any]:
     """Renumber the objects of each plane at random and link them again, see
-    :func:`~napari_s1omni.joining.stitching.link_planes` and :func:`~napari_s1omni.joining.stitching.part_stack`.
+    :func:`~napari_s1omni.joining.stitching.link_planes` and :func:`~napari_s1omni.joining.stitching.split_stack`.
     """
     rng = np.random.default_rng(seed)
     planes = []
@@ -121,7 +121,7 @@ def relink_planes(
         numbers = rng.permutation(len(ids)) + 1
         planes.append(np.where(ids == 0, 0, numbers)[index.reshape(plane.shape)])
     linked = link_planes(np.stack(planes), containment=containment)
-    found = part_stack(
+    found = split_stack(
         [PlaneAreas.of(linked)],
         number_objects([int(linked.max())], []),
         rule or StackRule(split=False, least=1),
@@ -164,8 +164,7 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
                 durable=False,
                 **options,
             )
-            (counts,) = metrics.match(truth, np.asarray(result.array[...]))
-            found[name] = result, counts
+            found[name] = result, metrics.match(truth, np.asarray(result.array[...]))[0]
     counts = {name: one for name, (_, one) in found.items()}
     operation = found["whole"][0].plan.job.operation
     rule = operation.stack_rule(found["whole"][0].plan.target) if isinstance(operation, Segmentation) else None

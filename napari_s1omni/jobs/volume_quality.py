@@ -30,11 +30,11 @@ def volume_quality(plan: Plan) -> tuple[Doubt, ...]:
         return (Doubt(f"{text}.", f"{text}: check objects before you count them."),)
     stacks = known["stacks"].values()
     objects, found, right = (sum(stack[key] for stack in stacks) for key in ("objects", "found", "right"))
-    brief = f"In volumes, about {right / objects:.0%} of nuclei are found, and {right / found:.0%} of the objects are right."
+    brief = f"In volumes, about {right / objects:.0%} of nuclei are found and {right / found:.0%} of objects are right."
     shares = [stack["right"] / stack["objects"] for stack in stacks]
     sentence = (
-        f"Volumes are drawn plane by plane and linked: in {len(shares)} public stacks, engine '{name}' found {right} of "
-        f"{objects} nuclei with an IoU of at least 0.5 ({min(shares):.0%} to {max(shares):.0%} of a stack), and "
+        f"Volumes are drawn plane by plane and linked: in {len(shares)} public stacks, engine '{name}' found {right} "
+        f"of {objects} nuclei with an IoU of at least 0.5 ({min(shares):.0%} to {max(shares):.0%} of a stack), and "
         f"{found - right} of its {found} objects were wrong; check objects before you count them."
     )
     return (Doubt(brief, sentence),)

@@ -76,7 +76,7 @@ class Segmentation(Operation):
     """Also link objects across one plane in which they are missing."""
 
     split_z: bool | None = None
-    """Part a linked object where its planes grow narrow and wide again, as where one nucleus lies above another; left
+    """Split a linked object where its planes grow narrow and wide again, as where one nucleus lies above another; left
     out, all are but fibres and other long or branched objects."""
 
     min_planes: int | None = Field(None, ge=1)
@@ -187,12 +187,12 @@ class Segmentation(Operation):
         return size_notes(self.prompt, pixel_um(spec))
 
     def stack_notes(self, spec: LayerSpec, *, masked: bool = False) -> list[str]:
-        """Say where linked objects are parted, and which of them are dropped."""
+        """Say where linked objects are split, and which of them are dropped."""
         if not self.links(spec):
             return []
         rule = self.stack_rule(spec, masked=masked)
-        parted = "parted at the narrowest plane" if rule.split else "not parted"
-        notes = [f"Objects that lie one above the other are {parted} (split_z)."]
+        done = "split at the narrowest plane" if rule.split else "not split"
+        notes = [f"Objects that lie one above the other are {done} (split_z)."]
         if rule.least is not None:
             notes += [f"Objects in fewer than {rule.least} planes are dropped (min_planes)."] if rule.least > 1 else []
         elif rule.expected is None:

@@ -7,13 +7,11 @@ from typing import Any
 
 
 def stack_notes(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say how many objects of a stack were parted and dropped, from the summary of its result."""
+    """Say how many objects of a stack were split and dropped, from the summary of its result."""
     notes = []
-    if parted := summary.get("parted"):
-        notes.append(
-            f"{parted:,} linked object{'s' if parted > 1 else ''} grew narrow and wide again along z and "
-            f"{'were' if parted > 1 else 'was'} parted there (split_z)."
-        )
+    if split := summary.get("split"):
+        places = f"{split:,} places" if split > 1 else "one place"
+        notes.append(f"Linked objects that grew narrow and wide again along z were split in {places} (split_z).")
     if thin := summary.get("thin"):
         notes.append(
             f"{thin:,} object{'s' if thin > 1 else ''} in fewer than {summary['min_planes']} planes "

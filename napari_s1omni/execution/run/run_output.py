@@ -155,8 +155,8 @@ class RunOutput:
             report = stitch(self.plan, self.store, self.blocks, check=self._verify, on_block=lambda step: check())
             digests = dict(report.digests)
             summary |= {"objects": report.objects, "joins": report.joins, "uncertain": report.uncertain}
-            if report.parted:
-                summary["parted"] = report.parted
+            if report.split:
+                summary["split"] = report.split
             if report.thin:
                 summary |= {"thin": report.thin, "min_planes": report.least}
         check()

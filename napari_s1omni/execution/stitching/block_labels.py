@@ -95,7 +95,7 @@ class LocalLabels:
         Parameters
         ----------
         by_plane : bool
-            Look for the planes, of which an id may have several; otherwise all are 0.
+            Look for the planes; an id with several is returned several times. Otherwise all planes are 0.
         """
         found = [np.zeros((2, 0), np.int64)]
         for number in np.flatnonzero(self.counts).tolist():

@@ -4,7 +4,7 @@ It goes through the blocks several times, with one block in memory:
 
 1. labels of neighbouring blocks are compared; matching pairs go to a file of joins;
 2. the joins are united, and the objects of all blocks are numbered;
-3. in a stack, objects are measured plane by plane, parted where two lie one above the other, and dropped if thin;
+3. in a stack, objects are measured plane by plane, split where two lie one above the other, and dropped if thin;
 4. the labels of every block are read from scratch, given their final ids, and written.
 
 A resumed run repeats all steps but the last, which it continues. Every step
@@ -30,7 +30,7 @@ from napari_s1omni.execution.stitching.neighbour_matching import match_neighbour
 from napari_s1omni.execution.stitching.pair_file import PairFile
 from napari_s1omni.execution.stitching.stack_objects import plane_areas
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects, part_stack
+from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects, split_stack
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
@@ -60,7 +60,7 @@ class StitchReport:
     """Digest of each finished block of the result; empty where nothing was written."""
     seconds: Mapping[str, float]
     """Seconds per step: ``match``, ``number``, ``write``."""
-    parted: int = 0
+    split: int = 0
     """Places at which one linked object of a stack became two."""
     thin: int = 0
     """Objects of a stack that were dropped since they lie in fewer than `least` planes."""
@@ -188,7 +188,7 @@ class StitchPass:
                 written=final.written,
                 digests=final.digests,
                 seconds=dict(zip(("match", "number", "write"), np.diff(times).tolist(), strict=True)),
-                parted=len(numbering.cuts),
+                split=len(numbering.cuts),
                 thin=thin,
                 least=least,
             )
@@ -209,7 +209,7 @@ class StitchPass:
         if rule.split or rule.bound > 1:
             areas = plane_areas(self._labels, numbering, self._folder, self._on_block)
             span = self._plan.grid.z
-            found = part_stack(areas, numbering, rule, span[1] - span[0])
+            found = split_stack(areas, numbering, rule, span[1] - span[0])
             numbering, thin, least = found.numbering, found.thin, found.least
         border = thin[:0]
         if operation.drop_border:

@@ -10,7 +10,7 @@ dense tissue every object touches its neighbours.
 2. :func:`match_labels` compares the slabs of two neighbours (:mod:`~napari_s1omni.joining.stitching.matching`);
 3. :func:`number_objects` joins the matched labels of all blocks and gives them final ids
    (:mod:`~napari_s1omni.joining.stitching.numbering`), one lookup table per block;
-4. :func:`part_stack` parts and drops objects of a stack by their areas in all planes
+4. :func:`split_stack` splits and drops objects of a stack by their areas in all planes
    (:mod:`~napari_s1omni.joining.stitching.stacks`).
 
 Interior labels never leave their block: only labels that are joined are held in
@@ -27,7 +27,7 @@ from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Matches, Mat
 from napari_s1omni.joining.stitching.numbering import Numbering, number_objects
 from napari_s1omni.joining.stitching.plane_areas import PlaneAreas
 from napari_s1omni.joining.stitching.planes import link_planes
-from napari_s1omni.joining.stitching.stacks import StackObjects, StackRule, part_stack
+from napari_s1omni.joining.stitching.stacks import StackObjects, StackRule, split_stack
 
 __all__ = [
     "PAIR",
@@ -48,7 +48,7 @@ __all__ = [
     "match_labels",
     "neighbour_pairs",
     "number_objects",
-    "part_stack",
+    "split_stack",
     "slabs",
     "union",
     "window",

@@ -36,8 +36,8 @@ class Numbering:
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Final ids that become background, ascending; higher ids close the gaps."""
     cuts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """Where objects of a stack are cut along z, ascending: the id before cutting times `planes`, plus the plane at which
-    a new object begins."""
+    """Where objects of a stack are cut along z, ascending: the id before cutting times `planes`, plus the plane at
+    which a new object begins."""
     planes: int = 1
     """Number of planes of the stack; only of meaning with `cuts`."""
 

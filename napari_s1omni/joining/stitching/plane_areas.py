@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WAIST = 0.85
-"""Area at a waist, as a share of the lesser of the largest areas below and above it, below which two objects meet. Chosen
-on two public stacks, see docs/evaluation.md."""
+"""Area at a waist, as a share of the lesser of the largest areas below and above it, below which two objects meet.
+Chosen on two public stacks, see docs/evaluation.md."""
 _PART = 2
 """Least planes of an object on either side of a waist."""
 
@@ -41,7 +41,7 @@ class PlaneAreas:
 
     @classmethod
     def summed(cls, ids: NDArray[np.int64], planes: NDArray[np.int64], areas: NDArray[np.int64]) -> Self:
-        """Add up rows of any order, of which several may be of one plane of an object."""
+        """Add up rows of any order; several may belong to one plane of an object."""
         order = np.lexsort((planes, ids))
         ids, planes, areas = ids[order], planes[order], areas[order]
         starts = _starts(ids, planes)
@@ -50,10 +50,10 @@ class PlaneAreas:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Objects of a stack after they were parted, one entry each, in order of id and plane."""
+    """Objects of a stack after they were split, one entry each, in order of id and plane."""
 
     ids: NDArray[np.int64]
-    """Id of the object before it was parted."""
+    """Id of the object before it was split."""
     first: NDArray[np.int64]
     """First plane."""
     last: NDArray[np.int64]
@@ -101,9 +101,7 @@ def _starts(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(fresh)
 
 
-def _smoothed(
-    areas: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _smoothed(areas: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the median of three planes of each object; its first and last plane stay."""
     if not len(areas):
         return areas

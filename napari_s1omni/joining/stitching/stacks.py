@@ -1,4 +1,4 @@
-"""What becomes of the linked objects of a stack: some are parted along z, and thin ones are dropped.
+"""What becomes of the linked objects of a stack: some are split along z, and thin ones are dropped.
 
 Both rules read whole objects, however many blocks they lie in, so that the result does not depend on the blocks.
 """
@@ -24,7 +24,7 @@ class StackRule:
     """What becomes of the linked objects of a stack."""
 
     split: bool
-    """Whether objects are parted at their waists."""
+    """Whether objects are split at their waists."""
     expected: float | None = None
     """Planes that an object of the stated size spans if it is as high as wide; None if size or spacing is unknown."""
     least: int | None = None
@@ -61,8 +61,8 @@ class StackObjects:
     """Fewest planes of an object that is kept."""
 
 
-def part_stack(objects: Iterable[PlaneAreas], numbering: Numbering, rule: StackRule, depth: int) -> StackObjects:
-    """Part objects at their waists, and find those that lie in too few planes.
+def split_stack(objects: Iterable[PlaneAreas], numbering: Numbering, rule: StackRule, depth: int) -> StackObjects:
+    """Split objects at their waists, and find those that lie in too few planes.
 
     An object at the first or last plane may go on beyond, and is never thin.
 

@@ -1,11 +1,11 @@
-"""Linked objects of a stack: parted where two lie one above the other, thin ones dropped, never by block."""
+"""Linked objects of a stack: split where two lie one above the other, thin ones dropped, never by block."""
 
 import numpy as np
 import pytest
 
 from napari_s1omni.benchmarks.stitching.agreement import Agreement
 from napari_s1omni.evaluation.volumes import relink_planes
-from napari_s1omni.joining.stitching import PlaneAreas, StackRule, number_objects, part_stack
+from napari_s1omni.joining.stitching import PlaneAreas, StackRule, number_objects, split_stack
 from napari_s1omni.joining.stitching.plane_areas import find_waists
 
 SPLIT = StackRule(split=True, least=1)
@@ -23,8 +23,8 @@ def pile(*heights, width=20):
     y, x = np.mgrid[:32, :32]
     planes = []
     for n, height in enumerate(heights, 1):
-        for z in np.linspace(-0.85, 0.85, height):
-            planes.append(np.where(np.hypot(y - 16, x - 15 - n % 2) <= width / 2 * np.sqrt(1 - z * z), n, 0))
+        radii = width / 2 * np.sqrt(1 - np.linspace(-0.85, 0.85, height) ** 2)
+        planes += [np.where(np.hypot(y - 16, x - 15 - n % 2) <= radius, n, 0) for radius in radii]
     return np.stack(planes)
 
 
@@ -74,7 +74,7 @@ def thin(rule, *planes, depth=30):
     stack = np.zeros((depth, 3, 3 * len(planes)), int)
     for n, count in enumerate(planes):
         stack[5 : 5 + count, :, 3 * n : 3 * n + 3] = n + 1
-    found = part_stack([PlaneAreas.of(stack)], number_objects([len(planes)], []), rule, depth)
+    found = split_stack([PlaneAreas.of(stack)], number_objects([len(planes)], []), rule, depth)
     return found.thin.tolist()
 
 
@@ -93,5 +93,5 @@ def test_flat_objects_are_kept_if_most_are_flat():
 def test_the_end_of_the_stack_may_cut_an_object():
     stack = np.zeros((20, 3, 9), int)
     stack[0, :, :3], stack[19, :, 3:6], stack[2:15, :, 6:] = 1, 2, 3
-    found = part_stack([PlaneAreas.of(stack)], number_objects([3], []), StackRule(split=True, least=5), 20)
+    found = split_stack([PlaneAreas.of(stack)], number_objects([3], []), StackRule(split=True, least=5), 20)
     assert found.thin.tolist() == []

@@ -41,7 +41,8 @@ def volumes(
         print_json([{**dataclasses.asdict(s), "difference": s.difference} for s in scores])
     else:
         heads = ("links alone", "with rules")
-        columns = ("stack", "objects", *(f"linked truth, {h}" for h in heads), "blocks", "found whole", "found in blocks")
+        linked = [f"linked truth, {h}" for h in heads]
+        columns = ("stack", "objects", *linked, "blocks", "found whole", "found in blocks")
         typer.echo(f"| {' | '.join((*columns, *(f'AP whole, {h}' for h in heads), 'AP in blocks', 'difference'))} |")
         typer.echo(f"|{'---|' * 11}")
         for s in scores:
