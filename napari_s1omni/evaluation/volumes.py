@@ -144,7 +144,8 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
     """
     depth, height, width = volume.image.shape
     edge = max(height, width)
-    step = -(-edge // 8) * 4
+    quantum = max(4, describe(engine, "segmentation").limits.multiple_of)
+    step = -(-edge // (2 * quantum)) * quantum
     whole = {"tile_size": edge, "overlap": 0, "block_size": edge, "depth": depth}
     parts = {"tile_size": 2 * step, "overlap": step, "block_size": step, "depth": -(-depth // 2)}
     truth = volume.truth

@@ -80,6 +80,75 @@ def test_a_crop_along_z_finds_the_same_planes(tmp_path):
     assert Agreement.of(whole.array[4:15], crop.array[:]).equal
 
 
+@pytest.mark.parametrize("depth", [None, 5])
+def test_what_lies_in_far_fewer_planes_than_its_size_spans_is_dropped_and_counted(tmp_path, depth):
+    truth = balls()
+    image = truth > 0
+    image[9:11, 20:28, 28:36] = True
+    options = {} if depth is None else {"depth": depth}
+    result = run(tmp_path / "out", image, "zyx", scale=(1, 1, 1), units="um", **options)
+    assert Agreement.of(truth, result.array[:]).equal
+    assert result.summary["thin"] == 1
+    assert result.notes == ("1 object in fewer than 5 planes was dropped (min_planes).",)
+    assert "Objects in fewer than 6 planes are dropped" in " ".join(result.plan.notes)
+    kept = run(tmp_path / "kept", image, "zyx", scale=(1, 1, 1), units="um", min_planes=1, **options)
+    assert (kept.summary["objects"], kept.notes) == (7, ())
+    # Without a distance of planes, nobody knows how many an object spans.
+    unknown = run(tmp_path / "unknown", image, "zyx", **options)
+    assert unknown.summary["objects"] == 7
+    assert "since the distance of planes is not known (min_planes)" in " ".join(unknown.plan.notes)
+
+
+def test_planes_in_time_are_no_stack(tmp_path):
+    truth = balls()
+    series = run(tmp_path / "out", truth > 0, "tyx", scale=(0.5, 0.5), units="um")
+    assert not {"thin", "split"} & series.summary.keys()
+    assert "plane" not in " ".join(series.plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "split"),
+    [
+        ("segment the nuclei", True),
+        ("segment everything", True),
+        ("segment the vessels", False),
+        ("Segmentiere die Neuronen", False),
+        ("segment the mitochondria", False),
+    ],
+)
+def test_long_and_branched_objects_are_not_split_by_default(prompt, split):
+    spec = LayerSpec((8, 200, 200), tuple("zyx"), "uint8")
+    assert Segmentation(prompt=prompt).stack_rule(spec).split is split
+    assert Segmentation(prompt=prompt, split_z=not split).stack_rule(spec).split is not split
+    assert not Segmentation(prompt=prompt).stack_rule(spec.without("z").replace(shape=(9, 9))).split
+
+
+def test_the_planes_of_an_object_follow_from_size_and_spacing():
+    um, px = ("micrometer",) * 3, (None,) * 3
+    for scale, units, prompt, expected in (
+        ((2.0, 0.5, 0.5), um, "nuclei of 8 um", 4),
+        ((2.0, 0.5, 0.5), um, "nuclei of 8 px", 2),
+        ((500.0, 0.5, 0.5), ("nanometer", "micrometer", "micrometer"), "nuclei of 8 px", 8),
+        ((2.0, 1.0, 1.0), px, "nuclei of 8 px", 4),
+        ((1.0, 1.0, 1.0), px, "nuclei of 8 px", None),
+        ((2.0, 0.5, 0.5), (None, "micrometer", "micrometer"), "nuclei of 8 px", None),
+        ((2.0, 0.5, 0.5), um, "nuclei", None),
+    ):
+        spec = LayerSpec((8, 200, 200), tuple("zyx"), "uint8", scale=scale, units=units)
+        assert Segmentation(prompt=prompt).stack_rule(spec).expected == expected
+        assert Segmentation(prompt=prompt).stack_rule(spec, masked=True).expected is None
+
+
+def test_what_a_job_does_not_say_of_stacks_is_not_stored():
+    """The fingerprint of a result of an earlier version stays the same."""
+    new = {"split_z", "min_planes"}
+    assert not new & Segmentation().model_dump().keys()
+    assert not {f"operation.{name}" for name in new} & planned().fingerprint().keys()
+    job = planned(min_planes=2, split_z=False).job
+    assert (job.replace(engine="reference").operation.min_planes, job.operation.split_z) == (2, False)
+    assert "min_planes: 2" in job.dump()
+
+
 def test_time_points_are_independent(tmp_path):
     truth = balls()
     series = np.stack([truth, truth[::-1], np.zeros_like(truth)])

@@ -48,8 +48,8 @@ __all__ = [
     "match_labels",
     "neighbour_pairs",
     "number_objects",
-    "split_stack",
     "slabs",
+    "split_stack",
     "union",
     "window",
 ]
