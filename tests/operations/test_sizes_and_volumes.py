@@ -40,7 +40,7 @@ def run(path, image, axes, **options):
     engine = FakeEngine()
     defaults = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "balls of about 14 px", "min_size": 1}
     job, array = make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
-    source = open_source(array, axes=axes)
+    source = open_source(array, axes=axes, scale=job.source.scale, units=job.source.units)
     plan = resolve(job, source.spec, ONE, engine.description, source.fingerprint())
     run_serial(plan, source, path, engine=lambda: engine, durable=False)
     return Result.open(path)
@@ -89,7 +89,7 @@ def test_what_lies_in_far_fewer_planes_than_its_size_spans_is_dropped_and_counte
     result = run(tmp_path / "out", image, "zyx", scale=(1, 1, 1), units="um", **options)
     assert Agreement.of(truth, result.array[:]).equal
     assert result.summary["thin"] == 1
-    assert result.notes == ("1 object in fewer than 5 planes was dropped (min_planes).",)
+    assert result.notes == ("1 object in fewer than 6 planes was dropped (min_planes).",)
     assert "Objects in fewer than 6 planes are dropped" in " ".join(result.plan.notes)
     kept = run(tmp_path / "kept", image, "zyx", scale=(1, 1, 1), units="um", min_planes=1, **options)
     assert (kept.summary["objects"], kept.notes) == (7, ())
