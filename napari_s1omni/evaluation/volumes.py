@@ -22,7 +22,7 @@ from napari_s1omni.api import segment
 from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.joining.stitching import PlaneAreas, StackRule, link_planes, number_objects, split_stack
+from napari_s1omni.joining.stitching import KEEP_ALL, PlaneAreas, StackRule, link_planes, number_objects, split_stack
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.results.result import Result
 
@@ -124,7 +124,7 @@ def relink_planes(
     found = split_stack(
         [PlaneAreas.of(linked)],
         number_objects([int(linked.max())], []),
-        rule or StackRule(split=False, least=1),
+        rule or KEEP_ALL,
         len(linked),
     )
     numbering = found.numbering.without(found.thin)

@@ -17,7 +17,7 @@ from napari_s1omni.core.units import read_size
 from napari_s1omni.engine.description import Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import PlanError
-from napari_s1omni.joining.stitching import StackRule, link_planes
+from napari_s1omni.joining.stitching import KEEP_ALL, StackRule, link_planes
 from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane, overlay_to_fields
 from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
 from napari_s1omni.operations.pixel_size import object_size, pixel_um, plane_distance, size_in_px
@@ -142,7 +142,7 @@ class Segmentation(Operation):
             Whether a mask says which pixels are run: it may cut objects, so that only `min_planes` drops any.
         """
         if not self.links(spec):
-            return StackRule(split=False, least=1)
+            return KEEP_ALL
         split = self.split_z
         if split is None:
             words = self.prompt.casefold()

@@ -1,6 +1,7 @@
 """Volumes: objects linked through planes and blocks, sizes in um, time points on their own."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_s1omni.core.units import read_size
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.jobs.options import make_job
+from napari_s1omni.joining.stitching import KEEP_ALL
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.planning.cost import estimate_cost
@@ -36,13 +38,13 @@ def balls(missing=None):
     return truth
 
 
-def run(path, image, axes, **options):
+def run(path, image, axes, verify=False, **options):
     engine = FakeEngine()
     defaults = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "balls of about 14 px", "min_size": 1}
     job, array = make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
     source = open_source(array, axes=axes, scale=job.source.scale, units=job.source.units)
     plan = resolve(job, source.spec, ONE, engine.description, source.fingerprint())
-    run_serial(plan, source, path, engine=lambda: engine, durable=False)
+    run_serial(plan, source, path, engine=lambda: engine, durable=False, verify=verify)
     return Result.open(path)
 
 
@@ -97,6 +99,25 @@ def test_what_lies_in_far_fewer_planes_than_its_size_spans_is_dropped_and_counte
     unknown = run(tmp_path / "unknown", image, "zyx", **options)
     assert unknown.summary["objects"] == 7
     assert "since the distance of planes is not known (min_planes)" in " ".join(unknown.plan.notes)
+
+
+def test_a_result_that_an_earlier_version_finished_keeps_its_objects(tmp_path, monkeypatch):
+    image = balls() > 0
+    image[9:11, 20:28, 28:36] = True
+    options = {"scale": (1, 1, 1), "units": "um", "depth": 9}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Segmentation, "stack_rule", lambda *args, **options: KEEP_ALL)
+        before = run(tmp_path / "out", image, "zyx", **options)
+    metadata = tmp_path / "out" / "zarr.json"
+    stored = json.loads(metadata.read_text())
+    for name in ("split", "thin", "min_planes"):
+        del stored["attributes"]["s1omni"]["summary"][name]
+    metadata.write_text(json.dumps(stored))
+    labels = before.array[:]
+    for _ in range(2):
+        after = run(tmp_path / "out", image, "zyx", verify=True, **options)
+        assert (after.summary["objects"], after.notes) == (7, ())
+        np.testing.assert_array_equal(after.array[:], labels)
 
 
 def test_planes_in_time_are_no_stack(tmp_path):

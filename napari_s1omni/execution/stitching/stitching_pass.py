@@ -30,7 +30,14 @@ from napari_s1omni.execution.stitching.neighbour_matching import match_neighbour
 from napari_s1omni.execution.stitching.pair_file import PairFile
 from napari_s1omni.execution.stitching.stack_objects import plane_areas
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects, split_stack
+from napari_s1omni.joining.stitching import (
+    KEEP_ALL,
+    MatchRule,
+    Numbering,
+    StackRule,
+    number_objects,
+    split_stack,
+)
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
@@ -73,6 +80,7 @@ def stitch(
     records: Mapping[ShardIndex, BlockRecord],
     *,
     rule: MatchRule | None = None,
+    stacks: StackRule | None = None,
     check: bool = False,
     on_block: Callable[[str], None] = lambda step: None,
 ) -> StitchReport:
@@ -83,7 +91,7 @@ def stitch(
     plan : Plan
     store : ResultStore
         With every block in its scratch array, see :class:`~napari_s1omni.storage.result.label_scratch.DiskScratch`.
-    records, rule, on_block
+    records, rule, stacks, on_block
         As in :class:`StitchPass`.
     check : bool
         Read again what an earlier pass wrote, and write blocks that changed since.
@@ -95,7 +103,9 @@ def stitch(
     """
     scratch = DiskScratch(store)
     with PyramidLog(store.work / STITCHED_LOG, scratch.disk) as log:
-        stitching = StitchPass(plan, store, scratch, records, log=log, rule=rule, on_block=on_block, folder=store.work)
+        stitching = StitchPass(
+            plan, store, scratch, records, log=log, rule=rule, stacks=stacks, on_block=on_block, folder=store.work
+        )
         return stitching.run(
             store.digest if check else None, lambda lines: scratch.put_file(UNCERTAIN_JOINS_FILE, lines)
         )
@@ -118,6 +128,8 @@ class StitchPass:
         Remembers which blocks were written; None writes all.
     rule : MatchRule, optional
         Thresholds for joining.
+    stacks : StackRule, optional
+        What becomes of the objects of a stack; as the operation says by default.
     on_block : callable
         Called with ``match`` after each pair of neighbours, ``measure`` after each block of a stack and ``write`` after
         each block; may raise to stop the pass.
@@ -134,6 +146,7 @@ class StitchPass:
         *,
         log: PyramidLog | None = None,
         rule: MatchRule | None = None,
+        stacks: StackRule | None = None,
         on_block: Callable[[str], None] = lambda step: None,
         folder: Path | None = None,
     ) -> None:
@@ -142,6 +155,7 @@ class StitchPass:
         self._labels = LocalLabels(plan, scratch, records)
         self._log = log
         self._rule = rule or MatchRule()
+        self._stacks = stacks or _stack_rule(plan)
         self._on_block = on_block
         self._folder = folder
 
@@ -201,18 +215,13 @@ class StitchPass:
         numbering = number_objects(self._labels.counts, joins)
         operation = self._plan.job.operation
         thin, least = np.zeros(0, np.int64), 1
-        if not isinstance(operation, Segmentation):
-            return numbering, 0, least
-        region = self._plan.job.region
-        masked = isinstance(region, Shape) and region.type == "mask"
-        rule = operation.stack_rule(self._plan.target, masked=masked)
-        if rule.split or rule.bound > 1:
+        if self._stacks.split or self._stacks.bound > 1:
             areas = plane_areas(self._labels, numbering, self._folder, self._on_block)
             span = self._plan.grid.z
-            found = split_stack(areas, numbering, rule, span[1] - span[0])
+            found = split_stack(areas, numbering, self._stacks, span[1] - span[0])
             numbering, thin, least = found.numbering, found.thin, found.least
         border = thin[:0]
-        if operation.drop_border:
+        if isinstance(operation, Segmentation) and operation.drop_border:
             # An object is dropped as a whole if any of its parts touches the border.
             ids, planes = self._labels.at_border(by_plane=len(numbering.cuts) > 0)
             border = numbering.final_ids(ids, planes)
@@ -227,6 +236,14 @@ class StitchPass:
                 "segment regions one by one",
             )
         return numbering, len(thin), least
+
+
+def _stack_rule(plan: Plan) -> StackRule:
+    """Return what becomes of the objects of a stack as the job says."""
+    operation, region = plan.job.operation, plan.job.region
+    if not isinstance(operation, Segmentation):
+        return KEEP_ALL
+    return operation.stack_rule(plan.target, masked=isinstance(region, Shape) and region.type == "mask")
 
 
 class _CountedLines(Iterator[bytes]):

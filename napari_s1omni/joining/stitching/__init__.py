@@ -27,9 +27,10 @@ from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Matches, Mat
 from napari_s1omni.joining.stitching.numbering import Numbering, number_objects
 from napari_s1omni.joining.stitching.plane_areas import PlaneAreas
 from napari_s1omni.joining.stitching.planes import link_planes
-from napari_s1omni.joining.stitching.stacks import StackObjects, StackRule, split_stack
+from napari_s1omni.joining.stitching.stacks import KEEP_ALL, StackObjects, StackRule, split_stack
 
 __all__ = [
+    "KEEP_ALL",
     "PAIR",
     "REASONS",
     "BlockLabels",

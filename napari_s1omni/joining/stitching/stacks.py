@@ -49,6 +49,10 @@ class StackRule:
         return self.bound if self.least is not None else max(1, min(self.bound, round(_SHARE * typical)))
 
 
+KEEP_ALL = StackRule(split=False, least=1)
+"""Objects stay as they were linked."""
+
+
 @dataclass(frozen=True, slots=True)
 class StackObjects:
     """The objects of a stack after they were measured plane by plane."""
