@@ -52,7 +52,7 @@ def test_all_stacks_were_measured_with_each_engine(engine):
 
 
 def test_the_command_prints_it(tmp_path):
-    tifffile.imwrite(tmp_path / "stack.tif", IMAGE)
+    tifffile.imwrite(tmp_path / "stack.tif", IMAGE, photometric="minisblack")
     words = ["plan", str(tmp_path / "stack.tif"), "--axes", "zyx", "--engine", "reference"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
