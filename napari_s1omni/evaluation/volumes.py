@@ -6,8 +6,9 @@ The data are public stacks of nuclei with a few hundred thousand voxels each, in
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_s1omni.api import segment
+from napari_s1omni.engine.registry import describe
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation import metrics
-from napari_s1omni.joining.stitching import link_planes
+from napari_s1omni.joining.stitching import KEEP_ALL, PlaneAreas, StackRule, link_planes, number_objects, split_stack
+from napari_s1omni.operations import Segmentation
+from napari_s1omni.results.result import Result
 
 STACKS = ("stardist_synthetic3d", "qcanet_mouse_embryo", "plantseg_nuclei")
 """Names of the known stacks."""
@@ -38,14 +42,14 @@ class Volume:
     truth: NDArray[Any]
     """Labels of the same shape."""
     scale: tuple[float, float, float]
-    """Size of a voxel along z, y and x, in any unit."""
+    """Size of a voxel along z, y and x; in um, or any unit where only the ratio is known."""
     prompt: str
     """Objects and their size, as a user would state them."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeScore:
-    """Scores of both runs of one volume."""
+    """Scores of the runs of one volume."""
 
     name: str
     objects: int
@@ -54,10 +58,16 @@ class VolumeScore:
     """Blocks of the run in blocks."""
     found_whole: int
     found_blocks: int
+    right: int
+    """Objects of the volume in one block that match a true one with an IoU of at least 0.5."""
+    ap_links: float
+    """AP of the truth itself after its planes are renumbered and linked again, by links from plane to plane alone."""
     ap_linked: float
-    """AP of the truth itself after its planes are renumbered and linked again: the loss of linking alone."""
+    """The same where objects are also split at their waists, and thin ones dropped, as in a run."""
+    ap_plain: float
+    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile by links alone."""
     ap_whole: float
-    """Instance AP at IoU 0.5 in 3D, TP / (TP + FP + FN), of the volume in one block and one tile."""
+    """The same with the other two rules, as a job does it by default."""
     ap_blocks: float
     """The same in several blocks and tiles."""
 
@@ -98,9 +108,11 @@ def open_volumes(folder: Path) -> Iterator[Volume]:
         yield Volume("plantseg_nuclei", image, truth, (0.284, 0.127, 0.127), "nuclei of about 18 px")
 
 
-def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0.7, seed: int = 0) -> NDArray[Any]:
+def relink_planes(
+    truth: NDArray[Any], rule: StackRule | None = None, containment: float = 0.7, seed: int = 0
+) -> NDArray[Any]:
     """Renumber the objects of each plane at random and link them again, see
-    :func:`~napari_s1omni.joining.stitching.link_planes`.
+    :func:`~napari_s1omni.joining.stitching.link_planes` and :func:`~napari_s1omni.joining.stitching.split_stack`.
     """
     rng = np.random.default_rng(seed)
     planes = []
@@ -108,14 +120,22 @@ def relink_planes(truth: NDArray[Any], iou: float = 0.25, containment: float = 0
         ids, index = np.unique(plane, return_inverse=True)
         numbers = rng.permutation(len(ids)) + 1
         planes.append(np.where(ids == 0, 0, numbers)[index.reshape(plane.shape)])
-    return link_planes(np.stack(planes), iou, containment=containment)
+    linked = link_planes(np.stack(planes), containment=containment)
+    found = split_stack(
+        [PlaneAreas.of(linked)],
+        number_objects([int(linked.max())], []),
+        rule or KEEP_ALL,
+        len(linked),
+    )
+    numbering = found.numbering.without(found.thin)
+    return np.stack([numbering.lookup(0, z)[plane] for z, plane in enumerate(linked)])
 
 
 def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
-    """Segment a volume as a whole and in blocks, and score both.
+    """Segment a volume as a whole, by links from plane to plane alone too, and in blocks, and score all.
 
-    Both runs think once for the layer, so they differ only in tiles, blocks and
-    planes.
+    All runs think once for the layer, so they differ only in tiles, blocks and
+    rules.
 
     Parameters
     ----------
@@ -124,13 +144,15 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
     """
     depth, height, width = volume.image.shape
     edge = max(height, width)
-    step = -(-edge // 8) * 4
+    quantum = max(4, describe(engine, "segmentation").limits.multiple_of)
+    step = -(-edge // (2 * quantum)) * quantum
     whole = {"tile_size": edge, "overlap": 0, "block_size": edge, "depth": depth}
     parts = {"tile_size": 2 * step, "overlap": step, "block_size": step, "depth": -(-depth // 2)}
     truth = volume.truth
-    found = {}
+    links = {"split_z": False, "min_planes": 1}
+    found: dict[str, tuple[Result, metrics.Counts]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, tiling in (("whole", whole), ("blocks", parts)):
+        for name, options in (("plain", whole | links), ("whole", whole), ("blocks", parts)):
             result = segment(
                 volume.image,
                 Path(folder) / name,
@@ -138,20 +160,43 @@ def score_volume(volume: Volume, engine: str = "reference") -> VolumeScore:
                 engine=engine,
                 axes="zyx",
                 scale=volume.scale,
+                units="um",
                 think="once",
                 durable=False,
-                **tiling,
+                **options,
             )
-            labels = np.asarray(result.array[...])
-            (counts,) = metrics.match(truth, labels)
-            found[name] = len(result.plan.grid), int(result.summary["objects"]), counts.average_precision
+            found[name] = result, metrics.match(truth, np.asarray(result.array[...]))[0]
+    counts = {name: one for name, (_, one) in found.items()}
+    operation = found["whole"][0].plan.job.operation
+    rule = operation.stack_rule(found["whole"][0].plan.target) if isinstance(operation, Segmentation) else None
     return VolumeScore(
         name=volume.name,
         objects=len(np.unique(truth[truth > 0])),
-        blocks=found["blocks"][0],
-        found_whole=found["whole"][1],
-        found_blocks=found["blocks"][1],
-        ap_linked=metrics.match(truth, relink_planes(truth))[0].average_precision,
-        ap_whole=found["whole"][2],
-        ap_blocks=found["blocks"][2],
+        blocks=len(found["blocks"][0].plan.grid),
+        found_whole=counts["whole"].true_positives + counts["whole"].false_positives,
+        found_blocks=counts["blocks"].true_positives + counts["blocks"].false_positives,
+        right=counts["whole"].true_positives,
+        ap_links=metrics.match(truth, relink_planes(truth))[0].average_precision,
+        ap_linked=metrics.match(truth, relink_planes(truth, rule))[0].average_precision,
+        ap_plain=counts["plain"].average_precision,
+        ap_whole=counts["whole"].average_precision,
+        ap_blocks=counts["blocks"].average_precision,
     )
+
+
+def keep_scores(path: Path, engine: str, scores: Sequence[VolumeScore]) -> None:
+    """Write what an engine finds in each stack to a file of several engines, see
+    :mod:`napari_s1omni.jobs.volume_quality`.
+
+    Parameters
+    ----------
+    path : Path
+    engine : str
+    scores : sequence of VolumeScore
+    """
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    known[engine] = {
+        "revision": describe(engine, "segmentation").revision,
+        "stacks": {s.name: {"objects": s.objects, "found": s.found_whole, "right": s.right} for s in scores},
+    }
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")

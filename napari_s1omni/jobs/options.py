@@ -96,6 +96,8 @@ class SegmentationOptions(JobOptions, total=False):
     drop_border: bool
     link_z: bool | None
     z_gap: bool
+    split_z: bool | None
+    min_planes: int | None
     into: str | None
 
 

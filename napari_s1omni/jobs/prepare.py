@@ -27,6 +27,7 @@ from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
 from napari_s1omni.jobs.consensus import as_asked, looks_in_hematoxylin, measure_consensus, says_polarity
 from napari_s1omni.jobs.sample_places import cut_tiles, read_places
+from napari_s1omni.jobs.volume_quality import volume_quality
 from napari_s1omni.operations.familiarity import familiarity_notes
 from napari_s1omni.operations.operation import Operation
 from napari_s1omni.operations.understanding import Doubt
@@ -188,8 +189,9 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     plan = _with_threads_of_output(plan)
     read = plan.job.operation.understanding(plan.source, plan.engine)
     contrary = contrary_brightness(source, plan.normalization, plan.groups[0], read.polarity)
+    volume = volume_quality(plan)
     likeness, unlike = familiarity_notes(plan.engine, job.operation.type, sample)
-    said = (*likeness, *(doubt.sentence for doubt in (*unlike, *contrary)))
+    said = (*likeness, *(doubt.sentence for doubt in (*unlike, *contrary, *volume)))
     own = dict.fromkeys((*plan.notes, *said))
     plan = dataclasses.replace(
         plan, notes=(*notes, *region_notes, *_label_notes(plan), *own), acquisition=source.acquisition
@@ -198,7 +200,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
         plan = as_begun(plan, output_path(job))
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
-    doubts = (*read.doubts, *unlike, *contrary, *guessed)
+    doubts = (*read.doubts, *unlike, *contrary, *guessed, *volume)
     understood = read.understood
     if understood:
         understood += ", in hematoxylin" if plan.counterstain else ""

@@ -133,6 +133,18 @@ class Operation(Document, abc.ABC):
         """Return sentences for the plan on how the operation understands its settings for a source."""
         return []
 
+    def stack_notes(self, spec: LayerSpec, *, masked: bool = False) -> list[str]:
+        """Return sentences for the plan on what becomes of objects that are linked along z; none without linking.
+
+        Parameters
+        ----------
+        spec : LayerSpec
+            The part of the source that is run.
+        masked : bool
+            Whether a mask says which pixels of it are run.
+        """
+        return []
+
     def understanding(self, spec: LayerSpec, description: EngineDescription) -> Understanding:
         """Return what an engine understands of the prompt.
 

@@ -21,6 +21,21 @@ def _sides_um(spec: LayerSpec) -> tuple[float, float] | None:
     return None if y is None or x is None else (spec.scale_of("y") * y, spec.scale_of("x") * x)
 
 
+def plane_distance(spec: LayerSpec) -> float | None:
+    """Return the distance of the planes of a stack in px of a plane, or None if it is not known.
+
+    A pixel size without units counts if it differs from 1, the size that stands for an unknown one.
+    """
+    sizes = [spec.scale_of(axis) for axis in "zyx"]
+    factors = [UM.get(length_unit(spec.unit_of(axis) or "") or "") for axis in "zyx"]
+    if not any(spec.unit_of(axis) for axis in "zyx"):
+        factors = [1.0] * 3 if sizes != [1.0] * 3 else factors
+    if None in factors:
+        return None
+    z, y, x = (size * (factor or 0) for size, factor in zip(sizes, factors, strict=True))
+    return 2 * z / (y + x)
+
+
 def size_in_px(value: int | str, spec: LayerSpec, name: str, power: int = 1) -> float:
     """Convert a length or an area to pixels of `spec`.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
+from napari_s1omni.core.requests.reading import find_kind
 from napari_s1omni.core.sizes.lengths import UM, length_unit
 from napari_s1omni.core.sizes.object_size import size_notes
 from napari_s1omni.core.spec import LayerSpec
@@ -16,10 +17,10 @@ from napari_s1omni.core.units import read_size
 from napari_s1omni.engine.description import Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import PlanError
-from napari_s1omni.joining.stitching import link_planes
+from napari_s1omni.joining.stitching import KEEP_ALL, StackRule, link_planes
 from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane, overlay_to_fields
 from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
-from napari_s1omni.operations.pixel_size import object_size, pixel_um, size_in_px
+from napari_s1omni.operations.pixel_size import object_size, pixel_um, plane_distance, size_in_px
 from napari_s1omni.operations.understanding import Understanding, understand
 
 DEFAULT_DIAMETER = 32.0
@@ -27,6 +28,12 @@ DEFAULT_DIAMETER = 32.0
 
 _DEPTH = 16
 """Planes per block if objects are linked along z."""
+_NEW = ("split_z", "min_planes")
+"""Fields that earlier versions lack."""
+_LONG = ("fibres", "mitochondria")
+"""Kinds of objects that grow narrow and wide again along z."""
+_BRANCHED = ("neur", "glia", "astrocyt", "dendrit")
+"""Parts of words for cells that do so too, in several languages."""
 _LINK = 0.25
 """Minimum intersection over union at which two objects in neighbouring planes are linked."""
 SMALL_HOLE = 32
@@ -68,6 +75,20 @@ class Segmentation(Operation):
     z_gap: bool = False
     """Also link objects across one plane in which they are missing."""
 
+    split_z: bool | None = None
+    """Split a linked object where its planes grow narrow and wide again, as where one nucleus lies above another; left
+    out, all are but fibres and other long or branched objects."""
+
+    min_planes: int | None = Field(None, ge=1)
+    """Drop linked objects that lie in fewer planes, such as debris, unless the end of the stack cuts them; left out, in
+    fewer than 0.4 of those that an object of the size in the prompt spans; 1 keeps all."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a job does not say, so that results of versions without these fields can be gone on with."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if name not in _NEW or value is not None}
+
     @field_validator("min_size", "max_size")
     @classmethod
     def _area(cls, value: int | str | None) -> int | str | None:
@@ -86,8 +107,9 @@ class Segmentation(Operation):
                 raise ValueError(f"min_size {self.min_size!r} is above max_size {self.max_size!r}")
         if self.link_z and not self.instances:
             raise ValueError("link_z needs instances: it links single objects")
-        if self.z_gap and self.link_z is False:
-            raise ValueError("z_gap needs link_z")
+        for name in ("z_gap", "split_z", "min_planes"):
+            if getattr(self, name) and self.link_z is False:
+                raise ValueError(f"{name} needs link_z")
         return self
 
     def halo(self, spec: LayerSpec) -> int:
@@ -108,6 +130,29 @@ class Segmentation(Operation):
     def links(self, spec: LayerSpec) -> bool:
         """Whether objects of neighbouring planes are linked."""
         return self.instances and self.link_z is not False and spec.size("z") > 1
+
+    def stack_rule(self, spec: LayerSpec, *, masked: bool = False) -> StackRule:
+        """Return what becomes of the linked objects of a stack.
+
+        Parameters
+        ----------
+        spec : LayerSpec
+            The part of the source that is run, or the result.
+        masked : bool
+            Whether a mask says which pixels are run: it may cut objects, so that only `min_planes` drops any.
+        """
+        if not self.links(spec):
+            return KEEP_ALL
+        split = self.split_z
+        if split is None:
+            words = self.prompt.casefold()
+            split = find_kind(self.prompt) not in _LONG and not any(word in words for word in _BRANCHED)
+        return StackRule(split, None if masked else self._expected_planes(spec), self.min_planes)
+
+    def _expected_planes(self, spec: LayerSpec) -> float | None:
+        """Return the planes that an object of the stated size spans; None if its size or the spacing is unknown."""
+        diameter, distance = object_size(self.prompt, spec), plane_distance(spec)
+        return None if diameter is None or distance is None else diameter / distance
 
     def channel_groups(self, spec: LayerSpec) -> tuple[tuple[int, ...], ...]:
         """Return one group: the chosen channels, a picture's colours, a nuclear stain by its name, or the first."""
@@ -140,6 +185,26 @@ class Segmentation(Operation):
     def notes(self, spec: LayerSpec) -> list[str]:
         """Say which object size the prompt states, and which of its lengths are not used."""
         return size_notes(self.prompt, pixel_um(spec))
+
+    def stack_notes(self, spec: LayerSpec, *, masked: bool = False) -> list[str]:
+        """Say where linked objects are split, and which of them are dropped."""
+        if not self.links(spec):
+            return []
+        rule = self.stack_rule(spec, masked=masked)
+        done = "split at the narrowest plane" if rule.split else "not split"
+        notes = [f"Objects that lie one above the other are {done} (split_z)."]
+        if rule.least is not None:
+            notes += [f"Objects in fewer than {rule.least} planes are dropped (min_planes)."] if rule.least > 1 else []
+        elif rule.expected is None:
+            unknown = "the distance of planes" if plane_distance(spec) is None else "the size of objects"
+            why = "a mask may cut objects" if masked else f"{unknown} is not known"
+            notes.append(f"Objects are kept even if they lie in a single plane, since {why} (min_planes).")
+        elif rule.bound > 1:
+            notes.append(
+                f"Objects in fewer than {rule.bound} planes are dropped, since one of the stated size spans about "
+                f"{rule.expected:.0f}; if most objects are flatter, fewer planes are enough (min_planes)."
+            )
+        return notes
 
     def understanding(self, spec: LayerSpec, description: EngineDescription) -> Understanding:
         """Return what of the prompt the engine understands, and what it does not."""

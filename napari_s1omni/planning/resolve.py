@@ -161,6 +161,7 @@ def resolve(
         notes.append(
             f"Objects are linked from plane to plane; a block has {plan.grid.depth} planes and sees {halo_z} beyond."
         )
+        notes += operation.stack_notes(cropped, masked=isinstance(job.region, Shape) and job.region.type == "mask")
     return dataclasses.replace(plan, notes=tuple(notes))
 
 

@@ -25,6 +25,7 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.object_table import ObjectTable
 from napari_s1omni.results.region_properties import measure_blocks
+from napari_s1omni.results.stack_notes import stack_notes
 from napari_s1omni.results.tables import Columns, join_tables
 from napari_s1omni.storage.logs.journal import BlockRecord, replay
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
@@ -139,8 +140,8 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be read, if the result is behind a URL."""
-        return self._store.notes
+        """What was done to the objects of a stack, and what could not be read if the result is behind a URL."""
+        return (*self._store.notes, *stack_notes(self.summary))
 
     @property
     def spec(self) -> LayerSpec:

@@ -1,6 +1,7 @@
 """Volumes: objects linked through planes and blocks, sizes in um, time points on their own."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_s1omni.core.units import read_size
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.jobs.options import make_job
+from napari_s1omni.joining.stitching import KEEP_ALL
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.operations.operation import FinishContext
 from napari_s1omni.planning.cost import estimate_cost
@@ -36,13 +38,13 @@ def balls(missing=None):
     return truth
 
 
-def run(path, image, axes, **options):
+def run(path, image, axes, verify=False, **options):
     engine = FakeEngine()
     defaults = {"tile_size": 32, "overlap": 8, "block_size": 48, "prompt": "balls of about 14 px", "min_size": 1}
     job, array = make_job("segmentation", image.astype(np.float32), path, options={**defaults, **options})
-    source = open_source(array, axes=axes)
+    source = open_source(array, axes=axes, scale=job.source.scale, units=job.source.units)
     plan = resolve(job, source.spec, ONE, engine.description, source.fingerprint())
-    run_serial(plan, source, path, engine=lambda: engine, durable=False)
+    run_serial(plan, source, path, engine=lambda: engine, durable=False, verify=verify)
     return Result.open(path)
 
 
@@ -78,6 +80,94 @@ def test_a_crop_along_z_finds_the_same_planes(tmp_path):
     whole = run(tmp_path / "a", truth > 0, "zyx", depth=6)
     crop = run(tmp_path / "b", truth > 0, "zyx", depth=6, region={"z": (4, 15)})
     assert Agreement.of(whole.array[4:15], crop.array[:]).equal
+
+
+@pytest.mark.parametrize("depth", [None, 5])
+def test_what_lies_in_far_fewer_planes_than_its_size_spans_is_dropped_and_counted(tmp_path, depth):
+    truth = balls()
+    image = truth > 0
+    image[9:11, 20:28, 28:36] = True
+    options = {} if depth is None else {"depth": depth}
+    result = run(tmp_path / "out", image, "zyx", scale=(1, 1, 1), units="um", **options)
+    assert Agreement.of(truth, result.array[:]).equal
+    assert result.summary["thin"] == 1
+    assert result.notes == ("1 object in fewer than 6 planes was dropped (min_planes).",)
+    assert "Objects in fewer than 6 planes are dropped" in " ".join(result.plan.notes)
+    kept = run(tmp_path / "kept", image, "zyx", scale=(1, 1, 1), units="um", min_planes=1, **options)
+    assert (kept.summary["objects"], kept.notes) == (7, ())
+    # Without a distance of planes, nobody knows how many an object spans.
+    unknown = run(tmp_path / "unknown", image, "zyx", **options)
+    assert unknown.summary["objects"] == 7
+    assert "since the distance of planes is not known (min_planes)" in " ".join(unknown.plan.notes)
+
+
+def test_a_result_that_an_earlier_version_finished_keeps_its_objects(tmp_path, monkeypatch):
+    image = balls() > 0
+    image[9:11, 20:28, 28:36] = True
+    options = {"scale": (1, 1, 1), "units": "um", "depth": 9}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Segmentation, "stack_rule", lambda *args, **options: KEEP_ALL)
+        before = run(tmp_path / "out", image, "zyx", **options)
+    metadata = tmp_path / "out" / "zarr.json"
+    stored = json.loads(metadata.read_text())
+    for name in ("split", "thin", "min_planes"):
+        del stored["attributes"]["s1omni"]["summary"][name]
+    metadata.write_text(json.dumps(stored))
+    labels = before.array[:]
+    for _ in range(2):
+        after = run(tmp_path / "out", image, "zyx", verify=True, **options)
+        assert (after.summary["objects"], after.notes) == (7, ())
+        np.testing.assert_array_equal(after.array[:], labels)
+
+
+def test_planes_in_time_are_no_stack(tmp_path):
+    truth = balls()
+    series = run(tmp_path / "out", truth > 0, "tyx", scale=(0.5, 0.5), units="um")
+    assert not {"thin", "split"} & series.summary.keys()
+    assert "plane" not in " ".join(series.plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "split"),
+    [
+        ("segment the nuclei", True),
+        ("segment everything", True),
+        ("segment the vessels", False),
+        ("Segmentiere die Neuronen", False),
+        ("segment the mitochondria", False),
+    ],
+)
+def test_long_and_branched_objects_are_not_split_by_default(prompt, split):
+    spec = LayerSpec((8, 200, 200), tuple("zyx"), "uint8")
+    assert Segmentation(prompt=prompt).stack_rule(spec).split is split
+    assert Segmentation(prompt=prompt, split_z=not split).stack_rule(spec).split is not split
+    assert not Segmentation(prompt=prompt).stack_rule(spec.without("z").replace(shape=(9, 9))).split
+
+
+def test_the_planes_of_an_object_follow_from_size_and_spacing():
+    um, px = ("micrometer",) * 3, (None,) * 3
+    for scale, units, prompt, expected in (
+        ((2.0, 0.5, 0.5), um, "nuclei of 8 um", 4),
+        ((2.0, 0.5, 0.5), um, "nuclei of 8 px", 2),
+        ((500.0, 0.5, 0.5), ("nanometer", "micrometer", "micrometer"), "nuclei of 8 px", 8),
+        ((2.0, 1.0, 1.0), px, "nuclei of 8 px", 4),
+        ((1.0, 1.0, 1.0), px, "nuclei of 8 px", None),
+        ((2.0, 0.5, 0.5), (None, "micrometer", "micrometer"), "nuclei of 8 px", None),
+        ((2.0, 0.5, 0.5), um, "nuclei", None),
+    ):
+        spec = LayerSpec((8, 200, 200), tuple("zyx"), "uint8", scale=scale, units=units)
+        assert Segmentation(prompt=prompt).stack_rule(spec).expected == expected
+        assert Segmentation(prompt=prompt).stack_rule(spec, masked=True).expected is None
+
+
+def test_what_a_job_does_not_say_of_stacks_is_not_stored():
+    """The fingerprint of a result of an earlier version stays the same."""
+    new = {"split_z", "min_planes"}
+    assert not new & Segmentation().model_dump().keys()
+    assert not {f"operation.{name}" for name in new} & planned().fingerprint().keys()
+    job = planned(min_planes=2, split_z=False).job
+    assert (job.replace(engine="reference").operation.min_planes, job.operation.split_z) == (2, False)
+    assert "min_planes: 2" in job.dump()
 
 
 def test_time_points_are_independent(tmp_path):

@@ -66,6 +66,8 @@ class RunFinished:
     """Tiles that failed and are missing in the result."""
     objects: int | None
     """Objects in the result; None for images."""
+    thin: int = 0
+    """Objects of a stack that were dropped since they lie in too few planes."""
 
 
 Event = RunStarted | TilesDone | BlockDone | RunPaused | StageStarted | RunFinished

@@ -20,7 +20,8 @@ from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarte
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.execution.stitching.stitching_pass import stitch
-from napari_s1omni.operations import OPERATIONS
+from napari_s1omni.joining.stitching import KEEP_ALL, StackRule
+from napari_s1omni.operations import OPERATIONS, Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
@@ -153,16 +154,35 @@ class RunOutput:
         summary["seams"] = self._quality.summary(self.plan.shard_index(BlockIndex(*self.plan.grid.shape)))
         if self._scratch is not None:
             on_event(StageStarted(RunState.JOINING))
-            report = stitch(self.plan, self.store, self.blocks, check=self._verify, on_block=lambda step: check())
+            stacks = self._kept_stacks()
+            report = stitch(
+                self.plan,
+                self.store,
+                self.blocks,
+                stacks=stacks,
+                check=self._verify,
+                on_block=lambda step: check(),
+            )
             digests = dict(report.digests)
             summary |= {"objects": report.objects, "joins": report.joins, "uncertain": report.uncertain}
+            if self._is_linked() and stacks is None:
+                summary |= {"split": report.split, "thin": report.thin, "min_planes": report.least}
         check()
         on_event(StageStarted(RunState.PYRAMID))
         self.store.complete_pyramid(None if self._verify else digests)
         # No worker writes any more; killed ones may have left half-written files.
         FsyncStore(self.store.path).sweep()
         self.store.finish(summary=summary)
-        on_event(RunFinished(summary["holes"], summary["objects"]))
+        on_event(RunFinished(summary["holes"], summary["objects"], summary.get("thin", 0)))
+
+    def _is_linked(self) -> bool:
+        operation = self.plan.job.operation
+        return isinstance(operation, Segmentation) and operation.links(self.plan.target)
+
+    def _kept_stacks(self) -> StackRule | None:
+        """Keep the objects of a stack that an earlier version finished, which neither split nor dropped any."""
+        before = self.store.attributes.get("summary")
+        return KEEP_ALL if before and self._is_linked() and "min_planes" not in before else None
 
 
 def bytes_left(plan: Plan, path: Path, forecast: int) -> int:

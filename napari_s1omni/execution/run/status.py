@@ -72,6 +72,8 @@ class RunStatus:
     """Tiles that failed and are missing in the result, as far as this process knows."""
     objects: int | None = None
     """Objects in a complete result; None for images."""
+    thin: int = 0
+    """Objects of a stack that were dropped since they lie in too few planes."""
     rate: float | None = None
     """Tiles per second over the last minute; None if not known yet."""
     eta: float | None = None

@@ -139,8 +139,8 @@ class StatusWriter:
                 return status.replace(state=RunState.PAUSED if waiting else self._before_pause, rate=None, eta=None)
             case StageStarted(state):
                 return status.replace(state=state, eta=None)
-            case RunFinished(holes, objects):
-                return status.replace(state=RunState.COMPLETE, holes=holes, objects=objects)
+            case RunFinished(holes, objects, thin):
+                return status.replace(state=RunState.COMPLETE, holes=holes, objects=objects, thin=thin)
 
     def _with_rate(self, status: RunStatus) -> RunStatus:
         """Return a status with tiles, rate and remaining time as of now."""

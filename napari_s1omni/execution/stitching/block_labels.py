@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import Block, BlockIndex, ShardIndex
-from napari_s1omni.joining.stitching import BlockLabels, Box, block_labels
+from napari_s1omni.joining.stitching import BlockLabels, Box, PlaneAreas, block_labels
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
@@ -49,6 +49,11 @@ def halo_and_size(plan: Plan) -> tuple[tuple[int, int, int], tuple[int, int, int
     return (grid.halo_z, grid.halo, grid.halo), (grid.planes, *grid.extent)
 
 
+def stack_of(core: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the labels of a block, in the axes of the target, as planes (D, H, W)."""
+    return core.reshape((-1, *core.shape[-2:]))
+
+
 class LocalLabels:
     """The block-local labels of a run, by number of the block.
 
@@ -78,13 +83,48 @@ class LocalLabels:
         """Return the record of a block; None if the block is not part of the result."""
         return self._record_at(self.index(number))
 
-    def at_border(self) -> NDArray[np.int64]:
-        """Return global ids of the labels that touch the layer's border in any block."""
-        found = [np.zeros(0, np.int64)]
+    def planes(self, number: int) -> range:
+        """Return the planes of a block, counted from the first one of the result."""
+        start, stop = self.plan.grid.block(self.plan.grid.unravel(number)).z
+        first = self.plan.grid.z[0]
+        return range(start - first, stop - first)
+
+    def at_border(self, *, by_plane: bool = False) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return global ids of the labels that touch the layer's border in any block, and planes in which they do.
+
+        Parameters
+        ----------
+        by_plane : bool
+            Look for the planes; an id with several is returned several times. Otherwise all planes are 0.
+        """
+        found = [np.zeros((2, 0), np.int64)]
         for number in np.flatnonzero(self.counts).tolist():
-            ids = self.scratch.border(self.index(number))
-            found.append(ids.astype(np.int64) + self.offsets[number] - 1)
-        return np.concatenate(found)
+            local = self.scratch.border(self.index(number)).astype(np.int64)
+            if by_plane:
+                local, planes = self._border_planes(number, local)
+            else:
+                planes = np.zeros_like(local)
+            found.append(np.stack([local + self.offsets[number] - 1, planes]))
+        ids, planes = np.concatenate(found, axis=1)
+        return ids, planes
+
+    def _border_planes(self, number: int, border: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the labels of a block that touch the border, and the planes in which they do, in pairs."""
+        core = stack_of(self.scratch.core(self.index(number)))
+        grid = self.plan.grid
+        block = grid.block(grid.unravel(number))
+        inside = np.ones(core.shape, bool)
+        for axis, span, size in zip((1, 2), (block.y, block.x), grid.extent, strict=True):
+            ends = [0] * (span[0] == 0) + [-1] * (span[1] == size)
+            for end in ends:
+                inside[(slice(None),) * axis + (end,)] = False
+        rows = PlaneAreas.of(np.where(inside, 0, core), self.planes(number).start)
+        if (grid.y, grid.x) != ((0, grid.extent[0]), (0, grid.extent[1])):
+            # Beyond a region no block holds the border itself: those seen there touch it in all of their planes.
+            beyond = np.isin(core, np.setdiff1d(border, rows.ids))
+            more = PlaneAreas.of(np.where(beyond, core, 0), self.planes(number).start)
+            return np.concatenate([rows.ids, more.ids]), np.concatenate([rows.planes, more.planes])
+        return rows.ids, rows.planes
 
     def _record_at(self, index: ShardIndex) -> BlockRecord | None:
         record = self._records.get(index)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.tiling import ShardIndex
 from napari_s1omni.errors import StoreDamaged
-from napari_s1omni.execution.stitching.block_labels import LocalLabels
+from napari_s1omni.execution.stitching.block_labels import LocalLabels, stack_of
 from napari_s1omni.joining.stitching import Numbering
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
 from napari_s1omni.storage.sinks.sink import Sink
@@ -77,25 +77,46 @@ class FinalLabelWriter:
             index = labels.index(number)
             digests[index] = ""
             if labels.counts[number] or self._stored_inputs(index):
-                table = numbering.lookup(number)
-                digests[index], is_new = self._write_block(index, table, record.digest)
+                tables = self._tables(numbering, number)
+                digests[index], is_new = self._write_block(index, tables, record.digest)
                 written += is_new
-                at = np.searchsorted(merged, table[1:])
-                at[at == len(merged)] = 0
-                is_merged = merged[at] == table[1:] if len(merged) else np.zeros(len(at), bool)
-                np.add.at(sizes, at[is_merged], labels.scratch.areas(index)[is_merged])
+                if len(merged):
+                    self._add_sizes(sizes, merged, index, tables)
             on_block("write")
         return FinalLabels(digests, written, sizes)
 
-    def _write_block(self, index: ShardIndex, table: NDArray[np.int64], local_digest: str) -> tuple[str, bool]:
-        """Write a block unless it was written from the same labels and table; return its digest and whether it was."""
-        inputs = hashlib.sha256(local_digest.encode() + table.tobytes()).hexdigest()[:32]
+    def _tables(self, numbering: Numbering, number: int) -> list[NDArray[np.int64]]:
+        """Return the table of a block, or one for each of its planes where objects are cut along z."""
+        if not len(numbering.cuts):
+            return [numbering.lookup(number)]
+        return [numbering.lookup(number, plane) for plane in self._labels.planes(number)]
+
+    def _add_sizes(
+        self, sizes: NDArray[np.int64], merged: NDArray[np.int64], index: ShardIndex, tables: list[NDArray[np.int64]]
+    ) -> None:
+        """Add the voxels of a block to those of the joined objects."""
+        scratch = self._labels.scratch
+        if len(tables) == 1:
+            areas = [scratch.areas(index)]
+        else:
+            areas = [np.bincount(p.ravel(), minlength=len(tables[0]))[1:] for p in stack_of(scratch.core(index))]
+        for table, area in zip(tables, areas, strict=True):
+            at = np.minimum(np.searchsorted(merged, table[1:]), len(merged) - 1)
+            is_merged = merged[at] == table[1:]
+            np.add.at(sizes, at[is_merged], area[is_merged])
+
+    def _write_block(self, index: ShardIndex, tables: list[NDArray[np.int64]], local_digest: str) -> tuple[str, bool]:
+        """Write a block unless it was written from the same labels and tables; return its digest and whether it was."""
+        inputs = hashlib.sha256(local_digest.encode() + b"".join(map(np.ndarray.tobytes, tables))).hexdigest()[:32]
         stored = self._stored_inputs(index)
         if stored.startswith(inputs):
             digest = stored.removeprefix(f"{inputs} ")
             if self._is_intact(index, digest):
                 return digest, False
-        final = table.astype(self._labels.plan.target.np_dtype)[self._labels.scratch.core(index)]
+        core = self._labels.scratch.core(index)
+        named = [table.astype(self._labels.plan.target.np_dtype) for table in tables]
+        planes = [core] if len(named) == 1 else stack_of(core)
+        final = np.stack([table[plane] for table, plane in zip(named, planes, strict=True)]).reshape(core.shape)
         digest = self._sink.write_block(self._origin(index), final)
         if self._log:
             self._log.put(0, self._origin(index), f"{inputs} {digest}")

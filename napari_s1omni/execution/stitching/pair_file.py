@@ -1,4 +1,4 @@
-"""Pairs of labels that stitching finds, in temporary files."""
+"""Rows that stitching finds, such as pairs of labels, in temporary files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ class PairFile:
     ----------
     folder : Path, optional
         Folder of the file; that of the system by default.
+    dtype : dtype, optional
+        Of a row; pairs of labels by default.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, dtype: np.dtype[Any] = LOCATED_PAIR) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)
+        self._dtype = dtype
         self.count = 0
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Append rows of dtype `LOCATED_PAIR`."""
+        """Append rows of the dtype."""
         self._file.seek(0, io.SEEK_END)
         self._file.write(rows.tobytes())
         self.count += len(rows)
@@ -42,9 +45,9 @@ class PairFile:
         """Yield all rows, or a range of them, in chunks."""
         stop = self.count if stop is None else stop
         for first in range(start, stop, chunk):
-            self._file.seek(first * LOCATED_PAIR.itemsize)
-            size = min(chunk, stop - first) * LOCATED_PAIR.itemsize
-            yield np.frombuffer(self._file.read(size), LOCATED_PAIR)
+            self._file.seek(first * self._dtype.itemsize)
+            size = min(chunk, stop - first) * self._dtype.itemsize
+            yield np.frombuffer(self._file.read(size), self._dtype)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield the two ids of each pair, in chunks."""

@@ -1,12 +1,13 @@
 """The stitching pass: from labels per block to labels of the whole result, written once.
 
-It goes through the blocks three times, with one block in memory:
+It goes through the blocks several times, with one block in memory:
 
 1. labels of neighbouring blocks are compared; matching pairs go to a file of joins;
 2. the joins are united, and the objects of all blocks are numbered;
-3. the labels of every block are read from scratch, given their final ids, and written.
+3. in a stack, objects are measured plane by plane, split where two lie one above the other, and dropped if thin;
+4. the labels of every block are read from scratch, given their final ids, and written.
 
-A resumed run repeats the first two steps, and continues the third. Every step
+A resumed run repeats all steps but the last, which it continues. Every step
 depends only on the blocks, so the result is the same after any number of
 interruptions and for any number of workers.
 """
@@ -27,9 +28,18 @@ from napari_s1omni.execution.stitching.block_labels import LocalLabels
 from napari_s1omni.execution.stitching.final_labels import FinalLabelWriter
 from napari_s1omni.execution.stitching.neighbour_matching import match_neighbours
 from napari_s1omni.execution.stitching.pair_file import PairFile
+from napari_s1omni.execution.stitching.stack_objects import plane_areas
 from napari_s1omni.execution.stitching.uncertain_joins import UNCERTAIN_JOINS_FILE, to_csv, uncertain_rows
-from napari_s1omni.joining.stitching import MatchRule, Numbering, number_objects
+from napari_s1omni.joining.stitching import (
+    KEEP_ALL,
+    MatchRule,
+    Numbering,
+    StackRule,
+    number_objects,
+    split_stack,
+)
 from napari_s1omni.operations import Segmentation
+from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.logs.pyramid_log import PyramidLog
@@ -57,6 +67,11 @@ class StitchReport:
     """Digest of each finished block of the result; empty where nothing was written."""
     seconds: Mapping[str, float]
     """Seconds per step: ``match``, ``number``, ``write``."""
+    split: int = 0
+    """Places at which one linked object of a stack became two."""
+    thin: int = 0
+    """Objects of a stack that were dropped since they lie in fewer than `least` planes."""
+    least: int = 1
 
 
 def stitch(
@@ -65,6 +80,7 @@ def stitch(
     records: Mapping[ShardIndex, BlockRecord],
     *,
     rule: MatchRule | None = None,
+    stacks: StackRule | None = None,
     check: bool = False,
     on_block: Callable[[str], None] = lambda step: None,
 ) -> StitchReport:
@@ -75,7 +91,7 @@ def stitch(
     plan : Plan
     store : ResultStore
         With every block in its scratch array, see :class:`~napari_s1omni.storage.result.label_scratch.DiskScratch`.
-    records, rule, on_block
+    records, rule, stacks, on_block
         As in :class:`StitchPass`.
     check : bool
         Read again what an earlier pass wrote, and write blocks that changed since.
@@ -87,7 +103,9 @@ def stitch(
     """
     scratch = DiskScratch(store)
     with PyramidLog(store.work / STITCHED_LOG, scratch.disk) as log:
-        stitching = StitchPass(plan, store, scratch, records, log=log, rule=rule, on_block=on_block, folder=store.work)
+        stitching = StitchPass(
+            plan, store, scratch, records, log=log, rule=rule, stacks=stacks, on_block=on_block, folder=store.work
+        )
         return stitching.run(
             store.digest if check else None, lambda lines: scratch.put_file(UNCERTAIN_JOINS_FILE, lines)
         )
@@ -110,8 +128,11 @@ class StitchPass:
         Remembers which blocks were written; None writes all.
     rule : MatchRule, optional
         Thresholds for joining.
+    stacks : StackRule, optional
+        What becomes of the objects of a stack; as the operation says by default.
     on_block : callable
-        Called with ``match`` after each pair of neighbours and ``write`` after each block; may raise to stop the pass.
+        Called with ``match`` after each pair of neighbours, ``measure`` after each block of a stack and ``write`` after
+        each block; may raise to stop the pass.
     folder : Path, optional
         Folder of temporary files; that of the system by default.
     """
@@ -125,6 +146,7 @@ class StitchPass:
         *,
         log: PyramidLog | None = None,
         rule: MatchRule | None = None,
+        stacks: StackRule | None = None,
         on_block: Callable[[str], None] = lambda step: None,
         folder: Path | None = None,
     ) -> None:
@@ -133,6 +155,7 @@ class StitchPass:
         self._labels = LocalLabels(plan, scratch, records)
         self._log = log
         self._rule = rule or MatchRule()
+        self._stacks = stacks or _stack_rule(plan)
         self._on_block = on_block
         self._folder = folder
 
@@ -164,7 +187,7 @@ class StitchPass:
         with PairFile(self._folder) as joins, PairFile(self._folder) as doubts, PairFile(self._folder) as ordered:
             match_neighbours(self._labels, self._rule, joins, doubts, self._on_block)
             times.append(time.perf_counter())
-            numbering = self._number(joins)
+            numbering, thin, least = self._number(joins)
             times.append(time.perf_counter())
             writer = FinalLabelWriter(self._labels, self._sink, self._log, check)
             final = writer.write(numbering, self._on_block)
@@ -179,15 +202,32 @@ class StitchPass:
                 written=final.written,
                 digests=final.digests,
                 seconds=dict(zip(("match", "number", "write"), np.diff(times).tolist(), strict=True)),
+                split=len(numbering.cuts),
+                thin=thin,
+                least=least,
             )
 
-    def _number(self, joins: PairFile) -> Numbering:
-        """Return the final ids, without objects at the border if the operation drops them."""
+    def _number(self, joins: PairFile) -> tuple[Numbering, int, int]:
+        """Return the final ids, how many objects were dropped since they are thin, and the fewest planes of an object.
+
+        Objects at the border are dropped too, if the operation says so.
+        """
         numbering = number_objects(self._labels.counts, joins)
         operation = self._plan.job.operation
+        thin, least = np.zeros(0, np.int64), 1
+        if self._stacks.split or self._stacks.bound > 1:
+            areas = plane_areas(self._labels, numbering, self._folder, self._on_block)
+            span = self._plan.grid.z
+            found = split_stack(areas, numbering, self._stacks, span[1] - span[0])
+            numbering, thin, least = found.numbering, found.thin, found.least
+        border = thin[:0]
         if isinstance(operation, Segmentation) and operation.drop_border:
             # An object is dropped as a whole if any of its parts touches the border.
-            numbering = numbering.without(self._labels.at_border())
+            ids, planes = self._labels.at_border(by_plane=len(numbering.cuts) > 0)
+            border = numbering.final_ids(ids, planes)
+            thin = np.setdiff1d(thin, border)
+        if len(gone := np.concatenate([border, thin])):
+            numbering = numbering.without(gone)
         limit = np.iinfo(self._plan.target.np_dtype).max
         if numbering.total > limit:
             raise PlanError(
@@ -195,7 +235,15 @@ class StitchPass:
                 f"{self._plan.target.dtype} labels hold {limit}",
                 "segment regions one by one",
             )
-        return numbering
+        return numbering, len(thin), least
+
+
+def _stack_rule(plan: Plan) -> StackRule:
+    """Return what becomes of the objects of a stack as the job says."""
+    operation, region = plan.job.operation, plan.job.region
+    if not isinstance(operation, Segmentation):
+        return KEEP_ALL
+    return operation.stack_rule(plan.target, masked=isinstance(region, Shape) and region.type == "mask")
 
 
 class _CountedLines(Iterator[bytes]):

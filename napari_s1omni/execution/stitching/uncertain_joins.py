@@ -79,7 +79,7 @@ def uncertain_rows(
 def _in_order(numbering: Numbering, rows: NDArray[Any]) -> NDArray[Any]:
     """Give rows their final ids and sort them as :func:`_key` does."""
     rows = rows.copy()
-    ends = np.stack([numbering.final_ids(rows["a"]), numbering.final_ids(rows["b"])])
+    ends = np.stack([numbering.final_ids(rows[name], rows["z"]) for name in "ab"])
     rows["a"], rows["b"] = ends.min(axis=0), ends.max(axis=0)
     # Dropped objects are not listed.
     rows = rows[rows["a"] > 0]
@@ -101,7 +101,7 @@ def _large(numbering: Numbering, joins: PairFile, sizes: NDArray[np.int64], exte
         return
     seen = np.zeros(len(large), bool)
     for rows in joins.rows():
-        label = numbering.final_ids(rows["a"])
+        label = numbering.final_ids(rows["a"], rows["z"])
         at = np.minimum(np.searchsorted(large, label), len(large) - 1)
         here = np.flatnonzero((large[at] == label) & ~seen[at])
         first = here[np.unique(at[here], return_index=True)[1]]

@@ -76,5 +76,7 @@ def print_result(result: Result, *, as_json: bool) -> None:
         return
     summary = f"{objects:,} objects" if objects is not None else result.plan.job.operation.type.replace("_", " ")
     typer.echo(f"{summary} in {result.uri} ({describe_layer(result.spec)})")
+    for note in result.notes:
+        typer.echo(note)
     if holes:
         typer.echo(f"{holes} tiles failed and are missing; 's1omni show {result.uri}' lists them.")

@@ -111,6 +111,8 @@ def _numbers(session: JobSession) -> dict[str, str]:
         return numbers
     if result.summary.get("objects") is not None:
         numbers["Objects"] = f"{result.summary['objects']:,}"
+    if result.summary.get("thin"):
+        numbers["Dropped"] = f"{result.summary['thin']:,} in fewer than {result.summary['min_planes']} planes"
     if now.state is RunState.COMPLETE and now.updated > now.started > 0:
         numbers["Time"] = format_duration(now.updated - now.started)
     numbers["Result"] = str(session.path)

@@ -9,7 +9,9 @@ dense tissue every object touches its neighbours.
    the slabs that neighbours compare (:mod:`~napari_s1omni.joining.stitching.geometry`);
 2. :func:`match_labels` compares the slabs of two neighbours (:mod:`~napari_s1omni.joining.stitching.matching`);
 3. :func:`number_objects` joins the matched labels of all blocks and gives them final ids
-   (:mod:`~napari_s1omni.joining.stitching.numbering`), one lookup table per block.
+   (:mod:`~napari_s1omni.joining.stitching.numbering`), one lookup table per block;
+4. :func:`split_stack` splits and drops objects of a stack by their areas in all planes
+   (:mod:`~napari_s1omni.joining.stitching.stacks`).
 
 Interior labels never leave their block: only labels that are joined are held in
 memory together.
@@ -23,9 +25,12 @@ from napari_s1omni.joining.stitching.disjoint_sets import union
 from napari_s1omni.joining.stitching.geometry import Box, Offset, neighbour_pairs, slabs, window
 from napari_s1omni.joining.stitching.matching import PAIR, REASONS, Matches, MatchRule, match_labels
 from napari_s1omni.joining.stitching.numbering import Numbering, number_objects
+from napari_s1omni.joining.stitching.plane_areas import PlaneAreas
 from napari_s1omni.joining.stitching.planes import link_planes
+from napari_s1omni.joining.stitching.stacks import KEEP_ALL, StackObjects, StackRule, split_stack
 
 __all__ = [
+    "KEEP_ALL",
     "PAIR",
     "REASONS",
     "BlockLabels",
@@ -35,6 +40,9 @@ __all__ = [
     "Matches",
     "Numbering",
     "Offset",
+    "PlaneAreas",
+    "StackObjects",
+    "StackRule",
     "block_labels",
     "contingency_table",
     "link_planes",
@@ -42,6 +50,7 @@ __all__ = [
     "neighbour_pairs",
     "number_objects",
     "slabs",
+    "split_stack",
     "union",
     "window",
 ]

@@ -35,30 +35,64 @@ class Numbering:
     """Final id of each of them, before objects are dropped."""
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Final ids that become background, ascending; higher ids close the gaps."""
+    cuts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Where objects of a stack are cut along z, ascending: the id before cutting times `planes`, plus the plane at
+    which a new object begins."""
+    planes: int = 1
+    """Number of planes of the stack; only of meaning with `cuts`."""
 
     @property
     def total(self) -> int:
         """Objects after joining and dropping: final ids are 1 to this."""
-        return int(self.offsets[-1]) - len(self.joined) - len(self.dropped)
+        return int(self.offsets[-1]) - len(self.joined) + len(self.cuts) - len(self.dropped)
 
     def without(self, ids: NDArray[np.int64]) -> Numbering:
-        """Return the same numbering without the objects of some global ids."""
+        """Return the same numbering without the objects of some final ids."""
         if len(self.dropped):
             raise ValueError("objects were dropped already")
-        return replace(self, dropped=_sorted_distinct(self.final_ids(ids)))
+        return replace(self, dropped=_sorted_distinct(ids.copy()))
+
+    def cut(self, ids: NDArray[np.int64], planes: NDArray[np.int64], stack: int) -> Numbering:
+        """Return a numbering in which objects of a stack are cut along z.
+
+        Parameters
+        ----------
+        ids, planes : ndarray of int64
+            Final ids, and for each the plane, counted from 1, at which a new object begins.
+        stack : int
+            Number of planes of the stack.
+        """
+        if len(self.dropped) or len(self.cuts):
+            raise ValueError("objects were cut or dropped already")
+        return replace(self, cuts=_sorted_distinct(ids * stack + planes), planes=stack)
+
+    def parts(self, ids: NDArray[np.int64], planes: NDArray[np.int64] | int) -> NDArray[np.int64]:
+        """Return the final ids of objects by their ids before cutting and a plane in which they lie; 0 if dropped."""
+        after = ids + np.searchsorted(self.cuts, ids * self.planes + planes, side="right") if len(self.cuts) else ids
+        return self._close_gaps(after)
 
     def merged_ids(self) -> NDArray[np.int64]:
         """Return the final ids of objects that are joined from several labels, ascending."""
-        ids = self._close_gaps(_sorted_distinct(self.final.copy()))
+        ids = _sorted_distinct(self.final.copy())
+        if len(self.cuts):
+            # All parts of an object that was joined and then cut.
+            ends = np.searchsorted(self.cuts, (ids + 1) * self.planes)
+            starts = np.searchsorted(self.cuts, ids * self.planes)
+            counts = ends - starts + 1
+            within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+            ids = np.repeat(ids + starts, counts) + within
+        ids = self._close_gaps(ids)
         return ids[ids > 0]
 
-    def lookup(self, position: int) -> NDArray[np.int64]:
+    def lookup(self, position: int, plane: int = 0) -> NDArray[np.int64]:
         """Return the final id of each local id of one block; entry 0 is background.
 
         Parameters
         ----------
         position : int
             Position of the block in the order of numbering.
+        plane : int
+            The plane of the stack for which the table is, where objects are cut.
         """
         start, stop = self.offsets[position : position + 2]
         first, last = np.searchsorted(self.joined, (start, stop))
@@ -68,18 +102,18 @@ class Numbering:
         gaps[local] = 1
         table[1:] = np.arange(start, stop) - first - np.cumsum(gaps) + 1
         table[local + 1] = self.final[first:last]
-        table[1:] = self._close_gaps(table[1:])
+        table[1:] = self.parts(table[1:], plane)
         return table
 
-    def final_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the final ids of global ids; 0 for dropped objects."""
+    def final_ids(self, ids: NDArray[np.int64], planes: NDArray[np.int64] | int = 0) -> NDArray[np.int64]:
+        """Return the final ids of global ids, in a plane where objects are cut; 0 for dropped objects."""
         ids = np.asarray(ids, np.int64)
         at = np.searchsorted(self.joined, ids)
         moved = at < len(self.joined)
         moved[moved] = self.joined[at[moved]] == ids[moved]
         out = ids - at + 1
         out[moved] = self.final[at[moved]]
-        return self._close_gaps(out)
+        return self.parts(out, planes)
 
     def _close_gaps(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Remove dropped ids, and close the gaps."""

@@ -9,6 +9,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import format_bytes, format_duration
 from napari_s1omni.execution.run.status import read_status
 from napari_s1omni.results.result import Result
+from napari_s1omni.results.stack_notes import stack_notes
 
 Facts = list[tuple[str, str]]
 
@@ -69,6 +70,7 @@ def describe_coverage(result: Result) -> Facts:
         joins, uncertain = summary.get("joins", 0), summary.get("uncertain", 0)
         rows += [
             ("Objects", f"{summary['objects']:,}"),
+            *([("Planes", " ".join(said))] if (said := stack_notes(summary)) else []),
             ("Joins of labels", f"{joins:,} across blocks; {uncertain:,} uncertain pairs"),
         ]
     return rows

@@ -36,11 +36,15 @@ def test_fields_of_stacks_are_shown_for_stacks(viewer, panel, settle):
     assert form.layout().isRowVisible(form.fields["link_z"].widget)
     form.fields["link_z"]._shown.value = "yes"
     form.fields["z_gap"]._shown.value = True
-    operation = settle(lambda plan: plan.job.operation.link_z and plan.job.operation.z_gap).job.operation
+    form.fields["min_planes"]._shown.value = "3"
+    operation = settle(lambda plan: plan.job.operation.z_gap and plan.job.operation.min_planes == 3).job.operation
+    assert operation.link_z
     assert operation.prompt
+    assert "In volumes, about" in panel.job_page.card.request.text()
     viewer.add_image(np.random.default_rng(0).random((64, 80)), name="plane")
     settle(lambda plan: plan.source.size("z") == 1)
     assert not form.layout().isRowVisible(form.fields["link_z"].widget)
+    assert "volumes" not in panel.job_page.card.request.text()
 
 
 def test_text_being_typed_is_part_of_the_run(viewer, panel, settle, until):

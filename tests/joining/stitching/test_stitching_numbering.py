@@ -58,7 +58,7 @@ def test_dropped_objects_are_background_and_leave_no_gap(forest, data):
     numbering = number_objects(counts, [ids(*part) for part in parts])
     before = numbering.final_ids(np.arange(total))
     gone = np.array(data.draw(st.lists(st.integers(0, max(total - 1, 0)), max_size=4)) if total else [], np.int64)
-    after = numbering.without(gone)
+    after = numbering.without(before[gone])
     left = np.setdiff1d(before, before[gone])
     assert after.total == len(left)
     names = np.zeros(int(before.max(initial=0)) + 1, int)

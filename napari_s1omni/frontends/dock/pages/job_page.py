@@ -44,15 +44,15 @@ class OperationFields(NamedTuple):
     """Fields under "Options"."""
 
 
+_STACK_FIELDS = ("link_z", "z_gap", "split_z", "min_planes")
+"""Fields that are hidden for images with one plane."""
 _FIELDS: dict[OperationType, OperationFields] = {
     "segmentation": OperationFields(
-        (), ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border", "link_z", "z_gap")
+        (), ("channels", "instances", "min_size", "max_size", "fill_holes", "drop_border", *_STACK_FIELDS)
     ),
     "super_resolution": OperationFields(("factor",), ("channels",)),
     "modality_translation": OperationFields(("target",), ("source_modality", "channels")),
 }
-_STACK_FIELDS = ("link_z", "z_gap")
-"""Fields that are hidden for images with one plane."""
 REGIONS = {"whole": "Whole layer", "view": "Current view", "shape": "Selected shapes"}
 _TARGETS = ("hematoxylin", "eosin", "DAB", "inverted contrast")
 _NARROWEST = 380

@@ -52,7 +52,7 @@ class FinishedResult:
 
 
 def describe_finished(job: Job, found: RunStatus, *, timed: bool = True) -> str:
-    """Say what a run found and how long it took: ``112 nuclei in 24 s``.
+    """Say what a run found and how long it took: ``112 nuclei in 24 s``, and what was dropped from a stack.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def describe_finished(job: Job, found: RunStatus, *, timed: bool = True) -> str:
         Whether its times are those of the whole run.
     """
     what = "finished" if found.objects is None else f"{found.objects:,} {object_name(job, found.objects)}"
+    if found.thin:
+        what += f" ({found.thin:,} in too few planes dropped)"
     seconds = found.updated - found.started
     return f"{what} in {format_duration(max(1, seconds))}" if timed and found.started and seconds >= 0 else what
 
