@@ -169,14 +169,20 @@ def _of_list(where: str) -> Collection:
         if name := row.changes.get(NAME):
             _check_name(where, row.number, name.removesuffix(".zarr"), taken)
     names = set(taken)
-    defaults = iter(names_of([full(row.source) for row in listed.rows if not row.changes.get(NAME)]))
-    entries = []
+    nameless = [full(row.source) for row in listed.rows if not row.changes.get(NAME)]
+    defaults = iter(names_of(nameless))
+    entries, notes = [], list(listed.notes)
+    if again := len(nameless) - len({place.casefold() for place in nameless}):
+        notes.append(
+            f"{again} row{'s' * (again > 1)} of {where} name{'s' * (again == 1)} an image again, and the results are "
+            f"numbered; a column '{NAME}' gives each a name of its own"
+        )
     for row in listed.rows:
         given = row.changes.pop(NAME, "").removesuffix(".zarr")
         name = given or unused_name(next(defaults), names)
         entries.append(CollectionEntry(name, full(row.source), row.changes, bool(given)))
     columns = [name for name in listed.columns if name != NAME]
-    return Collection(entries, listed.notes, columns=columns, home=None if is_url(where) else folder)
+    return Collection(entries, notes, columns=columns, home=None if is_url(where) else folder)
 
 
 def _check_name(where: str, number: int, name: str, taken: dict[str, int]) -> None:

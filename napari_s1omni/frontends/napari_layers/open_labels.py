@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.errors import JobError, StoreMissing
 from napari_s1omni.frontends.napari_layers.layer_axes import guess_axes
 from napari_s1omni.frontends.napari_layers.layer_source import layer_sizes
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
@@ -19,6 +21,7 @@ from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.region_properties import measure_objects
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import Columns, join_tables
+from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import Source, open_source
 
 _BLOCK = {"z": 16, "y": 1024, "x": 1024}
@@ -63,8 +66,8 @@ def open_labels(layer: Any, others: Iterable[Any] = ()) -> OpenLabels:
     """
     made = layer.metadata.get(RESULT_KEY, {})
     if "output" in made:
-        pyramid, path = made["pyramid"], Path(made["output"])
-        return OpenLabels(pyramid.target, pyramid.display.axes, lambda: Result.open(path).table())
+        pyramid, place = made["pyramid"], made["output"]
+        return OpenLabels(pyramid.target, pyramid.display.axes, lambda: _measure_result(place))
     view = read_layer(layer, kind="Labels")
     axes, guesses = guess_axes(view.name, view.shape, view.named, view.pixel_units)
     scale, units = layer_sizes(view, axes)
@@ -88,6 +91,20 @@ def _image_under(layer: Any, others: Iterable[Any]) -> Any:
 
 def _shape(layer: Any) -> tuple[int, ...]:
     return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
+def _measure_result(place: str) -> Columns:
+    try:
+        return Result.open(place).table()
+    except StoreMissing as error:
+        path = Path(place)
+        if is_url(place) or (path.exists() and not (path / WORK).is_dir()):
+            raise
+        raise JobError(
+            f"the run of {path.name} has not begun, or its folder is gone",
+            "objects are measured once there are some",
+            "wait for the runs before it on the page 'Runs', or run it again",
+        ) from error
 
 
 class _Frame:

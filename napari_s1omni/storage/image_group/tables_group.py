@@ -12,6 +12,7 @@ from typing import Any
 from napari_s1omni.planning.zarr_folder import ZarrFormat, read_attributes, zarr_format
 from napari_s1omni.storage.files.disk import Disk, disk_errors
 from napari_s1omni.storage.files.part_file import part_file
+from napari_s1omni.storage.image_group.consolidated_metadata import refresh_consolidated
 from napari_s1omni.storage.image_group.group_document import dump_json
 from napari_s1omni.system.locks import lock_folder
 
@@ -29,7 +30,7 @@ def table_folder(group: Path, name: str) -> Path:
 
 
 def register_table(group: Path, name: str, labels: str | None = None) -> None:
-    """Describe a table that lies in :func:`table_folder`, and add it to the list of tables.
+    """Describe a table that lies in :func:`table_folder`; add it to the list of tables and to consolidated metadata.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ def register_table(group: Path, name: str, labels: str | None = None) -> None:
         names = listed if isinstance(listed, list) else []
         if name not in names or zarr_format(folder) is None:
             _write_group(folder, {**attributes, TABLES: [*dict.fromkeys([*names, name])]}, version)
+    refresh_consolidated(folder / name, _replace)
 
 
 def _write_group(folder: Path, attributes: Mapping[str, Any], version: ZarrFormat) -> None:
@@ -69,5 +71,9 @@ def _write_group(folder: Path, attributes: Mapping[str, Any], version: ZarrForma
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
+    _replace(path, dump_json(document))
+
+
+def _replace(path: Path, data: bytes) -> None:
     with part_file(path, overwrite=True) as part:
-        Disk(durable=False).write(part, dump_json(document))
+        Disk(durable=False).write(part, data)
