@@ -21,7 +21,6 @@ from napari_s1omni.results.measured_layers import MeasuredLayers
 from napari_s1omni.results.region_properties import measure_objects
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.tables import Columns, join_tables
-from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import Source, open_source
 
 _BLOCK = {"z": 16, "y": 1024, "x": 1024}
@@ -97,11 +96,10 @@ def _measure_result(place: str) -> Columns:
     try:
         return Result.open(place).table()
     except StoreMissing as error:
-        path = Path(place)
-        if is_url(place) or (path.exists() and not (path / WORK).is_dir()):
+        if is_url(place):
             raise
         raise JobError(
-            f"the run of {path.name} has not begun, or its folder is gone",
+            f"the run of {Path(place).name} has not begun, or its folder is gone",
             "objects are measured once there are some",
             "wait for the runs before it on the page 'Runs', or run it again",
         ) from error

@@ -78,7 +78,7 @@ def test_runs_wait_for_their_turn_say_so_and_are_copied(viewer, panel, until, be
     with pytest.raises(JobError, match="has not begun"):
         open_labels(waiting, viewer.layers).measure()
     until(errors)
-    assert "wait until the page 'Runs' says how many were found" in errors()[0].message
+    assert "the page 'Runs' says how many were found" in errors()[0].message
     until(lambda: first.status.state == "running")
     panel.act(first, "pause")
     until(lambda: "is paused: resume or cancel it" in row.state.text())
