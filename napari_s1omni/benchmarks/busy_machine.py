@@ -28,7 +28,7 @@ from napari_s1omni.settings import child_environment
 
 POLICIES = ("passive", "active")
 """Values of ``OMP_WAIT_POLICY``; the first is ours."""
-_TIMEOUT = 1800.0
+_TIMEOUT = 600.0
 """Seconds after which a preview counts as hung."""
 
 

@@ -206,8 +206,9 @@ def remove_old(folder: Path, in_use: Callable[[], Collection[str] | None]) -> No
     with contextlib.suppress(OSError):
         old = [path for path in folder.glob("*.zarr") if not (path / _USERS).exists()]
         old = [path for path in old if time.time() - path.stat().st_mtime > _OLD]
-        used = in_use() if old else None
-        for path in old if used is not None else ():
+        if not old or (used := in_use()) is None:
+            return
+        for path in old:
             if str(path) not in used:
                 shutil.rmtree(path, ignore_errors=True)
 

@@ -138,6 +138,17 @@ def begun(viewer, panel, until, settle):
 
 
 @pytest.fixture
+def appearance():
+    """The theme and the font size of napari, as they were before."""
+    from napari.settings import get_settings
+
+    settings = get_settings().appearance
+    before = settings.theme, settings.font_size
+    yield settings
+    settings.theme, settings.font_size = before
+
+
+@pytest.fixture
 def told():
     """The messages of napari's notifications."""
     from napari.utils.notifications import notification_manager

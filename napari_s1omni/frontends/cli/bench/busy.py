@@ -33,7 +33,7 @@ _SURFACE = {
 
 
 def busy(
-    edge: Annotated[int, typer.Option(min=256, help="Edge of the layer in pixels.")] = 1024,
+    edge: Annotated[int, typer.Option(min=512, help="Edge of the layer in pixels.")] = 1024,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "nano",
     neighbours: Annotated[int, typer.Option(min=1, help="Number of busy processes beside it.")] = 4,
     runs: Annotated[bool, typer.Option(help="Time whole runs.")] = True,

@@ -156,7 +156,9 @@ class WhyPage(QWidget):
     def _is_unknown(self, layer: Any) -> bool:
         """Whether a layer shows a result on this machine that no run of this session made."""
         output = None if layer is None else layer.metadata.get(RESULT_KEY, {}).get("output")
-        return bool(output) and not is_url(output) and all(str(run.path) != output for run in self._runs)
+        if not output or is_url(str(output)):
+            return False
+        return all(str(run.path) != output for run in self._runs)
 
     def _on_active_layer(self, event: Any = None) -> None:
         """Follow the user to another result."""
