@@ -190,10 +190,11 @@ class _Surface:
         self._wait_for(lambda: self._client.drawn_ahead)
         start = time.perf_counter()
         begun = launch_redo(run.path, "1/1", seed=1, engine=self.engine, loaded=self._client.give)
-        for change in watch(run.path, interval=0.05):
-            if change.status.error:
-                raise S1OmniError(change.status.error.message)
+        # Until its process has begun, the status in the folder is that of the run before.
+        self._wait_for(lambda: begun.process.poll() is not None or (begun.has_begun and not begun.status().alive))
         seconds = time.perf_counter() - start
+        if failed := begun.status().error or begun.failure():
+            raise S1OmniError(failed.message)
         begun.process.wait()
         return seconds
 
