@@ -1,4 +1,4 @@
-"""A folder that is written to for hours must stay the same folder: a deleted one is not made anew unasked."""
+"""A folder that is written to for hours must stay the same folder: a deleted one is not made again unasked."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class PreviewClient:
             engine, self._given = self._given, ""
             if engine and not self._previewing:
                 self._running_process()
-                self._send(load=engine)
+                self._loading = engine if self._send(load=engine) else ""
 
     def draw_ahead(self, redo: Order) -> None:
         """Draw what accepting a tried tile will need, until another request comes."""
