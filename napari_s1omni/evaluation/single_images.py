@@ -80,13 +80,27 @@ def score_nuclei(folder: Path, engine: str = "reference", limit: int | None = No
     SourceError
         If there is no such set.
     """
-    sets = sorted(path.parent for path in folder.glob("*/masks") if (path.parent / "images").is_dir())
-    if not sets:
-        raise SourceError(f"{folder} holds no set", "folders with 'images' and 'masks'", "name their folder")
-    for subset in sets:
+    for subset in find_sets(folder, ("images", "masks")):
         truths = {path.stem: path for path in (subset / "masks").iterdir()}
         files = sorted(path for path in (subset / "images").iterdir() if path.stem in truths)
         yield _score_set(subset.name, [(path, truths[path.stem]) for path in spread(files, limit)], engine)
+
+
+def find_sets(folder: Path, parts: tuple[str, ...]) -> list[Path]:
+    """Return the sets of images in a folder: its folders that have all of some folders inside, such as ``images``.
+
+    Raises
+    ------
+    SourceError
+        If there is none.
+    """
+    sets = sorted(
+        path.parent for path in folder.glob(f"*/{parts[0]}") if all((path.parent / p).is_dir() for p in parts)
+    )
+    if not sets:
+        named = " and ".join(f"'{part}'" for part in parts)
+        raise SourceError(f"{folder} holds no set", f"folders with {named}", "name their folder")
+    return sets
 
 
 def score_restoration(folder: Path, limit: int | None = None, engine: str = "reference") -> Iterator[RestorationScore]:

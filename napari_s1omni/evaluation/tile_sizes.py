@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import create_engine
-from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.metrics import Counts, match
-from napari_s1omni.evaluation.single_images import spread
+from napari_s1omni.evaluation.single_images import find_sets, spread
 from napari_s1omni.execution.run.preview import run_preview
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
@@ -66,10 +65,7 @@ def score_tile_sizes(folder: Path, engine: str, limit: int | None = None) -> Ite
     SourceError
         If there is no such set.
     """
-    sets = sorted(path.parent for path in folder.glob("*/images"))
-    if not sets:
-        raise SourceError(f"{folder} holds no set", "folders with 'images'", "name their folder")
-    loaded = create_engine(engine)
+    sets, loaded = find_sets(folder, ("images",)), create_engine(engine)
     for subset in sets:
         files = spread(sorted((subset / "images").iterdir()), limit)
         pooled = dict.fromkeys(SIZES, Counts())

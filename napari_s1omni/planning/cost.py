@@ -154,7 +154,9 @@ def describe_cost(forecast: Cost) -> Mapping[str, Any]:
         "result on disk, about": format_bytes(forecast.disk_bytes),
         **({"written for worker processes": format_bytes(forecast.spilled_bytes)} if forecast.spilled_bytes else {}),
         "peak memory per worker": format_bytes(forecast.peak_memory),
-        "time with one worker": "unknown" if time is None else format_duration_range(*time),
+        "time with one worker": "known after the first run of this engine on this machine"
+        if time is None
+        else format_duration_range(*time),
     }
 
 

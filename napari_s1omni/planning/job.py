@@ -299,10 +299,11 @@ class Job(Document):
         check_prompt(operation.get("prompt") if isinstance(operation, dict) else None)
         return cls.read(data, str(path))
 
-    def dump(self) -> str:
-        """Return the job as YAML, without fields that have their default."""
+    def dump(self, *, prompt: bool = False) -> str:
+        """Return the job as YAML, without fields that have their default; with `prompt`, the prompt is there anyway."""
         data = json.loads(self.model_dump_json(exclude_defaults=True))
-        data["operation"] = {"type": self.operation.type, **data.get("operation", {})}
+        asked = {"prompt": self.operation.prompt} if prompt else {}
+        data["operation"] = {"type": self.operation.type, **asked, **data.get("operation", {})}
         text: str = yaml.safe_dump({"schema_version": self.schema_version, **data}, sort_keys=False, allow_unicode=True)
         return text
 

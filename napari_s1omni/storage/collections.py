@@ -227,8 +227,14 @@ def _of_list(where: str, chosen: str | None) -> Collection:
         # A name that the file does not have is said when it is run.
         rows.append((row, images_of_file(file, wanted).references or [join_reference(file, wanted)]))
     names = set(taken)
-    defaults = iter(names_of([place for row, places in rows if not row.changes.get(NAME) for place in places]))
-    entries = []
+    nameless = [place for row, places in rows if not row.changes.get(NAME) for place in places]
+    defaults = iter(names_of(nameless))
+    entries, notes = [], list(listed.notes)
+    if again := len(nameless) - len({place.casefold() for place in nameless}):
+        notes.append(
+            f"{again} row{'s' * (again > 1)} of {where} name{'s' * (again == 1)} an image again, and the results are "
+            f"numbered; a column '{NAME}' gives each a name of its own"
+        )
     for row, places in rows:
         given = row.changes.pop(NAME, "").removesuffix(".zarr")
         for place in places:
@@ -236,7 +242,7 @@ def _of_list(where: str, chosen: str | None) -> Collection:
             name = own_name if given else unused_name(next(defaults), names)
             entries.append(CollectionEntry(name, place, row.changes, bool(given)))
     columns = [name for name in listed.columns if name not in (NAME, _IMAGE)]
-    return Collection(entries, listed.notes, columns=columns, home=None if is_url(where) else folder)
+    return Collection(entries, notes, columns=columns, home=None if is_url(where) else folder)
 
 
 def _check_name(where: str, number: int, name: str, taken: dict[str, int]) -> None:

@@ -106,7 +106,8 @@ format.
   same version (0.4: Zarr v2; 0.5: Zarr v3, sharded), levels, sizes, axes (without c), units and transformations.
 - A corrected `scale` counts for measurements; the labels keep the scale of the image, so that they lie on it.
 - Labels go into an image of one pyramid.
-- Nothing else of the image changes but `labels/` and, if there is any, consolidated metadata.
+- Nothing else of the image changes but `labels/`, `tables/` where objects are measured, and consolidated metadata, if
+  there is any.
 
 """
 _MEANING = """

@@ -8,49 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from napari_s1omni.planning.cost import SPILL_EDGE
-from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source, open_source
 
 _BOX_ARRAY = "source"
 """Name of the array of a spilled box under ``.s1omni/``."""
-
-
-def spill_layer(source: Source, path: Path | str) -> Path:
-    """Write a whole layer as an OME-Zarr image, chunk by chunk.
-
-    Parameters
-    ----------
-    source : Source
-        Usually an array in memory.
-    path : Path or str
-        A folder that holds no store yet.
-
-    Returns
-    -------
-    Path
-        The folder. :func:`~napari_s1omni.storage.source.open_source` opens it with the layer's axes, scale and units.
-
-    Raises
-    ------
-    StoreExists
-        If the folder holds a store.
-    DiskFull
-        If there is not enough space.
-    """
-    spec = source.spec
-    block = tuple(
-        min(n, SPILL_EDGE) if a in "yx" else n if a == "c" and spec.rgb else 1
-        for a, n in zip(spec.axes, spec.shape, strict=True)
-    )
-    target = spec.replace(source=None)
-    store = ResultStore.create(path, target=target, block=block, attributes={}, name="layer", disk=Disk(durable=False))
-    whole = tuple(slice(0, n) for n in spec.shape)
-    for origin in _block_origins(whole, block):
-        store.write_block(origin, source.read(_block_box(origin, block, spec.shape)))
-    store.complete_pyramid()
-    store.finish()
-    return store.path
 
 
 def spill_boxes(source: Source, boxes: Sequence[Sequence[slice]], store: ResultStore) -> Path:

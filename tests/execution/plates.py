@@ -2,8 +2,9 @@
 
 import json
 
+from stored_layers import store_layer
+
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 
 def group(path, ome):
@@ -28,5 +29,5 @@ def write_plate(path, wells):
         group(path / well.split("/")[0], {})
         group(path / well, {"well": {"images": [{"path": str(i)} for i in range(len(fields))]}})
         for i, pixels in enumerate(fields):
-            spill_layer(open_source(pixels, axes="yx", scale=0.5, units="um"), path / well / str(i))
+            store_layer(open_source(pixels, axes="yx", scale=0.5, units="um"), path / well / str(i))
     return path

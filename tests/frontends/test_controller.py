@@ -290,6 +290,20 @@ def test_a_run_takes_over_the_process_that_has_its_engine(controller, surface, p
     assert controller.previewer._process.pid != loaded
 
 
+def test_a_run_takes_over_the_process_that_loads_its_engine_while_the_user_looks(controller, surface, picture):
+    controller.previewer.start()
+    choose(controller, surface, Image(data.coins(), path=str(picture)))
+    surface.until(lambda: "reference" in (controller.previewer.engine, controller.previewer._loading))
+    loading = controller.previewer._process.pid
+    runs = []
+    controller.run_added.connect(runs.append)
+    controller.run()
+    surface.until(lambda: runs and runs[0].status.pid)
+    assert runs[0].status.pid == loading
+    surface.until(lambda: not runs[0].alive)
+    assert runs[0].status.state == "complete", runs[0].log()
+
+
 def test_a_preview_that_fails_says_why(controller, surface, picture):
     choose(controller, surface, Image(data.coins(), path=str(picture)))
     answers = []

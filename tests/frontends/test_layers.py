@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
+from stored_layers import store_layer
 from surface import Image
 
 from napari_s1omni.frontends.napari_layers.layer_source import locate_source
@@ -19,7 +20,6 @@ from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job, SourceRef
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 
 def planned(layer, operation, others=(), **job):
@@ -50,7 +50,7 @@ def test_a_file_is_named_and_pixels_in_memory_are_not(tmp_path):
 
 def test_channels_that_a_reader_split_are_channels_of_one_store(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
-    path = spill_layer(open_source(pixels, axes="cyx"), tmp_path / "c.zarr")
+    path = store_layer(open_source(pixels, axes="cyx"), tmp_path / "c.zarr")
     layers = [Image(pixels[c], name=f"part {c}", path=str(path)) for c in range(3)]
     for c, layer in enumerate(layers):
         located, plan = planned(layer, {"type": "segmentation"}, layers)
@@ -145,7 +145,7 @@ def test_a_job_has_one_unit_of_length_whatever_the_layer_mixes():
 
 def test_a_file_keeps_its_pixel_size_where_the_layer_has_the_same_in_another_unit(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
-    path = spill_layer(open_source(pixels, scale=0.5, units="um"), tmp_path / "a.zarr")
+    path = store_layer(open_source(pixels, scale=0.5, units="um"), tmp_path / "a.zarr")
     for scale, units, corrected in (
         ((0.5, 0.5), ("micrometer",) * 2, None),
         ((500, 500), ("nanometer",) * 2, None),
@@ -194,7 +194,7 @@ def test_only_our_results_are_read(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8)))
     assert get_reader(str(tmp_path / "a.tif")) is None
     assert get_reader(str(tmp_path)) is None
-    path = spill_layer(open_source(np.ones((8, 8))), tmp_path / "c.zarr")
+    path = store_layer(open_source(np.ones((8, 8))), tmp_path / "c.zarr")
     assert get_reader(str(path)) is None
     assert get_reader("synthetic://nuclei?shape=64,64") is not None
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored_layers import store_layer
 
 from napari_s1omni import layer_source
 from napari_s1omni.core.spec import LayerSpec
@@ -16,7 +17,6 @@ from napari_s1omni.frontends.napari_layers.transform_file import read_transform,
 from napari_s1omni.jobs.prepare import prepare
 from napari_s1omni.planning.job import Job
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 layers = pytest.importorskip("napari.layers")
 PIXELS = np.random.default_rng(0).random((96, 128), np.float32)
@@ -148,7 +148,7 @@ def test_a_guess_is_noted_and_a_name_that_says_nothing_is_refused():
 
 def test_axes_that_the_user_named_count_more_than_those_of_the_file(tmp_path):
     stack = np.random.default_rng(0).integers(1, 999, (4, 32, 32), np.uint16)
-    path = spill_layer(open_source(stack, axes="zyx"), tmp_path / "a.zarr")
+    path = store_layer(open_source(stack, axes="zyx"), tmp_path / "a.zarr")
     from napari.layers._source import layer_source as opened_from
 
     with opened_from(path=str(path)):
@@ -169,7 +169,7 @@ def test_axes_that_the_user_named_count_more_than_those_of_the_file(tmp_path):
 
 def test_the_time_of_a_file_is_corrected_by_its_layer(tmp_path):
     movie = np.random.default_rng(0).integers(1, 999, (4, 32, 32), np.uint16)
-    path = spill_layer(open_source(movie, axes="tyx"), tmp_path / "a.zarr")
+    path = store_layer(open_source(movie, axes="tyx"), tmp_path / "a.zarr")
     from napari.layers._source import layer_source as opened_from
 
     with opened_from(path=str(path)):

@@ -14,6 +14,7 @@ import tifffile
 from plates import write_plate
 from skimage import data
 from skimage.io import imsave
+from stored_layers import store_layer
 from test_batch import TEMPLATE, spots
 
 from napari_s1omni.errors import StoreError
@@ -24,7 +25,6 @@ from napari_s1omni.results.batch.batch_rows import TABLE
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 COMMAND = [sys.executable, "-m", "napari_s1omni", "run"]
 
@@ -67,7 +67,7 @@ def test_dtypes_and_axes_may_differ_within_a_folder(tmp_path):
         imagej=True,
         metadata={"axes": "TCYX"},
     )
-    spill_layer(
+    store_layer(
         open_source(spots(10)[None].astype("int16"), axes="zyx", scale=(2, 0.3, 0.3), units="um"), home / "g.zarr"
     )
     shutil.rmtree(home / "g.zarr" / ".s1omni")  # as another program would have written it
@@ -172,7 +172,7 @@ def test_results_on_a_read_only_share_are_refused_before_the_first_image(tmp_pat
 def test_images_on_a_read_only_share_are_read(tmp_path, read_only_share):
     subprocess.run(["mount", "-o", "remount,rw", read_only_share], check=True)
     np.save(read_only_share / "größe 1.npy", spots(0))
-    spill_layer(open_source(spots(1)), read_only_share / "store.zarr")
+    store_layer(open_source(spots(1)), read_only_share / "store.zarr")
     shutil.rmtree(read_only_share / "store.zarr" / ".s1omni")
     subprocess.run(["mount", "-o", "remount,ro", read_only_share], check=True)
     rows = run_batch(TEMPLATE, list_sources(read_only_share), tmp_path / "out", durable=False)

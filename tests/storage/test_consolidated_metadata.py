@@ -11,6 +11,7 @@ from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.storage.files.disk import Disk
 from napari_s1omni.storage.files.fsync_store import FsyncStore
 from napari_s1omni.storage.image_group.label_place import LabelPlace
+from napari_s1omni.storage.image_group.tables_group import TABLE_FILE, register_table, table_folder
 from napari_s1omni.storage.result.store import ResultStore
 
 FAST = Disk(durable=False)
@@ -133,3 +134,22 @@ def test_it_is_replaced_at_once_and_again_after_a_second_run(tmp_path, monkeypat
     before = (image / ".zmetadata").stat().st_mtime_ns
     store.finish(summary={"objects": 5})
     assert (image / ".zmetadata").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_added_tables_are_seen_and_all_else_stays(version, tmp_path):
+    root = tmp_path / "store.zarr"
+    plate(root, version)
+    zarr.consolidate_metadata(root)
+    before = consolidated(root)
+    for group in (root, root / "A/2/0"):
+        (table_folder(group, "nuclei") / TABLE_FILE).write_text("label\n1\n", encoding="utf-8")
+        register_table(group, "nuclei", labels=None if group == root else "nuclei")
+    after = consolidated(root)
+    assert {key: after[key] for key in before} == before
+    assert nodes(after) - nodes(before) == {
+        f"{place}{name}" for place in ("", "A/2/0/") for name in ("tables", "tables/nuclei")
+    }
+    group = zarr.open_consolidated(root)
+    assert group["tables"].attrs["tables"] == ["nuclei"]
+    assert group["A/2/0/tables/nuclei"].attrs["region"] == {"path": "../labels/nuclei"}

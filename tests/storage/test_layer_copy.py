@@ -1,6 +1,7 @@
 """The copy of a layer in memory: only what is read, with what was measured on the whole, as long as it is needed."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from napari_s1omni.jobs.prepare import measure_source, prepare
 from napari_s1omni.planning.job import Job
 from napari_s1omni.planning.source_boxes import copied_bytes, source_boxes
-from napari_s1omni.storage.arrays.layer_copy import LayerCopy, remove_unneeded
+from napari_s1omni.storage.arrays.layer_copy import LayerCopy, remove_old, remove_unneeded
 from napari_s1omni.storage.source import open_source
 
 PIXELS = np.random.default_rng(1).integers(50, 60000, (4, 2100, 2100)).astype(np.uint16)
@@ -81,3 +82,18 @@ def test_a_copy_goes_with_the_last_result_that_needs_it(tmp_path):
     assert not copy.is_needed
     remove_unneeded(tmp_path)
     assert not copy.path.exists()
+
+
+def test_copies_of_earlier_versions_go_after_a_month_unless_a_known_result_needs_them(tmp_path):
+    for name in ("old", "needed", "new"):
+        (tmp_path / f"{name}.zarr").mkdir()
+    for name in ("old", "needed"):
+        os.utime(tmp_path / f"{name}.zarr", (0, 0))
+    remove_old(tmp_path, lambda: None)
+    assert len(list(tmp_path.iterdir())) == 3, "not all results can be read now"
+    remove_old(tmp_path, lambda: {str(tmp_path / "needed.zarr")})
+    assert {path.stem for path in tmp_path.iterdir()} == {"needed", "new"}
+    copy, _ = make(tmp_path / "copy.zarr", pixels=PIXELS[:, :64, :64], job=JOB.replace(region=None))
+    os.utime(copy.path, (0, 0))
+    remove_old(tmp_path, lambda: {str(tmp_path / "needed.zarr")})
+    assert copy.path.exists(), "one that notes who needs it"

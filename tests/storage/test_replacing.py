@@ -31,7 +31,7 @@ def test_a_refused_output_says_what_it_holds_and_the_three_ways_on(first):
     assert f"holds a finished segmentation ('segment the nuclei, about 9 px'), {objects}." in said
     assert "prompt 'segment the dark cells' instead of 'segment the nuclei, about 9 px'" in said
     assert "tile size 64 px instead of" in said
-    for way in ("choose another output", f"s1omni resume {first.path}", "--overwrite", "overwrite=True"):
+    for way in ("choose another output", f"s1omni show {first.path}", "--overwrite", "overwrite=True"):
         assert way.lower() in said.lower()
     for key in ("operation.prompt", "grid.", "instruction", "target.", "normalization"):
         assert key not in said

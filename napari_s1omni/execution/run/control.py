@@ -17,6 +17,7 @@ from napari_s1omni.errors import JobError, RunInterrupted
 from napari_s1omni.execution.run.state_files import read_state, write_state
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.files.standing_folder import StandingFolder
 from napari_s1omni.storage.result.output_checks import nothing_at
 from napari_s1omni.system.locks import lock_file
 from napari_s1omni.system.processes import stop_requests
@@ -108,6 +109,7 @@ class Control:
         self, path: Path, interrupt: Interrupt | None = None, on_pause: Callable[[bool], None] = lambda paused: None
     ) -> None:
         self._file = path / WORK / NAME
+        self._folder = StandingFolder(path / WORK)
         self._interrupt = interrupt
         self._on_pause = on_pause
         self._state = ControlState()
@@ -135,6 +137,7 @@ class Control:
         now = time.monotonic()
         if now - self._read_at >= INTERVAL:
             self._read_at = now
+            self._folder.check()
             try:
                 found = self._file.stat()
             except FileNotFoundError:
@@ -156,6 +159,8 @@ class Control:
         ------
         RunInterrupted
             If the run is to stop.
+        StoreMissing
+            If the output was deleted or moved.
         """
         paused = False
         while True:

@@ -42,18 +42,12 @@ _GUESS = (0.5, 2.0)
 
 
 class TileTimer:
-    """Measures the seconds per tile of one run from its events.
+    """Measures the seconds per tile of one run from its events."""
 
-    Parameters
-    ----------
-    warm : bool
-        Whether the engine has generated tiles before, so that the first ones count too.
-    """
-
-    def __init__(self, warm: bool = False) -> None:
+    def __init__(self) -> None:
         self.tiles = 0
         """Tiles that were measured."""
-        self._last = time.perf_counter() if warm else None
+        self._last: float | None = None
         self._workers = 1
         self._count = 0
         self._rates: list[float] = []

@@ -21,13 +21,15 @@ def print_json(data: Any) -> None:
 
 def print_rows(title: str, rows: dict[str, str]) -> None:
     """Print a table of two columns on standard output."""
-    table = Table(box=None, show_header=False, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    out, table = console(), Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in rows.items():
         # Brackets in paths and prompts are not markup.
         table.add_row(name, text.replace("[", r"\["))
-    console().print(table)
+    # On a line of its own, which is never broken: it may be a path.
+    out.print(title, style="bold", markup=False, soft_wrap=True)
+    out.print(table)
 
 
 class ProgressConsole(Console):

@@ -17,6 +17,7 @@ from napari_s1omni.frontends.dock.close_dialog import CloseDialog
 from napari_s1omni.frontends.dock.drawn_region import DrawnRegions
 from napari_s1omni.frontends.dock.image_choice import choose_images
 from napari_s1omni.frontends.dock.job_drop import JobDrop, JobLayers
+from napari_s1omni.frontends.dock.layers.own_context import OwnContext
 from napari_s1omni.frontends.dock.layers.preview_layers import PreviewLayers
 from napari_s1omni.frontends.dock.layers.region_outline import RegionOutline
 from napari_s1omni.frontends.dock.layers.result_layers import ResultLayers
@@ -39,7 +40,7 @@ from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.job_export import as_command, as_python, as_yaml
 from napari_s1omni.frontends.session.preview.box import preview_box
-from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewPart, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewEvent, PreviewFailed, PreviewPixels, PreviewResult
 from napari_s1omni.frontends.session.run import Run, reopen
 from napari_s1omni.frontends.session.run_history import unfinished
 from napari_s1omni.planning.job import Job
@@ -79,7 +80,7 @@ class Panel(QWidget):
         self.correct_page = CorrectPage(self.link, self.background)
         self.results_list = ResultsList(self.link, self.runs_page, self.results, self.why_page)
         self._notifications = RunNotifications(self.background)
-        self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts] = []
+        self._window_guests: list[JobDrop | JobLayers | CloseDialog | Shortcuts | OwnContext] = []
         self._closed = False
         self._preview_of: Hashable = None
         """Layer of the last preview of the job; None once a run began since, or the layer is gone: it is stale."""
@@ -263,6 +264,7 @@ class Panel(QWidget):
                 JobDrop(window, self.load),
                 JobLayers(self.viewer, self.load),
                 CloseDialog(window, self.controller.queue),
+                OwnContext(window, self.viewer),
                 Shortcuts(
                     window,
                     self,
@@ -330,7 +332,7 @@ class Panel(QWidget):
         self.job_page.preview.show_event(event)
         if isinstance(event, PreviewFailed):
             show_error(event.failure, "No preview.")
-        elif isinstance(event, PreviewPart | PreviewResult):
+        elif isinstance(event, PreviewPixels):
             run = self.why_page.redo.run_of(event)
             if run is None and (self._preview_of is None or self._preview_of != self.link.key):
                 return

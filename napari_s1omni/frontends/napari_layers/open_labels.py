@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.errors import JobError, StoreMissing
 from napari_s1omni.frontends.napari_layers.layer_axes import guess_axes
 from napari_s1omni.frontends.napari_layers.layer_source import layer_sizes
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
@@ -63,8 +65,8 @@ def open_labels(layer: Any, others: Iterable[Any] = ()) -> OpenLabels:
     """
     made = layer.metadata.get(RESULT_KEY, {})
     if "output" in made:
-        pyramid, path = made["pyramid"], Path(made["output"])
-        return OpenLabels(pyramid.target, pyramid.display.axes, lambda: Result.open(path).table())
+        pyramid, place = made["pyramid"], made["output"]
+        return OpenLabels(pyramid.target, pyramid.display.axes, lambda: _measure_result(place))
     view = read_layer(layer, kind="Labels")
     axes, guesses = guess_axes(view.name, view.shape, view.named, view.pixel_units)
     scale, units = layer_sizes(view, axes)
@@ -88,6 +90,19 @@ def _image_under(layer: Any, others: Iterable[Any]) -> Any:
 
 def _shape(layer: Any) -> tuple[int, ...]:
     return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
+def _measure_result(place: str) -> Columns:
+    try:
+        return Result.open(place).table()
+    except StoreMissing as error:
+        if is_url(place):
+            raise
+        raise JobError(
+            f"the run of {Path(place).name} has not begun, or its folder is gone",
+            "objects are measured once there are some",
+            "wait for the runs before it on the page 'Runs', or run it again",
+        ) from error
 
 
 class _Frame:

@@ -238,7 +238,7 @@ class JobSession:
             run.pause(False)
             return
         run.forget_cancel()
-        launched = run.start(self.controller.python, self._options, self.controller.queue.loaded)
+        launched = run.start(self.controller.queue.python, self._options, self.controller.queue.loaded)
         remember(launched.path, run.title)
 
     def cancel(self) -> None:
@@ -283,7 +283,7 @@ class JobSession:
                 # A cell that runs again shows the run that it started before.
                 run.watch()
                 return
-            run.start(self.controller.python, self._options, self.controller.queue.loaded)
+            run.start(self.controller.queue.python, self._options, self.controller.queue.loaded)
             remember(self.path, run.title)
         except Exception as error:  # shown in the panel instead of lost in the thread
             if self._cancelled:

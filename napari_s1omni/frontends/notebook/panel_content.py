@@ -17,7 +17,7 @@ from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.execution.pipeline.thought_keys import find_thought
 from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
 from napari_s1omni.frontends.notebook.view import View, encode_png
-from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPixels
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_colours import QUANTITIES, Quantity
 
@@ -31,7 +31,7 @@ class PanelContent:
 
     slices: SourceSlices | None = None
     run: Run | None = None
-    preview: PreviewPart | PreviewResult | None = None
+    preview: PreviewPixels | None = None
 
     def view(self, message: Mapping[str, Any]) -> Reply:
         """Draw a view: the source, and above it the preview or the result."""

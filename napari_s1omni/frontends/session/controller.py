@@ -8,6 +8,7 @@ processes of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,6 @@ class Controller:
     @output.setter
     def output(self, path: str | None) -> None:
         self.fields.output, self.target.replace = path, False
-
-    @property
-    def python(self) -> str | None:
-        """Interpreter that holds the engines."""
-        return self.queue.python
 
     def edit(self, path: str, value: Any) -> None:
         """Change one field, such as ``tiling.tile_size``; None resets it to its default.
@@ -344,6 +340,9 @@ class Controller:
         self.prepared, self.empty_share, self.refusal = result.prepared, result.empty_share, None
         self.target.show(result.output, result.prepared, result.job)
         self._emit_estimate(result.prepared)
+        if not self.queue.alive:
+            # A run has its engine, and the processors.
+            self.background.submit(partial(self.previewer.load, result.prepared.plan.engine))
 
     def _on_preview(self, event: PreviewEvent) -> None:
         match event:
@@ -378,8 +377,7 @@ class Controller:
             self._emit_estimate(self.prepared)
 
     def _emit_estimate(self, prepared: Prepared) -> None:
-        text = estimate_text(prepared, self.empty_share)
-        self.prepared_changed.emit(prepared, text)
+        self.prepared_changed.emit(prepared, estimate_text(prepared, self.empty_share))
 
     def _with_readable_source(
         self, job: Job, use: Callable[[Mapping[str, Any]], Any], result: Path | str | None = None

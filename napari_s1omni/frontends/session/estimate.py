@@ -61,7 +61,11 @@ def estimate_text(prepared: Prepared, empty: float | None = None) -> str:
         tiles += f" ({cost.extra_compute:.0%} extra)"
     share = 1 - (empty or 0)
     between = cost.expected_seconds
-    time = "time unknown" if between is None else f"{format_duration_range(*(s * share for s in between))} here"
+    time = (
+        "time known after a preview"
+        if between is None
+        else f"{format_duration_range(*(s * share for s in between))} here"
+    )
     text = f"{tiles}, {time}, {format_bytes(cost.disk_bytes)}"
     if prepared.plan.source.source is None:
         text += f"; {format_bytes(copied_bytes(prepared.plan))} of the image are copied to disk first"

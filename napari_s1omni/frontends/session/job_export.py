@@ -12,7 +12,7 @@ from napari_s1omni.planning.job import Box, Job
 
 def as_yaml(job: Job) -> str:
     """Return the job as a job file for ``s1omni run``."""
-    return _complete(job).dump()
+    return _complete(job).dump(prompt=True)
 
 
 def as_python(job: Job) -> str:

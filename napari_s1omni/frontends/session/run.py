@@ -95,6 +95,8 @@ class Run:
         self.status = RunStatus(RunState.STARTING)
         self.queued = True
         """Whether it waits for earlier runs."""
+        self.behind: Run | None = None
+        """The run at work that it waits for."""
         self.asked = ""
         """What was asked of it and is not done yet, such as ``pausing after the current tile``."""
         self._deliver = deliver
@@ -119,9 +121,15 @@ class Run:
         """Whether it may be started again: it has ended, or nobody here knows whether it has."""
         return not self.queued and (self.status.resumable or self.status.is_silent)
 
+    def wait_behind(self, run: Run) -> None:
+        """Say which run it waits for."""
+        if self.behind is not run:
+            self.behind = run
+            self.changed.emit(self)
+
     def mark_starting(self) -> None:
         """Count the run as started although its process does not exist yet."""
-        self.queued = False
+        self.queued, self.behind = False, None
         self.status = starting_status()
 
     def forget_cancel(self) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.run.status import RunStatus
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.planning.zarr_folder import read_attributes
 from napari_s1omni.settings import cache_folder
+from napari_s1omni.storage.result.metadata import KEY
 from napari_s1omni.system.locks import lock_file
 
 _LIMIT = 200
@@ -89,6 +91,19 @@ def history(folder: Path | None = None) -> list[HistoryEntry]:
     """Return all entries, oldest first."""
     with _locked(folder) as file:
         return _read(file)
+
+
+def known_sources() -> set[str] | None:
+    """Return the sources of all runs of the list; None if one of them cannot be read now, and may be needed later."""
+    found: set[str] = set()
+    for output in (Path(entry.output) for entry in history()):
+        if not output.exists() and output.parent.exists():
+            continue
+        try:
+            found.add(str(read_attributes(output)[KEY]["source"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    return found
 
 
 @contextlib.contextmanager

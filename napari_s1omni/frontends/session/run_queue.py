@@ -93,11 +93,13 @@ class RunQueue:
             self.emptied.emit()
 
     def _start_next(self) -> None:
-        if any(run.occupies_machine for run in self.runs):
-            return
-        waiting = next((run for run in self.runs if run.queued), None)
-        if waiting is not None:
-            self._start(waiting)
+        ahead = next((run for run in self.runs if run.occupies_machine), None)
+        for run in [one for one in self.runs if one.queued]:
+            if ahead is None:
+                ahead = run
+                self._start(run)
+            else:
+                run.wait_behind(ahead)
 
     def _start(self, run: Run) -> None:
         run.mark_starting()

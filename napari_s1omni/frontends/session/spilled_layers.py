@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.core.units import format_bytes
+from napari_s1omni.frontends.session.run_history import known_sources
 from napari_s1omni.jobs.prepare import MeasuredSource, Prepared
 from napari_s1omni.planning.job import SourceRef
 from napari_s1omni.planning.source_boxes import source_boxes
 from napari_s1omni.settings import cache_folder
-from napari_s1omni.storage.arrays.layer_copy import LayerCopy, OnBytes, remove_unneeded
+from napari_s1omni.storage.arrays.layer_copy import LayerCopy, OnBytes, remove_old, remove_unneeded
 
 
 class SpilledLayers:
@@ -78,6 +79,7 @@ class SpilledLayers:
         folder = cache_folder() / "layers"
         folder.mkdir(exist_ok=True)
         remove_unneeded(folder)
+        remove_old(folder, known_sources)
         made = LayerCopy(measured.source, folder / f"{uuid.uuid4().hex}.zarr", measured.measures())
         self._written[id(array)] = (array, ref, made)
         return made

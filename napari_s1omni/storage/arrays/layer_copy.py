@@ -12,7 +12,8 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from napari_s1omni.storage.result.store import ResultStore
 from napari_s1omni.storage.source import Source
 from napari_s1omni.system.processes import is_alive, start_time
 
+_OLD = 30 * 24 * 3600.0
+"""Seconds after which a copy that nobody is known to need is deleted."""
 OnBytes = Callable[[int, int], None]
 """Called with the bytes copied and the bytes to copy; it may raise to stop."""
 
@@ -224,6 +227,26 @@ def remove_unneeded(folder: Path) -> None:
             here = users["host"] == socket.gethostname()
             if here and not is_alive(users["pid"], users["born"]) and not any(map(_is_result, users["results"])):
                 shutil.rmtree(file.parents[1], ignore_errors=True)
+
+
+def remove_old(folder: Path, in_use: Callable[[], Collection[str] | None]) -> None:
+    """Delete the copies of versions that did not note which results need them, once they are a month old.
+
+    Parameters
+    ----------
+    folder : Path
+    in_use : callable
+        Returns the sources of all results that are known, or None if not all of them can be read; then nothing is
+        deleted. Only called if there are such copies.
+    """
+    with contextlib.suppress(OSError):
+        old = [path for path in folder.glob("*.zarr") if not (path / _USERS).exists()]
+        old = [path for path in old if time.time() - path.stat().st_mtime > _OLD]
+        if not old or (used := in_use()) is None:
+            return
+        for path in old:
+            if str(path) not in used:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_result(path: str) -> bool:

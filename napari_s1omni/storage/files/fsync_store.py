@@ -13,6 +13,7 @@ from zarr.storage import LocalStore
 
 from napari_s1omni.errors import StoreError
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
+from napari_s1omni.storage.files.standing_folder import StandingFolder
 
 WORK = ".s1omni"
 """Folder beside the arrays for everything that is not part of the image."""
@@ -44,6 +45,7 @@ class FsyncStore(LocalStore):
         super().__init__(Path(root), read_only=read_only)
         self.disk = disk or Disk()
         self.on_step = on_step
+        self._standing = StandingFolder(Path(root) / WORK)
 
     def with_read_only(self, read_only: bool = False) -> Self:
         """Return the same store, read-only or not."""
@@ -71,10 +73,13 @@ class FsyncStore(LocalStore):
         ------
         DiskFull
             Neither the key nor the temporary file remains.
+        StoreMissing
+            If the folder was deleted or moved since the last call.
         StoreError
             If the folder cannot be written.
         """
         self._check_writable()
+        self._standing.check()
         target = Path(self.root) / key
         partial = self.partial / f"{os.getpid()}-{uuid.uuid4().hex}.partial"
         with disk_errors("writing", target):

@@ -61,6 +61,11 @@ def dump_json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
+def replace_document(path: Path, data: bytes) -> None:
+    """Write a metadata document under its name at once; the caller holds its lock."""
     with part_file(path, overwrite=True) as part:
-        Disk(durable=False).write(part, dump_json(document))
+        Disk(durable=False).write(part, data)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    replace_document(path, dump_json(document))

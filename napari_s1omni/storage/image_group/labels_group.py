@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from napari_s1omni.errors import StoreError
@@ -79,4 +80,5 @@ def register_labels(path: Path, disk: Disk) -> None:
         if path.name not in listed:
             listing = {**listing, "labels": [*listed, path.name]}
             put_group(store, {**attributes, "ome": listing} if version == 3 else listing, version, "../")
-    refresh_consolidated(path, store)
+    whole = path.absolute()
+    refresh_consolidated(path, lambda file, data: store.put(os.path.relpath(file, whole), data))

@@ -10,7 +10,8 @@ from typing import Any
 
 from napari_s1omni.planning.zarr_folder import read_attributes, zarr_format
 from napari_s1omni.storage.files.disk import disk_errors
-from napari_s1omni.storage.image_group.group_document import write_group
+from napari_s1omni.storage.image_group.consolidated_metadata import refresh_consolidated
+from napari_s1omni.storage.image_group.group_document import replace_document, write_group
 from napari_s1omni.system.locks import lock_folder
 
 TABLES = "tables"
@@ -27,7 +28,7 @@ def table_folder(group: Path, name: str) -> Path:
 
 
 def register_table(group: Path, name: str, labels: str | None = None) -> None:
-    """Describe a table that lies in :func:`table_folder`, and add it to the list of tables.
+    """Describe a table that lies in :func:`table_folder`; add it to the list of tables and to consolidated metadata.
 
     Parameters
     ----------
@@ -56,3 +57,4 @@ def register_table(group: Path, name: str, labels: str | None = None) -> None:
         names = listed if isinstance(listed, list) else []
         if name not in names or zarr_format(folder) is None:
             write_group(folder, {**attributes, TABLES: [*dict.fromkeys([*names, name])]}, version)
+    refresh_consolidated(folder / name, replace_document)

@@ -65,9 +65,12 @@ def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) 
     keys = differing_keys(old, fingerprint)
     if keys:
         different = describe_differences(old, fingerprint, keys)
+        own = _own_attributes(path)
+        ways = "look at" if own.get("state") == "complete" else "continue"
+        command = "show" if own.get("state") == "complete" else "resume"
         raise PlanMismatch(
-            f"{path} holds {_describe_result(path, old)}. This job differs: {'; '.join(different)}",
-            remedy=f"choose another output; or continue the job that is there (s1omni resume {path}); or {_REPLACE}",
+            f"{path} holds {_describe_result(own, old)}. This job differs: {'; '.join(different)}",
+            remedy=f"choose another output; or {ways} what is there (s1omni {command} {path}); or {_REPLACE}",
             path=str(path),
             keys=keys,
             different=different,
@@ -76,12 +79,15 @@ def check_same_run(path: Path, fingerprint: Mapping[str, Any], *, resume: bool) 
         raise StoreExists(f"{path} already holds this run", remedy="resume it, or choose another output")
 
 
-def _describe_result(path: Path, fingerprint: Mapping[str, Any]) -> str:
-    """Say what an output holds: ``a finished segmentation of coins.png ('segment the coins'), 24 objects``."""
+def _own_attributes(path: Path) -> dict[str, Any]:
     try:
-        own = dict(read_attributes(path).get(KEY) or {})
+        return dict(read_attributes(path).get(KEY) or {})
     except (OSError, ValueError):
-        own = {}
+        return {}
+
+
+def _describe_result(own: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> str:
+    """Say what an output holds: ``a finished segmentation of coins.png ('segment the coins'), 24 objects``."""
     operation = str(fingerprint.get("operation.type") or "result").replace("_", " ")
     source = f" of {short_reference(own['source'])}" if own.get("source") else ""
     prompt = f" ('{fingerprint['operation.prompt']}')" if fingerprint.get("operation.prompt") else ""

@@ -88,15 +88,14 @@ def test_other_sizes_are_scaled_and_other_kinds_are_apart():
     assert other.seconds == pytest.approx(0.05 * other.tiles_computed)
 
 
-def test_a_preview_without_a_warm_tile_says_nothing(clock):
+def test_the_first_tiles_of_a_run_warm_up_and_say_nothing(clock):
     timer = TileTimer()
     clock.now += 650
     timer.add(4)
     assert timer.rate is None
-    warm = TileTimer(warm=True)
     clock.now += 2
-    warm.add(4)
-    assert (warm.rate, warm.tiles) == (0.5, 4)
+    timer.add(4)
+    assert (timer.rate, timer.tiles) == (0.5, 4)
 
 
 def test_a_finished_run_teaches_and_a_damaged_file_does_not_stop_it(cache):

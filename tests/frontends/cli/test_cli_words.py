@@ -67,7 +67,8 @@ def test_overwrite_replaces_another_result_and_drop_returns(s1omni, result, imag
     said(s1omni("segment", image, "out.zarr", *other, "--dry-run", "--overwrite"), 0)
     said(s1omni("segment", image, "out.zarr", *other, "--overwrite"), 0)
     assert Result.open(result).plan.job.operation.prompt == "segment the cells, about 16 px"
-    said(s1omni("redo", result, "--drop"), 0)
+    ended = said(s1omni("redo", result, "--drop"), 0)
+    assert "Back at the earlier version:\n12 objects" in ended.out
     assert Result.open(result).plan.job.operation.prompt == "segment the discs, about 16 px"
 
 
@@ -183,3 +184,28 @@ def test_a_single_plane_with_a_step_along_z_has_areas(s1omni, tmp_path, discs):
     assert set(plane["area_unit"]) == {"micrometer^2"}
     assert s1omni("report", "plane.zarr").code == 0
     assert "z 3 micrometer" not in (tmp_path / "plane.html").read_text()
+
+
+def test_a_result_is_shown_in_words_and_its_path_in_one_line(s1omni, result, tmp_path):
+    shown = said(s1omni("show", result), 0).out
+    assert "mean score" in shown
+    assert "(0.95 to 1.05 is invisible)" in shown
+    assert "{" not in shown
+    far = tmp_path / "-".join(["a folder with a long name"] * 4) / "-".join(["and another"] * 6)
+    far.mkdir(parents=True)
+    moved = shutil.copytree(result, far / "nuclei.zarr")
+    compared = said(s1omni("evaluate", moved, "--truth", moved), 0).out
+    assert f"{moved} against {moved}" in compared.splitlines()
+
+
+def test_an_option_that_is_given_twice_is_refused(s1omni, image, tmp_path):
+    written = s1omni("plan", image, "--operation", "segmentation", "--output", "a.zarr", "--yaml").out
+    assert "  prompt: segment the nuclei\n" in written, "also where it is the default"
+    (tmp_path / "job.yaml").write_text(written, encoding="utf-8")
+    for option, setting in (
+        ("--output", "output=c.zarr"),
+        ("--source", "source=d.png"),
+        ("--source", "source.uri=d.png"),
+    ):
+        ended = said(s1omni("run", "job.yaml", option, "b.zarr", "--set", setting), 2, "say two things")
+        assert option in ended.err

@@ -39,28 +39,7 @@ PICTURES = os.environ.get("S1OMNI_SCREENSHOTS")
 
 
 @pytest.fixture
-def sound_canvas(monkeypatch):
-    """Turn vertex arrays off once they are drawn.
-
-    vispy leaves them on when their buffer is deleted, as with a Shapes layer that is removed. A driver that draws in
-    software then reads freed memory, with or without the dock, and ends the process.
-    """
-    from vispy.gloo import gl
-    from vispy.gloo.glir import GlirProgram
-
-    post_draw = GlirProgram._post_draw
-
-    def turn_off(program):
-        for buffer, place, *_ in program._attributes.values():
-            if buffer:
-                gl.glDisableVertexAttribArray(place)
-        post_draw(program)
-
-    monkeypatch.setattr(GlirProgram, "_post_draw", turn_off)
-
-
-@pytest.fixture
-def viewer(make_napari_viewer, sound_canvas):
+def viewer(make_napari_viewer):
     from qtpy.QtCore import QCoreApplication, QEvent
 
     # What is there before the window stays: to look through it at every end would take longer than most tests.
@@ -156,6 +135,17 @@ def begun(viewer, panel, until, settle):
         return panel.controller.queue.runs[-1]
 
     return begin
+
+
+@pytest.fixture
+def appearance():
+    """The theme and the font size of napari, as they were before."""
+    from napari.settings import get_settings
+
+    settings = get_settings().appearance
+    before = settings.theme, settings.font_size
+    yield settings
+    settings.theme, settings.font_size = before
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ makes the pictures of the documentation.
 
 import pytest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit
+from skimage import data
 
+import napari_s1omni
 from napari_s1omni.frontends.dock.widgets.parts import Section
 from napari_s1omni.frontends.session.preview.events import PreviewResult
+from napari_s1omni.frontends.session.run_history import remember
 
 pytestmark = pytest.mark.slow
 
@@ -116,3 +119,26 @@ def test_painting_and_measuring(viewer, panel, settle, until, picture):
     picture("napari-measure")
     assert not cut_off(table)
     table.shut()
+
+
+@pytest.fixture
+def earlier(cache, tmp_path):
+    """Results of earlier sessions, one with a long request."""
+    for name, prompt in (
+        ("coins", "coins, about 45 px"),
+        ("large", "segment all the coins but " + "not the dark ones " * 4),
+    ):
+        out = tmp_path / f"{name} of a long day at the microscope.zarr"
+        napari_s1omni.segment(data.coins()[:160, :200], out, prompt=prompt, engine="reference")
+        remember(out, f"{prompt} · {name}", name)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_earlier_results_in_a_small_window_with_a_large_font(earlier, viewer, panel, until, picture, appearance, theme):
+    appearance.theme, appearance.font_size = theme, 16
+    viewer.window.resize(1280, 720)
+    panel.tabs.setCurrentWidget(panel.runs_page)
+    until(lambda: len(panel.runs_page.results) == 2)
+    until(lambda: all(row.picture.pixmap() for row in panel.runs_page.results.values()))
+    picture(f"earlier-{theme}")
+    assert not cut_off(panel.runs_page)

@@ -217,7 +217,7 @@ def test_preferences_are_typed_and_applied(viewer, tmp_path, monkeypatch, reques
     assert Preferences.read() == Preferences("reference", "/opt/python", "tcp://host:8786")
     assert cache_folder() == tmp_path / "elsewhere"
     made = request.getfixturevalue("panel")
-    assert made.controller.python == "/opt/python"
+    assert made.controller.queue.python == "/opt/python"
     assert made.controller.queue.options == ("--scheduler", "tcp://host:8786")
     assert made.job_page.engine.currentText() == "reference"
 

@@ -5,12 +5,12 @@ import pytest
 from napari.layers import Image
 from napari.layers._source import layer_source
 from skimage import data
+from stored_layers import store_layer
 
 from napari_s1omni.frontends.napari_layers.transform_file import NAME
 from napari_s1omni.frontends.session.run import reopen
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 TILTED = {
     "scale": (0.5, 0.25),
@@ -75,7 +75,7 @@ def test_a_tilted_layer_in_memory_and_its_result_opened_again(viewer, panel, unt
 
 def test_labels_within_a_tilted_store_opened_again(viewer, panel, until, settle, errors, tmp_path):
     pixels = data.coins()[:96, :128]
-    path = spill_layer(open_source(pixels, axes="yx", scale=(0.5, 0.25), units="micrometer"), tmp_path / "coins.zarr")
+    path = store_layer(open_source(pixels, axes="yx", scale=(0.5, 0.25), units="micrometer"), tmp_path / "coins.zarr")
     with layer_source(path=str(path)):
         source = Image(pixels, name="coins", **TILTED)
     viewer.add_layer(source)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtTest import QTest
@@ -124,15 +123,6 @@ def test_keys_work_in_the_dock_and_in_the_canvas_and_open_no_menu(viewer, panel,
         assert pressed == [PREVIEW_KEYS, RUN_KEYS, CROP_KEYS, MERGE_KEYS]
         pressed.clear()
     assert page.prompt.toPlainText() == "segment the nuclei"
-
-
-@pytest.fixture
-def appearance():
-    """The theme and the font size of napari, as they were before."""
-    settings = get_settings().appearance
-    before = settings.theme, settings.font_size
-    yield settings
-    settings.theme, settings.font_size = before
 
 
 def test_card_and_buttons_stay_in_view_and_text_follows_the_font(

@@ -10,8 +10,10 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 from skimage import data
 
+from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.watch import status
 from napari_s1omni.frontends.dock.close_dialog import CloseDialog
+from napari_s1omni.frontends.napari_layers.open_labels import open_labels
 from napari_s1omni.frontends.views.live_pyramid import LivePyramid
 from napari_s1omni.results.result import Result
 
@@ -61,21 +63,33 @@ def test_layers_may_be_renamed_and_removed_while_they_run(viewer, panel, until, 
     assert not errors()
 
 
-def test_runs_wait_for_their_turn_and_are_copied(viewer, panel, until, begun):
+def test_runs_wait_for_their_turn_say_so_and_are_copied(viewer, panel, until, begun, errors):
     first = begun()
     panel.run()
     until(lambda: len(panel.controller.queue.runs) == 2)
     second = panel.controller.queue.runs[1]
     assert second.queued
     row = panel.runs_page.rows[second]
-    assert "waiting for earlier runs" in row.state.text()
+    assert f"waiting for '{first.title}'" in row.state.text()
+    # What is asked of a result that is still to come is answered in plain words.
+    waiting = panel.results.layer_of(second)
+    viewer.layers.selection.active = waiting
+    panel.correct_page.open_crop()
+    with pytest.raises(JobError, match="has not begun"):
+        open_labels(waiting, viewer.layers).measure()
+    until(errors)
+    assert "the page 'Runs' says how many were found" in errors()[0].message
+    until(lambda: first.status.state == "running")
+    panel.act(first, "pause")
+    until(lambda: "is paused: resume or cancel it" in row.state.text())
+    panel.act(first, "resume")
+    until(lambda: "paused" not in row.state.text())
     assert row.buttons["cancel"].isVisibleTo(row)
     assert not row.buttons["pause"].isVisibleTo(row)
     panel.copy("yaml", first)
-    assert QApplication.clipboard().text() == first.job.dump()
+    assert QApplication.clipboard().text() == first.job.dump(prompt=True)
     panel.copy("command", first)
     assert str(first.path) in QApplication.clipboard().text()
-    until(lambda: first.status.state == "running")
     panel.act(first, "cancel")
     until(lambda: not second.queued)
     assert first.status.state == "cancelled"
@@ -262,3 +276,37 @@ def test_callbacks_on_the_gui_thread_are_short(viewer, panel, until, settle):
     assert len(taken) > 3
     # The first layer of a kind loads napari's classes for it.
     assert sorted(taken)[-2] < 0.05, [round(1000 * t) for t in sorted(taken)[-5:]]
+
+
+def test_layers_go_while_a_second_run_works_and_shapes_are_drawn(viewer, panel, until, settle, begun, errors):
+    """Where the driver draws in software, napari alone ends at the first frame after a Shapes layer was removed."""
+    drawn = []
+    viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(lambda event: drawn.append(event))
+
+    def draw():
+        before = len(drawn)
+        until(lambda: len(drawn) > before)
+
+    first = begun()
+    until(lambda: first.status.blocks_done > 0)
+    panel.act(first, "cancel")
+    until(lambda: not first.alive)
+    panel.run()
+    until(lambda: len(panel.controller.queue.runs) == 2)
+    second = panel.controller.queue.runs[1]
+    made = []
+    panel.results.make_bars = lambda *args: made.append(args)
+    for layer in list(viewer.layers):
+        viewer.layers.remove(layer)
+    until(lambda: second.status.blocks_done > 0)
+    assert not made, "no bars for a run whose layer is gone"
+    for _ in range(2):
+        shapes = viewer.add_shapes()
+        draw()
+        shapes.add_rectangles(np.array([[20, 30], [120, 200]], float))
+        draw()
+        viewer.layers.remove(shapes)
+        viewer.add_image(data.coins()[:64, :64])
+        draw()
+    assert second.alive
+    assert not errors()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from skimage import data
 
+import napari_s1omni
 from napari_s1omni.results.result import Result
 
 
@@ -108,4 +109,28 @@ def test_a_thought_that_was_searched_for_is_brought_into_view(viewer, panel, unt
     assert why.overlay.plane() == (2, 0, 1)
     assert run.plan.target.size("c") == 2
     assert [viewer.dims.current_step[i] for i in (0, 1)] == [1, 2]
+    assert not errors()
+
+
+def test_the_page_follows_the_chosen_result_also_one_that_was_opened_like_a_file(
+    viewer, panel, until, tmp_path, errors
+):
+    for name, size in (("first", 45), ("second", 40)):
+        prompt = f"segment the coins, about {size} px"
+        napari_s1omni.segment(data.coins()[:96, :128], tmp_path / f"{name}.zarr", prompt=prompt, engine="reference")
+    (first,) = viewer.open(tmp_path / "first.zarr", plugin="napari_s1omni")
+    viewer.layers.selection.active = first
+    why = panel.why_page
+    panel.tabs.setCurrentWidget(why)
+    until(lambda: why.overlay.visible)
+    assert why.overlay.run.path == tmp_path / "first.zarr"
+    assert panel.results.layer_of(why.overlay.run) == first
+    (second,) = viewer.open(tmp_path / "second.zarr", plugin="napari_s1omni")
+    viewer.layers.selection.active = second
+    until(lambda: why.overlay.visible and why.overlay.run.path == tmp_path / "second.zarr")
+    click(viewer, why, (10.0, 20.0))
+    until(lambda: "thought for" in why.trace.toPlainText())
+    viewer.layers.selection.active = first
+    until(lambda: why.overlay.visible and why.overlay.run.path == tmp_path / "first.zarr")
+    assert len([layer for layer in viewer.layers if layer.name.startswith("tiles")]) == 1
     assert not errors()

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from stored_layers import store_layer
 
 import napari_s1omni
 from napari_s1omni.frontends.notebook.form_fields import form_fields, read_value
@@ -13,7 +14,6 @@ from napari_s1omni.frontends.notebook.slices import ResultSlices, SourceSlices
 from napari_s1omni.frontends.notebook.view import HEIGHT, WIDTH, View
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.storage.source import open_source
-from napari_s1omni.storage.spill import spill_layer
 
 HUGE = "synthetic://nuclei?shape=800,8192,8192&axes=zyx&seed=7&diameter=24"
 
@@ -72,7 +72,7 @@ def test_an_invalid_view_shows_something(message):
 
 
 def test_coarse_levels_are_used(tmp_path):
-    path = spill_layer(open_source("synthetic://nuclei?shape=2048,2048&seed=1"), tmp_path / "image.zarr")
+    path = store_layer(open_source("synthetic://nuclei?shape=2048,2048&seed=1"), tmp_path / "image.zarr")
     source = open_source(path)
     slices = SourceSlices(source)
     view = slices.initial_view()

@@ -21,7 +21,8 @@ Limit = Annotated[
 ]
 
 
-def _data_folder(folder: Path | None, name: str) -> Path:
+def images_folder(folder: Path | None, name: str) -> Path:
+    """Return the folder of images that was given, else the one of this name in ``$S1OMNI_DATA``."""
     return folder or data_folder(option="an argument") / name
 
 
@@ -62,7 +63,7 @@ def nuclei(
     if not json:
         typer.echo("| set | images | objects | first half | second half | all | tiled to whole |")
         typer.echo("|---|---|---|---|---|---|---|")
-    for s in score_nuclei(_data_folder(folder, "seg2d_nuclei"), engine or "reference", limit):
+    for s in score_nuclei(images_folder(folder, "seg2d_nuclei"), engine or "reference", limit):
         scores.append(s)
         if not json:
             numbers = " | ".join(f"{v:.3f}" for v in (s.first_half, s.second_half, s.all, s.tiled_to_whole))
@@ -81,7 +82,7 @@ def restored(
     json: Json = False,
 ) -> None:
     """Blur (sigma 0.8 px), bin 2 x 2, restore, and compare with bicubic interpolation; fail if that is better."""
-    found = list(score_restoration(_data_folder(folder, "sr"), limit, engine))
+    found = list(score_restoration(images_folder(folder, "sr"), limit, engine))
     if json:
         print_json([{**dataclasses.asdict(r), "gain": r.gain} for r in found])
     else:

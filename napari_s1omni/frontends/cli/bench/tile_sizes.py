@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.evaluation.tile_sizes import COIN_SIZES, LEAST, SIZES, count_coins, score_tile_sizes
-from napari_s1omni.frontends.cli.bench.single_images import Engine, Limit
+from napari_s1omni.frontends.cli.bench.single_images import Engine, Limit, images_folder
 from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
-from napari_s1omni.settings import data_folder
 
 
 def tile_sizes(
@@ -34,7 +33,7 @@ def tile_sizes(
         typer.echo("| set | images | " + " | ".join(f"{size} px" for size in SIZES) + " |")
         typer.echo(f"|{'---|' * (2 + len(SIZES))}")
     scores = []
-    for s in score_tile_sizes(folder or data_folder() / "seg2d_nuclei", engine, limit):
+    for s in score_tile_sizes(images_folder(folder, "seg2d_nuclei"), engine, limit):
         scores.append(s)
         if not json:
             typer.echo(f"| {s.name} | {s.images} | " + " | ".join(f"{s.agreement[size]:.3f}" for size in SIZES) + " |")

@@ -10,9 +10,9 @@ import typer
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, keep_scores, open_volumes, score_volume
+from napari_s1omni.frontends.cli.bench.single_images import images_folder
 from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
-from napari_s1omni.settings import data_folder
 
 
 def volumes(
@@ -28,7 +28,7 @@ def volumes(
     ] = None,
 ) -> None:
     """Segment stacks of nuclei as a whole and in blocks, score both in 3D; fail if they differ by more than 0.02."""
-    data = folder or data_folder(option="an argument") / "seg3d"
+    data = images_folder(folder, "seg3d")
     scores = [score_volume(volume, engine) for volume in open_volumes(data)]
     if not scores:
         raise SourceError(f"{data} holds no known stack", f"folders named {', '.join(STACKS)}", "name their folder")

@@ -42,7 +42,8 @@ def measure(
     """Measure every object: area or volume, position, shape and intensity, in the units of the image.
 
     One block is in memory at a time, so the image may have any size. The columns `unit` and `area_unit` name the units;
-    `bbox-0`, `centroid-0` and so on are in pixels of the image at full resolution. The column `uncertain` marks objects
+    `bbox-0`, `centroid-0` and so on are in pixels of the image at full resolution, and
+    `bbox_min_y` and so on are the same boxes by the name of the axis. The column `uncertain` marks objects
     whose join across blocks was a close call, `touches_border` objects that the border of the image may cut.
     The folder of a batch gives one table, with the columns `image`, `well` and `field`.
     """

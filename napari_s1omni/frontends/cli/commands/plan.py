@@ -37,7 +37,7 @@ def plan(
     Writes nothing and loads no model. The options below apply to an image; a
     job file holds its own.
     """
-    given = read_options(options)
+    given, new = read_options(options), False
     where = full_path(job_or_image)
     if Path(name_in(where)).suffix.lower() in _DOCUMENTS and (is_url(where) or Path(where).is_file()):
         beside = [*given, *(["operation"] if operation else []), *(["output"] if output else [])]
@@ -53,8 +53,10 @@ def plan(
         chosen = operation or "segmentation"
         require_options(chosen, given)
         job, _ = make_job(chosen, job_or_image, output, given)
+        new = True
     if yaml:
-        typer.echo(job.dump(), nl=False)
+        # A job file is printed as it is; whoever begins a new one wants to see the words.
+        typer.echo(job.dump(prompt=new), nl=False)
         return
     prepared = prepare(job)
     print_plan(prepared.plan, prepared.cost, as_json=json)

@@ -12,6 +12,7 @@ from napari_s1omni.frontends.cli.formatting import print_result
 from napari_s1omni.frontends.cli.progress_line import ProgressLine
 from napari_s1omni.frontends.cli.run_options import HOLES, Executor, Json, Quiet, Scheduler, Workers
 from napari_s1omni.jobs import redo as redo_job
+from napari_s1omni.results.result import Result
 
 
 def redo(
@@ -48,11 +49,12 @@ def redo(
             "they are --tiles, --failed, --uncertain, --accept and --drop",
             "give one of them",
         )
-    if accept:
-        redo_job.accept(output)
-        return
-    if drop:
-        redo_job.drop(output)
+    if accept or drop:
+        (redo_job.accept if accept else redo_job.drop)(output)
+        result = Result.open(output)
+        if not json:
+            typer.echo("Accepted; the earlier version is deleted:" if accept else "Back at the earlier version:")
+        print_result(result, as_json=json)
         return
     given = {
         "seed": seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -57,8 +58,19 @@ def run(
         uri = exchange_image(document.source.uri, str(image)) if source is None else with_image(source, image)
         document = document.replace(source={**document.source.model_dump(), "uri": uri})
     if settings:
+        _check_once(settings, {"output": output, "source": source})
         document = set_fields(document, settings)
     run_job(document, RunOptions.take(options))
+
+
+def _check_once(settings: list[str], given: Mapping[str, str | None]) -> None:
+    """Refuse an option that --set gives too: one of the two would be ignored."""
+    named = {setting.partition("=")[0].strip().removesuffix(".uri") for setting in settings}
+    for name, value in given.items():
+        if value is not None and name in named:
+            raise JobError(
+                f"--{name} {value} and --set {name}=... say two things", f"the {name} is given once", "leave one out"
+            )
 
 
 def resume(

@@ -21,6 +21,9 @@ from napari_s1omni.frontends.cli.printing import console, print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.results.result import Result
 
+_VISIBLE = 1.2
+"""Seam score from which a join may be seen; one of the bounds of the histogram."""
+
 
 def show(
     output: ResultPlace,
@@ -86,7 +89,7 @@ def _print_all(result: Result, output: str) -> None:
     if counted["seconds"]:
         spent = {stage: format_duration(seconds) for stage, seconds in counted["seconds"].items() if seconds >= 0.5}
         progress["time"] = ", ".join(f"{stage} {words}" for stage, words in spent.items()) or "under a second"
-    progress |= {name: str(value) for name, value in result.summary.items() if value is not None}
+    progress |= {name: _in_words(value) for name, value in result.summary.items() if value is not None}
     progress["thoughts"] = str(len(result.thoughts))
     print_rows("Progress", progress)
     failed = {
@@ -94,6 +97,17 @@ def _print_all(result: Result, output: str) -> None:
     }
     if failed:
         print_rows("Failed", failed)
+
+
+def _in_words(value: Any) -> str:
+    """Return a part of the summary as text; that of the seams has a mean, a number of tiles and a histogram."""
+    if not isinstance(value, dict) or "tiles" not in value:
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    if not value["tiles"]:
+        return "none scored"
+    worse = sum(count for name, count in value["histogram"].items() if float(name.removeprefix("from ")) >= _VISIBLE)
+    mean = f"mean score {value['score']:.2f} of {value['tiles']:,} tiles (0.95 to 1.05 is invisible)"
+    return f"{mean}, {worse:,} of them at {_VISIBLE:g} or more" if worse else mean
 
 
 def _state(result: Result, output: str) -> str:

@@ -81,7 +81,11 @@ class ResultLabels:
 
     def prepare(self) -> None:
         if not self._pyramid.complete:
-            raise JobError("the labels are not joined yet", "a complete result", "wait until the run has ended")
+            raise JobError(
+                "these labels are not final: the objects of all blocks get their numbers when the run ends",
+                "labels of a finished run can be painted",
+                "wait until the page 'Runs' says how many were found, or resume the run there",
+            )
 
     def read(self, box: Box) -> NDArray[Any]:
         return np.array(self._pyramid.read(0, box))

@@ -11,7 +11,7 @@ from napari_s1omni.frontends.dock.viewer_link import ViewerLink
 from napari_s1omni.frontends.napari_layers.layer_source import LayerSource
 from napari_s1omni.frontends.napari_layers.layer_transforms import result_transform
 from napari_s1omni.frontends.napari_layers.result_layers import GENERATED, RESULT_KEY, appearance, display_axes
-from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPixels
 from napari_s1omni.frontends.views.display_axes import DisplayAxes
 
 NAME = "preview"
@@ -32,7 +32,7 @@ class PreviewLayers:
         self._pixels: Any = None
         self._x_axis = -1
 
-    def show(self, preview: PreviewPart | PreviewResult, source: LayerSource) -> None:
+    def show(self, preview: PreviewPixels, source: LayerSource) -> None:
         """Show a preview, or what is there of it, instead of the last one."""
         self.clear()
         plan, target = preview.plan, preview.plan.target

@@ -111,10 +111,18 @@ class ResultLayers:
         self._link.insert(layer)
         if shared:
             link_contrast(chosen, layer)
+        self._follow(run, layer)
+        self._focus.send_soon()
+
+    def adopt(self, run: Run, layer: Any) -> None:
+        """Take a layer that shows the result of a run already for that of the run."""
+        run.pyramid = layer.metadata[RESULT_KEY]["pyramid"]
+        self._follow(run, layer)
+
+    def _follow(self, run: Run, layer: Any) -> None:
         self.layers[run] = layer
         run.changed.connect(self._on_run_changed)
         run.ended.connect(self._on_run_ended)
-        self._focus.send_soon()
 
     def layer_of(self, run: Run) -> Any:
         """Return the layer of a run, or None if it is not in the viewer."""

@@ -65,6 +65,7 @@ class RunsPage(QScrollArea):
         self.rows[run] = run_row
         self._column.insertWidget(0, run_row)
         run.changed.connect(run_row.refresh)
+        run.changed.connect(self._refresh_waiting)
         run.ended.connect(run_row.refresh)
         self.remove_result(run.path)
         self._show_headings()
@@ -73,10 +74,16 @@ class RunsPage(QScrollArea):
         """Remove a run from the list."""
         run_row: Any = self.rows.pop(run)
         run.changed.disconnect(run_row.refresh)
+        run.changed.disconnect(self._refresh_waiting)
         run.ended.disconnect(run_row.refresh)
         self._column.removeWidget(run_row)
         run_row.deleteLater()
         self._show_headings()
+
+    def _refresh_waiting(self, run: Run) -> None:
+        """Say again what runs wait for, once the one before them is paused or continues."""
+        for other in [one for one in self.rows if one.queued and one.behind is run]:
+            self.rows[other].refresh()
 
     def show_results(self, found: Sequence[FinishedResult], more: bool) -> None:
         """Show the results of earlier sessions, and whether there are more; runs of this session have rows already."""

@@ -16,7 +16,7 @@ from napari_s1omni.frontends.dock.notifications import show_error
 from napari_s1omni.frontends.dock.widgets.parts import button, row
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.controller import Controller
-from napari_s1omni.frontends.session.preview.events import PreviewPart, PreviewResult
+from napari_s1omni.frontends.session.preview.events import PreviewPixels
 from napari_s1omni.frontends.session.run import Run
 from napari_s1omni.frontends.views.tile_states import TileInfo
 from napari_s1omni.planning.job import Job
@@ -79,7 +79,7 @@ class TileRedo(QWidget):
         for push_button in (self.try_seed, self.try_prompt):
             push_button.setEnabled(True)
 
-    def run_of(self, preview: PreviewPart | PreviewResult) -> Run | None:
+    def run_of(self, preview: PreviewPixels) -> Run | None:
         """Return the run whose tile a preview tries; None for a preview of the job."""
         return self._run if preview.request == self._request else None
 

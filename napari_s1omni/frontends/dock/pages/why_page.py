@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_s1omni.core.paths import is_url
 from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.pipeline.thought_keys import tile_of_key
@@ -21,6 +23,7 @@ from napari_s1omni.frontends.dock.widgets.thought_name import thought_name
 from napari_s1omni.frontends.dock.widgets.thought_search import ThoughtSearch
 from napari_s1omni.frontends.dock.widgets.tile_legend import TileLegend
 from napari_s1omni.frontends.dock.widgets.trace_view import TraceView
+from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.preview.events import PreviewResult
 from napari_s1omni.frontends.session.run import Run
@@ -41,6 +44,9 @@ class WhyPage(QWidget):
     results : ResultLayers
     background : BackgroundQueue
     """
+
+    unknown_result = Signal(object)
+    """The active layer, if it shows a result that no run of this session made; it should be added and chosen."""
 
     def __init__(self, link: ViewerLink, results: ResultLayers, background: BackgroundQueue) -> None:
         super().__init__()
@@ -84,6 +90,7 @@ class WhyPage(QWidget):
         link.viewer.mouse_move_callbacks.append(self._on_hover)
         link.viewer.mouse_drag_callbacks.append(self._on_click)
         link.viewer.dims.events.current_step.connect(self._on_step)
+        link.viewer.layers.selection.events.active.connect(self._on_active_layer)
 
     def shut(self) -> None:
         """Stop listening to the viewer and the runs."""
@@ -91,6 +98,7 @@ class WhyPage(QWidget):
         self._link.viewer.mouse_move_callbacks.remove(self._on_hover)
         self._link.viewer.mouse_drag_callbacks.remove(self._on_click)
         self._link.viewer.dims.events.current_step.disconnect(self._on_step)
+        self._link.viewer.layers.selection.events.active.disconnect(self._on_active_layer)
         for run in self._runs:
             run.changed.disconnect(self._on_run_changed)
             run.ended.disconnect(self._on_run_ended)
@@ -126,9 +134,11 @@ class WhyPage(QWidget):
         self.redo.choose_run(run)
 
     def open(self) -> None:
-        """Show the tiles of the newest run of the chosen layer, as the page comes into view."""
+        """Show the tiles of the active result, else of the newest run of the chosen layer, as the page opens."""
         run = self._newest_run()
-        if run is None:
+        if self._is_unknown(active := self._link.viewer.layers.selection.active):
+            self.unknown_result.emit(active)
+        elif run is None:
             if self._link.layer is not None:
                 name = self._link.layer.name
                 self.hover.setText(f"No result of '{name}' is open. Run the job, or choose a run above.")
@@ -142,6 +152,25 @@ class WhyPage(QWidget):
         """Hide the colours of the tiles, which would cover the result on other pages."""
         if self.overlay.visible:
             self.overlay.layer.visible = False
+
+    def _is_unknown(self, layer: Any) -> bool:
+        """Whether a layer shows a result on this machine that no run of this session made."""
+        output = None if layer is None else layer.metadata.get(RESULT_KEY, {}).get("output")
+        if not output or is_url(str(output)):
+            return False
+        return all(str(run.path) != output for run in self._runs)
+
+    def _on_active_layer(self, event: Any = None) -> None:
+        """Follow the user to another result."""
+        active = event.value
+        if active is None or not self.isVisible():
+            return
+        run = next((run for run in reversed(self._runs) if self._results.layer_of(run) == active), None)
+        if run is not None and run is not self.overlay.run:
+            self._followed = run
+            self.choose(run)
+        elif self._is_unknown(active):
+            self.unknown_result.emit(active)
 
     def _newest_run(self) -> Run | None:
         """Return the newest run whose result is in the viewer: that of the active layer, or of the chosen source."""

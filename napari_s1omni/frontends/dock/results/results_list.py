@@ -17,6 +17,7 @@ from napari_s1omni.frontends.dock.pages.runs_page import RunsPage
 from napari_s1omni.frontends.dock.pages.why_page import WhyPage
 from napari_s1omni.frontends.dock.results.removal_dialog import Removal, ask_removal
 from napari_s1omni.frontends.dock.viewer_link import ViewerLink
+from napari_s1omni.frontends.napari_layers.result_layers import RESULT_KEY
 from napari_s1omni.frontends.napari_layers.source_layers import source_layer
 from napari_s1omni.frontends.session.background import BackgroundQueue
 from napari_s1omni.frontends.session.results.finished import FinishedResult, finished_results, thumbnail
@@ -50,6 +51,7 @@ class ResultsList:
         page.open_requested.connect(lambda one: self.open(one.path, one.entry.title, one.entry.layer))
         page.removal_requested.connect(lambda one: self.remove(one.path, one.entry.title))
         page.more_requested.connect(self._read_more)
+        why.unknown_result.connect(self._explain)
 
     def close(self) -> None:
         """Stop reading."""
@@ -83,13 +85,7 @@ class ResultsList:
             self._open_image(known)
             return
 
-        def read() -> Run:
-            run = reopen(path, title or path.name, self._controller.deliver)
-            run.status, run.layer = status(path), image
-            self._results.read_transform(run)
-            return run
-
-        self._background.submit(read, self._open_image)
+        self._background.submit(lambda: self._reopened(path, title, image), self._open_image)
 
     def remove(self, path: Path, title: str, run: Run | None = None) -> None:
         """Ask whether a result is taken off the list, or its folder deleted, and do it.
@@ -183,6 +179,23 @@ class ResultsList:
             self._controller.add_found(run)
         if self._results.layer_of(run) is None:
             self._results.add(run, None)
+
+    def _reopened(self, path: Path, title: str = "", image: str = "") -> Run:
+        run = reopen(path, title or path.name, self._controller.deliver)
+        run.status, run.layer = status(path), image
+        self._results.read_transform(run)
+        return run
+
+    def _explain(self, layer: Any) -> None:
+        """Explain the tiles of a layer that was opened like any file."""
+
+        def show(run: Run) -> None:
+            if layer in self._link.viewer.layers and all(one.path != run.path for one in self._page.rows):
+                self._results.adopt(run, layer)
+                self._controller.add_found(run)
+                self._why.choose(run)
+
+        self._background.submit(lambda: self._reopened(Path(layer.metadata[RESULT_KEY]["output"])), show)
 
     def _read_more(self) -> None:
         self._limit *= 2

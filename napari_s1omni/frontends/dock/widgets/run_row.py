@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Literal
 
@@ -98,7 +99,7 @@ class RunRow(QFrame):
         self.bar.setRange(0, max(1, status.tiles_total))
         self.bar.setValue(status.tiles_total if status.state is RunState.COMPLETE else status.tiles_done)
         complete = status.state is RunState.COMPLETE and not waiting
-        words = ["waiting for earlier runs" if waiting else self.run.asked or _STATES[status.state]]
+        words = [_waiting(self.run) if waiting else self.run.asked or _STATES[status.state]]
         if complete:
             words = [f"{describe_finished(self.run.job, status)}, saved in {self.run.path.name}"]
         if status.last_heard:
@@ -120,3 +121,12 @@ class RunRow(QFrame):
         self.buttons["cancel"].setVisible(self.run.alive)
         self.buttons["why"].setVisible(not waiting)
         self.buttons["forget"].setVisible(not self.run.alive)
+
+
+def _waiting(run: Run) -> str:
+    """Say what a run waits for, and what would let it begin."""
+    ahead = run.behind
+    if ahead is None:
+        return "waiting for its turn"
+    words = f"waiting for '{html.escape(ahead.title)}': runs on this machine work one after the other"
+    return f"{words}. That one is paused: resume or cancel it" if ahead.status.state is RunState.PAUSED else words

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.status import Failure
@@ -30,6 +31,8 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.settings import child_environment, engine_environment, interpreter
 from napari_s1omni.system.processes import start_detached
 
+_SMALL = 2**30
+"""Bytes up to which an engine is loaded before it is asked for."""
 _IDLE = 600.0
 """Seconds without a request after which the process ends, and with it the memory of its engine."""
 
@@ -60,8 +63,8 @@ class PreviewClient:
         self._lock = threading.RLock()
         self._newest = 0
         self._previewing = 0
-        self._engine = self._given = ""
-        self._ahead = False
+        self._engine = self._given = self._loading = ""
+        self._warm = self._ahead = False
         self._timer: threading.Timer | None = None
 
     @property
@@ -70,9 +73,19 @@ class PreviewClient:
         return self._engine if self._process is not None and self._process.poll() is None else ""
 
     def start(self) -> None:
-        """Start the process if necessary; its imports take a second or two."""
+        """Keep a process from now on; its imports take a second or two."""
         with self._lock:
+            self._warm = True
             self._running_process()
+
+    def load(self, engine: EngineDescription) -> None:
+        """Load a small engine for the next preview or run, if a process is kept and does nothing else."""
+        if engine.host.gpus or engine.host.memory.resident > _SMALL:
+            return
+        with self._lock:
+            if self._warm and not self._previewing and engine.name not in (self.engine, self._loading):
+                self._running_process()
+                self._loading = engine.name if self._send(load=engine.name) else ""
 
     def request(self, job: Job) -> int:
         """Request a preview; it replaces a running one.
@@ -108,7 +121,7 @@ class PreviewClient:
             engine, self._given = self._given, ""
             if engine and not self._previewing:
                 self._running_process()
-                self._send(load=engine)
+                self._loading = engine if self._send(load=engine) else ""
 
     def draw_ahead(self, redo: Order) -> None:
         """Draw what accepting a tried tile will need, until another request comes."""
@@ -129,12 +142,15 @@ class PreviewClient:
         """
         with self._lock:
             process = self._process
-            if process is None or not engine or self.engine != engine or self._environment != engine_environment():
+            # One that is still loading it is as far as a new one will be in a while.
+            if process is None or not engine or engine not in (self.engine, self._loading):
+                return None
+            if self._environment != engine_environment():
                 return None
             if not self._send(order=order.to_json(), log=str(log), folder=str(Path.cwd())):
                 return None
             previewing, self._previewing = self._previewing, 0
-            self._process, self._engine, self._given = None, "", engine
+            self._process, self._engine, self._loading, self._given = None, "", "", engine
             if process.stdin is not None:
                 process.stdin.close()
         if previewing:
@@ -179,7 +195,7 @@ class PreviewClient:
     def _end_process(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        process, self._process, self._engine = self._process, None, ""
+        process, self._process, self._engine, self._loading = self._process, None, "", ""
         if process is None:
             return
         process.terminate()
@@ -197,7 +213,7 @@ class PreviewClient:
             # What an engine is loaded with may depend on them.
             self._end_process()
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="s1omni-preview-"))
-        self._environment, self._engine = environment, ""
+        self._environment, self._engine, self._loading = environment, "", ""
         self._process = start_detached(
             [self._python or interpreter(), "-m", "napari_s1omni.frontends.session.preview.worker"],
             stdin=subprocess.PIPE,
@@ -219,7 +235,7 @@ class PreviewClient:
             died = self._process is process
             previewing = self._previewing
             if died:
-                self._process, self._engine, self._previewing = None, "", 0
+                self._process, self._engine, self._loading, self._previewing = None, "", "", 0
         if died and previewing:
             error = Failure("EngineUnavailable", "the preview process ended", "start the preview again", 69)
             self._on_event(PreviewFailed(previewing, error))
@@ -229,7 +245,10 @@ class PreviewClient:
             if process is not self._process:
                 return
             if message["event"] in ("loading", "loaded"):
-                self._engine = message["engine"] if message["event"] == "loaded" else ""
+                loaded = message["event"] == "loaded"
+                self._engine, self._loading = (message["engine"], "") if loaded else ("", message["engine"])
+            elif message["event"] == "failed":
+                self._loading = ""
             self._ahead = self._ahead or (message["event"] == "ahead" and message["id"] == self._newest)
             wanted = message["id"] == self._previewing != 0
             if wanted and message["event"] in ("done", "failed"):

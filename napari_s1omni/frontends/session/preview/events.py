@@ -29,27 +29,26 @@ class PreviewProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewPart:
-    """What is there of a preview while further tiles are being drawn."""
+class PreviewPixels:
+    """Pixels and thoughts of a preview."""
 
     request: int
     plan: Plan
-    """Plan of the previewed region."""
+    """Plan of the previewed region; its target says where `pixels` lie."""
     pixels: NDArray[Any]
     """In the axes of the target; 0 where no tile is drawn yet."""
     thoughts: Mapping[str, Thought]
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewResult:
-    """The pixels and thoughts of a preview."""
+class PreviewPart(PreviewPixels):
+    """What is there of a preview while further tiles are being drawn."""
 
-    request: int
-    plan: Plan
-    """Plan of the previewed region; its target says where `pixels` lie."""
-    pixels: NDArray[Any]
-    """In the axes of the target."""
-    thoughts: Mapping[str, Thought]
+
+@dataclass(frozen=True, slots=True)
+class PreviewResult(PreviewPixels):
+    """A whole preview."""
+
     seconds: float
     """Seconds from request to result, including loading the engine."""
     errors: tuple[str, ...] = ()
