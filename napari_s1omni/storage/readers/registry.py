@@ -24,7 +24,7 @@ from napari_s1omni.storage.readers.zarr_nodes.members import members_of
 _STORAGE = "napari_s1omni.storage"
 _READERS = f"{_STORAGE}.readers"
 _TIFF = "tiff:read_tiff"
-_PICTURE = "picture:read_picture"
+_PICTURE = "pictures.picture:read_picture"
 _NIFTI = "nifti:read_nifti"
 _BY_ENDING = {
     ".npy": "array:read_npy",
@@ -222,7 +222,7 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
 
 
 def _read_zarr(uri: str, level: int) -> RawImage:
-    return _reader("zarr_store:read_zarr")(uri, level)
+    return _reader("zarr_nodes.zarr_store:read_zarr")(uri, level)
 
 
 def _at_level(raw: RawImage, level: int, name: str) -> RawImage:

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
-from napari_s1omni.storage.readers.picture_headers import StoredBits, stored_bits
+from napari_s1omni.storage.readers.pictures.headers import StoredBits, stored_bits
 from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS
 from napari_s1omni.storage.readers.pixel_meaning.palettes import (
     COLOURS_NOTE,

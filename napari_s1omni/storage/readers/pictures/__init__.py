@@ -1,0 +1,1 @@
+"""Read pictures: PNG, JPEG and others."""
