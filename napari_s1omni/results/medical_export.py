@@ -17,6 +17,7 @@ from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.image_files import choose_image, list_file
+from napari_s1omni.storage.readers.medical.dicom import source_frames
 from napari_s1omni.storage.source import open_reference
 from napari_s1omni.storage.writers.dicom_seg import ENDING as SEG
 from napari_s1omni.storage.writers.dicom_seg import write_dicom_seg
@@ -123,8 +124,6 @@ def _export_seg(result: Result, file: Path, array: Any, spec: LayerSpec, overwri
             "a DICOM SEG refers to the slices of a DICOM series that was segmented",
             "export .mha, .nii.gz or .tif",
         )
-    from napari_s1omni.storage.readers.medical.dicom import source_frames
-
     path = Path(place[0])
     series = source_frames(path, choose_image(list_file(found, path), place[1], path))
     first, step = _place_in(result.plan.source, spec)

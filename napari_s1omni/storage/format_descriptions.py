@@ -228,7 +228,8 @@ FORMATS = (
         "that pydicom finds (the error names them). By pydicom (MIT); tried on a CT slice of a GE scanner and on the "
         "test files of pydicom: CT, MR, RT dose, ultrasound, JPEG, JPEG-LS, JPEG 2000, RLE, a disc of 24 series. PET "
         "and files with functional groups are tried on files that pydicom writes.",
-        "Windows, overlays, annotations, curves, masks (DICOM SEG) and reports beside the series.",
+        "Windows, overlays, annotations, curves; reports and masks (DICOM SEG) beside the series. A DICOM SEG that is "
+        "given by its path is read as labels, by highdicom (MIT).",
         "A note for gaps, mixed spacings, duplicated slices, a tilted gantry, turned axes, missing positions, values "
         "that are not SUV, and for each file that was skipped. A slice that is cut off is an error that names it.",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,11 @@ def format_samples() -> list[Sample]:
         Sample("OME-Zarr labels", "image05c.zarr/labels/nuclei", lambda p: _ngff(p, "0.5", labels=True)),
         Sample("OME-Zarr plate field", "plate.zarr/A/1/0", lambda p: _ngff(p, "0.5")),
         Sample("NIfTI", "a.nii.gz", _nifti),
+        Sample("HDF5 of ilastik", "a.h5", _ilastik),
+        Sample("N5", "a.n5", _n5),
+        Sample("Neuroglancer precomputed", "volume", _precomputed),
+        Sample("MRC", "a.mrc", _mrc),
+        Sample("Zipped OME-Zarr", "a.ozx", _zipped),
         Sample("Synthetic", "synthetic://nuclei?shape=4,64,64&scale=2,0.5,0.5", lambda p: None),
         Sample("Synthetic truth", "synthetic://nuclei-labels?shape=4,64,64&scale=2,0.5,0.5", lambda p: None),
     ]
@@ -143,3 +150,50 @@ def _nifti(path: Path) -> None:
     volume = nibabel.Nifti1Image(_values(30, 20, 5, dtype=np.int16), np.diag([0.8, 0.8, 3.0, 1.0]))
     volume.header.set_xyzt_units("mm")
     nibabel.save(volume, path)
+
+
+def _ilastik(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("exported_data", data=_values(5, 20, 30, 2))
+        tags = [{"key": a, "typeFlags": 1 if a == "c" else 2, "resolution": 0, "description": ""} for a in "zyxc"]
+        data.attrs["axistags"] = json.dumps({"axes": tags})
+        data.attrs["element_size_um"] = [2.0, 0.5, 0.5]
+
+
+def _n5(path: Path) -> None:
+    about = {"dataType": "uint16", "dimensions": [30, 20, 5], "blockSize": [10, 10, 5], "compression": {"type": "gzip"}}
+    about |= {"axes": ["x", "y", "z"], "resolution": [4.0, 4.0, 40.0], "units": ["nm"] * 3}
+    _tensor({"driver": "n5", "metadata": about}, path, _values(5, 20, 30))
+
+
+def _precomputed(path: Path) -> None:
+    scale = {"size": [30, 20, 5], "resolution": [4, 4, 40], "chunk_size": [10, 10, 5], "encoding": "raw"}
+    about = {"data_type": "uint16", "num_channels": 1, "type": "image"}
+    spec = {"driver": "neuroglancer_precomputed", "multiscale_metadata": about, "scale_metadata": scale}
+    _tensor(spec, path, _values(1, 5, 20, 30))
+
+
+def _tensor(spec: dict[str, Any], path: Path, values: np.ndarray[Any, Any]) -> None:
+    import tensorstore
+
+    spec = {**spec, "kvstore": {"driver": "file", "path": f"{path}/"}}
+    tensorstore.open(spec, create=True).result().write(values.T).result()
+
+
+def _mrc(path: Path) -> None:
+    import mrcfile
+
+    with mrcfile.new(path) as file:
+        file.set_data(_values(5, 20, 30, dtype=np.int16))
+        file.voxel_size = 3.5
+
+
+def _zipped(path: Path) -> None:
+    folder = path.with_name("zipped.zarr")
+    _ngff(folder, "0.5")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())

@@ -13,7 +13,7 @@ from pathlib import Path
 from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.image_group.plate_group import is_own_plate
-from napari_s1omni.storage.readers.formats import format_of
+from napari_s1omni.storage.readers.formats import format_of, plugin_format
 from napari_s1omni.storage.readers.registry import file_endings
 
 BATCH_TABLE = "batch.csv"
@@ -69,7 +69,7 @@ class FoundImages:
             self.folders += not (path / BATCH_TABLE).exists()
         elif is_folder and not keep_results and _is_result(path):
             self.results += 1
-        elif is_folder or path.name.lower().endswith(file_endings()):
+        elif is_folder or path.name.lower().endswith(file_endings()) or plugin_format(path) is not None:
             self.paths.append(path)
         else:
             self.others[path.suffix or path.name] += 1

@@ -1,4 +1,4 @@
-"""What a module that reads a file format provides. Third parties add one by an entry point (``docs/formats.md``)."""
+"""What a module that reads a file format provides. Third parties add one by an entry point, see ``docs``."""
 
 from __future__ import annotations
 

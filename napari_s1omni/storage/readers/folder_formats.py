@@ -16,7 +16,7 @@ from napari_s1omni.storage.readers.volumes.chunk_stores.known_stores import (
 
 _DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 _DICOM_MARK = b"DICM"
-_BESIDE = (".json", ".txt", ".pdf", ".xml", ".csv", ".html", ".htm", ".md", ".log", ".bval", ".bvec", ".inf", ".exe", ".ini")
+_BESIDE = (".json", ".txt", ".pdf", ".xml", ".csv", ".html", ".htm", ".md", ".log", ".bval", ".bvec", ".inf", ".exe")
 """Endings of notes and programs that lie beside the files of a series."""
 _WHOLE_SLIDE = b"1.2.840.10008.5.1.4.1.1.77.1.6\2\0"
 """UID of the class of whole-slide images, and the beginning of the tag that follows it in the head of each file."""

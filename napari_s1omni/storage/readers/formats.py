@@ -116,7 +116,7 @@ def format_of(where: str | Path) -> FormatSource | None:
     found = next((s for s in formats() if not s.error and name.endswith(s.endings or ("\0",))), None)
     if not os.path.exists(where) or (found is not None and not os.path.isdir(where) and found.module != _DICOM):
         return found
-    return format_named(unnamed_format(Path(where))) or found or _by_bioio(where, name)
+    return format_named(unnamed_format(Path(where))) or found or plugin_format(where)
 
 
 def format_named(module: str | None) -> FormatSource | None:
@@ -145,9 +145,10 @@ def library_missing(info: FormatInfo, path: Path | str, error: ImportError) -> S
     )
 
 
-def _by_bioio(where: str | Path, name: str) -> FormatSource | None:
-    """Return the adapter of bioio for a file that no reader of this package or of another one reads."""
-    if not has_plugins() or name.endswith(_own_endings()) or not os.path.isfile(where):
+def plugin_format(where: str | Path) -> FormatSource | None:
+    """Return the adapter of bioio for a file that only a plugin of bioio reads."""
+    name = name_in(str(where)).lower()
+    if not has_plugins() or name.endswith((*_own_endings(), *format_endings())) or not os.path.isfile(where):
         return None
     return FormatSource(f"{_READERS}.{_BIOIO}", bioio_endings()) if name.endswith(bioio_endings() or ("\0",)) else None
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pydicom")
-from dicom_files import report, shipped, volume, write_series
+from dicom_files import dataset, report, shipped, volume, write_series
 
 from napari_s1omni.errors import SeveralImages, SourceError
 from napari_s1omni.storage.collections import list_sources
@@ -84,6 +84,20 @@ def test_a_folder_of_many_kinds_is_no_series(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert format_of(empty) is None
+
+
+def test_two_views_of_one_series_are_two_images(tmp_path):
+    folder = tmp_path / "chest"
+    folder.mkdir()
+    for number, plane in enumerate(volume(2)):
+        found = dataset(plane, None, number, ImageOrientationPatient=None, Modality="DX", ImagerPixelSpacing=[0.1, 0.1])
+        del found.PixelSpacing
+        found.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    headers = list_file(format_of(folder), folder)
+    assert [(h.axes, h.scale) for h in headers] == [("yx", (0.1, 0.1))] * 2
+    source = open_source(f"{folder}::1")
+    np.testing.assert_array_equal(source.read(), volume(2)[1])
+    assert any("the pixel size is that at the detector" in note for note in source.notes)
 
 
 def test_a_damaged_dicomdir(tmp_path):

@@ -1,6 +1,8 @@
 """DICOM series: slices in their order in the patient, and what is said of those that are not as they should be."""
 
 import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,36 @@ def test_time_points_and_echoes(tmp_path):
     assert source.spec.channel_names == ("echo 4.6 ms", "echo 9.2 ms")
     assert source.spec.scale[0] == 2.5
     assert source.spec.units[0] == "second"
+
+
+def test_threads_read_at_once(tmp_path):
+    stored = volume(12)
+    source = open_source(write_series(tmp_path / "scan", stored))
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        planes = list(
+            pool.map(lambda z: source.read([slice(z, z + 1), slice(0, 24), slice(0, 32)])[0], [*range(12)] * 3)
+        )
+    np.testing.assert_array_equal(planes, [*stored] * 3)
+    # Dropping the warnings of pydicom leaves those of others as they were.
+    assert warnings.filters == before
+
+
+def test_directions_of_diffusion_are_channels(tmp_path):
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    kinds = [(0.0, None), (1000.0, [1.0, 0.0, 0.0]), (1000.0, [0.0, 0.6, 0.8])]
+    for number, (c, z) in enumerate(np.ndindex(3, 2)):
+        tags = {"Modality": "MR", "DiffusionBValue": kinds[c][0]}
+        if kinds[c][1]:
+            tags["DiffusionGradientOrientation"] = kinds[c][1]
+        found = dataset(volume(2)[z] + 100 * c, (0, 0, 0.004 * z), number, PixelSpacing=[0.004, 0.004], **tags)
+        found.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    source = open_source(folder)
+    assert source.spec.channel_names == ("b 0", "b 1000, direction 0 0.6 0.8", "b 1000, direction 1 0 0")
+    np.testing.assert_array_equal(source.read(), np.stack([volume(2) + 100 * c for c in (0, 2, 1)]))
+    # Slices of micro-CT lie closer together than the rounding of a hospital's scanner.
+    assert source.spec.scale == pytest.approx((1, 0.004, 0.004, 0.004))
 
 
 def test_a_slice_that_is_cut_off_is_named(tmp_path):

@@ -63,9 +63,9 @@ def in_patient(scan, index):
     return corner + np.array(TURNED[:3]) * x * across + np.array(TURNED[3:]) * y * down
 
 
-def check_grid(scan, first, to_patient):
+def check_grid(scan, first, to_patient, places=((0, 0, 0), (2, 50, 60), (1, 3, 69))):
     """Pixels of an export lie where those of the slices lie, to 1/100 of the smallest pixel."""
-    for index in ((0, 0, 0), (2, 50, 60), (1, 3, 69)):
+    for index in places:
         there = in_patient(scan, np.add(index, first))
         np.testing.assert_allclose(to_patient(index), there, atol=0.005)
 
@@ -115,9 +115,16 @@ def test_a_dicom_seg_refers_to_the_slices(request, tmp_path, scan, which):
     np.testing.assert_allclose(at, np.round(at), atol=0.01)
     assert volume.array[tuple(np.round(at).astype(int))] == 2
     assert (volume.array == 2).sum() == (labels == 2).sum()
+    again = open_source(tmp_path / "seg.dcm")
+    assert again.spec.kind == "labels"
+    used = labels.any((1, 2))
+    framed = np.zeros((int(used.sum()), 96, 112), int)
+    framed[:, first[1] : first[1] + labels.shape[1], first[2] : first[2] + labels.shape[2]] = labels[used]
+    np.testing.assert_array_equal(again.read(), framed)
+    lowest = (first[0] + int(np.argmax(used)), 0, 0)
+    check_grid(scan, lowest, lambda i: again.patient.part(dict(zip("zyx", i, strict=True)), {}).origin, ((0, 7, 9),))
     uids = {str(pydicom.dcmread(path).SOPInstanceUID) for path in scan.glob("*.dcm")}
-    used = {str(uid) for _, _, uid in seg.get_source_image_uids()}
-    assert used <= uids
+    assert {str(uid) for _, _, uid in seg.get_source_image_uids()} <= uids
 
 
 def test_images_of_no_patient_have_their_size_in_millimetres(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.readers import formats
 from napari_s1omni.storage.readers.adapters import bioio_endings
 from napari_s1omni.storage.readers.image_files import list_file
@@ -36,13 +37,18 @@ def packages(tmp_path, monkeypatch):
     folder = tmp_path / "packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
-    formats.formats.cache_clear()
-    bioio_endings.bioio_endings.cache_clear()
+    forget()
     yield folder
     for name in [n for n in sys.modules if n.startswith(("acme_", "broken_", "bioio_fake"))]:
         del sys.modules[name]
+    forget()
+
+
+def forget():
+    """Look for packages again, as a new process does."""
     formats.formats.cache_clear()
     bioio_endings.bioio_endings.cache_clear()
+    bioio_endings.has_plugins.cache_clear()
 
 
 @pytest.fixture
@@ -144,8 +150,13 @@ def test_plugins_of_bioio_read_what_is_left(packages, tmp_path):
         packages, "bioio-fake", "bioio.readers", {"bioio-fake": "bioio_fake"}, "Requires-Dist: bioio-base (>=1.0)\n"
     )
     bioio.plugins.plugins_by_ext_cache.clear()
-    path = tmp_path / "plate.fake"
+    forget()
+    images = tmp_path / "images"
+    images.mkdir()
+    path = images / "plate.fake"
     path.write_bytes(b"FAKE")
+    (images / "notes.txt").write_text("text")
+    assert [entry.uri for entry in list_sources(images)] == [f"{path}::well A1", f"{path}::well A2"]
     headers = list_file(formats.format_of(path), path)
     assert [(h.name, h.axes, h.shape) for h in headers] == [
         ("well A1", "cyx", (2, 30, 40)),
@@ -158,8 +169,7 @@ def test_plugins_of_bioio_read_what_is_left(packages, tmp_path):
     assert source.read((slice(1, 2), slice(0, 1), slice(0, 3))).tolist() == [[[1205, 1206, 1207]]]
     # Never instead of a reader of this package, nor for text.
     assert formats.format_of(tmp_path / "a.tif") is None
-    (tmp_path / "notes.txt").write_text("text")
-    assert formats.format_of(tmp_path / "notes.txt") is None
+    assert formats.format_of(images / "notes.txt") is None
     path.write_bytes(b"else")
     with pytest.raises(SourceError, match="no plugin of bioio reads"):
         open_source(path)

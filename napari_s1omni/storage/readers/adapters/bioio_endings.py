@@ -21,6 +21,7 @@ _NO_IMAGES = {
 """Endings that Bio-Formats claims, but that files of other kinds have far more often."""
 
 
+@functools.cache
 def has_plugins() -> bool:
     """Whether a plugin is installed that may read what this package does not; nothing is imported."""
     return find_spec("bioio") is not None and any(p.name not in _OWN for p in metadata.entry_points(group=_GROUP))

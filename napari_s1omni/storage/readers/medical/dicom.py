@@ -12,6 +12,7 @@ from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.medical.dicom_folder import read_place
 from napari_s1omni.storage.readers.medical.dicom_frames import Frame
 from napari_s1omni.storage.readers.medical.dicom_instance import as_number
+from napari_s1omni.storage.readers.medical.dicom_masks import is_masks, read_masks
 from napari_s1omni.storage.readers.medical.dicom_pixels import SeriesPixels
 from napari_s1omni.storage.readers.medical.dicom_series import Series, check_series
 from napari_s1omni.storage.readers.medical.dicom_values import read_values
@@ -44,6 +45,11 @@ def list_images(path: Path) -> Sequence[ImageHeader]:
     SourceError
         If it holds none, or is damaged.
     """
+    if is_masks(path):
+        raw = read_masks(path)
+        axes = raw.axes or ""
+        sizes = tuple(raw.scale[a] for a in axes)
+        return [ImageHeader(path.stem, axes, raw.pixels.shape, raw.pixels.dtype.name, sizes, (_MM,) * len(axes))]
     return [_header(series) for series in read_place(path).images]
 
 
@@ -55,6 +61,8 @@ def read_image(path: Path, number: int) -> RawImage:
     SourceError
         If a slice is cut off, or no installed package decodes it.
     """
+    if is_masks(path):
+        return read_masks(path)
     found = read_place(path)
     series = found.images[number]
     check_series(series)
@@ -213,6 +221,8 @@ def _iso(moment: str) -> str:
 
 def _note_dropped(series: Series, notes: list[str]) -> None:
     header = series.first.instance.header
+    if "MOSAIC" in series.first.values.get("ImageType", ()):
+        notes.append("the slices lie side by side in one picture (mosaic of Siemens), which is read as it is")
     if 0x60000010 in header:
         notes.append("graphics drawn over the image (overlays) are not read")
     if header.get("EncryptedAttributesSequence"):

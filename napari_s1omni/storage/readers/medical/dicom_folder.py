@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.folder_formats import has_dicom_mark
 from napari_s1omni.storage.readers.medical.dicom_frames import frames_of
-from napari_s1omni.storage.readers.medical.dicom_instance import Instance, quiet_pydicom, read_instance, series_of
+from napari_s1omni.storage.readers.medical.dicom_instance import Instance, first_value, quiet_pydicom, read_instance
 from napari_s1omni.storage.readers.medical.dicom_series import Series, group_frames
 
 _DIRECTORY = "DICOMDIR"
@@ -71,7 +71,7 @@ def _series_of(instance: Instance) -> Found:
         if path == instance.path:
             continue
         try:
-            if series_of(path) != series:
+            if first_value(path, "SeriesInstanceUID") != series:
                 continue
             other = read_instance(path)
         except Exception:

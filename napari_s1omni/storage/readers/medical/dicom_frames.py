@@ -28,6 +28,7 @@ _GROUPS = {
 CHANNEL_KEYS = {
     "echo": ("EchoTime", "EffectiveEchoTime", "EchoNumbers"),
     "b": ("DiffusionBValue",),
+    "direction": ("DiffusionGradientOrientation",),
     "inversion": ("InversionTime", "InversionTimes"),
     "flip angle": ("FlipAngle",),
     "kV": ("KVP",),

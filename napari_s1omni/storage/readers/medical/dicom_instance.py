@@ -49,7 +49,7 @@ _KEYWORDS = (
 _FURTHER_TAGS = (0x70530010, 0x70531000, 0x70531009, 0x60000010)
 """Philips: its creator, and the factors from counts to SUV and Bq/ml; the rows of the first overlay."""
 _MARK = b"DICM"
-_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Masks of an image, such as this package writes; they are no image of their own."""
 _IMAGE = "Image Storage"
 """End of the names of the kinds of objects that hold pixels."""
@@ -192,7 +192,7 @@ def read_instance(path: Path) -> Instance | str:
                 syntax = _syntax(found)
                 kind = found.get("SOPClassUID") or found.file_meta.get("MediaStorageSOPClassUID", "")
                 at, mark = file.tell(), file.read(12)
-                if str(kind) in _SEGMENTATIONS:
+                if str(kind) in SEGMENTATIONS:
                     return "DICOM SEG"
                 name = UID(str(kind)).name or "an object of unknown kind"
                 if "Rows" not in found or "Columns" not in found:
@@ -241,8 +241,8 @@ def value_of(header: Any, keyword: str) -> Any:
     return header[tag].value if tag in header else None
 
 
-def series_of(path: Path) -> str:
-    """Return the UID of the series that a file belongs to, reading no further; empty if there is none.
+def first_value(path: Path, keyword: str) -> str:
+    """Return a value near the begin of a file as text, reading no further; empty if there is none.
 
     Raises
     ------
@@ -251,10 +251,10 @@ def series_of(path: Path) -> str:
     """
     from pydicom.filereader import read_partial
 
-    tag = tag_of("SeriesInstanceUID")
+    tag = tag_of(keyword)
     with quiet_pydicom(), path.open("rb") as file:
         found = read_partial(file, lambda at, vr, length: at > tag, force=True, specific_tags=[tag])
-    return str(value_of(found, "SeriesInstanceUID") or "")
+    return str(value_of(found, keyword) or "")
 
 
 def as_number(value: Any) -> float | None:

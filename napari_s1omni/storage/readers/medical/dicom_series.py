@@ -14,7 +14,9 @@ from napari_s1omni.storage.readers.medical.dicom_frames import CHANNEL_KEYS, TIM
 from napari_s1omni.storage.readers.medical.dicom_geometry import place_along, read_geometry
 
 _SAME_PLACE = 0.01
-"""Millimetres between slices that lie at the same place."""
+"""Pixels between slices that lie at the same place."""
+_PICTURES = ("CR", "DX", "MG", "RG", "RF", "XA", "IO", "PX", "US", "IVUS", "XC", "ES", "OP", "GM", "SM", "DMS")
+"""Modalities whose files are pictures: projections, ultrasound, photographs."""
 _UNITS = {"echo": "ms", "inversion": "ms", "flip angle": "°"}
 
 
@@ -31,8 +33,6 @@ class Series:
     depth: float | None = None
     """Distance of slices along their normal, in millimetres."""
     patient: PatientSpace | None = None
-    guessed: str = ""
-    """The axis of the planes where only a guess says which: ``z`` or ``t``."""
 
     @property
     def first(self) -> Frame:
@@ -76,11 +76,14 @@ def _images(frames: list[Frame]) -> list[Series]:
     notes: list[str] = []
     frames = _without_copies(frames, notes)
     if any(frame.position is None for frame in frames) or frames[0].orientation is None:
+        if _are_pictures(frames):
+            return [Series("", [[[frame]]], (), list(notes)) for frame in sorted(frames, key=lambda frame: frame.order)]
         return [_unplaced(frames, notes)]
+    near = _SAME_PLACE * (min(frames[0].spacing) if frames[0].spacing else 1.0)
     ordered = sorted(frames, key=lambda frame: (place_along(frame), frame.order))
     places: list[list[Frame]] = []
     for frame in ordered:
-        if places and place_along(frame) - place_along(places[-1][0]) <= _SAME_PLACE:
+        if places and place_along(frame) - place_along(places[-1][0]) <= near:
             places[-1].append(frame)
         else:
             places.append([frame])
@@ -118,6 +121,12 @@ def _stacked(places: Sequence[Sequence[list[Frame]]], channels: tuple[str, ...],
     return Series("", planes, channels, list(dict.fromkeys(notes)), depth, patient)
 
 
+def _are_pictures(frames: Sequence[Frame]) -> bool:
+    """Whether files of one series are pictures of their own, such as two views of a chest, and no slices."""
+    instance = frames[0].instance
+    return instance.frames == 1 and instance.text("Modality") in _PICTURES
+
+
 def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
     """Return an image of frames that do not say where they lie."""
     instance = frames[0].instance
@@ -128,9 +137,9 @@ def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
         timed = any(header.get(k) is not None for k in ("FrameTime", "FrameTimeVector", "CineRate"))
         timed = timed or header.get("RecommendedDisplayFrameRate") is not None
         if timed:
-            return Series("", [[[frame]] for frame in frames], (), notes, guessed="")
+            return Series("", [[[frame]] for frame in frames], (), notes)
         notes.append("nothing says where the frames lie; they are taken as axis z in the order of the file")
-        return Series("", [[frames]], (), notes, frames[0].depth, guessed="z")
+        return Series("", [[frames]], (), notes, frames[0].depth)
     by: Callable[[Frame], tuple[Any, ...]] = lambda frame: frame.order  # noqa: E731
     said = "in the order of their instance numbers"
     if all(frame.instance.number("SliceLocation") is not None for frame in frames):
@@ -144,7 +153,7 @@ def _unplaced(frames: list[Frame], notes: list[str]) -> Series:
     depth = frames[0].depth
     if depth is not None:
         notes.append(f"the distance of the slices, {depth:g} mm, is what the header calls so, not measured")
-    return Series("", [[sorted(frames, key=by)]], (), notes, depth, guessed="z")
+    return Series("", [[sorted(frames, key=by)]], (), notes, depth)
 
 
 def _without_copies(frames: list[Frame], notes: list[str]) -> list[Frame]:
@@ -206,10 +215,14 @@ def _channel_name(what: Sequence[str], key: Sequence[Any]) -> str:
     """Return a name such as ``echo 4.6 ms``; of a type, the words that say what kind of image it is."""
     words = []
     for name, value in zip(what, key, strict=True):
-        if isinstance(value, tuple):
-            words.append("\\".join(str(v) for v in value[2:]) or "\\".join(str(v) for v in value))
-        else:
-            words.append(f"{name} {value} {_UNITS.get(name, '')}".strip())
+        if name == "type":
+            kind = value if isinstance(value, tuple) else (value,)
+            words.append("\\".join(str(v) for v in kind[2:] or kind))
+        elif isinstance(value, tuple):
+            words.append(f"{name} {' '.join(f'{float(v):.3g}' for v in value)}")
+        elif value is not None:
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            words.append(f"{name} {shown} {_UNITS.get(name, '')}".strip())
     return ", ".join(words)
 
 

@@ -36,10 +36,18 @@ class DatasetMeaning:
 
 
 def dataset_meaning(dataset: Any) -> DatasetMeaning:
-    """Read the metadata of a dataset; what it does not say stays empty."""
+    """Read the metadata of a dataset; what it does not say stays empty, and what is damaged is noted."""
     found = DatasetMeaning()
     if not len(dataset.attrs):
         return found
+    try:
+        _read(dataset, found)
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        found = DatasetMeaning(notes=[f"the attributes of '{dataset.name}' are damaged ({error}) and are not used"])
+    return found
+
+
+def _read(dataset: Any, found: DatasetMeaning) -> None:
     names = set(dataset.attrs)
     shape = tuple(dataset.shape)
     if "axistags" in names:
@@ -53,7 +61,6 @@ def dataset_meaning(dataset: Any) -> DatasetMeaning:
         if name in names and not found.scale:
             _read_sizes(dataset, name, unit, shape, found)
     found.is_labels = dataset.dtype.kind in "iu" and attribute(dataset, "display_mode") in _LABEL_MODES
-    return found
 
 
 def _read_axistags(text: Any, shape: Sequence[int], found: DatasetMeaning) -> None:

@@ -58,7 +58,7 @@ def _names(file: Any, path: Path) -> list[str]:
         raise SourceError(
             f"{path} holds no image of Imaris (DataSet/ResolutionLevel 0/TimePoint 0/Channel 0)",
             "a file is as Imaris 5.5 or later writes it",
-            "open it in Imaris and save it again",
+            "open it in Imaris and save it again; if another program wrote it, let its name end in .h5",
             path=str(path),
         )
     return found

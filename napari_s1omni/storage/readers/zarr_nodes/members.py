@@ -76,9 +76,14 @@ def group_attributes(where: str) -> Mapping[str, Any] | None:
             continue
         there = True
         document = json.loads(data)
+        if not isinstance(document, dict):
+            raise ValueError(f"{name} holds no object")
         attributes = document.get("attributes", {}) if name == "zarr.json" else document
         if name != ".zgroup":
-            return dict(attributes.get("ome", attributes))
+            inside = attributes.get("ome", attributes) if isinstance(attributes, dict) else attributes
+            if not isinstance(inside, dict):
+                raise ValueError(f"the attributes in {name} are no object")
+            return inside
     return {} if there else None
 
 

@@ -75,6 +75,12 @@ def test_metadata_of_cosem_and_of_axes(store):
     transform = {"axes": ["z", "y", "x"], "units": ["nm"] * 3, "scale": [5.0, 4, 3], "translate": [1.0, 2, 3]}
     write(store / "a", VOLUME, transform=transform)
     write(store / "b", VOLUME, axes=["x", "y", "t"], resolution=[0.5, 0.5, 2], units=["um", "um", "s"])
+    about = {"numChannels": 2, "numSlices": 20, "numFrames": 1, "pixelWidth": 0.5, "pixelDepth": 2, "unit": "micron"}
+    write(store / "c", np.stack([VOLUME, VOLUME + 1], 1), **about)
+    source = open_source(f"{store}::c")
+    assert source.spec.axes == ("c", "z", "y", "x")
+    assert (source.spec.scale[1], source.spec.scale[3], source.spec.units[3]) == (2.0, 0.5, "micrometer")
+    np.testing.assert_array_equal(source.read()[1], VOLUME + 1)
     spec = open_source(f"{store}::a").spec
     assert (spec.scale, spec.translate) == ((5.0, 4.0, 3.0), (1.0, 2.0, 3.0))
     spec = open_source(f"{store}::b").spec

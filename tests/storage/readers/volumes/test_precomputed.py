@@ -96,6 +96,9 @@ def test_missing_and_damaged_chunks(tmp_path):
     chunks[1].write_bytes(b"\x1f\x8b\0\0")
     with pytest.raises(SourceError, match=r"the chunk z .* of scale .*em"):
         source.read()
+    chunks[2].rename(f"{chunks[2]}.gz")
+    with pytest.raises(SourceError, match="gunzip -r"):
+        open_source(folder)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +107,9 @@ def test_missing_and_damaged_chunks(tmp_path):
 def test_a_bad_document_is_named(tmp_path, info):
     (tmp_path / "info").write_text(json.dumps(info))
     with pytest.raises(SourceError, match="key scales"):
+        open_source(tmp_path)
+    (tmp_path / "info").write_text(json.dumps(info)[:-1])
+    with pytest.raises(SourceError, match="info cannot be understood"):
         open_source(tmp_path)
 
 

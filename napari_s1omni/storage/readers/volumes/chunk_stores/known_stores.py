@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PRECOMPUTED = "volumes.chunk_stores.precomputed"
 """Module below ``storage/readers`` that reads precomputed volumes."""
 _N5_KEYS, _PRECOMPUTED_KEYS = {"n5", "dimensions"}, {"scales", "data_type"}
 _ZARR = ("zarr.json", ".zgroup", ".zarray")
+_KEY = re.compile(r'"(\w+)"\s*:')
 _HEAD = 4096
 _ENDING = ".n5"
 _MOST_BYTES = 2**20
@@ -59,13 +61,16 @@ def is_spim_data(path: Path) -> bool:
 
 
 def _keys(document: Path) -> set[str]:
-    """Return the keys of a small JSON object; none if it is missing or damaged."""
+    """Return the keys of a small JSON object, also of one that was cut off, so that its reader says so."""
     try:
         if not document.is_file() or document.stat().st_size > _MOST_BYTES:
             return set()
-        found = json.loads(document.read_bytes())
-    except (OSError, ValueError):
+        content = document.read_text(encoding="utf-8", errors="replace")
+        found = json.loads(content)
+    except OSError:
         return set()
+    except ValueError:
+        return set(_KEY.findall(content))
     return set(found) if isinstance(found, dict) else set()
 
 

@@ -35,7 +35,7 @@ def n5_meaning(attributes: Sequence[Mapping[str, Any]], shape: Sequence[int]) ->
     """
     found = N5Meaning()
     for one in attributes:
-        for read in (_of_transform, _of_axes):
+        for read in (_of_transform, _of_axes, _of_imagej):
             if found.axes is None:
                 read(one, shape, found)
     if found.axes is None and (letters := _GUESS.get(len(shape))):
@@ -71,6 +71,23 @@ def _of_axes(one: Mapping[str, Any], shape: Sequence[int], found: N5Meaning) -> 
         axes = list(axes)
     if _fits(axes, shape):
         found.axes = name_axes([str(name) for name in reversed(axes)], shape)
+
+
+def _of_imagej(one: Mapping[str, Any], shape: Sequence[int], found: N5Meaning) -> None:
+    """Read what Fiji writes: the numbers of channels, slices and frames, whose dimensions follow x and y."""
+    counts = {a: one.get(f"num{name}") for a, name in (("c", "Channels"), ("z", "Slices"), ("t", "Frames"))}
+    if not all(isinstance(n, int) for n in counts.values()):
+        return
+    letters = "xy" + "".join(a for a, n in counts.items() if n != 1)
+    if len(letters) != len(shape):
+        return
+    found.axes = NamedAxes(letters[::-1], tuple(letters[::-1]))
+    for a, name in (("x", "pixelWidth"), ("y", "pixelHeight"), ("z", "pixelDepth"), ("t", "frameInterval")):
+        size: Any = one.get(name)
+        if a in letters and isinstance(size, int | float) and size > 0:
+            found.scale[a] = float(size)
+    if isinstance(unit := one.get("unit"), str):
+        found.units |= dict.fromkeys((a for a in letters if a in "zyx"), unit)
 
 
 def _of_resolution(one: Mapping[str, Any], shape: Sequence[int], found: N5Meaning) -> None:

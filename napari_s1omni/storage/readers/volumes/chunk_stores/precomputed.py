@@ -12,7 +12,7 @@ from napari_s1omni.core.paths import name_in
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.raw_image import RawImage
-from napari_s1omni.storage.readers.volumes.chunk_stores.store_places import absent_chunks, plain_place
+from napari_s1omni.storage.readers.volumes.chunk_stores.store_places import absent_chunks, plain_place, refuse_packed
 from napari_s1omni.storage.readers.volumes.chunk_stores.tensor_store import (
     OpenTensor,
     TensorPixels,
@@ -64,6 +64,7 @@ def read_image(where: Path | str, number: int) -> RawImage:
     axes = "czyx" if several else "zyx"
     levels = []
     for index, scale in enumerate(scales):
+        refuse_packed(place, scale["key"])
         cached = _CACHED_BYTES if scale.get("sharding") else 0
         tensor = open_tensor("neuroglancer_precomputed", place, cached, scale_index=index)
         array = tensor.array if several else tensor.array[0]
