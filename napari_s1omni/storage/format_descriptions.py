@@ -95,6 +95,44 @@ FORMATS = (
         "A note for each size that is no size.",
     ),
     FormatDescription(
+        "Zeiss CZI",
+        (".czi",),
+        "Each scene is an image, named by its well and its name in ZEN; views, illuminations, phases, rotations and "
+        "channels of colours, are images of their own. Regions of a mosaic at any level, without compression or with "
+        "JPEG XR or Zstandard; 8 and 16 bits, 32-bit floats, colours of 8 and 16 bits. Pixel size, time step, "
+        "channels with colour and wavelengths, objective, date, stage position. By pylibCZIrw (LGPL-3.0-or-later); "
+        "tried on a time series of ZEN 3.2 and on files that it writes. JPEG XR is not tried.",
+        "Attachments, masks, drawings, times of single tiles, the place of a scene among the others. Files in several "
+        "parts, and other pixel types and compressions, are refused.",
+        "A note for planes and tiles that were never written, for the part of a mosaic without tiles, and for scenes "
+        "that overlap, by name. An error for a file that is cut off or still being written.",
+    ),
+    FormatDescription(
+        "Nikon ND2",
+        (".nd2",),
+        "Each stage position is an image, named as in NIS-Elements; so is each index of a custom loop. Frames are "
+        "read from the mapped file, compressed ones as a whole. Pixel size, distance of planes, the mean of the "
+        "measured time steps, channels with colour and wavelengths, objective, date, stage position. By nd2 "
+        "(BSD-3-Clause); tried on a confocal stack of a Nikon A1 and on files written for the tests. Files in JPEG "
+        "2000, from before 2010, are not tried.",
+        "Regions of interest, binary layers, events, JOBS. Compression with loss is refused.",
+        "A note for frames that were never written and for uneven time steps.",
+    ),
+    FormatDescription(
+        "Leica LIF, LOF, XLIF, XLEF",
+        (".lif", ".lof", ".xlif", ".xlef"),
+        "Each image, named by its folders, is read from the mapped file; of XLEF and XLIF, from the files beside it. "
+        "Emission and excitation wavelengths are channels, named by their nanometres; with channels, one for each "
+        "pair. The rows of an x-z scan are z, those of an x-t scan time. Tiles of a mosaic, slices, loops and "
+        "rotations are images of their own. Pixel size, time step, objective, date, stage position. By liffile "
+        "(BSD-3-Clause); tried on wavelength scans of a TCS SP8 and on files written for the tests. LOF, XLIF and "
+        "XLEF are written from the documentation of the library, and not tried on files of LAS X.",
+        "Raw lifetime recordings (FLIM), lookup tables, regions of interest, settings of lasers and detectors. "
+        "Mosaics are not stitched.",
+        "A note for wavelengths, scans without rows, uneven time steps, and files beside it that cannot be read. "
+        "Images before the end of a file that is cut off are read.",
+    ),
+    FormatDescription(
         "PNG, JPEG, JPEG 2000, WebP, BMP, TGA, PNM",
         (
             *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".jpc", ".jpx"),

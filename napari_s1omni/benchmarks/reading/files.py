@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_s1omni.benchmarks.reading.references.registry import ENDINGS
+from napari_s1omni.errors import S1OmniError
 from napari_s1omni.storage.formats_page import groups
+from napari_s1omni.storage.listing.image_headers import image_names
+from napari_s1omni.storage.readers.formats import format_of
 from napari_s1omni.storage.readers.registry import file_endings
 
 
@@ -31,7 +34,18 @@ def images(folder: Path, most: int | None = None) -> Iterator[tuple[Path, str]]:
             ending = next((e for e in endings if path.name.lower().endswith(e)), None)
             taken[path.parent, ending or ""] += 1
             if ending and (most is None or taken[path.parent, ending] <= most):
-                yield path, _FORMATS.get(ending, ending.lstrip(".").upper())
+                for image in _images_in(path, most):
+                    yield image, _FORMATS.get(ending, ending.lstrip(".").upper())
+
+
+def _images_in(path: Path, most: int | None) -> list[Path]:
+    """Return a file, or the references of its images if it holds several."""
+    try:
+        names = image_names(str(path)) if format_of(path) is not None else None
+    except S1OmniError:
+        # Its error is found when it is read.
+        names = None
+    return [path] if names is None or len(names) < 2 else [Path(f"{path}::{name}") for name in names[:most]]
 
 
 _FORMATS = {".tif": "TIFF", ".tiff": "TIFF", ".btf": "TIFF", ".jpg": "JPEG", ".nii": "NIfTI", ".nii.gz": "NIfTI"}

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_s1omni.core.acquisition import Channel
 from napari_s1omni.core.image_references import ImageChoice, reference_stem, with_image
 from napari_s1omni.core.paths import is_url, join_reference, name_in, split_reference
@@ -145,7 +147,8 @@ def seconds_of_window(raw: RawImage) -> float | None:
     if math.prod(chunks) * raw.pixels.dtype.itemsize > _MOST_DECODED:
         return None
     begin = time.perf_counter()
-    raw.pixels[box]
+    # A mapped file is read when its pixels are copied.
+    np.array(raw.pixels[box])
     return time.perf_counter() - begin
 
 

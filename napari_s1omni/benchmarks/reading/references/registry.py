@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_s1omni.benchmarks.reading.quiet import quiet
 from napari_s1omni.benchmarks.reading.references.zarr_metadata import attributes
 from napari_s1omni.benchmarks.reading.seen import Seen
+from napari_s1omni.core.paths import split_reference
 
 _HERE = "napari_s1omni.benchmarks.reading.references"
 _TIFFS = (".tif", ".tiff", ".btf", ".tf8", ".svs", ".lsm", ".stk", ".qptiff", ".scn", ".ndpi")
@@ -36,6 +38,9 @@ _FILES = (
     (_PICTURES, Reference("Pillow", "picture", "PIL")),
     (_VOLUMES, Reference("nibabel", "nifti", "nibabel")),
     ((".npy",), Reference("numpy", "numpy_file", "numpy")),
+    ((".czi",), Reference("pylibCZIrw", "zeiss", "pylibCZIrw")),
+    ((".nd2",), Reference("nd2", "nikon", "nd2")),
+    ((".lif", ".lof", ".xlif", ".xlef"), Reference("liffile", "leica", "liffile")),
 )
 _ARRAY = Reference("specification", "zarr_metadata", "zarr")
 _IMAGES = (
@@ -64,10 +69,21 @@ def references_of(path: Path) -> Iterator[Callable[[], Seen]]:
     if path.is_dir():
         found: tuple[Reference, ...] = _IMAGES if _is_image(path) else (_ARRAY,)
     else:
-        found = tuple(r for endings, r in _FILES if path.name.lower().endswith(endings))
+        file, _ = split_reference(str(path))
+        found = tuple(r for endings, r in _FILES if file.lower().endswith(endings))
     for reference in found:
         if importlib.util.find_spec(reference.library) is not None:
             yield functools.partial(_read, reference.module, path)
+
+
+def windows_of(path: Path) -> Callable[[], Callable[[Mapping[str, slice]], Any]] | None:
+    """Return how the library of a format opens a file to read windows of it; None if that is not measured here."""
+    file, _ = split_reference(str(path))
+    for endings, reference in _FILES:
+        if file.lower().endswith(endings) and importlib.util.find_spec(reference.library) is not None:
+            found = getattr(importlib.import_module(f"{_HERE}.{reference.module}"), "windows", None)
+            return None if found is None else functools.partial(found, path)
+    return None
 
 
 def _is_image(path: Path) -> bool:

@@ -48,7 +48,7 @@ def read_image(path: Path, number: int) -> RawImage:
     image = images[number]
     described = _description(image, metadata)
     tile = tile_of(image, tiles)
-    levels = [_CziPixels(path, file, image, described.axes, factor, tile) for factor in (1, *image.factors)]
+    levels = [_level(path, file, image, described.axes, factor, tile) for factor in (1, *image.factors)]
     notes = (*notes_of(image, tiles), *_overlaps(image, images))
     return described.image(levels, levels[0].chunks, str(path), described.axes, notes)
 
@@ -76,35 +76,24 @@ class _CziPixels:
     """Letters of its dimensions, of ``t c z y x s``."""
     factor: int
     """Pixels of full resolution that one stands for, along y and x."""
-    tile: tuple[int, int]
-    """Height and width of a stored tile."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Size per dimension."""
-        return tuple(_sizes(self.image, self.factor)[a] for a in self.axes)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Pixel type."""
-        return self.image.dtype
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Size of a stored tile."""
-        tile = {"y": self.tile[0], "x": self.tile[1], "s": 3}
-        return tuple(min(tile.get(a, 1), n) for a, n in zip(self.axes, self.shape, strict=True))
+    shape: tuple[int, ...]
+    """Size per dimension."""
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...]
+    """Size of a stored tile."""
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         ranges = {a: range(*part.indices(n)) for a, part, n in zip(self.axes, index, self.shape, strict=True)}
-        rows, columns = ranges["y"], ranges["x"]
-        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         outer = [a for a in self.axes if a in "tcz"]
-        samples = index[self.axes.index("s")] if "s" in self.axes else slice(0, 1)
+        samples = index[self.axes.index("s")] if "s" in self.axes else 0
+        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         for place in itertools.product(*(range(len(ranges[a])) for a in outer)):
             at = {a: ranges[a][i] for a, i in zip(outer, place, strict=True)}
-            plane = self._plane(at, rows, columns)[..., ::-1][..., samples]
-            found[place] = plane if "s" in self.axes else plane[..., 0]
+            # The library gives blue first. A view is turned around where it is copied.
+            plane = self._plane(at, ranges["y"], ranges["x"])[..., ::-1][..., samples]
+            if found.size == plane.size:
+                return plane.reshape(found.shape).astype(self.dtype, copy=False)
+            found[place] = plane
         return found
 
     def _plane(self, at: dict[str, int], rows: range, columns: range) -> NDArray[Any]:
@@ -133,6 +122,13 @@ class _CziPixels:
                 path=str(self.path),
             ) from error
         return found[: len(rows), : len(columns)]
+
+
+def _level(path: Path, file: _OpenCzi, image: CziImage, axes: str, factor: int, tile: tuple[int, int]) -> _CziPixels:
+    sizes, one = _sizes(image, factor), {"y": tile[0], "x": tile[1], "s": image.samples}
+    shape = tuple(sizes[a] for a in axes)
+    chunks = tuple(min(one.get(a, 1), n) for a, n in zip(axes, shape, strict=True))
+    return _CziPixels(path, file, image, axes, factor, shape, image.dtype, chunks)
 
 
 def _sizes(image: CziImage, factor: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class MappedPixels:
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         try:
             # A file that shrank would end the process where its map is read.
-            if self.path.stat().st_size < self.end:
+            if os.stat(self.path).st_size < self.end:
                 raise OSError("the file became shorter while it was read")
         except OSError as error:
             raise _unreadable(self.path, self.image, str(error)) from error

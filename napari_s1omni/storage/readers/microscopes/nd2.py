@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -102,7 +103,7 @@ def _images(path: Path, file: _OpenNd2, metadata: Nd2Metadata) -> list[_Image]:
     frames = math.prod(n for a, n in file.sizes.items() if a not in _FRAME)
     if frames != math.prod(loop.count for loop in loops) and loops:
         raise SourceError(
-            f"{path} has loops of {' x '.join(str(loop.count) for loop in loops)} frames, of which axes of "
+            f"{path} has loops of {' x '.join(str(loop.count) for loop in loops)} frames, and axes for "
             f"{' x '.join(str(n) for a, n in file.sizes.items() if a not in _FRAME) or '1'} are known",
             "a file has one loop each for time, positions and planes",
             "export it from NIS-Elements as OME-TIFF",
@@ -179,11 +180,15 @@ class _Nd2Pixels:
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         parts = dict(zip(self.axes, index, strict=True))
         ranges = {a: range(*parts[a].indices(n)) for a, n in zip(self.axes, self.shape, strict=True)}
-        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         outer = [a for a in self.axes if a not in _FRAME.lower()]
         inner = [a for a in self.axes if a in _FRAME.lower()]
         fixed = {a.lower(): slice(i, i + 1) for a, i in self.image.fixed.items()}
         within = tuple(parts.get(a, fixed.get(a, slice(None))) for a in _FRAME.lower())
+        if all(len(ranges[a]) == 1 for a in outer):
+            # A copy: the library closes its map under arrays that still show it.
+            part = self._frame({a: ranges[a][0] for a in outer})[within]
+            return np.array(part, order="C").reshape([len(r) for r in ranges.values()])
+        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
         for place in itertools.product(*(range(len(ranges[a])) for a in outer)):
             at = {a: ranges[a][i] for a, i in zip(outer, place, strict=True)}
             found[place] = self._frame(at)[within].reshape([len(ranges[a]) for a in inner])
@@ -192,7 +197,7 @@ class _Nd2Pixels:
     def _frame(self, at: dict[str, int]) -> NDArray[Any]:
         try:
             # A file that shrank would end the process where its map is read.
-            if self.path.stat().st_size < self.file.stored:
+            if os.stat(self.path).st_size < self.file.stored:
                 raise OSError("the file became shorter while it was read")
             return self.file.frame(self.number(at))
         except Exception as error:

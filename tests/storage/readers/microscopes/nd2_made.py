@@ -36,7 +36,7 @@ def planes(count, step):
     return loop(4, uiCount=count, dZLow=0.0, dZHigh=step * (count - 1), dZStep=step, dZHome=0.0)
 
 
-def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, compressed=False, left_out=()):
+def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, compressed=False, left_out=(), dyes=True):
     """Write frames (y, x, components) in the order of the loops; three components of one channel are colours."""
     frames = np.asarray(frames)
     count, height, width, components = frames.shape
@@ -57,6 +57,9 @@ def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, comp
         f"a{i}": {"sDescription": name, "uiColor": 0x0000FF << (8 * i % 24), "uiCompCount": each, "uiModalityMask": 1}
         for i, name in enumerate(channels)
     }
+    if dyes:
+        for plane in named.values():
+            plane["pFluorescentProbe"] = {"m_ExcitationSpectrum": _peak(488.0), "m_EmissionSpectrum": _peak(520.0)}
     meta = {
         "bCalibrated": size > 0,
         "dCalibration": float(size),
@@ -88,6 +91,10 @@ def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, comp
     out += places + struct.pack("<Q", begin)
     Path(path).write_bytes(out)
     return Path(path)
+
+
+def _peak(wavelength):
+    return {"uiCount": 1, "pPoint": {"Point0": {"dWavelength": wavelength, "dTValue": 1.0, "eType": 1}}}
 
 
 def _xml(values):

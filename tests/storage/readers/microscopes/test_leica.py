@@ -1,6 +1,7 @@
 """LIF, LOF, XLIF and XLEF: pixels, wavelengths, sizes and names, as liffile sees them."""
 
 import hashlib
+import struct
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ import liffile
 from leica_made import write_lif, write_lof, write_xlef, write_xlif
 from real_files import DATA, needs_files
 
+import napari_s1omni
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.listing.image_headers import list_images
@@ -203,3 +205,48 @@ def test_many_images_are_listed_quickly(tmp_path):
     begin = time.process_time()
     assert len(list_images(path)) == 3_000
     assert time.process_time() - begin < 2
+
+
+def test_fifty_gigabytes_are_listed_at_once(tmp_path):
+    small = _one(tmp_path / "a.lif", np.zeros((2, 100), np.uint8), "yx")
+    edge = 220_000
+    text = small.read_bytes().decode("latin-1")
+
+    def wide(words):
+        return "\0".join(words) + "\0"
+
+    for old, new in (
+        ('NumberOfElements="2"', f'NumberOfElements="{edge}"'),
+        ('NumberOfElements="100"', f'NumberOfElements="{edge}"'),
+        ('BytesInc="100"', f'BytesInc="{edge}"'),
+    ):
+        text = text.replace(wide(old), wide(new))
+    data = text.encode("latin-1")
+    xml = data[13 : data.index(struct.pack("<I", 0x70), 13)]
+    head = struct.pack("<IIBI", 0x70, len(xml) + 5, 0x2A, len(xml) // 2)
+    name = "MemBlock_0".encode("utf-16-le")
+    block = struct.pack("<IIBQBI", 0x70, len(name) + 14, 0x2A, edge * edge, 0x2A, len(name) // 2) + name
+    path = tmp_path / "huge.lif"
+    with open(path, "wb") as file:
+        file.write(head + xml + block)
+        file.truncate(file.tell() + edge * edge)
+    begin = time.process_time()
+    assert list_images(path)[0].shape == (edge, edge)
+    source = open_source(path)
+    assert not source.read([slice(edge - 512, edge), slice(0, 512)]).any()
+    assert time.process_time() - begin < 1
+
+
+def test_labels_lie_in_the_world_of_their_source(tmp_path):
+    yy, xx = np.mgrid[:120, :140]
+    pixels = (200 * ((yy - 40) ** 2 + (xx - 70) ** 2 < 300)).astype(np.uint8)
+    lengths = {"x": (0, 139 * 0.5e-6), "y": (0, 119 * 0.5e-6)}
+    path = write_lif(tmp_path / "cells.lif", [("a", pixels, "yx", {"lengths": lengths}), ("b", pixels, "yx", {})])
+    result = napari_s1omni.segment(
+        join_reference(str(path), "a"), tmp_path / "out.zarr", prompt="nuclei, 10 um", engine="reference"
+    )
+    labels = open_source(tmp_path / "out.zarr")
+    assert (labels.spec.scale, labels.spec.units) == ((0.5, 0.5), ("micrometer", "micrometer"))
+    assert labels.spec.translate == (0, 0)
+    found = np.argwhere(result.array[...] > 0)
+    assert found.mean(0) * 0.5 == pytest.approx((20, 35), abs=0.5)

@@ -77,6 +77,13 @@ def test_without_calibration_there_is_no_size(tmp_path):
     assert list_images(path)[0].scale == (None, None)
 
 
+def test_planes_without_a_dye_keep_name_and_size(tmp_path):
+    # The library fails at the metadata of such a file.
+    path = write_nd2(tmp_path / "a.nd2", _random(1, 30, 40, 2), channels=("one", "two"), dyes=False)
+    source = open_source(path)
+    assert (source.spec.channel_names, source.spec.scale[1:]) == (("one", "two"), (0.25, 0.25))
+
+
 def test_custom_loops_are_images(tmp_path):
     path = write_nd2(tmp_path / "a.nd2", _random(3, 30, 40, 1), loop(7, uiCount=3))
     assert [header.name for header in list_images(path)] == ["loop 0", "loop 1", "loop 2"]
