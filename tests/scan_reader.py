@@ -46,7 +46,7 @@ def read_image(path, number):
 
 
 def write_scan(path, *images):
-    """Write a file; images are dictionaries with the fields of a header, of which only the name is required."""
+    """Write a file; images are dictionaries with the fields of a header, where only the name is required."""
     Path(path).write_text(json.dumps({"images": list(images)}), "utf-8")
     return path
 

@@ -34,7 +34,7 @@ from napari_s1omni.storage.readers.file_format import ImageHeader
 from napari_s1omni.storage.readers.image_files import choose_number
 
 _MOST_PICTURES = 300
-"""Images of which a picture is drawn; of a file with more, the others have their names only."""
+"""Images that get a picture; of a file with more, the others have their names only."""
 
 
 def open_images(path: str = "", headers: Sequence[ImageHeader] = (), one: bool = False) -> list[str]:
