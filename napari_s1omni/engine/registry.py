@@ -56,7 +56,7 @@ def describe(
     target : str, optional
         Modality to translate to; ``auto`` passes over engines that do not draw it.
     image : ImageSample, optional
-        What is known of the image; ``auto`` passes over engines that know no images like it.
+        What is known of the image; ``auto`` passes over engines that are far from knowing such images.
 
     Raises
     ------
@@ -166,7 +166,10 @@ def _judge(name: str, operation: str, image: ImageSample | None) -> tuple[bool, 
     like = None if image is None else source.familiarity(name, operation, image)
     if like is None:
         return True, reason
-    return like.known, f"{like.words}; {reason}" if like.known and reason else like.words
+    if like.far:
+        return False, like.words
+    # What is unlike but not far gets a note of its own.
+    return True, "; ".join(part for part in (like.words if like.known else "", reason) if part)
 
 
 def _candidates(

@@ -69,6 +69,8 @@ def test_p_value_is_the_share_of_held_out_images_that_lie_as_far(tmp_path):
     assert read.p_value(far) == pytest.approx(1 / 100)
     farther = (read.held_out[:99] >= read.distance(near)).sum()
     assert read.p_value(near) == pytest.approx((1 + farther) / 100)
+    assert bank.is_far(far)
+    assert not bank.is_far(near)
     # A few odd tiles do not decide.
     assert read.p_value(np.concatenate([near[:3], far[:1]])) == read.p_value(near)
 

@@ -27,6 +27,9 @@ BANK_NAME = "familiarity.npz"
 """File of the bank, beside the weights of the engine."""
 LEAST = 0.05
 """p-value below which an image is unfamiliar: of the held-out images, one in twenty is called so too."""
+FAR = 1.5
+"""Distance, as a multiple of the one that a twentieth of the held-out images exceed, from which on ``auto`` leaves an
+image to another engine. On unfamiliar validation images nearer than most photographs the engines are alike."""
 NEIGHBOURS = 5
 """Nearest known tiles whose mean distance is the distance of a tile."""
 
@@ -49,6 +52,8 @@ class Familiarity:
     """Name of the engine."""
     p_value: float
     """Above 0, at most 1."""
+    far: bool = False
+    """Whether it is so unlike them that another engine should be used."""
 
     @property
     def known(self) -> bool:
@@ -124,8 +129,16 @@ class Bank:
 
     def p_value(self, features: NDArray[np.float32]) -> float:
         """Return the conformal p-value of an image, given by the features of its tiles: above 0, at most 1."""
-        alike = self.held_out[self.coloured == in_colour(features)]
+        alike = self._alike(features)
         return (1 + int((alike >= self.distance(features)).sum())) / (len(alike) + 1)
+
+    def is_far(self, features: NDArray[np.float32]) -> bool:
+        """Return whether an image lies beyond :data:`FAR`."""
+        return self.distance(features) > FAR * float(np.quantile(self._alike(features), 1 - LEAST))
+
+    def _alike(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the distances of held-out images that are in colour like this one, or grey like it."""
+        return self.held_out[self.coloured == in_colour(features)]
 
 
 def engine_that_does_not_know(sentences: Iterable[str]) -> str | None:

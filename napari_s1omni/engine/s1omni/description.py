@@ -151,4 +151,7 @@ def familiarity(name: str, operation: str, image: ImageSample) -> Familiarity | 
     if operation != "segmentation" or image.kind in NOT_IN_BANK or not path.is_file():
         return None
     seen = image.features()
-    return None if seen is None else Familiarity(name, read_bank(path, path.stat().st_mtime_ns).p_value(seen))
+    if seen is None:
+        return None
+    bank = read_bank(path, path.stat().st_mtime_ns)
+    return Familiarity(name, bank.p_value(seen), bank.is_far(seen))
