@@ -115,7 +115,6 @@ def test_painting_and_measuring(viewer, panel, settle, until, picture):
     _, table = viewer.window.add_plugin_dock_widget("napari_s1omni", "Measurements")
     table.measure()
     until(lambda: table._model is not None)
-    viewer.reset_view()
     table.table.selectRow(9)
     picture("napari-measure")
     assert not cut_off(table)
