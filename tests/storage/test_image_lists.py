@@ -132,3 +132,13 @@ def test_what_a_spreadsheet_writes_is_read_back(tmp_path_factory, rows, separato
     found = [(e.uri, dict(e.changes).get("operation.prompt", "")) for e in list_sources(path)]
     kept = list(dict.fromkeys(rows))
     assert found == [(s if "://" in s else f"{path.parent}/{s}", p) for s, p in kept]
+
+
+def test_an_image_that_is_listed_again_without_a_name_is_told_of_the_column(tmp_path):
+    rows = "source,operation.prompt\na.png,segment the nuclei\na.png,segment the cells\nb.png,segment the cells\n"
+    (tmp_path / "list.csv").write_text(rows, encoding="utf-8")
+    found = list_sources(tmp_path / "list.csv")
+    assert [entry.name for entry in found] == ["a", "a-2", "b"]
+    (note,) = found.notes
+    assert "1 row of" in note
+    assert "a column 'name' gives each a name of its own" in note
