@@ -10,7 +10,7 @@ from typing import Any
 from napari_s1omni.errors import SourceError, StoreError
 from napari_s1omni.planning.zarr_folder import ZarrFormat, is_array, read_json, read_ome, zarr_format
 from napari_s1omni.storage.axis_names import read_axes
-from napari_s1omni.storage.readers.ngff_metadata import Multiscale
+from napari_s1omni.storage.readers.zarr_nodes.ngff_metadata import Multiscale
 
 _REMEDY = "write to a separate output folder"
 

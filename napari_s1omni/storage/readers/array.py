@@ -53,7 +53,7 @@ def read_array(array: Any) -> RawImage:
 
 def _read_array(array: Any) -> RawImage:
     if type(array).__module__.partition(".")[0] == "zarr":
-        from napari_s1omni.storage.readers.zarr_store import read_zarr_object
+        from napari_s1omni.storage.readers.zarr_nodes.zarr_store import read_zarr_object
 
         stored = read_zarr_object(array)
         if stored is not None:

@@ -222,7 +222,7 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
 
 
 def _read_zarr(uri: str, level: int) -> RawImage:
-    return _reader("zarr_store:read_zarr")(uri, level)
+    return _reader("zarr_nodes.zarr_store:read_zarr")(uri, level)
 
 
 def _at_level(raw: RawImage, level: int, name: str) -> RawImage:

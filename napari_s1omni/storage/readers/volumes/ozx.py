@@ -19,13 +19,13 @@ from napari_s1omni.core.acquisition import Acquisition, Channel
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.listing.plate import plate_fields
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
-from napari_s1omni.storage.readers.ngff import read_ngff
-from napari_s1omni.storage.readers.ngff_metadata import ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.volumes.headers import make_header
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_versions
+from napari_s1omni.storage.readers.zarr_nodes.ngff import read_ngff
+from napari_s1omni.storage.readers.zarr_nodes.ngff_metadata import ome_attributes
 from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error
-from napari_s1omni.storage.readers.zarr_store import read_zarr_object
+from napari_s1omni.storage.readers.zarr_nodes.zarr_store import read_zarr_object
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 _ENCRYPTED = 1

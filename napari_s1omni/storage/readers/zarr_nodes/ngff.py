@@ -12,11 +12,11 @@ import zarr.errors
 
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers.ngff_levels import LevelGrid, Pyramid, contradiction
-from napari_s1omni.storage.readers.ngff_metadata import Multiscale, channel_names, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray
 from napari_s1omni.storage.readers.zarr_nodes.documents import RememberedStore, is_local
+from napari_s1omni.storage.readers.zarr_nodes.ngff_levels import LevelGrid, Pyramid, contradiction
+from napari_s1omni.storage.readers.zarr_nodes.ngff_metadata import Multiscale, channel_names, ome_attributes
 from napari_s1omni.storage.readers.zarr_nodes.pixels import pixels_of
 
 _COLOURS = [("red", "green", "blue"), ("Red", "Green", "Blue"), ("R", "G", "B"), ("r", "g", "b")]

@@ -16,11 +16,11 @@ from napari_s1omni.core.paths import is_url
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.axis_names import NamedAxes, are_placeholders, name_axes
 from napari_s1omni.storage.files.remote import TIMEOUT, read_error, remote_options
-from napari_s1omni.storage.readers.ngff import read_ngff
-from napari_s1omni.storage.readers.ngff_metadata import find_level, ome_attributes
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version, version_notes
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_groups, open_remembered, open_versions
+from napari_s1omni.storage.readers.zarr_nodes.ngff import read_ngff
+from napari_s1omni.storage.readers.zarr_nodes.ngff_metadata import find_level, ome_attributes
 from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error, pixels_of
 
 _TIMEOUT = TIMEOUT

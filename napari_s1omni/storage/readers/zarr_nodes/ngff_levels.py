@@ -12,9 +12,9 @@ import zarr.errors
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.files.remote import read_error
-from napari_s1omni.storage.readers.ngff_metadata import Multiscale, level_path
 from napari_s1omni.storage.readers.zarr_nodes.chunk_keys import StoredArray, choose_version
 from napari_s1omni.storage.readers.zarr_nodes.documents import open_remembered, open_versions
+from napari_s1omni.storage.readers.zarr_nodes.ngff_metadata import Multiscale, level_path
 from napari_s1omni.storage.readers.zarr_nodes.pixels import document_error
 
 
