@@ -56,7 +56,7 @@ def read_image(path: Path, number: int) -> RawImage:
 class _OpenNd2:
     """An open file, closed when the last array that reads from it is deleted."""
 
-    __slots__ = ("__weakref__", "_kept", "_lock", "file", "sizes", "stored")
+    __slots__ = ("__weakref__", "_decodes", "_kept", "_lock", "file", "sizes", "stored")
 
     def __init__(self, path: Path) -> None:
         import nd2
@@ -65,6 +65,7 @@ class _OpenNd2:
         weakref.finalize(self, self.file.close)
         self.stored = path.stat().st_size
         self.sizes: dict[str, int] = dict(self.file.sizes)
+        self._decodes = bool(self.file.is_legacy or self.file.attributes.compressionType == "lossless")
         self._lock = threading.Lock()
         self._kept: tuple[int, NDArray[Any] | None] = (-1, None)
 
@@ -76,7 +77,7 @@ class _OpenNd2:
             if kept != number or frame is None:
                 frame = np.asarray(self.file.read_frame(number)).reshape(full)
                 # Windows of one frame follow each other; only a decoded frame is worth keeping.
-                self._kept = (number, frame if self.file.attributes.compressionType == "lossless" else None)
+                self._kept = (number, frame if self._decodes else None)
         return frame
 
 
@@ -92,7 +93,8 @@ class _Image:
 
 
 def _images(path: Path, file: _OpenNd2, metadata: Nd2Metadata) -> list[_Image]:
-    if file.file.attributes.compressionType == "lossy":
+    # Old files in JPEG 2000 are decoded.
+    if file.file.attributes.compressionType == "lossy" and not file.file.is_legacy:
         raise SourceError(
             f"{path} is compressed with loss",
             "ND2 without compression, or with lossless compression, is read",
