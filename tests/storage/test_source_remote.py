@@ -16,7 +16,7 @@ import pytest
 import zarr
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.storage.readers import zarr_store
+from napari_s1omni.storage.readers.zarr_nodes import zarr_store
 from napari_s1omni.storage.source import open_source
 
 pytest.importorskip("aiohttp")

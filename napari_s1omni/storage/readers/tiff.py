@@ -10,7 +10,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import zarr
 
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SourceError
@@ -132,6 +131,9 @@ def _pixels(path: Path | str, series: Any, stack: ExitStack) -> tuple[Pixels, ..
     if series.dataoffset is not None and len(series.levels) == 1 and series.transform is None and one_file:
         dtype = series.dtype.newbyteorder(series.parent.byteorder)
         return (np.memmap(path, dtype, "r", series.dataoffset, series.shape),)
+    # Mapped files do without zarr, which takes most of the time of a short command to import.
+    import zarr
+
     opened = zarr.open(series.aszarr(), mode="r")
     arrays = [opened] if isinstance(opened, zarr.Array) else [opened[str(i)] for i in range(len(series.levels))]
     file = _OpenFile(stack)
