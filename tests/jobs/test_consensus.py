@@ -60,7 +60,7 @@ def test_a_region_and_a_copy_of_a_part_are_told_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("prompt", "engine"),
-    [("segment the dark nuclei", "nano"), ("dunkle Zellkerne", "nano"), ("nuclei", "reference"), ("axons", "nano")],
+    [("segment the dark nuclei", "nano"), ("dunkle Zellkerne", "nano"), ("nuclei", "reference"), ("coins", "nano")],
 )
 def test_nothing_is_measured_where_the_request_says_it_or_nobody_would_be_told(prompt, engine):
     plan = prepare(job(prompt, engine), discs((200, 200))).plan
