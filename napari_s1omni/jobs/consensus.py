@@ -27,18 +27,18 @@ _BROWN = 0.3
 """Share of the stained pixels above which brown is taken out; at most 0.05 in hematoxylin and eosin."""
 _SMOOTHING = 3.0
 """Sigma, in pixels, of the smoothing in which objects of about 20 px stand out."""
-_NOT_BLOBS = ("fibres", "mitochondria")
-"""Kinds that are no islands on a ground: the median of the layer says nothing of them."""
+_TOLD = ("nuclei",)
+"""Kinds whose polarity a model is told: it gained on nuclei, and took bright ground between coins for coins."""
 _BROWN_WORDS = re.compile(r"\b(brown\w*|dab|positiv\w*|braun\w*|brun\w*|marron\w*|marro\w*|pard[oa]s?)\b|棕|褐|阳性")
 
 
 def says_polarity(operation: Operation, engine: EngineDescription) -> bool:
-    """Whether a measured polarity would be told: not if the request says one, or names no blobs."""
+    """Whether a measured polarity would be told: not if the request says one, or names other objects than nuclei."""
     return (
         operation.type == "segmentation"
         and engine.takes_polarity
         and find_polarity(operation.prompt) is None
-        and find_kind(operation.prompt) not in _NOT_BLOBS
+        and find_kind(operation.prompt) in _TOLD
     )
 
 

@@ -33,16 +33,13 @@ class Consensus:
         """What is told to the engine or taken out of the image, for people; may be empty."""
         parts = []
         if self.counterstain is not None:
-            parts.append(
-                "Nuclei are looked for in hematoxylin alone: the brown stain (DAB) is separated by its colour and left "
-                "out. Write 'brown nuclei' to look for those."
-            )
+            parts.append("Nuclei are looked for in hematoxylin alone, without the brown stain (DAB).")
         if self.polarity is not None:
             ground = "dark" if self.polarity == "bright" else "bright"
             where = f"{self.agreeing} of {self.places} places of the layer"
             if self.agreeing == self.places:
                 where = "the whole layer" if self.whole else f"{self.places} place{'s'[: self.places > 1]} of the layer"
-            parts.append(f"Objects are {self.polarity} on {ground} ground, measured on {where}; every tile is told so.")
+            parts.append(f"Objects are {self.polarity} on {ground} ground, measured on {where}.")
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:

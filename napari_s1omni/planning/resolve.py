@@ -94,7 +94,10 @@ def resolve(
     if source.size("c") > 1:
         notes += [_channel_note(group, source) for group in groups]
     notes += dict.fromkeys((*operation.understanding(source, engine).sentences, *operation.notes(source)))
-    notes += [consensus.sentence] if consensus is not None else []
+    if consensus is not None:
+        notes.append(consensus.sentence)
+        if consensus.counterstain:
+            notes.append("To look for brown nuclei instead, write 'brown nuclei'.")
     tile_size, overlap = _tile_size(job, source, engine, notes)
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, notes)

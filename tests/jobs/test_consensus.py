@@ -35,10 +35,9 @@ def test_what_is_measured_is_told_said_and_stored(height, ground, polarity):
     plan = prepared.plan
     other = {"bright": "dark", "dark": "bright"}[polarity]
     assert plan.instruction.plain.request == f"segment the {polarity} nuclei"
-    assert f"Objects are {polarity} on {other} ground, measured on 4 places of the layer; every tile is told so." in (
-        plan.notes
-    )
-    assert request_line(prepared) == f"Understood: nuclei, {polarity} as measured."
+    said = f"Objects are {polarity} on {other} ground, measured on 4 places of the layer."
+    assert said in plan.notes
+    assert request_line(prepared).startswith(f"Understood: nuclei. {said}")
     again = Plan.from_json(plan.to_json())
     assert (again.consensus, again.digest) == (plan.consensus, plan.digest)
     assert plan.consensus.size == pytest.approx(18, rel=0.2)
@@ -61,7 +60,7 @@ def test_a_region_and_a_copy_of_a_part_are_told_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("prompt", "engine"),
-    [("segment the dark nuclei", "nano"), ("dunkle Zellkerne", "nano"), ("nuclei", "reference"), ("axons", "nano")],
+    [("segment the dark nuclei", "nano"), ("dunkle Zellkerne", "nano"), ("nuclei", "reference"), ("coins", "nano")],
 )
 def test_nothing_is_measured_where_the_request_says_it_or_nobody_would_be_told(prompt, engine):
     plan = prepare(job(prompt, engine), discs((200, 200))).plan
