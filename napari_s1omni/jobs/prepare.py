@@ -201,11 +201,7 @@ def prepare(job: Job, array: Any = None, *, memory: int | None = None, seen: Mea
     cost = check_memory(plan, free, count_tiles(plan))
     guessed = (Doubt(f"Axes are read as '{source.stored_axes}'.", source.axes_guess),) if source.axes_guess else ()
     doubts = (*read.doubts, *unlike, *contrary, *guessed, *volume)
-    understood = read.understood
-    if understood:
-        understood += ", in hematoxylin" if plan.counterstain else ""
-        understood += f", {plan.instruction.polarity} as measured" if plan.instruction.polarity else ""
-    return Prepared(plan, source, with_learned_time(cost, plan), understood=understood, doubts=doubts)
+    return Prepared(plan, source, with_learned_time(cost, plan), understood=read.understood, doubts=doubts)
 
 
 def dry_run(job: Job, *, reserved: int = 0, overwrite: bool = False) -> Prepared:

@@ -138,7 +138,7 @@ class Bank:
 
     def _alike(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the distances of held-out images that are in colour like this one, or grey like it."""
-        return self.held_out[self.coloured == in_colour(features)]
+        return np.asarray(self.held_out[self.coloured == in_colour(features)], np.float32)
 
 
 def engine_that_does_not_know(sentences: Iterable[str]) -> str | None:
