@@ -137,9 +137,15 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
         missing = split_stored(text)[0]
         if missing != text and not glob.has_magic(missing):
             raise SourceError(f"there is nothing at {missing}", remedy="check the path", path=missing)
-        like = "" if chosen is None else f" like '{chosen}'"
+        more = f": {'; '.join(found.notes)}" if found.notes else ""
+        if chosen is not None:
+            raise SourceError(
+                f"{text} holds no image '{chosen}'{more}",
+                "an image is chosen by its name, its number from 0, or a pattern",
+                "list the images with s1omni info",
+            )
         raise SourceError(
-            f"{text} holds no images{like}{': ' + '; '.join(found.notes) if found.notes else ''}",
+            f"{text} holds no images{more}",
             f"images are files ending in {', '.join(file_endings())}, or Zarr stores",
             "choose another folder or pattern",
         )
@@ -173,13 +179,11 @@ def _of_files(found: FoundImages, home: Path, chosen: str | None) -> Collection:
     notes = found.notes(str(home))
     if several := sum(len(file.images) > 1 for file in files):
         of = "file holds" if several == 1 else "files hold"
-        notes.append(
-            f"{several} {of} several images, and each of them is run" + (f" that is '{chosen}'" * bool(chosen))
-        )
+        which = "each of them is run" if chosen is None else f"of them only '{chosen}' are run"
+        notes.append(f"{several} {of} several images, and {which}")
     if without := [file.file for file in files if not file.images]:
-        notes.append(
-            f"{len(without)} files have no image '{chosen}' and are skipped: {', '.join(map(name_in, without))}"
-        )
+        have = "file has" if len(without) == 1 else "files have"
+        notes.append(f"{len(without)} {have} no image '{chosen}', skipped: {', '.join(map(name_in, without))}")
     return Collection(_entries(files), notes, skipped=found.skipped + len(without), home=str(home))
 
 

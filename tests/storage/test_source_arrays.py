@@ -168,7 +168,7 @@ def test_npy_is_mapped(tmp_path):
     array = np.random.default_rng(0).random((30, 40)).astype(">f4")
     np.save(tmp_path / "a.npy", array)
     source = open_source(tmp_path / "a.npy")
-    assert isinstance(source._raw.pixels, np.memmap)
+    assert isinstance(source._raw.pixels.mapped, np.memmap)
     np.testing.assert_array_equal(source.read((slice(3, 9), slice(5, 7))), array[3:9, 5:7])
     (tmp_path / "b.npy").write_bytes(b"no numbers")
     with pytest.raises(SourceError, match=r"b\.npy"):

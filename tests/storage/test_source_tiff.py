@@ -18,7 +18,7 @@ def test_plain_tiff_is_mapped_and_big_endian_becomes_native(tmp_path):
     array = RNG.integers(0, 2**16, (40, 50), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", array, byteorder=">")
     source = open_source(tmp_path / "a.tif")
-    assert isinstance(source._raw.pixels, np.memmap)
+    assert isinstance(source._raw.pixels.mapped, np.memmap)
     assert source.spec.dtype == "uint16"
     np.testing.assert_array_equal(source.read(), array)
 

@@ -24,6 +24,7 @@ from napari_s1omni.storage.readers.foreign_array import (
     without_unit,
 )
 from napari_s1omni.storage.readers.labelled_array import axis_metadata
+from napari_s1omni.storage.readers.mapped_file import MappedFile
 from napari_s1omni.storage.readers.raw_image import RawImage
 
 _CHUNK = 2**20
@@ -142,7 +143,8 @@ def read_npy(path: Path) -> RawImage:
         raise SourceError(
             f"{path} is not a .npy file of numbers: {error}", remedy="write it with numpy.save", path=str(path)
         ) from error
-    return RawImage(array, None, default_chunks(array.shape), uri=str(path))
+    pixels = MappedFile.of(path, array) if isinstance(array, np.memmap) else array
+    return RawImage(pixels, None, default_chunks(array.shape), uri=str(path))
 
 
 def default_chunks(shape: tuple[int, ...], axes: str = "") -> tuple[int, ...]:

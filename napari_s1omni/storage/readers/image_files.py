@@ -120,7 +120,7 @@ def choose_number(names: Sequence[str], image: str | None, path: Path | str) -> 
     raise SourceError(
         f"there is no image '{image}' in {path}.{near}" if near else f"there is no image '{image}' in {path}",
         f"the file holds {shown}" if len(names) == 1 else f"the file holds {len(names)} images: {shown}",
-        "give one of these names, or a number counted from 0",
+        "give this name, or the number 0" if len(names) == 1 else "give one of these names, or a number counted from 0",
         path=str(path),
         images=list(names),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
+from napari_s1omni.storage.readers.mapped_file import MappedFile
 from napari_s1omni.storage.readers.pixel_meaning.oriented_pixels import ORIENTATIONS, OrientedPixels, exchanges_axes
 from napari_s1omni.storage.readers.raw_image import Pixels, RawImage, ZarrArrayPixels
 from napari_s1omni.storage.readers.tiff_metadata.calibration import read_sizes
@@ -130,7 +131,7 @@ def _pixels(path: Path | str, series: Any, stack: ExitStack) -> tuple[Pixels, ..
     one_file = series.parent.filehandle.is_file and not series.is_multifile
     if series.dataoffset is not None and len(series.levels) == 1 and series.transform is None and one_file:
         dtype = series.dtype.newbyteorder(series.parent.byteorder)
-        return (np.memmap(path, dtype, "r", series.dataoffset, series.shape),)
+        return (MappedFile.of(path, np.memmap(path, dtype, "r", series.dataoffset, series.shape)),)
     # Mapped files do without zarr, which takes most of the time of a short command to import.
     import zarr
 

@@ -19,6 +19,7 @@ from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
+from napari_s1omni.storage.readers.mapped_file import MappedFile
 from napari_s1omni.storage.readers.medical.itk_header import TextHeader, read_header
 from napari_s1omni.storage.readers.raw_image import RawImage
 
@@ -183,7 +184,7 @@ class _WholePixels:
 class _MappedPixels:
     """Voxels that lie in a file as they are."""
 
-    array: NDArray[Any]
+    array: MappedFile
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
@@ -204,7 +205,7 @@ def _pixels(
     if at is not None:
         file, offset = at
         stored = dtype.newbyteorder(header.byte_order)
-        return _MappedPixels(np.memmap(file, stored, "r", offset, shape), shape, dtype, chunks)
+        return _MappedPixels(MappedFile.of(file, np.memmap(file, stored, "r", offset, shape)), shape, dtype, chunks)
     why = "it is compressed" if header.compressed else "its layout cannot be read in parts"
     if size > _MOST_WHOLE:
         raise SourceError(

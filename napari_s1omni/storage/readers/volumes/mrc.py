@@ -17,6 +17,7 @@ from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.array import default_chunks
 from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
+from napari_s1omni.storage.readers.mapped_file import check_length
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.volumes.headers import make_header
 from napari_s1omni.storage.readers.volumes.mrc_header import read_mrc_header
@@ -25,6 +26,8 @@ from napari_s1omni.storage.readers.volumes.stored_pixels import StoredPixels
 _PLAIN = (".mrc", ".mrcs", ".map", ".ccp4", ".rec", ".st", ".ali")
 _PACKED = (".gz", ".bz2")
 ENDINGS = (*_PLAIN, *(f"{ending}{packed}" for ending in (".mrc", ".map", ".rec", ".st") for packed in _PACKED))
+_HEADER = 1024
+"""Bytes before the extended header."""
 _UNPACKED_BYTES = 2**30
 """Largest packed volume that is unpacked into memory."""
 
@@ -84,7 +87,11 @@ class _MrcPixels(StoredPixels):
 
     def read(self, index: tuple[slice, ...]) -> NDArray[Any]:
         """Read a box."""
-        data = _unpacked(self.path, self.path.stat().st_mtime_ns) if self.opened is None else self.opened.data
+        if self.opened is None:
+            data = _unpacked(self.path, self.path.stat().st_mtime_ns)
+        else:
+            data = self.opened.data
+            check_length(self.path, _HEADER + int(self.opened.header.nsymbt) + data.nbytes)
         found: NDArray[Any] = np.asarray(data.reshape(self.shape)[index])
         # Bytes of IMOD have no sign.
         return found.view(np.uint8) if self.dtype == np.uint8 else found
