@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.planning.job import Job
@@ -106,6 +107,26 @@ def test_patterns_of_images_and_of_files(scan, s1omni, tmp_path):
     assert (code, f"no image 'z*' in {scan}. The file holds 2 images: 'B/3/R1', 'bands'." in err) == (66, True)
     np.save(tmp_path / "b.x.npy", np.zeros((40, 50)))
     assert names(tmp_path / "b.x.npy", "--image", "b.x") == (0, ["b.x"])
+
+
+def test_a_plate_of_one_field(s1omni, tmp_path):
+    field = tmp_path / "p.zarr" / "B" / "03" / "0"
+    image = zarr.create_group(field, attributes={"ome": _image()})
+    image.create_array("0", data=np.ones((40, 50), np.uint8))
+    well = {"well": {"images": [{"path": "0"}]}, "version": "0.5"}
+    zarr.create_group(field.parent, attributes={"ome": well})
+    plate = {"rows": [{"name": "B"}], "columns": [{"name": "03"}]}
+    plate["wells"] = [{"path": "B/03", "rowIndex": 0, "columnIndex": 0}]
+    zarr.create_group(tmp_path / "p.zarr", attributes={"ome": {"plate": plate, "version": "0.5"}})
+    code, out, err = s1omni("info", tmp_path / "p.zarr", "--json")
+    assert (code, err) == (0, "")
+    assert [(image["name"], image["shape"]) for image in json.loads(out)["images"]] == [("B/03/0", [40, 50])]
+
+
+def _image():
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}]}
+    return {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
 
 
 def test_what_is_missing_is_named(scan, s1omni, tmp_path):

@@ -18,7 +18,7 @@ from napari_s1omni.frontends.cli.arguments import ChosenImage
 from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
 from napari_s1omni.storage.listing.file_images import chosen_names, is_pattern
-from napari_s1omni.storage.listing.image_headers import bytes_on_disk, list_images, seconds_of_window
+from napari_s1omni.storage.listing.image_headers import bytes_on_disk, image_names, list_images, seconds_of_window
 from napari_s1omni.storage.listing.image_list import LIST_ENDINGS
 from napari_s1omni.storage.readers.file_format import ImageHeader
 from napari_s1omni.storage.readers.registry import read_raw
@@ -124,13 +124,14 @@ def _read_windows(file: str, headers: tuple[ImageHeader, ...]) -> list[_Read]:
     """Read a window of each image until too much time has passed."""
     where, chosen = split_reference(file)
     begin, found = time.perf_counter(), list[_Read]()
+    # A plate is one image only by the name of its field.
+    named = len(headers) > 1 or chosen is not None or (os.path.isdir(where) and image_names(where) is not None)
     for header in headers:
         if found and time.perf_counter() - begin > _TIMING:
             found.append(_Read())
             continue
-        name = header.name if len(headers) > 1 or chosen is not None else None
         try:
-            raw = read_raw(join_reference(where, name), level=0)
+            raw = read_raw(join_reference(where, header.name if named else None), level=0)
             found.append(_Read(seconds_of_window(raw), tuple(raw.notes)))
         except S1OmniError as error:
             found.append(_Read(error=str(error)))
