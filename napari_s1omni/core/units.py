@@ -118,6 +118,11 @@ def read_size(value: int | float | str, power: int = 1) -> tuple[float, str]:
     return number, unit
 
 
+def count_of(n: int, noun: str) -> str:
+    """Return a count with its noun: ``1 tile``, ``2 tiles``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def format_bytes(count: float) -> str:
     """Return a number of bytes as text: ``6.2 GB``."""
     for unit in ("B", "kB", "MB", "GB", "TB"):

@@ -13,6 +13,7 @@ from napari_s1omni.core.paths import full_path, split_reference
 from napari_s1omni.core.patient_space import PatientSpace, Vector
 from napari_s1omni.core.sizes.lengths import METRES
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import count_of
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.readers.formats import format_of
@@ -158,7 +159,7 @@ def _export_seg(result: Result, file: Path, array: Any, spec: LayerSpec, overwri
         overwrite=overwrite,
     )
     words = "one mask per object" if kind == "BINARY" else "a label map, which older viewers do not show"
-    return f"DICOM SEG, {count:,} objects on {len(slices)} slices, {words}"
+    return f"DICOM SEG, {count_of(count, 'object')} on {count_of(len(slices), 'slice')}, {words}"
 
 
 def _framed(labels: NDArray[Any], at: Mapping[str, int], rows: int, columns: int) -> NDArray[Any]:

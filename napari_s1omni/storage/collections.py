@@ -134,6 +134,9 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
             f"{text} is one image or does not exist", "a collection is a folder, a pattern, a plate or a CSV file"
         )
     if not found:
+        missing = split_stored(text)[0]
+        if missing != text and not glob.has_magic(missing):
+            raise SourceError(f"there is nothing at {missing}", remedy="check the path", path=missing)
         like = "" if chosen is None else f" like '{chosen}'"
         raise SourceError(
             f"{text} holds no images{like}{': ' + '; '.join(found.notes) if found.notes else ''}",

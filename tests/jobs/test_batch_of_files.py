@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+import napari_s1omni
 from napari_s1omni.errors import SourceError
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.planning.job import Job
+from napari_s1omni.results.batch.warnings import image_warnings
 from napari_s1omni.storage.collections import is_collection, list_sources
 from napari_s1omni.storage.listing.image_headers import list_images
 
@@ -140,3 +142,14 @@ def test_one_of_several_is_chosen_on_the_command_line(folder, tmp_path, s1omni):
     assert (code, err.count("would run")) == (0, 2)
     code, _, err = s1omni("segment", f"{scan}::1", tmp_path / "o.zarr", "--image", "0", *common)
     assert code == 2
+
+
+def test_an_image_is_constant_if_all_its_channels_are(tmp_path):
+    grey = np.full((2, 60, 80), 7, np.uint8)
+    both = grey.copy()
+    both[0, 20:40, 20:40] = 200
+    said = []
+    for name, pixels in (("grey", grey), ("both", both)):
+        result = napari_s1omni.segment(pixels, axes="cyx", engine="reference", output=tmp_path / name)
+        said.append("constant image" in image_warnings(result))
+    assert said == [True, False]

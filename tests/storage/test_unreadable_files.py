@@ -24,6 +24,8 @@ CONTENTS = {
     b"PK\3\4" + b"\0" * 60: "unpack",
     gzip.compress(b"II*"): "unpack",
     b"\x89HDF\r\n\x1a\n": ".h5",
+    b"p\0\0\0\x41\x9b\1\0*": ".lif",
+    bytes(128) + b"DICM": ".dcm",
 }
 
 
@@ -47,6 +49,10 @@ def test_a_wrong_ending_is_named(tmp_path):
     with pytest.raises(SourceError) as caught:
         open_source(tmp_path / "b.tif")
     assert "is a TIFF" not in str(caught.value)
+    # The first 128 bytes of a DICOM file are free, and some hold the header of a TIFF.
+    (tmp_path / "c.png").write_bytes((b"II*\0" + bytes(124)) + b"DICM" + bytes(100))
+    with pytest.raises(SourceError, match="is a DICOM file"):
+        open_source(tmp_path / "c.png")
 
 
 @pytest.mark.parametrize(

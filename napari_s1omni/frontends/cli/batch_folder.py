@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from napari_s1omni.core.units import format_duration
+from napari_s1omni.core.units import count_of, format_duration
 from napari_s1omni.errors import JobError, S1OmniError
 from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES
@@ -58,7 +58,7 @@ def measure_folder(folder: Path, table: Path, *, overwrite: bool, quiet: bool = 
 
     objects, images = measure_batch(folder, table, overwrite=overwrite, on_error=say)
     if not quiet:
-        typer.echo(f"{objects:,} objects of {images:,} images in {table}")
+        typer.echo(f"{count_of(objects, 'object')} of {count_of(images, 'image')} in {table}")
     if failed:
         raise typer.Exit(HOLES)
 

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import count_of
 from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.planning.cost import Cost, describe_cost
 from napari_s1omni.planning.plan import Plan
@@ -74,7 +75,7 @@ def print_result(result: Result, *, as_json: bool) -> None:
     if as_json:
         print_json({"output": result.uri, "result": result.spec.to_json(), **result.summary})
         return
-    summary = f"{objects:,} objects" if objects is not None else result.plan.job.operation.type.replace("_", " ")
+    summary = count_of(objects, "object") if objects is not None else result.plan.job.operation.type.replace("_", " ")
     typer.echo(f"{summary} in {result.uri} ({describe_layer(result.spec)})")
     for note in result.notes:
         typer.echo(note)

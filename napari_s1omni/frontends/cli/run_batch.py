@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.core.units import count_of, format_bytes, format_duration
 from napari_s1omni.errors import DiskFull, JobError, RunInterrupted, S1OmniError
 from napari_s1omni.frontends.cli.batch_folder import export_file, measure_folder
 from napari_s1omni.frontends.cli.printing import ProgressConsole, console, print_json
@@ -108,7 +108,7 @@ def _row_json(row: BatchRow) -> dict[str, object]:
 def _describe(row: BatchRow) -> str:
     would = row.state == "would run"
     facts = [
-        "" if row.objects is None else f"{row.objects:,} objects",
+        "" if row.objects is None else count_of(row.objects, "object"),
         f"{row.holes} tiles missing" if row.holes else "",
         f"{row.tiles:,} tile{'s' * (row.tiles != 1)}" if would and row.tiles else "",
         _seconds(row.seconds) if row.state == "done" or (would and row.seconds) else "",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from napari_s1omni.core.units import count_of
 from napari_s1omni.errors import ClusterError, DiskFull, JobError, RunInterrupted, StoreExists
 from napari_s1omni.execution.run.run_output import is_complete
 from napari_s1omni.frontends.cli.formatting import print_plan, print_result
@@ -95,5 +96,5 @@ def _write_further(result: Result, file: Path) -> str:
     if is_newer(file, result):
         return f"{file} is up to date"
     if file.suffix == ".csv":
-        return f"{write_tables(object_tables(result), file):,} objects in {file}"
+        return f"{count_of(write_tables(object_tables(result), file), 'object')} in {file}"
     return f"{file} ({export_result(result, file)})"

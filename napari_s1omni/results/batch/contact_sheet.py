@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL.Image import Image, Resampling
 
-from napari_s1omni.core.units import format_bytes
+from napari_s1omni.core.units import count_of, format_bytes
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.results.batch.batch_rows import BatchRow, read_batch
 from napari_s1omni.results.report.markup import grid_table, picture_card, section
@@ -64,7 +64,7 @@ def write_contact_sheet(folder: Path, page: Path, *, overwrite: bool = False) ->
 
 def _summary(folder: Path, rows: Sequence[BatchRow]) -> str:
     objects = [row.objects for row in rows if row.objects is not None]
-    found = f", {sum(objects):,} objects" if objects else ""
+    found = f", {count_of(sum(objects), 'object')}" if objects else ""
     failed = sum(row.state == "failed" for row in rows)
     return f"{folder}: {len(rows):,} images{found}" + (f", {failed:,} failed" if failed else "")
 
@@ -72,7 +72,7 @@ def _summary(folder: Path, rows: Sequence[BatchRow]) -> str:
 def _sheet(rows: Sequence[BatchRow], page: Path) -> str:
     cards = []
     for row in rows:
-        said = [f"{row.objects:,} objects" if row.objects is not None else row.state, row.warnings, row.error]
+        said = [count_of(row.objects, "object") if row.objects is not None else row.state, row.warnings, row.error]
         report = Path(row.output).with_suffix(".html") if row.output else None
         link = os.path.relpath(report, page.parent) if report is not None and report.is_file() else ""
         cards.append(picture_card(row.name, _picture(row), [text for text in said if text], link))

@@ -7,6 +7,8 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from napari_s1omni.core.normalization import Normalization
+from napari_s1omni.core.units import count_of
 from napari_s1omni.engine.familiarity.bank import engine_that_does_not_know
 from napari_s1omni.results.batch.batch_rows import BatchRow
 from napari_s1omni.results.result import Result
@@ -29,7 +31,7 @@ def image_warnings(result: Result) -> list[str]:
     engine was not trained on such images, and is used all the same, or was passed over by ``auto``.
     """
     found = []
-    if "is constant (" in result.plan.normalization.note:
+    if _is_constant(result.plan.normalization):
         found.append("constant image")
     if result.summary.get("objects") == 0:
         found.append("no objects")
@@ -37,6 +39,11 @@ def image_warnings(result: Result) -> list[str]:
     if stranger:
         found.append(f"unlike what {stranger} knows ({result.plan.engine.name} was used)")
     return found
+
+
+def _is_constant(normalization: Normalization) -> bool:
+    """Whether every channel is constant; its note says which are, so that runs begun earlier go on."""
+    return normalization.note.count(" is constant (") == len(normalization.low)
 
 
 def outlier_names(rows: Sequence[BatchRow]) -> dict[str, str]:
@@ -55,7 +62,7 @@ def outlier_names(rows: Sequence[BatchRow]) -> dict[str, str]:
     limit = _FAR * max(spread, 0.5)
     others = round(statistics.median(counted.values()))
     return {
-        name: f"{_UNUSUAL}: {counted[name]:,} objects, the median is {others:,}"
+        name: f"{_UNUSUAL}: {count_of(counted[name], 'object')}, the median is {others:,}"
         for name, root in roots.items()
         if abs(root - middle) > limit
     }

@@ -6,7 +6,7 @@ import datetime
 from collections import Counter
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.units import format_bytes, format_duration
+from napari_s1omni.core.units import count_of, format_bytes, format_duration
 from napari_s1omni.execution.run.status import read_status
 from napari_s1omni.results.result import Result
 from napari_s1omni.results.stack_notes import stack_notes
@@ -98,11 +98,6 @@ def describe_times(result: Result) -> Facts:
         ("Peak memory of a worker", format_bytes(peak)),
         ("Worker processes", str(len({(record.worker, record.pid) for record in result.records}))),
     ]
-
-
-def count_of(n: int, noun: str) -> str:
-    """Return a count with its noun: ``1 tile``, ``2 tiles``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _seconds(seconds: float) -> str:

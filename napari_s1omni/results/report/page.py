@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_s1omni.core.image_references import short_reference
 from napari_s1omni.core.paths import local_path
+from napari_s1omni.core.units import count_of
 from napari_s1omni.engine.familiarity.bank import engine_that_does_not_know
 from napari_s1omni.errors import S1OmniError
 from napari_s1omni.results.report import facts
@@ -88,10 +89,10 @@ _REPEAT = "To repeat the run, save this as job.yaml and call: s1omni run job.yam
 def _summary(result: Result) -> str:
     plan, summary = result.plan, result.summary
     shape = " x ".join(str(n) for n in result.spec.shape)
-    found = f" {facts.count_of(summary['objects'], 'object')} found." if summary.get("objects") is not None else ""
+    found = f" {count_of(summary['objects'], 'object')} found." if summary.get("objects") is not None else ""
     state = "" if result.complete else " The run is not complete yet."
     source = plan.source.source or "An image in memory"
-    return f"{source} was processed in {facts.count_of(len(plan.grid), 'block')} into {shape} px.{found}{state}"
+    return f"{source} was processed in {count_of(len(plan.grid), 'block')} into {shape} px.{found}{state}"
 
 
 def _badges(result: Result) -> str:
@@ -103,7 +104,7 @@ def _badges(result: Result) -> str:
         badges.append((f"image unlike those that {stranger} knows", True))
     holes = result.summary.get("holes", 0)
     if holes:
-        badges.append((f"{facts.count_of(holes, 'tile')} missing", True))
+        badges.append((f"{count_of(holes, 'tile')} missing", True))
     if not result.complete:
         badges.append(("not complete", True))
     elif not holes:

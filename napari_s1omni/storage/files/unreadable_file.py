@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+DICOM_FILE = "a DICOM file"
+"""What :func:`content_of` calls one."""
 _HEAD = 512
 _CONTENTS = (
     ((b"version https://git-lfs",), "a pointer of Git LFS, not the file itself", "fetch the file: git lfs pull"),
@@ -17,6 +19,7 @@ _CONTENTS = (
     ((b"\x89hdf\r\n",), "HDF5", "rename it to end in .h5, or in .ims if Imaris wrote it"),
     ((b"zisrawfile",), "a Zeiss CZI", "rename it to end in .czi"),
     ((b"\xda\xce\xbe\n",), "a Nikon ND2", "rename it to end in .nd2"),
+    ((b"p\0\0\0",), "a Leica LIF", "rename it to end in .lif"),
     ((b"\x1f\x8b",), "packed with gzip", "unpack it"),
     ((b"pk\3\4",), "a zip archive", "unpack it; the name of a zipped OME-Zarr ends in .ozx or .zarr.zip"),
     ((b"bzh",), "packed with bzip2", "unpack it"),
@@ -64,6 +67,9 @@ def content_of(path: Path) -> tuple[str, str] | None:
         return "empty (0 bytes)", "copy or download it again"
     if not any(head):
         return "a file of zeros, as a broken copy leaves it", "copy or download it again"
+    # A DICOM file may begin as a TIFF does: its first 128 bytes are free.
+    if head[128:132] == b"DICM":
+        return DICOM_FILE, "rename it to end in .dcm"
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     return next(((is_, do) for marks, is_, do in _CONTENTS if start.startswith(marks)), None)
 

@@ -118,8 +118,8 @@ def choose_number(names: Sequence[str], image: str | None, path: Path | str) -> 
         return int(image)
     near = did_you_mean(image, list(names))
     raise SourceError(
-        f"image '{image}' of {path}.{near}" if near else f"image '{image}' of {path}",
-        f"it holds {len(names)}: {shown}",
+        f"there is no image '{image}' in {path}.{near}" if near else f"there is no image '{image}' in {path}",
+        f"the file holds {shown}" if len(names) == 1 else f"the file holds {len(names)} images: {shown}",
         "give one of these names, or a number counted from 0",
         path=str(path),
         images=list(names),

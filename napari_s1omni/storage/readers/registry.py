@@ -6,15 +6,16 @@ import importlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from napari_s1omni.core.image_references import split_stored
 from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, join_reference, name_in, split_reference
 from napari_s1omni.core.pixel_frame import PixelFrame
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.storage.files.remote import local_copy, open_ranges, read_error
-from napari_s1omni.storage.files.unreadable_file import content_of, remedy_for
+from napari_s1omni.storage.files.unreadable_file import DICOM_FILE, content_of, remedy_for
 from napari_s1omni.storage.readers.formats import broken_formats, format_endings, format_named, format_of
 from napari_s1omni.storage.readers.image_files import choose_number, read_image_of
 from napari_s1omni.storage.readers.raw_image import RawImage, level_factor
@@ -84,7 +85,7 @@ def read_raw(source: Any, *, level: int) -> RawImage:
     if os.path.isdir(path) or _is_inside_zarr(path):
         return _read_group(str(path), image, level)
     if not os.path.exists(path):
-        raise SourceError(f"there is nothing at {path}", remedy=_inside_file(path) or "check the path", path=str(path))
+        raise _nothing_at(path)
     return _at_level(_read_file(path, part), level, str(path))
 
 
@@ -116,14 +117,16 @@ def _read_file(path: Path, part: str | None = None) -> RawImage:
             path=str(path),
         )
     if part is not None and reader != _TIFF:
-        if part not in ("0", path.name.partition(".")[0]):
-            raise SourceError(f"image '{part}' of {path}", "it holds one image", f"give {path}", path=str(path))
+        if part not in _names_of(str(path)):
+            raise _only_one(str(path), part)
         part = None
     found = content_of(path)
     # Pillow also reads files of other endings; gzip is what a .nii.gz is.
     other = found is not None and _reader_of(found[1]) != reader and not (reader == _NIFTI and "gzip" in found[0])
     try:
-        if found is not None and other and _reader_of(found[1]) is None:
+        # The same file may be a DICOM file and a TIFF.
+        both = reader == _TIFF and found is not None and found[0] == DICOM_FILE
+        if found is not None and other and not both and _reader_of(found[1]) is None:
             raise _other_content(path, *found)
         return _reader(reader)(path) if part is None else _reader(reader)(path, part)
     except OSError as error:
@@ -185,6 +188,31 @@ def _read_store(url: str, image: str | None, level: int) -> RawImage:
         return _at_level(read_image_of(found, url, image), level, url)
 
 
+def _names_of(where: str) -> tuple[str, ...]:
+    """Return what may choose the only image of a file: its number, and the name of the file without its endings."""
+    return ("0", name_in(where).partition(".")[0], PurePath(name_in(where)).stem)
+
+
+def _only_one(where: str, image: str) -> SourceError:
+    """Return the error for an image that is chosen in a file of one."""
+    return SourceError(
+        f"there is no image '{image}' in {where}",
+        "the file holds one image",
+        "leave the image out, or give the number 0",
+        path=where,
+    )
+
+
+def _nothing_at(path: Path) -> SourceError:
+    """Return the error for a path, perhaps with an image behind it, where no file is."""
+    place, image = split_stored(str(path))
+    if image is None and place.endswith("::") and os.path.exists(place[:-2]):
+        return SourceError(
+            f"{place} names no image", "an image has a name or a number", "give it, or leave '::' out", path=place
+        )
+    return SourceError(f"there is nothing at {place}", remedy=_inside_file(path) or "check the path", path=place)
+
+
 def _inside_file(path: Path) -> str:
     """Return the reference that is meant by the path of a dataset behind that of its file, as in ``scan.h5/raw``."""
     file = next((parent for parent in path.parents if parent.is_file()), None)
@@ -212,9 +240,9 @@ def _read_group(where: str, image: str | None, level: int) -> RawImage:
     elif (found := members_of(where)) is None:
         if is_url(where) or os.path.isdir(os.path.join(where, image)):
             return _read_zarr(f"{where}/{image}", level)
-        if image in ("0", name_in(where).partition(".")[0]):
+        if image in _names_of(where):
             return _read_zarr(where, level)
-        raise SourceError(f"image '{image}' of {where}", "it holds one image", f"give {where}", path=where)
+        raise _only_one(where, image)
     number = choose_number(found.names, image, where)
     raw = _read_zarr(f"{where}/{found.paths[number]}", level)
     said = () if image is not None else (f"{where} holds one image, '{found.names[number]}', which is read",)

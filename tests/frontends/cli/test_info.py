@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_s1omni.frontends.cli.main import main
 from napari_s1omni.planning.job import Job
@@ -80,6 +81,40 @@ def test_folders_damaged_files_and_wrong_names(scan, s1omni, tmp_path):
     assert s1omni("info", tmp_path / "gone.scan")[0] == 66
     code, _, err = s1omni("info", scan, "--image", "bnads")
     assert (code, "Did you mean 'bands'" in err) == (66, True)
+
+
+def test_each_image_says_its_notes_and_its_damage(scan, s1omni, tmp_path):
+    code, out, _ = s1omni("info", scan, "--json")
+    assert "the gamma of the camera is left out" in json.loads(out)["images"][0]["notes"]
+    tifffile.imwrite(tmp_path / "cut.tif", np.arange(4000, dtype=np.uint16).reshape(50, 80))
+    os.truncate(tmp_path / "cut.tif", 4000)
+    code, out, err = s1omni("info", tmp_path / "cut.tif", "--json")
+    [image] = json.loads(out)["images"]
+    assert (code, image["window_seconds"], image["error"]) == (3, None, err.strip())
+    assert "ends before its pixels do" in err
+
+
+def test_patterns_of_images_and_of_files(scan, s1omni, tmp_path):
+    def names(*words):
+        code, out, _ = s1omni("info", *words, "--json")
+        return code, [image["name"] for image in json.loads(out)["images"]]
+
+    assert names(scan, "--image", "*") == (0, ["B/3/R1", "bands"])
+    assert names(f"{scan}::b*") == (0, ["bands"])
+    assert names(f"{tmp_path}/*.scan::1") == (0, ["bands"])
+    code, _, err = s1omni("info", f"{scan}::z*")
+    assert (code, f"no image 'z*' in {scan}. The file holds 2 images: 'B/3/R1', 'bands'." in err) == (66, True)
+    np.save(tmp_path / "b.x.npy", np.zeros((40, 50)))
+    assert names(tmp_path / "b.x.npy", "--image", "b.x") == (0, ["b.x"])
+
+
+def test_what_is_missing_is_named(scan, s1omni, tmp_path):
+    gone = tmp_path / "gone.scan"
+    for choice in ("0", "*"):
+        code, _, err = s1omni("info", f"{gone}::{choice}")
+        assert (code, err) == (66, f"s1omni: there is nothing at {gone}. Check the path.\n")
+    code, _, err = s1omni("info", f"{scan}::")
+    assert (code, f"{scan}:: names no image" in err) == (66, True)
 
 
 def test_a_file_of_50_gigabytes_takes_no_time_and_no_memory(tmp_path):

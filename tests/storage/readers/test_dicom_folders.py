@@ -43,6 +43,13 @@ def test_a_folder_of_two_series_and_a_report(study):
     assert open_source(source.spec.source).spec == source.spec
 
 
+def test_pictures_beside_a_series_are_said(study):
+    for name in ("key.png", "Thumbs.db", ".hidden"):
+        (study / name).write_bytes(b"x")
+    notes = open_source(f"{study}::2 Chest").notes
+    assert "skipped, since it is no DICOM file: 1 .png (key.png)" in notes
+
+
 def test_a_folder_of_reports_holds_no_image(tmp_path):
     folder = tmp_path / "study"
     folder.mkdir()

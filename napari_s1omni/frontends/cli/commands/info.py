@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from napari_s1omni.errors import S1OmniError
 from napari_s1omni.frontends.cli.arguments import ChosenImage
 from napari_s1omni.frontends.cli.printing import print_json, print_rows
 from napari_s1omni.frontends.cli.run_options import HOLES, Json
+from napari_s1omni.storage.listing.file_images import chosen_names, is_pattern
 from napari_s1omni.storage.listing.image_headers import bytes_on_disk, list_images, seconds_of_window
 from napari_s1omni.storage.listing.image_list import LIST_ENDINGS
 from napari_s1omni.storage.readers.file_format import ImageHeader
@@ -44,21 +46,25 @@ def info(
     failed = False
     images: list[dict[str, Any]] = []
     for file in files:
-        notes: list[str] = []
         try:
-            headers = list_images(file)
-            timed = _time_windows(file, headers, notes)
+            headers = _headers(file)
+            read = _read_windows(file, headers)
         except S1OmniError as error:
             if len(files) == 1:
                 raise
             failed = True
-            typer.echo(f"{file}: {error}", err=True)
+            typer.echo(str(error), err=True)
             continue
+        failed = failed or any(one.error for one in read)
         if json:
             own = {} if len(files) == 1 else {"file": split_reference(file)[0]}
-            images += [{**own, **one.to_json(), "window_seconds": s} for one, s in zip(headers, timed, strict=True)]
+            images += [{**own, **one.to_json(), **its.to_json()} for one, its in zip(headers, read, strict=True)]
+            for its in read:
+                its.print_error()
         else:
-            _print_file(file, headers, timed, notes)
+            if file != files[0]:
+                typer.echo("")
+            _print_file(file, headers, read)
     if json:
         sizes = [bytes_on_disk(file) for file in files]
         size = sum(n for n in sizes if n is not None) if any(n is not None for n in sizes) else None
@@ -68,47 +74,82 @@ def info(
 
 
 def _files(place: str) -> list[str]:
-    """Return the file itself, or the files of a folder or list; a plate is one file of many images."""
+    """Return the file itself, or the files of a folder or list with their images; a plate is one file of many."""
     file, chosen = split_reference(place)
     alone = os.path.isfile(file) and not file.lower().endswith(LIST_ENDINGS)
-    if alone or chosen is not None:
+    if alone:
         return [place]
     # What a single file does not need takes most of the time of a short command to import.
     from napari_s1omni.storage.collections import is_collection, list_sources
 
     if not is_collection(place) or (found := list_sources(place)).plate:
         return [place]
+    if chosen is not None:
+        return [entry.uri for entry in found]
     return list(dict.fromkeys(split_reference(entry.uri)[0] for entry in found))
 
 
-def _time_windows(file: str, headers: tuple[ImageHeader, ...], notes: list[str]) -> list[float | None]:
-    """Time a window of each image until too much time has passed; collect the notes of the first image."""
+def _headers(place: str) -> tuple[ImageHeader, ...]:
+    """List the images of a file, or those of it that a pattern such as ``B/*`` names."""
+    file, chosen = split_reference(place)
+    if chosen is None or not is_pattern(file, chosen):
+        return list_images(place)
+    headers = list_images(file)
+    names = chosen_names([header.name for header in headers], chosen)
+    # Without any, the error names those that there are.
+    return tuple(header for header in headers if header.name in names) or list_images(place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What reading a window of an image says about it."""
+
+    seconds: float | None = None
+    """None if none was timed."""
+    notes: tuple[str, ...] = ()
+    """Of the image; empty where none was read."""
+    error: str = ""
+    """Why the image cannot be read."""
+
+    def to_json(self) -> dict[str, Any]:
+        error = {"error": self.error} if self.error else {}
+        return {"window_seconds": self.seconds, "notes": list(self.notes), **error}
+
+    def print_error(self) -> None:
+        if self.error:
+            typer.echo(self.error, err=True)
+
+
+def _read_windows(file: str, headers: tuple[ImageHeader, ...]) -> list[_Read]:
+    """Read a window of each image until too much time has passed."""
     where, chosen = split_reference(file)
-    begin, timed = time.perf_counter(), list[float | None]()
+    begin, found = time.perf_counter(), list[_Read]()
     for header in headers:
-        if timed and time.perf_counter() - begin > _TIMING:
-            timed.append(None)
+        if found and time.perf_counter() - begin > _TIMING:
+            found.append(_Read())
             continue
-        name = chosen if chosen is not None else header.name if len(headers) > 1 else None
+        name = header.name if len(headers) > 1 or chosen is not None else None
         try:
             raw = read_raw(join_reference(where, name), level=0)
-            timed.append(seconds_of_window(raw))
-            notes += [] if len(timed) > 1 else raw.notes
+            found.append(_Read(seconds_of_window(raw), tuple(raw.notes)))
         except S1OmniError as error:
-            timed.append(None)
-            notes.append(f"image '{header.name}' cannot be read: {error}")
-    return timed
+            found.append(_Read(error=str(error)))
+    return found
 
 
-def _print_file(file: str, headers: tuple[ImageHeader, ...], timed: list[float | None], notes: list[str]) -> None:
+def _print_file(file: str, headers: tuple[ImageHeader, ...], read: list[_Read]) -> None:
     size = bytes_on_disk(file)
     images = "1 image" if len(headers) == 1 else f"{len(headers):,} images"
     typer.echo(f"{file}: {images}" + ("" if size is None else f", {format_bytes(size)} on disk"))
-    for number, (header, seconds) in enumerate(zip(headers, timed, strict=True)):
+    said: set[str] = set()
+    for number, (header, its) in enumerate(zip(headers, read, strict=True)):
         typer.echo("")
-        print_rows(header.name if len(headers) == 1 else f"{number}: {header.name}", _rows(header, seconds))
-    for note in dict.fromkeys(notes):
-        typer.echo(f"note: {note}", err=True)
+        print_rows(header.name if len(headers) == 1 else f"{number}: {header.name}", _rows(header, its.seconds))
+        for note in its.notes:
+            if note not in said:
+                typer.echo(f"note: {note}", err=True)
+        said.update(its.notes)
+        its.print_error()
 
 
 def _rows(header: ImageHeader, seconds: float | None) -> dict[str, str]:
@@ -119,7 +160,7 @@ def _rows(header: ImageHeader, seconds: float | None) -> dict[str, str]:
         if step is not None
     ]
     count = math.prod(header.shape)
-    window = "not timed" if seconds is None else f"{seconds * 1000:.1f} ms"
+    window = "not timed" if seconds is None else "less than 0.1 ms" if seconds < 1e-4 else f"{seconds * 1000:.1f} ms"
     return {
         "shape": f"{shape} (axes {header.axes})",
         "type": f"{header.dtype}, {count:,} pixels",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.core.image_references import with_image
+from napari_s1omni.core.units import count_of
 from napari_s1omni.errors import JobError
 from napari_s1omni.frontends.cli.arguments import ChosenImage, ResultPlace, file_to_write
 from napari_s1omni.frontends.cli.batch_folder import measure_folder
@@ -62,7 +63,7 @@ def measure(
         raise JobError("--image without --source", "it chooses an image of that file", "add --source, or leave it out")
     chosen = None if channels is None else read_channels(channels)
     rows = write_tables(object_tables(result, pixels, chosen), table, overwrite=overwrite)
-    typer.echo(f"{rows:,} objects in {table}")
+    typer.echo(f"{count_of(rows, 'object')} in {table}")
     sides = [result.spec.scale_of(a) for a in "yx"]
     if result.spec.size("z") == 1 and not math.isclose(*sides, rel_tol=1e-6):
         typer.echo("The column perimeter is empty: a perimeter is defined for square pixels only.", err=True)

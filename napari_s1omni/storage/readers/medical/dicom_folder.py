@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.folder_formats import has_dicom_mark
 from napari_s1omni.storage.readers.medical.dicom_frames import frames_of
@@ -50,7 +51,9 @@ def _read_place(path: Path, state: int) -> Found:
     """Read the headers once, as long as no file of the folder changes."""
     if path.is_dir():
         directory = path / _DIRECTORY
-        return _images(_files_of(path) + (_listed(directory)[0] if directory.is_file() else []), path)
+        files = _files_of(path)
+        found = _images(files + (_listed(directory)[0] if directory.is_file() else []), path)
+        return Found(found.images, (*found.notes, *_others(path, files)))
     instance = read_instance(path)
     if instance == _DIRECTORY_KIND:
         files, notes = _listed(path)
@@ -109,6 +112,19 @@ def _images(files: list[Path], where: Path) -> Found:
             path=str(where),
         )
     return Found(tuple(group_frames(frames)), tuple(notes))
+
+
+def _others(folder: Path, files: list[Path]) -> list[str]:
+    """Say which files of a folder are no DICOM files, such as pictures beside a series."""
+    others = [
+        (path.suffix or path.name, path)
+        for path in sorted(set(folder.iterdir()).difference(files))
+        if path.is_file()
+        and path.name.upper() != _DIRECTORY
+        and not path.name.startswith(".")
+        and not is_left_by_system(path.name)
+    ]
+    return [f"skipped, since it is no DICOM file: {_counted(others)}"] if others else []
 
 
 def _counted(skipped: list[tuple[str, Path]]) -> str:

@@ -90,7 +90,15 @@ def _walk(path: Path, folder: str, seen: set[str], lost: list[str]) -> Iterator[
     if real in seen or len(seen) > _MOST_FILES:
         return
     seen.add(real)
-    file: Any = LifFile(str(path))
+    try:
+        file: Any = LifFile(str(path))
+    except UnicodeDecodeError:
+        raise SourceError(
+            f"{path} ends inside its description",
+            "a file of Leica LAS X is read to its end",
+            "copy it again, or wait until the program that writes it has finished",
+            path=str(path),
+        ) from None
     kind = file.type.name
     referring = kind in ("XLEF", "XLCF")
     try:

@@ -26,6 +26,9 @@ from napari_s1omni.storage.readers.microscopes.nd2_metadata import (
 )
 from napari_s1omni.storage.readers.raw_image import RawImage
 
+_MAGIC = b"\xda\xce\xbe\n"
+_LIST_OF_CHUNKS, _TAIL = b"ND2 CHUNK MAP SIGNATURE 0000001!", 40
+"""What begins the last bytes of a file, and how many they are."""
 _FRAME = "CYXS"
 """Axes of one frame as nd2 names them."""
 
@@ -61,6 +64,7 @@ class _OpenNd2:
     def __init__(self, path: Path) -> None:
         import nd2
 
+        _check_end(path)
         self.file: Any = nd2.ND2File(path)
         weakref.finalize(self, self.file.close)
         self.stored = path.stat().st_size
@@ -79,6 +83,28 @@ class _OpenNd2:
                 # Windows of one frame follow each other; only a decoded frame is worth keeping.
                 self._kept = (number, frame if self._decodes else None)
         return frame
+
+
+def _check_end(path: Path) -> None:
+    """Refuse a file that does not end with its list of chunks, which is written last.
+
+    Raises
+    ------
+    SourceError
+        If it is cut off, or another program still writes it.
+    """
+    with path.open("rb") as file:
+        begins = file.read(4) == _MAGIC
+        file.seek(-min(_TAIL, path.stat().st_size), os.SEEK_END)
+        ends = file.read(_TAIL).startswith(_LIST_OF_CHUNKS)
+    # Files in JPEG 2000, from before 2010, begin otherwise.
+    if begins and not ends:
+        raise SourceError(
+            f"{path} is cut off, or another program still writes it: its list of frames at the end is missing",
+            "an ND2 file is read to its end",
+            "wait until NIS-Elements has finished, or copy the file again",
+            path=str(path),
+        )
 
 
 @dataclass(frozen=True, slots=True)
