@@ -13,6 +13,7 @@ from napari_s1omni.core.requests.reading import find_kind, find_polarity
 from napari_s1omni.core.sizes.folding import fold
 from napari_s1omni.engine.denoising import plane_noise
 from napari_s1omni.engine.description import EngineDescription
+from napari_s1omni.engine.mere_noise import is_mere_noise
 from napari_s1omni.engine.reference.measurement import detect_signal, is_colour_image, levels, measure_tile
 from napari_s1omni.engine.reference.significance import stands_out
 from napari_s1omni.engine.reference.stains import brown_share, find_counterstain, keep_stain, separate_stain
@@ -74,6 +75,8 @@ def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Con
     whole : bool
         Whether the first is the whole layer.
     """
+    # Coloured noise has the colours of any stain.
+    places = [place for place in places if not is_mere_noise(place)]
     sections = [place for place in places if detect_signal(place, is_colour_image(place), None) == "stain"]
     section = 2 * len(sections) > len(places)
     brown = section and float(np.median([brown_share(place) for place in sections])) > _BROWN

@@ -219,7 +219,7 @@ class EditorRecipe(StageRecipe):
     @property
     def scaling(self) -> ObjectScaling | None:
         """The grids on which objects are drawn; None: on that of the tile."""
-        return None if self.object_size is None else ObjectScaling(drawn=self.object_size, second_drawing=1.25)
+        return None if self.object_size is None else ObjectScaling(drawn=self.object_size)
 
 
 class Recipe(RecipePart):

@@ -190,9 +190,10 @@ def test_the_image_of_a_job_opens_lazily(tmp_path):
     assert first.store_path == str(tmp_path / "a.tif")
 
 
-def test_only_our_results_are_read(tmp_path):
+def test_results_and_image_files_are_read_and_no_stores_of_others(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8)))
-    assert get_reader(str(tmp_path / "a.tif")) is None
+    # napari asks for it only by the command "Open an image file", which reads every format.
+    assert get_reader(str(tmp_path / "a.tif")) is not None
     assert get_reader(str(tmp_path)) is None
     path = store_layer(open_source(np.ones((8, 8))), tmp_path / "c.zarr")
     assert get_reader(str(path)) is None

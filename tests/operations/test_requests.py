@@ -120,5 +120,5 @@ def test_a_plan_tells_doubts_about_brightness_and_axes():
     assert not doubts(fluorescence, "find the bright nuclei")
     tissue = data.immunohistochemistry()[:128, :128]
     assert not doubts(tissue, "find the dark nuclei")
-    assert doubts(np.zeros((40, 32, 32)), "nuclei") == ["Axes are read as 'zyx'."]
+    assert "Axes are read as 'zyx'." in doubts(np.zeros((40, 32, 32)), "nuclei")
     assert not doubts(np.zeros((32, 32, 3), np.uint8), "nuclei")

@@ -29,7 +29,7 @@ LEAST = 0.05
 """p-value below which an image is unfamiliar: of the held-out images, one in twenty is called so too."""
 FAR = 1.5
 """Distance, as a multiple of the one that a twentieth of the held-out images exceed, from which on ``auto`` leaves an
-image to another engine. On unfamiliar validation images nearer than most photographs the engines are alike."""
+image to another engine. Three validation images are too few to set it; it keeps the fly embryos for nano."""
 NEIGHBOURS = 5
 """Nearest known tiles whose mean distance is the distance of a tile."""
 

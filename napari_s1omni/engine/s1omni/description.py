@@ -17,7 +17,7 @@ from napari_s1omni.engine.s1omni.device_map import describe_placement, gpu_memor
 from napari_s1omni.errors import EngineUnavailable
 from napari_s1omni.settings import THREADS, chosen_threads
 
-CODE_REVISION = "1"
+CODE_REVISION = "2"
 """Raised whenever the same weights, tile and thought would give other pixels."""
 VALIDATION_NAME = "validation.json"
 """File beside the weights with the validation scores of the model and of the reference engine, per operation."""

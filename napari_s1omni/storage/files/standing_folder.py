@@ -36,9 +36,14 @@ class StandingFolder:
         self._seen = self._seen or now
         if now != self._seen:
             what = "deleted or moved" if now is None else "replaced by another folder"
-            raise StoreMissing(
-                f"{self._path.parent} was {what} while a run was writing to it",
-                "what was finished is where that folder is now, if anywhere",
-                "put the folder back and resume the run, or run the job again",
-                path=str(self._path.parent),
-            )
+            raise folder_gone(self._path.parent, what)
+
+
+def folder_gone(folder: Path, what: str = "deleted or moved") -> StoreMissing:
+    """Return the error for an output that was taken away from a run."""
+    return StoreMissing(
+        f"{folder} was {what} while a run was writing to it",
+        "what was finished is where that folder is now, if anywhere",
+        "put the folder back and resume the run, or run the job again",
+        path=str(folder),
+    )

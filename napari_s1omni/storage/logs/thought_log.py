@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from napari_s1omni.engine.protocol import Thought
+from napari_s1omni.errors import StoreError
 from napari_s1omni.storage.files.disk import Disk, disk_errors
+from napari_s1omni.storage.files.standing_folder import folder_gone
 from napari_s1omni.storage.logs.append_log import AppendLog, decode_line, read_texts
 from napari_s1omni.storage.logs.offset_index import LogPosition, OffsetIndex
 
@@ -151,9 +153,14 @@ class ThoughtLog(Mapping[str, Thought]):
             if position is None:
                 return None
             path = self._segments[position[0]]
-        with disk_errors("reading", path), path.open("rb") as file:
-            file.seek(position[1])
-            entry: dict[str, Any] = decode_line(file.readline()[:-1])
+        try:
+            with disk_errors("reading", path), path.open("rb") as file:
+                file.seek(position[1])
+                entry: dict[str, Any] = decode_line(file.readline()[:-1])
+        except StoreError as error:
+            if path.parent.exists():
+                raise
+            raise folder_gone(self.folder.parent.parent) from error
         return entry if entry["key"] == key else None
 
     def _segment_number(self, path: Path) -> int:

@@ -23,7 +23,7 @@ from napari_s1omni.engine.s1omni.editor.object_scaling import (
     second_drawing_size,
 )
 
-HOW = ObjectScaling(drawn=16, stated=r"(\d+) px")
+HOW = ObjectScaling(drawn=16, stated=r"(\d+) px", second_drawing=None)
 SAMPLING = Sampling(seed=5, num_inference_steps=2)
 
 

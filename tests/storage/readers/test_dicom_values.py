@@ -108,7 +108,13 @@ def test_compressed_and_odd_files_agree_with_pydicom(tmp_path, name):
     path = alone(tmp_path, name)
     source = open_source(path)
     found = pydicom.dcmread(path)
-    expected = found.pixel_array
+    try:
+        expected = found.pixel_array
+    except RuntimeError:
+        # JPEG of 12 bits: only a package under the GPL decodes it, which nothing here installs.
+        with pytest.raises(SourceError, match=r"pylibjpeg|decode"):
+            source.read()
+        return
     if "RescaleSlope" in found:
         expected = apply_modality_lut(expected, found)
     if "DoseGridScaling" in found:

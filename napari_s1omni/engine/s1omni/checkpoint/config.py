@@ -73,7 +73,7 @@ class ObjectScaling(_Section):
     """Object diameter, in pixels, that the editor draws best."""
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((0.5, 0.75, 1.0, 1.5, 2.0), min_length=1)
     """Scales of a tile to choose from."""
-    second_drawing: float | None = Field(None, gt=1)
+    second_drawing: float | None = Field(1.25, gt=1)
     """A tile whose drawn objects are larger or smaller than stated by more than this factor is drawn a second time, at
     the scale that they need. None: never."""
     stated: str = r"size (\d+) px"
