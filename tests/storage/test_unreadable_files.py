@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_s1omni.errors import SourceError
+from napari_s1omni.storage.listing.image_headers import list_images
 from napari_s1omni.storage.source import open_source
 
 PIXELS = np.arange(600, dtype=np.uint8).reshape(20, 30)
@@ -50,9 +51,10 @@ def test_a_wrong_ending_is_named(tmp_path):
         open_source(tmp_path / "b.tif")
     assert "is a TIFF" not in str(caught.value)
     # The first 128 bytes of a DICOM file are free, and some hold the header of a TIFF.
-    (tmp_path / "c.png").write_bytes((b"II*\0" + bytes(124)) + b"DICM" + bytes(100))
-    with pytest.raises(SourceError, match="is a DICOM file"):
-        open_source(tmp_path / "c.png")
+    for name in ("c.png", "c.tif"):
+        (tmp_path / name).write_bytes((b"II*\0" + bytes(124)) + b"DICM" + bytes(100))
+        with pytest.raises(SourceError, match="is a DICOM file"):
+            list_images(tmp_path / name)
 
 
 @pytest.mark.parametrize(

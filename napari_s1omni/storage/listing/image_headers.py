@@ -176,10 +176,8 @@ def _of_tiff(file: str) -> tuple[ImageHeader, ...] | None:
 
     try:
         headers = list_tiff(file)
-    except SourceError:
-        raise
     except Exception:
-        # Reading it says what is wrong.
+        # Reading it says what is wrong, and what else the file may be.
         return None
     if len(headers) > 1:
         return headers
