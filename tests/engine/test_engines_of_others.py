@@ -87,6 +87,7 @@ def test_the_engine_of_the_page_segments(site, tmp_path):
     assert ((labels > 0) == (discs() > 1000)).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_the_engine_of_the_page_passes_the_suite(site, tmp_path):
     (test,) = tmp_path.glob("test_*.py")
     done = run(site, "pytest", "-q", "-p", "no:cacheprovider", str(test))

@@ -171,6 +171,7 @@ def test_with_muon_it_also_continues_to_the_same_weights(packed: Path, tmp_path:
         nano.main(still.replace(editor=still.editor.replace(depth=2).model_dump(), work=str(tmp_path / "deeper")))
 
 
+@pytest.mark.slow
 def test_an_endless_training_gives_a_checkpoint_when_asked(packed: Path, tmp_path: Path):
     recipe = Recipe.open(_recipe(tmp_path, packed, 1_000_000))
     endless = {"schedule": "constant", "minutes": float("inf"), "hint_planes": 9, "trust_planes": 3}

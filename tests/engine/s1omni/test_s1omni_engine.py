@@ -280,6 +280,7 @@ def test_other_runtime_errors_are_not_hidden(engine, tiles, monkeypatch):
 # Processes
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same(unet_folder, tiles, tmp_path):
     np.save(tmp_path / "tiles.npy", tiles)
     code = f"""

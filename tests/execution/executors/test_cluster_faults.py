@@ -109,7 +109,7 @@ def test_a_killed_nanny_takes_its_worker_along_and_others_go_on(stage, undisturb
     assert_same(stage, undisturbed)
 
 
-@pytest.mark.parametrize(("stage", "step", "number"), everywhere(("super_resolution", "journal")), indirect=["stage"])
+@pytest.mark.parametrize(("stage", "step", "number"), everywhere(), indirect=["stage"])
 def test_without_its_scheduler_a_run_ends_and_can_go_on_with_another(stage, undisturbed, cluster, step, number):
     cluster.add_worker()
     cluster.add_worker()
@@ -160,6 +160,7 @@ def test_what_a_disk_refuses_for_a_moment_is_tried_again(stage, undisturbed):
 @pytest.mark.parametrize(
     "stage", ["segmentation", pytest.param("super_resolution", marks=pytest.mark.slow)], indirect=True
 )
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_with_its_state_and_with_room_it_goes_on(stage, undisturbed, small_disk):
     stage.output = small_disk / "out.zarr"
     process = stage.start(engine={"seconds": 0.03})

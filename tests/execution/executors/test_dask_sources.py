@@ -39,6 +39,7 @@ def job_for(output, **more):
     )
 
 
+@pytest.mark.slow
 def test_a_source_in_memory_is_written_once_for_workers_and_only_what_is_read(tmp_path, layer):
     job = job_for(tmp_path / "dask.zarr")
     forecast = estimate_cost(prepare(job, layer).plan)

@@ -53,6 +53,7 @@ def test_a_worker_killed_anywhere_costs_only_its_leases(stage, undisturbed, step
     ],
     indirect=["stage"],
 )
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_workers_along_and_the_next_run_goes_on(stage, undisturbed, step, number):
     # A worker's parent is the driver, in which its nanny lives.
     fault = stage.fault(step, number, each=True, target="parent-of-worker")

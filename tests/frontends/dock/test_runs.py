@@ -97,6 +97,7 @@ def test_runs_wait_for_their_turn_say_so_and_are_copied(viewer, panel, until, be
     until(lambda: not second.alive)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_one_notification_and_can_be_resumed(panel, until, begun, errors, picture):
     run = begun()
     until(lambda: run.status.blocks_done > 0)
@@ -278,6 +279,7 @@ def test_callbacks_on_the_gui_thread_are_short(viewer, panel, until, settle):
     assert sorted(taken)[-2] < 0.05, [round(1000 * t) for t in sorted(taken)[-5:]]
 
 
+@pytest.mark.slow
 def test_layers_go_while_a_second_run_works_and_shapes_are_drawn(viewer, panel, until, settle, begun, errors):
     """Where the driver draws in software, napari alone ends at the first frame after a Shapes layer was removed."""
     drawn = []

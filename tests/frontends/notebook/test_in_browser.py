@@ -152,6 +152,7 @@ def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     slide(page, root.locator("input[data-curtain]"), 0.5)
     page.wait_for_function(f"document.querySelector('.s1o-root').dataset.views > {before}")
 
+    root.locator("canvas.s1o-map").scroll_into_view_if_needed()
     box = root.locator("canvas.s1o-map").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.35, box["y"] + box["height"] * 0.5)
     trace = root.locator(".s1o-thought")
