@@ -49,7 +49,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """Return the object in a JSON file; empty if it is missing or holds something else."""
     try:
         found = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -40,6 +40,9 @@ _FILES = (
     ((".npy",), Reference("numpy", "numpy_file", "numpy")),
     ((".czi",), Reference("pylibCZIrw", "zeiss", "pylibCZIrw")),
     ((".nd2",), Reference("nd2", "nikon", "nd2")),
+    ((".dcm",), Reference("pydicom", "dicom", "pydicom")),
+    ((".mrc", ".map"), Reference("mrcfile", "mrc", "mrcfile")),
+    ((".h5", ".hdf5"), Reference("h5py", "hdf5", "h5py")),
     ((".lif", ".lof", ".xlif", ".xlef"), Reference("liffile", "leica", "liffile")),
 )
 _ARRAY = Reference("specification", "zarr_metadata", "zarr")

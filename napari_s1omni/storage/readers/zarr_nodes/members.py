@@ -75,7 +75,10 @@ def group_attributes(where: str) -> Mapping[str, Any] | None:
         if data is None:
             continue
         there = True
-        document = json.loads(data)
+        try:
+            document = json.loads(data)
+        except RecursionError:
+            raise ValueError(f"{name} is nested too deeply") from None
         if not isinstance(document, dict):
             raise ValueError(f"{name} holds no object")
         attributes = document.get("attributes", {}) if name == "zarr.json" else document
