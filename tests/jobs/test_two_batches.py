@@ -183,14 +183,16 @@ def test_a_table_that_cannot_be_replaced_stays(images, tmp_path, monkeypatch):
 
 
 def test_a_stopped_batch_gives_its_folder_free(images, tmp_path):
-    # So many that it is not done before it is stopped.
-    for i in range(IMAGES, 5 * IMAGES):
-        np.save(images / f"{i:02}.npy", spots(i))
+    # So many that it is not done before it is stopped, however late that is.
+    for i in range(IMAGES, 30 * IMAGES):
+        np.save(images / f"{i:03}.npy", spots(i % IMAGES))
     process = start(images)
     wait_for(lambda: len(read_batch(tmp_path / "out")) >= 1)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=100)
     assert process.returncode == 130
     kept = read_batch(tmp_path / "out")
+    for file in sorted(images.iterdir())[len(kept) + 3 :]:
+        file.unlink()
     rows = run_batch(TEMPLATE, list_sources(images), tmp_path / "out", wait=False, durable=False)
     assert [row.state for row in rows[: len(kept)]] == ["already done"] * len(kept)
