@@ -34,7 +34,11 @@ def start(images, *more):
     home = images.parent
     words = ["run", home / "job.yaml", "--source", images, "--output", home / "out", "--no-durable", *more]
     return subprocess.Popen(
-        [sys.executable, "-m", "napari_s1omni", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "napari_s1omni", *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # A shell that runs the tests in the background has its children ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
