@@ -11,7 +11,6 @@ from surface import Image, Labels, Points, Surface
 
 from napari_s1omni.errors import JobError, PlanError
 from napari_s1omni.frontends.napari_layers.layer_view import read_layer
-from napari_s1omni.frontends.session.background import BackgroundQueue, call_directly
 from napari_s1omni.frontends.session.controller import Controller
 from napari_s1omni.frontends.session.preview.box import preview_box
 from napari_s1omni.frontends.session.preview.events import (
@@ -125,16 +124,6 @@ def test_a_run_waits_for_the_plan_of_what_was_edited_last(controller, surface, p
     surface.until(lambda: refused)
     assert "tile_size" in refused[0].message
     assert len(controller.queue.runs) == 1
-
-
-def test_background_work_goes_on_after_an_error():
-    failed, done = [], threading.Event()
-    background = BackgroundQueue("test", call_directly, failed.append)
-    background.submit(lambda: 1 / 0)
-    background.submit(done.set)
-    assert done.wait(10)
-    assert failed[0].kind == "ZeroDivisionError"
-    background.close()
 
 
 def test_a_layer_that_was_moved_is_not_opened_again(controller, surface, picture):
