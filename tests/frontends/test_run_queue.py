@@ -24,7 +24,7 @@ def surface():
 def controller(surface, tmp_path, monkeypatch):
     monkeypatch.setenv("S1OMNI_CACHE", str(tmp_path / "cache"))
     made = Controller(surface.deliver)
-    made.document["engine"] = "reference"
+    made.document.update(engine="reference", sampling={"think": "per_tile"})
     made.failures, made.added = [], []
     made.failed.connect(made.failures.append)
     made.run_added.connect(made.added.append)

@@ -1,6 +1,7 @@
 """The demo: three operations with at least four blocks each, and a figure."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from napari_s1omni import Result
@@ -29,6 +30,7 @@ def test_demo(s1omni, tmp_path):
     assert (tmp_path / "here/coins.zarr/0/c/0/0").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_user_s_demo_shows_every_coin(tmp_path, monkeypatch):
     monkeypatch.delenv("S1OMNI_AUTO")
     coins = next(example for example in EXAMPLES if example.name == "coins")

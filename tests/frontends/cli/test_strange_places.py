@@ -92,7 +92,7 @@ with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     job = napari_s1omni.segment("discs.png", engine="reference", prompt="segment the discs, about 16 px", block=False)
 print([str(w.message) for w in said])
-print(job.wait(120).complete, job.path)
+print(job.wait(240).complete, job.path)
 """
 
 

@@ -92,6 +92,20 @@ def pytest_unconfigure(config):
 
 
 @pytest.fixture
+def warm():
+    """Let the dock start its process for previews at once, as users have it, and not with the first preview."""
+
+
+@pytest.fixture(autouse=True)
+def process_when_needed(request, monkeypatch):
+    """Start no process beside the window before it is needed, unless a test takes `warm`; it costs more than most tests."""
+    from napari_s1omni.frontends.session.preview.client import PreviewClient
+
+    if "warm" not in request.fixturenames:
+        monkeypatch.setattr(PreviewClient, "start", lambda self: None)
+
+
+@pytest.fixture
 def panel(viewer, qapp):
     from napari_s1omni.frontends.dock.panel import Panel
 
@@ -126,10 +140,10 @@ def begun(viewer, panel, until, settle):
 
     def begin():
         viewer.open("synthetic://nuclei?shape=2048,2048&seed=1", plugin="napari_s1omni")
-        panel.controller.edit("tiling.tile_size", 96)
-        panel.controller.edit("tiling.overlap", 32)
-        panel.controller.edit("tiling.block_size", 64)
-        settle(lambda plan: plan.grid.block_size == 64 and plan.grid.tile_size == 96)
+        panel.controller.edit("tiling", {"tile_size": 96, "overlap": 32, "block_size": 64})
+        # One thought for the whole image would be longer than most of these tests.
+        panel.controller.edit("sampling.think", "per_tile")
+        settle(lambda plan: plan.grid.block_size == 64 and plan.sampling.think == "per_tile")
         panel.run()
         until(lambda: panel.controller.queue.runs)
         return panel.controller.queue.runs[-1]

@@ -21,7 +21,7 @@ SCENE = "shape=4096,4096&seed=4&diameter=24&scale=0.5,0.5"
 
 
 def test_from_preview_to_measured_correction(
-    viewer, panel, until, settle, told, errors, picture, tmp_path, monkeypatch
+    warm, viewer, panel, until, settle, told, errors, picture, tmp_path, monkeypatch
 ):
     layer = viewer.add_image(
         data.coins(), name="coins", scale=(0.5, 0.5), translate=(3, 4), units=("um", "um"), axis_labels=("y", "x")

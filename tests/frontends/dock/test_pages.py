@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 
-def test_source_preview_and_result_look_alike_and_why_is_a_click_away(viewer, panel, settle, until, errors):
+def test_source_preview_and_result_look_alike_and_why_is_a_click_away(warm, viewer, panel, settle, until, errors):
     source = viewer.add_image(
         np.random.default_rng(0).normal(100, 9, (64, 64)), name="cells", contrast_limits=(40, 130)
     )

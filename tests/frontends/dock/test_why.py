@@ -18,7 +18,7 @@ def click(viewer, page, where):
     assert next(going, None) is None
 
 
-def test_a_tile_is_tried_accepted_and_undone(viewer, panel, until, settle, errors, picture):
+def test_a_tile_is_tried_accepted_and_undone(warm, viewer, panel, until, settle, errors, picture):
     viewer.add_image(data.coins()[:256, :256], name="coins")
     panel.controller.edit("operation.prompt", "segment the coins, about 45 px")
     panel.controller.edit("tiling.tile_size", 128)

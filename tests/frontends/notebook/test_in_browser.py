@@ -1,6 +1,7 @@
 """The panel in a real JupyterLab and browser: run cells, move sliders, click tiles, cancel a run."""
 
 import contextlib
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -25,7 +26,9 @@ from napari_s1omni.settings import browser
 
 if browser() is None:
     pytest.skip("there is no chromium; scripts/test installs it where it may", allow_module_level=True)
-pytest.importorskip("jupyterlab", reason="needs the extra 'browser'")
+if importlib.util.find_spec("jupyterlab") is None:
+    # It is not imported, which takes seconds in every process that collects tests.
+    pytest.skip("needs the extra 'browser'", allow_module_level=True)
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 expect = sync_api.expect
 
@@ -131,6 +134,7 @@ def keep(target, name):
         target.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
 
 
+@pytest.mark.slow
 def test_a_job_is_watched_previewed_and_shown_twice(notebook):
     open_it, folder = notebook
     page = open_it(BEGIN.format(source=NUCLEI, output=str(folder / "größe 1.zarr"), region=None), "job", ASK)

@@ -37,7 +37,7 @@ def opened(tmp_path):
     panel = job.panel
     sent = []
     panel.send = lambda content, buffers=None: sent.append((content, buffers or []))
-    job.wait(120)
+    job.wait(240)
     until(lambda: panel.status.get("state") == "complete" and panel.ready)
     yield panel, sent
     job.close()
@@ -167,7 +167,7 @@ def test_form_python_job_file_and_command_line_make_one_plan_to_the_byte(tmp_pat
     job.controller.refresh()
     until(lambda: (p := job.controller.prepared) and p.plan.job.output == output and p.plan.sampling.seed == 7)
     form = written(job.controller.prepared.plan)
-    first = written(job.wait(90).plan)
+    first = written(job.wait(240).plan)
     job.close()
 
     made, _ = make_job("segmentation", image, tmp_path / "first.zarr", {**options, "prompt": "coins"})

@@ -73,7 +73,7 @@ async def awaited(job):
 
 def test_a_picture_of_colours_keeps_its_axes(tmp_path):
     job = begin(data.astronaut()[:128, :128], tmp_path / "out.zarr")
-    assert job.wait(90).plan.source.rgb
+    assert job.wait(240).plan.source.rgb
 
 
 def test_a_job_tells_its_source_and_its_changes(tmp_path):
@@ -87,19 +87,19 @@ def test_a_job_tells_its_source_and_its_changes(tmp_path):
 @pytest.mark.slow
 def test_a_run_is_found_again_paused_cancelled_and_resumed(tmp_path, monkeypatch):
     output = tmp_path / "größe 1.zarr"
-    job = begin(SLOW, output)
+    job = begin(SLOW, output, think="per_tile")
     until(lambda: job.status.tiles_done > 0)
     job.pause()
     until(lambda: job.status.state == "paused")
 
     again = napari_s1omni.attach(output)
-    same = begin(SLOW, output)
+    same = begin(SLOW, output, think="per_tile")
     until(lambda: again.status.state == "paused" and same.status.state == "paused")
     assert "paused" in repr(again)
 
     again.cancel()
     with pytest.raises(RunInterrupted, match="cancelled"):
-        job.wait(60)
+        job.wait(240)
     with pytest.raises(RunInterrupted, match="resume"):
         asyncio.run(again._finished())
     assert not again.result.complete
@@ -127,7 +127,7 @@ def busy(*_):
 def test_an_error_is_raised_where_the_job_is_awaited(tmp_path):
     job = begin(tmp_path / "nothing.tif", tmp_path / "out.zarr")
     with pytest.raises(SourceError):
-        job.wait(30)
+        job.wait(240)
     with pytest.raises(SourceError):
         _ = job.result
     assert "failed" in repr(job)
@@ -145,7 +145,7 @@ def test_an_error_is_raised_where_the_job_is_awaited(tmp_path):
 def test_a_read_only_share_is_refused_as_output_and_readable(tmp_path, read_only_share):
     job = begin(coins(), read_only_share / "out.zarr")
     with pytest.raises(StoreError, match="read-only"):
-        job.wait(60)
+        job.wait(240)
     assert "failed" in repr(job)
     assert "failed" in job._repr_mimebundle_()["text/html"]
 
@@ -176,7 +176,7 @@ def test_run_options_are_passed_to_the_command_line(monkeypatch, tmp_path):
 
 def test_a_number_of_the_user_is_not_counted_on(tmp_path):
     job = begin(coins(), tmp_path / "day-12.zarr")
-    job.wait(90)
+    job.wait(240)
     until(lambda: job.controller.output)
     assert job.controller.output == str(tmp_path / "day-12-2.zarr")
     job.close()
@@ -185,7 +185,7 @@ def test_a_number_of_the_user_is_not_counted_on(tmp_path):
 def test_an_output_without_a_name_is_in_the_cache(cache):
     job = begin(coins(), None)
     assert job.path.parent == cache / "results"
-    assert job.wait(90).complete
+    assert job.wait(240).complete
     # The event loop did not run meanwhile, so nothing was delivered to the job.
     assert "complete" in repr(job)
     assert not job.working
@@ -201,7 +201,7 @@ def test_a_cell_run_again_with_another_prompt_never_gives_the_old_numbers(tmp_pa
     before = {p: p.read_bytes() for p in output.rglob("*") if p.is_file() and p.name != "lock"}
     job = napari_s1omni.segment(coins(), output, prompt="segment the dark dots", engine="reference", block=False)
     with pytest.raises(PlanMismatch):
-        job.wait(90)
+        job.wait(240)
     for ask in (lambda: job.result, job.table, job.report):
         with pytest.raises(PlanMismatch):
             ask()
@@ -215,11 +215,11 @@ def test_a_cell_run_again_with_another_prompt_never_gives_the_old_numbers(tmp_pa
 
 def test_a_run_that_works_is_not_shown_as_another_job(tmp_path):
     output = tmp_path / "out.zarr"
-    job = begin(SLOW, output)
+    job = begin(SLOW, output, think="per_tile")
     until(lambda: job.status.tiles_done > 0)
     other = napari_s1omni.segment(SLOW, output, prompt="segment the dark dots", engine="reference", block=False)
     with pytest.raises(PlanMismatch):
-        other.wait(90)
+        other.wait(240)
     assert job.working
     job.cancel()
     until(lambda: not job.working)
@@ -230,7 +230,7 @@ def test_a_run_that_works_is_not_shown_as_another_job(tmp_path):
 def test_an_array_on_disk_is_not_copied(tmp_path, cache):
     np.save(tmp_path / "coins.npy", coins())
     job = begin(np.load(tmp_path / "coins.npy", mmap_mode="r"), tmp_path / "out.zarr")
-    assert job.wait(90).plan.source.source == str(tmp_path / "coins.npy")
+    assert job.wait(240).plan.source.source == str(tmp_path / "coins.npy")
     assert not (cache / "layers").exists()
     job.close()
 
@@ -262,7 +262,7 @@ def test_copying_shows_its_progress_and_ends_with_the_job(tmp_path, cache):
 
 def test_falls_back_to_a_picture_with_numbers(tmp_path):
     job = begin(coins(), tmp_path / "out.zarr")
-    job.wait(90)
+    job.wait(240)
     until(lambda: job.status.state == "complete" and job.run.pyramid.complete)
     bundle = job._repr_mimebundle_()
     assert "data:image/png;base64," in bundle["text/html"]
