@@ -201,11 +201,14 @@ def test_results_and_image_files_are_read_and_no_stores_of_others(tmp_path):
 
 
 def test_the_sample_volume_is_opened_without_computing_it():
-    """In seconds of this process's processor time, which other work on the machine hardly changes."""
-    start = time.process_time()
-    ((levels, _, _),) = volume()
-    opened = time.process_time()
-    assert np.asarray(levels[-1][0, 16]).any()
-    shown = time.process_time()
-    assert opened - start < 0.3
-    assert shown - opened < 0.5, "a viewer reads it on the thread of its window"
+    """In seconds of this process's processor time, the fastest of three: other work makes them slow, never fast."""
+    opening, showing = [], []
+    for _ in range(3):
+        start = time.process_time()
+        ((levels, _, _),) = volume()
+        opened = time.process_time()
+        assert np.asarray(levels[-1][0, 16]).any()
+        opening.append(opened - start)
+        showing.append(time.process_time() - opened)
+    assert min(opening) < 0.3
+    assert min(showing) < 0.5, "a viewer reads it on the thread of its window"

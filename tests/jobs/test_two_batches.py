@@ -193,7 +193,7 @@ def test_a_stopped_batch_gives_its_folder_free(images, tmp_path):
     process = start(images)
     wait_for(lambda: len(read_batch(tmp_path / "out")) >= 1)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=100)
+    process.communicate(timeout=240)
     assert process.returncode == 130
     kept = read_batch(tmp_path / "out")
     for file in sorted(images.iterdir())[len(kept) + 3 :]:

@@ -116,10 +116,10 @@ def test_a_job_that_reached_its_time_limit_is_submitted_again(slurm, monkeypatch
     fleet = cluster.ClusterConfig(workers=1, scheduler=cluster.SLURM)
     with cluster.open_cluster(fleet, SyntheticRun((256, 256)).plan) as (client, count):
         assert count == 1
-        client.wait_for_workers(1, timeout=120)
+        client.wait_for_workers(1, timeout=240)
         [first] = numbers(slurm / "submitted")
         end(first)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 240
         while len(numbers(slurm / "submitted")) < 2 or not client.scheduler_info(n_workers=-1)["workers"]:
             assert time.monotonic() < until
             cluster.restart_lost_workers(client)

@@ -156,8 +156,8 @@ def test_a_file_of_50_gigabytes_takes_no_time_and_no_memory(tmp_path):
     seconds, megabytes = map(float, done.stderr.split("\n")[-2].split())
     assert "50.2 GB on disk" in done.stdout
     assert megabytes < 200
-    # Alone it takes half a second; other tests make each second of the processor slower.
-    assert seconds < 2
+    # Alone it takes half a second, and reading the file takes minutes; other work makes each second of the processor slower.
+    assert seconds < 20
 
 
 def test_ten_thousand_images_are_listed_quickly(scans, tmp_path, s1omni):

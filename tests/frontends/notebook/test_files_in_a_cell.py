@@ -14,7 +14,7 @@ def scan(scans, tmp_path):
     return scans(tmp_path / "a.scan", {"name": "B/3/R1"}, {"name": "Größe", "axes": "cyx", "shape": [2, 80, 80]})
 
 
-def until(condition, seconds=120):
+def until(condition, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "timed out"

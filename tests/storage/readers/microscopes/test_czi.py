@@ -161,7 +161,8 @@ def test_many_scenes_are_listed_quickly(tmp_path):
     begin = time.process_time()
     headers = list_images(path)
     assert len({header.name for header in headers}) == 10_000
-    assert time.process_time() - begin < 2
+    # A search through all scenes for each of them would take minutes.
+    assert time.process_time() - begin < 20
 
 
 def test_names_of_scenes_say_where_they_come_from():

@@ -105,7 +105,7 @@ def test_a_file_that_another_program_writes_is_refused(path):
             with pytest.raises(SourceError, match="being written by another program"):
                 open_source(path)
         finally:
-            writer.communicate(b"\n", timeout=60)
+            writer.communicate(b"\n", timeout=240)
     assert open_source(path).spec.shape == (9, 9)
 
 

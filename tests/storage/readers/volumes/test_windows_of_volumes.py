@@ -1,8 +1,7 @@
-"""A window of a large volume reads the chunks that hold it and no more, about as fast as the library alone."""
+"""A window of a large volume reads the chunks that hold it and no more."""
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,12 +79,11 @@ def written(request, volume, tmp_path_factory):
     return request.param(tmp_path_factory.mktemp("volumes"), volume)
 
 
-def read_bytes(read, box):
-    """Return how many bytes a read takes from files, and the seconds."""
-    before, begin = int(IO.read_text().split()[1]), time.perf_counter()
-    read(box)
-    seconds = time.perf_counter() - begin
-    return int(IO.read_text().split()[1]) - before, seconds
+def read_bytes(read, *where):
+    """Return how many bytes a read takes from files."""
+    before = int(IO.read_text().split()[1])
+    read(*where)
+    return int(IO.read_text().split()[1]) - before
 
 
 @pytest.mark.skipif(not IO.exists(), reason="only Linux counts the bytes that a process reads")
@@ -93,24 +91,11 @@ def test_a_window_reads_its_chunks_only(volume, written):
     path, alone = written
     for box in WINDOWS:
         # Both open the file themselves, so that neither finds what the other has read.
-        by_library = read_bytes(alone(), box)[0]
+        by_library = read_bytes(alone(), box)
         pixels = read_raw(path, level=0).pixels
-        assert read_bytes(pixels.__getitem__, box)[0] <= 1.3 * by_library
+        assert read_bytes(pixels.__getitem__, box) <= 1.3 * by_library
         np.testing.assert_array_equal(pixels[box], volume[box])
         del pixels
-
-
-@pytest.mark.slow
-def test_speed_against_the_library_alone(volume, written):
-    path, alone = written
-    ours, theirs = [], []
-    for _ in range(40):
-        theirs.append(sum(read_bytes(alone(), box)[1] for box in WINDOWS))
-        ours.append(sum(read_bytes(read_raw(path, level=0).pixels.__getitem__, box)[1] for box in WINDOWS))
-        # A busy machine makes single measurements slow, never fast.
-        if len(ours) > 7 and min(theirs) >= 0.8 * min(ours):
-            break
-    assert min(theirs) >= 0.8 * min(ours)
 
 
 def test_many_threads_read_at_once(volume, written):
@@ -122,9 +107,9 @@ def test_many_threads_read_at_once(volume, written):
             np.testing.assert_array_equal(found, volume[box])
 
 
+@pytest.mark.skipif(not IO.exists(), reason="only Linux counts the bytes that a process reads")
 def test_headers_of_large_files_are_read_alone(tmp_path):
-    """A sparse file of 50 GB takes no memory and no time."""
-    begin = time.perf_counter()
+    """Of a sparse file of 50 GB, a window takes a few megabytes."""
     with mrcfile.new_mmap(tmp_path / "a.mrc", shape=(4, 64, 64), mrc_mode=1) as file:
         header = bytearray(file.header.tobytes())
     header[:12] = np.array([50_000, 50_000, 10], "<i4").tobytes()
@@ -133,7 +118,10 @@ def test_headers_of_large_files_are_read_alone(tmp_path):
         file.truncate(1024 + 2 * 50_000 * 50_000 * 10)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("raw", shape=(250, 10_000, 10_000), dtype="u2", chunks=(1, 1000, 1000))
+    window = (slice(2, 3), slice(0, 512), slice(9000, 9512))
+
+    def read(name):
+        assert read_raw(tmp_path / name, level=0).pixels[window].shape == (1, 512, 512)
+
     for name in ("a.mrc", "a.h5"):
-        pixels = read_raw(tmp_path / name, level=0).pixels
-        assert pixels[(slice(2, 3), slice(0, 512), slice(9000, 9512))].shape == (1, 512, 512)
-    assert time.perf_counter() - begin < 5
+        assert read_bytes(read, name) < 2**26
