@@ -209,22 +209,6 @@ def test_a_job_fills_the_document(controller, picture):
     assert again == job.replace(engine=again.engine)
 
 
-def test_a_preview_shows_pixels_and_thoughts(controller, surface, picture):
-    choose(controller, surface, Image(data.coins(), path=str(picture)))
-    controller.edit("tiling.tile_size", 128)
-    surface.until(lambda: controller.prepared.plan.grid.tile_size == 128)
-    answers = []
-    controller.preview_changed.connect(answers.append)
-    box = preview_box(controller.prepared.plan.grid, {"y": (100, 200), "x": (100, 200)})
-    controller.show_preview(box.model_dump(exclude_none=True))
-    surface.until(lambda: isinstance(controller.preview, PreviewResult))
-    made = controller.preview
-    assert made.pixels.shape == made.plan.target.shape
-    assert made.pixels.max() > 0
-    assert all(thought.trace for thought in made.thoughts.values())
-    assert all(answer.request == made.request for answer in answers)
-
-
 def begin_preview(controller, surface, picture):
     """Start a preview of the middle of the coins; return the list of its events."""
     choose(controller, surface, Image(data.coins(), path=str(picture)))
@@ -247,7 +231,11 @@ def test_a_preview_shows_each_tile_as_it_is_drawn_the_middle_one_first(controlle
     assert drawn[: middle[0], : middle[1]].any(), "the tile that reaches over the middle is the first"
     assert not drawn[grid.tile_size :, grid.tile_size :].any()
     assert len(parts[0].thoughts) == 1
-    assert np.array_equal(parts[-1].pixels, controller.preview.pixels)
+    made = controller.preview
+    assert np.array_equal(parts[-1].pixels, made.pixels)
+    assert made.pixels.shape == made.plan.target.shape
+    assert all(thought.trace for thought in made.thoughts.values())
+    assert all(event.request == made.request for event in events)
 
 
 def test_a_cancelled_preview_ends_at_once_and_the_next_one_works(controller, surface, picture):

@@ -24,7 +24,7 @@ def surface():
 def controller(surface, tmp_path, monkeypatch):
     monkeypatch.setenv("S1OMNI_CACHE", str(tmp_path / "cache"))
     made = Controller(surface.deliver)
-    made.document.update(engine="reference", sampling={"think": "per_tile"})
+    made.document["engine"] = "reference"
     made.failures, made.added = [], []
     made.failed.connect(made.failures.append)
     made.run_added.connect(made.added.append)
@@ -61,6 +61,8 @@ def script(folder, words):
 
 
 def test_one_that_fails_at_each_stage_keeps_nobody_waiting(controller, surface, submit, tmp_path, monkeypatch):
+    # One thought for the whole image would take longest of all.
+    controller.edit("sampling.think", "per_tile")
     # Killed while it runs, which takes so many blocks that the others are queued meanwhile.
     killed = submit(region=None, tiling={"tile_size": 96, "overlap": 32, "block_size": 64})
     controller.edit("tiling", None)

@@ -118,11 +118,11 @@ def test_the_report_lists_holes_and_retries(tmp_path, monkeypatch):
     assert "tile 0, 0 (z 0, t 0)" in page
 
 
-def test_a_report_that_cannot_be_written_is_refused(result, read_only_share):
-    call = [sys.executable, "-m", "napari_s1omni", "report", str(result.path), str(read_only_share / "a.html")]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 73
-    assert "Read-only file system. Choose a folder" in done.stderr
+def test_a_report_that_cannot_be_written_is_refused(result, read_only_share, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(result.path), str(read_only_share / "a.html")])
+    assert ended.value.code == 73
+    assert "Read-only file system. Choose a folder" in capsys.readouterr().err
 
 
 def test_the_command_writes_it_and_refuses_another_ending(result, tmp_path, capsys):
