@@ -75,7 +75,8 @@ def overview(result: Result, image: Source | None, *, filled: bool = False) -> l
 def data_url(picture: Image.Image) -> str:
     """Encode a picture as a data URL: PNG, or JPEG where that is less than half the size."""
     exact, small = io.BytesIO(), io.BytesIO()
-    picture.save(exact, "PNG", optimize=True)
+    # The smallest PNG would be a tenth smaller, and take ten times as long.
+    picture.save(exact, "PNG")
     # Outlines are one pixel wide: keep the full resolution of colours.
     picture.save(small, "JPEG", quality=82, subsampling=0)
     kind, data = ("jpeg", small) if 2 * len(small.getvalue()) < len(exact.getvalue()) else ("png", exact)

@@ -1,5 +1,8 @@
 """Redoing tiles changes only their blocks, can be undone, and is repeated exactly by a later run."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from contents import contents
@@ -14,13 +17,14 @@ from napari_s1omni.jobs.run import run
 from napari_s1omni.results.result import Result
 
 
-@pytest.fixture
-def made(tmp_path):
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    home = tmp_path_factory.mktemp("drawn")
     image = np.random.default_rng(3).integers(0, 60000, (500, 500)).astype("uint16")
-    np.save(tmp_path / "image.npy", image)
+    np.save(home / "image.npy", image)
     result = super_resolve(
-        tmp_path / "image.npy",
-        tmp_path / "out.zarr",
+        home / "image.npy",
+        home / "out.zarr",
         engine="reference",
         think="per_tile",
         tile_size=128,
@@ -29,6 +33,12 @@ def made(tmp_path):
         durable=False,
     )
     return result.path
+
+
+@pytest.fixture
+def made(drawn, tmp_path):
+    """A copy of the result, to be changed."""
+    return Path(shutil.copytree(drawn, tmp_path / "out.zarr"))
 
 
 def test_redoing_tiles_changes_their_blocks_and_dropping_brings_the_old_bytes_back(made):

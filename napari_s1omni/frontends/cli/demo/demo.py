@@ -87,7 +87,7 @@ def demo(
         result = runs[example.name].result
         typer.echo(f"{example.operation.replace('_', ' ')}: {result.path} ({len(result.records)} blocks)")
     figure = folder / FIGURE
-    draw(**runs).save(figure, optimize=True)
+    draw(**runs).save(figure)
     typer.echo(f"figure: {figure}")
     typer.echo(f"{time.perf_counter() - start:.0f} s in total. See more with: s1omni show {folder / 'coins.zarr'}")
 
