@@ -28,7 +28,8 @@ _CONTEXT = re.compile(
 _IMAGES = re.compile(
     r"not a multimodal model|image input is not supported|(?:does|do)(?: not|n't) support (?:image|vision|multimodal)"
     r"|at most 0 image|mmproj|not compiled for multimodal|unsupported content part type"
-    r"|no endpoints found that support image|image_url is only supported|content must be a string|invalid content type.{0,20}image_url",
+    r"|no endpoints found that support image|image_url is only supported"
+    r"|content must be a string|invalid content type.{0,20}image_url",
     re.I,
 )
 _LENGTH = re.compile(

@@ -141,7 +141,7 @@ def test_reasoning_without_an_answer_is_an_error(serve):
 
 
 def test_a_server_that_ignores_the_limit_is_left(serve):
-    server, model = serve(Answer(words(*["hm " * 500] * 2000, field="reasoning_content")))
+    server, model = serve(Answer(words(*["hm " * 500] * 2000, field="reasoning_content"), between=0.002))
     with pytest.raises(ReplyEndless, match="does not keep to 10 tokens"):
         model.complete(ASKED, max_tokens=10)
     assert server.closed.wait(10), "the connection is closed, so that the server stops"

@@ -115,7 +115,7 @@ def list_endpoints(json: Json = False) -> None:
 
 
 @app.command("test")
-def test_endpoint(name: Name, json: Json = False) -> None:
+def try_endpoint(name: Name, json: Json = False) -> None:
     """Ask the server what it has and what its model can do: a list and three small requests, no picture of yours."""
     from napari_s1omni.endpoint.server import ServerModel
 
