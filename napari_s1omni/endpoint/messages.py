@@ -31,27 +31,48 @@ def messages(
     keep_thinking : bool
         Send the reasoning of earlier turns back.
     """
-    begun = _with_tools(turns, tools) if tools and not native else turns
-    return [message for turn in begun for message in _messages_of(turn, native, keep_thinking)]
+    plain = turns if native else hermes_turns(turns, tools)
+    return [message for turn in plain for message in _messages_of(turn, keep_thinking)]
 
 
-def _messages_of(turn: Turn, native: bool, keep_thinking: bool) -> Iterator[Message]:
+def hermes_turns(turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> list[Turn]:
+    """Return a conversation in the dialect ``hermes`` as turns of system, user and assistant without calls.
+
+    What a tool printed is data: no tag in it is one.
+    """
+    return [_hermes(turn) for turn in (_with_tools(turns, tools) if tools else turns)]
+
+
+def _hermes(turn: Turn) -> Turn:
+    if turn.role == "tool":
+        return Turn.of("user", f"{RESPONSE_OPEN}\n", *_escaped(turn), f"\n{RESPONSE_CLOSE}")
+    if turn.role == "assistant" and turn.calls:
+        said = "\n".join([*([turn.text] if turn.text else []), *map(call_text, turn.calls)])
+        return Turn("assistant", (Text(said),), reasoning=turn.reasoning)
+    return turn
+
+
+def _escaped(turn: Turn) -> list[Part]:
+    return [Text(escaped(part.text)) if isinstance(part, Text) else part for part in turn.parts]
+
+
+def _messages_of(turn: Turn, keep_thinking: bool) -> Iterator[Message]:
     match turn.role:
         case "tool":
-            yield from _tool_messages(turn, native)
+            yield from _tool_messages(turn)
         case "assistant":
-            yield _assistant(turn, native, keep_thinking)
+            yield _assistant(turn, keep_thinking)
         case "system":
             yield {"role": "system", "content": turn.text}
         case _:
             yield {"role": "user", "content": _content(turn.parts)}
 
 
-def _assistant(turn: Turn, native: bool, keep_thinking: bool) -> Message:
+def _assistant(turn: Turn, keep_thinking: bool) -> Message:
     message: Message = {"role": "assistant", "content": turn.text}
     if keep_thinking and turn.reasoning:
         message[FIELDS[0]] = turn.reasoning
-    if turn.calls and native:
+    if turn.calls:
         # Some servers drop the text of a message with calls, others refuse a call without text.
         message["tool_calls"] = [
             {
@@ -64,19 +85,13 @@ def _assistant(turn: Turn, native: bool, keep_thinking: bool) -> Message:
             }
             for i, call in enumerate(turn.calls)
         ]
-    elif turn.calls:
-        message["content"] = "\n".join([*([turn.text] if turn.text else []), *map(call_text, turn.calls)])
     return message
 
 
-def _tool_messages(turn: Turn, native: bool) -> Iterator[Message]:
-    """Return what a tool printed and showed. It is data: no tag in it is one."""
-    said = [Text(escaped(part.text)) if isinstance(part, Text) else part for part in turn.parts]
+def _tool_messages(turn: Turn) -> Iterator[Message]:
+    """Return what a tool printed and showed, for a server that parses calls itself."""
     pictures = turn.pictures
-    if not native:
-        yield {"role": "user", "content": _content([Text(RESPONSE_OPEN + "\n"), *said, Text("\n" + RESPONSE_CLOSE)])}
-        return
-    words = "\n".join(part.text for part in said if isinstance(part, Text))
+    words = "\n".join(part.text for part in _escaped(turn) if isinstance(part, Text))
     if pictures:
         words += f"\n({len(pictures)} {'picture follows' if len(pictures) == 1 else 'pictures follow'})"
     yield {"role": "tool", "tool_call_id": turn.answers or "call_0", "content": words.strip()}

@@ -22,7 +22,7 @@ from napari_s1omni.evaluation.questions.item import Item, LoadImage
 MISSING = frozenset(
     "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
 )
-"""Cells that pandas, by which published programs read tables, takes for missing; an option of this text is not shown."""
+"""Cells that pandas, by which published programs read tables, takes for missing: such an option is not shown."""
 _IDS = ("id", "index", "question_id")
 _REPLIES = ("response", "prediction", "answer", "text")
 
@@ -83,6 +83,7 @@ def read_answers(path: Path, items: Sequence[Item]) -> dict[str, str]:
         If a row is no answer, a question has two answers, or an answer no question.
     """
     found: dict[str, str] = {}
+    failed: set[str] = set()
     for number, row in enumerate(read_rows(path), 1):
         key = next((name for name in _IDS if name in row), None)
         reply = next((name for name in _REPLIES if name in row), None)
@@ -92,8 +93,10 @@ def read_answers(path: Path, items: Sequence[Item]) -> dict[str, str]:
                 f"one of {', '.join(_IDS)} and one of {', '.join(_REPLIES)}",
             )
         name = str(row[key])
-        if name in found:
+        if name in found and name not in failed:
             raise SourceError(f"{path} answers question {name} twice", "one answer for each question", "remove one")
+        # A question whose call failed is asked again by the same command.
+        (failed.add if row.get("error") else failed.discard)(name)
         found[name] = "" if row[reply] is None else str(row[reply])
     unknown = sorted(found.keys() - {item.id for item in items})
     if unknown:

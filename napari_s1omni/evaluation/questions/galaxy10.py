@@ -36,9 +36,9 @@ class Galaxy10:
     name: ClassVar[str] = "galaxy10"
     title: ClassVar[str] = "Galaxy10 DECaLS"
     protocol: ClassVar[str] = (
-        "Galaxy10 DECaLS: Galaxy10_DECals.h5 with images (n, 256, 256, 3) and ans (n). It is a set for classifiers: neither "
-        "a prompt nor a split for chat models is published, so the question and the order of its options are ours, and "
-        "there is no published score. Strict score: the letter that the answer states; all questions count."
+        "Galaxy10 DECaLS: Galaxy10_DECals.h5 with images (n, 256, 256, 3) and ans (n). It is a set for classifiers: "
+        "neither a prompt nor a split for chat models is published, so the question and the order of its options are "
+        "ours, and there is no published score. Strict score: the letter that the answer states; all questions count."
     )
 
     def items(self, place: Path) -> Iterator[Item]:

@@ -15,8 +15,8 @@ from napari_s1omni.evaluation.questions.scoring import answered, strict_score
 
 _JUDGE = "The published score needs a second model as its judge; it is not computed."
 _STRICT = (
-    "Strict score: the letter of a choice, or the same words or value; all questions count. It is lower than a judge's, who "
-    "also accepts other words."
+    "Strict score: the letter of a choice, or the same words or value; all questions count. It is lower than a "
+    "judge's, who also accepts other words."
 )
 _SFE_BEGIN = "You are an expert in {field} and need to solve the following question. "
 _SFE_KINDS = {
@@ -105,8 +105,8 @@ class VRSBench(_Judged):
     name: ClassVar[str] = "vrsbench"
     title: ClassVar[str] = "VRSBench (VQA), and parts of it such as MINI"
     protocol: ClassVar[str] = (
-        "VRSBench: VRSBench_EVAL_vqa.json with image_id, question, ground_truth, question_id, type, and Images_val beside "
-        f"it. {_JUDGE} {_STRICT}"
+        "VRSBench: VRSBench_EVAL_vqa.json with image_id, question, ground_truth, question_id, type, and Images_val "
+        f"beside it. {_JUDGE} {_STRICT}"
     )
 
     def items(self, place: Path) -> Iterator[Item]:

@@ -11,7 +11,8 @@ Value = Fraction | float
 """Exact where the text is exact: fractions of whole numbers; otherwise a float."""
 
 _TOKEN = re.compile(
-    r"\s+|\\[,;:! ]|(?P<number>\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+*/^_(){}\[\]!|])"
+    r"\s+|\\[,;:! ]|(?P<number>\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)"
+    r"|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+*/^_(){}\[\]!|])"
 )
 _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "\\sin": math.sin,
@@ -34,8 +35,8 @@ _DEEPEST = 50
 def number_of(text: str) -> Value | None:
     """Return the value of a number in LaTeX; None if it is none.
 
-    Sums, products, ``\\frac``, ``\\sqrt``, powers, factorials, ``\\pi`` and common functions are known. Unknown letters,
-    text and anything else make it no number.
+    Sums, products, fractions, roots, powers, factorials, pi and common functions are known. Unknown letters, text and
+    anything else make it no number.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ class _Parser:
             if token == opening:
                 value = self.sum(depth + 1)
                 self._expect(closing)
-                return abs(value) if token == "|" else value
+                return value if token != "|" or value >= 0 else -value
         raise ValueError(token)
 
     def _argument(self, depth: int) -> Value:
@@ -186,10 +187,11 @@ def _over(a: Value, b: Value) -> Value:
 
 
 def _raised(a: Value, b: Value) -> Value:
-    if abs(b) > _LARGEST_POWER or (abs(a) > 1 and abs(b) * math.log2(abs(a)) > 2 * _LARGEST_POWER):
+    size, exponent = float(a) if a >= 0 else -float(a), float(b) if b >= 0 else -float(b)
+    if exponent > _LARGEST_POWER or (size > 1 and exponent * math.log2(size) > 2 * _LARGEST_POWER):
         raise ValueError("power")
     if isinstance(a, Fraction) and isinstance(b, Fraction) and b.denominator == 1:
-        return a ** int(b)
+        return Fraction(a ** int(b))
     value = float(a) ** float(b)
     if isinstance(value, complex):
         raise ValueError("complex")

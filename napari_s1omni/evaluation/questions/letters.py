@@ -29,7 +29,7 @@ _THOUGHT = re.compile(r"<think>.*?(?:</think>|$)|^.*?</think>", re.S)
 _CHOSEN = (
     r"\\boxed\s*\{\s*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{\s*)?\(?%s\)?[.:]?\s*\}",
     r"<answer>\s*\(?%s\)?[.:]?\s*(?:</answer>|$)",
-    r"(?i:\banswer)\s*(?:(?i:is|would be)\s*)?[:=]?\s*(?:(?i:option)\s+)?\**\s*\(?%s\)?(?![\w'’-])",
+    r"(?i:\banswer)\s*(?:(?i:is|would be)\s*)?[:=]?\s*(?:(?i:option)\s+)?\**\s*\(?%s\)?(?![\w'\u2019-])",
 )
 
 
@@ -90,7 +90,7 @@ def mme_realworld_letter(text: str) -> str:
 def strict_letter(text: str, letters: Iterable[str]) -> str:
     """Return the letter that an answer states; empty if it states none, or leaves it open.
 
-    Its reasoning is left out. The last ``\\boxed{X}``, ``<answer>X</answer>`` or "answer: X" counts; else an answer that
+    Its reasoning is left out. The last boxed letter, ``<answer>X</answer>`` or "answer: X" counts; else an answer that
     begins with a letter as a list does, ``(X)``, ``X.`` or ``X:``, or is a letter alone.
 
     Parameters

@@ -89,7 +89,7 @@ def strict_answer(response: str) -> str:
 
 
 def _boxes(text: str) -> list[str]:
-    """Return the contents of ``\\boxed{...}``, whose braces may be nested."""
+    """Return the contents of all boxes, whose braces may be nested."""
     found = []
     for match in re.finditer(r"\\boxed\s*\{", text):
         depth, at = 1, match.end()

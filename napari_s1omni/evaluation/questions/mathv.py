@@ -10,19 +10,19 @@ from typing import ClassVar
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.questions.files import image_file, read_rows, required
 from napari_s1omni.evaluation.questions.item import Item, Score
+from napari_s1omni.evaluation.questions.letters import strict_letter
 from napari_s1omni.evaluation.questions.math_answers import (
     published_answer,
     published_equal,
     strict_answer,
     strict_equal,
 )
-from napari_s1omni.evaluation.questions.letters import strict_letter
 from napari_s1omni.evaluation.questions.scoring import answered, scored, unread_note
 
 _LISTS = ("test.jsonl", "testmini.jsonl", "data/test.jsonl", "data/testmini.jsonl")
 _ASKED = (
-    'Please solve the problem step by step and put your answer in one "\\boxed{}". If it is a multiple choice question, '
-    'only one letter is allowed in the "\\boxed{}".\n'
+    'Please solve the problem step by step and put your answer in one "\\boxed{}". If it is a multiple choice '
+    'question, only one letter is allowed in the "\\boxed{}".\n'
 )
 
 
@@ -32,10 +32,10 @@ class MathV:
     name: ClassVar[str] = "mathv"
     title: ClassVar[str] = "MATH-V (MathVision)"
     protocol: ClassVar[str] = (
-        "MATH-V: test.jsonl or testmini.jsonl with id, question, options, answer, level, subject, image. Published score: "
-        "an answer is right if it is the letter or the value of the right option, or equal to it when both are evaluated "
-        "and rounded to two digits; only answered questions count. Strict score: the letter, or exactly the same value; "
-        "all questions count."
+        "MATH-V: test.jsonl or testmini.jsonl with id, question, options, answer, level, subject, image. Published "
+        "score: an answer is right if it is the letter or the value of the right option, or equal to it when both "
+        "are evaluated and rounded to two digits; only answered questions count. Strict score: the letter, or "
+        "exactly the same value; all questions count."
     )
 
     def items(self, place: Path) -> Iterator[Item]:

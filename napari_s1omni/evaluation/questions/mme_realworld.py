@@ -21,8 +21,8 @@ _ENGLISH = (
 )
 _CHINESE = (
     "选项如下所示:\n",
-    "根据图像选择上述多项选择题的最佳答案。只需回答正确选项的字母（A, B, C, D 或 E）。\n最佳答案为：",
-)  # noqa: RUF001
+    "根据图像选择上述多项选择题的最佳答案。只需回答正确选项的字母\uff08A, B, C, D 或 E\uff09。\n最佳答案为\uff1a",
+)
 
 
 class MMERealWorld:
@@ -31,10 +31,11 @@ class MMERealWorld:
     name: ClassVar[str] = "mme-realworld"
     title: ClassVar[str] = "MME-RealWorld, -CN or -Lite"
     protocol: ClassVar[str] = (
-        "MME-RealWorld: the base64 release, a folder of .json (Chinese if its name ends with CN) or mme_realworld_lite.tsv, "
-        "with index, image, question, multi-choice options, answer, category, l2-category. Published score: the first "
-        "capital of A to E in the answer, so that an empty answer, a failed call and 'Answer: C' count as A; answered "
-        "questions only. Strict score: the letter that the answer states; all questions count."
+        "MME-RealWorld: the base64 release, a folder of .json (Chinese if its name ends with CN) or "
+        "mme_realworld_lite.tsv, with index, image, question, multi-choice options, answer, category, l2-category. "
+        "Published score: the first capital of A to E in the answer, so that an empty answer, a failed call and "
+        "'Answer: C' count as A; answered questions only. Strict score: the letter that the answer states; all "
+        "questions count."
     )
 
     def items(self, place: Path) -> Iterator[Item]:

@@ -68,8 +68,8 @@ class HRBench(TableOfChoices):
     title: ClassVar[str] = "HR-Bench 4K or 8K"
     protocol: ClassVar[str] = (
         "HR-Bench: a table with index, question, answer, category (single or cross), A to D, cycle_category, image. "
-        "Published score: VLMEvalKit's exact matching, the mean over each of the four orders of the options, then the mean "
-        "of these four. Strict score: the letter that the answer states; all questions count."
+        "Published score: VLMEvalKit's exact matching, the mean over each of the four orders of the options, then "
+        "the mean of these four. Strict score: the letter that the answer states; all questions count."
     )
 
     def published(self, items: Sequence[Item], answers: Mapping[str, str]) -> Score:
@@ -108,9 +108,9 @@ class MMMU(TableOfChoices):
     name: ClassVar[str] = "mmmu"
     title: ClassVar[str] = "MMMU"
     protocol: ClassVar[str] = (
-        "MMMU: VLMEvalKit's MMMU_DEV_VAL.tsv; '<image 1>' marks the place of an image. Published score: exact matching; an "
-        "open question becomes a choice between its answer (A) and 'Other Answers' (B). Strict score: the letter, or for "
-        "an open question the same words or value; all questions count."
+        "MMMU: VLMEvalKit's MMMU_DEV_VAL.tsv; '<image 1>' marks the place of an image. Published score: exact "
+        "matching; an open question becomes a choice between its answer (A) and 'Other Answers' (B). Strict score: "
+        "the letter, or for an open question the same words or value; all questions count."
     )
 
     def published(self, items: Sequence[Item], answers: Mapping[str, str]) -> Score:
@@ -125,9 +125,9 @@ class VStar(TableOfChoices):
     name: ClassVar[str] = "vstar"
     title: ClassVar[str] = "V*"
     protocol: ClassVar[str] = (
-        "V*: test_questions.jsonl with image, text, category, label, question_id beside its images; or the original folders "
-        "with an image and a .json of the same name (question, options with the right one first; shuffled here by the "
-        f"name); or VLMEvalKit's table. {_EXACT}"
+        "V*: test_questions.jsonl with image, text, category, label, question_id beside its images; or the original "
+        "folders with an image and a .json of the same name (question, options with the right one first; shuffled "
+        f"here by the name); or VLMEvalKit's table. {_EXACT}"
     )
 
     def items(self, place: Path) -> Iterator[Item]:
