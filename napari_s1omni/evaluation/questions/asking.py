@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_s1omni.endpoint.protocol import ChatModel, ChatSampling, Picture, Reply, Text, Turn
-from napari_s1omni.errors import ContextTooShort, EndpointError, ReplyDamaged, ReplyEndless, SourceError
+from napari_s1omni.errors import ContextTooShort, DiskFull, EndpointError, ReplyDamaged, ReplyEndless, StoreError
 from napari_s1omni.evaluation.questions.files import read_rows
 from napari_s1omni.evaluation.questions.item import Item
 
@@ -98,20 +99,17 @@ def ask_all(items: Sequence[Item], asker: Asker, kept: Path) -> Iterator[Answere
     Raises
     ------
     SourceError
-        If the file holds something else, or cannot be written.
+        If the file holds something else.
+    StoreError, DiskFull
+        If it cannot be written.
     """
     known = kept_answers(kept)
-    try:
-        with kept.open("a", encoding="utf-8") as file:
-            for item in items:
-                if item.id in known and not known[item.id].get("error"):
-                    continue
-                found = asker(item)
-                file.write(json.dumps(found.row(), ensure_ascii=False) + "\n")
-                file.flush()
-                yield found
-    except OSError as error:
-        raise SourceError(f"{kept} cannot be written: {error.strerror}", "a file of answers", "name another") from error
+    for item in items:
+        if item.id in known and not known[item.id].get("error"):
+            continue
+        found = asker(item)
+        _keep(found, kept)
+        yield found
 
 
 def kept_answers(kept: Path) -> dict[str, Mapping[str, Any]]:
@@ -130,6 +128,20 @@ def costs(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         **sums,
         "failed": sum(bool(row.get("error")) for row in rows.values()),
     }
+
+
+def _keep(found: Answered, kept: Path) -> None:
+    try:
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found.row(), ensure_ascii=False) + "\n")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no space is left for {kept}", remedy="free some space; the same command continues"
+            ) from None
+        raise StoreError(
+            f"{kept} cannot be written: {error.strerror}", remedy="name another file with --answers"
+        ) from None
 
 
 def _answered(item: Item, reply: Reply) -> Answered:

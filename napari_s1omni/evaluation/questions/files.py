@@ -7,10 +7,12 @@ import binascii
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +25,41 @@ MISSING = frozenset(
     "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
 )
 """Cells that pandas, by which published programs read tables, takes for missing: such an option is not shown."""
+_IMAGE = "image"
 _IDS = ("id", "index", "question_id")
 _REPLIES = ("response", "prediction", "answer", "text")
 
 
-def read_table(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a tab-separated table; missing cells are left out.
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a table: its cells without images, which may be gigabytes in all, and its place in the file."""
+
+    cells: Mapping[str, str]
+    images: int
+    """Images of the row."""
+    where: str
+    _path: Path
+    _names: tuple[str, ...]
+    _offset: int
+
+    def image(self, number: int) -> LoadImage:
+        """Return what reads an image of the row from the file."""
+
+        def load() -> NDArray[np.uint8]:
+            try:
+                with self._path.open("rb") as file:
+                    file.seek(self._offset)
+                    cells = next(csv.reader(_decoded(file), dialect="excel-tab"))
+            except (OSError, UnicodeDecodeError, csv.Error, StopIteration) as error:
+                raise SourceError(f"{self.where} cannot be read any more: {error}") from None
+            text = dict(zip(self._names, cells, strict=False)).get(_IMAGE, "")
+            return decoded_image(_listed_images(text)[number], self.where)
+
+        return load
+
+
+def read_table(path: Path) -> Iterator[TableRow]:
+    """Yield the rows of a tab-separated table with images in base64; missing cells are left out.
 
     Raises
     ------
@@ -37,11 +68,38 @@ def read_table(path: Path) -> Iterator[dict[str, str]]:
     """
     csv.field_size_limit(sys.maxsize)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, dialect="excel-tab"):
-                yield {name: cell for name, cell in row.items() if name is not None and cell not in (None, *MISSING)}
+        with path.open("rb") as file:
+            offsets: list[int] = []
+            reader = csv.reader(_decoded(file, offsets), dialect="excel-tab")
+            names = tuple(next(reader, ()))
+            offsets.clear()
+            for number, cells in enumerate(reader):
+                # A cell may have line breaks: the row begins at the first of its lines.
+                offset = offsets[0]
+                offsets.clear()
+                row = {n: c for n, c in zip(names, cells, strict=False) if c not in MISSING}
+                where = f"question {row.get('index', number)} of {path}"
+                images = len(_listed_images(row.pop(_IMAGE, "")))
+                yield TableRow(row, images, where, path, names, offset)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path} cannot be read as a table: {error}", "a tab-separated table in UTF-8") from error
+
+
+def _decoded(file: BinaryIO, offsets: list[int] | None = None) -> Iterator[str]:
+    """Yield the lines of a file, and note where each begins."""
+    offset = file.tell()
+    for line in file:
+        if offsets is not None:
+            offsets.append(offset)
+        offset += len(line)
+        yield line.decode("utf-8-sig" if offset == len(line) else "utf-8")
+
+
+def _listed_images(text: str) -> list[str]:
+    """Return the images of a cell: one, or a list of them as Python writes it."""
+    if text.lstrip().startswith("["):
+        return [part for part in re.split(r"[\[\]'\",\s]+", text) if part]
+    return [text] if text else []
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -53,7 +111,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         If the file holds something else.
     """
     if path.suffix == ".tsv":
-        return list(read_table(path))
+        return [dict(row.cells) for row in read_table(path)]
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".jsonl" or not text.lstrip().startswith("["):
@@ -126,16 +184,23 @@ def required(row: Mapping[str, Any], names: Iterable[str], where: str) -> list[A
 
 
 def encoded_image(text: str, where: str) -> LoadImage:
-    """Return what decodes a base64 image of a table."""
+    """Return what decodes a base64 image."""
+    return lambda: decoded_image(text, where)
 
-    def load() -> NDArray[np.uint8]:
-        try:
-            data = base64.b64decode(text, validate=False)
-        except (binascii.Error, ValueError) as error:
-            raise SourceError(f"the image of {where} is no base64: {error}") from None
-        return _pixels(io.BytesIO(data), where)
 
-    return load
+def decoded_image(text: str, where: str) -> NDArray[np.uint8]:
+    """Return a base64 image as uint8 (height, width, 3).
+
+    Raises
+    ------
+    SourceError
+        If it is none.
+    """
+    try:
+        data = base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError) as error:
+        raise SourceError(f"the image of {where} is no base64: {error}") from None
+    return _pixels(io.BytesIO(data), where)
 
 
 def image_file(path: Path) -> LoadImage:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.questions.files import encoded_image, image_file, read_rows, read_table, required
-from napari_s1omni.evaluation.questions.item import Item, LoadImage, Score
+from napari_s1omni.evaluation.questions.files import image_file, read_rows, read_table, required
+from napari_s1omni.evaluation.questions.item import Item, Score
 from napari_s1omni.evaluation.questions.scoring import answered, strict_score
 
 _JUDGE = "The published score needs a second model as its judge; it is not computed."
@@ -88,14 +88,10 @@ class Physics(_Judged):
     def items(self, place: Path) -> Iterator[Item]:
         """Yield the questions."""
         for row in read_table(place):
-            index, question, answer = required(row, ("index", "question", "answer"), f"a row of {place}")
-            text, where = row.get("image", ""), f"question {index} of {place}"
-            listed = (
-                re.findall(r"['\"]([^'\"]+)['\"]", text) if text.lstrip().startswith("[") else [text] if text else []
-            )
-            images: tuple[LoadImage, ...] = tuple(encoded_image(one, where) for one in listed)
+            index, question, answer = required(row.cells, ("index", "question", "answer"), f"a row of {place}")
+            images = tuple(row.image(i) for i in range(row.images))
             prompt = f"{_PHYSICS_ASKED}Question: {question}\nAnswer:"
-            groups = {"category": row["category"]} if "category" in row else {}
+            groups = {"category": row.cells["category"]} if "category" in row.cells else {}
             yield Item(str(index), (*range(len(images)), prompt), _truth(answer), images, {}, groups)
 
 

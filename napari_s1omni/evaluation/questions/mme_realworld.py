@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.questions.files import encoded_image, read_rows, required
-from napari_s1omni.evaluation.questions.item import Item, Score
+from napari_s1omni.evaluation.questions.files import encoded_image, read_rows, read_table, required
+from napari_s1omni.evaluation.questions.item import Item, LoadImage, Score
 from napari_s1omni.evaluation.questions.letters import mme_realworld_letter
 from napari_s1omni.evaluation.questions.scoring import answered, scored, strict_score
 
@@ -45,8 +45,16 @@ class MMERealWorld:
             raise SourceError(f"{place} is not MME-RealWorld", "mme_realworld_lite.tsv, or a folder with .json files")
         begin, end = _CHINESE if _is_chinese(place) else _ENGLISH
         for path in paths:
-            for row in read_rows(path):
-                yield _item(row, str(path), begin, end)
+            if path.suffix == ".tsv":
+                for row in read_table(path):
+                    if not row.images:
+                        raise SourceError(f"{row.where} has no image", "one in base64")
+                    yield _item(row.cells, row.where, row.image(0), begin, end)
+                continue
+            for listed in read_rows(path):
+                (image,) = required(listed, ("image",), f"a question of {path}")
+                where = f"question {listed.get('index')} of {path}"
+                yield _item(listed, where, encoded_image(str(image), where), begin, end)
 
     def published(self, items: Sequence[Item], answers: Mapping[str, str]) -> Score:
         """Return the share that VLMEvalKit reports as Overall, and that of each task and part of it."""
@@ -64,19 +72,17 @@ def _is_chinese(place: Path) -> bool:
     return stem.lower().endswith("cn") or place.parent.name.lower().endswith("-cn")
 
 
-def _item(row: Mapping[str, Any], where: str, begin: str, end: str) -> Item:
-    index, image, question, given, answer = required(
-        row, ("index", "image", "question", "multi-choice options", "answer"), f"a question of {where}"
-    )
+def _item(row: Mapping[str, Any], where: str, load: LoadImage, begin: str, end: str) -> Item:
+    names = ("index", "question", "multi-choice options", "answer")
+    index, question, given, answer = required(row, names, where)
     if isinstance(given, str):
         try:
             given = ast.literal_eval(given)
         except (ValueError, SyntaxError, RecursionError) as error:
-            raise SourceError(f"the options of question {index} of {where} are no list: {error}") from None
+            raise SourceError(f"the options of {where} are no list: {error}") from None
     options = dict(zip(_LETTERS, (str(option)[4:] for option in given), strict=False))
     category = str(row.get("category", ""))
     task, _, subtask = category.partition("/")
     groups = {"task": task, "subtask": subtask, "category": str(row.get("l2-category", ""))}
     prompt = f"{question} {begin}{chr(10).join(map(str, given))}\n{end}"
-    load = encoded_image(str(image), f"question {index} of {where}")
     return Item(str(index), (0, prompt), str(answer), (load,), options, {k: v for k, v in groups.items() if v})

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from napari_s1omni.errors import SourceError
-from napari_s1omni.evaluation.questions.files import encoded_image, image_file, read_table, required
-from napari_s1omni.evaluation.questions.item import Item, LoadImage, Part, Score
+from napari_s1omni.evaluation.questions.files import image_file, read_table, required
+from napari_s1omni.evaluation.questions.item import Item, Part, Score
 from napari_s1omni.evaluation.questions.letters import REFUSED, vlmevalkit_letter
 from napari_s1omni.evaluation.questions.scoring import answered, scored, share, strict_score
 
@@ -32,12 +32,15 @@ class TableOfChoices:
     def items(self, place: Path) -> Iterator[Item]:
         """Yield the questions."""
         for row in read_table(place):
-            (index,) = required(row, ("index",), f"a row of {place}")
-            question, answer = required(row, ("question", "answer"), f"question {index} of {place}")
-            options = {letter: row[letter] for letter in string.ascii_uppercase if letter in row}
-            images = tuple(self._images(row, place, str(index)))
-            prompt = choice_prompt(question, options, row.get("hint", ""))
-            groups = {name: row[name] for name in _GROUPS if name in row}
+            cells = row.cells
+            (index,) = required(cells, ("index",), f"a row of {place}")
+            question, answer = required(cells, ("question", "answer"), row.where)
+            options = {letter: cells[letter] for letter in string.ascii_uppercase if letter in cells}
+            images = tuple(row.image(i) for i in range(row.images))
+            if not images and (path := cells.get("image_path")):
+                images = (image_file(place.parent / path),)
+            prompt = choice_prompt(question, options, cells.get("hint", ""))
+            groups = {name: cells[name] for name in _GROUPS if name in cells}
             yield Item(str(index), placed(prompt, len(images)), answer, images, options, groups)
 
     def published(self, items: Sequence[Item], answers: Mapping[str, str]) -> Score:
@@ -49,16 +52,6 @@ class TableOfChoices:
     def strict(self, items: Sequence[Item], answers: Mapping[str, str]) -> Score:
         """Return our score."""
         return strict_score(items, answers)
-
-    def _images(self, row: Mapping[str, str], place: Path, index: str) -> Iterator[LoadImage]:
-        text = row.get("image", "")
-        if text.lstrip().startswith("["):
-            for one in re.findall(r"['\"]([^'\"]+)['\"]", text):
-                yield encoded_image(one, f"question {index} of {place}")
-        elif text:
-            yield encoded_image(text, f"question {index} of {place}")
-        elif path := row.get("image_path"):
-            yield image_file(place.parent / path)
 
 
 class HRBench(TableOfChoices):
