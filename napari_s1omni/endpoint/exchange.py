@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from napari_s1omni.endpoint.configuration import Endpoint
 from napari_s1omni.endpoint.redaction import quoted, without_key
 from napari_s1omni.endpoint.refusals import refusal
@@ -23,6 +21,15 @@ from napari_s1omni.errors import (
     ReplyDamaged,
     RunInterrupted,
 )
+
+try:
+    import httpx
+except ModuleNotFoundError as missing:
+    raise EndpointUnavailable(
+        f"asking a server needs the module '{missing.name}'",
+        remedy="install it with: pip install 'napari_s1omni[ask]'",
+        module=missing.name,
+    ) from None
 
 _LOOK = 0.05
 """Seconds after which a waiting caller looks whether it shall stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import math
 import random
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 from napari_s1omni.endpoint.assembly import Assembly
 from napari_s1omni.endpoint.calls import CLOSE, function_of
-from napari_s1omni.endpoint.capabilities import Question, probe
+from napari_s1omni.endpoint.capabilities import Question, context_length, probe
 from napari_s1omni.endpoint.configuration import Endpoint
 from napari_s1omni.endpoint.consent import Consents
 from napari_s1omni.endpoint.exchange import Connection, Emit, Request, run_in_thread
@@ -25,6 +26,7 @@ from napari_s1omni.errors import (
     EndpointBusy,
     EndpointError,
     EndpointRefused,
+    EndpointTimeout,
     EndpointUnavailable,
     JobError,
     ModelWithoutImages,
@@ -36,6 +38,10 @@ ATTEMPTS = 3
 """Requests at most, before a reply has begun."""
 _LONGEST_WAIT = 60.0
 """Seconds that are waited at most because a server asks for it."""
+_LEAST_REPLY = 256
+"""Tokens that are asked for at least."""
+_ESTIMATE = 1.15
+"""Tokens of a prompt at most, relative to the estimate."""
 _DISPENSABLE = ("stream_options", "logprobs", "seed", "top_p", "temperature", "stop")
 """Fields without which a request is sent again to a server that names them as its problem."""
 
@@ -59,6 +65,8 @@ class ServerModel:
         self._connection: Connection | None = None
         self._model = endpoint.model
         self._known: Capabilities | None = None
+        self._context: int | None = None
+        self._asked_for_models = False
         self._opens_itself = False
         self._without: dict[str, str] = {}
         """Fields that this server refused, and what that means, as sentences."""
@@ -103,6 +111,8 @@ class ServerModel:
         found = tuple(row for row in rows if isinstance(row, dict) and row.get("id")) if isinstance(rows, list) else ()
         if not self._model and found:
             self._model = str(found[0]["id"])
+        self._asked_for_models = True
+        self._context = context_length([row for row in found if row["id"] == self._model])
         return found
 
     def complete(
@@ -120,8 +130,8 @@ class ServerModel:
         if not turns or turns[-1].role not in ("user", "tool"):
             raise JobError("the conversation does not end with a question", "a last turn of a user or a tool")
         self.consents.require(self.endpoint, turns)
-        self._check(turns)
-        limit = max_tokens or self.endpoint.max_tokens
+        self._know_models()
+        limit = self._limit(turns, max_tokens or self.endpoint.max_tokens)
         body = self._body(turns, list(stop), limit, sampling or ChatSampling(), tools)
         for attempt in range(1, ATTEMPTS + len(_DISPENSABLE) + 2):
             assembly = Assembly(
@@ -189,8 +199,6 @@ class ServerModel:
     ) -> dict[str, Any]:
         endpoint = self.endpoint
         native = endpoint.dialect == "native"
-        if not self._model:
-            self.listed()
         if tools and not native:
             stop = [*stop, CLOSE]
         wanted = {
@@ -241,21 +249,37 @@ class ServerModel:
         # Several that wait for the same second would come together again.
         return float(stated) + jittered / 2 if stated <= _LONGEST_WAIT else None
 
-    def _check(self, turns: Sequence[Turn]) -> None:
-        """Refuse what cannot work before anything is sent, as far as the server is known."""
-        pictures = [picture for turn in turns for picture in turn.pictures]
-        if self._known is None:
+    def _know_models(self) -> None:
+        """Ask once for the list of models: for the name of the model, and the length of its context."""
+        if self._asked_for_models:
             return
-        if pictures and not self._known.images:
+        try:
+            self.listed()
+        except (EndpointBusy, EndpointTimeout, EndpointUnavailable, ReplyDamaged):
+            # The question itself is asked again and tells what is wrong.
+            self._asked_for_models = bool(self._model)
+
+    def _limit(self, turns: Sequence[Turn], wanted: int) -> int:
+        """Return how many tokens to ask for: servers refuse a limit that does not fit into the context with the prompt.
+
+        Raises
+        ------
+        ModelWithoutImages, ContextTooShort
+            If the question cannot work, as far as the server is known.
+        """
+        pictures = [picture for turn in turns for picture in turn.pictures]
+        if pictures and self._known is not None and not self._known.images:
             raise ModelWithoutImages(
                 f"the model of endpoint '{self.endpoint.name}' takes no pictures",
                 "a model that sees, such as S1-VL-32B; llama.cpp needs --mmproj for it",
                 "choose another endpoint or model",
             )
-        context = self._known.context
+        context = self._context
+        if context is None:
+            return wanted
         largest = max((picture_tokens(*picture.size) for picture in pictures), default=0)
         needed = sum(map(turn_tokens, turns))
-        if context is not None and largest >= context:
+        if largest >= context:
             raise ContextTooShort(
                 f"one picture takes about {largest} tokens",
                 f"the context of endpoint '{self.endpoint.name}' is {context} tokens",
@@ -263,6 +287,7 @@ class ServerModel:
                 context=context,
                 needed=needed,
             )
+        return min(wanted, max(_LEAST_REPLY, context - math.ceil(needed * _ESTIMATE)))
 
     def _ask_once(self, question: Question) -> Mapping[str, Any]:
         """Send a small request of the probe, not streamed; only the model's name is added."""

@@ -198,6 +198,13 @@ def test_a_picture_that_no_context_takes_is_not_sent(serve):
     assert len(server.asked) == asked
 
 
+def test_the_limit_of_a_reply_fits_beside_the_prompt(serve):
+    server, model = serve(Answer(words("23")), models=[{"id": "m", "max_model_len": 4096}])
+    model.complete([Turn.of("user", "x" * 6400)], max_tokens=16384)
+    asked = server.asked[0]["max_tokens"]
+    assert 1500 < asked < 4096 - 2000
+
+
 def test_a_probe_tells_a_wrong_key(serve):
     _, model = serve(refused(401, "no"), models=None)
     with pytest.raises(errors.EndpointRefused):

@@ -29,7 +29,19 @@ _PHYSICS_ASKED = (
     "At the VERY END of your answer, output ONLY the FINAL ANSWER in this format:\n\n"
     "\\[\n\\boxed{your_final_answer_here}\n\\]\n\n"
     " You MUST put the final answer in the \\boxed{} environment.\n"
+    ' This applies even if the answer is a text explanation like "The singlet state is lower in energy."\n'
     "Do NOT include multiple boxes.\n"
+    "Do NOT include \\boxed anywhere else in your reasoning.\n"
+    " The box must appear on the last line of the response.\n\n"
+    "WARNING: DO NOT forget to include \\boxed{} with the final answer. Responses without it will be considered "
+    "INVALID.\n\n"
+    "Example:\n"
+    "Question: What is the energy difference between n=2 and n=1 in hydrogen?\n"
+    "Answer: The energy levels are E_n = -13.6 / n\u00b2 (in eV).\n"
+    "E_2 = -13.6 / 4 = -3.4 eV\n"
+    "E_1 = -13.6 eV\n"
+    "\u0394E = 13.6 - 3.4 = 10.2 eV\n"
+    "\\[\n\\boxed{10.2\\ \\text{eV}}\n\\]\n\n"
 )
 
 
@@ -76,7 +88,7 @@ class SFE(_Judged):
 
 
 class Physics(_Judged):
-    """PHYSICS (Feng et al., 2025): university problems, of which some have a picture."""
+    """PHYSICS (Feng et al., 2025): university problems; some have a picture."""
 
     name: ClassVar[str] = "physics"
     title: ClassVar[str] = "PHYSICS"

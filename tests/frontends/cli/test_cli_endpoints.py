@@ -1,6 +1,7 @@
 """``s1omni endpoints`` keeps servers by name, never their keys."""
 
 import json
+import sys
 
 import pytest
 from scripted_server import Answer, ScriptedServer, whole
@@ -57,6 +58,14 @@ def test_what_is_wrong_is_said(s1omni):
         assert ended.code == 2, words
         assert KEY not in ended.err
         assert "secretpassword" not in ended.err
+
+
+def test_without_the_client_the_extra_is_named(s1omni, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    for name in ("server", "exchange"):
+        monkeypatch.delitem(sys.modules, f"napari_s1omni.endpoint.{name}", raising=False)
+    ended = s1omni("endpoints", "test", "http://localhost:1/v1")
+    assert (ended.code, "napari_s1omni[ask]" in ended.err) == (69, True)
 
 
 def test_a_key_in_the_file_is_refused_and_not_shown(s1omni, config):
