@@ -27,6 +27,7 @@ from napari_s1omni.engine.s1omni.editor.codec import Codec
 from napari_s1omni.engine.s1omni.editor.connector import Connector
 from napari_s1omni.engine.s1omni.editor.denoiser import Denoiser, build_denoiser
 from napari_s1omni.engine.s1omni.editor.editor import Editor, TileGroup
+from napari_s1omni.engine.s1omni.thinker.answering import ThinkerChat
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 from napari_s1omni.engine.s1omni.thinker.thinker import Condition, Thinker
 from napari_s1omni.errors import EngineOutOfMemory, EngineUnavailable, GenerationError, OperationRefused, RouteError
@@ -209,6 +210,11 @@ class S1OmniEngine:
                         )
                     drawn[i] = image
         return drawn
+
+    def chat(self) -> ThinkerChat:
+        """Return the thinker as a chat model: it answers questions about pictures in words, without a server."""
+        name = f"{self._description.name} {self._description.revision}".strip()
+        return ThinkerChat(name, self._models.thinker, self._computing)
 
     def close(self) -> None:
         """Free all weights."""

@@ -46,13 +46,14 @@ COMMANDS = {
     "measure": Entry(f"{_CLI}.commands.measure:measure", "Measure every object into a table.", _LOOK),
     "evaluate": Entry(f"{_CLI}.commands.evaluate:evaluate", "Compare a result with ground truth.", _LOOK),
     "evaluate-benchmark": Entry(
-        f"{_CLI}.commands.evaluate_benchmark:evaluate_benchmark",
-        "Score an engine by the protocol of a published benchmark.",
+        f"{_CLI}.bench.published.image_sets:evaluate_benchmark",
+        "Score an engine by the protocol of a published benchmark; also 's1omni bench NAME'.",
         _LOOK,
     ),
     "report": Entry(f"{_CLI}.commands.report:report", "Write an HTML report of a result.", _LOOK),
     "engines": Entry(f"{_CLI}.commands.engines:engines", "List the engines and their operations.", _KNOW),
     "models": Entry(f"{_CLI}.commands.models:app", "List, show and download models.", _KNOW),
+    "endpoints": Entry(f"{_CLI}.asking.endpoints:app", "Add, list, test and remove endpoints of chat models.", _KNOW),
     "bench": Entry(f"{_CLI}.bench:app", "Measure the numbers in the README.", _MAKE),
     "train": Entry(f"{_CLI}.train:app", "Train checkpoints.", _MAKE),
 }
@@ -81,8 +82,30 @@ BENCHES: dict[str, Entry] = {
     "measure": Entry(f"{_CLI}.bench.measure:measure", "Measure time and memory for a table of many objects."),
     "readers": Entry(f"{_CLI}.bench.readers:readers", "Compare how files are read with their reference readers."),
     "fuzz": Entry(f"{_CLI}.bench.fuzz:fuzz", "Read damaged files: an error that says why, or the right image."),
+    "msd": Entry(f"{_CLI}.bench.published.image_sets:msd", "Score an engine on the Medical Segmentation Decathlon."),
+    "cigrocksem": Entry(f"{_CLI}.bench.published.image_sets:cigrocksem", "Score an engine on cigRockSEM."),
+    "synthrad2025": Entry(f"{_CLI}.bench.published.image_sets:synthrad2025", "Score an engine on SynthRAD2025."),
+    "ixi": Entry(f"{_CLI}.bench.published.image_sets:ixi", "Score an engine on IXI."),
+    "ask": Entry(
+        f"{_CLI}.bench.published.ask:ask", "Ask a chat model the questions of a benchmark; score the answers."
+    ),
+    **{
+        name: Entry(f"{_CLI}.bench.published.question_sets:{name.replace('-', '_')}", f"Score answers to {title}.")
+        for name, title in (
+            ("vstar", "V*"),
+            ("hrbench", "HR-Bench 4K or 8K"),
+            ("mme-realworld", "MME-RealWorld, -CN or -Lite"),
+            ("mmmu", "MMMU"),
+            ("mathv", "MATH-V (MathVision)"),
+            ("sfe", "SFE (Scientists' First Exam)"),
+            ("physics", "PHYSICS"),
+            ("vrsbench", "VRSBench (VQA)"),
+            ("gmai-mmbench", "GMAI-MMBench"),
+            ("galaxy10", "Galaxy10 DECaLS"),
+        )
+    },
 }
-"""The commands of ``s1omni bench``; one module each."""
+"""The commands of ``s1omni bench``."""
 
 TRAINING: dict[str, Entry] = {
     "nano": Entry(f"{_CLI}.train.nano:nano", "Train the small checkpoint that comes with the package."),

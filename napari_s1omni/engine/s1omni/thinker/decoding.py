@@ -35,10 +35,12 @@ class ImagePrompts:
 
     ids: Sequence[int]
     """Tokens of the prompt."""
-    pixel_values: torch.Tensor
+    pixel_values: torch.Tensor | None
     """Patches, from :func:`napari_s1omni.engine.s1omni.thinker.patches.patchify`."""
-    grid: torch.Tensor
+    grid: torch.Tensor | None
     """Rows and columns of patches, from the same function."""
+    rows: int | None = None
+    """Sequences of the batch; by default one for each image. A conversation is one with any number of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def decode(
         Collects the states. One more step is then run, so that the last token and the end of turn have states too.
     """
     device = backbone.device
-    grid, rows = prompts.grid, len(prompts.grid)
+    grid = prompts.grid
+    rows = prompts.rows or (0 if grid is None else len(grid))
     ids = torch.tensor([list(prompts.ids)] * rows, device=device)
     kinds = (ids == prompting.ids["image_pad"]).int()
     positions, _ = backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)

@@ -96,6 +96,26 @@ class PromptTokenizer:
         tail = [ids["turn_end"], *self._text("\n"), ids["turn_start"], *self._text("assistant\n")]
         return PromptTokens((*head, *image, *self._text(instruction.strip()), *tail), len(head))
 
+    def conversation(self, turns: Sequence[tuple[str, Sequence[str | int]]]) -> tuple[int, ...]:
+        """Return all tokens of a conversation before the assistant's next word.
+
+        Parameters
+        ----------
+        turns : sequence of (role, parts)
+            A part is text, in which special tokens are plain text, or the number of placeholders of an image.
+        """
+        ids = self.ids
+        found: list[int] = []
+        for role, parts in turns:
+            found += [ids["turn_start"], *self._text(f"{role}\n")]
+            for part in parts:
+                if isinstance(part, int):
+                    found += [ids["vision_start"], *[ids["image_pad"]] * part, ids["vision_end"]]
+                else:
+                    found += self._text(part)
+            found += [ids["turn_end"], *self._text("\n")]
+        return (*found, ids["turn_start"], *self._text("assistant\n"))
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the tokens of an assistant's text, in which special tokens are recognised."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)

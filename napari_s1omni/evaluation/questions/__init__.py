@@ -1,0 +1,1 @@
+"""Published benchmarks of questions about images: their files, prompts and scores."""
