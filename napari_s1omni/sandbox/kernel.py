@@ -1,7 +1,7 @@
-"""What the rest of the package knows of the sandbox: a kernel runs cells, a broker answers them, an execution is what came.
+"""What the rest of the package knows of the sandbox: a kernel runs cells, a broker answers them, an execution results.
 
-Nothing that an :class:`Execution` holds is evidence: code can print any number and show any picture. Evidence of what was
-looked at is what the broker has answered.
+Nothing that an :class:`Execution` holds is evidence: code can print any number and show any picture. Evidence of what
+was looked at is what the broker has answered.
 """
 
 from __future__ import annotations
@@ -92,10 +92,13 @@ class ViewRequest:
 
 
 class Broker(Protocol):
-    """Answers a cell from outside, in the thread that called :meth:`Kernel.execute`. The cell's clock stands meanwhile."""
+    """Answers a cell from outside, in the thread that called :meth:`Kernel.execute`; the cell's clock stands meanwhile.
+
+    An exception other than :class:`RequestRefused` ends the process, and leaves :meth:`Kernel.execute` as it is.
+    """
 
     def view(self, request: ViewRequest) -> Picture:
-        """Return a picture; it is shown to the model, and the cell gets its pixels. Refuse with :class:`RequestRefused`."""
+        """Return a picture, which the model is shown and the cell gets; refuse with :class:`RequestRefused`."""
 
     def region(self, request: RegionRequest) -> NDArray[Any]:
         """Return numbers, of at most 64 MiB. Refuse with :class:`RequestRefused`."""

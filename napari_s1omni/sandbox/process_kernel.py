@@ -176,7 +176,9 @@ class ProcessKernel:
                 if excess := worker.excess():
                     raise Killed(excess)
             if now > deadline + exchange.answering or self._closed or (self._stop_at and now > self._stop_at):
-                raise Killed("the time of the cell was over, and it did not end" if not self._closed else "it was closed")
+                raise Killed(
+                    "the time of the cell was over, and it did not end" if not self._closed else "it was closed"
+                )
             frame = worker.pipe.receive(min(_WATCH, max(0.001, look - now)))
             if worker.pipe.received - before > self._confinement.limits.cell_bytes:
                 raise Killed(f"it sent more than {self._confinement.limits.cell_bytes // 2**20} MiB in one cell")

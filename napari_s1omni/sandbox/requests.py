@@ -63,7 +63,7 @@ def answer(said: dict[str, Any], broker: Broker) -> tuple[dict[str, Any], memory
                     f"{numbers.nbytes / 2**20:.0f} MiB; ask for a smaller part or a coarser level"
                 )
             header = {**nothing, "dtype": numbers.dtype.str, "shape": list(numbers.shape)}
-            return header, memoryview(numbers).cast("B") if numbers.size else memoryview(b"")
+            return header, memoryview(numbers.data).cast("B") if numbers.size else memoryview(b"")
         return picture_frame("reply", broker.view(view_request(said)))
     except RequestRefused as refusal:
         return {"kind": "reply", "error": str(refusal)[:2000] or "refused"}, memoryview(b"")
@@ -79,7 +79,7 @@ def picture_frame(kind: str, picture: Picture) -> tuple[dict[str, Any], memoryvi
         **{"caption": picture.caption[:2000], "box": list(picture.box) if picture.box else None},
         "level": picture.level,
     }
-    return header, memoryview(pixels).cast("B")
+    return header, memoryview(pixels.data).cast("B")
 
 
 def _whole(request: str, key: str, value: Any) -> int:

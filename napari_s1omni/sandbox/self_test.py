@@ -57,8 +57,9 @@ def _probe():
 _probe()
 del _probe
 """
-_VARIABLES = ("LANG", "MPLBACKEND", "MPLCONFIGDIR", "PYTHONHASHSEED", "HOME", "PWD", "LC_CTYPE") + tuple(
-    f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
+_VARIABLES = (
+    *("LANG", "MPLBACKEND", "MPLCONFIGDIR", "PYTHONHASHSEED", "HOME", "PWD", "LC_CTYPE"),
+    *(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")),
 )
 
 

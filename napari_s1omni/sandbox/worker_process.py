@@ -71,7 +71,8 @@ class WorkerProcess:
                 pass_fds=(given.fileno(),) if command.says_pid else (),
             )
         self._closing.callback(self._end)
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         for stream in (self._process.stdin, self._process.stdout):
             enlarge_pipe(stream.fileno())
         self.pipe = Pipe(self._process.stdout.fileno(), self._process.stdin.fileno())
@@ -166,8 +167,12 @@ class WorkerProcess:
             self._watched.kill()
             self._watched.close()
             self._watched = None
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill_detached(self._process.pid)
+            # bubblewrap ends after it has collected the worker; else it would stay a zombie of somebody else.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2.0)
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill_detached(self._process.pid)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:

@@ -19,7 +19,6 @@ from typing import Any
 
 PIPE_BYTES = 2**20
 """Of a pipe that images go through."""
-_DEEP = "s1omni"
 
 
 def machine() -> str:
@@ -83,7 +82,7 @@ _starting = threading.Lock()
 
 
 def start_bound(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own; if it asks for a signal at its parent's end, that is the end of this process.
+    """Start a process in a session of its own. The end of its parent, to which it may react, is that of this process.
 
     Parameters
     ----------
@@ -212,29 +211,44 @@ def folder_use(folder: Path, most: int) -> tuple[int, int]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that a foreign process has filled and left: however deep, whatever its permissions, no link followed."""
-    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    moved = 0
+    """Remove a folder that an ended foreign process has filled, however deep and whatever its permissions.
+
+    No link is followed.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    here = os.open(folder, flags)
+    # Names on the way down, each with the folders beside it that are left; paths may be longer than the system allows.
+    way: list[tuple[str, list[str]]] = []
+    waiting = _remove_files(here)
     try:
-        while names := os.listdir(top):
-            for name in names:
-                if not stat.S_ISDIR(os.lstat(name, dir_fd=top).st_mode):
-                    os.unlink(name, dir_fd=top)
-                    continue
-                os.chmod(name, 0o700, dir_fd=top)
-                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-                try:
-                    # Folders of folders come up one by one, so that no path gets long.
-                    for found in os.listdir(inner):
-                        if stat.S_ISDIR(os.lstat(found, dir_fd=inner).st_mode):
-                            os.chmod(found, 0o700, dir_fd=inner)
-                            moved += 1
-                            os.rename(found, f"{_DEEP}-{moved}-{os.urandom(8).hex()}", src_dir_fd=inner, dst_dir_fd=top)
-                        else:
-                            os.unlink(found, dir_fd=inner)
-                finally:
-                    os.close(inner)
-                os.rmdir(name, dir_fd=top)
+        while True:
+            if waiting:
+                name = waiting.pop()
+                os.chmod(name, 0o700, dir_fd=here)
+                inner = os.open(name, flags, dir_fd=here)
+                os.close(here)
+                here = inner
+                way.append((name, waiting))
+                waiting = _remove_files(here)
+                continue
+            if not way:
+                break
+            above = os.open("..", flags, dir_fd=here)
+            os.close(here)
+            here = above
+            name, waiting = way.pop()
+            os.rmdir(name, dir_fd=here)
     finally:
-        os.close(top)
+        os.close(here)
     folder.rmdir()
+
+
+def _remove_files(folder: int) -> list[str]:
+    """Remove what is no folder from an open folder, and return the names of those that are."""
+    folders = []
+    for name in os.listdir(folder):
+        if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+            folders.append(name)
+        else:
+            os.unlink(name, dir_fd=folder)
+    return folders

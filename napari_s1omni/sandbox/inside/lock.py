@@ -19,7 +19,14 @@ _NO_ROOT_LOCKED = 0b101111
 # Landlock
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-_WRITE_FILE, _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
+_WRITE_FILE, _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = (
+    1 << 1,
+    1 << 4,
+    1 << 5,
+    1 << 7,
+    1 << 8,
+    1 << 14,
+)
 _FILE_ONLY = _READ_FILE | _WRITE_FILE | _TRUNCATE
 _REFER = 1 << 13
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ class RequestRefused(Exception):
     __module__ = "builtins"  # A traceback then names it without its place.
 
 
-class Shown(np.ndarray):  # type: ignore[type-arg]
+class Shown(np.ndarray[Any, Any]):
     """Pixels of a picture, uint8, (y, x, 3), with its place in the layer.
 
     Attributes
@@ -100,7 +101,7 @@ class Requests:
         array, remark = pictures.pixels(picture, self._side)
         self.send({"kind": "image", "shape": list(array.shape), "dtype": "u1", "name": str(name)[:64]}, array.data)
         if remark:
-            print(f"{name or 'picture'}: {remark}")
+            sys.stdout.write(f"{name or 'picture'}: {remark}\n")
 
     def note(self, name: str, value: float, unit: str = "") -> None:
         """Keep a measurement with the answer: a finite number with its name and unit."""

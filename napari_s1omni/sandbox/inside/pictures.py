@@ -1,4 +1,4 @@
-"""What code shows, as arrays of uint8: arrays, figures of matplotlib, images of PIL, picture files in the scratch folder."""
+"""What code shows, as arrays of uint8: arrays, figures of matplotlib, images of PIL, files in the scratch folder."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class Session:
         if isinstance(last, ast.Expr):
             value = eval(compile(ast.Expression(last.value), name, "eval"), self.names)
             if value is not None:
-                print(repr(value))
+                sys.stdout.write(f"{value!r}\n")
 
     def _collect(self, before: dict[str, tuple[int, int]]) -> None:
         """Show figures that are still open, and picture files that came: code that models write expects it."""
@@ -170,7 +170,7 @@ class Session:
             try:
                 self._requests.show(pictures.opened(name, self._side), name)
             except (OSError, ValueError, ImportError) as error:
-                print(f"{name} is not shown: {error}", file=sys.stderr)
+                sys.stderr.write(f"{name} is not shown: {error}\n")
 
     def _pause(self, paused: bool) -> None:
         """Stop the clock of the cell, or let the time that is left run."""

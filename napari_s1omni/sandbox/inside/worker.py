@@ -61,7 +61,7 @@ def _prepare(wire: Wire, policy: dict[str, Any]) -> Any:
         if "PIL" in sys.modules:
             importlib.import_module("PIL.Image").init()
         if "matplotlib" in sys.modules:
-            pyplot = importlib.import_module("matplotlib.pyplot")
+            pyplot: Any = importlib.import_module("matplotlib.pyplot")
             pyplot.figure(figsize=(1, 1)).canvas.draw()
             pyplot.close("all")
             # The figures that are open at the end of a cell are shown.
