@@ -23,6 +23,8 @@
     │   ├── StoreLocked       another run is writing it                          exit 73
     │   ├── StoreDamaged      the output is incomplete or was altered            exit 74
     │   └── PlanMismatch      the output was begun with another plan             exit 73
+    ├── SandboxError          code of a model cannot be run here                 exit 69
+    │   └── SandboxMissing    this machine cannot confine it                     exit 69
     ├── ClusterError          no workers or no scheduler; finished work is kept  exit 75
     ├── EndpointError         the endpoint of a chat model cannot do its work    exit 69
     │   ├── EndpointUnavailable no endpoint, no server, or it fails              exit 69
@@ -71,6 +73,8 @@ __all__ = [
     "RouteError",
     "RunInterrupted",
     "S1OmniError",
+    "SandboxError",
+    "SandboxMissing",
     "SeveralImages",
     "SourceError",
     "StoreDamaged",
@@ -222,6 +226,16 @@ class StoreDamaged(StoreError):
 
 class PlanMismatch(StoreError):
     """The output was begun with another plan; ``facts['keys']`` lists the differences."""
+
+
+class SandboxError(S1OmniError):
+    """Code of a model cannot be run: its process did not start, or broke the rules of the exchange."""
+
+    exit_code = 69
+
+
+class SandboxMissing(SandboxError):
+    """Nothing on this machine confines code, so none is run; ``facts["reasons"]`` says why, for each backend."""
 
 
 class ClusterError(S1OmniError):

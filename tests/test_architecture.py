@@ -4,6 +4,7 @@ import ast
 import collections
 import re
 import statistics
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,10 @@ HOMES = {
     "qtpy": ("frontends/dock", "benchmarks/napari_window"),
     "napari": ("frontends/dock", "frontends/napari_layers", "benchmarks/napari_window"),
     # What only some operating systems have, and what stands in for it.
-    **dict.fromkeys(
-        ("ctypes", "fcntl", "filelock", "grp", "msvcrt", "psutil", "pwd", "resource", "signal", "termios", "winreg"),
-        ("system",),
-    ),
     "httpx": ("endpoint",),
+    **dict.fromkeys(("fcntl", "filelock", "grp", "msvcrt", "psutil", "pwd", "termios", "winreg"), ("system",)),
+    # The confined process sees nothing of the package but its own folder, and locks itself.
+    **dict.fromkeys(("ctypes", "resource", "signal"), ("system", "sandbox/inside")),
     "typer": ("frontends/cli",),
     "rich": ("frontends/cli",),
 }
@@ -143,6 +143,24 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_what_is_confined_imports_nothing_of_the_package():
+    inside = PACKAGE / "sandbox/inside"
+    ours = {
+        name
+        for path in inside.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in getattr(node, "names", [])]
+        )
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    from_package = {name for name in ours if name.startswith("napari_s1omni")}
+    assert all(name.startswith("napari_s1omni.sandbox.inside") for name in from_package)
+    # What comes with figures is imported when code has imported it already.
+    others = {name.split(".")[0] for name in ours - from_package} - sys.stdlib_module_names
+    assert others == {"numpy", "PIL", "matplotlib"}
 
 
 def test_names_of_test_files_are_unique():
