@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_s1omni.results.display_colors import Window
 
 
-class Box(NamedTuple):
+class PixelBox(NamedTuple):
     """A rectangle in px of the full resolution; rows and columns `y1` and `x1` are outside."""
 
     y0: int
@@ -20,7 +20,7 @@ class Box(NamedTuple):
     y1: int
     x1: int
 
-    def contains(self, other: Box) -> bool:
+    def contains(self, other: PixelBox) -> bool:
         """Return whether the whole of another box lies in this one."""
         return self.y0 <= other.y0 and self.x0 <= other.x0 and self.y1 >= other.y1 and self.x1 >= other.x1
 
@@ -30,7 +30,7 @@ class ViewRecord:
     """Where a picture comes from; kept with the answer, so that anyone can look at the same place again."""
 
     name: str
-    box: Box
+    box: PixelBox
     """What it shows."""
     level: int
     """Level of the pyramid that was read; 0 is the full resolution."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.asking.view import Box, Picture, ViewRecord, picture_digest
+from napari_s1omni.asking.view import Picture, PixelBox, ViewRecord, picture_digest
 from napari_s1omni.errors import ViewError
 from napari_s1omni.results.display_colors import (
     MOST_CHANNELS,
@@ -54,15 +54,15 @@ class Viewer:
     source : Source
         The layer.
     budget : ViewBudget, optional
-    box : Box, optional
+    box : PixelBox, optional
         Part of the layer that may be seen; by default all of it.
     """
 
-    def __init__(self, source: Source, budget: ViewBudget | None = None, box: Box | None = None) -> None:
+    def __init__(self, source: Source, budget: ViewBudget | None = None, box: PixelBox | None = None) -> None:
         self.source, self.budget = source, budget or ViewBudget()
         self.levels = [source, *source.levels()]
         spec = source.spec
-        self.box = box or Box(0, 0, spec.size("y"), spec.size("x"))
+        self.box = box or PixelBox(0, 0, spec.size("y"), spec.size("x"))
         self.pictures: list[Picture] = []
         """All views so far."""
         self.pixels_read, self.seconds = 0, 0.0
@@ -153,10 +153,10 @@ class Viewer:
         y, x = integer("y", y, allowed.y0, allowed.y1 - 1), integer("x", x, allowed.x0, allowed.x1 - 1)
         height, width = integer("height", height, 1, allowed.y1 - y), integer("width", width, 1, allowed.x1 - x)
         z, t, c = (integer(a, v, 0, spec.size(a) - 1) for a, v in (("z", z), ("t", t), ("c", c)))
-        pixels = self._read(source, Box(y, x, y + height, x + width), z, t, slice(c, c + 1))
+        pixels = self._read(source, PixelBox(y, x, y + height, x + width), z, t, slice(c, c + 1))
         return pixels.reshape(height, width)
 
-    def _box(self, box: tuple[int, int, int, int] | None) -> Box:
+    def _box(self, box: tuple[int, int, int, int] | None) -> PixelBox:
         if box is None:
             return self.box
         if len(box) != 4:
@@ -167,7 +167,7 @@ class Viewer:
         )
         y1 = integer("y1", box[2], y0 + 1, self.box.y1)
         x1 = integer("x1", box[3], x0 + 1, self.box.x1)
-        return Box(y0, x0, y1, x1)
+        return PixelBox(y0, x0, y1, x1)
 
     def _channels(self, channels: tuple[int, ...] | None) -> tuple[int, ...]:
         count = self.source.spec.size("c")
@@ -177,7 +177,7 @@ class Viewer:
             raise ViewError(f"channels {channels}", f"different ones of 0 to {count - 1}", "choose at least one")
         return tuple(integer("channel", c, 0, count - 1) for c in channels)
 
-    def _level(self, box: Box, size: int) -> int:
+    def _level(self, box: PixelBox, size: int) -> int:
         """Return the finest level at which a box is at most `size` px long, else the coarsest."""
         for number in range(len(self.levels)):
             part = self._at_level(number, box)[0]
@@ -185,18 +185,18 @@ class Viewer:
                 return number
         return len(self.levels) - 1
 
-    def _at_level(self, level: int, box: Box) -> tuple[Box, tuple[float, float]]:
+    def _at_level(self, level: int, box: PixelBox) -> tuple[PixelBox, tuple[float, float]]:
         """Return a box in px of a level, rounded outwards, and the px of the full resolution per px of the level."""
         spec, full = self.levels[level].spec, self.source.spec
         factors = tuple(spec.scale_of(a) / full.scale_of(a) for a in "yx")
         low = [math.floor(box[i] / factors[i]) for i in range(2)]
         high = [min(spec.size("yx"[i]), math.ceil(box[i + 2] / factors[i])) for i in range(2)]
         low = [min(a, b - 1) for a, b in zip(low, high, strict=True)]
-        return Box(low[0], low[1], high[0], high[1]), (factors[0], factors[1])
+        return PixelBox(low[0], low[1], high[0], high[1]), (factors[0], factors[1])
 
     def _planes(
-        self, level: int, box: Box, z: int, t: int, channels: tuple[int, ...], size: int
-    ) -> tuple[NDArray[np.float32], Box, tuple[float, float], int]:
+        self, level: int, box: PixelBox, z: int, t: int, channels: tuple[int, ...], size: int
+    ) -> tuple[NDArray[np.float32], PixelBox, tuple[float, float], int]:
         """Return planes (c, y, x), the box they show, their step, and the pixels read."""
         source = self.levels[level]
         part, factors = self._at_level(level, box)
@@ -215,9 +215,9 @@ class Viewer:
         rows = max(1, _STRIP // (width * by * len(channels))) * by
         strips = []
         for y in range(part.y0, part.y1, rows):
-            strip = self._read(source, Box(y, part.x0, min(part.y1, y + rows), part.x1), z, t, chosen)[inside]
+            strip = self._read(source, PixelBox(y, part.x0, min(part.y1, y + rows), part.x1), z, t, chosen)[inside]
             strips.append(_averaged(strip.astype(np.float32), by))
-        seen = Box(
+        seen = PixelBox(
             max(self.box.y0, math.floor(part.y0 * factors[0])),
             max(self.box.x0, math.floor(part.x0 * factors[1])),
             min(self.box.y1, math.ceil(part.y1 * factors[0])),
@@ -225,7 +225,7 @@ class Viewer:
         )
         return np.concatenate(strips, 1), seen, (by * factors[0], by * factors[1]), count
 
-    def _read(self, source: Source, box: Box, z: int, t: int, channels: slice) -> NDArray[Any]:
+    def _read(self, source: Source, box: PixelBox, z: int, t: int, channels: slice) -> NDArray[Any]:
         """Read (c, y, x)."""
         self._check_pixels((box.y1 - box.y0) * (box.x1 - box.x0) * (channels.stop - channels.start))
         places = {
@@ -262,14 +262,14 @@ class Viewer:
         if key not in self._windows:
             source = self.levels[-1]
             size = source.spec.size("y"), source.spec.size("x")
-            boxes = [Box(0, 0, *size)]
+            boxes = [PixelBox(0, 0, *size)]
             if math.prod(size) > _STRIP:
                 starts = [
                     [round(i * (n - _SAMPLE) / (_SAMPLES - 1)) for i in range(_SAMPLES)] if n > _SAMPLE else [0]
                     for n in size
                 ]
                 boxes = [
-                    Box(y, x, min(size[0], y + _SAMPLE), min(size[1], x + _SAMPLE))
+                    PixelBox(y, x, min(size[0], y + _SAMPLE), min(size[1], x + _SAMPLE))
                     for y in starts[0]
                     for x in starts[1]
                 ]

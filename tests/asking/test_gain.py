@@ -7,11 +7,11 @@ import pytest
 from scipy import ndimage as ndi
 
 from napari_s1omni.asking.gain import visual_gain
-from napari_s1omni.asking.view import Box
+from napari_s1omni.asking.view import PixelBox
 from napari_s1omni.asking.viewer import Viewer
 from napari_s1omni.storage.source import open_source
 
-EMPTY, OBJECTS = Box(1200, 1200, 1712, 1712), Box(200, 200, 712, 712)
+EMPTY, OBJECTS = PixelBox(1200, 1200, 1712, 1712), PixelBox(200, 200, 712, 712)
 
 
 def layer():

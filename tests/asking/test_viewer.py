@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_s1omni.asking.view import Box
+from napari_s1omni.asking.view import PixelBox
 from napari_s1omni.asking.viewer import ViewBudget, Viewer
 from napari_s1omni.errors import ViewError
 from napari_s1omni.storage.source import open_source
@@ -96,7 +96,7 @@ def test_a_region_is_the_stored_pixels(image):
 
 
 def test_only_the_allowed_part_is_seen(image):
-    viewer = Viewer(open_source(image), box=Box(100, 100, 200, 200))
+    viewer = Viewer(open_source(image), box=PixelBox(100, 100, 200, 200))
     assert viewer.view().record.box == (100, 100, 200, 200)
     with pytest.raises(ViewError, match="Whole numbers from 100 to 199"):
         viewer.view((50, 100, 150, 150))
