@@ -56,7 +56,8 @@ class MeasuringPlan:
         return (
             f"{inspect.getsource(objects)}\n\nmeasure(\n    region,\n    note,\n    {boxes!r},\n"
             f"    polarity={asked.polarity!r},\n    extreme={asked.extreme or 'largest'!r},\n"
-            f"    pixel={self.pixel!r},\n    unit={self.unit!r},\n    z={self.z},\n    t={self.t},\n    c={self.channel},\n)\n"
+            f"    pixel={self.pixel!r},\n    unit={self.unit!r},\n    z={self.z},\n    t={self.t},\n"
+            f"    c={self.channel},\n)\n"
         )
 
 
