@@ -18,7 +18,7 @@ _QUANTITIES: dict[Quantity, str] = {
     "size": r"how (?:large|big|long|wide)|sizes?|diameters?|areas?|wie groß|größe|fläche|durchmesser|taille|diamètre|"
     r"tamaño|diámetro|多大|大小|面积|大きさ|面積",
     "brightness": r"how bright|intensit\w+|brightness|wie hell|helligkeit|intensité|intensidad|亮度|明るさ",
-    "count": r"how many|count|number of|wie ?viele|anzahl|zähl\w*|combien|nombre|cuánt\w+|número|多少|几个|数量|いくつ|数",
+    "count": r"how many|count|number of|wie ?viele|anzahl|zähl\w*|combien|cuánt\w+|多少|几个|数量|いくつ|数",
 }
 """How each quantity is asked for; the first that fits is taken."""
 _EXTREMES = {
