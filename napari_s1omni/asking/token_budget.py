@@ -6,12 +6,8 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from napari_s1omni.endpoint.pictures import text_tokens, turn_tokens
 from napari_s1omni.endpoint.protocol import Picture, Text, Turn
-
-_PIXELS = 32
-"""Edge of the square that is one token of a picture, in px: patches of 16 px, merged by two (Qwen3-VL)."""
-_CHARACTERS = 3.2
-"""Characters of a token of English."""
 
 
 class TokenBudget:
@@ -44,7 +40,9 @@ class TokenBudget:
         """
         kept = list(turns)
         dropped = 0
-        places = [(i, j) for i, turn in enumerate(kept) for j, part in enumerate(turn.parts) if isinstance(part, Picture)]
+        places = [
+            (i, j) for i, turn in enumerate(kept) for j, part in enumerate(turn.parts) if isinstance(part, Picture)
+        ]
         for i, j in places[1:]:
             if self.count(kept) + reserve <= self.most:
                 break
@@ -55,7 +53,5 @@ class TokenBudget:
         return kept, dropped
 
 
-def _tokens(turn: Turn) -> float:
-    pictures = sum(math.ceil(p.size[0] / _PIXELS) * math.ceil(p.size[1] / _PIXELS) for p in turn.pictures)
-    calls = sum(len(call.raw) for call in turn.calls)
-    return 4 + pictures + (len(turn.text) + calls) / _CHARACTERS
+def _tokens(turn: Turn) -> int:
+    return turn_tokens(turn) + sum(text_tokens(call.raw) for call in turn.calls)

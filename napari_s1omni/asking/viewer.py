@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +132,40 @@ class Viewer:
         record = ViewRecord(name, seen, number, step, t, z, shown, windows, (rows, cols), picture_digest(pixels), count)
         self.pictures.append(Picture(record, pixels))
         return self.pictures[-1]
+
+    def part_of(self, name: str | None, rel: Sequence[float]) -> PixelBox:
+        """Return a part of an earlier picture as a box of the layer.
+
+        Parameters
+        ----------
+        name : str or None
+            Name of the picture; None is the last one.
+        rel : sequence of 4 float
+            ``(x0, y0, x1, y1)`` in thousandths of the picture, as many models point.
+
+        Raises
+        ------
+        ViewError
+            If there is no such picture, or the numbers are no part of it.
+        """
+        named = {picture.record.name: picture for picture in self.pictures}
+        chosen = named.get(name) if name is not None else (self.pictures[-1] if self.pictures else None)
+        if chosen is None:
+            raise ViewError(f"the picture {name!r}", f"shown were {', '.join(named) or 'none'}", "name one of these")
+        try:
+            x0, y0, x1, y1 = (float(value) for value in rel)
+        except (TypeError, ValueError):
+            x0 = y0 = x1 = y1 = math.nan
+        if not (0 <= x0 < x1 <= 1000 and 0 <= y0 < y1 <= 1000):
+            raise ViewError(f"rel = {rel!r}", "(x0, y0, x1, y1) that increase from 0 to 1000", "correct them")
+        box = chosen.record.box
+        height, width = box.y1 - box.y0, box.x1 - box.x0
+        return PixelBox(
+            box.y0 + math.floor(y0 * height / 1000),
+            box.x0 + math.floor(x0 * width / 1000),
+            box.y0 + math.ceil(y1 * height / 1000),
+            box.x0 + math.ceil(x1 * width / 1000),
+        )
 
     def region(
         self, y: int, x: int, height: int, width: int, *, level: int = 0, z: int = 0, t: int = 0, c: int = 0

@@ -147,3 +147,12 @@ def test_the_same_view_has_the_same_digest(image):
     records = [Viewer(open_source(image)).view((3, 4, 90, 95)).record for _ in range(2)]
     assert records[0] == records[1]
     assert records[0].to_json()["box"] == [3, 4, 90, 95]
+
+
+def test_a_part_of_a_picture_is_named_in_thousandths(image):
+    viewer = Viewer(open_source(image))
+    viewer.view((100, 200, 200, 400))
+    assert viewer.part_of(None, (500, 0, 1000, 500)) == (100, 300, 150, 400)
+    for name, rel in (("view 7", (0, 0, 10, 10)), (None, (0, 0, 1001, 10)), (None, (5, 5, 5, 9)), (None, "x")):
+        with pytest.raises(ViewError):
+            viewer.part_of(name, rel)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from napari_s1omni.asking.measuring import objects
 from napari_s1omni.asking.measuring.grammar import Measurement
 from napari_s1omni.asking.view import PixelBox
 from napari_s1omni.core.spec import LayerSpec
@@ -49,16 +51,22 @@ class MeasuringPlan:
     @property
     def code(self) -> str:
         """The code that is run in the sandbox."""
-        from napari_s1omni.asking.measuring import objects
-
         boxes = {name: tuple(box) for name, box in self.boxes.items()}
-        asked = self.measurement
-        return (
-            f"{inspect.getsource(objects)}\n\nmeasure(\n    region,\n    note,\n    {boxes!r},\n"
-            f"    polarity={asked.polarity!r},\n    extreme={asked.extreme or 'largest'!r},\n"
-            f"    pixel={self.pixel!r},\n    unit={self.unit!r},\n    z={self.z},\n    t={self.t},\n"
-            f"    c={self.channel},\n)\n"
-        )
+        given = "".join(f"    {name}={value!r},\n" for name, value in self.settings.items())
+        return f"{inspect.getsource(objects)}\n\nmeasure(\n    region,\n    note,\n    {boxes!r},\n{given})\n"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The other arguments of :func:`napari_s1omni.asking.measuring.objects.measure`."""
+        return {
+            "polarity": self.measurement.polarity,
+            "extreme": self.measurement.extreme or "largest",
+            "pixel": self.pixel,
+            "unit": self.unit,
+            "z": self.z,
+            "t": self.t,
+            "c": self.channel,
+        }
 
 
 def plan_measurement(
