@@ -7,6 +7,7 @@
     ├── SourceError           the source cannot be read or is not an image       exit 66
     │   └── SeveralImages     a file holds several images and none was chosen    exit 2
     ├── ViewError             a part of a layer that cannot be shown             exit 65
+    ├── SandboxError          code cannot be run, or not to its end              exit 69
     ├── UnknownQuestion       a question that cannot be answered by measuring    exit 2
     ├── PlanError             job and image do not fit together                  exit 65
     │   └── NotEnoughMemory   the plan needs more memory than is free            exit 65
@@ -26,6 +27,17 @@
     │   ├── StoreDamaged      the output is incomplete or was altered            exit 74
     │   └── PlanMismatch      the output was begun with another plan             exit 73
     ├── ClusterError          no workers or no scheduler; finished work is kept  exit 75
+    ├── EndpointError         the endpoint of a chat model cannot do its work    exit 69
+    │   ├── EndpointUnavailable no endpoint, no server, or it fails              exit 69
+    │   ├── EndpointRefused   the server refuses the key or the request          exit 77
+    │   ├── EndpointBusy      it has too much to do; ask again later             exit 75
+    │   ├── EndpointTimeout   no reply, or the next piece of it, in time         exit 75
+    │   ├── ModelWithoutImages the model takes no pictures                       exit 69
+    │   ├── ContextTooShort   the conversation does not fit into the model       exit 65
+    │   ├── ReplyDamaged      the reply is no chat completion, or was cut        exit 76
+    │   │   └── ToolCallCut   the token limit cut a call                         exit 76
+    │   └── ReplyEndless      the model reasons and does not answer              exit 76
+    ├── ConsentMissing        nobody agreed that pictures leave this machine     exit 77
     ├── DiskFull              no space left; finished work is kept               exit 75
     └── RunInterrupted        stopped by the user; finished work is kept         exit 130
 
@@ -39,19 +51,30 @@ from __future__ import annotations
 __all__ = [
     "CheckpointError",
     "ClusterError",
+    "ConsentMissing",
+    "ContextTooShort",
     "DiskFull",
+    "EndpointBusy",
+    "EndpointError",
+    "EndpointRefused",
+    "EndpointTimeout",
+    "EndpointUnavailable",
     "EngineError",
     "EngineOutOfMemory",
     "EngineUnavailable",
     "GenerationError",
     "JobError",
+    "ModelWithoutImages",
     "NotEnoughMemory",
     "OperationRefused",
     "PlanError",
     "PlanMismatch",
+    "ReplyDamaged",
+    "ReplyEndless",
     "RouteError",
     "RunInterrupted",
     "S1OmniError",
+    "SandboxError",
     "SeveralImages",
     "SourceError",
     "StoreDamaged",
@@ -61,6 +84,7 @@ __all__ = [
     "StoreMissing",
     "ThoughtError",
     "TileError",
+    "ToolCallCut",
     "UnknownQuestion",
     "ViewError",
 ]
@@ -130,6 +154,12 @@ class ViewError(S1OmniError):
     """A part of a layer that cannot be shown or read for a question, or more than one question may read."""
 
     exit_code = 65
+
+
+class SandboxError(S1OmniError):
+    """Code cannot be run confined, or its process ended."""
+
+    exit_code = 69
 
 
 class UnknownQuestion(S1OmniError):
@@ -222,6 +252,66 @@ class ClusterError(S1OmniError):
     """Workers or their scheduler stopped or never started. Finished work is kept: repair the cluster and resume."""
 
     exit_code = 75
+
+
+class EndpointError(S1OmniError):
+    """The endpoint of a chat model cannot do its work. No message holds a key."""
+
+    exit_code = 69
+
+
+class EndpointUnavailable(EndpointError):
+    """No endpoint is configured, its server cannot be reached, or it fails again and again."""
+
+
+class EndpointRefused(EndpointError):
+    """The server refuses the key or the request, or sends it to another host."""
+
+    exit_code = 77
+
+
+class EndpointBusy(EndpointError):
+    """The server has too much to do; ``facts['seconds']`` is how long it asks to wait, if it says so."""
+
+    exit_code = 75
+
+
+class EndpointTimeout(EndpointError):
+    """The server is too slow: no reply, or no further piece of it, in time."""
+
+    exit_code = 75
+
+
+class ModelWithoutImages(EndpointError):
+    """The model takes no pictures."""
+
+
+class ContextTooShort(EndpointError):
+    """The conversation does not fit into the context of the model; ``facts['context']`` is its length in tokens."""
+
+    exit_code = 65
+
+
+class ReplyDamaged(EndpointError):
+    """The reply is no chat completion, or the connection was cut within it."""
+
+    exit_code = 76
+
+
+class ToolCallCut(ReplyDamaged):
+    """The token limit cut a call, so that nothing may be run; ``facts['reply']`` is what was written."""
+
+
+class ReplyEndless(EndpointError):
+    """The model reasons and comes to no answer; ``facts['reply']`` is what was written."""
+
+    exit_code = 76
+
+
+class ConsentMissing(S1OmniError):
+    """Pictures of a source would leave this machine, and nobody agreed to that. Nothing was sent."""
+
+    exit_code = 77
 
 
 class DiskFull(S1OmniError):

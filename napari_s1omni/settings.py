@@ -47,6 +47,11 @@ CACHE = Variable(
     "`napari_s1omni` in `$XDG_CACHE_HOME`, or in `~/.cache`; a temporary folder where that cannot be written",
 )
 CHROMIUM = Variable("S1OMNI_CHROMIUM", "Browser of `s1omni bench notebook`.", "the system's `chromium`")
+CONFIG = Variable(
+    "S1OMNI_CONFIG",
+    "Folder of the endpoints of chat models, and of what may be sent to them.",
+    "`napari_s1omni` in `$XDG_CONFIG_HOME`, or in `~/.config`",
+)
 DATA = Variable("S1OMNI_DATA", "Folder of the images that `s1omni bench` and `s1omni train` read.", "none")
 MODELS = Variable("S1OMNI_MODELS", "Folder of downloaded models.", "`~/.cache/s1omni/models`")
 NICENESS = Variable(
@@ -63,7 +68,7 @@ THREADS = Variable(
     "`OMP_NUM_THREADS`, or the checkpoint's own number",
 )
 
-VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, DATA, MODELS, NICENESS, PYTHON, THREADS)
+VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, CONFIG, DATA, MODELS, NICENESS, PYTHON, THREADS)
 """All of them, by name."""
 
 
@@ -111,6 +116,30 @@ def _cache() -> tuple[Path, tuple[str, ...]]:
         f"system may empty: name an output, or set {CACHE.name}"
     )
     return instead, (note,)
+
+
+def config_folder() -> Path:
+    """Return the folder of what a person configured; it may not exist yet.
+
+    Raises
+    ------
+    JobError
+        If no home folder of this user is known and none is named.
+    """
+    named = CONFIG.read()
+    folder = Path(named) if named else Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "napari_s1omni"
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise JobError(
+            "no home folder of this user is known, so that there is no place for endpoints",
+            remedy=f"set {CONFIG.name} to a folder",
+        ) from None
+
+
+def secret(name: str) -> str:
+    """Return the value of a variable that holds a key; empty where it is unset. It is never stored or printed."""
+    return os.environ.get(name, "").strip() if name else ""
 
 
 def use_cache_folder(folder: str) -> None:

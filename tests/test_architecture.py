@@ -34,6 +34,7 @@ HOMES = {
         ("ctypes", "fcntl", "filelock", "grp", "msvcrt", "psutil", "pwd", "resource", "signal", "termios", "winreg"),
         ("system",),
     ),
+    "httpx": ("endpoint",),
     "typer": ("frontends/cli",),
     "rich": ("frontends/cli",),
 }

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from napari_s1omni.asking.view import PixelBox
 
 Stop = Literal["answered", "rounds", "images", "tokens", "seconds", "errors", "no gain", "cancelled"]
-"""Why looking ended: the model answered, a limit was reached, its code failed three times, or three looks in a row showed
-nothing new."""
+"""Why looking ended: the model answered, a limit was reached, its code failed three times, or three looks in a row
+showed nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,10 @@ class Conversation:
     listener: Listener = field(default_factory=Listener)
     stopped: threading.Event = field(default_factory=threading.Event)
     notes: tuple[str, ...] = ()
-    _turns: list[Turn] = field(default_factory=list)
-    _codes: set[str] = field(default_factory=set)
+    turns: list[Turn] = field(default_factory=list)
+    """What was said so far."""
+    codes: set[str] = field(default_factory=set)
+    """Code that was run."""
 
     def ask(self, question: Question) -> Answer:
         """Answer a question; a second one goes on with the conversation.
@@ -144,7 +146,7 @@ class _Rounds:
         """Begin the conversation, or go on with it."""
         words = files("napari_s1omni.asking").joinpath("prompts", f"{route.mode}.md").read_text("utf-8")
         system = Turn.of("system", words.replace("{rounds}", str(self._limits.rounds)))
-        turns = self._talk._turns
+        turns = self._talk.turns
         turns[:1] = [system]
         spec = self._talk.viewer.source.spec
         axes = ", ".join(f"{a}: {n}" for a, n in zip(spec.axes, spec.shape, strict=True))
@@ -172,7 +174,7 @@ class _Rounds:
 
     def _reached(self) -> Stop | None:
         """Return the limit that is reached, if any."""
-        turns = self._talk._turns
+        turns = self._talk.turns
         reached: dict[Stop, bool] = {
             "rounds": self._rounds >= self._limits.rounds,
             "images": self._pictures >= self._limits.images,
@@ -188,7 +190,7 @@ class _Rounds:
         talk = self._talk
         if talk.stopped.is_set():
             raise RunInterrupted("the question was stopped", remedy="its transcript is kept")
-        turns, dropped = self._budget.fitting(talk._turns, self._limits.answer_tokens)
+        turns, dropped = self._budget.fitting(talk.turns, self._limits.answer_tokens)
         if dropped:
             self._note(f"{dropped} of the older pictures were not sent again, since the conversation is long")
         left = max(self._limits.answer_tokens, self._limits.tokens - self._budget.count(turns))
@@ -202,7 +204,7 @@ class _Rounds:
         self._budget.learn(turns, reply.usage.prompt)
         for note in reply.notes:
             self._note(note)
-        talk._turns.append(reply.turn())
+        talk.turns.append(reply.turn())
         talk.transcript.add(
             "reply",
             text=reply.text,
@@ -225,11 +227,11 @@ class _Rounds:
             self._tell(f"That is no call of {PYTHON.name} with code.{skipped}", call)
             return
         self._rounds += 1
-        if code in self._talk._codes:
+        if code in self._talk.codes:
             self._idle += 1
             self._tell(f"You have run exactly this code before; its result is the same.{skipped}", call)
             return
-        self._talk._codes.add(code)
+        self._talk.codes.add(code)
         observation = self._run(code)
         self._errors = self._errors + 1 if observation.error else 0
         self._idle = 0 if observation.gained else self._idle + 1
@@ -258,10 +260,10 @@ class _Rounds:
 
     def _tell_parts(self, parts: Sequence[str | Part], call: ToolCall | None) -> None:
         if call is None:
-            self._talk._turns.append(Turn.of("user", *parts))
+            self._talk.turns.append(Turn.of("user", *parts))
             return
         turn = Turn("tool", tuple(Text(p) if isinstance(p, str) else p for p in parts), answers=call.id)
-        self._talk._turns.append(turn)
+        self._talk.turns.append(turn)
 
     def _note(self, sentence: str) -> None:
         if sentence not in self._said:

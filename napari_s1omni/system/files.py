@@ -59,3 +59,24 @@ def temporary_cache() -> Path:
         return folder
     # Another user took the name.
     return Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a small file of this user whole or not at all; nobody else can read it. Its folder is made.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            sync_file(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

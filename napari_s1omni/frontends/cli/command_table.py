@@ -53,6 +53,7 @@ COMMANDS = {
     "report": Entry(f"{_CLI}.commands.report:report", "Write an HTML report of a result.", _LOOK),
     "engines": Entry(f"{_CLI}.commands.engines:engines", "List the engines and their operations.", _KNOW),
     "models": Entry(f"{_CLI}.commands.models:app", "List, show and download models.", _KNOW),
+    "endpoints": Entry(f"{_CLI}.asking.endpoints:app", "Add, list, test and remove endpoints of chat models.", _KNOW),
     "bench": Entry(f"{_CLI}.bench:app", "Measure the numbers in the README.", _MAKE),
     "train": Entry(f"{_CLI}.train:app", "Train checkpoints.", _MAKE),
 }

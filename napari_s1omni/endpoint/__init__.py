@@ -1,0 +1,1 @@
+"""Chat models that see images: one protocol, served by a URL that speaks OpenAI's chat completions."""

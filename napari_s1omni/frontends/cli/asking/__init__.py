@@ -1,0 +1,1 @@
+"""Commands about questions to chat models: where the models are."""
