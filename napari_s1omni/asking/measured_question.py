@@ -89,7 +89,7 @@ def _measured_here(plan: MeasuringPlan, viewer: Viewer) -> Observation:
     objects.measure(
         viewer.region,
         lambda name, value, unit: found.append(Note(name, float(value), unit, 1)),
-        {name: tuple(box) for name, box in plan.boxes.items()},
+        dict(plan.boxes),
         **plan.settings,
     )
     return Observation("", "", (), tuple(found), 0.0)
