@@ -7,7 +7,6 @@
     ├── SourceError           the source cannot be read or is not an image       exit 66
     │   └── SeveralImages     a file holds several images and none was chosen    exit 2
     ├── ViewError             a part of a layer that cannot be shown             exit 65
-    ├── SandboxError          code cannot be run, or not to its end              exit 69
     ├── UnknownQuestion       a question that cannot be answered by measuring    exit 2
     ├── PlanError             job and image do not fit together                  exit 65
     │   └── NotEnoughMemory   the plan needs more memory than is free            exit 65
@@ -26,6 +25,8 @@
     │   ├── StoreLocked       another run is writing it                          exit 73
     │   ├── StoreDamaged      the output is incomplete or was altered            exit 74
     │   └── PlanMismatch      the output was begun with another plan             exit 73
+    ├── SandboxError          code of a model cannot be run here                 exit 69
+    │   └── SandboxMissing    this machine cannot confine it                     exit 69
     ├── ClusterError          no workers or no scheduler; finished work is kept  exit 75
     ├── EndpointError         the endpoint of a chat model cannot do its work    exit 69
     │   ├── EndpointUnavailable no endpoint, no server, or it fails              exit 69
@@ -75,6 +76,7 @@ __all__ = [
     "RunInterrupted",
     "S1OmniError",
     "SandboxError",
+    "SandboxMissing",
     "SeveralImages",
     "SourceError",
     "StoreDamaged",
@@ -154,12 +156,6 @@ class ViewError(S1OmniError):
     """A part of a layer that cannot be shown or read for a question, or more than one question may read."""
 
     exit_code = 65
-
-
-class SandboxError(S1OmniError):
-    """Code cannot be run confined, or its process ended."""
-
-    exit_code = 69
 
 
 class UnknownQuestion(S1OmniError):
@@ -246,6 +242,16 @@ class StoreDamaged(StoreError):
 
 class PlanMismatch(StoreError):
     """The output was begun with another plan; ``facts['keys']`` lists the differences."""
+
+
+class SandboxError(S1OmniError):
+    """Code of a model cannot be run: its process did not start, or broke the rules of the exchange."""
+
+    exit_code = 69
+
+
+class SandboxMissing(SandboxError):
+    """Nothing on this machine confines code, so none is run; ``facts["reasons"]`` says why, for each backend."""
 
 
 class ClusterError(S1OmniError):
