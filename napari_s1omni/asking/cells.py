@@ -62,8 +62,7 @@ class SandboxCells:
         if not new and self._offered:
             return
         pictures = [
-            sandbox.Picture(p.pixels, p.record.name, p.record.caption(), tuple(p.record.box), p.record.level)
-            for p in new
+            sandbox.Picture(p.pixels, p.record.name, p.record.caption(), p.record.box, p.record.level) for p in new
         ]
         self._kernel.offer(pictures, layer_facts(self._viewer))
         self._offered += len(new)
@@ -116,7 +115,7 @@ class _Answers:
             raise sandbox.RequestRefused(str(error)) from None
         record, caption = picture.record, picture.record.caption()
         self.shown.append(Shown(caption, picture.pixels, picture, visual_gain(picture, before)))
-        return sandbox.Picture(picture.pixels, record.name, caption, tuple(record.box), record.level)
+        return sandbox.Picture(picture.pixels, record.name, caption, record.box, record.level)
 
     def region(self, request: sandbox.RegionRequest) -> NDArray[Any]:
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 from napari_s1omni.asking.answer import Answer, Note
 from napari_s1omni.asking.conversation import Cells, Listener
 from napari_s1omni.asking.measuring import objects
@@ -86,10 +89,11 @@ def measure_question(
 
 def _measured_here(plan: MeasuringPlan, viewer: Viewer) -> Observation:
     found: list[Note] = []
-    objects.measure(
-        viewer.region,
-        lambda name, value, unit: found.append(Note(name, float(value), unit, 1)),
-        dict(plan.boxes),
-        **plan.settings,
-    )
-    return Observation("", "", (), tuple(found), 0.0)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        objects.measure(
+            viewer.region,
+            lambda name, value, unit: found.append(Note(name, float(value), unit, 1)),
+            dict(plan.boxes),
+            **plan.settings,
+        )
+    return Observation(printed.getvalue(), "", (), tuple(found), 0.0)
