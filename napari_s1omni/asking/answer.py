@@ -30,7 +30,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one question."""
+    """The answer to one question: words, measured values, places, and the transcript that anyone can replay."""
 
     text: str
     notes: tuple[Note, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import threading
 import time
@@ -11,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import napari_s1omni
 from napari_s1omni.asking.answer import Answer
 from napari_s1omni.asking.cells import SandboxCells, layer_facts
 from napari_s1omni.asking.conversation import Cells, Conversation, Listener
@@ -128,7 +128,7 @@ class Asking:
             transcript.add(
                 "question",
                 version=1,
-                package=napari_s1omni.__version__,
+                package=importlib.metadata.version("napari_s1omni"),
                 time=time.strftime("%Y-%m-%dT%H:%M:%S"),
                 question=self.first.model_dump(mode="json", exclude_defaults=True),
                 layer=self.source.fingerprint(),
