@@ -91,7 +91,7 @@ class Conversation:
     """Code that was run."""
 
     def ask(self, question: Question) -> Answer:
-        """Answer a question; a second one goes on with the conversation.
+        """Answer a question; a second one continues the conversation.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class _Rounds:
         return answer
 
     def _open(self, route: Route, shown: Picture) -> None:
-        """Begin the conversation, or go on with it."""
+        """Begin the conversation, or continue it."""
         words = files("napari_s1omni.asking").joinpath("prompts", f"{route.mode}.md").read_text("utf-8")
         system = Turn.of("system", words.replace("{rounds}", str(self._limits.rounds)))
         turns = self._talk.turns

@@ -89,7 +89,7 @@ class Picture:
     """(rows, columns, 3)."""
 
     def to_layer(self, y: float, x: float) -> tuple[float, float]:
-        """Return the place in the layer, in px of the full resolution, of a place in the picture, in its px.
+        """Return the place in the layer, in px of the full resolution, of a place in the picture, in its pixels.
 
         Both count from the centre of their first pixel.
         """
