@@ -221,7 +221,7 @@ class Viewer:
         return len(self.levels) - 1
 
     def _at_level(self, level: int, box: PixelBox) -> tuple[PixelBox, tuple[float, float]]:
-        """Return a box in px of a level, rounded outwards, and the size of its pixels in pixels of the full resolution."""
+        """Return a box in px of a level, rounded outwards, and the full resolution's pixels per pixel of the level."""
         spec, full = self.levels[level].spec, self.source.spec
         factors = tuple(spec.scale_of(a) / full.scale_of(a) for a in "yx")
         low = [math.floor(box[i] / factors[i]) for i in range(2)]
