@@ -10,35 +10,55 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage.feature import peak_local_max
 from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import regionprops_table
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
+
+SMOOTHING = 1.5
+"""Width (sigma) of the Gaussian that the plane is smoothed with, in px."""
 
 
 def find_objects(plane: Any, polarity: str | None) -> tuple[Any, str]:
-    """Threshold the smoothed plane (Otsu, 1979), and part what touches by the distance to the edge.
+    """Threshold the flattened plane (Otsu, 1979), and part what touches by the distance to the edge.
 
-    Returns labels, and whether the objects are bright or dark: what covers less than half is an object.
+    Returns labels, and whether the objects are bright or dark: what covers less than half is an object. What is no
+    more than noise is no object.
     """
-    smooth = gaussian(plane.astype(np.float32), 1.5, preserve_range=True)
+    nothing = np.zeros(plane.shape, np.int32)
+    values = plane.astype(np.float32)
+    smooth = gaussian(values, SMOOTHING, preserve_range=True)
+    # Uneven light is wider than a quarter of the plane.
+    smooth = smooth - gaussian(smooth, min(plane.shape) / 4, preserve_range=True)
     level = threshold_otsu(smooth)
     polarity = polarity or ("bright" if np.mean(smooth > level) < 0.5 else "dark")
     mask = smooth > level if polarity == "bright" else smooth < level
-    nothing = np.zeros(plane.shape, np.int32)
-    if not mask.any() or mask.all() or abs(smooth[mask].mean() - smooth[~mask].mean()) < 4 * smooth[~mask].std():
+    if not mask.any() or mask.all():
         return nothing, polarity
-    mask = ndi.binary_fill_holes(ndi.binary_opening(mask, iterations=2))
+    contrast = abs(smooth[mask].mean() - smooth[~mask].mean())
+    if contrast < 6 * _noise(values) / (2 * np.sqrt(np.pi) * SMOOTHING):
+        return nothing, polarity
+    mask = ndi.binary_fill_holes(ndi.binary_opening(mask))
     parts, count = ndi.label(mask)
     if not count:
         return nothing, polarity
     edge = ndi.distance_transform_edt(mask)
-    typical = 2 * np.median(ndi.maximum(edge, parts, range(1, count + 1)))
-    distance = gaussian(edge, max(1.0, typical / 12))
-    peaks = peak_local_max(distance, min_distance=max(2, int(typical / 3)), labels=parts, exclude_border=False)
-    seeds = np.zeros(plane.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return watershed(-distance, seeds, mask=mask), polarity
+    radii = ndi.maximum(edge, parts, range(1, count + 1))
+    typical = max(2.0, np.median(radii[radii >= 2])) if (radii >= 2).any() else 2.0
+    distance = gaussian(edge, max(0.5, typical / 6))
+    seeds, _ = ndi.label(h_maxima(distance, 0.075 * typical))
+    labels = watershed(-distance, seeds, mask=mask)
+    # Crumbs are a tenth of a typical disc.
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    kept = areas >= 0.1 * np.pi * typical**2
+    return np.where(kept, np.cumsum(kept), 0)[labels].astype(np.int32), polarity
+
+
+def _noise(plane: Any) -> float:
+    """Return the standard deviation of the noise, from the median absolute Laplacian (Immerkaer, 1996)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(np.median(np.abs(ndi.convolve(plane, kernel))) / (0.6745 * 6))
 
 
 def measure(
