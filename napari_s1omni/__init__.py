@@ -6,7 +6,8 @@ a :class:`RunningJob` at once, which a notebook shows live and :func:`attach`
 finds again. :class:`Job`, :func:`prepare` and :func:`run` do the same in steps;
 :func:`redo`, :func:`accept` and :func:`drop` change single tiles of a result.
 :func:`list_images`, :func:`open_source`, :func:`open_region` and :func:`layer_source`
-find and open what a job works on.
+find and open what a job works on. :func:`ask` answers a question about an image
+and returns an :class:`Answer`; :func:`replay` runs its code again.
 
 Names are imported when first used: importing this package loads no torch, Qt,
 napari or dask.
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_s1omni.api import attach, layer_source, open_region, segment, super_resolve, translate
+    from napari_s1omni.asking.answer import Answer
+    from napari_s1omni.asking.ask import ask, replay
     from napari_s1omni.core.sampling import Sampling
     from napari_s1omni.core.spec import LayerSpec
     from napari_s1omni.core.tiling import Tiling
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "Answer": "asking.answer",
     "Job": "planning.job",
     "LayerSpec": "core.spec",
     "ModalityTranslation": "operations",
@@ -49,6 +53,7 @@ _MODULES = {
     "SuperResolution": "operations",
     "Tiling": "core.tiling",
     "accept": "jobs.redo",
+    "ask": "asking.ask",
     "attach": "api",
     "drop": "jobs.redo",
     "layer_source": "api",
@@ -59,6 +64,7 @@ _MODULES = {
     "open_source": "storage.source",
     "prepare": "jobs.prepare",
     "redo": "jobs.redo",
+    "replay": "asking.ask",
     "run": "jobs.run",
     "segment": "api",
     "super_resolve": "api",
@@ -67,6 +73,7 @@ _MODULES = {
 """Public name -> module that defines it."""
 
 __all__ = [
+    "Answer",
     "Job",
     "LayerSpec",
     "ModalityTranslation",
@@ -79,6 +86,7 @@ __all__ = [
     "SuperResolution",
     "Tiling",
     "accept",
+    "ask",
     "attach",
     "drop",
     "layer_source",
@@ -89,6 +97,7 @@ __all__ = [
     "open_source",
     "prepare",
     "redo",
+    "replay",
     "run",
     "segment",
     "super_resolve",

@@ -6,6 +6,8 @@
     ├── JobError              an option or a job file is wrong                   exit 2
     ├── SourceError           the source cannot be read or is not an image       exit 66
     │   └── SeveralImages     a file holds several images and none was chosen    exit 2
+    ├── ViewError             a part of a layer that cannot be shown             exit 65
+    ├── UnknownQuestion       a question that cannot be answered by measuring    exit 2
     ├── PlanError             job and image do not fit together                  exit 65
     │   └── NotEnoughMemory   the plan needs more memory than is free            exit 65
     ├── EngineError           an engine cannot do its work                       exit 69
@@ -85,6 +87,8 @@ __all__ = [
     "ThoughtError",
     "TileError",
     "ToolCallCut",
+    "UnknownQuestion",
+    "ViewError",
 ]
 
 
@@ -144,6 +148,18 @@ class SourceError(S1OmniError):
 
 class SeveralImages(SourceError):
     """A file holds several images, and one must be chosen; ``facts["images"]`` lists their names."""
+
+    exit_code = 2
+
+
+class ViewError(S1OmniError):
+    """A part of a layer that cannot be shown or read for a question, or more than one question may read."""
+
+    exit_code = 65
+
+
+class UnknownQuestion(S1OmniError):
+    """A question that asks for something that cannot be measured, and no model was chosen."""
 
     exit_code = 2
 

@@ -50,6 +50,8 @@ COMMANDS = {
         "Score an engine by the protocol of a published benchmark; also 's1omni bench NAME'.",
         _LOOK,
     ),
+    "ask": Entry(f"{_CLI}.asking.ask:ask", "Answer a question about an image of any size.", _LOOK),
+    "replay": Entry(f"{_CLI}.asking.ask:replay", "Run the code of an answered question again, and compare.", _LOOK),
     "report": Entry(f"{_CLI}.commands.report:report", "Write an HTML report of a result.", _LOOK),
     "engines": Entry(f"{_CLI}.commands.engines:engines", "List the engines and their operations.", _KNOW),
     "models": Entry(f"{_CLI}.commands.models:app", "List, show and download models.", _KNOW),

@@ -8,15 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_s1omni.results.display_colors import (
+    MOST_CHANNELS,
+    color_channels,
+    color_picture,
+    display_window,
+    picture_top,
+)
 from napari_s1omni.storage.source import Source, open_source
 
 EDGE = 128
 """Pixels of the longer side of a picture."""
 _MOST_READ = 2**21
 """Pixels of a plane that are read at most; of a larger plane without a pyramid, its middle is shown."""
-_MOST_CHANNELS = 4
-"""Channels that are shown in their colours; of more, such as wavelengths, the brightest of each pixel is shown."""
-_COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0))
 
 
 def thumbnail(reference: str, edge: int = EDGE) -> Image.Image:
@@ -65,20 +69,9 @@ def _plane(source: Source) -> NDArray[np.float32]:
 
 
 def _colours(source: Source, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return (y, x, 3): colours of a picture as they are, channels between their percentiles, one channel in grey."""
+    """Return (y, x, 3), each channel between its own percentiles."""
     if source.spec.rgb:
-        top = 255.0 if source.spec.dtype == "uint8" else max(float(np.nan_to_num(planes).max()), 1e-9)
-        shown = np.clip(np.moveaxis(np.nan_to_num(planes), 0, -1) / top, 0, 1) * 255
-        return np.asarray(shown, np.uint8)
-    if len(planes) > _MOST_CHANNELS:
+        return color_picture(planes, picture_top(source.spec.dtype, planes))
+    if len(planes) > MOST_CHANNELS:
         planes = planes.max(axis=0, keepdims=True)
-    known = source.acquisition.channels
-    drawn = np.zeros((*planes.shape[1:], 3), np.float32)
-    for number, plane in enumerate(planes):
-        values = plane[np.isfinite(plane)]
-        low, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
-        shown = np.clip(np.nan_to_num(plane - low) / max(float(high - low), 1e-9), 0, 1)
-        given = known[number].color if len(known) == len(planes) else ""
-        rgb = bytes.fromhex(given) if len(given) == 6 else _COLORS[number % len(_COLORS)]
-        drawn += shown[..., np.newaxis] * np.array((255, 255, 255) if len(planes) == 1 else tuple(rgb), np.float32)
-    return np.clip(drawn, 0, 255).astype(np.uint8)
+    return color_channels(planes, [display_window(plane) for plane in planes], source.acquisition.channels)

@@ -1,0 +1,100 @@
+"""Says what was measured, in one or two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_s1omni.asking.measuring.plan import MeasuringPlan
+from napari_s1omni.asking.view import PixelBox
+
+
+def answer_in_words(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[str, list[PixelBox]]:
+    """Return the answer and the boxes that it speaks of.
+
+    Parameters
+    ----------
+    plan : MeasuringPlan
+    notes : mapping of str to float
+        What the code noted, by name.
+    """
+    if len(plan.measurement.boxes) > 1:
+        return _comparison(plan, notes)
+    total = int(sum(notes[f"{name}: count"] for name in plan.boxes))
+    noun = plan.measurement.noun
+    if not total:
+        return f"No {noun} stand out from the background.", []
+    sentence = {
+        "count": _count,
+        "density": _density,
+        "size": _size,
+        "brightness": _brightness,
+        "place": _size,
+    }[plan.measurement.quantity]
+    extreme = plan.measurement.extreme
+    if plan.measurement.quantity == "place" and extreme:
+        name, box = _extreme(plan, notes, extreme)
+        diameter = notes[f"{name}: {extreme} diameter"]
+        text = (
+            f"The {extreme} of {total:,} {noun} lies in rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}; "
+            f"its diameter is {diameter:.3g} {plan.unit}."
+        )
+        return text + _sampled(plan, "It is the one of the windows that were measured."), [box]
+    return sentence(plan, notes, total), list(plan.boxes.values())
+
+
+def _count(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
+    if plan.sampled:
+        whole = total / plan.share
+        return f"About {whole:,.3g} {plan.measurement.noun}: {total:,} in windows that cover {plan.share:.2%}."
+    return f"{total:,} {plan.measurement.noun}."
+
+
+def _density(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
+    area = sum(notes[f"{name}: area"] for name in plan.boxes)
+    return (
+        f"{total / area:.3g} {plan.measurement.noun} per {plan.unit}2: {total:,} on {area:,.4g} {plan.unit}2."
+        + _sampled(plan, "This is the mean of the windows that were measured.")
+    )
+
+
+def _size(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
+    low, middle, high = (_mean(plan, notes, name) for name in ("10 % are below", "median diameter", "90 % are below"))
+    return (
+        f"The median diameter of {total:,} {plan.measurement.noun} is {middle:.3g} {plan.unit}; "
+        f"most have {low:.3g} to {high:.3g} {plan.unit}."
+    )
+
+
+def _brightness(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
+    mean = _mean(plan, notes, "mean intensity")
+    return f"The mean intensity of {total:,} {plan.measurement.noun} is {mean:.4g}."
+
+
+def _mean(plan: MeasuringPlan, notes: Mapping[str, float], name: str) -> float:
+    """Return the mean of a value over the boxes, each weighted by its objects."""
+    counts = {box: notes[f"{box}: count"] for box in plan.boxes if notes[f"{box}: count"]}
+    return sum(count * notes[f"{box}: {name}"] for box, count in counts.items()) / sum(counts.values())
+
+
+def _extreme(plan: MeasuringPlan, notes: Mapping[str, float], extreme: str) -> tuple[str, PixelBox]:
+    """Return the box in which the extreme object lies, and its own."""
+    found = [name for name in plan.boxes if notes[f"{name}: count"]]
+    least, by = extreme in ("smallest", "darkest"), "diameter" if extreme in ("largest", "smallest") else "intensity"
+    chosen = (min if least else max)(found, key=lambda name: notes[f"{name}: {extreme} {by}"])
+    return chosen, PixelBox(*(int(notes[f"{chosen}: {extreme} {corner}"]) for corner in ("y0", "x0", "y1", "x1")))
+
+
+def _comparison(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[str, list[PixelBox]]:
+    parts = []
+    for name in plan.boxes:
+        count = int(notes[f"{name}: count"])
+        size = f", median diameter {notes[f'{name}: median diameter']:.3g} {plan.unit}" if count else ""
+        density = f"{notes[f'{name}: density']:.3g} per {plan.unit}2"
+        box = plan.boxes[name]
+        place = f"rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}"
+        parts.append(f"{place}: {count:,} {plan.measurement.noun}, {density}{size}")
+    return "; ".join(parts) + ".", list(plan.boxes.values())
+
+
+def _sampled(plan: MeasuringPlan, sentence: str) -> str:
+    return f" {sentence}" if plan.sampled else ""
