@@ -14,7 +14,13 @@ from napari_s1omni.benchmarks.gpu.stopwatch import Stopwatch
 from napari_s1omni.benchmarks.gpu.thinking import ThinkingBenchmark, ThinkingCosts
 from napari_s1omni.errors import EngineUnavailable
 
-YARDSTICK = {"seconds": 17.8, "steps": 50, "edge": 1024, "device": "H200", "source": "vLLM-Omni, pull request 3684"}
+YARDSTICK: dict[str, float | int | str] = {
+    "seconds": 17.8,
+    "steps": 50,
+    "edge": 1024,
+    "device": "H200",
+    "source": "vLLM-Omni, pull request 3684",
+}
 """What others publish for the same editor."""
 
 

@@ -39,7 +39,7 @@ class Stopwatch:
         """Return the largest number of bytes allocated since the last call; None on a CPU."""
         if self.device.type != "cuda":
             return None
-        peak = torch.cuda.max_memory_allocated(self.device)
+        peak: int = torch.cuda.max_memory_allocated(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
         return peak
 
