@@ -80,6 +80,7 @@ BENCHES: dict[str, Entry] = {
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
     "busy": Entry(f"{_CLI}.bench.busy:busy", "Time runs and previews beside other work on the machine."),
+    "gpu": Entry(f"{_CLI}.bench.gpu:gpu", "Time a model of the released size on a GPU, with random weights."),
     "notebook": Entry(
         f"{_CLI}.bench.notebook:notebook", "Time the panel in a real JupyterLab; measure the bytes it sends."
     ),

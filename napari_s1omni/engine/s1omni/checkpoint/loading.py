@@ -125,11 +125,11 @@ def load_checkpoint(layout: Layout, placement: Mapping[str, torch.device], dtype
             for entry, module, name, component in wanted.pop(shard, []):
                 tensor = read(entry.key)
                 kind = dtype if tensor.is_floating_point() else tensor.dtype
-                _assign(module, name, tensor.to(placement[component], kind))
+                assign(module, name, tensor.to(placement[component], kind))
     for component, module in modules.items():
         if component == "backbone":
             module.tie_weights()
-        _restore_rotary_tables(module)
+        restore_rotary_tables(module)
         module.to(placement[component]).eval().requires_grad_(False)
     return checkpoint
 
@@ -228,14 +228,15 @@ def _tensors_of(shard: Path) -> Iterator[Callable[[str], torch.Tensor]]:
         ) from None
 
 
-def _assign(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
+def assign(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Put a weight or buffer in its place, by its name in the state dict."""
     path, _, leaf = name.rpartition(".")
     parent = module.get_submodule(path)
     is_parameter = leaf in dict(parent.named_parameters(recurse=False))
     setattr(parent, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
 
 
-def _restore_rotary_tables(module: nn.Module) -> None:
+def restore_rotary_tables(module: nn.Module) -> None:
     """Recompute the rotary tables, which no checkpoint stores and which are empty on the meta device."""
     for path, part in list(module.named_modules()):
         empty = [
