@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from napari_s1omni.core.tiling import Fit
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.frontends.cli.arguments import folder_to_read
@@ -33,6 +34,13 @@ def evaluate_benchmark(
     ] = None,
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")] = "auto",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases to score.", show_default="all")] = None,
+    fit: Annotated[
+        Fit,
+        typer.Option(
+            "--fit",
+            help="How images are shown to a model trained at one size. Published figures are those of 'stretch'.",
+        ),
+    ] = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, by the protocol of a published benchmark.
@@ -40,7 +48,7 @@ def evaluate_benchmark(
     Prints the protocol with the scores.
     """
     benchmark = BENCHMARKS[name]
-    rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit))
+    rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit, fit=fit))
     groups = means(rows)
     if json:
         cases = [{"group": r.group, "case": r.name, **{k: _plain(v) for k, v in r.numbers.items()}} for r in rows]
