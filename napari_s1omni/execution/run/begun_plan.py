@@ -40,7 +40,8 @@ def as_begun(plan: Plan, path: Path) -> Plan:
 def _drawn_as_begun(plan: Plan, begun: Plan) -> Plan:
     """Return the plan with the tiles of another one, if the job leaves them out."""
     asked = plan.job.tiling
-    if asked.fit != "auto" or asked.tile_size is not None or plan.drawn_shape == begun.drawn_shape:
+    same = (plan.fit, plan.grid.tile_size) == (begun.fit, begun.grid.tile_size)
+    if same or asked.fit != "auto" or asked.tile_size is not None:
         return plan
     tiles = {name: getattr(begun.grid, name) for name in ("tile_size", "overlap", "block_size")}
     words = {name: getattr(begun.instruction, name) for name in ("tile", "scale", "pixel")}
