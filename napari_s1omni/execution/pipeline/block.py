@@ -155,7 +155,9 @@ class BlockBuilder:
     ) -> FinishedBlock:
         plan = self._plan
         group = plan.groups[self.block.group]
-        context = FinishContext(plan.normalization, group, plan.target, self._edges(), plan.engine.division)
+        context = FinishContext(
+            plan.normalization, group, plan.target, self._edges(), plan.engine.division, plan.instruction.mark
+        )
         finished = plan.job.operation.finish(fields, context)
         if inside is not None:
             finished.pixels[:, ~inside] = 0
@@ -175,7 +177,7 @@ class BlockBuilder:
     def _fields_of(self, source: TileInput, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the fields of a drawn tile, (3 or 4, tile_size * fy, tile_size * fx)."""
         plan = self._plan
-        fields = plan.job.operation.decode(drawn[:3], source.image, plan.engine.encoding)
+        fields = plan.job.operation.decode(drawn[:3], source.image, plan.engine.encoding, plan.instruction.mark)
         # The error to expect is blended like what is drawn.
         if self._planes > 3:
             fields = np.concatenate([fields, drawn[3:]])

@@ -12,6 +12,8 @@ from napari_s1omni.engine.s1omni.engine import S1OmniEngine
 from napari_s1omni.evaluation.datasets.benchmark import Case
 from napari_s1omni.evaluation.datasets.scoring import _run
 from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.operations import segmentation
+from napari_s1omni.operations.overlay import FILL
 from napari_s1omni.planning import resolve as resolving
 from napari_s1omni.planning.job import Job
 
@@ -80,7 +82,7 @@ def test_masks_come_back_by_their_fields(mmdit_folder, monkeypatch, size, fit):
         red = np.clip(0.5 + radius - np.hypot(*at), 0, 1)
         out = latent.new_zeros(len(latent), 3, 32, 32)
         # The source is dark, so that its own redness is none.
-        out[:, 0] = latent.new_tensor(red.astype(np.float32)) * 0.24
+        out[:, 0] = latent.new_tensor(red.astype(np.float32)) * 0.3
         return out
 
     monkeypatch.setattr(VaeCodec, "decode", decode)
@@ -94,8 +96,8 @@ def test_masks_come_back_by_their_fields(mmdit_folder, monkeypatch, size, fit):
     assert labels.max() == 1
     y, x = np.ogrid[: size[0], : size[1]]
     truth = np.hypot(y - middle[0], x - middle[1]) <= radius
-    assert abs(int((labels > 0).sum()) - int(truth.sum())) <= 3
-    assert ((labels > 0) & truth).sum() / ((labels > 0) | truth).sum() > 0.9
+    assert abs(int((labels > 0).sum()) - int(truth.sum())) <= 5
+    assert ((labels > 0) & truth).sum() / ((labels > 0) | truth).sum() > 0.85
 
 
 def test_super_resolution_of_a_small_layer(mmdit_folder, shapes):
@@ -138,10 +140,12 @@ def test_a_result_of_an_earlier_version_goes_on_as_it_was_begun(mmdit_folder, tm
     with monkeypatch.context() as earlier:
         earlier.setattr(resolving, "choose_fit", lambda *rest: None)
         earlier.setattr(resolving, "native_share", lambda engine, zoom: (engine.tile_size, 16))
+        earlier.setattr(segmentation, "FILL_AND_LINE", FILL)
         begun = napari_s1omni.run(job, durable=False)
     plan = prepare(job).plan
     assert plan.digest == begun.plan.digest
     assert "Tiles are drawn at the size with which this result was begun." in plan.notes
+    assert plan.instruction.mark == begun.plan.instruction.mark == (FILL if plan.target.kind == "labels" else None)
     assert napari_s1omni.run(job, durable=False).complete
     assert prepare(job.replace(output=str(tmp_path / "new.zarr"))).plan.drawn_shape == (32, 32)
 
