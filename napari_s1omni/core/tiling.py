@@ -26,16 +26,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from napari_s1omni.core.document import Document
 from napari_s1omni.core.units import read_size
 
 Span = tuple[int, int]
 """First and one past last index."""
+
+Fit = Literal["auto", "tiles", "resize", "stretch"]
+"""How small layers are shown to a model that was trained at one size; see :attr:`Tiling.fit`."""
 
 ShardIndex = tuple[int, ...]
 """Position of a block along the axes of the target, which may lack some of (t, c, z, y, x)."""
@@ -58,6 +61,17 @@ class Tiling(Document):
     halo: int | str | None = None
     """Margin around a block in which objects are segmented too, in source px or as a length such as ``20 um``; left
     out, two object diameters, so that an object at a block face is seen whole."""
+    fit: Fit = "auto"
+    """How small layers are shown to a model that was trained at one size. ``tiles``: at their own scale, reflected at
+    the edge up to a whole tile. ``resize``: a layer, or plane of a stack, that is smaller than a tile is resampled to
+    the model's size, its aspect kept, drawn, and brought back. ``stretch``: every plane is resampled to that size,
+    its aspect lost, as the released model's own program does. ``auto``: ``resize`` if training resized small images."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the fit where it is chosen, as in jobs that were written before there was one."""
+        data: dict[str, Any] = serialize(self)
+        return {name: value for name, value in data.items() if (name, value) != ("fit", "auto")}
 
     @field_validator("halo")
     @classmethod

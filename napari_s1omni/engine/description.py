@@ -29,6 +29,28 @@ class EngineLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeSize:
+    """The drawn sizes at which a model was trained; at others it draws worse.
+
+    Raises
+    ------
+    ValueError
+        If the edge is not positive.
+    """
+
+    edge: int
+    """Edge in drawn px of the squares that it was trained on."""
+    keeps_aspect: bool = False
+    """Whether it was trained on other aspects too, in as many pixels; otherwise on squares alone."""
+    smaller: Literal["resized", "drawn"] = "resized"
+    """What training did with images that are smaller: they were resized to this size, or drawn at their own."""
+
+    def __post_init__(self) -> None:
+        if self.edge < 1:
+            raise ValueError(f"{self}: an edge is 1 px or more")
+
+
+@dataclass(frozen=True, slots=True)
 class EngineMemory:
     """Terms of the memory estimate, in bytes."""
 
@@ -155,6 +177,8 @@ class EngineDescription(EngineIdentity):
     """Whether nuclei of a brown section are found better in hematoxylin alone; not stored."""
     margin: int = dataclasses.field(default=0, compare=False)
     """Largest margin around a tile, in source px, that a thought may ask for; not stored with a plan either."""
+    native: NativeSize | None = dataclasses.field(default=None, compare=False)
+    """The sizes at which it was trained; None if it draws any size alike. Not stored: a plan states what follows."""
 
     @property
     def identity(self) -> EngineIdentity:

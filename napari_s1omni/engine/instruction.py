@@ -18,7 +18,7 @@ _FIRST_LENGTH = re.compile(
     r"(px|pixels?|nm|nanomet(?:er|re)s?|µm|μm|um|microns?|micromet(?:er|re)s?|mm|millimet(?:er|re)s?)(?![a-z0-9²^])",
     re.I,
 )
-_LINE = re.compile(r"^(Task|Tile|View|Pixel|Factor|Source|Target|Mark|Size|Polarity): (.*)$")
+_LINE = re.compile(r"^(Task|Tile|View|Pixel|Scale|Factor|Source|Target|Mark|Size|Polarity): (.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Instruction:
     """Tile pixels per pixel of the image shown: above 1 if the image is a reduced overview of the layer."""
     pixel: float | None = None
     """Edge of a tile pixel in um, rounded to four significant digits; None if unknown."""
+    scale: float = 1.0
+    """Tile pixels per pixel of the source, if the layer is resampled to the size that the engine was trained at."""
     factor: tuple[int, int] = (1, 1)
     """Target pixels per source pixel (y, x)."""
     source: str | None = None
@@ -55,11 +57,13 @@ class Instruction:
     def __post_init__(self) -> None:
         rounded: dict[str, Any] = {
             "pixel": None if self.pixel is None else float(f"{self.pixel:.4g}"),
+            "scale": float(f"{self.scale:.4g}"),
             "source": (self.source or "").strip() or None,
             "target": (self.target or "").strip() or None,
         }
         if self.task == "segmentation":
-            rounded["object_size"] = object_size_in_words(self.request, rounded["pixel"]).pixels
+            size = object_size_in_words(self.request, _times(rounded["pixel"], rounded["scale"])).pixels
+            rounded["object_size"] = _times(size, rounded["scale"])
         if self.task != "segmentation" or find_polarity(self.request) is not None:
             rounded["polarity"] = None
         for name, value in rounded.items():
@@ -75,6 +79,8 @@ class Instruction:
             lines.append(f"View: 1 px is {self.view:g} tile px")
         if self.pixel is not None:
             lines.append(f"Pixel: {self.pixel:.4g} um")
+        if self.scale != 1:
+            lines.append(f"Scale: 1 px of the source is {self.scale:.4g} tile px")
         if self.factor != (1, 1):
             lines.append(f"Factor: {self.factor[0]} x {self.factor[1]}")
         lines += [f"{key}: {value}" for key, value in (("Source", self.source), ("Target", self.target)) if value]
@@ -104,6 +110,7 @@ class Instruction:
             tile=_pair(facts.get("Tile", ""), (0, 0)),
             view=(numbers(facts.get("View", "")) or [1.0])[-1],
             pixel=pixel[0] if pixel else None,
+            scale=(numbers(facts.get("Scale", "")) or [1.0])[-1],
             factor=_pair(facts.get("Factor", ""), (1, 1)),
             source=facts.get("Source"),
             target=facts.get("Target"),
@@ -128,7 +135,7 @@ class Instruction:
         if english is not None:
             request = english + ("" if self.object_size is None else f", about {self.object_size:.4g} px")
         elif not self._size_is_plain():
-            request = in_plain_words(request, self.pixel)
+            request = in_plain_words(request, _times(self.pixel, self.scale), self.scale)
         if self.polarity:
             request = with_polarity(request, self.polarity)
         return self if request == self.request else self.replace(request=request)
@@ -138,9 +145,16 @@ class Instruction:
 
         Stored instructions have no line for a plain size, and models were trained without it.
         """
-        first = _first_length(self.request, self.pixel)
         size = self.object_size
+        if self.scale != 1 and size is not None:
+            return False
+        first = _first_length(self.request, self.pixel)
         return first is None if size is None else first is not None and math.isclose(first, size, rel_tol=1e-9)
+
+
+def _times(value: float | None, scale: float) -> float | None:
+    """Return a value times a scale; itself for a scale of 1, so that no bit changes."""
+    return value if value is None or scale == 1 else value * scale
 
 
 def _first_length(request: str, pixel: float | None) -> float | None:

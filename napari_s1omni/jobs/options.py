@@ -19,7 +19,7 @@ from napari_s1omni.core.document import did_you_mean
 from napari_s1omni.core.image_references import ImageChoice, with_image
 from napari_s1omni.core.paths import path_text
 from napari_s1omni.core.sampling import Sampling
-from napari_s1omni.core.tiling import Tiling
+from napari_s1omni.core.tiling import Fit, Tiling
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.errors import JobError
 from napari_s1omni.execution.run.events import OnEvent
@@ -49,6 +49,7 @@ class TilingOptions(TypedDict, total=False):
     block_size: int | None
     depth: int | None
     halo: int | str | None
+    fit: Fit
 
 
 class SamplingOptions(TypedDict, total=False):

@@ -12,12 +12,9 @@ from scipy import ndimage as ndi
 from napari_s1omni.core.watershed import watershed_from_h_maxima
 from napari_s1omni.engine.description import Division
 from napari_s1omni.operations.operation import Edges
+from napari_s1omni.operations.overlay import normalised_depth
 
-MARK_THRESHOLD = 0.12
-"""Gain in redness over the source at which a pixel is foreground. Half-transparent red over grey g in 0..1 was
-measured as R = 0.67 g + 0.33, G = B = 0.49 g + 0.10, a gain of 0.23 (black) to 0.41 (white): half of the weakest."""
-
-_FRAGMENT = 0.15
+FRAGMENT = 0.15
 """A part smaller than this share of a touching object's area is merged into that object."""
 
 _FLOOR = 0.1
@@ -43,30 +40,8 @@ class InstanceRules:
     """Largest hole that is filled before touching objects are split, px."""
     largest_hole: int
     """Largest hole inside a single object that is filled, px."""
-
-
-def overlay_to_fields(generated: NDArray[np.float32], source: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Convert an engine's translucent red over `source` to fields.
-
-    Redness is R - max(G, B). Foreground follows its gain over the redness of
-    the source, so that red in the source itself is no object: it rises linearly
-    from 0 (no gain) over 0.5 (gain :data:`MARK_THRESHOLD`) to 1.
-
-    Parameters
-    ----------
-    generated, source : float32 (3, H, W), model range
-        Same size; `source` is clipped to 0..1, as such an engine sees it.
-
-    Returns
-    -------
-    float32 (3, H, W)
-        Foreground; foreground again, as the interior; and the distance to the
-        border of the foreground, divided by its maximum in each connected part.
-    """
-    gain = _redness(generated) - _redness(np.clip(source, 0, 1))
-    foreground = np.clip(gain / (2 * MARK_THRESHOLD), 0, 1).astype(np.float32)
-    mask = foreground >= 0.5
-    return np.stack([foreground, foreground, _normalised_depth(mask)])
+    fragment: float = FRAGMENT
+    """Share of a touching object's area below which a part is merged into that object."""
 
 
 def label_plane(
@@ -98,9 +73,9 @@ def label_plane(
         return np.zeros(mask.shape, np.uint32)
     if rules.fill_holes:
         mask = fill_small_holes(mask, rules.small_hole)
-    depth = division.distance * np.clip(fields[2], 0, 1) + (1 - division.distance) * _normalised_depth(mask)
+    depth = division.distance * np.clip(fields[2], 0, 1) + (1 - division.distance) * normalised_depth(mask)
     labels = watershed_from_h_maxima(
-        np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, division.rise, _FRAGMENT
+        np.log(ndi.gaussian_filter(depth, _SMOOTH) + _FLOOR), mask, division.rise, rules.fragment
     )
     if rules.fill_holes:
         labels = _fill_inside(labels, rules.largest_hole)
@@ -154,18 +129,3 @@ def _drop_objects(
     keep[0] = False
     numbers = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
     return np.asarray(numbers[labels])
-
-
-def _normalised_depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance to the border, divided by its maximum in each connected part: 0 to 1."""
-    depth = ndi.distance_transform_edt(mask)
-    parts, n = ndi.label(mask)
-    if n == 0:
-        return np.zeros(mask.shape, np.float32)
-    largest = np.asarray(ndi.maximum(depth, parts, np.arange(n + 1)))
-    largest[0] = 1
-    return np.asarray(depth / largest[parts], np.float32)
-
-
-def _redness(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(image[0] - np.maximum(image[1], image[2]))

@@ -38,6 +38,8 @@ class FinishContext:
     """Which sides of the fields are the layer's own border."""
     division: Division = DIVISION
     """How the engine's objects are separated."""
+    mark: str | None = None
+    """What the engine was asked to paint over each object, if it draws masks as an overlay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class Operation(Document, abc.ABC):
         return np.asarray(unknown.any(axis=0, keepdims=True))
 
     def decode(
-        self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
+        self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding, mark: str | None = None
     ) -> NDArray[np.float32]:
         """Turn a generated tile into three fields that can be blended linearly with those of its neighbours.
 
@@ -212,6 +214,8 @@ class Operation(Document, abc.ABC):
             The engine's input, model range.
         encoding : {"fields", "overlay"}
             How the engine encodes a mask; an image is not decoded.
+        mark : str, optional
+            What it was asked to paint over each object, if the encoding is ``overlay``.
 
         Returns
         -------

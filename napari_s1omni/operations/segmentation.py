@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,8 +19,9 @@ from napari_s1omni.engine.description import Encoding, EngineDescription
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.errors import PlanError
 from napari_s1omni.joining.stitching import KEEP_ALL, StackRule, link_planes
-from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane, overlay_to_fields
+from napari_s1omni.operations.instance_segmentation import InstanceRules, label_plane
 from napari_s1omni.operations.operation import FinishContext, FinishedBlock, Operation
+from napari_s1omni.operations.overlay import FILL_AND_LINE, LINE_DIVISION, LINE_FRAGMENT, has_lines, overlay_to_fields
 from napari_s1omni.operations.pixel_size import object_size, pixel_um, plane_distance, size_in_px
 from napari_s1omni.operations.understanding import Understanding, understand
 
@@ -39,7 +41,6 @@ _LINK = 0.25
 SMALL_HOLE = 32
 """Holes up to this size in px are filled before touching objects are split: nucleoli and noise."""
 
-_MARK = "fill every object with translucent red (half transparent, R 255 G 0 B 0); leave everything else as it is"
 _STAINS = ("dapi", "hoechst", "nucle", "dna", "h2b", "draq")
 
 
@@ -180,7 +181,7 @@ class Segmentation(Operation):
     def instruction(self, spec: LayerSpec, tile_size: int, encoding: Encoding = "fields") -> Instruction:
         """State how to mark objects too, for an overlay."""
         words = super().instruction(spec, tile_size, encoding)
-        return words.replace(mark=_MARK if encoding == "overlay" else None)
+        return words.replace(mark=FILL_AND_LINE if encoding == "overlay" else None)
 
     def notes(self, spec: LayerSpec) -> list[str]:
         """Say which object size the prompt states, and which of its lengths are not used."""
@@ -215,16 +216,16 @@ class Segmentation(Operation):
         return np.asarray(unknown.all(axis=0, keepdims=True))
 
     def decode(
-        self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding
+        self, drawn: NDArray[np.float32], source: NDArray[np.float32], encoding: Encoding, mark: str | None = None
     ) -> NDArray[np.float32]:
         """Return foreground, interior and distance, each 0 to 1.
 
         An engine with ``fields`` generates them. With ``overlay`` they are
-        computed from its translucent red over the source, see
-        :func:`napari_s1omni.operations.instance_segmentation.overlay_to_fields`.
+        computed from what it paints over the source, see
+        :func:`napari_s1omni.operations.overlay.overlay_to_fields`.
         """
         if encoding == "overlay":
-            return overlay_to_fields(drawn, source)
+            return overlay_to_fields(drawn, source, mark)
         return np.clip(drawn, 0, 1)
 
     def finish(self, fields: NDArray[np.float32], context: FinishContext) -> FinishedBlock:
@@ -238,7 +239,10 @@ class Segmentation(Operation):
         labels = np.zeros(fields.shape[1:], np.uint32)
         last = 0
         for z in range(fields.shape[1]):
-            plane = label_plane(fields[:, z], rules, context.edges, context.division)
+            how, division = rules, context.division
+            if context.mark == FILL_AND_LINE and has_lines(fields[:, z]):
+                how, division = replace(rules, fragment=LINE_FRAGMENT), LINE_DIVISION
+            plane = label_plane(fields[:, z], how, context.edges, division)
             labels[z] = np.where(plane > 0, plane + np.uint32(last), 0) if self.instances else plane > 0
             last = max(last, int(labels[z].max()))
         if self.links(target):

@@ -51,8 +51,8 @@ def peak_memory(plan: Plan) -> int:
     channels = max(len(group) for group in plan.groups)
     plane, fields = plane_bytes(plan), field_bytes(plan)
     px = fields // (3 * 4)
-    fy, fx = grid.factor
-    tile, drawn = 3 * 4 * grid.tile_size**2, 3 * 4 * grid.tile_size**2 * fy * fx
+    seen = (grid.tile_size, grid.tile_size) if plan.fit is None else plan.fit.seen
+    tile, drawn = 3 * 4 * math.prod(seen), 3 * 4 * math.prod(plan.drawn_shape)
     depth = min(grid.depth + 2 * grid.halo_z, grid.planes)
     per_px = _FINISH_LABELS if plan.target.kind == "labels" else _FINISH_IMAGE * channels
     return int(

@@ -15,6 +15,7 @@ from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.tile_fit import TileFit
 from napari_s1omni.core.tiling import BlockIndex, ShardIndex, TileGrid
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
@@ -51,6 +52,8 @@ class Plan:
     """Fingerprint of a region given by a file; empty for a box."""
     consensus: Consensus | None = None
     """What was measured on the layer for the engine; None if nothing was, as in plans of earlier versions."""
+    fit: TileFit | None = None
+    """How the layer is resampled to the size that the engine was trained at; None if tiles keep their scale."""
     notes: tuple[str, ...] = ()
     """Every choice and adjustment that :func:`~napari_s1omni.planning.resolve.resolve` made, as sentences."""
     acquisition: Acquisition = field(default_factory=Acquisition, compare=False)
@@ -60,6 +63,22 @@ class Plan:
     def generated(self) -> bool:
         """Whether a generative model makes the result's pixels, which are then marked as such."""
         return self.engine.generates and self.target.kind == "image"
+
+    @property
+    def drawn_shape(self) -> tuple[int, int]:
+        """Rows and columns that the engine draws for a tile, in drawn px."""
+        (fy, fx), edge = self.grid.factor, self.grid.tile_size
+        return (edge * fy, edge * fx) if self.fit is None else self.fit.drawn
+
+    @property
+    def tiles_in_words(self) -> str:
+        """Size and overlap of the tiles, and the size at which they are drawn where it is another, for people."""
+        size = f"{self.grid.tile_size} px, overlap {self.grid.overlap} px"
+        height, width = self.drawn_shape
+        drawn = f"drawn at {height} x {width} px"
+        if self.fit is not None:
+            return f"the whole plane in one, {drawn}"
+        return size if self.grid.factor == (1, 1) else f"{size}, {drawn}"
 
     @property
     def told(self) -> str:
@@ -114,6 +133,7 @@ class Plan:
             "region_digest": self.region_digest,
             "notes": list(self.notes),
             **({} if self.consensus is None else {"consensus": self.consensus.to_json()}),
+            **({} if self.fit is None else {"fit": self.fit.to_json()}),
         }
 
     @classmethod
@@ -132,6 +152,7 @@ class Plan:
             source_digest=data["source_digest"],
             region_digest=data.get("region_digest", ""),
             consensus=Consensus.from_json(data["consensus"]) if "consensus" in data else None,
+            fit=TileFit.from_json(data["fit"]) if "fit" in data else None,
             notes=tuple(data["notes"]),
         )
 

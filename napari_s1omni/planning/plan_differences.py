@@ -23,6 +23,7 @@ _CONSEQUENCES = {
     "source": "the metadata of the image",
     "normalization": "the intensity range of the image",
     "grid": "the blocks",
+    "fit": "the size at which tiles are drawn",
     "target": "the form of the result",
     "instruction": "what the engine is told",
     "counterstain": "the stains that the engine sees",

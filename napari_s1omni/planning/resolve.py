@@ -19,6 +19,7 @@ from napari_s1omni.errors import OperationRefused, PlanError
 from napari_s1omni.operations.pixel_size import size_in_px
 from napari_s1omni.planning.block_choice import choose_blocks
 from napari_s1omni.planning.consensus import Consensus
+from napari_s1omni.planning.fit_choice import choose_fit, fitted, native_share
 from napari_s1omni.planning.job import Box, Job, Shape
 from napari_s1omni.planning.plan import Plan
 
@@ -98,7 +99,10 @@ def resolve(
         notes.append(consensus.sentence)
         if consensus.counterstain:
             notes.append("To look for brown nuclei instead, write 'brown nuclei'.")
-    tile_size, overlap = _tile_size(job, source, engine, notes)
+    tile_size, overlap = _tile_size(job, engine, notes)
+    fit = choose_fit(job, source, engine, tile_size, notes)
+    if fit is not None:
+        tile_size, overlap = max(fit.layer), 0
     step = tile_size - overlap
     spans = _region_spans(job, source, region.spans, notes)
     cropped = _crop(source, spans)
@@ -133,6 +137,9 @@ def resolve(
         y=spans["y"],
         x=spans["x"],
     )
+    words = operation.instruction(source, tile_size, engine.encoding).replace(
+        polarity=None if consensus is None else consensus.polarity
+    )
     (top, bottom), (left, right) = grid.overview
     if sampling.think == "once" and (bottom - top, right - left) != grid.extent:
         notes.append(f"The single thought sees the middle of the layer, y={top}:{bottom} x={left}:{right}.")
@@ -145,12 +152,11 @@ def resolve(
         normalization=normalization,
         engine=engine,
         sampling=sampling,
-        instruction=operation.instruction(source, tile_size, engine.encoding).replace(
-            polarity=None if consensus is None else consensus.polarity
-        ),
+        instruction=words if fit is None else fitted(words, fit),
         source_digest=source_digest,
         region_digest=region.digest,
         consensus=consensus,
+        fit=fit,
     )
     if depth > 1 and not (job.tiling.block_size and job.tiling.depth):
         plan, note = choose_blocks(
@@ -173,21 +179,29 @@ def _channel_note(group: tuple[int, ...], source: LayerSpec) -> str:
     return f"The engine sees channels {', '.join(names)} as {', '.join(('red', 'green', 'blue')[: len(group)])}."
 
 
-def _tile_size(job: Job, source: LayerSpec, engine: EngineDescription, notes: list[str]) -> tuple[int, int]:
+def _tile_size(job: Job, engine: EngineDescription, notes: list[str]) -> tuple[int, int]:
     """Tile size and overlap in source px, such that generated sizes and steps suit the engine."""
     limits, zoom = engine.limits, job.operation.zoom()
     # A number of source px is valid if both factors make it a multiple of the engine's.
     quantum = math.lcm(*(limits.multiple_of // math.gcd(limits.multiple_of, f) for f in zoom))
     largest = min(limits.max_size // f for f in zoom) // quantum * quantum
     smallest = -(-max(-(-limits.min_size // f) for f in zoom) // quantum) * quantum
-    asked_size = job.tiling.tile_size or engine.tile_size
+    if smallest > largest:
+        raise PlanError(
+            f"a factor of {zoom[0]} x {zoom[1]} with engine '{engine.name}'",
+            f"it draws multiples of {limits.multiple_of} px from {limits.min_size} to {limits.max_size} px, "
+            "and a tile is square in the source",
+            "use the same factor along both axes, or a smaller one",
+        )
+    default_size, default_overlap = native_share(engine, zoom)
+    asked_size = job.tiling.tile_size or default_size
     size = min(max(-(-asked_size // quantum) * quantum, smallest), largest)
     if size != asked_size:
         notes.append(
             f"Tile size {asked_size} became {size} px: engine '{engine.name}' generates multiples of "
             f"{limits.multiple_of} px from {limits.min_size} to {limits.max_size} px."
         )
-    asked = job.tiling.overlap if job.tiling.overlap is not None else min(engine.overlap, size // 2)
+    asked = job.tiling.overlap if job.tiling.overlap is not None else min(default_overlap, size // 2)
     overlap = -(-asked // quantum) * quantum
     if 2 * overlap > size:
         raise PlanError(

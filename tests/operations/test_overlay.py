@@ -8,11 +8,13 @@ import pytest
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.evaluation.overlay_masks import WAYS, paint_and_read
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.operations.operation import FinishContext
-from napari_s1omni.operations.segmentation import _MARK
+from napari_s1omni.operations.overlay import FILL, FILL_AND_LINE
 
 SIZE = 96
+ONE = Normalization((0.0,), (1.0,))
 RED = np.array([1, 0, 0], np.float32)[:, None, None]
 
 
@@ -37,14 +39,15 @@ def _laid_as_seen(source):
     return np.stack([0.67 * source[0] + 0.33, 0.49 * source[1] + 0.10, 0.49 * source[2] + 0.10])
 
 
+@pytest.mark.parametrize("mark", [None, FILL, FILL_AND_LINE], ids=["unnamed", "fill", "fill and line"])
 @pytest.mark.parametrize(("kind", "lay"), [("grey", _laid_half), ("grey", _laid_as_seen), ("reddish", _laid_half)])
-def test_what_was_marked_is_found(kind, lay):
+def test_what_was_marked_is_found(kind, lay, mark):
     source, marked = _source(kind), _discs()
     shown = np.clip(source, 0, 1)
     drawn = np.where(marked, lay(shown), shown)
     # An autoencoder gives no px back exactly.
     drawn = (drawn + np.random.default_rng(1).normal(0, 0.01, drawn.shape)).astype(np.float32)
-    fields = Segmentation().decode(drawn, source, "overlay")
+    fields = Segmentation().decode(drawn, source, "overlay", mark)
     found = fields[0] >= 0.5
     assert (found & marked).sum() / (found | marked).sum() > 0.95
     assert fields.shape == (3, SIZE, SIZE)
@@ -52,8 +55,26 @@ def test_what_was_marked_is_found(kind, lay):
     assert fields.min() >= 0
     assert fields.max() <= 1
     labels = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint32", kind="labels")
-    objects = Segmentation().finish(fields[:, None], FinishContext(Normalization((0.0,), (1.0,)), (0,), labels)).pixels
+    objects = Segmentation().finish(fields[:, None], FinishContext(ONE, (0,), labels, mark=mark)).pixels
     assert objects.max() == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_halves_of_a_disc_stay_apart_only_with_a_line(way):
+    """Nothing in the shape of a disc says that it is two objects, a large and a small one."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    disc = (y - 48) ** 2 + (x - 48) ** 2 <= 20**2
+    truth = np.where(disc, 1 + (x > 56), 0).astype(np.int32)
+    small = (truth == 2).sum() / (truth == 1).sum()
+    assert small < 0.5
+    found = paint_and_read(_source("grey"), truth, way, "slight")
+    if way == "filled":
+        assert found.max() == 1
+        return
+    assert found.max() == 2
+    for number in (1, 2):
+        overlaps = [((found == k) & (truth == number)).sum() / ((found == k) | (truth == number)).sum() for k in (1, 2)]
+        assert max(overlaps) > 0.8
 
 
 @pytest.mark.parametrize("kind", ["grey", "reddish"])
@@ -67,8 +88,8 @@ def test_where_nothing_was_marked_nothing_is_found(kind):
 def test_the_instruction_states_the_mark_that_is_looked_for():
     spec = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint8")
     overlay, fields = (Segmentation().instruction(spec, 32, encoding).text for encoding in ("overlay", "fields"))
-    assert f"Mark: {_MARK}\n" in overlay
-    assert "R 255 G 0 B 0" in _MARK
-    assert "half transparent" in _MARK
-    assert Instruction.read(overlay).mark == _MARK
+    assert f"Mark: {FILL_AND_LINE}\n" in overlay
+    assert "R 255 G 0 B 0" in FILL_AND_LINE
+    assert "half transparent" in FILL_AND_LINE
+    assert Instruction.read(overlay).mark == FILL_AND_LINE
     assert "Mark:" not in fields

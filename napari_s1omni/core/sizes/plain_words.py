@@ -22,13 +22,15 @@ _LINK = re.compile(
 _TAIL = re.compile(r"[\s\-)]*(?:wide|across|large|big|in (?:diameter|radius|size|area)|diameter|radius|size)*[\s\-)]*")
 
 
-def in_plain_words(request: str, pixel: float | None) -> str:
+def in_plain_words(request: str, pixel: float | None, scale: float = 1.0) -> str:
     """Return the request with its object size as ``about 20 px`` at the end, and no other length.
 
     Parameters
     ----------
     request, pixel
         As :func:`napari_s1omni.core.sizes.object_size.object_size_in_words` takes them.
+    scale : float
+        Pixels of the image that is described per pixel of the request.
 
     Examples
     --------
@@ -47,7 +49,10 @@ def in_plain_words(request: str, pixel: float | None) -> str:
             kept.append(_around(text.text, start, stop, inside))
     words = [text.written(*span).strip() for span in kept]
     plain = ", ".join(word for word in words if re.search(r"\w", word)) or _between(text, quantities) or request
-    return plain if size is None else f"{plain}, about {size:{'.0f' if size >= 100 else '.3g'}} px"
+    if size is None:
+        return plain
+    size *= scale
+    return f"{plain}, about {size:{'.0f' if size >= 100 else '.3g'}} px"
 
 
 def _between(text: FoldedText, quantities: list[Quantity]) -> str:

@@ -7,7 +7,14 @@ import math
 from pathlib import Path
 
 from napari_s1omni.core.requests.words import LANGUAGES
-from napari_s1omni.engine.description import EngineDescription, EngineHost, EngineLimits, EngineMemory, Vocabulary
+from napari_s1omni.engine.description import (
+    EngineDescription,
+    EngineHost,
+    EngineLimits,
+    EngineMemory,
+    NativeSize,
+    Vocabulary,
+)
 from napari_s1omni.engine.familiarity.bank import BANK_NAME, Familiarity, ImageSample, read_bank
 from napari_s1omni.engine.s1omni.checkpoint.classes import UNETS
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig, read_json
@@ -91,6 +98,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         expects_error=layout.config.expects_error,
         takes_polarity=layout.vocab_size < _FEW_TOKENS,
         takes_one_stain=layout.vocab_size < _FEW_TOKENS,
+        native=_native(layout.config),
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )
@@ -110,6 +118,12 @@ def cpu_threads(default: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise EngineUnavailable(f"{THREADS.name}={value}", "a number above zero", "correct or unset it", threads=value)
     return int(value)
+
+
+def _native(config: CheckpointConfig) -> NativeSize | None:
+    """Return the sizes that a checkpoint was trained at, as it states them or as the released model was."""
+    stated, editor = config.engine.native, config.transformer_config.get("_class_name")
+    return stated or (None if editor in UNETS else NativeSize(config.engine.tile_size))
 
 
 def size_multiple(config: CheckpointConfig) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.tiling import Fit
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.datasets.benchmark import Benchmark, Case
 from napari_s1omni.evaluation.datasets.images import read_image
@@ -35,6 +36,7 @@ def evaluate(
     predictions: Path | None = None,
     engine: str = "auto",
     limit: int | None = None,
+    fit: Fit = "stretch",
 ) -> Iterator[CaseScore]:
     """Run an engine on a benchmark, or read existing predictions, and score each case.
 
@@ -49,6 +51,9 @@ def evaluate(
         Engine to run.
     limit : int, optional
         Largest number of cases.
+    fit : str
+        As :attr:`napari_s1omni.core.tiling.Tiling.fit`. Published figures are those of the released program, which
+        stretches every image to the size of training.
 
     Yields
     ------
@@ -66,7 +71,7 @@ def evaluate(
         if limit is not None and number >= limit:
             return
         empty = False
-        found = _run(benchmark, case, engine) if predictions is None else _read_prediction(case, predictions)
+        found = _run(benchmark, case, engine, fit) if predictions is None else _read_prediction(case, predictions)
         if found.shape != case.truth.shape:
             raise SourceError(
                 f"the prediction of {case.name} has shape {found.shape}",
@@ -90,14 +95,14 @@ def means(rows: list[CaseScore]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _run(benchmark: Benchmark, case: Case, engine: str) -> NDArray[Any]:
+def _run(benchmark: Benchmark, case: Case, engine: str, fit: Fit) -> NDArray[Any]:
     axes = "zyx"[-case.image.ndim :]
     with tempfile.TemporaryDirectory() as folder:
         job, array = make_job(
             benchmark.operation,
             case.image,
             str(Path(folder) / "result"),
-            options={"engine": engine, "axes": axes, **case.options},
+            options={"engine": engine, "axes": axes, "fit": fit, **case.options},
         )
         return np.asarray(run(job, array, durable=False).array[...])
 

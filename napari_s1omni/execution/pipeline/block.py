@@ -13,6 +13,7 @@ from napari_s1omni.core.tiling import Block, Span, Tile, TileGrid, TileIndex
 from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile
+from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.joining.blending import Join
 from napari_s1omni.joining.seams import tile_scores
 from napari_s1omni.operations.operation import Edges, FinishContext, FinishedBlock
@@ -117,12 +118,7 @@ class BlockBuilder:
         else:
             join = self._open_join()
             self._join_skipped(join)
-            operation, encoding = self._plan.job.operation, self._plan.engine.encoding
-            fields = operation.decode(generated.image[:3], source.image, encoding)
-            if source.unknown is not None:
-                fields = self._without(fields, source.unknown)
-            # The error to expect is blended like what is drawn.
-            join.add(source.tile, np.concatenate([fields, generated.image[3:]]) if self._planes > 3 else fields)
+            join.add(source.tile, self._fields_of(source, generated.image))
         self._tiles_in_plane += 1
         if self._tiles_in_plane == self._tiles_per_plane:
             self._end_plane(source.z)
@@ -159,7 +155,9 @@ class BlockBuilder:
     ) -> FinishedBlock:
         plan = self._plan
         group = plan.groups[self.block.group]
-        context = FinishContext(plan.normalization, group, plan.target, self._edges(), plan.engine.division)
+        context = FinishContext(
+            plan.normalization, group, plan.target, self._edges(), plan.engine.division, plan.instruction.mark
+        )
         finished = plan.job.operation.finish(fields, context)
         if inside is not None:
             finished.pixels[:, ~inside] = 0
@@ -175,6 +173,19 @@ class BlockBuilder:
             if undrawn is not None:
                 values[undrawn] = 0
         return values
+
+    def _fields_of(self, source: TileInput, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the fields of a drawn tile, (3 or 4, tile_size * fy, tile_size * fx)."""
+        plan = self._plan
+        fields = plan.job.operation.decode(drawn[:3], source.image, plan.engine.encoding, plan.instruction.mark)
+        # The error to expect is blended like what is drawn.
+        if self._planes > 3:
+            fields = np.concatenate([fields, drawn[3:]])
+        if plan.fit is not None:
+            fields = plan.fit.bring_back(fields, plan.grid.tile_size, bounded=plan.target.kind == "labels")
+        if source.unknown is not None:
+            fields = np.concatenate([self._without(fields[:3], source.unknown), fields[3:]])
+        return fields
 
     def _without(self, fields: NDArray[np.float32], unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Set the fields of pixels without a result: to background in labels, to NaN in an image."""

@@ -73,7 +73,7 @@ class PlaneReader:
         """Cut a plane into its tiles, in lattice order."""
         for number, tile in enumerate(self.plan.grid.tiles(plane.block)):
             if plane.drawn is None or plane.drawn.flat[number]:
-                image, unknown = self._fill_unknown(plane, tile)
+                image, unknown = self._see(plane, tile)
                 yield TileInput(tile, plane.block, plane.z, image, unknown=unknown)
             else:
                 yield TileInput(tile, plane.block, plane.z, _NO_IMAGE, outside=True)
@@ -130,8 +130,11 @@ class PlaneReader:
         found = self.retry(functools.partial(self.source.transparent, box))
         return None if found is None else found.reshape(y[1] - y[0], x[1] - x[0])
 
-    def _fill_unknown(self, plane: Plane, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """Cut a tile: what the engine sees, and which pixels have no result, (1 or channels, tile_size, tile_size)."""
+    def _see(self, plane: Plane, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Return what the engine sees of a tile, and which of its source pixels have no result.
+
+        The latter are (1 or channels, tile_size, tile_size), in source px.
+        """
         image = cut_tile(plane.image, plane.origin, tile)
         unknown = None
         if plane.unknown is not None and (mask := cut_tile(plane.unknown, plane.origin, tile)).any():
@@ -141,7 +144,7 @@ class PlaneReader:
         if plane.transparent is not None:
             background = cut_tile(plane.transparent[None], plane.origin, tile)
             unknown = background if unknown is None else unknown | background
-        return image, unknown
+        return image if self.plan.fit is None else self.plan.fit.see(image), unknown
 
     def _plane(self, block: Block, z: int, excluded: bool) -> Plane:
         start = time.perf_counter()

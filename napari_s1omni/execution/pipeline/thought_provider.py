@@ -115,10 +115,17 @@ class ThoughtProvider:
     def _view(self, tile: TileInput) -> tuple[NDArray[np.float32], int]:
         """Return the region of cells of a thought, or the overview of the layer, and the factor of its reduction.
 
-        The longest edge has at most 1024 px. Pixels outside the job's region are included: a thought, and with it
-        every pixel, must not depend on the region.
+        A layer that is fitted to the engine's size is shown as it is drawn. Otherwise the longest edge has at most
+        1024 px. Pixels outside the job's region are included: a thought, and with it every pixel, must not depend on
+        the region.
         """
+        if self._plan.fit is not None and self._plan.sampling.think == "per_region":
+            # The only tile of a plane is its only region.
+            return tile.image, 1
         t, z, y, x = self._view_box(tile)
+        if self._plan.fit is not None:
+            whole = fill_view(self._plan, self._read(t, z, tile.group, y, x), tile.group)
+            return self._plan.fit.see(whole), 1
         reduction = max(1, -(-max(y[1] - y[0], x[1] - x[0]) // _MAX_VIEW))
         rows = []
         # Reading in strips keeps the memory small however large the layer is.

@@ -70,8 +70,7 @@ class TileAttempt:
         self._thoughts = thoughts
         self._surroundings = surroundings
         self._on_step = on_step
-        fy, fx = plan.grid.factor
-        self._tile_shape = plan.grid.tile_size * fy, plan.grid.tile_size * fx
+        self._tile_shape = plan.drawn_shape
 
     def generate(self, tiles: Sequence[TileInput], micro_batch: int) -> list[GeneratedTile]:
         """Generate tiles in one call; if it fails, each tile is tried alone, so that only the faulty one is lost.

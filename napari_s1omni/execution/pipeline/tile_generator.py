@@ -119,6 +119,5 @@ class TileGenerator:
         """Return a tile in which nothing was generated; in an image its pixels become NaN."""
         if self._plan.target.kind == "labels":
             return GeneratedTile(tile, None, "empty")
-        (fy, fx), edge = self._plan.grid.factor, self._plan.grid.tile_size
         planes = 3 + self._plan.engine.expects_error
-        return GeneratedTile(tile, np.zeros((planes, edge * fy, edge * fx), np.float32), "empty")
+        return GeneratedTile(tile, np.zeros((planes, *self._plan.drawn_shape), np.float32), "empty")

@@ -20,12 +20,13 @@ class TileInput:
     z: int
     """Plane, in source px."""
     image: NDArray[np.float32]
-    """float32 (3, tile_size, tile_size), model range; a single pixel if the tile is not generated."""
+    """float32 (3, h, w), model range: what the engine sees, which is tile_size px each way unless the plan fits the
+    layer to another size; a single pixel if the tile is not generated."""
     outside: bool = False
     """Whether it lies beside the job's region; then it is neither read nor generated."""
     unknown: NDArray[np.bool_] | None = None
-    """Pixels that have no result whatever is generated, background in labels and NaN in images: (1 or channels,
-    tile_size, tile_size); None if there are none."""
+    """Source pixels that have no result whatever is generated, background in labels and NaN in images: (1 or
+    channels, tile_size, tile_size); None if there are none."""
 
     @property
     def t(self) -> int:

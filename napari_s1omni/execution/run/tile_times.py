@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import socket
 import statistics
 import time
@@ -127,7 +128,7 @@ def learn(plan: Plan, rate: float | None, tiles: int) -> None:
     with contextlib.suppress(OSError), _locked() as file:
         known = _read(file)
         samples = known.pop(_kind(plan), [])
-        known[_kind(plan)] = [*samples, [plan.grid.tile_size, round(rate, 6), tiles]][-_KEPT:]
+        known[_kind(plan)] = [*samples, [_edge(plan), round(rate, 6), tiles]][-_KEPT:]
         temporary = file.with_suffix(".tmp")
         temporary.write_text(json.dumps(dict(list(known.items())[-_KINDS:]), indent=1), encoding="utf-8")
         temporary.replace(file)
@@ -148,19 +149,24 @@ def _seconds_per_tile(plan: Plan) -> tuple[float, float, float] | None:
     with contextlib.suppress(OSError):
         known = _read(cache_folder() / NAME)
     samples = known.get(_kind(plan), [])
-    same = [one for one in samples if one[0] == plan.grid.tile_size]
+    same = [one for one in samples if one[0] == _edge(plan)]
     rates = [rate for _, rate, tiles in same if tiles >= _FEW] or [rate for _, rate, _ in same]
     if rates:
         middle = statistics.median(rates)
         low, high = np.quantile(rates, (0.2, 0.8)).tolist()
         return min(low, _SPREAD[0] * middle), middle, max(high, _SPREAD[1] * middle)
     # Tiles of another size take as much longer as they have more pixels.
-    others = [rate * (plan.grid.tile_size / size) ** 2 for size, rate, _ in samples]
+    others = [rate * (_edge(plan) / size) ** 2 for size, rate, _ in samples]
     stated = plan.engine.host.seconds_per_tile
     if not others and stated is None:
         return None
     middle = statistics.median(others) if others else stated or 0.0
     return _GUESS[0] * middle, middle, _GUESS[1] * middle
+
+
+def _edge(plan: Plan) -> int:
+    """Return the edge in source px of a square with as many pixels as are drawn for a tile."""
+    return math.isqrt(math.prod(plan.drawn_shape) // math.prod(plan.grid.factor))
 
 
 def _kind(plan: Plan) -> str:

@@ -69,6 +69,7 @@ BENCHES: dict[str, Entry] = {
         f"{_CLI}.bench.single_images:nuclei", "Score nuclei against annotations, and tiled against untiled results."
     ),
     "tile-sizes": Entry(f"{_CLI}.bench.tile_sizes:tile_sizes", "Compare what is found in tiles of several sizes."),
+    "overlay": Entry(f"{_CLI}.bench.overlay:overlay", "Paint true masks as an engine would, and read them again."),
     "restored": Entry(f"{_CLI}.bench.single_images:restored", "Compare super-resolution with bicubic interpolation."),
     "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run, without the model."),
     "memory": Entry(f"{_CLI}.bench.overhead:memory", "Measure peak memory by size of the volume."),

@@ -37,7 +37,7 @@ def plan_rows(plan: Plan) -> dict[str, str]:
         **({"held by": plan.engine.host.placement} if plan.engine.host.placement else {}),
         **({"threads per worker": str(plan.engine.threads)} if plan.engine.threads else {}),
         "thinks": plan.sampling.think or "",
-        "tiles": f"{grid.tile_size} px, overlap {grid.overlap} px",
+        "tiles": plan.tiles_in_words,
         "blocks": f"{grid.block_size} px{depth}",
     }
 

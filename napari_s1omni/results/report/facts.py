@@ -28,7 +28,7 @@ def describe_job(result: Result) -> Facts:
     scale = [f"{a} {s:g} {u or 'px'}" for a, s, u in sizes if a in "yx" or (a in "tz" and source.size(a) > 1)]
     own = f"napari_s1omni {software.get('napari_s1omni', '')}".strip()
     pairs = zip(plan.normalization.low, plan.normalization.high, strict=True)
-    tiles = f"{grid.tile_size} px, overlap {grid.overlap} px, blocks of {grid.block_size} px, halo {grid.halo} px"
+    tiles = f"{plan.tiles_in_words}, blocks of {grid.block_size} px, halo {grid.halo} px"
     return [
         ("Prompt", operation.prompt),
         ("Options", ", ".join(f"{k} = {v}" for k, v in options.items()) or "defaults"),

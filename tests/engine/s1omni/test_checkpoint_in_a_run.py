@@ -10,7 +10,7 @@ from napari_s1omni.engine.s1omni.editor.codec import VaeCodec
 from napari_s1omni.engine.s1omni.editor.denoiser import UNetDenoiser
 from napari_s1omni.engine.s1omni.thinker import decoding
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
-from napari_s1omni.operations.segmentation import _MARK
+from napari_s1omni.operations.overlay import FILL_AND_LINE
 
 TILING = {"tile_size": 32, "overlap": 8, "num_inference_steps": 1}
 
@@ -38,7 +38,7 @@ def test_segmentation_by_an_overlay(mmdit_folder, picture):
     assert result.array.shape == picture.shape
     assert result.complete
     assert _failed(result) == 0
-    assert all(f"Mark: {_MARK}\n" in t.prompt for t in result.thoughts.values())
+    assert all(f"Mark: {FILL_AND_LINE}\n" in t.prompt for t in result.thoughts.values())
 
 
 def test_a_red_overlay_on_the_source_is_an_object(mmdit_folder, monkeypatch):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_s1omni.engine.description import DIVISION, Division, Encoding
+from napari_s1omni.engine.description import DIVISION, Division, Encoding, NativeSize
 from napari_s1omni.errors import CheckpointError
 
 CONFIG_NAME = "s1_omni_image_config.json"
@@ -177,6 +177,9 @@ class EngineConfig(_Section):
     micro_batch: int = Field(1, ge=1)
     min_size: int = Field(64, ge=1)
     max_size: int = Field(2048, ge=8)
+    native: NativeSize | None = None
+    """The drawn sizes of training. None: with a transformer editor, squares of `tile_size` to which smaller images were
+    resized; a U-Net draws any size alike."""
     think: Literal["per_tile", "per_region", "once", "off"] = "per_tile"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Default type to compute in."""

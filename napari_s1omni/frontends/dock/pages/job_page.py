@@ -267,7 +267,7 @@ class JobPage(QWidget):
         for name in _STACK_FIELDS:
             self._more["segmentation"].show_field(name, plan.source.size("z") > 1)
         blocks = f"{len(grid):,} block{'s' if len(grid) > 1 else ''} of {grid.block_size} px"
-        small = f"{blocks} · tiles {grid.tile_size} px, overlap {grid.overlap} px"
+        small = f"{blocks} · tiles {plan.tiles_in_words}"
         if plan.notes:
             small += f" · {len(plan.notes)} note{'s' if len(plan.notes) > 1 else ''}"
         costs = "<br>".join(f"{name}: {value}" for name, value in describe_cost(prepared.cost).items())

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from napari_s1omni.core.tiling import Fit
 from napari_s1omni.evaluation.datasets.registry import BENCHMARKS
 from napari_s1omni.evaluation.datasets.scoring import evaluate, means
 from napari_s1omni.frontends.cli.arguments import folder_to_read
@@ -29,6 +30,12 @@ Predictions = Annotated[
 ]
 Engine = Annotated[str, typer.Option("--engine", "-e", help="Engine to run.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Cases to score.", show_default="all")]
+FitOption = Annotated[
+    Fit,
+    typer.Option(
+        "--fit", help="How images are shown to a model trained at one size. Published figures are those of 'stretch'."
+    ),
+]
 
 
 def evaluate_benchmark(
@@ -37,6 +44,7 @@ def evaluate_benchmark(
     predictions: Predictions = None,
     engine: Engine = "auto",
     limit: Limit = None,
+    fit: FitOption = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, by the protocol of a published benchmark.
@@ -44,7 +52,7 @@ def evaluate_benchmark(
     Prints the protocol with the scores. 's1omni bench NAME' is the same.
     """
     benchmark = BENCHMARKS[name]
-    rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit))
+    rows = list(evaluate(benchmark, folder, predictions=predictions, engine=engine, limit=limit, fit=fit))
     groups = means(rows)
     if json:
         cases = [{"group": r.group, "case": r.name, **{k: _plain(v) for k, v in r.numbers.items()}} for r in rows]
@@ -64,10 +72,11 @@ def msd(
     predictions: Predictions = None,
     engine: Engine = "auto",
     limit: Limit = None,
+    fit: FitOption = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, on a task of the Medical Segmentation Decathlon."""
-    evaluate_benchmark("msd", folder, predictions, engine, limit, json)
+    evaluate_benchmark("msd", folder, predictions, engine, limit, fit, json)
 
 
 def cigrocksem(
@@ -75,10 +84,11 @@ def cigrocksem(
     predictions: Predictions = None,
     engine: Engine = "auto",
     limit: Limit = None,
+    fit: FitOption = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, on cigRockSEM."""
-    evaluate_benchmark("cigrocksem", folder, predictions, engine, limit, json)
+    evaluate_benchmark("cigrocksem", folder, predictions, engine, limit, fit, json)
 
 
 def synthrad2025(
@@ -86,10 +96,11 @@ def synthrad2025(
     predictions: Predictions = None,
     engine: Engine = "auto",
     limit: Limit = None,
+    fit: FitOption = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, on SynthRAD2025."""
-    evaluate_benchmark("synthrad2025", folder, predictions, engine, limit, json)
+    evaluate_benchmark("synthrad2025", folder, predictions, engine, limit, fit, json)
 
 
 def ixi(
@@ -97,10 +108,11 @@ def ixi(
     predictions: Predictions = None,
     engine: Engine = "auto",
     limit: Limit = None,
+    fit: FitOption = "stretch",
     json: Json = False,
 ) -> None:
     """Score an engine, or existing predictions, on IXI."""
-    evaluate_benchmark("ixi", folder, predictions, engine, limit, json)
+    evaluate_benchmark("ixi", folder, predictions, engine, limit, fit, json)
 
 
 def _plain(value: float) -> float | None:
