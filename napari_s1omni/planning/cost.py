@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from napari_s1omni.core.tiling import TileGrid
+from napari_s1omni.core.tiling import Block, Span, TileGrid
 from napari_s1omni.core.units import format_bytes, format_duration_range
 from napari_s1omni.errors import NotEnoughMemory
 from napari_s1omni.planning.memory import peak_memory
@@ -94,7 +95,7 @@ def estimate_cost(plan: Plan, region: RegionTiles | None = None) -> Cost:
     planes_read = times * sum(stop - start for start, stop in seen)
     planes_run = times * (seen[-1][1] - seen[0][0])
     channels = sum(len(group) for group in plan.groups)
-    first, last = grid.block((0, 0, 0, 0, 0)), grid.block((0, 0, *(n - 1 for n in grid.shape[2:])))
+    first, last = _end_blocks(grid)
     rows = len(grid.tile_rows((first.field_y[0], last.field_y[1])))
     cols = len(grid.tile_cols((first.field_x[0], last.field_x[1])))
     item = plan.source.np_dtype.itemsize
@@ -203,28 +204,29 @@ def _px_read(grid: TileGrid, axis: int) -> int:
 def _kept_on_disk(plan: Plan) -> int:
     """Bytes of the tiles at the front of a run: at the faces of a layer of blocks, of a row of it, and of one block."""
     grid = plan.grid
-    first, last = grid.block((0, 0, 0, 0, 0)), grid.block((0, 0, *(n - 1 for n in grid.shape[2:])))
-    whole = (
-        last.field_z[1] - first.field_z[0],
-        len(grid.tile_rows((first.field_y[0], last.field_y[1]))),
-        len(grid.tile_cols((first.field_x[0], last.field_x[1]))),
-    )
-    block = (
-        first.field_z[1] - first.field_z[0],
-        len(grid.tile_rows(first.field_y)),
-        len(grid.tile_cols(first.field_x)),
-    )
-    faces = []
-    for axis in range(3):
-        second = grid.block((0, 0, *(int(axis == at and grid.shape[2 + at] > 1) for at in range(3))))
-        spans = (first.field_z, second.field_z), (first.field_y, second.field_y), (first.field_x, second.field_x)
-        tiles = [
-            range(*span) if axis == 0 else (grid.tile_rows, grid.tile_cols)[axis - 1](span) for span in spans[axis]
-        ]
-        faces.append(len({*tiles[0]} & {*tiles[1]}) if grid.shape[2 + axis] > 1 else 0)
-    tiles_kept = faces[0] * whole[1] * whole[2] + block[0] * faces[1] * whole[2] + block[0] * block[1] * faces[2]
-    fy, fx = grid.factor
-    return tiles_kept * (3 + plan.engine.expects_error) * 4 * grid.tile_size**2 * fy * fx
+    first, last = _end_blocks(grid)
+    tiles_along = (_planes, grid.tile_rows, grid.tile_cols)
+    whole, own, shared = [], [], []
+    for axis, tiles in enumerate(tiles_along):
+        spans = [(block.field_z, block.field_y, block.field_x)[axis] for block in (first, last)]
+        whole.append(len(tiles((spans[0][0], spans[1][1]))))
+        own.append(len(tiles(spans[0])))
+        z, y, x = (int(axis == at and n > 1) for at, n in enumerate(grid.shape[2:]))
+        after = grid.block((0, 0, z, y, x))
+        beyond = tiles((after.field_z, after.field_y, after.field_x)[axis])
+        shared.append(len({*tiles(spans[0])} & {*beyond}) if after != first else 0)
+    kept = shared[0] * whole[1] * whole[2] + own[0] * shared[1] * whole[2] + own[0] * own[1] * shared[2]
+    return kept * (3 + plan.engine.expects_error) * 4 * grid.tile_size**2 * math.prod(grid.factor)
+
+
+def _planes(span: Span) -> range:
+    return range(*span)
+
+
+def _end_blocks(grid: TileGrid) -> tuple[Block, Block]:
+    """Return the first and the last block of a time point and channel group."""
+    z, y, x = (n - 1 for n in grid.shape[2:])
+    return grid.block((0, 0, 0, 0, 0)), grid.block((0, 0, z, y, x))
 
 
 def _spilled_bytes(plan: Plan) -> int:
