@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -62,13 +63,19 @@ NICENESS = Variable(
 PYTHON = Variable(
     "S1OMNI_PYTHON", "Python interpreter that has the engines.", "the interpreter of napari, or of the notebook"
 )
+SCRATCH = Variable(
+    "S1OMNI_SCRATCH",
+    "Most gigabytes on disk in which each worker keeps drawn tiles that other blocks need too, until these are done; "
+    "with 0, and when it is full, they are drawn again.",
+    "20",
+)
 THREADS = Variable(
     "S1OMNI_THREADS",
     "Threads of an engine on the CPU, in each worker; part of the plan.",
     "`OMP_NUM_THREADS`, or the checkpoint's own number",
 )
 
-VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, CONFIG, DATA, MODELS, NICENESS, PYTHON, THREADS)
+VARIABLES = (AUTO_ENGINE, CACHE, CHROMIUM, CONFIG, DATA, MODELS, NICENESS, PYTHON, SCRATCH, THREADS)
 """All of them, by name."""
 
 
@@ -187,6 +194,24 @@ def niceness() -> int:
     """Return how far a run yields the processor to the window that shows it, 0 to 19."""
     wanted = NICENESS.read()
     return min(19, int(wanted)) if wanted.isdecimal() else 10
+
+
+def scratch_bytes() -> int:
+    """Return the most bytes of drawn tiles that a worker keeps on disk.
+
+    Raises
+    ------
+    JobError
+        If the variable is not a number of gigabytes.
+    """
+    named = SCRATCH.read() or SCRATCH.default
+    try:
+        found = float(named)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < math.inf:
+        raise JobError(f"{SCRATCH.name} is {named!r}", "a number of gigabytes, such as 20", "correct or unset it")
+    return int(found * 1e9)
 
 
 def browser() -> str | None:

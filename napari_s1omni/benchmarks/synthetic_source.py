@@ -40,3 +40,6 @@ class SyntheticSource:
     def fingerprint(self) -> str:
         """Identify the content."""
         return f"made up {self.spec.shape} {self._blank}"
+
+    def transparent(self, box: tuple[slice, ...]) -> None:
+        """Return None: nothing is transparent."""

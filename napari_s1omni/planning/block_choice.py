@@ -1,7 +1,7 @@
-"""Choice of the blocks of a volume: as few tiles as possible within a bound of memory.
+"""Choice of the blocks of a volume: as few pixels as possible are read and finished twice, within a bound of memory.
 
-A block draws the tiles and planes of its halo too, which its neighbours draw again. Larger blocks draw fewer of them,
-and need more memory.
+A block reads the tiles and planes of its halo too, and makes objects in them, as its neighbours do. Larger blocks do
+less of this, and need more memory. How many tiles are drawn does not depend on blocks.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LEAST = 2**27
 _DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Planes of a block that are compared."""
 _COUNTED = 4
-"""Block sizes whose tiles are counted, for each depth: the largest that fit."""
+"""Block sizes whose pixels are counted, for each depth: the largest that fit."""
 _NEARLY = 1.03
-"""Of blocks that draw at most this many times the fewest tiles, those with the least memory are taken."""
+"""Of blocks that read at most this many times the fewest bytes, those with the least memory are taken."""
 
 
 def choose_blocks(plan: Plan, *, edge: int | None, depth: int | None, memory: int | None = None) -> tuple[Plan, str]:
-    """Give a plan of a volume the blocks with which it draws the fewest tiles.
+    """Give a plan of a volume the blocks with which it reads the fewest bytes.
 
     Parameters
     ----------
@@ -68,19 +68,19 @@ class _Choice:
     """Blocks of one size."""
 
     grid: TileGrid
-    tiles: int
-    """Tiles that are run."""
+    read: int
+    """Bytes that are read, halos included."""
     memory: int
     """Bytes of a worker at its peak."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Count what the blocks of a plan take."""
-        return cls(plan.grid, estimate_cost(plan).tiles_computed, peak_memory(plan))
+        return cls(plan.grid, estimate_cost(plan).read_bytes, peak_memory(plan))
 
 
 def _best(plan: Plan, edge: int | None, depth: int | None, bound: int) -> _Choice:
-    """Return the blocks with the fewest tiles that fit into a bound; if none does, those with the least memory."""
+    """Return the blocks that read the fewest bytes and fit into a bound; if none does, those with the least memory."""
     grid = plan.grid
     planes = grid.z[1] - grid.z[0]
     longest = max(grid.y[1] - grid.y[0], grid.x[1] - grid.x[0])
@@ -92,12 +92,12 @@ def _best(plan: Plan, edge: int | None, depth: int | None, bound: int) -> _Choic
         fitting = itertools.takewhile(
             lambda one: peak_memory(one) <= room, (_with_blocks(plan, size, deep) for size in edges)
         )
-        # Larger blocks draw fewer tiles, so the smaller ones need not be counted.
+        # Larger blocks read less, so the smaller ones need not be counted.
         found += map(_Choice.of, collections.deque(fitting, maxlen=_COUNTED))
     if not found:
         return _Choice.of(_with_blocks(plan, edges[0], depths[0]))
-    fewest = min(one.tiles for one in found)
-    return min((one for one in found if one.tiles <= _NEARLY * fewest), key=lambda one: (one.memory, one.tiles))
+    fewest = min(one.read for one in found)
+    return min((one for one in found if one.read <= _NEARLY * fewest), key=lambda one: (one.memory, one.read))
 
 
 def _with_blocks(plan: Plan, edge: int, depth: int) -> Plan:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from napari_s1omni.core.tiling import TileGrid
+from napari_s1omni.core.tiling import Block, Span, TileGrid
 from napari_s1omni.core.units import format_bytes, format_duration_range
 from napari_s1omni.errors import NotEnoughMemory
 from napari_s1omni.planning.memory import peak_memory
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import scratch_bytes
 
 SPILL_EDGE = 1024
 """Edge along y and x, in pixels, of the chunks in which a source in memory is written for worker processes."""
@@ -21,9 +23,10 @@ class Cost:
     """Forecast of a plan. No term of the memory grows with the volume."""
 
     tiles: int
-    """Tiles that touch the region, each counted once."""
+    """Tiles that touch the region."""
     tiles_computed: int
-    """Tiles that are run, as a run counts them; those that several blocks need count once for each."""
+    """Tiles that are run, as a run counts them: those beside the region that a halo needs, too. None counts twice,
+    however many blocks need it."""
     blocks: int
     output_bytes: int
     """Uncompressed size of the result with its pyramid."""
@@ -38,6 +41,8 @@ class Cost:
     on disk."""
     peak_memory: int
     """Bytes of one worker process at its peak."""
+    kept_bytes: int
+    """About the most bytes of drawn tiles that wait beside the result for other blocks at a time, uncompressed."""
     seconds: float | None
     """Expected time of one worker, or None if no rate is known."""
     seconds_range: tuple[float, float] | None = None
@@ -55,7 +60,7 @@ class Cost:
 
     @property
     def extra_compute(self) -> float:
-        """Share of tiles run for neighbouring blocks, beyond those of the region."""
+        """Share of tiles run beside the region, beyond its own."""
         return self.tiles_computed / self.tiles - 1
 
     @property
@@ -68,10 +73,8 @@ class Cost:
 class RegionTiles:
     """What a run of a polygon or mask region draws and reads, which its bounding box does not say."""
 
-    once: int
-    """Tiles that touch the region, each counted once."""
     run: int
-    """Tiles that are run, counted for each block."""
+    """Tiles that are run, each counted once."""
     read_px: int
     """Pixels that are read, per channel."""
 
@@ -88,19 +91,24 @@ def estimate_cost(plan: Plan, region: RegionTiles | None = None) -> Cost:
     grid = plan.grid
     times = grid.t[1] - grid.t[0]
     planes = times * (grid.z[1] - grid.z[0])
-    seen = (grid.block((0, 0, k, 0, 0)).field_z for k in range(grid.shape[2]))
-    planes_run = times * sum(stop - start for start, stop in seen)
+    seen = [grid.block((0, 0, k, 0, 0)).field_z for k in range(grid.shape[2])]
+    planes_read = times * sum(stop - start for start, stop in seen)
+    planes_run = times * (seen[-1][1] - seen[0][0])
     channels = sum(len(group) for group in plan.groups)
-    runs_rows, read_rows = _tiles_and_px(grid, "y")
-    runs_cols, read_cols = _tiles_and_px(grid, "x")
+    first, last = _end_blocks(grid)
+    rows = len(grid.tile_rows((first.field_y[0], last.field_y[1])))
+    cols = len(grid.tile_cols((first.field_x[0], last.field_x[1])))
     item = plan.source.np_dtype.itemsize
+    once = len(grid.tile_rows(grid.y)) * len(grid.tile_cols(grid.x)) * planes * grid.groups
     if region is None:
-        once = len(grid.tile_rows(grid.y)) * len(grid.tile_cols(grid.x)) * planes * grid.groups
-        runs = runs_rows * runs_cols * planes_run * grid.groups
-        region = RegionTiles(once, runs, planes_run * read_rows * read_cols)
+        region = RegionTiles(
+            rows * cols * planes_run * grid.groups, planes_read * _px_read(grid, 0) * _px_read(grid, 1)
+        )
+    else:
+        once = region.run
     rate = plan.engine.host.seconds_per_tile
     return Cost(
-        tiles=region.once,
+        tiles=once,
         tiles_computed=region.run,
         blocks=len(grid),
         output_bytes=plan.target.nbytes * 4 // 3,
@@ -109,6 +117,7 @@ def estimate_cost(plan: Plan, region: RegionTiles | None = None) -> Cost:
         read_bytes=channels * item * region.read_px,
         spilled_bytes=0 if plan.source.source else _spilled_bytes(plan),
         peak_memory=peak_memory(plan),
+        kept_bytes=_kept_on_disk(plan),
         seconds=None if rate is None else rate * region.run,
     )
 
@@ -145,14 +154,19 @@ def describe_cost(forecast: Cost) -> Mapping[str, Any]:
     """Return the forecast as labelled text."""
     extra = forecast.tiles_computed - forecast.tiles
     share = f"{extra:,} ({forecast.extra_compute:.0%})"
-    again = f": {forecast.tiles:,} of the region and {share} beside it and at faces of blocks"
+    beside = f": {forecast.tiles:,} of the region and {share} beside it"
     time = forecast.expected_seconds
     return {
-        "tiles": f"{forecast.tiles_computed:,}{again if extra else ''}",
+        "tiles": f"{forecast.tiles_computed:,}{beside if extra else ''}; drawn twice: 0",
         "blocks": f"{forecast.blocks:,}",
         "read": f"{format_bytes(forecast.read_bytes)}, {forecast.read_amplification:.1f} times the region",
         "result on disk, about": format_bytes(forecast.disk_bytes),
         **({"written for worker processes": format_bytes(forecast.spilled_bytes)} if forecast.spilled_bytes else {}),
+        **(
+            {"drawn tiles kept for other blocks, at most": format_bytes(min(forecast.kept_bytes, scratch_bytes()))}
+            if forecast.kept_bytes
+            else {}
+        ),
         "peak memory per worker": format_bytes(forecast.peak_memory),
         "time with one worker": "known after the first run of this engine on this machine"
         if time is None
@@ -180,17 +194,39 @@ def source_box(plan: Plan) -> tuple[slice, ...]:
     return tuple(slice(*spans.get(axis, (0, spec.size(axis)))) for axis in spec.axes)
 
 
-def _tiles_and_px(grid: TileGrid, axis: str) -> tuple[int, int]:
-    """Tiles run and pixels read along one axis, summed over its blocks."""
-    rows = axis == "y"
-    runs = read = 0
-    for i in range(grid.shape[3 if rows else 4]):
-        block = grid.block((0, 0, 0, i, 0) if rows else (0, 0, 0, 0, i))
-        tiles = grid.tile_rows(block.field_y) if rows else grid.tile_cols(block.field_x)
-        span = grid.read_box(block)[0 if rows else 1]
-        runs += len(tiles)
-        read += span[1] - span[0]
-    return runs, read
+def _px_read(grid: TileGrid, axis: int) -> int:
+    """Pixels read along y (0) or x (1), summed over the blocks along it."""
+    blocks = range(grid.shape[3 + axis])
+    spans = (grid.read_box(grid.block((0, 0, 0, n, 0) if axis == 0 else (0, 0, 0, 0, n)))[axis] for n in blocks)
+    return sum(stop - start for start, stop in spans)
+
+
+def _kept_on_disk(plan: Plan) -> int:
+    """Bytes of the tiles at the front of a run: at the faces of a layer of blocks, of a row of it, and of one block."""
+    grid = plan.grid
+    first, last = _end_blocks(grid)
+    tiles_along = (_planes, grid.tile_rows, grid.tile_cols)
+    whole, own, shared = [], [], []
+    for axis, tiles in enumerate(tiles_along):
+        spans = [(block.field_z, block.field_y, block.field_x)[axis] for block in (first, last)]
+        whole.append(len(tiles((spans[0][0], spans[1][1]))))
+        own.append(len(tiles(spans[0])))
+        z, y, x = (int(axis == at and n > 1) for at, n in enumerate(grid.shape[2:]))
+        after = grid.block((0, 0, z, y, x))
+        beyond = tiles((after.field_z, after.field_y, after.field_x)[axis])
+        shared.append(len({*tiles(spans[0])} & {*beyond}) if after != first else 0)
+    kept = shared[0] * whole[1] * whole[2] + own[0] * shared[1] * whole[2] + own[0] * own[1] * shared[2]
+    return kept * (3 + plan.engine.expects_error) * 4 * grid.tile_size**2 * math.prod(grid.factor)
+
+
+def _planes(span: Span) -> range:
+    return range(*span)
+
+
+def _end_blocks(grid: TileGrid) -> tuple[Block, Block]:
+    """Return the first and the last block of a time point and channel group."""
+    z, y, x = (n - 1 for n in grid.shape[2:])
+    return grid.block((0, 0, 0, 0, 0)), grid.block((0, 0, z, y, x))
 
 
 def _spilled_bytes(plan: Plan) -> int:

@@ -20,6 +20,10 @@ QUEUE = 4 * 2**20
 """Bytes that the queues between stages may always hold, so that small blocks are passed on several at a time."""
 _WAITING = 2**29
 """Bytes of drawn tiles that may wait while a block is finished."""
+_KEPT = 2**27
+"""Bytes of drawn tiles that are held for other blocks."""
+KEPT_IN_BATCH = 2**25
+"""Bytes of tiles drawn for other blocks that may wait for a micro-batch to be full."""
 
 
 def plane_bytes(plan: Plan) -> int:
@@ -45,6 +49,17 @@ def waiting_bytes(plan: Plan) -> int:
     return max(QUEUE, min(field_bytes(plan), _WAITING))
 
 
+def kept_bytes(plan: Plan) -> int:
+    """Return the most bytes of drawn tiles that a worker holds for other blocks: as many as a block has, or 128 MiB."""
+    grid = plan.grid
+    faces = (grid.overlap or grid.halo) and max(grid.shape[3:]) > 1
+    if not faces and not (grid.halo_z and grid.shape[2] > 1):
+        return 0
+    across = -(-(grid.block_size + 2 * grid.halo + grid.overlap) // grid.step) + 1
+    tiles = math.prod(min(across, n) for n in grid.lattice) * min(grid.depth + 2 * grid.halo_z, grid.planes)
+    return min(_KEPT, tiles * 3 * 4 * grid.tile_size**2 * math.prod(grid.factor))
+
+
 def peak_memory(plan: Plan) -> int:
     """Return the bytes of one worker process at its peak: what each stage holds, in the order of the stages."""
     grid, engine = plan.grid, plan.engine
@@ -54,6 +69,8 @@ def peak_memory(plan: Plan) -> int:
     seen = (grid.tile_size, grid.tile_size) if plan.fit is None else plan.fit.seen
     tile, drawn = 3 * 4 * math.prod(seen), 3 * 4 * math.prod(plan.drawn_shape)
     depth = min(grid.depth + 2 * grid.halo_z, grid.planes)
+    kept = kept_bytes(plan)
+    kept += min(kept, KEPT_IN_BATCH) if engine.micro_batch > 1 else 0
     per_px = _FINISH_LABELS if plan.target.kind == "labels" else _FINISH_IMAGE * channels
     return int(
         _BASE
@@ -65,8 +82,10 @@ def peak_memory(plan: Plan) -> int:
             + plane * channels * (plan.source.np_dtype.itemsize + 4) // 12
             # The micro-batch: its tiles, side by side in one array, and the engine's working memory.
             + engine.micro_batch * (2 * tile + drawn + engine.host.memory.per_tile_pixel * drawn / 12)
-            # Behind the engine: waiting tiles, the fields of the block; a plane is joined, or all are finished.
+            # Behind the engine: waiting tiles, those for other blocks, the fields of the block; a plane is joined, or
+            # all are finished.
             + waiting_bytes(plan)
+            + kept
             + fields
             + max(_JOIN * px / depth, (per_px + 2.4 * plan.target.np_dtype.itemsize) * px)
         )

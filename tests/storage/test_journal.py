@@ -33,6 +33,7 @@ FULL = BlockRecord(
     labels=0,
     thoughts=("t0/z0/g0/tile/3/5", "off"),
     tiles={"drawn": 7, "failed": 2},
+    shared=3,
     seconds={"read": 0.25, "generate": 1.5},
     peak_memory=123456789,
     micro_batch=4,

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from napari_s1omni.core.paths import full_path
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.executors.block_order import BlockOrder
@@ -84,10 +86,23 @@ def run_dask(
         control.reset(write_status.started)
         todo = output.todo(verify=verify)
         done = len(plan.grid) - len(todo)
-        tiles = output.blocks.tiles("drawn", "empty")
+        tiles = output.blocks.tiles_done()
         if todo:
             opened = worker_source or _worker_source(plan, source, output)
-            setup = WorkerSetup(plan, path.absolute(), opened, engine, durable, dry, on_step, retry or Retry())
+            kept = output.keep_tiles()
+            setup = WorkerSetup(
+                plan,
+                path.absolute(),
+                opened,
+                engine,
+                durable,
+                dry,
+                on_step,
+                retry or Retry(),
+                blocks=np.packbits(np.isin(np.arange(len(plan.grid)), todo)),
+                scratch=kept.room,
+                spare=kept.spare,
+            )
             order = BlockOrder(plan.grid, todo)
             book = LeaseBook(order, seconds=config.lease_seconds, max_blocks=config.lease_blocks)
             with contextlib.ExitStack() as stack:

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.errors import EngineError, S1OmniError, TileError
 from napari_s1omni.execution.executors.dask_tasks import PLUGIN, prepare_worker, run_lease
 from napari_s1omni.execution.executors.journal_reader import JournalReader
 from napari_s1omni.execution.executors.leases import Lease, LeaseBook
 from napari_s1omni.execution.executors.worker_context import LeaseReport, WorkerSetup
 from napari_s1omni.execution.executors.worker_monitor import WorkerMonitor
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.run.control import Control, write_control
-from napari_s1omni.execution.run.events import OnEvent, RunPaused, RunStarted
+from napari_s1omni.execution.run.events import OnEvent, RunNoted, RunPaused, RunStarted
 from napari_s1omni.execution.run.run_output import RunOutput
 from napari_s1omni.storage.logs.journal import BlockRecord
 
@@ -70,6 +72,7 @@ class DaskScheduler:
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._polled = 0.0
         self._paused = False
+        self._noted = False
         self._stopping_since: float | None = None
         client.register_plugin(_plugin(setup), name=PLUGIN)
 
@@ -175,6 +178,9 @@ class DaskScheduler:
         if report is not None:
             self._reported_done[list(lease.blocks)] = True
             self._book.complete(worker, lease, report.seconds)
+            if report.note and not self._noted:
+                self._noted = True
+                self._on_event(RunNoted(report.note))
         elif future.status == "error":
             self._lease_failed(worker, lease, future.exception())
         else:
@@ -217,6 +223,7 @@ class DaskScheduler:
             block=self._plan.shard_index(block.index),
             state="quarantined",
             tiles={"failed": tiles},
+            shared=TileSharing(grid, RegionMask.of(self._plan).excludes).counted_elsewhere(block),
             attempt=self._output.blocks.next_attempt(number),
             error=f"the block failed alone twice: {reason}",
         )

@@ -29,6 +29,7 @@ class JournalReader:
 
     def __init__(self, output: RunOutput, on_event: OnEvent) -> None:
         self._blocks = output.blocks
+        self._add = output.add
         self._on_event = on_event
         self._tail = JournalTail(output.store.work / "journal", history=False)
 
@@ -37,7 +38,7 @@ class JournalReader:
         for record in self._tail.read():
             number = self._blocks.number(record.block)
             known = self._blocks.is_finished(number)
-            self._blocks.add(record)
+            self._add(record)
             if self._blocks.is_finished(number) and not known:
                 if drawn := record.tiles.get("drawn", 0):
                     seconds = record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)

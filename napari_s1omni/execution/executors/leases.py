@@ -101,9 +101,9 @@ class LeaseBook:
         if not held and self._suspects:
             if not self._succeeded and self._failures_alone.get(self._suspects[0]) and len(self._order):
                 # Before the first success it is unknown whether the block or the worker is to blame: try another block.
-                return self._add(worker, tuple(self._order.take(1, focus)), alone=True)
+                return self._add(worker, tuple(self._order.take(1, focus, worker)), alone=True)
             return self._add(worker, (self._suspects.popleft(),), alone=True)
-        blocks = self._order.take(1 if focus else self._lease_size(workers), focus)
+        blocks = self._order.take(1 if focus else self._lease_size(workers), focus, worker)
         return self._add(worker, tuple(blocks)) if blocks else None
 
     def complete(self, worker: str, lease: Lease, seconds: float) -> None:

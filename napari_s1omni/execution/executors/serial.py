@@ -76,7 +76,7 @@ def run_serial(
         control = Control(path, interrupt, lambda paused: tell(RunPaused(paused)))
         control.reset(write_status.started)
         todo = output.todo(verify=verify)
-        done, tiles = len(plan.grid) - len(todo), output.blocks.tiles("drawn", "empty")
+        done, tiles = len(plan.grid) - len(todo), output.blocks.tiles_done()
         tell(RunStarted(plan, done, tiles, expected.tiles_computed))
         if todo:
             loaded = engine() if engine else load_engine(plan.engine)
@@ -91,6 +91,7 @@ def run_serial(
                 on_step=on_step,
                 retry=retry or Retry(),
                 redo_log=RedoLog.read(output.store.work),
+                kept=output.keep_tiles(),
             )
             try:
                 pipeline.run(_ordered_blocks(plan, todo, control))

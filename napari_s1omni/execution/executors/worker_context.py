@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import BlockIndex
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
@@ -17,12 +21,15 @@ from napari_s1omni.execution.executors.worker_queue import WorkerQueue
 from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
 from napari_s1omni.execution.pipeline.pipeline import Pipeline
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.control import Control
+from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
+from napari_s1omni.storage.files.tile_scratch import TileScratch
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
 from napari_s1omni.storage.result.label_scratch import DiskScratch
@@ -52,6 +59,12 @@ class WorkerSetup:
     on_step: OnStep = no_step
     """Called with each step inside a block."""
     retry: Retry = field(default_factory=Retry)
+    blocks: NDArray[np.uint8] | None = None
+    """One bit for each block: whether it is to be made in this run, so that its tiles are kept; None: all are."""
+    scratch: int = 0
+    """Most bytes of drawn tiles that a worker keeps on disk for other blocks."""
+    spare: int = 0
+    """Bytes of the disk that are left for the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,8 @@ class LeaseReport:
     """Number of finished blocks."""
     seconds: float
     """Seconds they took, from the end of the lease before."""
+    note: str = ""
+    """What the user should know; empty if nothing."""
 
 
 class WorkerContext:
@@ -90,6 +105,15 @@ class WorkerContext:
         self._engine = setup.make_engine() if setup.make_engine else load_engine(plan.engine)
         self._control = Control(path)
         self._attempts: dict[BlockIndex, int] = {}
+        made = None if setup.blocks is None else np.unpackbits(setup.blocks, count=len(plan.grid)).astype(bool)
+        self._kept = KeptTiles(
+            plan,
+            TileSharing(plan.grid, RegionMask.of(plan).excludes),
+            None if setup.dry else TileScratch(path),
+            room=setup.scratch,
+            spare=setup.spare,
+            unfinished=(lambda number: True) if made is None else (lambda number: bool(made[number])),
+        )
         pipeline = Pipeline(
             plan=plan,
             engine=self._engine,
@@ -100,6 +124,7 @@ class WorkerContext:
             on_step=setup.on_step,
             retry=setup.retry,
             redo_log=RedoLog.read(store.work),
+            kept=self._kept,
         )
         self._queue = WorkerQueue(pipeline.run)
 
@@ -125,7 +150,7 @@ class WorkerContext:
         finally:
             self._thoughts.commit()
             self._journal.commit()
-        return LeaseReport(os.getpid(), len(lease.blocks), seconds)
+        return LeaseReport(os.getpid(), len(lease.blocks), seconds, self._kept.note)
 
     def _commit(self, result: BlockResult) -> BlockRecord:
         record = self._writer.commit(result, self._attempts.get(result.block.index, 0))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, Span, Tile, TileGrid, TileIndex
 from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
@@ -33,11 +34,16 @@ class BlockResult:
     finished: FinishedBlock | None
     """Over the block's field box (with halo); None if no tile was generated, so that all pixels are 0."""
     drawn: int
-    """Number of tiles that were generated."""
+    """Number of tiles that were generated for this block."""
+    kept: int
+    """Number of tiles that were generated for other blocks, and kept."""
     empty: int
     """Number of tiles that were skipped because their pixels are all equal, or none is known."""
     outside: int
     """Number of tiles that were skipped because they have no pixel in the job's region."""
+    shared: int
+    """Number of its tiles that count for another block, see :class:`~napari_s1omni.core.tile_sharing.TileSharing`;
+    without those outside the region."""
     failures: tuple[TileFailure, ...]
     """Tiles that could not be generated."""
     missing: NDArray[np.bool_] | None
@@ -49,7 +55,7 @@ class BlockResult:
     thoughts: tuple[str, ...]
     """Keys of the thoughts from which it was generated."""
     tokens: int = 0
-    """Tokens of these thoughts, counted for each tile."""
+    """Tokens of these thoughts, counted for each tile that was generated."""
     micro_batch: int | None = None
     """Tiles per call of the engine; the smallest one if it was halved meanwhile."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -67,12 +73,18 @@ class BlockBuilder:
     block : Block
     region : RegionMask, optional
         The region of the plan.
+    sharing : TileSharing, optional
+        The tiles that count for other blocks; left out, all count for this one.
     """
 
-    def __init__(self, plan: Plan, block: Block, region: RegionMask | None = None) -> None:
+    def __init__(
+        self, plan: Plan, block: Block, region: RegionMask | None = None, sharing: TileSharing | None = None
+    ) -> None:
         self.block = block
         self._plan = plan
         self._region = region or RegionMask(plan.grid.factor, None)
+        self._sharing = sharing
+        self._shared = 0
         self._geometry = BlockGeometry(plan, block)
         grid = plan.grid
         self._tiles_per_plane = len(grid.tile_rows(block.field_y)) * len(grid.tile_cols(block.field_x))
@@ -106,7 +118,9 @@ class BlockBuilder:
             self._failed.append((source.tile, TileFailure(source.z, source.tile.index, generated.error)))
         if generated.state in ("failed", "outside"):
             self._missing.add(source.tile.index)
-        if generated.state == "drawn":
+        if generated.state != "outside" and self._sharing is not None:
+            self._shared += self._sharing.owner(source.place) != self.block.index
+        if generated.state in ("drawn", "kept"):
             self._thought_keys[generated.thought] = None
         if generated.micro_batch is not None:
             self._tokens += generated.tokens
@@ -137,8 +151,10 @@ class BlockBuilder:
             block=self.block,
             finished=None if fields is None else self._finish(fields[:3], inside, missing),
             drawn=self._counts["drawn"],
+            kept=self._counts["kept"],
             empty=self._counts["empty"],
             outside=self._counts["outside"],
+            shared=self._shared,
             failures=tuple(failure for _, failure in self._failed),
             missing=missing,
             seams=self._seams,

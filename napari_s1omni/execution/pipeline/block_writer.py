@@ -144,10 +144,12 @@ class BlockWriter:
             thoughts=result.thoughts,
             tiles={
                 "drawn": result.drawn,
+                **({"kept": result.kept} if result.kept else {}),
                 "empty": result.empty,
                 "failed": len(result.failures),
                 **({"outside": result.outside} if result.outside else {}),
             },
+            shared=result.shared,
             tokens=result.tokens,
             peak_memory=result.peak_memory,
             micro_batch=result.micro_batch,

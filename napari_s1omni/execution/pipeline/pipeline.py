@@ -3,10 +3,12 @@
 ::
 
     thread "prefetch"      caller's thread                    thread "write-behind"
-    read plane  ------->   cut tiles                          join tiles into fields
-    (2 planes ahead)       micro-batch: think, generate --->  fields to pixels
+    read plane  ------->   cut tiles                          keep tiles that other blocks need
+    (2 planes ahead)       drawn for another block? take it   join tiles into fields
+                           micro-batch: think, generate --->  fields to pixels
                                                               shard, label slabs, journal
 
+No tile is drawn twice, see :mod:`~napari_s1omni.execution.shared_tiles.kept_tiles`.
 A micro-batch takes tiles across planes and blocks, so that every call of the
 engine except the last has the same size.
 """
@@ -17,6 +19,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.pipeline.block import BlockBuilder, BlockResult
@@ -30,7 +33,8 @@ from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAtt
 from napari_s1omni.execution.pipeline.tile_generator import TileGenerator
 from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.execution.redo.redo_log import RedoLog
-from napari_s1omni.execution.run.events import BlockDone, OnEvent, TilesDone, ignore_event
+from napari_s1omni.execution.run.events import BlockDone, OnEvent, RunNoted, TilesDone, ignore_event
+from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
 from napari_s1omni.planning.memory import QUEUE, plane_bytes, waiting_bytes
 from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.files.disk import OnStep, no_step
@@ -61,6 +65,8 @@ class Pipeline:
     """For transient errors of source and output."""
     redo_log: RedoLog = field(default_factory=RedoLog)
     """Tiles with sampling and thoughts of their own."""
+    kept: KeptTiles | None = None
+    """Tiles that other blocks need too; left out, they are kept in memory only."""
 
     def run(self, blocks: Iterable[Block | None]) -> None:
         """Read, think, generate, join, finish and write blocks.
@@ -81,9 +87,12 @@ class Pipeline:
         reader = PlaneReader(plan, self.source, self.retry, self.on_step, RegionMask.of(plan))
         thoughts = ThoughtProvider(plan, self.engine, self.thoughts, reader.read, self.redo_log)
         attempt = TileAttempt(plan, self.engine, thoughts, Surroundings(plan, reader.read), self._before)
+        sharing = TileSharing(plan.grid, reader.region.excludes)
+        kept = self.kept or KeptTiles(plan, sharing)
+        kept.use(thoughts)
         builders: dict[Block, BlockBuilder] = {}
         with (
-            WriteBehind(functools.partial(self._add_tile, builders), waiting_bytes(plan)) as write_behind,
+            WriteBehind(functools.partial(self._add_tile, builders, kept), waiting_bytes(plan)) as write_behind,
             Prefetcher(reader.planes(blocks), max(QUEUE, 2 * plane_bytes(plan))) as planes,
         ):
 
@@ -92,8 +101,8 @@ class Pipeline:
                 write_behind.check()
                 self.check()
 
-            generator = TileGenerator(plan, attempt, thoughts, on_tiles)
-            for tile in generator.generate(self._tiles(reader, planes, builders)):
+            generator = TileGenerator(plan, attempt, thoughts, on_tiles, kept)
+            for tile in generator.generate(self._tiles(reader, planes, builders, sharing)):
                 pixels = 0 if tile.image is None else tile.image.nbytes + tile.source.image.nbytes
                 write_behind.put(tile, pixels or _TILE_OVERHEAD)
 
@@ -103,7 +112,11 @@ class Pipeline:
         self.check()
 
     def _tiles(
-        self, reader: PlaneReader, planes: Iterable[Plane | None], builders: dict[Block, BlockBuilder]
+        self,
+        reader: PlaneReader,
+        planes: Iterable[Plane | None],
+        builders: dict[Block, BlockBuilder],
+        sharing: TileSharing,
     ) -> Iterator[TileInput | None]:
         """Cut planes into tiles; None is passed on."""
         for plane in planes:
@@ -112,13 +125,19 @@ class Pipeline:
             if plane is None:
                 yield None
                 continue
-            builder = builders.setdefault(plane.block, BlockBuilder(self.plan, plane.block, reader.region))
+            builder = builders.get(plane.block)
+            if builder is None:
+                builder = builders[plane.block] = BlockBuilder(self.plan, plane.block, reader.region, sharing)
             builder.seconds["read"] += plane.seconds
             yield from reader.tiles(plane)
 
-    def _add_tile(self, builders: dict[Block, BlockBuilder], tile: GeneratedTile) -> None:
-        """Add a tile to its block; finish and write the block after its last tile."""
+    def _add_tile(self, builders: dict[Block, BlockBuilder], kept: KeptTiles, tile: GeneratedTile) -> None:
+        """Keep a tile for other blocks and add it to its own; finish and write the block after its last tile."""
         block = tile.source.block
+        noted = kept.note
+        kept.store(tile)
+        if kept.note != noted:
+            self.on_event(RunNoted(kept.note))
         builders[block].add(tile)
         if builders[block].complete:
             result = builders.pop(block).result()

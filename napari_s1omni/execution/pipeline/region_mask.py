@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tiling import Block, TileGrid
+from napari_s1omni.core.tile_sharing import TileSharing
+from napari_s1omni.core.tiling import Block, TileGrid, TilePlace
 from napari_s1omni.planning.cost import RegionTiles
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
@@ -90,7 +91,7 @@ def count_tiles(plan: Plan) -> RegionTiles | None:
     region, grid = RegionMask.of(plan), plan.grid
     if region.region is None:
         return None
-    once: set[tuple[int, ...]] = set()
+    sharing = TileSharing(grid, region.excludes)
     run = read = 0
     blocks = len(grid) // grid.groups
     px = (grid.block_size + 2 * grid.halo) ** 2 * (grid.depth + 2 * grid.halo_z)
@@ -104,12 +105,13 @@ def count_tiles(plan: Plan) -> RegionTiles | None:
         rows, cols = grid.tile_rows(block.field_y), grid.tile_cols(block.field_x)
         for z in range(*block.field_z):
             found = region.tiles(grid, block, z)
-            places = np.argwhere(np.ones((len(rows), len(cols)), bool) if found is None else found)
-            run += len(places)
-            read += (bottom - top) * (right - left) if len(places) else 0
-            once.update((block.t, z, rows[i], cols[j]) for i, j in places.tolist())
+            places = np.argwhere(np.ones((len(rows), len(cols)), bool) if found is None else found).tolist()
+            read += (bottom - top) * (right - left) if places else 0
+            # Each tile counts for one of its blocks.
+            cells = (TilePlace(block.t, z, block.group, rows[i], cols[j]) for i, j in places)
+            run += sum(sharing.owner(place) == block.index for place in cells)
     share = grid.groups * blocks / len(counted)
-    return RegionTiles(round(len(once) * share), round(run * share), round(read * share))
+    return RegionTiles(round(run * share), round(read * share))
 
 
 @functools.lru_cache(maxsize=4)

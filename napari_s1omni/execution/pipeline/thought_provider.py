@@ -42,6 +42,10 @@ class ThoughtStore(Protocol):
         """Sync all stored thoughts to the disk."""
         ...
 
+    def refresh(self) -> None:
+        """Read what other processes have stored meanwhile."""
+        ...
+
 
 class ThoughtProvider:
     """The thoughts of a run.
@@ -79,6 +83,15 @@ class ThoughtProvider:
         """Return the sampling with which a tile is thought about and generated."""
         redone = self._redo_log.last_round(tile.place)
         return redone.sampling if redone else self._plan.sampling
+
+    def stored(self, tile: TileInput) -> Thought | None:
+        """Return the thought of a tile if it is stored, by this process or another one."""
+        key = self.key(tile)
+        found = self._store.get(key)
+        if found is None:
+            self._store.refresh()
+            found = self._store.get(key)
+        return found
 
     def thoughts(self, tiles: Sequence[TileInput]) -> list[Thought]:
         """Return the thought of each tile, making those that are not stored; all tiles are of one redo round."""

@@ -30,7 +30,8 @@ class GeneratedTile:
     """The tile as the engine saw it."""
     image: NDArray[np.float32] | None
     """float32 (3, H, W) as the engine generated it; None, which stands for zeros, if nothing was generated."""
-    state: Literal["drawn", "empty", "failed", "outside"]
+    state: Literal["drawn", "kept", "empty", "failed", "outside"]
+    """``kept``: it was drawn for another block."""
     error: str = ""
     """Type and message of the error if it failed."""
     micro_batch: int | None = None

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from napari_s1omni.core.tiling import TilePlace
 from napari_s1omni.errors import EngineOutOfMemory
 from napari_s1omni.execution.pipeline.thought_provider import ThoughtProvider
 from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile, TileAttempt
 from napari_s1omni.execution.pipeline.tile_input import TileInput
+from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
+from napari_s1omni.planning.memory import KEPT_IN_BATCH
 from napari_s1omni.planning.plan import Plan
 
 _NO_IMAGE = np.zeros((3, 1, 1), np.float32)
@@ -30,6 +33,8 @@ class TileGenerator:
     on_tiles : callable
         Called after each micro-batch with the number of generated tiles and the seconds they took; may raise to
         stop the run.
+    kept : KeptTiles, optional
+        Tiles drawn for other blocks; left out, every tile is drawn.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class TileGenerator:
         attempt: TileAttempt,
         thoughts: ThoughtProvider,
         on_tiles: Callable[[int, float], None],
+        kept: KeptTiles | None = None,
     ) -> None:
         self._plan = plan
         self._attempt = attempt
         self._thoughts = thoughts
         self._on_tiles = on_tiles
+        self._kept = kept
         self.micro_batch = plan.engine.micro_batch
         """Tiles per call; halved when the device runs out of memory, and never raised again."""
 
@@ -53,31 +60,59 @@ class TileGenerator:
         """
         for batch in self._batches(tiles):
             start = time.perf_counter()
-            todo = [tile for tile in batch if tile.image is not _NO_IMAGE]
-            generated = self._generate_batch(todo)
+            # Two blocks may wait for the same tile.
+            todo: dict[TilePlace, TileInput] = {}
+            for tile in batch:
+                if isinstance(tile, TileInput):
+                    todo.setdefault(tile.place, tile)
+            generated = dict(zip(todo, self._generate_batch(list(todo.values())), strict=True))
+            if self._kept is not None:
+                for found in generated.values():
+                    self._kept.add(found)
             if todo:
                 self._on_tiles(len(todo), time.perf_counter() - start)
-            found = iter(generated)
             for tile in batch:
-                if tile.image is _NO_IMAGE:
-                    yield GeneratedTile(tile, None, "outside") if tile.outside else self._empty(tile)
+                if isinstance(tile, GeneratedTile):
+                    yield tile
+                elif todo[tile.place] is tile:
+                    yield generated[tile.place]
                 else:
-                    yield next(found)
+                    yield self._same(tile, generated[tile.place])
 
-    def _batches(self, tiles: Iterable[TileInput | None]) -> Iterator[list[TileInput]]:
-        """Collect tiles until a micro-batch of them is to be generated; the others keep their place, without image."""
-        batch: list[TileInput] = []
-        count = 0
+    def _batches(self, tiles: Iterable[TileInput | None]) -> Iterator[list[TileInput | GeneratedTile]]:
+        """Collect tiles until a micro-batch of them is to be generated; the others keep their place among them."""
+        batch: list[TileInput | GeneratedTile] = []
+        places: set[TilePlace] = set()
+        waiting = 0
         for tile in tiles:
             if tile is not None:
-                skipped = self._is_empty(tile)
-                batch.append(dataclasses.replace(tile, image=_NO_IMAGE) if skipped else tile)
-                count += not skipped
-            # Skipped tiles do not wait for others.
-            if tile is None or not count or count >= self.micro_batch:
+                known = self._without_drawing(tile)
+                batch.append(known or tile)
+                if known is None:
+                    places.add(tile.place)
+                elif known.image is not None:
+                    waiting += known.image.nbytes + known.source.image.nbytes
+            # What is not drawn does not wait for others, and not much of it waits in all.
+            if tile is None or not places or len(places) >= self.micro_batch or waiting > KEPT_IN_BATCH:
                 yield batch
-                batch, count = [], 0
+                batch, places, waiting = [], set(), 0
         yield batch
+
+    def _without_drawing(self, tile: TileInput) -> GeneratedTile | None:
+        """Return a tile for which the engine is not needed: empty, outside, or drawn for another block."""
+        if self._is_empty(tile):
+            bare = dataclasses.replace(tile, image=_NO_IMAGE)
+            return GeneratedTile(bare, None, "outside") if tile.outside else self._empty(bare)
+        return self._kept.find(tile) if self._kept is not None else None
+
+    def _same(self, tile: TileInput, drawn: GeneratedTile) -> GeneratedTile:
+        """Return a tile that was drawn in the same micro-batch for another block; what failed there is tried again."""
+        if drawn.state == "drawn":
+            return GeneratedTile(tile, drawn.image, "kept", thought=drawn.thought)
+        start = time.perf_counter()
+        (again,) = self._generate_batch([tile])
+        self._on_tiles(1, time.perf_counter() - start)
+        return again
 
     def _generate_batch(self, tiles: Sequence[TileInput]) -> list[GeneratedTile]:
         """Generate a micro-batch, tiles of different redo rounds apart because their sampling differs."""

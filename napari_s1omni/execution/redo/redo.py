@@ -124,7 +124,7 @@ def begin_redo(plan: Plan, path: Path, tiles: set[TilePlace], sampling: Sampling
             index = plan.shard_index(block.index)
             if index in output.blocks:
                 old = output.blocks[index]
-                output.append(old.replace(state="stale", tiles={}, attempt=old.attempt + 1))
+                output.append(old.replace(state="stale", tiles={}, shared=0, attempt=old.attempt + 1))
                 count += 1
         output.store.finish(state="running")
         return count

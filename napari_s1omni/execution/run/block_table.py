@@ -12,8 +12,10 @@ from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.logs.journal import DONE, BlockRecord, BlockState, scan
 
 _STATES: tuple[BlockState, ...] = ("written", "empty", "failed", "quarantined", "stale")
+_FINISHED = tuple(_STATES.index(state) + 1 for state in (*DONE, "quarantined"))
+"""States of blocks that a resumed run does not make again, as numbers of an entry."""
 _DIGESTS = ("digest", "quality")
-_TILES = ("drawn", "empty", "failed", "outside")
+_TILES = ("drawn", "kept", "empty", "failed", "outside")
 _ENTRY = np.dtype(
     [
         ("state", "u1"),
@@ -21,6 +23,7 @@ _ENTRY = np.dtype(
         ("labels", "<i4"),
         *((name, "V16") for name in _DIGESTS),
         *((name, "<u4") for name in _TILES),
+        ("shared", "<u4"),
     ]
 )
 """State is the position in `_STATES` plus 1; 0 means no record."""
@@ -69,6 +72,7 @@ class BlockTable(Mapping[ShardIndex, BlockRecord]):
             entry[name] = bytes.fromhex(getattr(record, name)).ljust(16, b"\0")
         for name in _TILES:
             entry[name] = record.tiles.get(name, 0)
+        entry["shared"] = record.shared
         return True
 
     def number(self, index: ShardIndex) -> int:
@@ -82,17 +86,21 @@ class BlockTable(Mapping[ShardIndex, BlockRecord]):
 
     def unfinished(self) -> list[int]:
         """Return the blocks that are neither done nor quarantined, by number."""
-        kept = [_STATES.index(state) + 1 for state in (*DONE, "quarantined")]
-        return [int(n) for n in np.flatnonzero(~np.isin(self._entries["state"], kept))]
+        return [int(n) for n in np.flatnonzero(~np.isin(self._entries["state"], _FINISHED))]
 
     def is_finished(self, number: int) -> bool:
         """Whether a block is done or quarantined."""
-        state = int(self._entries["state"][number])
-        return state > 0 and (_STATES[state - 1] in DONE or _STATES[state - 1] == "quarantined")
+        return int(self._entries["state"][number]) in _FINISHED
 
     def tiles(self, *names: str) -> int:
-        """Count the tiles with the outcomes ``drawn``, ``empty``, ``failed`` or ``outside``."""
+        """Count the tiles with the outcomes ``drawn``, ``kept``, ``empty``, ``failed`` or ``outside``."""
         return sum(int(self._entries[name].sum()) for name in names)
+
+    def tiles_done(self) -> int:
+        """Count the tiles of the run in finished blocks, each once."""
+        finished = self._entries[np.isin(self._entries["state"], _FINISHED)]
+        done = sum(int(finished[name].sum()) for name in _TILES if name != "outside")
+        return max(0, done - int(finished["shared"].sum()))
 
     def digests(self) -> Mapping[ShardIndex, str]:
         """Return the digest of each block that has a record."""
@@ -111,6 +119,7 @@ class BlockTable(Mapping[ShardIndex, BlockRecord]):
             quality=quality.hex() if any(quality) else "",
             labels=None if labels == _NO_LABELS else labels,
             tiles={name: int(entry[name]) for name in _TILES},
+            shared=int(entry["shared"]),
             attempt=int(entry["attempt"]),
         )
 

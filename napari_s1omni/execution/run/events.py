@@ -51,6 +51,14 @@ class RunPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class RunNoted:
+    """Something that the user should know came up during the run."""
+
+    text: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted:
     """A stage after the blocks begins."""
 
@@ -70,7 +78,7 @@ class RunFinished:
     """Objects of a stack that were dropped since they lie in too few planes."""
 
 
-Event = RunStarted | TilesDone | BlockDone | RunPaused | StageStarted | RunFinished
+Event = RunStarted | TilesDone | BlockDone | RunPaused | RunNoted | StageStarted | RunFinished
 OnEvent = Callable[[Event], None]
 
 

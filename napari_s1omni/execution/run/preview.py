@@ -85,6 +85,9 @@ class MemoryThoughts(dict[str, Thought]):
     def commit(self) -> None:
         """Do nothing: memory needs no sync."""
 
+    def refresh(self) -> None:
+        """Do nothing: nobody else writes here."""
+
 
 def run_preview(
     plan: Plan,

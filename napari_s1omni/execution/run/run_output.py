@@ -11,20 +11,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, BlockIndex
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.pipeline.block import BlockResult
 from napari_s1omni.execution.pipeline.block_writer import BlockWriter
+from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.run.block_table import BlockTable
 from napari_s1omni.execution.run.events import OnEvent, RunFinished, StageStarted
 from napari_s1omni.execution.run.run_state import RunState
+from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.joining.stitching import KEEP_ALL, StackRule
 from napari_s1omni.operations import OPERATIONS, Segmentation
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.settings import scratch_bytes
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore
+from napari_s1omni.storage.files.tile_scratch import TileScratch
 from napari_s1omni.storage.image_group.label_place import label_place
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal
 from napari_s1omni.storage.logs.thought_log import ThoughtLog
@@ -43,7 +48,9 @@ _PACKAGES = ("numpy", "scipy", "scikit-image", "zarr", "torch", "transformers", 
 class RunOutput:
     """Where a run writes, and the state of its blocks from earlier runs. Made by :meth:`begin`."""
 
-    def __init__(self, plan: Plan, store: ResultStore, journal: Journal, thoughts: ThoughtLog) -> None:
+    def __init__(
+        self, plan: Plan, store: ResultStore, journal: Journal, thoughts: ThoughtLog, forecast: int = 0
+    ) -> None:
         self.plan = plan
         self.store = store
         self.thoughts = thoughts
@@ -54,6 +61,9 @@ class RunOutput:
         self._quality = QualityMaps(plan, store)
         self._writer = BlockWriter(plan, store, self._scratch, journal, thoughts, self._quality)
         self._verify = False
+        self._forecast = forecast
+        self.kept: KeptTiles | None = None
+        """The tiles that unfinished blocks share, once :meth:`keep_tiles` was called."""
 
     @classmethod
     @contextlib.contextmanager
@@ -107,7 +117,7 @@ class RunOutput:
                 Journal(store.work / "journal", worker, disk=disk, on_step=on_step) as journal,
                 ThoughtLog(store.work / "thoughts", worker, disk=disk) as thoughts,
             ):
-                yield cls(plan, store, journal, thoughts)
+                yield cls(plan, store, journal, thoughts, forecast)
 
     def todo(self, *, verify: bool = False) -> list[int]:
         """Return the blocks that are still to be run, by number; with `verify`, damaged ones too."""
@@ -119,12 +129,32 @@ class RunOutput:
                 self.append(old.replace(state="stale", attempt=old.attempt + 1))
         return self.blocks.unfinished()
 
+    def keep_tiles(self) -> KeptTiles:
+        """Return what keeps the tiles that unfinished blocks share; from now on, finished blocks release theirs."""
+        left = len(self.blocks.unfinished()) / max(1, len(self.plan.grid))
+        self.kept = KeptTiles(
+            self.plan,
+            TileSharing(self.plan.grid, RegionMask.of(self.plan).excludes),
+            TileScratch(self.store.path),
+            room=scratch_bytes(),
+            spare=math.ceil(self._forecast * left),
+            unfinished=lambda number: not self.blocks.is_finished(number),
+        )
+        self.kept.sweep()
+        return self.kept
+
     def commit(self, result: BlockResult) -> BlockRecord:
         """Write a finished block, see :class:`BlockWriter`."""
         number = self.plan.grid.ravel(result.block.index)
         record = self._writer.commit(result, self.blocks.next_attempt(number))
-        self.blocks.add(record)
+        self.add(record)
         return record
+
+    def add(self, record: BlockRecord) -> None:
+        """Take note of a record in the journal, and release the tiles that were kept for its block alone."""
+        self.blocks.add(record)
+        if self.kept is not None:
+            self.kept.release(self.plan.grid.block(self.plan.block_index(record.block)))
 
     def quarantine(self, block: Block, record: BlockRecord) -> None:
         """Append the record of a block that failed as a whole, and mark all of it as a hole."""
@@ -134,7 +164,7 @@ class RunOutput:
         """Append a record for which no pixels are written."""
         self._journal.append(record)
         self._journal.commit()
-        self.blocks.add(record)
+        self.add(record)
 
     def finish(self, on_event: OnEvent, check: Callable[[], None]) -> None:
         """Run the stages after the blocks, then mark the result as complete.
@@ -147,6 +177,8 @@ class RunOutput:
         """
         check()
         self._journal.commit()
+        # All blocks are done: no tile is needed any more.
+        TileScratch(self.store.path).clear()
         digests = self.blocks.digests()
         summary: dict[str, Any] = {"holes": self.blocks.tiles("failed"), "objects": None}
         if outside := self.blocks.tiles("outside"):

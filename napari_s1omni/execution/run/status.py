@@ -86,6 +86,8 @@ class RunStatus:
     """Address of Dask's dashboard."""
     peak_memory: int = 0
     """Largest resident size of a worker so far, in bytes."""
+    note: str = ""
+    """What came up during the run and is worth knowing; empty if nothing did."""
     error: Failure | None = None
     """Why it failed."""
 

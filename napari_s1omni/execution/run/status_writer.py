@@ -14,6 +14,7 @@ from napari_s1omni.execution.run.events import (
     BlockDone,
     Event,
     RunFinished,
+    RunNoted,
     RunPaused,
     RunStarted,
     StageStarted,
@@ -122,7 +123,7 @@ class StatusWriter:
                 self._tiles_on_the_way += event.count
                 return self._with_rate(status)
             case BlockDone(record):
-                self._tiles_in_blocks += sum(n for state, n in record.tiles.items() if state != "outside")
+                self._tiles_in_blocks += record.tiles_done
                 self._tiles_on_the_way = max(0, self._tiles_on_the_way - record.tiles.get("drawn", 0))
                 self._busy_seconds += record.seconds.get("think", 0.0) + record.seconds.get("generate", 0.0)
                 return self._with_rate(
@@ -137,6 +138,8 @@ class StatusWriter:
                     self._before_pause = status.state
                 self._points.clear()
                 return status.replace(state=RunState.PAUSED if waiting else self._before_pause, rate=None, eta=None)
+            case RunNoted(text):
+                return status.replace(note=text)
             case StageStarted(state):
                 return status.replace(state=state, eta=None)
             case RunFinished(holes, objects, thin):

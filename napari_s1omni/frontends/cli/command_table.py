@@ -80,6 +80,7 @@ BENCHES: dict[str, Entry] = {
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
     "volumes": Entry(f"{_CLI}.bench.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
+    "tiles": Entry(f"{_CLI}.bench.tiles:tiles", "Measure what a megapixel costs: tiles drawn, overhead, engines."),
     "busy": Entry(f"{_CLI}.bench.busy:busy", "Time runs and previews beside other work on the machine."),
     "gpu": Entry(f"{_CLI}.bench.gpu:gpu", "Time a model of the released size on a GPU, with random weights."),
     "notebook": Entry(

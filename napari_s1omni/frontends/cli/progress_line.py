@@ -15,6 +15,7 @@ from napari_s1omni.execution.run.events import (
     BlockDone,
     Event,
     RunFinished,
+    RunNoted,
     RunPaused,
     RunStarted,
     StageStarted,
@@ -94,6 +95,8 @@ class ProgressLine:
                 self._show()
             case RunPaused(waiting=waiting):
                 self._bar.update(self._task, description="paused" if waiting else "running")
+            case RunNoted(text=text):
+                self._console.print(f"note: {text}", style="dim", highlight=False, markup=False, soft_wrap=True)
             case StageStarted(state=state):
                 self._bar.update(self._task, description=state.phrase, words="nearly done")
                 if not self._live and self._notes and self._tiles:

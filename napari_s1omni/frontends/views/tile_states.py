@@ -107,8 +107,10 @@ class TileStates:
         state, seconds, objects, error = "waiting", None, None, None
         if record is not None:
             count = max(1, sum(record.tiles.values()))
+            # Those that were drawn for another block took their time there.
+            made = max(1, count - record.tiles.get("kept", 0))
             state = "empty" if record.state == "empty" else "drawn"
-            seconds = sum(record.seconds.values()) / count
+            seconds = sum(record.seconds.values()) / made
             objects = None if record.labels is None else record.labels / count
             error = next((failed[place] for failed in self._failed.values() if place in failed), None)
             if error is not None:

@@ -18,7 +18,7 @@ from napari_s1omni.storage.logs.tile_failure import TileFailure, parse_failures
 BlockState = Literal["written", "empty", "failed", "quarantined", "stale"]
 DONE: tuple[BlockState, ...] = ("written", "empty")
 """States of blocks that a resumed run keeps."""
-_COUNTS = frozenset({"pid", "attempt", "tokens", "bytes"})
+_COUNTS = frozenset({"pid", "attempt", "shared", "tokens", "bytes"})
 """Fields that are left out of the JSON where they are 0."""
 
 
@@ -41,7 +41,10 @@ class BlockRecord:
     thoughts: tuple[str, ...] = ()
     """Keys of the thoughts from which its tiles were generated."""
     tiles: Mapping[str, int] = field(default_factory=dict)
-    """Number of its tiles per outcome: ``drawn``, ``empty``, ``failed``, ``outside``."""
+    """Number of its tiles per outcome: ``drawn``, ``kept`` (drawn for another block), ``empty``, ``failed``,
+    ``outside``."""
+    shared: int = 0
+    """How many of them, apart from those outside, count for another block."""
     tokens: int = 0
     """Total length of the thoughts of its tiles, in tokens of the engine."""
     bytes: int = 0
@@ -67,6 +70,11 @@ class BlockRecord:
     def done(self) -> bool:
         """Whether a resumed run keeps it."""
         return self.state in DONE
+
+    @property
+    def tiles_done(self) -> int:
+        """Tiles of the run that are done with this block, so that each tile is counted once."""
+        return max(0, sum(n for state, n in self.tiles.items() if state != "outside") - self.shared)
 
     @property
     def failed_whole(self) -> bool:

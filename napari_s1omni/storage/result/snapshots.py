@@ -15,13 +15,14 @@ from pathlib import Path
 from napari_s1omni.errors import StoreError
 from napari_s1omni.storage.files.disk import disk_errors
 from napari_s1omni.storage.files.fsync_store import WORK
+from napari_s1omni.storage.files.tile_scratch import FOLDER as SHARED_TILES
 from napari_s1omni.storage.result.output_fingerprint import FINGERPRINT
 
 FOLDER = "generations"
 _PREVIOUS = "previous"
 _REPLACED = "replaced"
 _STATE = ("lock", "status.json", "launch.json", "control.json", "control.json.lock", "job.yaml", "run.log")
-_NOT_IN_SNAPSHOT = (*_STATE, "partial", "source", FOLDER)
+_NOT_IN_SNAPSHOT = (*_STATE, "partial", "source", SHARED_TILES, FOLDER)
 """Files and folders of a run that are not part of its result."""
 
 
@@ -96,7 +97,8 @@ def put_aside(path: Path) -> None:
     target = _snapshot(path)
     aside = target.with_name(_REPLACED)
     with disk_errors("moving", path):
-        shutil.rmtree(path / WORK / "source", ignore_errors=True)
+        for name in ("source", SHARED_TILES):
+            shutil.rmtree(path / WORK / name, ignore_errors=True)
         (aside / WORK).mkdir(parents=True, exist_ok=True)
         if (path / FINGERPRINT).exists():
             parts = [entry for entry in (*path.iterdir(), *(path / WORK).iterdir()) if _is_result(entry.name)]

@@ -16,6 +16,7 @@ from stage import OPERATIONS, assert_same
 
 from napari_s1omni.execution.run.control import write_control
 from napari_s1omni.execution.run.watch import status
+from napari_s1omni.planning.cost import estimate_cost
 from napari_s1omni.results.result import Result
 
 distributed = pytest.importorskip("distributed")
@@ -87,6 +88,10 @@ def cluster(tmp_path):
     made.close()
 
 
+def _tiles(record):
+    return sum(record.tiles.values())
+
+
 STEPS = [("read", 3), ("think", 6), ("generate", 6), ("temp", 3), ("renamed", 3), ("journal", 2)]
 
 
@@ -155,6 +160,10 @@ def test_what_a_disk_refuses_for_a_moment_is_tried_again(stage, undisturbed):
     assert (stage.folder / "counting" / "victim").exists()
     assert_same(stage, undisturbed)
     assert {record.attempt for record in stage.records} == {0}, "nothing had failed as a whole"
+    tiles = estimate_cost(Result.open(stage.output).plan).tiles_computed
+    seen, drawn = (sum(f(record) for record in stage.records) for f in (_tiles, lambda r: r.tiles.get("drawn", 0)))
+    assert sum(record.tiles_done for record in stage.records) == tiles
+    assert drawn <= tiles + (seen - tiles) / 2, "only tiles at the moving edge of two workers are drawn by both"
 
 
 @pytest.mark.parametrize(

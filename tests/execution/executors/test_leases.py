@@ -1,5 +1,6 @@
 """Every block is leased until it is done; only a block that fails twice alone is quarantined."""
 
+import itertools
 import random
 
 import pytest
@@ -83,3 +84,28 @@ def test_leases_grow_with_the_pace_and_shrink_towards_the_end():
     assert sizes[-1] == 1
     assert sizes[1:] == sorted(sizes[1:], reverse=True)
     assert sum(sizes) == 1000
+
+
+def test_each_worker_has_a_stretch_of_neighbouring_blocks():
+    order = BlockOrder(grid(100), list(range(100)))
+    taken = {worker: [] for worker in "abc"}
+    while len(order):
+        for worker, blocks in taken.items():
+            blocks += order.take(3, None, worker)
+    assert sorted(block for blocks in taken.values() for block in blocks) == list(range(100))
+    for blocks in taken.values():
+        jumps = sum(after != before + 1 for before, after in itertools.pairwise(blocks))
+        assert jumps <= 4
+    assert taken["a"][:20] == list(range(20))
+    assert taken["b"][0] >= 40
+
+
+def test_blocks_near_the_focus_come_first_whoever_asks():
+    order = BlockOrder(grid(40), list(range(40)))
+    order.take(2, None, "a")
+    order.take(2, None, "b")
+    near = [order.take(1, (0, 0, 32, 64 * 30 + 32), worker)[0] for worker in "abab"]
+    assert near[0] == 30
+    assert set(near) <= {28, 29, 31, 30, 32}
+    left = [n for worker in "ab" * 40 for n in order.take(1, None, worker)]
+    assert len({*left, *near}) == 36

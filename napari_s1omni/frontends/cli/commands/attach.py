@@ -145,6 +145,8 @@ def _rows(found: RunStatus) -> dict[str, str]:
         rows["peak memory of a worker"] = format_bytes(found.peak_memory)
     if found.holes:
         rows["holes"] = f"{found.holes:,} tiles"
+    if found.note:
+        rows["note"] = found.note
     if found.dashboard:
         rows["dashboard"] = found.dashboard
     if found.error:

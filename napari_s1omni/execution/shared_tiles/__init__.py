@@ -1,0 +1,1 @@
+"""Drawn tiles that several blocks need."""
