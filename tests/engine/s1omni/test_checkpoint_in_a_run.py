@@ -93,7 +93,7 @@ def test_a_tile_that_is_not_finite_is_recorded(unet_folder, picture, monkeypatch
 
 
 def test_endless_thoughts_are_recorded(unet_folder, picture, monkeypatch):
-    monkeypatch.setattr(decoding, "_choose", lambda logits, choice, generators: [65] * len(logits))
+    monkeypatch.setattr(decoding, "choose_tokens", lambda logits, choice, generators: [65] * len(logits))
     result = napari_s1omni.segment(picture, prompt="nuclei", engine=str(unet_folder), **TILING, max_new_tokens=40)
     assert _failed(result) > 1
     assert not result.array[:].any()

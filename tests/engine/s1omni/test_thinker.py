@@ -14,6 +14,8 @@ from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import Thought
 from napari_s1omni.engine.s1omni import load
 from napari_s1omni.engine.s1omni.thinker import decoding
+from napari_s1omni.engine.s1omni.thinker.choosing import TokenSampling, choose_tokens
+from napari_s1omni.engine.s1omni.thinker.ending import is_repeating
 from napari_s1omni.errors import ThoughtError
 
 KINDS = ("empty", "noise", "ramp", "noise")
@@ -133,9 +135,9 @@ def test_sampling_depends_on_the_tile_not_on_its_position(thinker, images):
 def test_top_p_keeps_only_the_most_probable():
     logits = torch.log(torch.tensor([[0.6, 0.3, 0.1]]))
     generator = np.random.Generator(np.random.Philox(0))
-    picked = [decoding._choose(logits, decoding.TokenSampling(1.0, 0.5, (0,)), [generator])[0] for _ in range(50)]
+    picked = [choose_tokens(logits, TokenSampling(1.0, 0.5, (0,)), [generator])[0] for _ in range(50)]
     assert set(picked) == {0}
-    picked = [decoding._choose(logits, decoding.TokenSampling(1.0, 1.0, (0,)), [generator])[0] for _ in range(2000)]
+    picked = [choose_tokens(logits, TokenSampling(1.0, 1.0, (0,)), [generator])[0] for _ in range(2000)]
     shares = np.bincount(picked, minlength=3) / 2000
     np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.05)
 
@@ -155,7 +157,7 @@ def test_top_p_keeps_only_the_most_probable():
     ],
 )
 def test_repetition(ids, expected):
-    assert decoding.is_repeating(ids) is expected
+    assert is_repeating(ids) is expected
 
 
 def _scripted(monkeypatch, thinker, scripts):
@@ -173,7 +175,7 @@ def _scripted(monkeypatch, thinker, scripts):
             step = next(place)
             return [script[min(step, len(script) - 1)]] * len(logits)
 
-        monkeypatch.setattr(decoding, "_choose", choose)
+        monkeypatch.setattr(decoding, "choose_tokens", choose)
         return real(*arguments, **options)
 
     monkeypatch.setattr("napari_s1omni.engine.s1omni.thinker.thinker.decode", decode)
@@ -193,9 +195,9 @@ def test_a_repeating_thought_is_tried_once_more(monkeypatch, thinker, images):
 def test_the_second_attempt_at_a_sampled_thought_is_another(monkeypatch, thinker, images):
     """It has other random numbers, else it would run away as the first did; they are the same in each run."""
     written = []
-    real, choose = thinker._write, decoding._choose
+    real, choose = thinker._write, decoding.choose_tokens
     # The tiny thinker is too sure of its three words to say anything else at this temperature.
-    monkeypatch.setattr(decoding, "_choose", lambda logits, *rest: choose(logits * 0.2, *rest))
+    monkeypatch.setattr(decoding, "choose_tokens", lambda logits, *rest: choose(logits * 0.2, *rest))
 
     def write(*arguments):
         ids, _ = real(*arguments)

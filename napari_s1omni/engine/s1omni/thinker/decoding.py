@@ -10,23 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_s1omni.engine.s1omni.thinker.choosing import TokenSampling, choose_tokens
+from napari_s1omni.engine.s1omni.thinker.ending import ThoughtEnding
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
-
-_MAX_PERIOD = 32
-_MIN_REPEATS = 4
-_MIN_REPEATED_TOKENS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSampling:
-    """How the next token is chosen."""
-
-    temperature: float = 0.0
-    """0 takes the most probable token."""
-    top_p: float = 1.0
-    seeds: tuple[int, ...] = ()
-    """A seed per row, used above temperature 0; it depends on the tile, not on its position in the batch."""
-    max_new_tokens: int = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +47,7 @@ def decode(
     prompts: ImagePrompts,
     choice: TokenSampling,
     *,
-    on_token: Callable[[int, list[int]], None] | None = None,
+    on_token: Callable[[int, int], None] | None = None,
     forced: Sequence[Sequence[int]] | None = None,
     begun: Sequence[Sequence[int]] = (),
     probe: HiddenStates | None = None,
@@ -75,7 +61,7 @@ def decode(
     prompts : ImagePrompts
     choice : TokenSampling
     on_token : callable, optional
-        Called with (row, tokens of that row so far) after each new token.
+        Called with (row, new token).
     forced : sequence of token sequences, optional
         Tokens to replay instead of choosing. The states are bit-identical to those of choosing them.
     begun : sequence of token sequences, optional
@@ -92,6 +78,7 @@ def decode(
     following = int(positions.max()) + 1
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in choice.seeds]
     written: list[list[int]] = [[] for _ in range(rows)]
+    watched = [ThoughtEnding(prompting) for _ in range(rows)]
     endings: list[str | None] = [None] * rows
     end = prompting.ids["turn_end"]
     states: list[torch.Tensor] = []
@@ -110,13 +97,13 @@ def decode(
             done = step >= choice.max_new_tokens or all(endings)
             fed = [end] * rows
             if not done:
-                chosen = _choose(backbone.lm_head(hidden[:, -1]).float(), choice, generators)
+                chosen = choose_tokens(backbone.lm_head(hidden[:, -1]).float(), choice, generators)
                 for i in (i for i in range(rows) if endings[i] is None):
                     fed[i] = begun[i][step] if begun and step < len(begun[i]) else chosen[i]
                     written[i].append(fed[i])
-                    endings[i] = _ending(written[i], prompting)
+                    endings[i] = watched[i].add(fed[i])
                     if on_token is not None:
-                        on_token(i, written[i])
+                        on_token(i, fed[i])
             if all(endings) and probe is None:
                 break
         if done and (probe is None or forced is not None or step > max(map(len, written))):
@@ -160,50 +147,3 @@ class HiddenStates:
     def take(self, last_hidden_state: torch.Tensor) -> torch.Tensor:
         """Return the states of the last forward pass."""
         return last_hidden_state if self._last is None else self._last
-
-
-def is_repeating(ids: Sequence[int]) -> bool:
-    """Return whether `ids` end with at most 32 tokens repeated four times or more, over at least 24 tokens."""
-    for period in range(1, _MAX_PERIOD + 1):
-        length = max(_MIN_REPEATED_TOKENS, _MIN_REPEATS * period)
-        if len(ids) < length:
-            continue
-        tail = ids[-length:]
-        if all(tail[i] == tail[i + period] for i in range(length - period)):
-            return True
-    return False
-
-
-def _ending(ids: list[int], prompting: PromptTokenizer) -> str | None:
-    """Return why a row ends with its last token, or None if it continues."""
-    special = prompting.ids
-    last = ids[-1]
-    if last == special["turn_end"]:
-        return "stopped"
-    if last in prompting.routes:
-        # A route token inside the reasoning is not a decision.
-        opened = _last_index(ids, special["think_start"])
-        return None if opened > _last_index(ids, special["think_end"]) else "stopped"
-    return "repeating" if is_repeating(ids) else None
-
-
-def _last_index(ids: Sequence[int], token: int) -> int:
-    return max((i for i, value in enumerate(ids) if value == token), default=-1)
-
-
-def _choose(logits: torch.Tensor, choice: TokenSampling, generators: Sequence[np.random.Generator]) -> list[int]:
-    """Return the next token of each row; sampling inverts the cumulative distribution in float64 on the host."""
-    if choice.temperature == 0:
-        greedy: list[int] = logits.argmax(-1).tolist()
-        return greedy
-    probabilities = torch.softmax(logits.double() / choice.temperature, -1).cpu()
-    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    cumulative = ordered.cumsum(-1)
-    picked = []
-    for row, generator in enumerate(generators):
-        kept = int((cumulative[row] < choice.top_p).sum()) + 1
-        kept = min(kept, cumulative.shape[1])
-        level = generator.random() * float(cumulative[row, kept - 1])
-        index = min(int((cumulative[row] <= level).sum()), kept - 1)
-        picked.append(int(order[row, index]))
-    return picked

@@ -12,9 +12,11 @@ import torch
 from napari_s1omni.core.sampling import Sampling
 from napari_s1omni.engine.protocol import OnText, Thought
 from napari_s1omni.engine.s1omni.checkpoint.config import CheckpointConfig
-from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, ImagePrompts, TokenSampling, decode
+from napari_s1omni.engine.s1omni.thinker.choosing import TokenSampling
+from napari_s1omni.engine.s1omni.thinker.decoding import HiddenStates, ImagePrompts, decode
 from napari_s1omni.engine.s1omni.thinker.patches import PatchGeometry, patchify
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer, PromptTokens
+from napari_s1omni.engine.s1omni.thinker.streaming import TextStream
 from napari_s1omni.errors import ThoughtError
 
 RETRY_TEMPERATURE = 0.7
@@ -152,14 +154,11 @@ class Thinker:
         count = len(images)
         images = self._fill_batch(images)
         prompt = self._prompt(instruction, images)
-        shown = [""] * count
+        streams = [TextStream(self.prompting) for _ in range(count)]
 
-        def stream(row: int, ids: list[int]) -> None:
-            text = self.prompting.decode(ids)
-            # A character of several bytes is shown once it is complete.
-            if on_text is not None and row < count and not text.endswith("\ufffd"):
-                on_text(start + row, text[len(shown[row]) :])
-                shown[row] = text
+        def show(row: int, token: int) -> None:
+            if on_text is not None and row < count and (piece := streams[row].add(token)):
+                on_text(start + row, piece)
 
         seeds = tuple(_seed(sampling.seed, image, attempt) for image in images) if temperature else ()
         capture = self.config.condition.mode == "capture"
@@ -169,7 +168,7 @@ class Thinker:
                 self.prompting,
                 ImagePrompts(prompt.ids, *self._patches(images)),
                 choice=TokenSampling(temperature, sampling.top_p, seeds, self.max_new_tokens(sampling)),
-                on_token=stream,
+                on_token=None if on_text is None else show,
                 begun=[*begun, *[()] * (len(images) - len(begun))] if begun else (),
                 probe=probe if capture else None,
             )
