@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari_s1omni.benchmarks.reading.windows import measure_windows
 
 from napari_s1omni.benchmarks.reading.agreement import check
 from napari_s1omni.benchmarks.reading.files import images
-from napari_s1omni.benchmarks.reading.windows import measure_windows
 
 sys.path.append(str(Path(__file__).parents[1] / "storage" / "readers" / "microscopes"))
 
@@ -18,9 +18,9 @@ def folder(tmp_path):
     pytest.importorskip("pylibCZIrw")
     pytest.importorskip("nd2")
     pytest.importorskip("liffile")
-    from czi_files import write_czi
-    from leica_made import write_lif
-    from nd2_made import planes, write_nd2
+    from napari_s1omni.benchmarks.reading.instrument_files.leica import write_lif
+    from napari_s1omni.benchmarks.reading.instrument_files.nikon import planes, write_nd2
+    from napari_s1omni.benchmarks.reading.instrument_files.zeiss import write_czi
 
     plane = np.random.default_rng(0).integers(0, 60_000, (3, 600, 700)).astype(np.uint16)
     scenes = [(plane[s], (2000 * s, 0), {}, s) for s in range(2)]

@@ -7,8 +7,7 @@ import pytest
 
 pytest.importorskip("wsidicom", reason="needs wsidicom (the extra 'slides')")
 
-from dicom_slides import write_slide
-
+from napari_s1omni.benchmarks.reading.instrument_files.dicom_slide import write_slide
 from napari_s1omni.errors import SeveralImages, SourceError
 from napari_s1omni.storage.readers.folder_formats import is_slide
 from napari_s1omni.storage.readers.slides.dicom_slide import list_images

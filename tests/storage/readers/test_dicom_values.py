@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("pydicom")
 import pydicom
-from dicom_files import dataset, shipped, volume, write_series
+from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, volume, write_series
+from shipped_files import shipped
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut
 

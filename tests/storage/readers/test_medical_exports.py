@@ -10,7 +10,7 @@ import highdicom
 import nibabel
 import pydicom
 import SimpleITK
-from dicom_files import write_series
+from napari_s1omni.benchmarks.reading.instrument_files.dicom import write_series
 
 from napari_s1omni.api import segment, super_resolve
 from napari_s1omni.errors import JobError, SourceError

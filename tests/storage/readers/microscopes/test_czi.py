@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pylibCZIrw", reason="needs the extra czi")
-from czi_files import write_czi, write_pyramid
 from pylibCZIrw import czi as library
 from real_files import DATA, needs_files
 
+from napari_s1omni.benchmarks.reading.instrument_files.zeiss import write_czi, write_pyramid
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SeveralImages, SourceError
 from napari_s1omni.storage.listing.image_headers import list_images

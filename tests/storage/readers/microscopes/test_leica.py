@@ -10,10 +10,10 @@ import tifffile
 
 pytest.importorskip("liffile", reason="needs the extra lif")
 import liffile
-from leica_made import write_lif, write_lof, write_xlef, write_xlif
 from real_files import DATA, needs_files
 
 import napari_s1omni
+from napari_s1omni.benchmarks.reading.instrument_files.leica import write_lif, write_lof, write_xlef, write_xlif
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.listing.image_headers import list_images

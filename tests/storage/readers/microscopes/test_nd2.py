@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("nd2", reason="needs the extra nd2")
 import nd2
-from nd2_made import loop, planes, positions, time_loop, write_nd2
 from real_files import DATA, needs_files
 
+from napari_s1omni.benchmarks.reading.instrument_files.nikon import loop, planes, positions, time_loop, write_nd2
 from napari_s1omni.core.paths import join_reference
 from napari_s1omni.errors import SeveralImages, SourceError
 from napari_s1omni.storage.listing.image_headers import list_images

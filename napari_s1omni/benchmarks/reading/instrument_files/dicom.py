@@ -1,25 +1,39 @@
-"""DICOM series for tests, written by pydicom."""
+"""DICOM series, written by pydicom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
-STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_CT = "1.2.840.10008.5.1.4.1.1.2"
+_STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def volume(planes=6, rows=24, columns=32):
+def volume(planes: int = 6, rows: int = 24, columns: int = 32) -> NDArray[np.int16]:
     """Stored values of a series, each plane another."""
     z, y, x = np.mgrid[:planes, :rows, :columns]
-    return (z * 200 + y * 5 + x).astype(np.int16)
+    found: NDArray[np.int16] = (z * 200 + y * 5 + x).astype(np.int16)
+    return found
 
 
-def dataset(pixels, position=None, number=1, series="1.2.3", turned=STRAIGHT, **tags):
+def dataset(
+    pixels: NDArray[Any],
+    position: Sequence[float] | NDArray[Any] | None = None,
+    number: int = 1,
+    series: str = "1.2.3",
+    turned: Sequence[float] = _STRAIGHT,
+    **tags: Any,
+) -> FileDataset:
     """One slice; `tags` replaces or adds tags, and None removes one."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = tags.get("SOPClassUID", CT)
+    meta.MediaStorageSOPClassUID = tags.get("SOPClassUID", _CT)
     meta.MediaStorageSOPInstanceUID = generate_uid()
     found = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
     found.SOPClassUID, found.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
@@ -45,13 +59,19 @@ def dataset(pixels, position=None, number=1, series="1.2.3", turned=STRAIGHT, **
     return found
 
 
-def write_series(folder, stored, places=None, names=None, **tags):
+def write_series(
+    folder: Path,
+    stored: NDArray[Any],
+    places: Sequence[float] | None = None,
+    names: Sequence[str] | None = None,
+    **tags: Any,
+) -> Path:
     """Write slices (z, y, x) along the normal of their plane; the names say nothing of the order."""
     folder.mkdir(parents=True, exist_ok=True)
-    turned = np.array(tags.get("turned", STRAIGHT))
+    turned = np.array(tags.get("turned", _STRAIGHT))
     normal = np.cross(turned[:3], turned[3:])
     places = [2.0 * k for k in range(len(stored))] if places is None else places
-    order = np.random.default_rng(1).permutation(len(stored)) if names is None else range(len(stored))
+    order = np.random.default_rng(1).permutation(len(stored)) if names is None else np.arange(len(stored))
     for k, (plane, place) in enumerate(zip(stored, places, strict=True)):
         name = f"IM{order[k]:04d}.dcm" if names is None else names[k]
         position = np.array([-10.0, 20.0, 5.0]) + place * normal
@@ -59,7 +79,7 @@ def write_series(folder, stored, places=None, names=None, **tags):
     return folder
 
 
-def report(path, series="1.2.9"):
+def report(path: Path, series: str = "1.2.9") -> Path:
     """Write a structured report, which holds no pixels."""
     found = dataset(
         np.zeros((2, 2), np.int16), series=series, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR"
@@ -68,8 +88,3 @@ def report(path, series="1.2.9"):
         delattr(found, name)
     found.save_as(path, enforce_file_format=True)
     return path
-
-
-def shipped(name):
-    """Return the path of a file that pydicom ships for its own tests."""
-    return pydicom.data.get_testdata_file(name, download=False)

@@ -3,42 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
-TILE = 64
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
 def write_slide(
-    folder: Path, pixels: np.ndarray, spacing: float = 0.00025, levels: int = 2, label: bool = True
+    folder: Path,
+    pixels: NDArray[Any],
+    spacing: float = 0.00025,
+    levels: int = 2,
+    label: bool = True,
+    tile: int = 64,
 ) -> Path:
-    """Write levels of ``(y, x, 3)`` uint8 or ``(channels, y, x)`` uint16 pixels; `spacing` in mm."""
+    """Write levels of ``(y, x, 3)`` uint8 or ``(channels, y, x)`` uint16 pixels; `spacing` in mm, `tile` its edge in pixels."""
     folder.mkdir(exist_ok=True)
     shared = {"study": generate_uid(), "series": generate_uid(), "frame": generate_uid(), "pyramid": generate_uid()}
     for number in range(levels):
         step = 2**number
         at = pixels[::step, ::step] if pixels.dtype == np.uint8 else pixels[:, ::step, ::step]
-        _write(
-            folder / f"level-{number}.dcm", at, spacing * step, "VOLUME" if not number else "RESAMPLED", shared, number
-        )
+        kind = "VOLUME" if not number else "RESAMPLED"
+        _write(folder / f"level-{number}.dcm", at, spacing * step, kind, shared, number, (tile, tile))
     if label:
-        _write(folder / "label.dcm", pixels[:40, :50], spacing * 50, "LABEL", shared, 90)
+        _write(folder / "label.dcm", pixels[:40, :50], spacing * 50, "LABEL", shared, 90, (40, 50))
     return folder
 
 
-def _write(path: Path, pixels: np.ndarray, spacing: float, kind: str, shared: dict[str, str], number: int) -> None:
+def _write(
+    path: Path,
+    pixels: NDArray[Any],
+    spacing: float,
+    kind: str,
+    shared: dict[str, str],
+    number: int,
+    tile: tuple[int, int],
+) -> None:
     colours = pixels.dtype == np.uint8
     planes = [pixels] if colours else list(pixels)
     height, width = planes[0].shape[:2]
-    tile = (TILE, TILE) if kind != "LABEL" else (height, width)
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = WHOLE_SLIDE
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = _WHOLE_SLIDE
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
     data.StudyInstanceUID, data.SeriesInstanceUID = shared["study"], shared["series"]
     data.FrameOfReferenceUID = shared["frame"]
@@ -105,7 +117,7 @@ def _path(identifier: str, colours: bool) -> Dataset:
     return path
 
 
-def _tiles(plane: np.ndarray, tile: tuple[int, int]) -> list[np.ndarray]:
+def _tiles(plane: NDArray[Any], tile: tuple[int, int]) -> list[NDArray[Any]]:
     height, width = plane.shape[:2]
     found = []
     for top in range(0, height, tile[0]):

@@ -1,27 +1,42 @@
-"""LIF, LOF, XLIF and XLEF files for tests, written as Leica's description of its formats says."""
+"""LIF, LOF, XLIF and XLEF files, written as Leica's description of its formats says."""
+
+from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
+from numpy.typing import NDArray
 
-IDS = {"x": 1, "y": 2, "z": 3, "t": 4, "l": 5, "n": 7, "e": 9, "m": 10}
-UNITS = {"t": "s", "m": "", "n": ""}
+_IDS = {"x": 1, "y": 2, "z": 3, "t": 4, "l": 5, "n": 7, "e": 9, "m": 10}
+_UNITS = {"t": "s", "m": "", "n": ""}
 
 
-def element(name, pixels, axes, lengths=None, tables=("Green",), memory="", tags=None, children=""):
+def element(
+    name: str,
+    pixels: NDArray[Any],
+    axes: str,
+    lengths: Mapping[str, tuple[float, float]] | None = None,
+    tables: Sequence[str] = ("Green",),
+    memory: str = "",
+    tags: Sequence[int] | None = None,
+    children: str = "",
+) -> str:
     """Return the XML of an image; `lengths` gives (origin, length) by axis, in m or s; `c` and `s` are channels."""
     pixels = np.asarray(pixels)
     steps = dict(zip(axes, pixels.strides, strict=True))
     sizes = dict(zip(axes, pixels.shape, strict=True))
     dimensions = "".join(
-        f'<DimensionDescription DimID="{IDS[a]}" NumberOfElements="{sizes[a]}" Origin="{(lengths or {}).get(a, (0, 0))[0]}" '
-        f'Length="{(lengths or {}).get(a, (0, 0))[1]}" Unit="{UNITS.get(a, "m")}" BitInc="0" BytesInc="{steps[a]}"/>'
+        f'<DimensionDescription DimID="{_IDS[a]}" NumberOfElements="{sizes[a]}" '
+        f'Origin="{(lengths or {}).get(a, (0, 0))[0]}" '
+        f'Length="{(lengths or {}).get(a, (0, 0))[1]}" Unit="{_UNITS.get(a, "m")}" BitInc="0" BytesInc="{steps[a]}"/>'
         for a in axes
         if a not in "cs"
     )
-    channel = next((a for a in axes if a in "cs"), None)
+    channel = next((a for a in axes if a in "cs"), "")
     count = sizes.get(channel, 1)
     kind, bits = int(pixels.dtype.kind == "f"), 8 * pixels.dtype.itemsize
     tags = tags or ((1, 2, 3) if channel == "s" else (0,) * count)
@@ -38,7 +53,9 @@ def element(name, pixels, axes, lengths=None, tables=("Green",), memory="", tags
     )
 
 
-def write_lif(path, images, extra=""):
+def write_lif(
+    path: str | Path, images: Sequence[tuple[str, NDArray[Any], str, Mapping[str, Any]]], extra: str = ""
+) -> Path:
     """Write (name, pixels, axes, options) as a LIF; a name with slashes lies in folders."""
     blocks, described = [], ""
     for number, (name, pixels, axes, options) in enumerate(images):
@@ -61,7 +78,7 @@ def write_lif(path, images, extra=""):
     return Path(path)
 
 
-def write_lof(path, name, pixels, axes, **options):
+def write_lof(path: str | Path, name: str, pixels: NDArray[Any], axes: str, **options: Any) -> Path:
     """Write one image as a LOF."""
     xml = f'<LMSDataContainerHeader Version="2">{element(name, pixels, axes, **options)}</LMSDataContainerHeader>'
     data = np.asarray(pixels).tobytes()
@@ -70,7 +87,14 @@ def write_lof(path, name, pixels, axes, **options):
     return Path(path)
 
 
-def write_xlif(path, name, pixels, axes, files, **options):
+def write_xlif(
+    path: str | Path,
+    name: str,
+    pixels: NDArray[Any],
+    axes: str,
+    files: Sequence[tuple[str, int, int]],
+    **options: Any,
+) -> Path:
     """Write an XLIF whose pixels lie in other files, each with its byte among the pixels and its size."""
     frames = "".join(f'<Frame File="{file}" Offset="{at}" Size="{size}" UUID=""/>' for file, at, size in files)
     memory = f'<Memory Size="{np.asarray(pixels).nbytes}" MemoryBlockID="MemBlock_0">{frames}</Memory>'
@@ -78,7 +102,7 @@ def write_xlif(path, name, pixels, axes, files, **options):
     return _write_xml(path, xml)
 
 
-def write_xlef(path, files):
+def write_xlef(path: str | Path, files: Sequence[str]) -> Path:
     """Write an XLEF that refers to other files."""
     references = "".join(f'<Reference File="{file}" UUID=""/>' for file in files)
     return _write_xml(
@@ -86,12 +110,12 @@ def write_xlef(path, files):
     )
 
 
-def _write_xml(path, xml):
+def _write_xml(path: str | Path, xml: str) -> Path:
     whole = f'<?xml version="1.0"?><LMSDataContainerHeader Version="2">{xml}</LMSDataContainerHeader>'
     Path(path).write_text(whole, "utf-8")
     return Path(path)
 
 
-def _chunk(text):
+def _chunk(text: str) -> bytes:
     data = text.encode("utf-16-le")
     return struct.pack("<IIBI", 0x70, len(data) + 5, 0x2A, len(text)) + data

@@ -1,29 +1,34 @@
-"""ND2 files for tests: chunks with a map at the end, and metadata in XML, as in version 2.1 of the format."""
+"""ND2 files: chunks with a map at the end, and metadata in XML, as in version 2.1 of the format."""
+
+from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _MAGIC = 0x0ABECEDA
 _TYPES = {int: "lx_uint32", float: "double", str: "CLxStringW", bool: "bool"}
 
 
-def loop(kind, inner=None, **parameters):
+def loop(kind: int, inner: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
     """Return a loop of the experiment: 1 is time, 2 positions, 4 planes, 7 is custom."""
     found = {"eType": kind, "uLoopPars": parameters}
     return {**found, "ppNextLevelEx": {"no_name": inner}} if inner else found
 
 
-def time_loop(count, step, inner=None, spread=0.0):
+def time_loop(count: int, step: float, inner: dict[str, Any] | None = None, spread: float = 0.0) -> dict[str, Any]:
     """Return time points, on average `step` ms apart."""
     parts = {"dStart": 0.0, "dPeriod": 0.0, "dDuration": 0.0}
     measured = {"dAvgPeriodDiff": step, "dMaxPeriodDiff": step + spread, "dMinPeriodDiff": step - spread}
     return loop(1, inner, uiCount=count, **parts, **measured)
 
 
-def positions(points, inner=None):
+def positions(points: Sequence[tuple[str, float, float]], inner: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return stage positions, each (name, x, y)."""
     found = {
         f"i{n:010}": {"dPosX": x, "dPosY": y, "dPosZ": 0.0, "dPosName": name} for n, (name, x, y) in enumerate(points)
@@ -31,12 +36,21 @@ def positions(points, inner=None):
     return loop(2, inner, bUseZ=False, Points=found)
 
 
-def planes(count, step):
+def planes(count: int, step: float) -> dict[str, Any]:
     """Return a stack of planes."""
     return loop(4, uiCount=count, dZLow=0.0, dZHigh=step * (count - 1), dZStep=step, dZHome=0.0)
 
 
-def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, compressed=False, left_out=(), dyes=True):
+def write_nd2(
+    path: str | Path,
+    frames: NDArray[Any],
+    experiment: Mapping[str, Any] | None = None,
+    channels: Sequence[str] = ("DAPI",),
+    size: float = 0.25,
+    compressed: bool = False,
+    left_out: Collection[int] = (),
+    dyes: bool = True,
+) -> Path:
     """Write frames (y, x, components) in the order of the loops; three components of one channel are colours."""
     frames = np.asarray(frames)
     count, height, width, components = frames.shape
@@ -53,7 +67,7 @@ def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, comp
         "eCompression": 0 if compressed else 2,
         "dCompressionParam": 0.0,
     }
-    named = {
+    named: dict[str, dict[str, Any]] = {
         f"a{i}": {"sDescription": name, "uiColor": 0x0000FF << (8 * i % 24), "uiCompCount": each, "uiModalityMask": 1}
         for i, name in enumerate(channels)
     }
@@ -93,15 +107,15 @@ def write_nd2(path, frames, experiment=None, channels=("DAPI",), size=0.25, comp
     return Path(path)
 
 
-def _peak(wavelength):
+def _peak(wavelength: float) -> dict[str, Any]:
     return {"uiCount": 1, "pPoint": {"Point0": {"dWavelength": wavelength, "dTValue": 1.0, "eType": 1}}}
 
 
-def _xml(values):
+def _xml(values: Mapping[str, Any]) -> bytes:
     return f"<variant version='1.0'>{_inside(values)}</variant>".encode()
 
 
-def _inside(values):
+def _inside(values: Mapping[str, Any]) -> str:
     text = ""
     for name, value in values.items():
         if isinstance(value, dict):

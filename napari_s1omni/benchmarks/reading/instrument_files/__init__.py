@@ -1,0 +1,1 @@
+"""Files as instruments write them, made where no real one is at hand; for benchmarks and tests."""
