@@ -175,6 +175,8 @@ class EngineDescription(EngineIdentity):
     """Whether masks get better if each instruction says the polarity that was measured on the layer; not stored."""
     takes_one_stain: bool = dataclasses.field(default=False, compare=False)
     """Whether nuclei of a brown section are found better in hematoxylin alone; not stored."""
+    takes_even_ground: bool = dataclasses.field(default=False, compare=False)
+    """Whether bright objects on uneven ground are found better if that is evened before tiles are drawn; not stored."""
     margin: int = dataclasses.field(default=0, compare=False)
     """Largest margin around a tile, in source px, that a thought may ask for; not stored with a plan either."""
     native: NativeSize | None = dataclasses.field(default=None, compare=False)

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from napari_s1omni.core.requests.reading import find_kind, find_polarity
 from napari_s1omni.core.sizes.folding import fold
-from napari_s1omni.engine.denoising import plane_noise
+from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.engine.denoising import is_grey_image, plane_noise
 from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.mere_noise import is_mere_noise
 from napari_s1omni.engine.reference.measurement import detect_signal, is_colour_image, levels, measure_tile
 from napari_s1omni.engine.reference.significance import stands_out
 from napari_s1omni.engine.reference.stains import brown_share, find_counterstain, keep_stain, separate_stain
 from napari_s1omni.operations.operation import Operation
+from napari_s1omni.operations.pixel_size import object_size
 from napari_s1omni.planning.consensus import Consensus
+from napari_s1omni.planning.even_ground import EvenGround
 
 _BRIGHT, _DARK = 0.5, 0.7
 """Place of the ground between the darkest (0) and the brightest (1) pixels: objects are bright below, dark above."""
@@ -26,6 +29,10 @@ _AGREED = 0.75
 """Share of the places that must have the same polarity."""
 _BROWN = 0.3
 """Share of the stained pixels above which brown is taken out; at most 0.05 in hematoxylin and eosin."""
+_UNEVEN = 0.5
+"""Variation of the ground, in contrasts of the objects, from which it is evened: as bright as half an object."""
+_LEAST_CONTRAST = 0.01
+"""Contrast that is assumed at least, in model range."""
 _SMOOTHING = 3.0
 """Sigma, in pixels, of the smoothing in which objects of about 20 px stand out."""
 _TOLD = ("nuclei",)
@@ -53,14 +60,29 @@ def looks_in_hematoxylin(operation: Operation, engine: EngineDescription) -> boo
     )
 
 
-def as_asked(found: Consensus, operation: Operation, engine: EngineDescription) -> Consensus | None:
+def may_even_ground(operation: Operation, engine: EngineDescription, spec: LayerSpec) -> bool:
+    """Whether uneven ground would be taken out of what an engine sees: of one channel, if objects may be bright."""
+    return (
+        operation.type == "segmentation"
+        and engine.takes_even_ground
+        and len(operation.channel_groups(spec)[0]) == 1
+        and find_polarity(operation.prompt) != "dark"
+    )
+
+
+def as_asked(found: Consensus, operation: Operation, engine: EngineDescription, spec: LayerSpec) -> Consensus | None:
     """Return what of a measurement concerns a request and an engine; None if nothing does."""
     nuclei = looks_in_hematoxylin(operation, engine)
     polarity = found.polarity if says_polarity(operation, engine) and (nuclei or not found.section) else None
     counterstain = found.counterstain if nuclei else None
-    if polarity is None and counterstain is None:
+    even = None
+    if found.unevenness is not None and may_even_ground(operation, engine, spec):
+        size = object_size(operation.prompt, spec) or found.size
+        if found.unevenness >= _UNEVEN and size is not None:
+            even = EvenGround.for_objects(size)
+    if polarity is None and counterstain is None and even is None:
         return None
-    return dataclasses.replace(found, polarity=polarity, counterstain=counterstain)
+    return dataclasses.replace(found, polarity=polarity, counterstain=counterstain, even_ground=even)
 
 
 def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Consensus:
@@ -90,6 +112,10 @@ def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Con
     size = (
         measure_tile(max(places, key=lambda place: float(np.ptp(levels(place.mean(axis=0)))))).size if found else None
     )
+    unevenness = None
+    if sure and polarity == "bright" and all(is_grey_image(place) for place in places):
+        measured = [measure_tile(place, polarity) for place in places]
+        unevenness = round(float(np.median([m.slope / max(m.contrast, _LEAST_CONTRAST) for m in measured])), 2)
     return Consensus(
         polarity=polarity if sure else None,
         places=len(found),
@@ -98,6 +124,7 @@ def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Con
         size=None if size is None else round(size, 1),
         section=section,
         counterstain="dab" if brown else None,
+        unevenness=unevenness,
     )
 
 

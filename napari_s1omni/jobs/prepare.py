@@ -25,7 +25,13 @@ from napari_s1omni.execution.run.begun_plan import as_begun
 from napari_s1omni.execution.run.run_output import bytes_left
 from napari_s1omni.execution.run.tile_times import with_learned_time
 from napari_s1omni.jobs.brightness import contrary_brightness
-from napari_s1omni.jobs.consensus import as_asked, looks_in_hematoxylin, measure_consensus, says_polarity
+from napari_s1omni.jobs.consensus import (
+    as_asked,
+    looks_in_hematoxylin,
+    may_even_ground,
+    measure_consensus,
+    says_polarity,
+)
 from napari_s1omni.jobs.sample_places import cut_tiles, read_places
 from napari_s1omni.jobs.volume_quality import volume_quality
 from napari_s1omni.operations.familiarity import familiarity_notes
@@ -73,13 +79,14 @@ class MeasuredSource:
     def consensus(self, operation: Operation, engine: EngineDescription) -> Consensus | None:
         """Return what of the layer's objects concerns a request and an engine; may read some of the layer."""
         spec = self.source.spec
-        if not (says_polarity(operation, engine) or (spec.rgb and looks_in_hematoxylin(operation, engine))):
+        stained = spec.rgb and looks_in_hematoxylin(operation, engine)
+        if not (says_polarity(operation, engine) or stained or may_even_ground(operation, engine, spec)):
             return None
         (channels,) = operation.channel_groups(spec)
         if channels not in self.known and not self.copied:
             self.known[channels] = measure_consensus(*read_places(self.source, operation, self.normalization, channels))
         found = self.known.get(channels)
-        return None if found is None else as_asked(found, operation, engine)
+        return None if found is None else as_asked(found, operation, engine, spec)
 
     def features(self, operation: Operation) -> NDArray[np.float32] | None:
         """Return features of some tiles of the layer, by which engines tell whether they know such images.

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from napari_s1omni.planning.even_ground import EvenGround
+
+_NEW = ("unevenness", "even_ground")
+"""Fields that earlier versions lack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
@@ -28,6 +33,12 @@ class Consensus:
     counterstain: str | None = None
     """Stain that is taken out of what an engine sees, so that hematoxylin is left; None leaves the image as it is."""
 
+    unevenness: float | None = None
+    """How much the ground of bright objects varies across a place, in contrasts of the objects; the median of places.
+    None if objects are not bright, and in plans of earlier versions."""
+    even_ground: EvenGround | None = None
+    """How uneven ground is taken out of what an engine sees; None leaves the image as it is."""
+
     @property
     def sentence(self) -> str:
         """What is told to the engine or taken out of the image, for people; may be empty."""
@@ -40,13 +51,21 @@ class Consensus:
             if self.agreeing == self.places:
                 where = "the whole layer" if self.whole else f"{self.places} place{'s'[: self.places > 1]} of the layer"
             parts.append(f"Objects are {self.polarity} on {ground} ground, measured on {where}.")
+        if self.even_ground is not None:
+            parts.append(
+                f"The ground is uneven: it varies by {self.unevenness:.1f} times the contrast of the objects. It is "
+                f"found over {self.even_ground.window:.0f} px around each pixel and taken out before tiles are drawn."
+            )
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON; inverse of :meth:`from_json`."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self)
+        # Left out where nothing is known, as in results of earlier versions.
+        return {name: value for name, value in data.items() if name not in _NEW or value is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read it back from a stored plan."""
-        return cls(**data)
+        even = data.get("even_ground")
+        return cls(**{**data, "even_ground": None if even is None else EvenGround(**even)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from napari_s1omni.engine.description import EngineDescription
 from napari_s1omni.engine.instruction import Instruction
 from napari_s1omni.engine.reference.stains import keep_stain
 from napari_s1omni.planning.consensus import Consensus
+from napari_s1omni.planning.even_ground import EvenGround
 from napari_s1omni.planning.job import Job
 
 
@@ -90,8 +92,16 @@ class Plan:
         """Stain that is taken out of what the engine sees; None if none is."""
         return None if self.consensus is None else self.consensus.counterstain
 
+    @property
+    def even_ground(self) -> EvenGround | None:
+        """How uneven ground is taken out of what the engine sees; None if it is not."""
+        return None if self.consensus is None else self.consensus.even_ground
+
     def to_model(self, pixels: NDArray[Any], group: int) -> NDArray[np.float32]:
-        """Convert pixels (C, h, w) of a channel group to what the engine sees, float32 (3, h, w) in model range."""
+        """Convert pixels (C, h, w) of a channel group to what the engine sees, float32 (3, h, w) in model range.
+
+        Ground is evened later, since it depends on a margin, see :attr:`even_ground`.
+        """
         image = self.job.operation.to_model(pixels, self.normalization, self.groups[group])
         return image if self.counterstain is None else keep_stain(image, "hematoxylin", self.counterstain)
 
@@ -165,6 +175,8 @@ class Plan:
         data.pop("consensus", None)
         if self.counterstain is not None:
             data["counterstain"] = self.counterstain
+        if self.even_ground is not None:
+            data["even_ground"] = dataclasses.asdict(self.even_ground)
         data["engine"] = data["engine"]["identity"]
         for side in ("source", "target"):
             data[side].pop("source")

@@ -27,6 +27,7 @@ _CONSEQUENCES = {
     "target": "the form of the result",
     "instruction": "what the engine is told",
     "counterstain": "the stains that the engine sees",
+    "even_ground": "the ground that the engine sees",
 }
 """What follows from other settings, by the first part of its key; it is named only if nothing else differs."""
 _ORDER = ("operation", "source_digest", "source", "region", "region_digest", "groups", "engine", "grid", "sampling")

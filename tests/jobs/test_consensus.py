@@ -6,6 +6,8 @@ from scipy import ndimage
 
 import napari_s1omni
 from napari_s1omni.engine.instruction import Instruction
+from napari_s1omni.execution.pipeline.plane_reader import PlaneReader
+from napari_s1omni.execution.pipeline.retry import Retry
 from napari_s1omni.frontends.session.request_line import request_line
 from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
 from napari_s1omni.planning.job import Job
@@ -115,3 +117,54 @@ def test_a_result_begun_without_it_goes_on_as_it_was_begun(tmp_path, monkeypatch
 
     told = napari_s1omni.run(one.replace(output=str(tmp_path / "other.zarr")), durable=False)
     assert next(iter(told.thoughts.values())).prompt.endswith("segment the bright nuclei")
+
+
+def on_a_slope(shape=(150, 200)):
+    """Bright discs on ground that is as bright as they are at the upper edge."""
+    return (discs(shape, 2000.0) + 2000 * np.exp(-np.arange(shape[0]) / 60)[:, None]).astype(np.uint16)
+
+
+def test_uneven_ground_is_said_and_taken_out_of_what_the_engine_sees():
+    """It is the same in every block and tile, and in a part of the layer."""
+    pixels = on_a_slope()
+    prepared = prepare(job("segment the discs, about 18 px"), pixels)
+    plan = prepared.plan
+    assert "The ground is uneven: " in plan.told
+    assert plan.told in plan.notes
+    again = Plan.from_json(plan.to_json())
+    assert (again.even_ground, again.digest) == (plan.even_ground, plan.digest)
+    reader = PlaneReader(plan, prepared.source, Retry(), lambda step: None)
+    whole = reader.read(0, 0, 0, (0, 150), (0, 200))
+    assert np.median(whole[0, :20]) == pytest.approx(np.median(whole[0, -20:]), abs=0.1)
+    part = reader.read(0, 0, 0, (20, 97), (31, 200))
+    assert np.array_equal(part, whole[:, 20:97, 31:200])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "engine", "pixels"),
+    [
+        ("segment the discs, about 18 px", "nano", discs((150, 200))),
+        ("segment the dark discs, about 18 px", "nano", on_a_slope()),
+        ("segment the discs, about 18 px", "reference", on_a_slope()),
+    ],
+    ids=["even ground", "dark objects", "an engine that finds the ground itself"],
+)
+def test_ground_is_left_as_it_is(prompt, engine, pixels):
+    plan = prepare(job(prompt, engine), pixels).plan
+    assert plan.even_ground is None
+    assert "even_ground" not in plan.fingerprint()
+    assert "uneven" not in plan.told
+
+
+def test_a_result_begun_on_uneven_ground_goes_on_with_it(tmp_path, monkeypatch):
+    """Earlier versions left the ground as it was."""
+    image = tmp_path / "slope.npy"
+    np.save(image, on_a_slope())
+    one = job("segment the discs, about 18 px", source={"uri": str(image)}, output=str(tmp_path / "discs.zarr"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(MeasuredSource, "consensus", lambda *a: None)
+        begun = napari_s1omni.run(one, durable=False)
+    plan = prepare(one).plan
+    assert plan.digest == begun.plan.digest
+    assert plan.even_ground is None
+    assert napari_s1omni.run(one, durable=False).complete

@@ -99,6 +99,7 @@ def describe_layout(layout: Layout, name: str) -> EngineDescription:
         takes_polarity=layout.vocab_size < _FEW_TOKENS,
         takes_one_stain=layout.vocab_size < _FEW_TOKENS,
         native=_native(layout.config),
+        takes_even_ground=layout.vocab_size < _FEW_TOKENS,
         threads=0 if gpus else cpu_threads(config.threads),
         host=EngineHost(memory, config.seconds_per_tile, config.devices, gpus, placement),
     )

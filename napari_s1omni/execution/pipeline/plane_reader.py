@@ -91,13 +91,24 @@ class PlaneReader:
         SourceError
             If the source cannot be read, even after retries.
         """
-        pixels = self._pixels(t, z, group, y, x)
-        image = self.plan.to_model(pixels, group)
+        pixels, image = self._view(t, z, group, y, x)
         unknown = self._unknown(pixels)
         if unknown is not None:
             shown = image if len(unknown) == 1 else image[: len(unknown)]
             shown[np.broadcast_to(unknown, shown.shape)] = np.nan
         return image
+
+    def _view(self, t: int, z: int, group: int, y: Span, x: Span) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Read source pixels (channels, h, w), and return them with what the engine sees, float32 (3, h, w)."""
+        even = self.plan.even_ground
+        if even is None:
+            pixels = self._pixels(t, z, group, y, x)
+            return pixels, self.plan.to_model(pixels, group)
+        # The ground of a pixel depends on a margin, so that it is the same in every block and tile.
+        rows, columns = (even.widen(span, n) for span, n in zip((y, x), self.plan.grid.extent, strict=True))
+        wide = self._pixels(t, z, group, rows, columns)
+        inside = (..., slice(y[0] - rows[0], y[1] - rows[0]), slice(x[0] - columns[0], x[1] - columns[0]))
+        return wide[inside], np.ascontiguousarray(even.flatten(self.plan.to_model(wide, group))[inside])
 
     def _unknown(self, pixels: NDArray[Any]) -> NDArray[np.bool_] | None:
         """Return which pixels (channels, h, w) are NaN or infinite; None if none are."""
@@ -156,9 +167,8 @@ class PlaneReader:
         if drawn is not None and not drawn.any():
             return Plane(block, z, origin, _NO_IMAGE, time.perf_counter() - start, drawn)
         self.on_step("read")
-        pixels = self._pixels(block.t, z, block.group, y, x)
+        pixels, image = self._view(block.t, z, block.group, y, x)
         transparent = self._transparent(block.t, z, y, x)
-        image = self.plan.to_model(pixels, block.group)
         seconds = time.perf_counter() - start
         return Plane(block, z, origin, image, seconds, drawn, self._unknown(pixels), transparent)
 

@@ -85,7 +85,8 @@ def _in_blocks_as_begun(plan: Plan, begun: Plan) -> Plan:
 def _told_as_begun(plan: Plan, begun: Plan) -> Plan:
     """Return the plan with what was measured on the layer then, if the instructions differ in nothing else."""
     instruction = plan.instruction.replace(polarity=begun.instruction.polarity)
-    same = (instruction, begun.counterstain) == (plan.instruction, plan.counterstain)
+    told = instruction, begun.counterstain, begun.even_ground
+    same = told == (plan.instruction, plan.counterstain, plan.even_ground)
     if same or instruction != begun.instruction:
         return plan
     notes = (*(note for note in plan.notes if note != plan.told), _TOLD)
