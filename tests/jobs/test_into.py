@@ -200,7 +200,7 @@ class Killed(BaseException):
     """Stands for the death of the process."""
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("version", [pytest.param("0.4", marks=pytest.mark.slow), "0.5"])
 def test_a_killed_run_is_resumed_and_a_damaged_one_mended(version, tmp_path):
     image = write_image(tmp_path / "image.zarr", version, pixels=spots((300, 200)))
     whole = write_image(tmp_path / "whole.zarr", version, pixels=spots((300, 200)))

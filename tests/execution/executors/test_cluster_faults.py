@@ -155,6 +155,7 @@ def test_workers_may_come_late_and_leave_early(stage, undisturbed, cluster):
     assert_same(stage, undisturbed)
 
 
+@pytest.mark.slow
 def test_what_a_disk_refuses_for_a_moment_is_tried_again(stage, undisturbed):
     stage.run(fault=stage.fault("temp", 4, error=errno.EIO))
     assert (stage.folder / "counting" / "victim").exists()

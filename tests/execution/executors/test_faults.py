@@ -133,7 +133,9 @@ def blocks_that_draw(plan, px):
     }
 
 
-@pytest.mark.parametrize("serial", [True, False], ids=["serial", "dask"])
+@pytest.mark.parametrize(
+    "serial", [pytest.param(True, id="serial"), pytest.param(False, id="dask", marks=pytest.mark.slow)]
+)
 def test_too_little_memory_halves_the_micro_batch_and_says_so(stage, undisturbed, serial):
     stage.run(engine={"room": 2}, serial=serial)
     assert_same(stage, undisturbed)
@@ -146,7 +148,9 @@ def test_no_room_for_a_single_tile_ends_the_run_with_what_to_do(stage):
     assert "use smaller tiles" in said.lower()
 
 
-@pytest.mark.parametrize("stage", OPERATIONS, indirect=True)
+@pytest.mark.parametrize(
+    "stage", ["segmentation", pytest.param("super_resolution", marks=pytest.mark.slow)], indirect=True
+)
 def test_flipped_bits_are_found_and_that_block_is_made_again(stage, undisturbed):
     stage.run(serial=True)
     folder = {"segmentation": ".s1omni/local_labels/c", "super_resolution": "0/c"}[stage.operation]

@@ -87,8 +87,8 @@ def wait_until_unchanged(read, seconds=0.7, most=240):
 @pytest.mark.parametrize(
     "executor",
     [
-        pytest.param({"serial": True}, id="serial", marks=pytest.mark.slow),
-        pytest.param({"cluster": {"workers": 2}}, id="dask"),
+        pytest.param({"serial": True}, id="serial"),
+        pytest.param({"cluster": {"workers": 2}}, id="dask", marks=pytest.mark.slow),
     ],
 )
 def test_pause_go_on_cancel_and_resume(begin, executor):
@@ -142,6 +142,7 @@ def test_watching_shows_every_block_once_and_ends(begin):
     assert len(blocks) == len(set(blocks)) == changes[-1].status.blocks_total
 
 
+@pytest.mark.slow
 def test_blocks_near_the_focus_come_first(begin):
     process, path = begin(serial=True, seconds=0.01, size=1300)
     wait_for(path, lambda s: s.blocks_done >= 1)

@@ -1,6 +1,7 @@
 """Every notebook runs from start to end, names what it teaches, and is stored without outputs."""
 
 import base64
+import importlib.util
 import io
 import os
 import re
@@ -13,9 +14,9 @@ from PIL import Image
 
 from napari_s1omni.settings import browser
 
-pytest.importorskip("nbclient", reason="needs the extra 'browser'")
-nbformat = pytest.importorskip("nbformat", reason="needs the extra 'browser'")
-pytest.importorskip("nbconvert", reason="needs the extra 'browser'")
+if not all(importlib.util.find_spec(name) for name in ("nbclient", "nbformat", "nbconvert")):
+    # They are imported where they are used: that takes seconds, and every process of the tests collects all of them.
+    pytest.skip("needs the extra 'browser'", allow_module_level=True)
 
 NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 LIMIT = 120
@@ -23,12 +24,17 @@ LIMIT = 120
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+@pytest.fixture(scope="module")
+def nbformat():
+    return importlib.import_module("nbformat")
+
+
 def test_there_are_notebooks():
     assert len(NOTEBOOKS) == 7
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_is_stored_without_outputs_and_names_what_it_teaches(path):
+def test_is_stored_without_outputs_and_names_what_it_teaches(path, nbformat):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -55,7 +61,7 @@ def executed(request, tmp_path_factory):
 @pytest.mark.timeout(16 * LIMIT)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 @pytest.mark.slow
-def test_runs(path, executed):
+def test_runs(path, executed, nbformat):
     notebook = nbformat.read(executed / path.stem / path.name, as_version=4)
     seconds = float((executed / path.stem / "seconds.txt").read_text())
     print(f"{path.name}: {seconds:.0f} s")
