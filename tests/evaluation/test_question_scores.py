@@ -67,10 +67,36 @@ def test_hrbench_as_published(pieces):
         ("2(3+4)", 14),
         ("7\\div2", 3.5),
         ("0.25", 0.25),
+        ("1/2\\sqrt{3}", 0.28867513459481287),
+        ("2^3\\sqrt{4}", 16),
+        ("2^-1", 0.5),
+        ("|-3|", 3),
     ],
 )
 def test_values_of_latex(text, value):
     assert float(number_of(text)) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$\\sqrt{6}$", 6**0.5),
+        ("3:2", 1.5),
+        ("5.", 5),
+        ("50\\%", 0.5),
+        ("12$12", 144),
+        ("\\sqrt{2})+", 2**0.5),
+        ("\\frac12", None),
+        ("\\sqrt2", None),
+        ("|-3|", None),
+        ("1e3", None),
+        ("\\$5", None),
+    ],
+)
+def test_values_as_the_published_library_reads_them(text, value):
+    """Measured with latex2sympy2 1.9.1, as MATH-V's program evaluates."""
+    found = number_of(text, as_published=True)
+    assert found is None if value is None else float(found) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize("text", ["", "x", "noidea", "answer:1680", "9^9^9", "1/0", "(" * 3000, "(1,2)", "\\foo", "2="])

@@ -12,7 +12,7 @@ Value = Fraction | float
 
 _TOKEN = re.compile(
     r"\s+|\\[,;:! ]|(?P<number>\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)"
-    r"|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+*/^_(){}\[\]!|])"
+    r"|(?P<command>\\[a-zA-Z]+|\\%)|(?P<sign>[-+*/^_(){}\[\]!|])"
 )
 _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "\\sin": math.sin,
@@ -26,13 +26,16 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "\\exp": math.exp,
 }
 _PRODUCTS = ("*", "\\cdot", "\\times")
+_BEGIN = ("(", "{", "\\pi", "\\sqrt", "\\frac", "\\dfrac", "\\tfrac", "\\binom")
+"""Signs and commands that continue a product without a sign between."""
 _QUOTIENTS = ("/", "\\div")
+_UNKNOWN_THERE = ("|", "\\ln", "\\exp")
 _LARGEST_POWER = 512.0
 _LARGEST_FACTORIAL = 170
 _DEEPEST = 50
 
 
-def number_of(text: str) -> Value | None:
+def number_of(text: str, *, as_published: bool = False) -> Value | None:
     """Return the value of a number in LaTeX; None if it is none.
 
     Sums, products, fractions, roots, powers, factorials, pi and common functions are known. Unknown letters, text and
@@ -41,9 +44,13 @@ def number_of(text: str) -> Value | None:
     Parameters
     ----------
     text : str
+    as_published : bool
+        Read as latex2sympy2 1.9 does: a colon divides, dollars and stray points are skipped, and so is all after a
+        bracket too many. Arguments without braces, absolute values, natural logarithms and exponents such as 1e3 are
+        no numbers.
     """
     try:
-        parser = _Parser(_tokens(text))
+        parser = _Parser(_tokens(text, as_published), as_published)
         value = parser.sum(0)
         parser.end()
         return value if isinstance(value, Fraction) or math.isfinite(value) else None
@@ -51,14 +58,20 @@ def number_of(text: str) -> Value | None:
         return None
 
 
-def _tokens(text: str) -> list[str]:
+def _tokens(text: str, as_published: bool) -> list[str]:
     text = text.replace("\\left", "").replace("\\right", "")
+    if as_published:
+        text = re.sub(r"(?<!\\)\$|\.(?!\d)", " ", text).replace(":", "/")
     found, at = [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(text[at])
         if match.lastgroup:
+            if as_published and (
+                match[0] in _UNKNOWN_THERE or ("e" in match[0].lower() and match.lastgroup == "number")
+            ):
+                raise ValueError(match[0])
             found.append(match[0])
         at = match.end()
     if not found:
@@ -69,11 +82,11 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     """Descends through sums, products, powers and atoms."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self._tokens, self._at = tokens, 0
+    def __init__(self, tokens: list[str], as_published: bool) -> None:
+        self._tokens, self._at, self._as_published = tokens, 0, as_published
 
     def end(self) -> None:
-        if self._at != len(self._tokens):
+        if self._at != len(self._tokens) and not (self._as_published and self._tokens[self._at] in (")", "}")):
             raise ValueError(self._tokens[self._at])
 
     def sum(self, depth: int) -> Value:
@@ -88,18 +101,11 @@ class _Parser:
 
     def _product(self, depth: int) -> Value:
         value = self._signed(depth)
-        while True:
-            token = self._peek()
-            if token in _PRODUCTS or token in _QUOTIENTS:
-                self._at += 1
-                other = self._signed(depth)
-                value = _times(value, other) if token in _PRODUCTS else _over(value, other)
-            elif token is not None and (
-                token[0].isdigit() or token in ("(", "{", "\\pi", "\\sqrt", "\\frac", "\\dfrac")
-            ):
-                value = _times(value, self._power(depth))
-            else:
-                return value
+        while (token := self._peek()) in _PRODUCTS or token in _QUOTIENTS:
+            self._at += 1
+            other = self._signed(depth)
+            value = _times(value, other) if token in _PRODUCTS else _over(value, other)
+        return value
 
     def _signed(self, depth: int) -> Value:
         sign = 1
@@ -107,19 +113,31 @@ class _Parser:
             self._at += 1
             sign = -sign if token == "-" else sign
         value = self._power(depth)
+        # What stands side by side belongs together more than a quotient: 1/2x is 1/(2x).
+        while (token := self._peek()) is not None and (token[0].isdigit() or token in _BEGIN):
+            value = _times(value, self._power(depth))
         return value if sign > 0 else -value
 
     def _power(self, depth: int) -> Value:
         value = self._atom(depth)
-        while self._peek() == "!":
+        while self._peek() in ("!", "\\%"):
             self._at += 1
-            if value != int(value) or not 0 <= value <= _LARGEST_FACTORIAL:
-                raise ValueError("factorial")
-            value = Fraction(math.factorial(int(value)))
+            if self._tokens[self._at - 1] == "!":
+                value = Fraction(math.factorial(_whole(value)))
+            else:
+                value = _over(value, Fraction(100))
+        if self._as_published and self._tokens[self._at - 1] == "\\%" and not self._tokens[self._at - 2][0].isdigit():
+            raise ValueError("percent of what is no plain number")
         if self._peek() == "^":
             self._at += 1
-            return _raised(value, self._group(depth) if self._peek() == "{" else self._signed(depth))
+            return _raised(value, self._exponent(depth))
         return value
+
+    def _exponent(self, depth: int) -> Value:
+        if self._peek() == "-" and not self._as_published:
+            self._at += 1
+            return -self._atom(depth)
+        return self._group(depth) if self._peek() == "{" else self._atom(depth)
 
     def _atom(self, depth: int) -> Value:
         token = self._next()
@@ -130,6 +148,9 @@ class _Parser:
             return math.pi
         if token in ("\\frac", "\\dfrac", "\\tfrac"):
             return _over(self._argument(depth), self._argument(depth))
+        if token == "\\binom":
+            n, k = self._argument(depth), self._argument(depth)
+            return Fraction(math.comb(_whole(n), _whole(k)))
         if token == "\\sqrt":
             root: Value = Fraction(2)
             if self._peek() == "[":
@@ -149,6 +170,8 @@ class _Parser:
     def _argument(self, depth: int) -> Value:
         """Return what follows a command: a group, or the first digit of a number, as TeX reads it."""
         token = self._peek()
+        if self._as_published:
+            return self._group(depth)
         if token is not None and token[0].isdigit():
             self._tokens[self._at] = token[1:]
             if not token[1:]:
@@ -172,6 +195,12 @@ class _Parser:
     def _expect(self, token: str) -> None:
         if self._next() != token:
             raise ValueError(token)
+
+
+def _whole(value: Value) -> int:
+    if value != int(value) or not 0 <= value <= _LARGEST_FACTORIAL:
+        raise ValueError("no small whole number")
+    return int(value)
 
 
 def _plus(a: Value, b: Value) -> Value:

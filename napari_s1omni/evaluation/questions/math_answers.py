@@ -60,7 +60,7 @@ def published_equal(truth: str, answer: str) -> bool:
     truth, answer = _tuple(truth), _tuple(answer)
     if truth == answer:
         return True
-    values = number_of(answer), number_of(truth)
+    values = _published_number(answer), _published_number(truth)
     return None not in values and _rounded(values[0]) == _rounded(values[1])
 
 
@@ -191,12 +191,16 @@ def _slashed(text: str) -> str:
     return f"\\frac{{{a}}}{{{b}}}" if text == f"{a}/{b}" else text
 
 
+def _published_number(text: str) -> Value | None:
+    return number_of(text, as_published=True)
+
+
 def _tuple(text: str) -> str:
     """Return a tuple or list with each value to two digits; other text as it is."""
     parts = text[1:-1].split(",")
     if len(parts) < 2 or (text[0], text[-1]) not in (("(", ")"), ("[", "]")):
         return text
-    values = [None if "infty" in part or part in ("a", "-a") else number_of(part) for part in parts]
+    values = [None if "infty" in part or part in ("a", "-a") else _published_number(part) for part in parts]
     if any(
         value is None and "infty" not in part and part not in ("a", "-a")
         for value, part in zip(values, parts, strict=True)
