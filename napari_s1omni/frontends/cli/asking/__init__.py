@@ -1,0 +1,1 @@
+"""Commands of asking a model about an image: one module each."""
