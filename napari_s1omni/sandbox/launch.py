@@ -49,10 +49,7 @@ class Launch:
     scratch: str
     folder: Path | None
     says_pid: bool
-    """Whether it writes the number of the worker to descriptor :data:`INFO`."""
-
-
-INFO = "--info-fd"
+    """Whether it writes the number of the worker to the descriptor that it was given."""
 
 
 def missing(backend: Backend) -> str:
@@ -79,7 +76,7 @@ def launch(backend: Backend, confinement: Confinement, info: int) -> Launch:
         *(program, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
         *("--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"),
         *("--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--cap-drop", "ALL", "--clearenv"),
-        *(INFO, str(info)),
+        *("--info-fd", str(info)),
     ]
     environment = {**confinement.environment, "HOME": SCRATCH}
     for name, value in environment.items():

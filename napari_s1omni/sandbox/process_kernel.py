@@ -183,6 +183,9 @@ class ProcessKernel:
             if worker.pipe.received - before > self._confinement.limits.cell_bytes:
                 raise Killed(f"it sent more than {self._confinement.limits.cell_bytes // 2**20} MiB in one cell")
             if frame is not None and exchange.take(worker, *frame):
+                # A cell must not leave too much behind either.
+                if excess := worker.excess():
+                    raise Killed(excess)
                 return
 
     def interrupt(self) -> None:

@@ -57,7 +57,7 @@ COMMANDS = {
     "models": Entry(f"{_CLI}.commands.models:app", "List, show and download models.", _KNOW),
     "endpoints": Entry(f"{_CLI}.asking.endpoints:app", "Add, list, test and remove endpoints of chat models.", _KNOW),
     "sandbox": Entry(
-        f"{_CLI}.commands.sandbox:sandbox", "Test whether code of a model can be confined on this machine.", _KNOW
+        f"{_CLI}.asking.sandbox:sandbox", "Test whether code of a model can be confined on this machine.", _KNOW
     ),
     "bench": Entry(f"{_CLI}.bench:app", "Measure the numbers in the README.", _MAKE),
     "train": Entry(f"{_CLI}.train:app", "Train checkpoints.", _MAKE),

@@ -12,21 +12,15 @@ from typing import Any
 from napari_s1omni.sandbox.inside.syscalls import CLONE3, MACHINES, NEWEST, Machine
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_SET_PDEATHSIG, _SET_NO_NEW_PRIVS, _CAPBSET_DROP, _SET_SECUREBITS, _CAP_AMBIENT, _SET_DUMPABLE = 1, 38, 24, 28, 47, 4
+_SET_PDEATHSIG, _SET_NO_NEW_PRIVS, _CAPBSET_DROP, _SET_SECUREBITS, _CAP_AMBIENT = 1, 38, 24, 28, 47
 _NO_ROOT_LOCKED = 0b101111
 """Being root gives no capability, for good."""
 
 # Landlock
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-_WRITE_FILE, _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = (
-    1 << 1,
-    1 << 4,
-    1 << 5,
-    1 << 7,
-    1 << 8,
-    1 << 14,
-)
+_WRITE_FILE, _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 1, 1 << 4, 1 << 5, 1 << 7, 1 << 8
+_TRUNCATE = 1 << 14
 _FILE_ONLY = _READ_FILE | _WRITE_FILE | _TRUNCATE
 _REFER = 1 << 13
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}

@@ -1,1 +1,1 @@
-"""Commands about questions to chat models: where the models are."""
+"""Commands about asking: questions, the models that answer them, and the sandbox of their code."""
