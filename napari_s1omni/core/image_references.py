@@ -62,7 +62,10 @@ def short_reference(where: str) -> str:
 def reference_stem(where: str) -> str:
     """Return a name for what is made from an image: ``scan-B-3-R1`` for ``scan.lif::B/3/R1``, ``cells`` without one."""
     file, image = split_stored(where)
-    stem = PurePath(name_in(file)).stem or name_in(file)
+    name = name_in(file)
+    # Of t2.nii.gz, the ending is both.
+    packed = name.lower().endswith((".nii.gz", ".zarr.zip"))
+    stem = PurePath(PurePath(name).stem if packed else name).stem or name
     return stem if image is None else f"{stem}-{name_for_folder(image)}"
 
 

@@ -81,6 +81,8 @@ def chosen_names(names: Sequence[str], chosen: str | None) -> list[str]:
         return list(names)
     if chosen in names:
         return [chosen]
+    if (plain := chosen.removeprefix("/")) in names:
+        return [plain]
     if chosen.isdecimal():
         return [names[int(chosen)]] if int(chosen) < len(names) else []
     return [name for name in names if fnmatch.fnmatchcase(name, chosen)]

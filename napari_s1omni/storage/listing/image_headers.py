@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,9 +192,26 @@ def _members(file: str) -> Members | None:
     return members_of(file) if is_group else None
 
 
-def _of_members(file: str, found: Members) -> Iterable[ImageHeader]:
+def _of_members(file: str, found: Members) -> Sequence[ImageHeader]:
+    """Describe each image; one that cannot be read has no axes, and reading it says why.
+
+    Raises
+    ------
+    SourceError
+        If none can be read, or the place cannot be reached.
+    """
+    headers, errors = [], []
     for name, path in zip(found.names, found.paths, strict=True):
-        yield replace(header_of(read_raw(f"{file}/{path}", level=0), name), name=name)
+        try:
+            headers.append(replace(header_of(read_raw(f"{file}/{path}", level=0), name), name=name))
+        except SourceError as error:
+            if error.facts.get("transient"):
+                raise
+            errors.append(error)
+            headers.append(ImageHeader(name, "", (), "", (), ()))
+    if errors and len(errors) == len(headers):
+        raise errors[0]
+    return headers
 
 
 def _guessed(raw: RawImage, shape: Sequence[int]) -> str:

@@ -114,6 +114,9 @@ def choose_number(names: Sequence[str], image: str | None, path: Path | str) -> 
         )
     if image in names:
         return names.index(image)
+    # Paths in HDF5 begin with a slash.
+    if (plain := image.removeprefix("/")) in names:
+        return names.index(plain)
     if image.isdecimal() and int(image) < len(names):
         return int(image)
     near = did_you_mean(image, list(names))

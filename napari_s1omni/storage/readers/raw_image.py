@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ from napari_s1omni.errors import SourceError
 
 
 class Pixels(Protocol):
-    """An array that is read by slices, one per dimension, and never as a whole."""
+    """An array that is read by slices, one per dimension, and never as a whole.
+
+    Where its attribute ``fresh`` is true, nothing else holds what it returns, so that no copy of it is made.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,6 +53,7 @@ class ZarrArrayPixels(ABC):
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
     """Smallest piece that can be decoded on its own."""
+    fresh: ClassVar[bool] = True
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         try:

@@ -22,7 +22,10 @@ def write_slide(
     label: bool = True,
     tile: int = 64,
 ) -> Path:
-    """Write levels of ``(y, x, 3)`` uint8 or ``(channels, y, x)`` uint16 pixels; `spacing` in mm, `tile` its edge in pixels."""
+    """Write levels of ``(y, x, 3)`` uint8 or ``(channels, y, x)`` uint16 pixels.
+
+    `spacing` is in mm, `tile` is the edge of a tile in pixels.
+    """
     folder.mkdir(exist_ok=True)
     shared = {"study": generate_uid(), "series": generate_uid(), "frame": generate_uid(), "pyramid": generate_uid()}
     for number in range(levels):

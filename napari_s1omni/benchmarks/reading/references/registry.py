@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from napari_s1omni.benchmarks.reading.quiet import quiet
 from napari_s1omni.benchmarks.reading.references.zarr_metadata import attributes
@@ -77,16 +76,6 @@ def references_of(path: Path) -> Iterator[Callable[[], Seen]]:
     for reference in found:
         if importlib.util.find_spec(reference.library) is not None:
             yield functools.partial(_read, reference.module, path)
-
-
-def windows_of(path: Path) -> Callable[[], Callable[[Mapping[str, slice]], Any]] | None:
-    """Return how the library of a format opens a file to read windows of it; None if that is not measured here."""
-    file, _ = split_reference(str(path))
-    for endings, reference in _FILES:
-        if file.lower().endswith(endings) and importlib.util.find_spec(reference.library) is not None:
-            found = getattr(importlib.import_module(f"{_HERE}.{reference.module}"), "windows", None)
-            return None if found is None else functools.partial(found, path)
-    return None
 
 
 def _is_image(path: Path) -> bool:

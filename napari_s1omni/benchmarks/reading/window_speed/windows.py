@@ -67,7 +67,7 @@ class WindowTimes:
 
 
 def measure_windows(folder: Path | None, seed: int = 0) -> Iterator[WindowTimes]:
-    """Yield the times of each image below a folder that holds windows, then of files made for the formats that it lacks.
+    """Yield the times of each image below a folder that holds windows, then of made files of the formats it lacks.
 
     Parameters
     ----------
@@ -165,14 +165,15 @@ def _boxes(source: Source, seed: int) -> list[Box]:
 
 def _bytes_of(file: str, opened: Callable[[], Window], boxes: Sequence[Box]) -> int:
     """Return how many bytes come from the disk for the boxes of a file that was in no cache."""
-    # Pages that are still mapped stay in the cache.
+    # Pages that are still mapped stay in the cache; what opening reads is not counted.
     gc.collect()
+    read = opened()
     place = Path(file)
     # An XML refers to what lies beside it.
     inside = place.rglob("*") if place.is_dir() else [place, *place.parent.glob(f"{place.stem}.*")]
-    if not all([forget_cached(str(each)) for each in inside if each.is_file()]):
+    forgotten = [forget_cached(str(each)) for each in inside if each.is_file()]
+    if not all(forgotten):
         return 0
-    read = opened()
     before = bytes_read()
     for box in boxes:
         read(box)

@@ -25,6 +25,9 @@ from napari_s1omni.storage.readers.registry import read_raw
 
 _TIMING = 0.3
 """Seconds in which windows of further images are timed."""
+_MOST_TABLES = 200
+"""Images that have a table of their own; of more, each has a line, since a table takes a millisecond to lay out."""
+_OF_LINES = ("shape", "type", "pixel size")
 
 
 def info(
@@ -127,7 +130,8 @@ def _read_windows(file: str, headers: tuple[ImageHeader, ...]) -> list[_Read]:
     # A plate is one image only by the name of its field.
     named = len(headers) > 1 or chosen is not None or (os.path.isdir(where) and image_names(where) is not None)
     for header in headers:
-        if found and time.perf_counter() - begin > _TIMING:
+        # What cannot be read is said, however many there are.
+        if found and header.axes and time.perf_counter() - begin > _TIMING:
             found.append(_Read())
             continue
         try:
@@ -143,9 +147,16 @@ def _print_file(file: str, headers: tuple[ImageHeader, ...], read: list[_Read]) 
     images = "1 image" if len(headers) == 1 else f"{len(headers):,} images"
     typer.echo(f"{file}: {images}" + ("" if size is None else f", {format_bytes(size)} on disk"))
     said: set[str] = set()
+    lines = len(headers) > _MOST_TABLES
     for number, (header, its) in enumerate(zip(headers, read, strict=True)):
-        typer.echo("")
-        print_rows(header.name if len(headers) == 1 else f"{number}: {header.name}", _rows(header, its.seconds))
+        rows = _rows(header, its.seconds)
+        if not header.axes:
+            typer.echo(f"{number}: {header.name}: cannot be read")
+        elif lines:
+            typer.echo(f"{number}: {header.name}: {'; '.join(rows[key] for key in _OF_LINES)}")
+        else:
+            typer.echo("")
+            print_rows(header.name if len(headers) == 1 else f"{number}: {header.name}", rows)
         for note in its.notes:
             if note not in said:
                 typer.echo(f"note: {note}", err=True)

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,7 @@ class _StreamedPixels:
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
     axes: str
+    fresh: ClassVar[bool] = True
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         import SimpleITK
@@ -190,7 +191,7 @@ class _MappedPixels:
     chunks: tuple[int, ...]
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        return np.array(self.array[index])
+        return self.array[index]
 
 
 def _pixels(

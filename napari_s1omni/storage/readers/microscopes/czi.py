@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,7 @@ class _CziPixels:
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
     """Size of a stored tile."""
+    fresh: ClassVar[bool] = True
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         ranges = {a: range(*part.indices(n)) for a, part, n in zip(self.axes, index, self.shape, strict=True)}

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ _LIST_OF_CHUNKS, _TAIL = b"ND2 CHUNK MAP SIGNATURE 0000001!", 40
 """What begins the last bytes of a file, and how many they are."""
 _FRAME = "CYXS"
 """Axes of one frame as nd2 names them."""
+_WITHIN = _FRAME.lower()
+_ALL = slice(None)
 
 
 def describe() -> FormatInfo:
@@ -59,7 +61,7 @@ def read_image(path: Path, number: int) -> RawImage:
 class _OpenNd2:
     """An open file, closed when the last array that reads from it is deleted."""
 
-    __slots__ = ("__weakref__", "_decodes", "_kept", "_lock", "file", "sizes", "stored")
+    __slots__ = ("__weakref__", "_decodes", "_full", "_kept", "_lock", "file", "sizes", "stored")
 
     def __init__(self, path: Path) -> None:
         import nd2
@@ -69,17 +71,17 @@ class _OpenNd2:
         weakref.finalize(self, self.file.close)
         self.stored = path.stat().st_size
         self.sizes: dict[str, int] = dict(self.file.sizes)
+        self._full = tuple(self.sizes.get(a, 1) for a in _FRAME)
         self._decodes = bool(self.file.is_legacy or self.file.attributes.compressionType == "lossless")
         self._lock = threading.Lock()
         self._kept: tuple[int, NDArray[Any] | None] = (-1, None)
 
     def frame(self, number: int) -> NDArray[Any]:
         """Return a frame with axes (c, y, x, s): a view of the file, or decoded if it is compressed."""
-        full = [self.sizes.get(a, 1) for a in _FRAME]
         with self._lock:
             kept, frame = self._kept
             if kept != number or frame is None:
-                frame = np.asarray(self.file.read_frame(number)).reshape(full)
+                frame = np.asarray(self.file.read_frame(number)).reshape(self._full)
                 # Windows of one frame follow each other; only a decoded frame is worth keeping.
                 self._kept = (number, frame if self._decodes else None)
         return frame
@@ -191,11 +193,12 @@ class _Nd2Pixels:
     axes: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fresh: ClassVar[bool] = True
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """Size of a frame."""
-        return tuple(n if a in _FRAME.lower() else 1 for a, n in zip(self.axes, self.shape, strict=True))
+        return tuple(n if a in _WITHIN else 1 for a, n in zip(self.axes, self.shape, strict=True))
 
     def number(self, at: dict[str, int]) -> int:
         """Return the number of a frame from its indices along the axes of the image that are no axes of a frame."""
@@ -206,20 +209,27 @@ class _Nd2Pixels:
         return number
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        parts = dict(zip(self.axes, index, strict=True))
-        ranges = {a: range(*parts[a].indices(n)) for a, n in zip(self.axes, self.shape, strict=True)}
-        outer = [a for a in self.axes if a not in _FRAME.lower()]
-        inner = [a for a in self.axes if a in _FRAME.lower()]
-        fixed = {a.lower(): slice(i, i + 1) for a, i in self.image.fixed.items()}
-        within = tuple(parts.get(a, fixed.get(a, slice(None))) for a in _FRAME.lower())
-        if all(len(ranges[a]) == 1 for a in outer):
+        outer: dict[str, range] = {}
+        parts = {a.lower(): slice(i, i + 1) for a, i in self.image.fixed.items()}
+        lengths = []
+        for axis, part, n in zip(self.axes, index, self.shape, strict=True):
+            indices = range(n)[part]
+            lengths.append(len(indices))
+            if axis in _WITHIN:
+                parts[axis] = part
+            else:
+                outer[axis] = indices
+        within = tuple([parts.get(a, _ALL) for a in _WITHIN])
+        if all(len(indices) == 1 for indices in outer.values()):
             # A copy: the library closes its map under arrays that still show it.
-            part = self._frame({a: ranges[a][0] for a in outer})[within]
-            return np.array(part, order="C").reshape([len(r) for r in ranges.values()])
-        found = np.empty([len(ranges[a]) for a in self.axes], self.dtype)
-        for place in itertools.product(*(range(len(ranges[a])) for a in outer)):
-            at = {a: ranges[a][i] for a, i in zip(outer, place, strict=True)}
-            found[place] = self._frame(at)[within].reshape([len(ranges[a]) for a in inner])
+            part = self._frame({a: indices[0] for a, indices in outer.items()})[within]
+            return np.array(part, order="C").reshape(lengths)
+        found = np.empty(lengths, self.dtype)
+        for place in itertools.product(*(range(len(indices)) for indices in outer.values())):
+            at = {a: outer[a][i] for a, i in zip(outer, place, strict=True)}
+            found[place] = self._frame(at)[within].reshape(
+                [n for a, n in zip(self.axes, lengths, strict=True) if a in _WITHIN]
+            )
         return found
 
     def _frame(self, at: dict[str, int]) -> NDArray[Any]:
@@ -251,7 +261,7 @@ def _missing_frames(opened: _OpenNd2, pixels: _Nd2Pixels) -> list[str]:
     offsets = getattr(getattr(opened.file, "_rdr", None), "_frame_offsets", None)
     if not isinstance(offsets, dict):
         return []
-    outer = [a for a in pixels.axes if a not in _FRAME.lower()]
+    outer = [a for a in pixels.axes if a not in _WITHIN]
     ranges = [range(n) for a, n in zip(pixels.axes, pixels.shape, strict=True) if a in outer]
     numbers = [pixels.number(dict(zip(outer, place, strict=True))) for place in itertools.product(*ranges)]
     lost = [number for number in numbers if number not in offsets]

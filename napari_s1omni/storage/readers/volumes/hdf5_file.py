@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,7 @@ class Hdf5Pixels(StoredPixels):
 
     dataset: Any
     """h5py dataset; it keeps its file open."""
+    fresh: ClassVar[bool] = True
 
     @classmethod
     def of(cls, dataset: Any, path: Path, axes: str = "") -> Hdf5Pixels:

@@ -20,7 +20,7 @@ from napari_s1omni.storage.readers.file_format import FormatInfo, ImageHeader
 from napari_s1omni.storage.readers.mapped_file import check_length
 from napari_s1omni.storage.readers.raw_image import RawImage
 from napari_s1omni.storage.readers.volumes.headers import make_header
-from napari_s1omni.storage.readers.volumes.mrc_header import read_mrc_header
+from napari_s1omni.storage.readers.volumes.mrc_header import MrcHeader, read_mrc_header
 from napari_s1omni.storage.readers.volumes.stored_pixels import StoredPixels
 
 _PLAIN = (".mrc", ".mrcs", ".map", ".ccp4", ".rec", ".st", ".ali")
@@ -64,7 +64,7 @@ def read_image(path: Path, number: int) -> RawImage:
         found.dtype,
         default_chunks(found.shape, found.axes),
         path,
-        None if _is_packed(path) else _mapped(path),
+        None if _is_packed(path) else _Mapped.of(path, found),
     )
     return RawImage(
         pixels=pixels,
@@ -82,19 +82,39 @@ class _MrcPixels(StoredPixels):
     """The pixels of a file, mapped or unpacked."""
 
     path: Path
-    opened: Any
-    """mrcfile with its memory map; None for a packed file."""
+    mapped: _Mapped | None
+    """None for a packed file."""
 
     def read(self, index: tuple[slice, ...]) -> NDArray[Any]:
         """Read a box."""
-        if self.opened is None:
-            data = _unpacked(self.path, self.path.stat().st_mtime_ns)
-        else:
-            data = self.opened.data
-            check_length(self.path, _HEADER + int(self.opened.header.nsymbt) + data.nbytes)
-        found: NDArray[Any] = np.asarray(data.reshape(self.shape)[index])
-        # Bytes of IMOD have no sign.
-        return found.view(np.uint8) if self.dtype == np.uint8 else found
+        if self.mapped is None:
+            data = _unpacked(self.path, self.path.stat().st_mtime_ns).reshape(self.shape)
+            return _unsigned(data, self.dtype)[index]
+        check_length(self.path, self.mapped.size)
+        return self.mapped.pixels[index]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """The memory map of a file."""
+
+    opened: Any
+    """mrcfile, which closes its map when it is deleted."""
+    pixels: NDArray[Any]
+    size: int
+    """Bytes of the file up to the end of its pixels."""
+
+    @classmethod
+    def of(cls, path: Path, found: MrcHeader) -> _Mapped:
+        """Map a file."""
+        opened = _mapped(path)
+        pixels = _unsigned(np.asarray(opened.data).reshape(found.shape), found.dtype)
+        return cls(opened, pixels, _HEADER + int(opened.header.nsymbt) + pixels.nbytes)
+
+
+def _unsigned(data: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the bytes of IMOD, which have no sign."""
+    return data.view(np.uint8) if dtype == np.uint8 else data
 
 
 def _mapped(path: Path) -> Any:

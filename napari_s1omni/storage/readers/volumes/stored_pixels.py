@@ -6,7 +6,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,7 @@ class StackedPixels(StoredPixels):
 
     part: Callable[[int, int], Any]
     """Returns the array of a time point and a channel by their numbers; None if it was never written."""
+    fresh: ClassVar[bool] = True
 
     def read(self, index: tuple[slice, ...]) -> NDArray[Any]:
         """Read the box of each volume; one that was never written is 0."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,7 @@ class TensorPixels(StoredPixels):
     """The pixels of a tensorstore array."""
 
     tensor: OpenTensor
+    fresh: ClassVar[bool] = True
 
     @classmethod
     def of(cls, tensor: OpenTensor, where: str, axes: str) -> TensorPixels:
