@@ -148,3 +148,12 @@ except ImportError:
 def test_threads_that_a_scheduler_set(monkeypatch, written, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", written)
     assert settings.chosen_threads() == expected
+
+
+@pytest.mark.parametrize("wrong", ["-1", "20GB", "inf", "nan"])
+def test_the_room_for_kept_tiles_is_a_number_of_gigabytes(monkeypatch, wrong):
+    monkeypatch.setenv("S1OMNI_SCRATCH", "0.5")
+    assert settings.scratch_bytes() == 500_000_000
+    monkeypatch.setenv("S1OMNI_SCRATCH", wrong)
+    with pytest.raises(JobError, match="A number of gigabytes"):
+        settings.scratch_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from napari_s1omni.errors import EngineError
 from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
+from napari_s1omni.planning.plan import Plan
 from napari_s1omni.storage.source import open_source
 
 _FLAT = SyntheticRun((2048, 2048), 256, 768, 64, operation="segmentation", diameter=20)
@@ -57,10 +58,10 @@ def measure(engines: tuple[str, ...] = ("reference", "nano")) -> dict[str, Any]:
         }
 
 
-def _drawn(synthetic: SyntheticRun, plan: Any, path: Path) -> float:
+def _drawn(synthetic: SyntheticRun, plan: Plan, path: Path) -> float:
     """Run a plan and return the tiles that the engine drew over the cells of the lattice."""
-    engine = synthetic.engine()
-    run_serial(plan, synthetic.source, path, durable=False, engine=lambda: engine)
+    engine, source = synthetic.engine(), cast("Any", synthetic.source)
+    run_serial(plan, source, path, durable=False, engine=lambda: engine)
     return engine.drawn / synthetic.tiles
 
 

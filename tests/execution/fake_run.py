@@ -18,6 +18,20 @@ from napari_s1omni.testing.fake_engine import FakeEngine
 SMALL = {"tile_size": 96, "overlap": 32, "block_size": 256, "prompt": "objects of about 12 px"}
 
 
+class LoggedEngine(FakeEngine):
+    """Notes each tile that it draws in a file, which outlives a kill."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self._log = log
+
+    def generate(self, images, thoughts, sampling, noise):
+        drawn = super().generate(images, thoughts, sampling, noise)
+        with self._log.open("a") as file:
+            file.writelines(f"{field.plane} {field.origin}\n" for field in noise)
+        return drawn
+
+
 def main(operation: str, uri: str, output: str, step: str = "", number: str = "0") -> None:
     count = 0
 
@@ -27,7 +41,7 @@ def main(operation: str, uri: str, output: str, step: str = "", number: str = "0
         if name == step and count == int(number):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    engine = FakeEngine()
+    engine = LoggedEngine(Path(output).with_name("drawn.txt"))
     job, _ = make_job(operation, uri, output, options=SMALL)
     source = open_source(uri)
     plan = resolve(job, source.spec, estimate_normalization(source), engine.description, source.fingerprint())

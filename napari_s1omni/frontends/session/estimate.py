@@ -47,7 +47,7 @@ def empty_share(prepared: Prepared) -> float | None:
 def estimate_text(prepared: Prepared, empty: float | None = None) -> str:
     """Describe the cost in one line: ``1,842 tiles (12 % extra), 35 to 63 min here, 3.1 GB; 37 % look empty``.
 
-    The tiles are those that the run counts, the extra ones those beside the region and at the faces of blocks.
+    The tiles are those that the run counts, the extra ones those beside the region.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,8 @@ def test_killed_anywhere_and_run_again(undisturbed, image, tmp_path, operation, 
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[1]) < drawn, "finished blocks were run again"
     assert contents(output) == expected
+    # Of what the killed run drew, only the tiles of blocks in hand are drawn again.
+    times = Counter(output.with_name("drawn.txt").read_text().splitlines())
+    grid = Result.open(output).plan.grid
+    assert len(times) == drawn, "each tile once without a kill"
+    assert sum(times.values()) - len(times) <= 2 * max(sum(1 for _ in grid.tiles(block)) for block in grid)
