@@ -102,7 +102,7 @@ def paint_and_read(image: NDArray[np.float32], truth: NDArray[np.int32], way: st
     fields = fit.bring_back(fields, max(truth.shape), bounded=True)[:, :height, :width]
     labels = LayerSpec(shape=truth.shape, axes=("y", "x"), dtype="uint32", kind="labels")
     context = FinishContext(Normalization((0.0,), (1.0,)), (0,), labels, mark=mark)
-    return operation.finish(fields[:, None], context).pixels[0, 0]
+    return np.asarray(operation.finish(fields[:, None], context).pixels[0, 0])
 
 
 def paint(image: NDArray[np.float32], truth: NDArray[np.int32], mark: str) -> NDArray[np.float32]:
@@ -133,7 +133,7 @@ def _as_seen(path: Path) -> NDArray[np.float32]:
     planes = _planes(path)[:3].astype(np.float32)
     low, high = np.percentile(planes, _RANGE)
     planes = (planes - low) / max(high - low, 1e-6)
-    return planes if len(planes) == 3 else planes[:1].repeat(3, 0)
+    return np.asarray(planes if len(planes) == 3 else planes[:1].repeat(3, 0), np.float32)
 
 
 def _planes(path: Path) -> NDArray[Any]:

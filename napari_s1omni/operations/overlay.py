@@ -80,8 +80,8 @@ def overlay_to_fields(
 def has_lines(fields: NDArray[np.float32]) -> bool:
     """Whether lines were drawn in a plane of fields (3, H, W); an engine may leave them out."""
     foreground = fields[0] >= 0.5
-    lines = np.count_nonzero(foreground & (fields[1] < 0.5))
-    return lines > _LEAST_LINE * np.count_nonzero(foreground)
+    lines = int(np.count_nonzero(foreground & (fields[1] < 0.5)))
+    return lines > _LEAST_LINE * int(np.count_nonzero(foreground))
 
 
 def normalised_depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ def normalised_depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def _certainty(gain: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.clip(gain / (2 * MARK_THRESHOLD), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(gain / (2 * MARK_THRESHOLD), 0, 1), np.float32)
 
 
 def _excess(image: NDArray[np.float32], channel: int) -> NDArray[np.float32]:

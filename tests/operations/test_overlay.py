@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from napari_s1omni.core.normalization import Normalization
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.engine.instruction import Instruction
-from napari_s1omni.evaluation.overlay_masks import WAYS, paint_and_read
+from napari_s1omni.evaluation.overlay_masks import WAYS, paint_and_read, score_overlay
 from napari_s1omni.operations import Segmentation
 from napari_s1omni.operations.operation import FinishContext
-from napari_s1omni.operations.overlay import FILL, FILL_AND_LINE
+from napari_s1omni.operations.overlay import FILL, FILL_AND_LINE, has_lines
 
 SIZE = 96
 ONE = Normalization((0.0,), (1.0,))
@@ -93,3 +94,29 @@ def test_the_instruction_states_the_mark_that_is_looked_for():
     assert "half transparent" in FILL_AND_LINE
     assert Instruction.read(overlay).mark == FILL_AND_LINE
     assert "Mark:" not in fields
+
+
+def test_every_set_is_scored(tmp_path):
+    from PIL import Image
+
+    truth = ndi.label(_discs())[0]
+    for part, pixels in (("images", 255 * np.clip(_source("grey")[0], 0, 1)), ("masks", truth)):
+        (tmp_path / "made" / part).mkdir(parents=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "made" / part / "one.png")
+    (score,) = score_overlay(tmp_path)
+    assert (score.name, score.images, score.objects, score.chosen_on) == ("made", 1, 4, False)
+    assert {way: found["slight"] for way, found in score.found.items()} == dict.fromkeys(WAYS, 1.0)
+
+
+def test_an_engine_that_draws_no_line_loses_no_more_than_before():
+    """Two discs that barely touch: their shape alone separates them, whatever was asked for."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    marked = ((y - 48) ** 2 + (x - 30) ** 2 <= 19**2) | ((y - 48) ** 2 + (x - 66) ** 2 <= 19**2)
+    source = _source("grey")
+    shown = np.clip(source, 0, 1)
+    drawn = np.where(marked, _laid_as_seen(shown), shown).astype(np.float32)
+    fields = Segmentation().decode(drawn, source, "overlay", FILL_AND_LINE)
+    assert not has_lines(fields)
+    labels = LayerSpec(shape=(SIZE, SIZE), axes=("y", "x"), dtype="uint32", kind="labels")
+    context = FinishContext(ONE, (0,), labels, mark=FILL_AND_LINE)
+    assert Segmentation().finish(fields[:, None], context).pixels.max() == 2

@@ -168,3 +168,13 @@ def test_a_description_says_at_which_size_it_was_trained(mmdit_folder, unet_fold
     assert (native.edge, native.keeps_aspect, native.smaller) == (64, True, "drawn")
     # It is no part of what a result must agree in.
     assert "native" not in str(describe(str(mmdit_folder)).to_json())
+
+
+@pytest.mark.parametrize("shape", [(2, 100), (1, 1), (32, 1)])
+def test_narrow_layers_are_drawn(mmdit_folder, shape):
+    """Such as 5 x 5000 px: larger than a tile, or of another aspect than any that was trained."""
+    result = napari_s1omni.segment(noise(*shape), prompt="nuclei", engine=str(mmdit_folder), fit="resize", **QUICK)
+    assert result.complete
+    assert result.array.shape == shape
+    assert not result.holes
+    assert (result.plan.fit is None) == (max(shape) > 32)
