@@ -10,7 +10,8 @@ import torch
 
 from napari_s1omni.benchmarks.gpu.stopwatch import Stopwatch
 from napari_s1omni.engine.s1omni.checkpoint.loading import Checkpoint
-from napari_s1omni.engine.s1omni.thinker.decoding import ImagePrompts, TokenSampling, cache_name, decode
+from napari_s1omni.engine.s1omni.thinker.choosing import TokenSampling
+from napari_s1omni.engine.s1omni.thinker.decoding import ImagePrompts, cache_name, decode
 from napari_s1omni.engine.s1omni.thinker.patches import patchify
 from napari_s1omni.engine.s1omni.thinker.prompting import PromptTokenizer
 
@@ -59,7 +60,7 @@ class ThinkingBenchmark:
         return rows / self._seconds_per_token(prompts, tokens)
 
     def _seconds_per_token(self, prompts: ImagePrompts, tokens: int) -> float:
-        rows = len(prompts.grid)
+        rows = self._rows(prompts)
         # Each token is chosen, and then replaced by one of these, since random weights might end at once.
         words = self._prompting.encode(" ".join(map(str, range(10_000, 10_000 + tokens))))
 
@@ -87,7 +88,7 @@ class ThinkingBenchmark:
         return bare / self._seconds_per_token(prompts, tokens)
 
     def _compare(self, prompts: ImagePrompts) -> None:
-        rows = len(prompts.grid)
+        rows = self._rows(prompts)
         logits = self._backbone.lm_head(self._read(prompts).last_hidden_state[:, -1]).float()
         if rows == 1:
             self._alone = logits
@@ -96,12 +97,16 @@ class ThinkingBenchmark:
 
     def _read(self, prompts: ImagePrompts) -> Any:
         """Pass the prompt through the network."""
-        ids = torch.tensor([list(prompts.ids)] * len(prompts.grid), device=self._watch.device)
+        ids = torch.tensor([list(prompts.ids)] * self._rows(prompts), device=self._watch.device)
         kinds = (ids == self._prompting.ids["image_pad"]).int()
         grid = prompts.grid
         positions, _ = self._backbone.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid)
         given = {"pixel_values": prompts.pixel_values, "image_grid_thw": grid, "position_ids": positions}
         return self._backbone.model(input_ids=ids, use_cache=True, **given)
+
+    def _rows(self, prompts: ImagePrompts) -> int:
+        assert prompts.grid is not None  # each row has its image
+        return len(prompts.grid)
 
     def _prompts(self, edge: int, rows: int) -> ImagePrompts:
         geometry, vision = self._checkpoint.geometry, self._checkpoint.config.vision

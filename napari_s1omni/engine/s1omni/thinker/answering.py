@@ -26,8 +26,10 @@ from napari_s1omni.endpoint.protocol import (
     Usage,
 )
 from napari_s1omni.endpoint.reasoning import ThinkSplitter
-from napari_s1omni.engine.s1omni.thinker.decoding import ImagePrompts, TokenSampling, decode
+from napari_s1omni.engine.s1omni.thinker.choosing import TokenSampling
+from napari_s1omni.engine.s1omni.thinker.decoding import ImagePrompts, decode
 from napari_s1omni.engine.s1omni.thinker.patches import patchify
+from napari_s1omni.engine.s1omni.thinker.streaming import TextStream
 from napari_s1omni.engine.s1omni.thinker.thinker import Thinker
 from napari_s1omni.errors import ContextTooShort, JobError, OperationRefused, ReplyEndless, RunInterrupted, ToolCallCut
 
@@ -130,7 +132,7 @@ class ThinkerChat:
                 thinker.prompting,
                 ImagePrompts(ids, values, grids, rows=1),
                 choice,
-                on_token=lambda _, written: writing.add(written),
+                on_token=lambda _, token: writing.add(token),
             )
         except _Stopped:
             return len(ids), "stopped"
@@ -163,25 +165,26 @@ class _Writing:
 
     def __init__(self, thinker: Thinker, stop: Sequence[str], on_delta: OnDelta | None, stopped: Event | None) -> None:
         self._prompting, self._stop, self._on_delta, self._stopped = thinker.prompting, tuple(stop), on_delta, stopped
-        self._hidden = (thinker.prompting.config.turn_end, *thinker.prompting.routes.values())
+        self._hidden = {thinker.prompting.ids["turn_end"], *thinker.prompting.routes}
+        self._stream = TextStream(thinker.prompting)
         self._splitter = ThinkSplitter()
         self._shown, self._tokens, self._first, self._started = "", 0, 0.0, time.monotonic()
         self._route: str | None = None
 
-    def add(self, written: Sequence[int]) -> None:
-        """Take all tokens so far."""
+    def add(self, token: int) -> None:
+        """Take the next token."""
         if self._stopped is not None and self._stopped.is_set():
             raise RunInterrupted("the question was stopped", remedy="ask again")
         self._first = self._first or time.monotonic() - self._started
-        self._tokens = len(written)
-        text = self._prompting.decode(list(written))
-        self._route = self._prompting.routes.get(written[-1], self._route)
-        for name in self._hidden:
-            text = text.replace(name, "")
-        if text.endswith("\ufffd"):
-            return  # a character of several bytes is not complete
+        self._tokens += 1
+        self._route = self._prompting.routes.get(token, self._route)
+        piece = "" if token in self._hidden else self._stream.add(token)
+        if not piece:
+            return
+        text = self._shown + piece
         end = min(
-            (at for word in self._stop if (at := text.find(word, len(self._shown) - len(word))) >= 0), default=None
+            (at for word in self._stop if (at := text.find(word, max(0, len(self._shown) - len(word)))) >= 0),
+            default=None,
         )
         piece = text[len(self._shown) : end]
         self._shown = text[:end]
