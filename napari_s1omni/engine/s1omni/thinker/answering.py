@@ -181,12 +181,12 @@ class _Writing:
         piece = "" if token in self._hidden else self._stream.add(token)
         if not piece:
             return
-        text = self._shown + piece
+        begin, text = len(self._shown), self._shown + piece
         end = min(
             (at for word in self._stop if (at := text.find(word, max(0, len(self._shown) - len(word)))) >= 0),
             default=None,
         )
-        piece = text[len(self._shown) : end]
+        piece = text[begin:end]
         self._shown = text[:end]
         for delta in self._splitter.add(piece):
             self._pass_on(delta)
