@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pydicom")
-from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, report, volume, write_series
 from shipped_files import shipped
 
+from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, report, volume, write_series
 from napari_s1omni.errors import SeveralImages, SourceError
 from napari_s1omni.storage.collections import list_sources
 from napari_s1omni.storage.readers.formats import format_of

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("pydicom")
 from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, volume, write_series
-
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.source import open_source
 

@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("pydicom")
 import pydicom
-from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, volume, write_series
-from shipped_files import shipped
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut
+from shipped_files import shipped
 
+from napari_s1omni.benchmarks.reading.instrument_files.dicom import dataset, volume, write_series
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.readers.medical import dicom_instance
 from napari_s1omni.storage.source import open_source

@@ -10,9 +10,9 @@ import highdicom
 import nibabel
 import pydicom
 import SimpleITK
-from napari_s1omni.benchmarks.reading.instrument_files.dicom import write_series
 
 from napari_s1omni.api import segment, super_resolve
+from napari_s1omni.benchmarks.reading.instrument_files.dicom import write_series
 from napari_s1omni.errors import JobError, SourceError
 from napari_s1omni.results.export import export_result
 from napari_s1omni.results.result import Result
