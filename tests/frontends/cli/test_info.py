@@ -123,6 +123,25 @@ def test_a_plate_of_one_field(s1omni, tmp_path):
     assert [(image["name"], image["shape"]) for image in json.loads(out)["images"]] == [("B/03/0", [40, 50])]
 
 
+def test_a_broken_field_of_a_plate_is_named_and_the_others_are_listed(s1omni, tmp_path):
+    plate = {"rows": [{"name": "B"}], "columns": [{"name": "03"}]}
+    plate["wells"] = [{"path": "B/03", "rowIndex": 0, "columnIndex": 0}]
+    zarr.create_group(tmp_path / "p.zarr", attributes={"ome": {"plate": plate, "version": "0.5"}})
+    well = tmp_path / "p.zarr" / "B" / "03"
+    zarr.create_group(well, attributes={"ome": {"well": {"images": [{"path": "0"}, {"path": "1"}]}, "version": "0.5"}})
+    for name in ("0", "1"):
+        image = zarr.create_group(well / name, attributes={"ome": _image()})
+        image.create_array("0", data=np.ones((40, 50), np.uint8))
+    (well / "0" / "0" / "zarr.json").write_text("{")
+    code, out, err = s1omni("info", tmp_path / "p.zarr", "--json")
+    assert code == 3
+    broken, whole = json.loads(out)["images"]
+    assert (whole["name"], whole["shape"]) == ("B/03/1", [40, 50])
+    assert (broken["name"], broken["axes"], broken["error"]) == ("B/03/0", "", err.strip())
+    code, out, err = s1omni("info", tmp_path / "p.zarr")
+    assert (code, "0: B/03/0: cannot be read" in out, "B/03/0" in err) == (3, True, True)
+
+
 def _image():
     axes = [{"name": name, "type": "space"} for name in "yx"]
     level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}]}

@@ -34,6 +34,11 @@ def test_a_reference_finds_its_image(scan, name):
     assert short_reference(text) == f"my scan.scan::{name}"
 
 
+def test_names_of_packed_files_and_paths_inside_of_files(scan):
+    assert reference_stem("/data/t2.nii.gz") == reference_stem("/data/t2.nii") == "t2"
+    assert napari_s1omni.open_source(f"{scan}::/B/3/R1").spec.source == f"{scan}::B/3/R1"
+
+
 def test_numbers_count_from_zero_and_names_come_first(scan):
     assert napari_s1omni.open_source(scan, image=1).spec.source == f"{scan}::Größe 2"
     assert napari_s1omni.open_source(f"{scan}::2").spec.source == f"{scan}::a::b"

@@ -66,7 +66,7 @@ class WindowTimes:
         return self.bytes_ours / self.bytes_library if self.bytes_ours and self.bytes_library else math.nan
 
 
-def measure_windows(folder: Path | None, seed: int = 0) -> Iterator[WindowTimes]:
+def measure_windows(folder: Path | None, seed: int = 0, made: Sequence[str] = MADE) -> Iterator[WindowTimes]:
     """Yield the times of each image below a folder that holds windows, then of made files of the formats it lacks.
 
     Parameters
@@ -74,6 +74,8 @@ def measure_windows(folder: Path | None, seed: int = 0) -> Iterator[WindowTimes]
     folder : Path or None
     seed : int
         The same seed reads the same windows.
+    made : sequence of str
+        The formats of which files are made.
     """
     found = set()
     for path in _files(folder) if folder else ():
@@ -86,7 +88,7 @@ def measure_windows(folder: Path | None, seed: int = 0) -> Iterator[WindowTimes]
                     yield times
         except (S1OmniError, NotComparable):
             continue
-    for name in MADE:
+    for name in made:
         if name in found:
             continue
         with tempfile.TemporaryDirectory(prefix="s1omni-bench-") as home:
