@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import TileGrid, TilePlace
+from napari_s1omni.planning.tile_sharing import TileSharing
 
 
 @st.composite

@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_s1omni.evaluation.nano import by_source
-from napari_s1omni.frontends.cli.bench.single_images import nuclei
+from napari_s1omni.frontends.cli.bench.scores.single_images import nuclei
 from napari_s1omni.training.data.split import FIELDS
 
 

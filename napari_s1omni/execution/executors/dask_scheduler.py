@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.errors import EngineError, S1OmniError, TileError
 from napari_s1omni.execution.executors.dask_tasks import PLUGIN, prepare_worker, run_lease
 from napari_s1omni.execution.executors.journal_reader import JournalReader
@@ -20,6 +19,7 @@ from napari_s1omni.execution.pipeline.region_mask import RegionMask
 from napari_s1omni.execution.run.control import Control, write_control
 from napari_s1omni.execution.run.events import OnEvent, RunNoted, RunPaused, RunStarted
 from napari_s1omni.execution.run.run_output import RunOutput
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.logs.journal import BlockRecord
 
 _POLL_INTERVAL = 0.25

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import BlockIndex
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.engine.registry import load_engine
@@ -28,6 +27,7 @@ from napari_s1omni.execution.run.control import Control
 from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
 from napari_s1omni.execution.stitching.block_labels import is_stitched
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.files.disk import Disk, OnStep, no_step
 from napari_s1omni.storage.files.tile_scratch import TileScratch
 from napari_s1omni.storage.logs.journal import BlockRecord, Journal

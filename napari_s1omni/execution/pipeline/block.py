@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, Span, Tile, TileGrid, TileIndex
 from napari_s1omni.execution.pipeline.block_geometry import BlockGeometry
 from napari_s1omni.execution.pipeline.region_mask import RegionMask
@@ -19,6 +18,7 @@ from napari_s1omni.joining.blending import Join
 from napari_s1omni.joining.seams import tile_scores
 from napari_s1omni.operations.operation import Edges, FinishContext, FinishedBlock
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.logs.tile_failure import TileFailure
 from napari_s1omni.system.memory import own_peak
 
@@ -42,7 +42,7 @@ class BlockResult:
     outside: int
     """Number of tiles that were skipped because they have no pixel in the job's region."""
     shared: int
-    """Number of its tiles that count for another block, see :class:`~napari_s1omni.core.tile_sharing.TileSharing`;
+    """Number of its tiles that count for another block, see :class:`~napari_s1omni.planning.tile_sharing.TileSharing`;
     without those outside the region."""
     failures: tuple[TileFailure, ...]
     """Tiles that could not be generated."""

@@ -19,7 +19,6 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block
 from napari_s1omni.engine.protocol import Engine
 from napari_s1omni.execution.pipeline.block import BlockBuilder, BlockResult
@@ -37,6 +36,7 @@ from napari_s1omni.execution.run.events import BlockDone, OnEvent, RunNoted, Til
 from napari_s1omni.execution.shared_tiles.kept_tiles import KeptTiles
 from napari_s1omni.planning.memory import QUEUE, plane_bytes, waiting_bytes
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.files.disk import OnStep, no_step
 from napari_s1omni.storage.logs.journal import BlockRecord
 from napari_s1omni.storage.source import Source

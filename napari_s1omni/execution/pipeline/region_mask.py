@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_s1omni.core.spec import LayerSpec
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, TileGrid, TilePlace
 from napari_s1omni.planning.cost import RegionTiles
 from napari_s1omni.planning.job import Shape
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.regions.region import Region, open_region
 
 _COUNTED = 2**27

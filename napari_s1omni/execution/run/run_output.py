@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, BlockIndex
 from napari_s1omni.errors import StoreError
 from napari_s1omni.execution.pipeline.block import BlockResult
@@ -26,6 +25,7 @@ from napari_s1omni.execution.stitching.stitching_pass import stitch
 from napari_s1omni.joining.stitching import KEEP_ALL, StackRule
 from napari_s1omni.operations import OPERATIONS, Segmentation
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.settings import scratch_bytes
 from napari_s1omni.storage.files.disk import Disk, OnStep, disk_errors, no_step
 from napari_s1omni.storage.files.fsync_store import WORK, FsyncStore

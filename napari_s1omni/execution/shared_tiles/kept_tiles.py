@@ -34,7 +34,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_s1omni.core.tile_sharing import TileSharing
 from napari_s1omni.core.tiling import Block, TilePlace
 from napari_s1omni.core.units import format_bytes
 from napari_s1omni.errors import S1OmniError
@@ -43,6 +42,7 @@ from napari_s1omni.execution.pipeline.tile_attempt import GeneratedTile
 from napari_s1omni.execution.pipeline.tile_input import TileInput
 from napari_s1omni.planning.memory import kept_bytes
 from napari_s1omni.planning.plan import Plan
+from napari_s1omni.planning.tile_sharing import TileSharing
 from napari_s1omni.storage.files.tile_scratch import TileScratch
 
 _LOOK_AGAIN = 5.0

@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.evaluation.volumes import STACKS, TOLERANCE, keep_scores, open_volumes, score_volume
-from napari_s1omni.frontends.cli.bench.single_images import images_folder
+from napari_s1omni.frontends.cli.bench.scores.single_images import images_folder
 from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 

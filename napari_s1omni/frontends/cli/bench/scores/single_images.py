@@ -10,7 +10,7 @@ import typer
 
 from napari_s1omni.evaluation.nano.by_source import ENGINES
 from napari_s1omni.evaluation.single_images import score_nuclei, score_restoration
-from napari_s1omni.frontends.cli.bench.by_source import print_by_source
+from napari_s1omni.frontends.cli.bench.scores.by_source import print_by_source
 from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 from napari_s1omni.settings import data_folder

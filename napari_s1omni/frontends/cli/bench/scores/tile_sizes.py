@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_s1omni.evaluation.tile_sizes import COIN_SIZES, LEAST, SIZES, count_coins, score_tile_sizes
-from napari_s1omni.frontends.cli.bench.single_images import Engine, Limit, images_folder
+from napari_s1omni.frontends.cli.bench.scores.single_images import Engine, Limit, images_folder
 from napari_s1omni.frontends.cli.printing import print_json
 from napari_s1omni.frontends.cli.run_options import Json
 

@@ -1,0 +1,1 @@
+"""``s1omni bench``: scores of masks and images against annotations."""
