@@ -15,7 +15,7 @@ from scipy import ndimage as ndi
 from napari_s1omni.engine.description import Division
 
 FILL = "fill every object with translucent red (half transparent, R 255 G 0 B 0); leave everything else as it is"
-"""The mark that earlier versions asked for; results that were begun with it go on with it."""
+"""The mark that earlier versions asked for; results that were begun with it continue with it."""
 FILL_AND_LINE = (
     "fill every object with translucent red (half transparent, R 255 G 0 B 0); where objects touch, draw a line of "
     "translucent green (half transparent, R 0 G 255 B 0), 2 px wide, between them; leave everything else as it is"

@@ -18,6 +18,7 @@ class Entry:
 
 
 _CLI = "napari_s1omni.frontends.cli"
+_SCORES = f"{_CLI}.bench.scores"
 _RUN, _LOOK, _KNOW, _MAKE = "Run", "Look at images and results", "Engines and models", "Measure and train"
 
 COMMANDS = {
@@ -66,18 +67,12 @@ COMMANDS = {
 
 BENCHES: dict[str, Entry] = {
     "nuclei": Entry(
-        f"{_CLI}.bench.scores.single_images:nuclei",
+        f"{_SCORES}.single_images:nuclei",
         "Score nuclei against annotations, and tiled against untiled results.",
     ),
-    "tile-sizes": Entry(
-        f"{_CLI}.bench.scores.tile_sizes:tile_sizes", "Compare what is found in tiles of several sizes."
-    ),
-    "overlay": Entry(
-        f"{_CLI}.bench.scores.overlay:overlay", "Paint true masks as an engine would, and read them again."
-    ),
-    "restored": Entry(
-        f"{_CLI}.bench.scores.single_images:restored", "Compare super-resolution with bicubic interpolation."
-    ),
+    "tile-sizes": Entry(f"{_SCORES}.tile_sizes:tile_sizes", "Compare what is found in tiles of several sizes."),
+    "overlay": Entry(f"{_SCORES}.overlay:overlay", "Paint true masks as an engine would, and read them again."),
+    "restored": Entry(f"{_SCORES}.single_images:restored", "Compare super-resolution with bicubic interpolation."),
     "overhead": Entry(f"{_CLI}.bench.overhead:overhead", "Measure the overhead of a durable run, without the model."),
     "memory": Entry(f"{_CLI}.bench.overhead:memory", "Measure peak memory by size of the volume."),
     "resume": Entry(f"{_CLI}.bench.overhead:resume", "Time how soon a killed run continues."),
@@ -85,9 +80,7 @@ BENCHES: dict[str, Entry] = {
     "page": Entry(f"{_CLI}.bench.overhead:page", "Measure all of these and other frameworks; write a page."),
     "stitching": Entry(f"{_CLI}.bench.stitching:app", "Measure stitching of labels: correctness, time and memory."),
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
-    "volumes": Entry(
-        f"{_CLI}.bench.scores.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."
-    ),
+    "volumes": Entry(f"{_SCORES}.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
     "tiles": Entry(f"{_CLI}.bench.tiles:tiles", "Measure what a megapixel costs: tiles drawn, overhead, engines."),
     "busy": Entry(f"{_CLI}.bench.busy:busy", "Time runs and previews beside other work on the machine."),

@@ -73,8 +73,8 @@ def write_lif(
     with open(path, "wb") as file:
         file.write(_chunk(xml))
         for name, data in blocks:
-            text = name.encode("utf-16-le")
-            file.write(struct.pack("<IIBQBI", 0x70, len(text) + 14, 0x2A, len(data), 0x2A, len(name)) + text + data)
+            coded = name.encode("utf-16-le")
+            file.write(struct.pack("<IIBQBI", 0x70, len(coded) + 14, 0x2A, len(data), 0x2A, len(name)) + coded + data)
     return Path(path)
 
 

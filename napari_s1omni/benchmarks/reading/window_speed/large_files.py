@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import runpy
 import struct
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,14 +60,10 @@ def measure_large() -> Iterator[InfoTime]:
 
 def run_info(path: str) -> Numbers:
     """Run the command in this process, and return what it took from the start of the process."""
-    import contextlib
-    import io
-
-    from napari_s1omni.frontends.cli.main import main
-
+    sys.argv = ["s1omni", "info", path]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            main(["info", path])
+            runpy.run_module("napari_s1omni", run_name="__main__")
         except SystemExit as end:
             if end.code:
                 raise RuntimeError(f"s1omni info {path} ended with exit code {end.code}") from end

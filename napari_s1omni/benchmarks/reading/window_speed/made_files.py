@@ -36,7 +36,7 @@ def _noise(*shape: int, top: int = 4000, dtype: Any = np.uint16) -> NDArray[Any]
 
 
 def _czi(folder: Path, *colours: int) -> Path:
-    pixels = _noise(*_PLANE, *colours, **({"top": 255, "dtype": np.uint8} if colours else {}))
+    pixels = _noise(*_PLANE, *colours, top=255, dtype=np.uint8) if colours else _noise(*_PLANE)
     places = [(y, x) for y in range(0, _PLANE[0], 512) for x in range(0, _PLANE[1], 512)]
     tiles = [(pixels[y : y + 512, x : x + 512], (x, y), {"T": 0, "Z": 0, "C": 0}, 0) for y, x in places]
     return zeiss.write_czi(folder / "made.czi", tiles)
@@ -144,7 +144,7 @@ def _imaris(folder: Path) -> Path:
 def _n5(folder: Path) -> Path:
     import tensorstore
 
-    metadata = {"dataType": "uint16", "dimensions": _VOLUME[::-1], "blockSize": _CHUNK[::-1]}
+    metadata: dict[str, Any] = {"dataType": "uint16", "dimensions": _VOLUME[::-1], "blockSize": _CHUNK[::-1]}
     metadata |= {"compression": {"type": "gzip", "level": 1}, "axes": ["x", "y", "z"]}
     metadata |= {"resolution": [_STEP, _STEP, 2.0], "units": ["um", "um", "um"]}
     place = {"driver": "file", "path": f"{folder}/made.n5/"}

@@ -222,8 +222,8 @@ class _Nd2Pixels:
         within = tuple([parts.get(a, _ALL) for a in _WITHIN])
         if all(len(indices) == 1 for indices in outer.values()):
             # A copy: the library closes its map under arrays that still show it.
-            part = self._frame({a: indices[0] for a, indices in outer.items()})[within]
-            return np.array(part, order="C").reshape(lengths)
+            frame = self._frame({a: indices[0] for a, indices in outer.items()})
+            return np.array(frame[within], order="C").reshape(lengths)
         found = np.empty(lengths, self.dtype)
         for place in itertools.product(*(range(len(indices)) for indices in outer.values())):
             at = {a: outer[a][i] for a, i in zip(outer, place, strict=True)}
