@@ -75,7 +75,7 @@ def measure_windows(folder: Path | None, seed: int = 0, made: Sequence[str] = MA
     seed : int
         The same seed reads the same windows.
     made : sequence of str
-        The formats of which files are made.
+        Formats whose files are made.
     """
     found = set()
     for path in _files(folder) if folder else ():
