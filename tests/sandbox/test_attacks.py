@@ -1,6 +1,7 @@
 """49 attempts to get out: none succeeds in the sandbox, and each succeeds without, or the test would show nothing."""
 
 import json
+import os
 import pickle
 import struct
 import subprocess
@@ -110,7 +111,7 @@ def test_control(name, told, tmp_path):
         text=True,
         timeout=120,
         pass_fds=(told["descriptor"],),
-        env={"SECRET": told["secret"], "PATH": "/usr/bin:/bin"},
+        env={"SECRET": told["secret"], "PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         check=False,
     )
     if "Function not implemented" in done.stderr:
