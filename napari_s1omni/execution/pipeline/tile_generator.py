@@ -45,6 +45,8 @@ class TileGenerator:
         self._on_tiles = on_tiles
         self.micro_batch = plan.engine.micro_batch
         """Tiles per call; halved when the device runs out of memory, and never raised again."""
+        # Without a GPU a model takes about as long for a batch as for its tiles one by one: the first is seen soon.
+        self._alone = plan.engine.threads > 0
 
     def generate(self, tiles: Iterable[TileInput | None]) -> Iterator[GeneratedTile]:
         """Generate tiles of any planes and blocks in micro-batches, and yield them in the order given.
@@ -74,7 +76,8 @@ class TileGenerator:
                 batch.append(dataclasses.replace(tile, image=_NO_IMAGE) if skipped else tile)
                 count += not skipped
             # Skipped tiles do not wait for others.
-            if tile is None or not count or count >= self.micro_batch:
+            if tile is None or not count or count >= (1 if self._alone else self.micro_batch):
+                self._alone = self._alone and not count
                 yield batch
                 batch, count = [], 0
         yield batch
