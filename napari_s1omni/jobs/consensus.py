@@ -33,6 +33,10 @@ _UNEVEN = 0.5
 """Variation of the ground, in contrasts of the objects, from which it is evened: as bright as half an object."""
 _LEAST_CONTRAST = 0.01
 """Contrast that is assumed at least, in model range."""
+_CELLS = 6
+"""Cells of a place along each edge, in which dark pixels are compared."""
+_ALIKE = 0.25
+"""Range of the dark pixels of the cells, as a share of all values, below which the ground counts as even."""
 _SMOOTHING = 3.0
 """Sigma, in pixels, of the smoothing in which objects of about 20 px stand out."""
 _TOLD = ("nuclei",)
@@ -114,8 +118,7 @@ def measure_consensus(places: Sequence[NDArray[np.float32]], whole: bool) -> Con
     )
     unevenness = None
     if sure and polarity == "bright" and all(is_grey_image(place) for place in places):
-        measured = [measure_tile(place, polarity) for place in places]
-        unevenness = round(float(np.median([m.slope / max(m.contrast, _LEAST_CONTRAST) for m in measured])), 2)
+        unevenness = round(float(np.median([_unevenness(place) for place in places])), 2)
     return Consensus(
         polarity=polarity if sure else None,
         places=len(found),
@@ -137,6 +140,21 @@ def _plane(place: NDArray[np.float32], section: bool) -> NDArray[np.float32] | N
         plane = place.max(axis=0)
     noise = plane_noise(plane)
     return plane if any(stands_out(sign * plane, noise, _SMOOTHING) for sign in (1, -1)) else None
+
+
+def _unevenness(place: NDArray[np.float32]) -> float:
+    """Return how much the ground of bright objects varies across a place, in contrasts of the objects; 0 if little."""
+    plane = place.max(axis=0)
+    low, _, high = levels(plane)
+    edges = [n // _CELLS * _CELLS for n in plane.shape]
+    if min(edges) == 0:
+        return 0.0
+    cells = plane[: edges[0], : edges[1]].reshape(_CELLS, edges[0] // _CELLS, _CELLS, edges[1] // _CELLS)
+    # Where even the dark pixels of all cells are alike, the slower measurement can say nothing else.
+    if np.ptp(np.percentile(cells, 10, axis=(1, 3))) < _ALIKE * (high - low):
+        return 0.0
+    measured = measure_tile(place, "bright")
+    return measured.slope / max(measured.contrast, _LEAST_CONTRAST)
 
 
 def _polarity(plane: NDArray[np.float32]) -> str | None:

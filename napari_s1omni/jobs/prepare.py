@@ -71,6 +71,13 @@ class MeasuredSource:
     copied: bool = False
     """Whether it is a copy that lacks the parts that nobody reads: what is not known of the layer stays so."""
 
+    def again(self, ref: SourceRef) -> Self | None:
+        """Open the source again; None if its content is another one now."""
+        source = open_reference(ref)
+        if self.copied or source.fingerprint() != self.digest:
+            return None
+        return dataclasses.replace(self, source=source)
+
     def measures(self) -> LayerMeasures:
         """Return what a copy of a part keeps of the whole; may read some of it."""
         flat = looks_like_labels(self.source) if self.flat is None else self.flat

@@ -20,7 +20,7 @@ from napari_s1omni.execution.executors.serial import run_serial
 from napari_s1omni.execution.run.events import OnEvent, ignore_event
 from napari_s1omni.execution.run.status import announce_failure
 from napari_s1omni.execution.run.tile_times import LearningRun
-from napari_s1omni.jobs.prepare import prepare, replace_other
+from napari_s1omni.jobs.prepare import MeasuredSource, prepare, replace_other
 from napari_s1omni.planning.job import Job, output_path
 from napari_s1omni.results.result import Result
 from napari_s1omni.storage.arrays.array_origin import locate_pixels, stored_note
@@ -38,6 +38,7 @@ def run(
     durable: bool = True,
     overwrite: bool = False,
     engines: Callable[[str], Engine] = create_engine,
+    seen: MeasuredSource | None = None,
     on_event: OnEvent = ignore_event,
 ) -> Result:
     """Run a job to its end, or resume it if an earlier run was stopped.
@@ -65,6 +66,8 @@ def run(
         :func:`~napari_s1omni.drop` is called, or until the next replacement. The same job is continued.
     engines : callable
         Loads an engine by its name, for the serial executor; replace it to reuse a loaded engine.
+    seen : MeasuredSource, optional
+        What is known of the source already; nothing is measured again if its content is the same.
     on_event : callable
         Called with each event of :mod:`napari_s1omni.execution.run.events`.
 
@@ -97,7 +100,7 @@ def run(
             ref, array, stored = locate_pixels(job.source, array)
             job = job.replace(source=ref)
             notes = (stored_note(stored),) if array is None else ()
-        prepared = prepare(job, array).with_notes(notes)
+        prepared = prepare(job, array, seen=None if seen is None else seen.again(job.source)).with_notes(notes)
         plan, source = prepared.plan, prepared.source
         if overwrite:
             replace_other(prepared)

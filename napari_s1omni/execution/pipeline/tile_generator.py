@@ -52,6 +52,8 @@ class TileGenerator:
         self._kept = kept
         self.micro_batch = plan.engine.micro_batch
         """Tiles per call; halved when the device runs out of memory, and never raised again."""
+        # Without a GPU a model takes about as long for a batch as for its tiles one by one: the first is seen soon.
+        self._alone = plan.engine.threads > 0
 
     def generate(self, tiles: Iterable[TileInput | None]) -> Iterator[GeneratedTile]:
         """Generate tiles of any planes and blocks in micro-batches, and yield them in the order given.
@@ -93,7 +95,9 @@ class TileGenerator:
                 elif known.image is not None:
                     waiting += known.image.nbytes + known.source.image.nbytes
             # What is not drawn does not wait for others, and not much of it waits in all.
-            if tile is None or not places or len(places) >= self.micro_batch or waiting > KEPT_IN_BATCH:
+            enough = 1 if self._alone else self.micro_batch
+            if tile is None or not places or len(places) >= enough or waiting > KEPT_IN_BATCH:
+                self._alone = self._alone and not places
                 yield batch
                 batch, places, waiting = [], set(), 0
         yield batch

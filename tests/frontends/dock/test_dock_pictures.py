@@ -71,6 +71,7 @@ def test_why_by_seams(viewer, panel, tissue, until, picture):
     until(lambda: panel.why_page.overlay.visible)
     panel.why_page.open_tile(run.tiles.info(2, 3))
     until(lambda: "thought for" in panel.why_page.trace.toPlainText())
+    viewer.reset_view()
     picture("napari-why")
     assert not cut_off(panel.why_page)
 
@@ -116,6 +117,8 @@ def test_painting_and_measuring(viewer, panel, settle, until, picture):
     table.measure()
     until(lambda: table._model is not None)
     table.table.selectRow(9)
+    # The dock has made the canvas narrower.
+    viewer.reset_view()
     picture("napari-measure")
     assert not cut_off(table)
     table.shut()

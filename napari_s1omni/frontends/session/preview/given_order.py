@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari_s1omni.engine.protocol import Engine
@@ -21,6 +21,7 @@ from napari_s1omni.execution.redo.redo_log import RedoLog
 from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.preview import MemoryThoughts
 from napari_s1omni.frontends.session.preview.drawn_tiles import DrawnTiles
+from napari_s1omni.jobs.prepare import MeasuredSource
 from napari_s1omni.jobs.redo import redo
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
@@ -35,7 +36,7 @@ HOLES = 3
 """Exit code of a run whose result lacks tiles."""
 
 
-def execute(order: Order, engine: Callable[[str], DrawnTiles]) -> int:
+def execute(order: Order, engine: Callable[[str], DrawnTiles], seen: Mapping[str, MeasuredSource]) -> int:
     """Run or redo to the end in this process, and return the exit code; errors are told on standard error.
 
     Parameters
@@ -44,6 +45,8 @@ def execute(order: Order, engine: Callable[[str], DrawnTiles]) -> int:
     engine : callable
         Returns a loaded engine by its name. A run uses it without its memory, so that its pixels do not depend on what
         was previewed; a redo takes the tiles that were drawn already.
+    seen : mapping
+        Sources that were measured for previews, by their references as JSON.
     """
 
     def plain(name: str) -> Engine:
@@ -51,7 +54,8 @@ def execute(order: Order, engine: Callable[[str], DrawnTiles]) -> int:
 
     try:
         if order.job:
-            result = run(Job.load(order.job), engines=plain)
+            job = Job.load(order.job)
+            result = run(job, engines=plain, seen=seen.get(job.source.model_dump_json()))
         else:
             sampling = {} if order.seed is None else {"seed": order.seed}
             result = redo(order.result, order.tiles, sampling=sampling, prompt=order.prompt, engines=engine)

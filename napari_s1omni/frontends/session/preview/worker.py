@@ -131,7 +131,7 @@ class PreviewWorker:
             os.dup2(file, descriptor)
         self._output.close()
         os.chdir(folder)
-        sys.exit(execute(order, lambda name: self._engine(self._newest, name)))
+        sys.exit(execute(order, lambda name: self._engine(self._newest, name), self._seen))
 
     def _engine(self, number: int, name: str) -> DrawnTiles:
         """Return an engine, loaded now in place of another one unless it is there; closing it does nothing."""
