@@ -111,7 +111,9 @@ class Session:
     def offer(self, header: dict[str, Any], payload: bytearray) -> None:
         """Take a picture or the facts of a layer from the host."""
         if header["kind"] == "layer":
+            # First of what is given; the pictures of an earlier time are no longer there.
             self.names["layer"] = header["facts"]
+            self._images.clear()
             return
         self._images.append(shown(header, payload))
         if "PIL" in sys.modules:
