@@ -180,7 +180,7 @@ class Kernel(Protocol):
         """Number of the present process: 1 for the first, one more after each that was killed."""
 
     def offer(self, pictures: Sequence[Picture], layer: Mapping[str, Any]) -> None:
-        """Give the code ``images`` and ``layer``, instead of earlier ones; a process that is started later gets them, too."""
+        """Give the code ``images`` and ``layer``, instead of earlier ones; a later process gets them, too."""
 
     def execute(self, code: str, broker: Broker | None = None) -> Execution:
         """Run a cell to its end.
