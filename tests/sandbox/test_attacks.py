@@ -49,7 +49,7 @@ def test_there_are_49():
     assert len(CODE) - len(FIVE) == 44
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [pytest.param("bubblewrap", marks=pytest.mark.slow), "landlock"])
 @pytest.mark.parametrize("name", CODE)
 def test_held(backend, name, told, open_kernels):
     kernel = open_kernels(backend)
@@ -100,6 +100,7 @@ def test_threads_do_not_work_between_two_cells(backend, open_kernels, until):
 # Controls: the same attempts where nothing confines them.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CODE if name not in CONTROLS_OF_THEIR_OWN])
 def test_control(name, told, tmp_path):
     known = {**told, "patience": 0.1}
