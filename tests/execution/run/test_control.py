@@ -32,7 +32,7 @@ def begin(tmp_path):
     """Start a slow run in a process of its own."""
     begun = []
 
-    def start(name="out.zarr", seconds=0.02, size=700, **settings):
+    def start(name="out.zarr", seconds=0.08, size=700, **settings):
         image = np.random.default_rng(0).integers(0, 60000, (size, size)).astype("uint16")
         np.save(tmp_path / "image.npy", image)
         settings = {
@@ -132,7 +132,7 @@ def test_a_killed_run_reads_as_stopped_and_its_records_as_they_were(begin):
 
 
 def test_watching_shows_every_block_once_and_ends(begin):
-    process, path = begin(serial=True, seconds=0.005)
+    process, path = begin(serial=True, seconds=0.02)
     wait_for(path, lambda s: True)
     changes = list(watch(path, interval=0.05))
     assert process.wait(240) == 0
@@ -144,7 +144,7 @@ def test_watching_shows_every_block_once_and_ends(begin):
 
 @pytest.mark.slow
 def test_blocks_near_the_focus_come_first(begin):
-    process, path = begin(serial=True, seconds=0.01, size=1300)
+    process, path = begin(serial=True, seconds=0.03, size=1300)
     wait_for(path, lambda s: s.blocks_done >= 1)
     write_control(path, focus=(0, 0, 1290, 1290))
     assert process.wait(200) == 0
