@@ -20,7 +20,8 @@ ROOM = 15
 
 HOMES = {
     # The ablation exchanges the states inside a model; no other measurement looks there.
-    "torch": ("engine/s1omni", "training", "evaluation/ablation"),
+    # How tokens are chosen is timed without a model.
+    "torch": ("engine/s1omni", "training", "evaluation/ablation", "benchmarks/thinking"),
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
     # The readers are checked against what others write and read, without the readers' own code.
