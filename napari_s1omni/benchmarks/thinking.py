@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -47,10 +48,7 @@ def thinking(tokens: int = 8192, rows: int = 8, steps: int = 24, name: str = "na
         ("top_p_1", TokenSampling(0.7, 1.0)),
     ):
         generators = [np.random.Generator(np.random.Philox(row)) for row in range(rows)]
-        times[kind] = _seconds(
-            lambda step, choice=choice, generators=generators: choose_tokens(logits[step % 4], choice, generators),
-            steps,
-        )
+        times[kind] = _seconds(partial(_choose, logits, choice, generators), steps)
     words = prompting.encode("<think>many; low noise; no blur; 12 % covered; size 20 px; count 34; ")
     # Numbers between the words keep a thought from counting as repeating.
     numbers = [prompting.encode(f"{number} ") for number in range(100)]
@@ -75,6 +73,12 @@ def thinking(tokens: int = 8192, rows: int = 8, steps: int = 24, name: str = "na
     milliseconds["streaming_ms"] = 1e3 * streaming / rows
     milliseconds["together_ms"] = milliseconds["streaming_ms"] + max(1e3 * value / rows for value in times.values())
     return {"tokens": tokens, "rows": rows, "vocabulary": _VOCABULARY, **milliseconds}
+
+
+def _choose(
+    logits: Sequence[torch.Tensor], choice: TokenSampling, generators: Sequence[np.random.Generator], step: int
+) -> None:
+    choose_tokens(logits[step % len(logits)], choice, generators)
 
 
 def _seconds(step: Callable[[int], object], steps: int) -> float:
