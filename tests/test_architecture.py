@@ -20,8 +20,8 @@ ROOM = 15
 """Modules in one folder."""
 
 HOMES = {
-    # The ablation exchanges the states inside a model, and what a GPU costs is timed on its networks.
-    "torch": ("engine/s1omni", "training", "benchmarks/gpu", "evaluation/ablation"),
+    # The ablation exchanges the states inside a model; what a GPU costs is timed on its networks, choosing tokens without.
+    "torch": ("engine/s1omni", "training", "benchmarks/gpu", "benchmarks/thinking", "evaluation/ablation"),
     "transformers": ("engine/s1omni", "training"),
     "diffusers": ("engine/s1omni", "training"),
     # The readers are checked against what others write and read, without the readers' own code.

@@ -80,6 +80,7 @@ BENCHES: dict[str, Entry] = {
     "page": Entry(f"{_CLI}.bench.overhead:page", "Measure all of these and other frameworks; write a page."),
     "stitching": Entry(f"{_CLI}.bench.stitching:app", "Measure stitching of labels: correctness, time and memory."),
     "ablation": Entry(f"{_CLI}.bench.ablation:ablation", "Measure how much the thought changes the result."),
+    "think": Entry(f"{_CLI}.bench.think:think", "Time the writing of thoughts beside the network."),
     "volumes": Entry(f"{_SCORES}.volumes:volumes", "Compare volumes in blocks with the same volumes as a whole."),
     "batch": Entry(f"{_CLI}.bench.batch:batch", "Measure the overhead of a batch of small images."),
     "tiles": Entry(f"{_CLI}.bench.tiles:tiles", "Measure what a megapixel costs: tiles drawn, overhead, engines."),

@@ -65,19 +65,19 @@ def test_numbers_at_the_ends_of_the_range(number):
 
 def test_few_tokens_of_a_sure_thinker_are_sorted(monkeypatch):
     sorted_tokens = []
-    head = choosing._head
+    sort = choosing._sort
 
-    def counted(probabilities, count):
-        order, cumulative = head(probabilities, count)
-        sorted_tokens.append(len(order))
-        return order, cumulative
+    def counted(probabilities, ids):
+        sorted_tokens.append(len(ids))
+        return sort(probabilities, ids)
 
-    monkeypatch.setattr(choosing, "_head", counted)
+    monkeypatch.setattr(choosing, "_sort", counted)
     torch.manual_seed(0)
     generators = [np.random.Generator(np.random.Philox(seed)) for seed in range(8)]
     for _ in range(20):
         choose_tokens(torch.randn(8, 20_000) * 10, TokenSampling(1.0, 1.0), generators)
-    assert sorted_tokens == [256] * 160
+    assert np.mean(sorted_tokens) < 20
+    assert max(sorted_tokens) < 200
 
 
 def _repeats(ids):

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-_FIRST_HEAD = 256
-_GROWTH = 16
+_SHARES = (1e-2, 1e-4, 1e-7)
+"""Shares of the largest probability down to which tokens are sorted, one after the other until the draw is decided."""
 _MASS_ERROR = 1e-9
 """Bound on the rounding error of the sum of all probabilities of a row."""
 
@@ -43,37 +43,30 @@ def choose_tokens(logits: torch.Tensor, choice: TokenSampling, generators: Seque
     if choice.temperature == 0:
         greedy: list[int] = logits.argmax(-1).tolist()
         return greedy
-    probabilities = torch.softmax(logits.double() / choice.temperature, -1)
+    # Row by row, since one row in float64 stays in the cache of a core.
     return [
-        _draw(row, choice.top_p, generator.random()) for row, generator in zip(probabilities, generators, strict=True)
+        _draw(torch.softmax(row.double().div_(choice.temperature), -1), choice.top_p, generator.random())
+        for row, generator in zip(logits, generators, strict=True)
     ]
 
 
 def _draw(probabilities: torch.Tensor, top_p: float, level: float) -> int:
-    size = len(probabilities)
-    count = _FIRST_HEAD
-    while count < size:
-        order, cumulative = _head(probabilities, count)
+    largest = probabilities.max()
+    for share in _SHARES:
+        order, cumulative = _sort(probabilities, (probabilities >= largest * share).nonzero()[:, 0])
         picked = _pick(cumulative, top_p, level)
         if picked is not None:
             return int(order[picked])
-        count *= _GROWTH
-    order, cumulative = _head(probabilities, size)
-    kept = min(int((cumulative < top_p).sum()) + 1, size)
-    return int(order[min(int((cumulative <= level * cumulative[kept - 1]).sum()), kept - 1)])
+    order, cumulative = _sort(probabilities, torch.arange(len(probabilities), device=probabilities.device))
+    kept = min(int(np.searchsorted(cumulative, top_p, "left")), len(order) - 1)
+    return int(order[min(int(np.searchsorted(cumulative, level * cumulative[kept], "right")), kept)])
 
 
-def _head(probabilities: torch.Tensor, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return at least `count` tokens from the most probable down, equal ones by their id, and their cumulative sum."""
-    if count >= len(probabilities):
-        candidates = torch.arange(len(probabilities), device=probabilities.device)
-    else:
-        # Tokens as probable as the last one belong to the head too, or its order would not be that of all.
-        least = probabilities.topk(count, sorted=False).values.min()
-        candidates = (probabilities >= least).nonzero()[:, 0]
-    values, ids = probabilities[candidates].cpu().numpy(), candidates.cpu().numpy()
+def _sort(probabilities: torch.Tensor, ids: torch.Tensor) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sort tokens from the most probable down, equal ones by their id; return them and their cumulative sum."""
+    values, names = probabilities[ids].cpu().numpy(), ids.cpu().numpy()
     order = np.argsort(-values, kind="stable")
-    return ids[order], np.cumsum(values[order])
+    return names[order], np.cumsum(values[order])
 
 
 def _pick(cumulative: NDArray[np.float64], top_p: float, level: float) -> int | None:
