@@ -1,7 +1,7 @@
 """Masks that an engine paints over its source: what it is asked to paint, and how that is read.
 
 Half-transparent red over grey g in 0..1 was measured as R = 0.67 g + 0.33, G = B = 0.49 g + 0.10. Red alone does not
-say where one object ends and the next begins: of true masks of nuclei that were painted so, a tenth to a third of the
+say where one object ends and the next begins: of true masks of nuclei that were painted so, up to a third of the
 objects were lost when read again (``s1omni bench overlay``). So a line of a second colour is asked for between objects
 that touch.
 """
