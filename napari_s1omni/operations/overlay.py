@@ -1,7 +1,7 @@
 """Masks that an engine paints over its source: what it is asked to paint, and how that is read.
 
 Half-transparent red over grey g in 0..1 was measured as R = 0.67 g + 0.33, G = B = 0.49 g + 0.10. Red alone does not
-say where one object ends and the next begins: of true masks of nuclei that were painted so, a tenth to a third of the
+say where one object ends and the next begins: of true masks of nuclei that were painted so, up to a third of the
 objects were lost when read again (``s1omni bench overlay``). So a line of a second colour is asked for between objects
 that touch.
 """
@@ -15,7 +15,7 @@ from scipy import ndimage as ndi
 from napari_s1omni.engine.description import Division
 
 FILL = "fill every object with translucent red (half transparent, R 255 G 0 B 0); leave everything else as it is"
-"""The mark that earlier versions asked for; results that were begun with it go on with it."""
+"""The mark that earlier versions asked for; results that were begun with it keep it."""
 FILL_AND_LINE = (
     "fill every object with translucent red (half transparent, R 255 G 0 B 0); where objects touch, draw a line of "
     "translucent green (half transparent, R 0 G 255 B 0), 2 px wide, between them; leave everything else as it is"
