@@ -38,7 +38,6 @@ def run(
     durable: bool = True,
     overwrite: bool = False,
     engines: Callable[[str], Engine] = create_engine,
-    seen: MeasuredSource | None = None,
     on_event: OnEvent = ignore_event,
 ) -> Result:
     """Run a job to its end, or resume it if an earlier run was stopped.
@@ -47,7 +46,7 @@ def run(
     ----------
     job : Job
     array : array-like, optional
-        The pixels, for a source in memory.
+        The pixels, for a source in memory; or the job's source as it was measured for a preview.
     image : str or int, optional
         Another image of the file of the job: its name, or its number from 0.
     executor : str, optional
@@ -66,8 +65,6 @@ def run(
         :func:`~napari_s1omni.drop` is called, or until the next replacement. The same job is continued.
     engines : callable
         Loads an engine by its name, for the serial executor; replace it to reuse a loaded engine.
-    seen : MeasuredSource, optional
-        What is known of the source already; nothing is measured again if its content is the same.
     on_event : callable
         Called with each event of :mod:`napari_s1omni.execution.run.events`.
 
@@ -96,11 +93,15 @@ def run(
     path = output_path(job)
     notes: tuple[str, ...] = ()
     with announce_failure(path), LearningRun(on_event) as tell:
-        if array is not None:
+        seen = None
+        if isinstance(array, MeasuredSource):
+            # What was measured holds as long as the content is the same.
+            seen, array = array.again(job.source), None
+        elif array is not None:
             ref, array, stored = locate_pixels(job.source, array)
             job = job.replace(source=ref)
             notes = (stored_note(stored),) if array is None else ()
-        prepared = prepare(job, array, seen=None if seen is None else seen.again(job.source)).with_notes(notes)
+        prepared = prepare(job, array, seen=seen).with_notes(notes)
         plan, source = prepared.plan, prepared.source
         if overwrite:
             replace_other(prepared)

@@ -218,7 +218,7 @@ def test_an_image_that_breaks_a_library_costs_only_itself(tmp_path, monkeypatch)
     real = prepare
     monkeypatch.setattr(
         "napari_s1omni.jobs.run.prepare",
-        lambda job, *more: 1 / 0 if job.source.uri.endswith("0.npy") else real(job, *more),
+        lambda job, *more, **known: 1 / 0 if job.source.uri.endswith("0.npy") else real(job, *more, **known),
     )
     rows = run_batch(TEMPLATE, list_sources(str(tmp_path / "*.npy")), tmp_path / "out", durable=False)
     assert states(rows) == ["failed", "done"]

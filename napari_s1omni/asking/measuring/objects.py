@@ -70,13 +70,21 @@ def measure(
     extreme: str,
     pixel: float,
     unit: str,
+    sampled: bool,
     **plane: int,
 ) -> None:
-    """Measure the objects of each box (y0, x0, y1, x1) in px; `pixel` is the size of a pixel in `unit`."""
+    """Measure the objects of each box (y0, x0, y1, x1) in px; `pixel` is the size of a pixel in `unit`.
+
+    Boxes that are `sampled` stand for more: objects cut by their upper or left edge are left out, so that each object
+    would be counted in one box (the unbiased counting frame; Gundersen, 1977).
+    """
     for name, (y0, x0, y1, x1) in boxes.items():
         values = region(y0, x0, y1 - y0, x1 - x0, **plane)
         labels, found = find_objects(values, polarity)
         table = regionprops_table(labels, values, properties=("area", "bbox", "mean_intensity"))
+        if sampled:
+            whole = (table["bbox-0"] > 0) & (table["bbox-1"] > 0)
+            table = {key: column[whole] for key, column in table.items()}
         count, area = len(table["area"]), values.size * pixel**2
         print(f"{name}: {count} {found} objects in {values.shape[1]} x {values.shape[0]} px")
         note(f"{name}: count", count, "")

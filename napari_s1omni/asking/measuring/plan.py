@@ -63,6 +63,7 @@ class MeasuringPlan:
             "extreme": self.measurement.extreme or "largest",
             "pixel": self.pixel,
             "unit": self.unit,
+            "sampled": self.sampled,
             "z": self.z,
             "t": self.t,
             "c": self.channel,

@@ -137,7 +137,7 @@ def test_no_second_copy_is_held(unet_folder, monkeypatch):
     """While one tensor is read, all earlier ones exist once: in their module."""
     alive: list[weakref.ref] = []
     extra = []
-    real = module._assign
+    real = module.assign
 
     def watch(part, name, tensor):
         real(part, name, tensor)
@@ -147,7 +147,7 @@ def test_no_second_copy_is_held(unet_folder, monkeypatch):
         assert placed.data_ptr() == tensor.data_ptr()
         alive.append(weakref.ref(tensor))
 
-    monkeypatch.setattr(module, "_assign", watch)
+    monkeypatch.setattr(module, "assign", watch)
     load_checkpoint(open_layout(unet_folder), CPU, torch.float32)
     assert len(alive) > 50
     assert max(extra) <= 2

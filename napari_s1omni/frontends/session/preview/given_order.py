@@ -55,7 +55,7 @@ def execute(order: Order, engine: Callable[[str], DrawnTiles], seen: Mapping[str
     try:
         if order.job:
             job = Job.load(order.job)
-            result = run(job, engines=plain, seen=seen.get(job.source.model_dump_json()))
+            result = run(job, seen.get(job.source.model_dump_json()), engines=plain)
         else:
             sampling = {} if order.seed is None else {"seed": order.seed}
             result = redo(order.result, order.tiles, sampling=sampling, prompt=order.prompt, engines=engine)
