@@ -15,7 +15,7 @@ from napari_s1omni.execution.run.run_output import write_job
 from napari_s1omni.execution.run.run_state import RunState
 from napari_s1omni.execution.run.status import RunStatus, write_status
 from napari_s1omni.jobs.options import RUN_OPTIONS, RunOptions
-from napari_s1omni.jobs.prepare import prepare
+from napari_s1omni.jobs.prepare import MeasuredSource, measure_source, prepare
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import check_prompt
 from napari_s1omni.planning.plan import Plan
@@ -46,7 +46,7 @@ def redo(
     tiles : str, optional
         ``row/column``, ``plane/row/column`` or ``time/plane/row/column`` in the tile lattice, several with commas.
     array : array-like, optional
-        The source's pixels, for a source in memory.
+        The source's pixels, for a source in memory; or the source as it was measured for a preview.
     failed : bool
         Take the tiles that failed.
     uncertain : bool
@@ -98,14 +98,18 @@ def redo(
     wanted |= uncertain_tiles(plan, store) if uncertain else set()
     changed = Sampling.read({**plan.sampling.model_dump(), **changes}, "sampling")
     job = plan.job if plan.job.into else plan.job.replace(output=str(path))
+    seen = known = measure_source(job.source) if array is None else None
+    if isinstance(array, MeasuredSource):
+        seen, known = array, array.again(job.source)
     # Before anything is marked, so that a refused redo leaves the result as it was.
-    if prepare(job, array).plan.digest != plan.digest:
+    if prepare(job, None if seen else array, seen=known).plan.digest != plan.digest:
         raise PlanError(
             "the source or the engine changed since the run, or this version reads the request differently",
             remedy="run the job into another output",
         )
     begin_redo(plan, path, wanted, changed, prompt)
-    return run(job, array, **running)
+    # What was measured is not measured again.
+    return run(job, seen or array, **running)
 
 
 def accept(path: str | Path) -> None:
@@ -126,7 +130,7 @@ def accept(path: str | Path) -> None:
     ``napari_s1omni.accept("nuclei.zarr")`` after :func:`napari_s1omni.redo`.
     """
     path = _local(path)
-    with lock_result(_plan(path), path):
+    with lock_result(stored_plan(path), path):
         snapshots.delete_snapshot(path)
 
 
@@ -149,7 +153,7 @@ def drop(path: str | Path) -> None:
     """
     path = _local(path)
     replaced = snapshots.has_replaced(path)
-    with lock_result(_plan(path), path):
+    with lock_result(stored_plan(path), path):
         snapshots.restore_snapshot(path)
         if replaced:
             # Job file and status are those of the run that replaced it.
@@ -173,7 +177,7 @@ def settle(path: str | Path) -> None:
         If there is none, or the result is in use.
     """
     path = _local(path)
-    with lock_result(_plan(path), path):
+    with lock_result(stored_plan(path), path):
         if snapshots.has_replaced(path):
             snapshots.keep_replaced(path)
         else:
@@ -184,5 +188,6 @@ def _local(path: str | Path) -> Path:
     return local_path(path, "result", "change it on the machine where it lies")
 
 
-def _plan(path: str | Path) -> Plan:
+def stored_plan(path: str | Path) -> Plan:
+    """Return the plan of a result."""
     return Plan.from_json(ResultStore.open(path).attributes["plan"])

@@ -22,7 +22,7 @@ from napari_s1omni.execution.run.order import Order
 from napari_s1omni.execution.run.preview import MemoryThoughts
 from napari_s1omni.frontends.session.preview.drawn_tiles import DrawnTiles
 from napari_s1omni.jobs.prepare import MeasuredSource
-from napari_s1omni.jobs.redo import redo
+from napari_s1omni.jobs.redo import redo, stored_plan
 from napari_s1omni.jobs.run import run
 from napari_s1omni.planning.job import Job
 from napari_s1omni.results.result import Result
@@ -58,7 +58,8 @@ def execute(order: Order, engine: Callable[[str], DrawnTiles], seen: Mapping[str
             result = run(job, seen.get(job.source.model_dump_json()), engines=plain)
         else:
             sampling = {} if order.seed is None else {"seed": order.seed}
-            result = redo(order.result, order.tiles, sampling=sampling, prompt=order.prompt, engines=engine)
+            known = seen.get(stored_plan(order.result).job.source.model_dump_json())
+            result = redo(order.result, order.tiles, known, sampling=sampling, prompt=order.prompt, engines=engine)
     except S1OmniError as error:
         sys.stderr.write(f"s1omni: {error}\n")
         return error.exit_code
