@@ -21,6 +21,15 @@ def forge(header, payload=b""):
 """
 """What code in the worker can reach: all of it, the pipe included."""
 
+NATIVE = {
+    "x86_64": {
+        "socket": "bf02000000be0100000031d2b8290000000f05c3",
+        "int80": "53b867010000bb02000000b90100000031d2cd8048985bc3",
+        "x32": "bf02000000be0100000031d2b8290000400f05c3",
+    }
+}
+"""Machine code that opens a socket: by the usual call, and by those of two other ABIs."""
+
 CODE = {
     "read_key": "open(P['key']).read(); print('BROKE')",
     "read_passwd": "open('/etc/passwd').read(); print('BROKE')",

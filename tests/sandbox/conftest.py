@@ -12,6 +12,7 @@ from importlib import util
 from pathlib import Path
 
 import pytest
+from attacks import NATIVE
 
 from napari_s1omni.sandbox.launch import missing
 from napari_s1omni.sandbox.opening import open_kernel
@@ -31,14 +32,6 @@ for name in (sys.argv[1], "\\0" + sys.argv[2]):
 print(json.dumps({"pid": os.getpid(), "port": tcp.getsockname()[1], "address": ctypes.addressof(memory), "length": len(memory)}), flush=True)
 sys.stdin.read()
 """
-NATIVE = {
-    "x86_64": {
-        "socket": "bf02000000be0100000031d2b8290000000f05c3",
-        "int80": "53b867010000bb02000000b90100000031d2cd8048985bc3",
-        "x32": "bf02000000be0100000031d2b8290000400f05c3",
-    }
-}
-"""Machine code that opens a socket: by the usual call, and by those of two other ABIs."""
 
 
 @pytest.fixture(scope="session")

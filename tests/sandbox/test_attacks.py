@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attacks import CODE, CONTROLS_OF_THEIR_OWN, FIVE, VISIBLE_WITHOUT_BUBBLEWRAP
-from conftest import NATIVE
+from attacks import CODE, CONTROLS_OF_THEIR_OWN, FIVE, NATIVE, VISIBLE_WITHOUT_BUBBLEWRAP
 
 from napari_s1omni.sandbox.kernel import NoBroker, Picture, RequestRefused
 from napari_s1omni.sandbox.launch import BACKENDS
