@@ -66,7 +66,14 @@ def export_result(result: Result, file: Path, *, level: int = 0, overwrite: bool
     if file.name.lower().endswith(MEDICAL):
         return export_medical(result, file, level=level, overwrite=overwrite)
     coarser = _flat_levels(result, level)
-    write_tiff(file, result.checked_level(level), result.level_spec(level), coarser=coarser, overwrite=overwrite)
+    write_tiff(
+        file,
+        result.checked_level(level),
+        result.level_spec(level),
+        coarser=coarser,
+        acquisition=result.acquisition,
+        overwrite=overwrite,
+    )
     levels = f", {len(coarser) + 1} levels" if coarser else ""
     return f"{' x '.join(str(n) for n in result.levels[level].shape)} px{levels}"
 

@@ -118,7 +118,20 @@ def _raw(
             scale, units = _exchanged(scale), _exchanged(units)
     chunks = getattr(levels[0], "chunks", None) or default_chunks(levels[0].shape, found.axes)
     names, place = sizes.channel_names, sizes.translate
-    return RawImage(levels[0], axes, chunks, scale, place, units, names, "image", levels[1:], tuple(notes), uri)
+    return RawImage(
+        levels[0],
+        axes,
+        chunks,
+        scale,
+        place,
+        units,
+        names,
+        "image",
+        levels[1:],
+        tuple(notes),
+        uri,
+        acquisition=sizes.acquisition,
+    )
 
 
 def _exchanged(by_axis: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_s1omni.core.acquisition import Acquisition
 from napari_s1omni.core.sizes.lengths import METRES, SYMBOLS
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.errors import SourceError
@@ -37,7 +39,14 @@ _SYMBOLS = {
 
 
 def write_tiff(
-    path: Path | str, array: Any, spec: LayerSpec, *, coarser: Sequence[Any] = (), overwrite: bool = False
+    path: Path | str,
+    array: Any,
+    spec: LayerSpec,
+    *,
+    coarser: Sequence[Any] = (),
+    acquisition: Acquisition | None = None,
+    name: str = "",
+    overwrite: bool = False,
 ) -> None:
     """Write an array as OME-TIFF with its pyramid, pixel size, units and channel names.
 
@@ -54,6 +63,10 @@ def write_tiff(
     spec : LayerSpec
     coarser : sequence of array-like
         The coarser levels, finest first, with fewer rows and columns and as many planes; written as SubIFDs.
+    acquisition : Acquisition, optional
+        What is known of microscope, time and channels; channels are left out if there are more or fewer.
+    name : str, optional
+        Name of the image; by default that of the file.
     overwrite : bool
         Replace an existing file.
 
@@ -86,7 +99,12 @@ def write_tiff(
         for number, level in enumerate((array, *coarser)):
             at = spec.replace(shape=tuple(level.shape))
             sizes = [at.size(a) for a in (*stacked, "y", "x")]
-            main = {"metadata": _metadata(spec, axes.upper(), colours), "subifds": len(coarser), **_resolution(spec)}
+            described = {
+                **_metadata(spec, axes.upper(), colours),
+                "Name": name or re.sub(r"(\.ome)?\.tiff?$", "", Path(path).name, flags=re.IGNORECASE),
+            }
+            _add_acquisition(described, acquisition or Acquisition(), spec, colours)
+            main = {"metadata": described, "subifds": len(coarser), **_resolution(spec)}
             writer.write(
                 _tiles(level, at, stacked, colours, dtype),
                 shape=(*sizes, 3) if colours else tuple(sizes),
@@ -128,6 +146,37 @@ def _metadata(spec: LayerSpec, axes: str, colours: bool) -> dict[str, Any]:
         data["Channel"] = {"Name": list(spec.channel_names)}
     planes = math.prod(spec.size(a) for a in axes.lower() if a not in "yxs")
     return {**data, "Plane": _positions(spec, axes.lower(), planes)}
+
+
+def _add_acquisition(described: dict[str, Any], known: Acquisition, spec: LayerSpec, colours: bool) -> None:
+    """Add date, bits and channels; what tifffile writes no element for becomes the description, in words."""
+    if known.date:
+        described["AcquisitionDate"] = known.date
+    if known.bit_depth and known.bit_depth <= 8 * spec.np_dtype.itemsize and spec.kind == "image":
+        described["SignificantBits"] = known.bit_depth
+    words = [f"{name}: {text}" for name, text in known.facts() if name in ("Instrument", "Objective", "Stage")]
+    if words:
+        described["Description"] = "; ".join(words)
+    if colours or spec.kind != "image" or len(known.channels) != spec.size("c"):
+        return
+    channel = described.setdefault("Channel", {})
+    columns: dict[str, list[Any]] = {
+        "Color": [_signed(one.color) for one in known.channels],
+        "EmissionWavelength": [one.emission for one in known.channels],
+        "ExcitationWavelength": [one.excitation for one in known.channels],
+    }
+    # An attribute is written for all channels or for none.
+    channel |= {key: values for key, values in columns.items() if None not in values}
+    if "Name" not in channel and all(one.name for one in known.channels):
+        channel["Name"] = [one.name for one in known.channels]
+
+
+def _signed(color: str) -> int | None:
+    """Return a colour RRGGBB as OME writes it: RRGGBBAA, signed."""
+    if len(color) != 6:
+        return None
+    number = int(color, 16) << 8 | 0xFF
+    return number - (1 << 32 if number >= 1 << 31 else 0)
 
 
 def _positions(spec: LayerSpec, axes: str, planes: int) -> dict[str, Any]:

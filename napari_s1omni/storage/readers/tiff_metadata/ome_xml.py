@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from napari_s1omni.storage.readers.tiff_metadata.ome_acquisition import ome_acquisition
 from napari_s1omni.storage.readers.tiff_metadata.stored_sizes import StoredSizes
 
 _SIZES = (
@@ -22,7 +23,7 @@ _SIZES = (
 def ome_sizes(text: str, series: Any, number: int, notes: list[str]) -> StoredSizes | None:
     """Return pixel size, units and channel names of a series, image `number` of the file; None if the XML is broken."""
     try:
-        images = _images(text)
+        root, images = _images(text)
     except ElementTree.ParseError as error:
         notes.append(f"the OME-XML is broken ({error}); axes, pixel size and channel names in it are lost")
         return None
@@ -39,6 +40,7 @@ def ome_sizes(text: str, series: Any, number: int, notes: list[str]) -> StoredSi
     channels = [element for element in found if _tag(element) == "Channel"]
     names = tuple(element.attrib.get("Name", "") for element in channels)
     sizes.channel_names = names if any(names) else ()
+    sizes.acquisition = ome_acquisition(root, found)
     return sizes
 
 
@@ -81,9 +83,10 @@ def companion_xml(tiff: Any, path: Path, notes: list[str]) -> str | None:
 
 
 @functools.lru_cache(maxsize=2)
-def _images(text: str) -> tuple[ElementTree.Element, ...]:
-    """Return the Pixels of each image; kept, since a file with thousands of images is asked about each of them."""
-    return tuple(e for e in ElementTree.fromstring(text).iter() if _tag(e) == "Pixels")
+def _images(text: str) -> tuple[ElementTree.Element, tuple[ElementTree.Element, ...]]:
+    """Return the whole description and the Pixels of each image; a file of thousands is asked about each of them."""
+    root = ElementTree.fromstring(text)
+    return root, tuple(e for e in root.iter() if _tag(e) == "Pixels")
 
 
 def _pixels(images: Sequence[ElementTree.Element], series: Any, number: int) -> ElementTree.Element | None:

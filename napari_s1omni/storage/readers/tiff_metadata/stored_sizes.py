@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from napari_s1omni.core.acquisition import Acquisition
+
 
 @dataclass(slots=True)
 class StoredSizes:
@@ -20,6 +22,8 @@ class StoredSizes:
     """Position of the first pixel in `units`, in a file that states it."""
     notes: list[str] = field(default_factory=list)
     """What was found and not used."""
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    """What it says of microscope, time and channels."""
 
     def add(self, axis: str, value: Any, unit: str | None, name: str) -> None:
         """Add the size of a pixel along an axis, or a note if it is no number above 0.
