@@ -28,7 +28,7 @@ from napari_s1omni.storage.listing.image_search import (
     is_image_folder,
 )
 from napari_s1omni.storage.listing.names import check_name, names_of, unused_name
-from napari_s1omni.storage.readers.registry import file_endings
+from napari_s1omni.storage.readers.registry import KNOWN_ENDINGS, file_endings
 from napari_s1omni.storage.readers.zarr_nodes.members import fields_of
 
 _STANDS_ALONE = re.compile(r"/|~|file:|[A-Za-z]:[\\/]|(?:[A-Za-z][\w+.-]*::)*[A-Za-z][\w+.-]+:/", re.IGNORECASE)
@@ -146,7 +146,7 @@ def list_sources(where: str | os.PathLike[str]) -> Collection:
             )
         raise SourceError(
             f"{text} holds no images{more}",
-            f"images are files ending in {', '.join(file_endings())}, or Zarr stores",
+            f"images are files {KNOWN_ENDINGS}, or Zarr stores",
             "choose another folder or pattern",
         )
     return found

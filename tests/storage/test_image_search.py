@@ -2,11 +2,14 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from napari_s1omni.errors import SourceError
 from napari_s1omni.storage.collections import list_sources
+from napari_s1omni.storage.listing.image_search import images_in
 from napari_s1omni.storage.listing.names import names_of
+from napari_s1omni.storage.source import open_source
 
 
 @pytest.fixture
@@ -117,3 +120,19 @@ def test_names_of_a_list(tmp_path):
         table.write_text(f"source,name\n{rows}")
         with pytest.raises(SourceError, match=words):
             list_sources(table)
+
+
+def test_slices_among_other_images_are_said(tmp_path):
+    for name in ("1.dcm", "2.dcm"):
+        (tmp_path / name).write_bytes(bytes(128) + b"DICM" + bytes(20))
+    for i in range(5):
+        np.save(tmp_path / f"{i}.npy", np.zeros((4, 4)))
+    found = images_in(tmp_path)
+    assert len(found.paths) == 7
+    assert "2 DICOM files lie among others" in " ".join(found.notes(str(tmp_path)))
+
+
+def test_a_mistyped_ending_is_guessed(tmp_path):
+    (tmp_path / "a.tiv").touch()
+    with pytest.raises(SourceError, match="Did you mean '.tif'"):
+        open_source(tmp_path / "a.tiv")

@@ -13,6 +13,7 @@ from pathlib import Path
 from napari_s1omni.core.paths import is_left_by_system
 from napari_s1omni.storage.files.fsync_store import WORK
 from napari_s1omni.storage.image_group.plate_group import is_own_plate
+from napari_s1omni.storage.readers.folder_formats import is_dicom_slice
 from napari_s1omni.storage.readers.formats import format_of, plugin_format
 from napari_s1omni.storage.readers.registry import file_endings
 
@@ -94,6 +95,11 @@ def images_in(folder: Path) -> FoundImages:
     found = FoundImages()
     for path in sorted(folder.iterdir()):
         found.take(path, keep_results=False)
+    slices = sum(map(is_dicom_slice, found.paths))
+    if slices > 1:
+        found.said.append(
+            f"{slices} DICOM files lie among others, and each is taken for an image; a series needs a folder of its own"
+        )
     return found
 
 

@@ -72,8 +72,12 @@ def is_slide(path: Path) -> bool:
 
 def is_dicom_file(path: Path) -> bool:
     """Whether a file without an ending, as hospitals write them, is of DICOM."""
-    named = _may_be_dicom(path.name) and not path.name.lower().endswith(_DICOM_ENDINGS)
-    return named and path.is_file() and has_dicom_mark(path)
+    return not path.name.lower().endswith(_DICOM_ENDINGS) and is_dicom_slice(path)
+
+
+def is_dicom_slice(path: Path) -> bool:
+    """Whether a file is of DICOM, whatever its ending."""
+    return _may_be_dicom(path.name) and path.is_file() and has_dicom_mark(path)
 
 
 def has_dicom_mark(path: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from napari_s1omni.core.document import did_you_mean
 from napari_s1omni.core.image_references import split_stored
 from napari_s1omni.core.paths import full_path, is_left_by_system, is_url, join_reference, name_in, split_reference
 from napari_s1omni.core.pixel_frame import PixelFrame
@@ -95,6 +96,16 @@ def _reader_of(where: str) -> str | None:
     return next((reader for ending, reader in _BY_ENDING.items() if name.endswith(ending)), None)
 
 
+KNOWN_ENDINGS = (
+    "ending in .tif, .png, .npy, .czi, .nd2, .lif, .nii.gz, .dcm, .mha, .h5 or one of the others in docs/formats.md"
+)
+"""What is read, for messages; there are too many endings to list them all."""
+
+
+def _similar_ending(path: Path) -> str:
+    return did_you_mean(path.suffix.lower(), list(file_endings()), least=0.7) if path.suffix else ""
+
+
 def is_tiff(where: str) -> bool:
     """Whether a file is read as TIFF, by the ending of its name."""
     return _reader_of(where) == _TIFF
@@ -112,7 +123,7 @@ def _read_file(path: Path, part: str | None = None) -> RawImage:
     if reader is None:
         raise SourceError(
             "; ".join([f"{path} has an unknown file ending", *broken_formats()]),
-            f"a source is a file ending in {', '.join(file_endings())}, or the folder of a Zarr store",
+            f"a source is a file {KNOWN_ENDINGS}, or the folder of a Zarr store.{_similar_ending(path)}",
             remedy_for(path),
             path=str(path),
         )
