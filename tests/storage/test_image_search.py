@@ -134,5 +134,5 @@ def test_slices_among_other_images_are_said(tmp_path):
 
 def test_a_mistyped_ending_is_guessed(tmp_path):
     (tmp_path / "a.tiv").touch()
-    with pytest.raises(SourceError, match="Did you mean '.tif'"):
+    with pytest.raises(SourceError, match=r"Did you mean '\.tif'"):
         open_source(tmp_path / "a.tiv")
