@@ -92,7 +92,7 @@ def _tiles(record):
     return sum(record.tiles.values())
 
 
-STEPS = [("read", 3), ("think", 6), ("generate", 6), ("temp", 3), ("renamed", 3), ("journal", 2)]
+STEPS = [("read", 3), ("think", 3), ("generate", 3), ("temp", 3), ("renamed", 3), ("journal", 2)]
 
 
 def everywhere(*quick):
