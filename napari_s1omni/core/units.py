@@ -6,7 +6,7 @@ import functools
 import re
 
 from napari_s1omni.core.sizes.folding import fold
-from napari_s1omni.core.sizes.lengths import METRES, is_pixel, length_unit
+from napari_s1omni.core.sizes.lengths import METRES, SYMBOLS, is_pixel, length_unit
 from napari_s1omni.core.sizes.numbers import NUMBER, POWER, read_number
 
 _TIMES = {
@@ -29,6 +29,13 @@ def unit_name(word: str | None) -> str | None:
         return None
     plain = word.strip()
     return length_unit(plain) or _TIME_NAMES.get(plain.lower(), plain)
+
+
+def unit_symbol(unit: str) -> str:
+    """Return a unit as people write it, such as ``µm²`` for ``micrometer^2``; empty where it is not known."""
+    name, _, power = unit.partition("^")
+    symbol = {"pixel": "px", "unknown": ""}.get(name, SYMBOLS.get(name, name))
+    return symbol and symbol + {"2": "²", "3": "³"}.get(power, "")
 
 
 def is_time(word: object) -> bool:

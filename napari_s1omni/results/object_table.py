@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_s1omni.core.sizes.lengths import SYMBOLS
+from napari_s1omni.core.units import unit_symbol
 from napari_s1omni.errors import JobError
 from napari_s1omni.results.tables import Columns, write_table
 
@@ -58,7 +58,7 @@ class ObjectTable(Columns):
         """Unit of each column that has one; empty for a table without rows."""
         if not self:
             return {}
-        length, area = (_symbol(str(self[name][0])) if name in self else "" for name in ("unit", "area_unit"))
+        length, area = (unit_symbol(str(self[name][0])) if name in self else "" for name in ("unit", "area_unit"))
         named = {**dict.fromkeys((*LENGTHS, *WORLD), length), "area": area}
         pixels = (name for name in self if name.startswith(("bbox", "centroid-")) or name == "num_pixels")
         named |= dict.fromkeys(pixels, "px")
@@ -128,13 +128,6 @@ class ObjectTable(Columns):
 
     def _row(self, names: dict[str, str], at: int) -> list[str]:
         return [_text(self[name][at]) for name in names]
-
-
-def _symbol(unit: str) -> str:
-    """Return a unit as people write it, such as ``µm²`` for ``micrometer^2``; empty where it is not known."""
-    name, _, power = unit.partition("^")
-    symbol = {"pixel": "px", "unknown": ""}.get(name, SYMBOLS.get(name, name))
-    return symbol and symbol + {"2": "²", "3": "³"}.get(power, "")
 
 
 def _text(value: Any) -> str:

@@ -36,7 +36,7 @@ def answer_in_words(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[st
         diameter = notes[f"{name}: {extreme} diameter"]
         text = (
             f"The {extreme} of {total:,} {noun} lies in rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}; "
-            f"its diameter is {diameter:.3g} {plan.unit}."
+            f"its diameter is {diameter:.3g} {plan.symbol}."
         )
         return text + _sampled(plan, "It is the one of the windows that were measured."), [box]
     return sentence(plan, notes, total), list(plan.boxes.values())
@@ -52,16 +52,16 @@ def _count(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
 def _density(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
     area = sum(notes[f"{name}: area"] for name in plan.boxes)
     return (
-        f"{total / area:.3g} {plan.measurement.noun} per {plan.unit}2: {total:,} on {area:,.4g} {plan.unit}2."
-        + _sampled(plan, "This is the mean of the windows that were measured.")
+        f"{total / area:.3g} {plan.measurement.noun} per {plan.area_symbol}: {total:,} on {area:,.4g} "
+        f"{plan.area_symbol}." + _sampled(plan, "This is the mean of the windows that were measured.")
     )
 
 
 def _size(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
     low, middle, high = (_mean(plan, notes, name) for name in ("10 % are below", "median diameter", "90 % are below"))
     return (
-        f"The median diameter of {total:,} {plan.measurement.noun} is {middle:.3g} {plan.unit}; "
-        f"most have {low:.3g} to {high:.3g} {plan.unit}."
+        f"The median diameter of {total:,} {plan.measurement.noun} is {middle:.3g} {plan.symbol}; "
+        f"most have {low:.3g} to {high:.3g} {plan.symbol}."
     )
 
 
@@ -88,8 +88,8 @@ def _comparison(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[str, l
     parts = []
     for name in plan.boxes:
         count = int(notes[f"{name}: count"])
-        size = f", median diameter {notes[f'{name}: median diameter']:.3g} {plan.unit}" if count else ""
-        density = f"{notes[f'{name}: density']:.3g} per {plan.unit}2"
+        size = f", median diameter {notes[f'{name}: median diameter']:.3g} {plan.symbol}" if count else ""
+        density = f"{notes[f'{name}: density']:.3g} per {plan.area_symbol}"
         box = plan.boxes[name]
         place = f"rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}"
         parts.append(f"{place}: {count:,} {plan.measurement.noun}, {density}{size}")

@@ -88,8 +88,8 @@ def measure(
         count, area = len(table["area"]), values.size * pixel**2
         print(f"{name}: {count} {found} objects in {values.shape[1]} x {values.shape[0]} px")
         note(f"{name}: count", count, "")
-        note(f"{name}: area", area, f"{unit}2")
-        note(f"{name}: density", count / area, f"1/{unit}2")
+        note(f"{name}: area", area, f"{unit}^2")
+        note(f"{name}: density", count / area, f"1/{unit}^2")
         if not count:
             continue
         diameters = 2 * np.sqrt(table["area"] / np.pi) * pixel

@@ -12,6 +12,7 @@ from napari_s1omni.asking.measuring import objects
 from napari_s1omni.asking.measuring.grammar import Measurement
 from napari_s1omni.asking.view import PixelBox
 from napari_s1omni.core.spec import LayerSpec
+from napari_s1omni.core.units import unit_symbol
 from napari_s1omni.errors import ViewError
 
 _MOST_PIXELS = 12_000_000
@@ -47,6 +48,16 @@ class MeasuringPlan:
     def sampled(self) -> bool:
         """Whether windows stand for the part."""
         return not self.measurement.boxes and len(self.boxes) > 1
+
+    @property
+    def symbol(self) -> str:
+        """The unit as people write it."""
+        return unit_symbol(self.unit)
+
+    @property
+    def area_symbol(self) -> str:
+        """The unit of areas as people write it."""
+        return unit_symbol(f"{self.unit}^2")
 
     @property
     def code(self) -> str:
