@@ -66,7 +66,7 @@ class ThinkingBenchmark:
         words = self._prompting.encode(" ".join(map(str, range(10_000, 10_000 + tokens))))
 
         def write() -> list[float]:
-            """Return when each token of the first row was there; it is chosen on the host, so it waits for the device."""
+            """Return when each token of the first row was there; choosing it waits for the device."""
             choice, begun = TokenSampling(max_new_tokens=tokens), [words[:tokens]] * rows
             seen: list[float] = []
 
