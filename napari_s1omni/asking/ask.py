@@ -74,7 +74,7 @@ def ask(
     >>> image[20:40, 20:40] = image[60:80, 50:75] = 200
     >>> answer = napari_s1omni.ask(image, "How many objects are there?")
     >>> answer.text
-    '2 objects.'
+    '2 bright objects.'
     """
     known = isinstance(source, str | os.PathLike)
     fields = {

@@ -16,14 +16,19 @@ from napari_s1omni.asking.question import Question
 from napari_s1omni.asking.route import Route
 from napari_s1omni.asking.transcript import Transcript
 from napari_s1omni.asking.viewer import Viewer
-from napari_s1omni.errors import SandboxError, UnknownQuestion
+from napari_s1omni.errors import SandboxError, UnknownQuestion, ViewError
 
 NAME = "reference"
 """Name of this endpoint, which every installation has."""
 
 
 def measure_question(
-    question: Question, viewer: Viewer, cells: Cells | None, transcript: Transcript, listener: Listener
+    question: Question,
+    viewer: Viewer,
+    cells: Cells | None,
+    transcript: Transcript,
+    listener: Listener,
+    said: tuple[str, ...] = (),
 ) -> Answer:
     """Answer a question by measuring.
 
@@ -35,6 +40,8 @@ def measure_question(
         Where the code is run; without a sandbox it is run in this process, since this package wrote it.
     transcript : Transcript
     listener : Listener
+    said : tuple of str
+        What the answer should say besides.
 
     Raises
     ------
@@ -53,13 +60,16 @@ def measure_question(
             "ask one of these, or add a model with 's1omni endpoints add NAME URL' and choose it by --endpoint NAME",
         )
     spec = viewer.source.spec
-    channel = question.channels[0] if question.channels else (1 if spec.rgb else 0)
+    if question.channels and len(question.channels) > 1:
+        raise ViewError(f"channels {question.channels}", "one channel is measured", "choose one of them")
+    # Stains of nuclei absorb red light most.
+    channel = question.channels[0] if question.channels else 0
     plan = plan_measurement(asked, spec, viewer.box, question.z, question.t, channel)
     route = Route("look", (f"{asked.noun} are measured at full resolution",))
     listener.on_route(route)
     transcript.add("route", mode=route.mode, reasons=route.reasons)
     listener.on_code(plan.code)
-    notes = plan.notes
+    notes = (*said, *plan.notes)
     if cells is None:
         observation = _measured_here(plan, viewer)
         notes = (*notes, "no sandbox works here, so the code was run without one: it is part of this package")

@@ -96,6 +96,8 @@ def replay(events: list[dict[str, Any]], question: Question, viewer: Viewer, cel
             pictures += len(event["pictures"])
             notes += len(event["notes"])
             differences += _differences(event, done)
+    if not any(event["kind"] == "answer" for event in events):
+        differences.append("the question was not answered: its transcript ends before")
     return Replay(count, pictures, notes, tuple(differences))
 
 

@@ -114,7 +114,8 @@ class Asking:
         talk = self._conversation()
         talk.transcript.add("asked", text=question.text)
         if question.endpoint == REFERENCE and self.model is None:
-            return measure_question(question, talk.viewer, talk.cells, talk.transcript, self.listener)
+            about = tuple(self._notes if talk.cells is not None else self._notes[:-1])
+            return measure_question(question, talk.viewer, talk.cells, talk.transcript, self.listener, about)
         return talk.ask(question)
 
     def _conversation(self) -> Conversation:
@@ -143,7 +144,7 @@ class Asking:
         return self._talk
 
     def _cells(self, viewer: Viewer, transcript: Transcript) -> Cells | None:
-        if self.first.mode == "reason":
+        if self.first.mode == "reason" and self.model is not None:
             return None
         try:
             self._kernel = self.open_kernel(self.first)

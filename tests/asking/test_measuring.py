@@ -20,6 +20,7 @@ from napari_s1omni.storage.source import open_source
     ("text", "quantity", "kind", "polarity", "extreme"),
     [
         ("How many dark nuclei are there?", "count", "nuclei", "dark", None),
+        ("Combien de noyaux y a-t-il ?", "count", "nuclei", None, None),
         ("how large are the cells", "size", "cells", None, None),
         ("How dense are the nuclei?", "density", "nuclei", None, None),
         ("Where is the largest nucleus?", "place", "nuclei", None, "largest"),
@@ -41,7 +42,25 @@ def test_regions_are_read():
     assert boxes == (PixelBox(0, 20, 100, 90), PixelBox(100, 0, 200, 100))
 
 
-@pytest.mark.parametrize("text", ["What kind of tissue is this?", "Is the patient ill?", "Describe the picture."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What kind of tissue is this?",
+        "Is the patient ill?",
+        "Describe the picture.",
+        "How many cells are larger than 50 px?",
+        "How many nuclei are dividing?",
+        "有多少个细胞核正在分裂",
+        "Wie viele Zellkerne sind größer als 30 px?",
+        "How many planes are there?",
+        "How large is the image?",
+        "How bright is the background?",
+        "What is the total area of the nuclei?",
+        "Where are the three largest cells?",
+        "How many brown nuclei are there?",
+        "How many elephants are there?",
+    ],
+)
 def test_other_questions_are_not_answered(text):
     assert read_measurement(text) is None
 
@@ -73,7 +92,7 @@ def ask(image, text, part=None, **spec):
 
 def test_touching_objects_are_counted_one_by_one(image):
     text, boxes, _, notes = ask(image, "How many objects are there?")
-    assert text == "61 objects."
+    assert text == "61 bright objects."
     assert boxes == [PixelBox(0, 0, 600, 800)]
     assert notes["all: count"] == 61
 
@@ -98,8 +117,8 @@ def test_the_largest_is_found(image):
 
 def test_regions_are_compared(image):
     text, boxes, *_ = ask(image, "compare 0:600,0:300 with 200:400,500:700")
-    assert "60 objects" in text
-    assert "1 objects" in text
+    assert "60 bright objects" in text
+    assert "1 bright objects" in text
     assert boxes == [PixelBox(0, 0, 600, 300), PixelBox(200, 500, 400, 700)]
 
 

@@ -90,7 +90,7 @@ def test_the_command_measures_and_replays(sandbox, cells, tmp_path):
     folder = tmp_path / "asked"
     asked = CliRunner().invoke(app, ["ask", str(cells), "How many cells?", "--transcript", str(folder), "--json"])
     found = json.loads(asked.stdout)
-    assert found["answer"] == "12 cells."
+    assert found["answer"] == "12 bright cells."
     assert {"name": "all: count", "value": 12.0, "unit": ""} in found["notes"]
     assert found["boxes"] == [[0, 0, 300, 400]]
     assert found["rounds"] == 1
@@ -127,7 +127,7 @@ def no_sandbox(_):
 def test_without_a_sandbox_own_code_still_measures_and_says_so(cells, tmp_path):
     with Asking(question(cells), tmp_path / "asked", open_kernel=no_sandbox) as asking:
         answer = asking.ask()
-    assert answer.text == "12 cells."
+    assert answer.text == "12 bright cells."
     assert any("without one" in reason for reason in answer.reasons)
 
 
@@ -145,7 +145,7 @@ def test_without_a_sandbox_no_code_of_a_model_is_run(cells, tmp_path):
 
 def test_only_the_region_is_asked_about(cells, tmp_path):
     with Asking(question(cells, region="0:100,0:400"), tmp_path / "a", open_kernel=no_sandbox) as asking:
-        assert asking.ask().text == "4 cells."
+        assert asking.ask().text == "4 bright cells."
     with (
         pytest.raises(JobError, match="The layer has 300 rows"),
         Asking(question(cells, region="0:900,0:400"), tmp_path / "b", open_kernel=no_sandbox) as asking,

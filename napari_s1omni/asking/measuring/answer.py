@@ -17,10 +17,15 @@ def answer_in_words(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[st
     notes : mapping of str to float
         What the code noted, by name.
     """
+    text, boxes = _answer(plan, notes)
+    return text + (f" This is plane {plan.z} of 0 to {plan.planes - 1}." if plan.planes > 1 else ""), boxes
+
+
+def _answer(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[str, list[PixelBox]]:
     if len(plan.measurement.boxes) > 1:
         return _comparison(plan, notes)
     total = int(sum(notes[f"{name}: count"] for name in plan.boxes))
-    noun = plan.measurement.noun
+    noun = _noun(plan, notes)
     if not total:
         return f"No {noun} stand out from the background.", []
     sentence = {
@@ -36,7 +41,7 @@ def answer_in_words(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[st
         diameter = notes[f"{name}: {extreme} diameter"]
         text = (
             f"The {extreme} of {total:,} {noun} lies in rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}; "
-            f"its diameter is {diameter:.3g} {plan.symbol}."
+            f"its diameter is {_length(diameter)} {plan.symbol}."
         )
         return text + _sampled(plan, "It is the one of the windows that were measured."), [box]
     return sentence(plan, notes, total), list(plan.boxes.values())
@@ -45,14 +50,15 @@ def answer_in_words(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[st
 def _count(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
     if plan.sampled:
         whole = total / plan.share
-        return f"About {whole:,.3g} {plan.measurement.noun}: {total:,} in windows that cover {plan.share:.2%}."
-    return f"{total:,} {plan.measurement.noun}."
+        about = f"About {float(f'{whole:.2g}'):,.0f} {_noun(plan, notes)}"
+        return f"{about}: {total:,} in windows that cover {plan.share:.2%}."
+    return f"{total:,} {_noun(plan, notes)}."
 
 
 def _density(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
-    area = sum(notes[f"{name}: area"] for name in plan.boxes)
+    area = sum(notes[f"{name}: field area"] for name in plan.boxes)
     return (
-        f"{total / area:.3g} {plan.measurement.noun} per {plan.area_symbol}: {total:,} on {area:,.4g} "
+        f"{total / area:.3g} {_noun(plan, notes)} per {plan.area_symbol}: {total:,} on {_length(area)} "
         f"{plan.area_symbol}." + _sampled(plan, "This is the mean of the windows that were measured.")
     )
 
@@ -60,14 +66,27 @@ def _density(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str
 def _size(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
     low, middle, high = (_mean(plan, notes, name) for name in ("10 % are below", "median diameter", "90 % are below"))
     return (
-        f"The median diameter of {total:,} {plan.measurement.noun} is {middle:.3g} {plan.symbol}; "
-        f"most have {low:.3g} to {high:.3g} {plan.symbol}."
+        f"The median diameter of {total:,} {_noun(plan, notes)} is {_length(middle)} {plan.symbol}; "
+        f"most have {_length(low)} to {_length(high)} {plan.symbol}."
     )
 
 
 def _brightness(plan: MeasuringPlan, notes: Mapping[str, float], total: int) -> str:
     mean = _mean(plan, notes, "mean intensity")
-    return f"The mean intensity of {total:,} {plan.measurement.noun} is {mean:.4g}."
+    return f"The mean intensity of {total:,} {_noun(plan, notes)} is {mean:.4g}."
+
+
+def _noun(plan: MeasuringPlan, notes: Mapping[str, float]) -> str:
+    """Return the objects in words; whether they were taken to be bright or dark is always said."""
+    asked = plan.measurement
+    bright = {notes[f"{name}: bright against the ground"] for name in plan.boxes if notes[f"{name}: count"]}
+    if asked.polarity or len(bright) != 1:
+        return asked.noun
+    return f"{'bright' if bright == {1.0} else 'dark'} {asked.noun}"
+
+
+def _length(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _mean(plan: MeasuringPlan, notes: Mapping[str, float], name: str) -> float:
@@ -92,7 +111,7 @@ def _comparison(plan: MeasuringPlan, notes: Mapping[str, float]) -> tuple[str, l
         density = f"{notes[f'{name}: density']:.3g} per {plan.area_symbol}"
         box = plan.boxes[name]
         place = f"rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}"
-        parts.append(f"{place}: {count:,} {plan.measurement.noun}, {density}{size}")
+        parts.append(f"{place}: {count:,} {_noun(plan, notes)}, {density}{size}")
     return "; ".join(parts) + ".", list(plan.boxes.values())
 
 

@@ -67,7 +67,7 @@ def measure(
     boxes: Mapping[str, tuple[int, int, int, int]],
     *,
     polarity: str | None,
-    extreme: str,
+    extreme: str | None,
     pixel: float,
     unit: str,
     sampled: bool,
@@ -88,7 +88,8 @@ def measure(
         count, area = len(table["area"]), values.size * pixel**2
         print(f"{name}: {count} {found} objects in {values.shape[1]} x {values.shape[0]} px")
         note(f"{name}: count", count, "")
-        note(f"{name}: area", area, f"{unit}^2")
+        note(f"{name}: bright against the ground", found == "bright", "")
+        note(f"{name}: field area", area, f"{unit}^2")
         note(f"{name}: density", count / area, f"1/{unit}^2")
         if not count:
             continue
@@ -97,6 +98,8 @@ def measure(
         note(f"{name}: 10 % are below", float(np.percentile(diameters, 10)), unit)
         note(f"{name}: 90 % are below", float(np.percentile(diameters, 90)), unit)
         note(f"{name}: mean intensity", float(table["mean_intensity"].mean()), "")
+        if extreme is None:
+            continue
         ranked = diameters if extreme in ("largest", "smallest") else table["mean_intensity"]
         chosen = int((np.argmin if extreme in ("smallest", "darkest") else np.argmax)(ranked))
         for corner, edge in enumerate((y0, x0, y0, x0)):

@@ -11,6 +11,7 @@ import numpy as np
 from napari_s1omni.asking.measuring import objects
 from napari_s1omni.asking.measuring.grammar import Measurement
 from napari_s1omni.asking.view import PixelBox
+from napari_s1omni.asking.viewer import integer
 from napari_s1omni.core.spec import LayerSpec
 from napari_s1omni.core.units import unit_symbol
 from napari_s1omni.errors import ViewError
@@ -36,6 +37,8 @@ class MeasuringPlan:
     z: int
     t: int
     channel: int
+    planes: int
+    """Planes of the layer."""
     notes: tuple[str, ...]
     """What was decided, one sentence each."""
 
@@ -71,7 +74,7 @@ class MeasuringPlan:
         """The other arguments of :func:`napari_s1omni.asking.measuring.objects.measure`."""
         return {
             "polarity": self.measurement.polarity,
-            "extreme": self.measurement.extreme or "largest",
+            "extreme": self.measurement.extreme,
             "pixel": self.pixel,
             "unit": self.unit,
             "sampled": self.sampled,
@@ -103,11 +106,12 @@ def plan_measurement(
         If a region that the question names does not lie in the part, or is too large.
     """
     notes = []
-    z = spec.size("z") // 2 if z is None else z
-    t = t or 0
+    z = integer("z", spec.size("z") // 2 if z is None else z, 0, spec.size("z") - 1)
+    t = integer("t", t or 0, 0, spec.size("t") - 1)
+    channel = integer("channel", channel, 0, spec.size("c") - 1)
     for axis, chosen, what in (("z", z, "plane"), ("t", t, "time point"), ("c", channel, "channel")):
         if spec.size(axis) > 1:
-            notes.append(f"measured on {what} {chosen} of {spec.size(axis)}")
+            notes.append(f"measured on {what} {chosen} of 0 to {spec.size(axis) - 1}")
     boxes = {f"region {number}": box for number, box in enumerate(asked.boxes, 1)}
     for name, box in boxes.items():
         place = f"rows {box.y0}:{box.y1}, columns {box.x0}:{box.x1}"
@@ -131,7 +135,9 @@ def plan_measurement(
     if unit is None:
         notes.append("the layer states no pixel size: sizes are in px")
     pixel = 1.0 if unit is None else float(np.sqrt(sizes[0] * sizes[1]))
-    return MeasuringPlan(asked, boxes, part, pixel, "px" if unit is None else unit, z, t, channel, tuple(notes))
+    return MeasuringPlan(
+        asked, boxes, part, pixel, "px" if unit is None else unit, z, t, channel, spec.size("z"), tuple(notes)
+    )
 
 
 def _windows(part: PixelBox) -> list[PixelBox]:

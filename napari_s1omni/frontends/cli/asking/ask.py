@@ -16,6 +16,7 @@ from napari_s1omni.asking.question import Question
 from napari_s1omni.asking.route import Route
 from napari_s1omni.asking.session import Asking, replay_folder
 from napari_s1omni.asking.view import Picture
+from napari_s1omni.core.units import unit_symbol
 from napari_s1omni.endpoint.configuration import endpoint as known_endpoint
 from napari_s1omni.endpoint.consent import Consents
 from napari_s1omni.endpoint.protocol import ChatModel, Delta
@@ -106,7 +107,9 @@ def replay(
     if json:
         print_json(found.to_json())
     else:
-        typer.echo(f"{found.cells} pieces of code, {found.notes} values and {found.pictures} pictures compared.")
+        typer.echo(
+            f"Compared: {found.cells} cells of code, {found.notes} values, {found.pictures} pictures; not the words."
+        )
         for difference in found.differences:
             typer.echo(difference)
         if not found.differences:
@@ -156,11 +159,16 @@ class _Printer:
         typer.echo(text, err=True)
 
 
+def _unit(unit: str) -> str:
+    over = "1/" if unit.startswith("1/") else ""
+    return over + unit_symbol(unit.removeprefix("1/"))
+
+
 def _print(answer: Answer) -> None:
     typer.echo(answer.text)
     if answer.notes:
         typer.echo("")
-        print_rows("measured", {note.name: f"{note.value:.6g} {note.unit}".rstrip() for note in answer.notes})
+        print_rows("measured", {note.name: f"{note.value:.6g} {_unit(note.unit)}".rstrip() for note in answer.notes})
     for reason in answer.reasons:
         typer.echo(f"note: {reason}")
     measured = f"{answer.written_by}, measured" if answer.notes else f"{answer.written_by}, not measured"
