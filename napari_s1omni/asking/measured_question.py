@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
+
+import numpy as np
 
 from napari_s1omni.asking.answer import Answer, Note
 from napari_s1omni.asking.conversation import Cells, Listener
@@ -18,6 +21,8 @@ from napari_s1omni.asking.transcript import Transcript
 from napari_s1omni.asking.viewer import Viewer
 from napari_s1omni.errors import SandboxError, UnknownQuestion, ViewError
 
+_GROUND, _WHITE = 95, 180
+"""Percentile of each colour that is ground, and the level above which it counts as white."""
 NAME = "reference"
 """Name of this endpoint, which every installation has."""
 
@@ -64,6 +69,9 @@ def measure_question(
         raise ViewError(f"channels {question.channels}", "one channel is measured", "choose one of them")
     # Stains of nuclei absorb red light most.
     channel = question.channels[0] if question.channels else 0
+    if spec.rgb and asked.polarity is None and _shows_transmitted_light(viewer):
+        asked = dataclasses.replace(asked, polarity="dark")
+        said = (*said, "the ground is white, so stained objects are taken to be dark")
     plan = plan_measurement(asked, spec, viewer.box, question.z, question.t, channel)
     route = Route("look", (f"{asked.noun} are measured at full resolution",))
     listener.on_route(route)
@@ -95,6 +103,12 @@ def measure_question(
     )
     transcript.add("answer", **answer.to_json())
     return answer
+
+
+def _shows_transmitted_light(viewer: Viewer) -> bool:
+    """Whether a colour picture has white ground, as stained sections do; looks without counting as seen."""
+    small = Viewer(viewer.source, box=viewer.box).view(size=256).pixels
+    return bool(np.percentile(small, _GROUND, axis=(0, 1)).min() > _WHITE)
 
 
 def _measured_here(plan: MeasuringPlan, viewer: Viewer) -> Observation:

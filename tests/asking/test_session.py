@@ -159,3 +159,18 @@ def test_what_cannot_be_measured_needs_a_model(cells, tmp_path):
         Asking(question(cells, "Is it cancer?"), tmp_path / "asked", open_kernel=no_sandbox) as asking,
     ):
         asking.ask()
+
+
+def test_objects_on_white_ground_are_dark(tmp_path):
+    picture = np.full((200, 300, 3), 235, np.uint8)
+    # Most of it is stained, so that what covers less than half is the ground.
+    picture[20:180, 20:280] = (190, 120, 150)
+    for row in range(4):
+        for col in range(6):
+            picture[draw.disk((45 + 36 * row, 50 + 40 * col), 10)] = (80, 60, 120)
+    tifffile.imwrite(tmp_path / "section.tif", picture, photometric="rgb")
+    asked = question(tmp_path / "section.tif", "How many nuclei are there?")
+    with Asking(asked, tmp_path / "asked", open_kernel=no_sandbox) as asking:
+        answer = asking.ask()
+    assert answer.text == "24 dark nuclei."
+    assert "the ground is white, so stained objects are taken to be dark" in answer.reasons
