@@ -39,10 +39,12 @@ class TileSharing:
         )
 
     def blocks(self, place: TilePlace) -> Iterator[BlockIndex]:
-        """Yield the blocks that need a tile, in lexicographic order."""
+        """Yield the blocks that need a tile, in lexicographic order; none for a place outside of the run."""
         at = (place.z, place.row, place.col)
         t = place.t - self._grid.t[0]
-        for z, y, x in product(*(users[n] for users, n in zip(self._blocks_of, at, strict=True))):
+        if not (0 <= t < self._grid.shape[0] and 0 <= place.group < self._grid.groups):
+            return
+        for z, y, x in product(*(users.get(n, range(0)) for users, n in zip(self._blocks_of, at, strict=True))):
             yield BlockIndex(t, place.group, z, y, x)
 
     def owner(self, place: TilePlace) -> BlockIndex:

@@ -91,6 +91,7 @@ class KeptTiles:
         self._grid = plan.grid
         self._sharing = sharing
         self._scratch = scratch if room else None
+        self._left_over = scratch
         self.room = room
         """Most bytes that this process keeps on disk at a time."""
         self.spare = spare
@@ -113,6 +114,8 @@ class KeptTiles:
     def sweep(self) -> None:
         """Delete tiles on disk that no block needs any more, and count the others; only while no worker runs."""
         if self._scratch is None:
+            # A run that kept tiles may have begun it.
+            self.clear()
             return
         for place, size in self._scratch.places():
             if any(self._is_unfinished(index) for index in self._sharing.blocks(place)):
@@ -166,6 +169,7 @@ class KeptTiles:
         whole = kept.image.base
         if whole is not None and whole.nbytes > kept.image.nbytes:
             kept.image = kept.image.copy()
+            kept.image.flags.writeable = False
         with self._lock:
             kept.pending = False
             self._trim()
@@ -178,8 +182,8 @@ class KeptTiles:
 
     def clear(self) -> None:
         """Delete all tiles, at the end of the run."""
-        if self._scratch is not None:
-            self._scratch.clear()
+        if self._left_over is not None:
+            self._left_over.clear()
 
     @property
     def _known_thoughts(self) -> ThoughtProvider:

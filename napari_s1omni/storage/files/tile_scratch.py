@@ -68,8 +68,8 @@ class TileScratch:
             if read_packed_array(path, "stamp").tobytes() != stamp:
                 return None
             planes = read_packed_array(path, "bytes")
-        except (StoreError, ValueError):
-            # Another process may have deleted it just now.
+        except (StoreError, ValueError, KeyError, OSError):
+            # Another process may have deleted it just now; what cannot be read is drawn again.
             return None
         return np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view("<f4")[..., 0]
 
@@ -88,7 +88,12 @@ class TileScratch:
         for path in (self._root / WORK / FOLDER).glob("*/*/*/*.tile"):
             numbers = [*path.relative_to(self._root / WORK / FOLDER).parts[:3], *path.stem.split("-")]
             if len(numbers) == 5 and all(number.isdecimal() for number in numbers):
-                yield TilePlace(*map(int, numbers)), path.stat().st_size
+                try:
+                    size = path.stat().st_size
+                except OSError:
+                    # Another process may have deleted it just now.
+                    continue
+                yield TilePlace(*map(int, numbers)), size
 
     def clear(self) -> None:
         """Delete all tiles."""

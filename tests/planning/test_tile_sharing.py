@@ -65,3 +65,16 @@ def test_every_tile_counts_for_one_of_the_blocks_that_need_it(grid, excluded):
         assert shared == {place for place, blocks in needed.items() if len(blocks) > 1 and block in blocks}
         assert sharing.counted_elsewhere(block) == elsewhere[block.index]
     assert sum(counted.values()) == len(needed)
+
+
+@given(grids())
+@settings(max_examples=20, deadline=None)
+def test_a_tile_outside_of_the_run_has_no_blocks(grid):
+    sharing = TileSharing(grid)
+    for place in (
+        TilePlace(0, 0, 0, 999, 999),
+        TilePlace(9, 0, 0, 0, 0),
+        TilePlace(0, 0, 9, 0, 0),
+        TilePlace(0, 99, 0, 0, 0),
+    ):
+        assert list(sharing.blocks(place)) == []
