@@ -47,6 +47,18 @@ def open_sandbox(question: Question) -> Kernel:
     return open_kernel(Limits(cell_seconds=question.limits.cell_seconds))
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What belongs to the questions about one layer."""
+
+    viewer: Viewer
+    cells: Cells | None
+    transcript: Transcript
+    notes: tuple[str, ...]
+    talk: Conversation | None = None
+    """None where no model is asked."""
+
+
 @dataclass
 class Asking:
     """Questions about one layer; use it in a ``with`` statement.
@@ -77,8 +89,7 @@ class Asking:
     stopped: threading.Event = field(default_factory=threading.Event)
     open_kernel: OpenKernel = open_sandbox
     _kernel: Kernel | None = None
-    _talk: Conversation | None = None
-    _notes: list[str] = field(default_factory=list)
+    _opened: _Opened | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -111,48 +122,49 @@ class Asking:
             If it was stopped.
         """
         question = question or self.first
-        talk = self._conversation()
-        talk.transcript.add("asked", text=question.text)
-        if question.endpoint == REFERENCE and self.model is None:
-            about = tuple(self._notes if talk.cells is not None else self._notes[:-1])
-            return measure_question(question, talk.viewer, talk.cells, talk.transcript, self.listener, about)
-        return talk.ask(question)
-
-    def _conversation(self) -> Conversation:
-        if self._talk is None:
-            self.source = self.source or _open(self.first.source)
-            viewer = Viewer(self.source, box=_part(self.first, self.source, self._notes))
-            measuring = self.first.endpoint == REFERENCE and self.model is None
-            model = self.model or (None if measuring else _model_of(self.first.endpoint))
-            self.model = model
-            transcript = Transcript(self.folder or _new_folder(self.first.text))
-            transcript.add(
-                "question",
-                version=1,
-                package=importlib.metadata.version("napari_s1omni"),
-                time=time.strftime("%Y-%m-%dT%H:%M:%S"),
-                question=self.first.model_dump(mode="json", exclude_defaults=True),
-                layer=self.source.fingerprint(),
-                facts=layer_facts(viewer),
-                model=REFERENCE if model is None else model.name,
+        opened = self._opened = self._opened or self._open()
+        opened.transcript.add("asked", text=question.text)
+        if opened.talk is None:
+            return measure_question(
+                question, opened.viewer, opened.cells, opened.transcript, self.listener, opened.notes
             )
-            cells = self._cells(viewer, transcript)
-            self._talk = Conversation(
-                viewer, _Nobody() if model is None else model, cells, transcript, self.listener, self.stopped
-            )
-            self._talk.notes = tuple(self._notes)
-        return self._talk
+        return opened.talk.ask(question)
 
-    def _cells(self, viewer: Viewer, transcript: Transcript) -> Cells | None:
+    def _open(self) -> _Opened:
+        """Open the layer, the model if one is asked, the transcript and the sandbox."""
+        self.source = self.source or _open(self.first.source)
+        notes: list[str] = []
+        viewer = Viewer(self.source, box=_part(self.first, self.source, notes))
+        if self.model is None and self.first.endpoint != REFERENCE:
+            self.model = _model_of(self.first.endpoint)
+        transcript = Transcript(self.folder or _new_folder(self.first.text))
+        transcript.add(
+            "question",
+            version=1,
+            package=importlib.metadata.version("napari_s1omni"),
+            time=time.strftime("%Y-%m-%dT%H:%M:%S"),
+            question=self.first.model_dump(mode="json", exclude_defaults=True),
+            layer=self.source.fingerprint(),
+            facts=layer_facts(viewer),
+            model=REFERENCE if self.model is None else self.model.name,
+        )
+        cells, missing = self._cells(viewer, transcript)
+        if self.model is None:
+            return _Opened(viewer, cells, transcript, tuple(notes))
+        said = (*notes, missing) if missing else tuple(notes)
+        talk = Conversation(viewer, self.model, cells, transcript, self.listener, self.stopped, said)
+        return _Opened(viewer, cells, transcript, said, talk)
+
+    def _cells(self, viewer: Viewer, transcript: Transcript) -> tuple[Cells | None, str]:
+        """Return where code is run, or None and why no sandbox works."""
         if self.first.mode == "reason" and self.model is not None:
-            return None
+            return None, ""
         try:
             self._kernel = self.open_kernel(self.first)
         except SandboxMissing as error:
-            self._notes.append(str(error))
             transcript.add("no sandbox", why=str(error))
-            return None
-        return SandboxCells(self._kernel, viewer, transcript)
+            return None, str(error)
+        return SandboxCells(self._kernel, viewer, transcript), ""
 
 
 def replay_folder(folder: Path, source: Any = None, open_kernel: OpenKernel = open_sandbox) -> Replay:
@@ -184,15 +196,6 @@ def replay_folder(folder: Path, source: Any = None, open_kernel: OpenKernel = op
         return replay(events, question, viewer, SandboxCells(kernel, viewer))
     finally:
         kernel.close()
-
-
-class _Nobody:
-    """Stands where no model is; it is never asked."""
-
-    name = REFERENCE
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
 
 
 def _open(ref: SourceRef) -> Source:
